@@ -1,0 +1,52 @@
+import type { JsonObject } from '../codec/json.ts';
+
+/** `unknown` ops (from later versions) are kept and counted, without effect. */
+export type EntryOp = 'genesis' | 'insert' | 'update' | 'delete' | (string & {});
+
+/** The signed part of an entry; field order is that of canonical JSON when written. See `SPEC.md`. */
+export interface EntryHeader {
+  readonly v: 1;
+  /** Network id: hash of the genesis entry; empty in genesis alone. */
+  readonly net: string;
+  /** Ed25519 public key, 64 hex digits. */
+  readonly author: string;
+  /** 1, 2, 3 … per author. */
+  readonly seq: number;
+  /** Hash of the author's entry before; null at 1. */
+  readonly prev: string | null;
+  /** Hashes of the frontier of other authors' logs, at most 16, sorted. */
+  readonly parents: readonly string[];
+  /** Microseconds since 1970, hybrid logical clock. */
+  readonly time: number;
+  /** Hash of the grant that allows the entry; the genesis hash under open admission; null in genesis. */
+  readonly cap: string | null;
+  readonly op: EntryOp;
+  readonly type: string | null;
+  readonly id: string | null;
+  /** Hash of the entry that gave the policy the state which the author saw. An array where one update ends a conflict. */
+  readonly replaces: string | readonly string[] | null;
+  /** SHA-256 of the body's bytes. */
+  readonly body: string;
+}
+
+/** The three pieces as their author made them: the only form that is stored, sent, hashed and verified. */
+export interface RawEntry {
+  readonly header: Uint8Array;
+  /** 64 bytes, Ed25519 over `header`. */
+  readonly signature: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** A well-formed entry: canonical, within limits, body hash holds. Says nothing yet of signature, log or authority. */
+export interface Entry {
+  readonly raw: RawEntry;
+  /** SHA-256 over the header's bytes. */
+  readonly hash: string;
+  readonly header: EntryHeader;
+  /** The content of the body, without its salt. */
+  readonly content: JsonObject;
+}
+
+/** The place in the ledger's order: an effect never comes before its cause. */
+export const compareEntries = (a: EntryHeader, b: EntryHeader): number =>
+  a.time - b.time || (a.author < b.author ? -1 : a.author > b.author ? 1 : 0) || a.seq - b.seq;

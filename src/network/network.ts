@@ -1,0 +1,88 @@
+import type { EventEmitter } from 'node:events';
+import type { Resource } from '../base/lifecycle.ts';
+
+/** A node's Ed25519 public key as 64 hex digits: its identity here, in the ledger (author) and in libp2p (peer id). */
+export type PeerKey = string;
+
+/** A network address as people write it: `HOST:PORT`. */
+export type Address = string;
+
+/** What a receiver says of a stranger's message. `reject` blames the sender; `ignore` does not. Only `accept` is passed on. */
+export type Verdict = 'accept' | 'ignore' | 'reject';
+
+export interface ConnectedPeer {
+  readonly key: PeerKey;
+  /** Where it is connected from or to; for a dialled peer the address that was dialled. */
+  readonly address: Address;
+  readonly outbound: boolean;
+  /** Wall clock, milliseconds. */
+  readonly sinceMs: number;
+  /** Last ping round trip in milliseconds; undefined before the first. */
+  readonly rttMs: number | undefined;
+}
+
+/** An address that the node keeps dialling for ever. */
+export interface DialTarget {
+  readonly address: Address;
+  /** The key that must answer there; undefined for a seed address, where any node of the network will do. */
+  readonly key?: PeerKey | undefined;
+}
+
+/** How an address that is kept dialled stands, for `get connections` and `test network`. */
+export interface DialState extends DialTarget {
+  readonly connected: boolean;
+  readonly attempts: number;
+  readonly lastError: string | undefined;
+}
+
+/**
+ * A two-way stream of frames with one peer for one protocol. `send` resolves when the frame may be followed by
+ * another (back-pressure); iterating yields the peer's frames until it has closed its side.
+ * Every failure is a `NETWORK_…` error.
+ */
+export interface Channel extends AsyncIterable<Uint8Array> {
+  readonly peer: PeerKey;
+  send(frame: Uint8Array): Promise<void>;
+  /** Says that nothing more will be sent; the peer's frames can still be read. */
+  finish(): Promise<void>;
+  /** Drops the channel at once, both ways. Safe to call at any time. */
+  abort(reason?: unknown): void;
+}
+
+export interface NetworkNotices {
+  'peer:up': [ConnectedPeer];
+  'peer:down': [PeerKey];
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The port to other nodes. Forms: libp2p over TCP (`libp2p.ts`), in-process for tests (`memory.ts`). */
+export interface Network extends Resource {
+  readonly self: PeerKey;
+  /** As bound. */
+  readonly address: Address;
+  readonly notices: EventEmitter<NetworkNotices>;
+  peers(): readonly ConnectedPeer[];
+
+  /** Serves a protocol (`/holdfast/<name>/<major>`). A handler that throws aborts its channel; it never harms the node. */
+  handle(protocol: string, serve: (channel: Channel) => Promise<void>): void;
+  /** Opens a channel to a connected peer. `NETWORK_NOT_CONNECTED`, `NETWORK_PROTOCOL_UNSUPPORTED`, `NETWORK_TIMEOUT`. */
+  open(peer: PeerKey, protocol: string, options?: RequestOptions): Promise<Channel>;
+  /** One frame there, one frame back. */
+  request(peer: PeerKey, protocol: string, frame: Uint8Array, options?: RequestOptions): Promise<Uint8Array>;
+
+  /** Gossip: a shortcut that may lose messages. The verdict decides whether the message is passed on. */
+  subscribe(topic: string, receive: (data: Uint8Array, from: PeerKey) => Promise<Verdict>): void;
+  publish(topic: string, data: Uint8Array): Promise<void>;
+
+  /** Replaces the set of addresses that are dialled for ever, with jitter and backoff (`REDIAL_…_MS`). */
+  keepDialled(targets: readonly DialTarget[]): void;
+  dialStates(): readonly DialState[];
+  /** Dials once now. `NETWORK_UNREACHABLE`; `NETWORK_WRONG_PEER` where another key answers than asked for. */
+  dial(target: DialTarget, options?: RequestOptions): Promise<ConnectedPeer>;
+  /** Drops the connection; the address is redialled only if it is kept dialled. */
+  disconnect(peer: PeerKey): Promise<void>;
+}

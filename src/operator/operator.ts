@@ -1,0 +1,102 @@
+import type { Resource } from '../base/lifecycle.ts';
+import type { Column } from '../topology/topology.ts';
+import type { FileRecord } from './file-record.ts';
+import type { FileStore } from './file-store.ts';
+
+/** The options of `run operator`, parsed. Directories are absolute. */
+export interface OperatorOptions {
+  /** Own operator policy id. */
+  readonly policy: string;
+  readonly createTable: boolean;
+  readonly updateTsdInfo: boolean;
+  readonly archive: boolean;
+  readonly distributor: boolean;
+  readonly threads: number;
+  /** `db.table` names; empty for all. */
+  readonly limitTables: readonly string[];
+  readonly watchDir: string;
+  readonly errDir: string;
+  readonly archiveDir: string;
+  readonly prepDir: string;
+}
+
+export interface PutRequest {
+  readonly dbms: string;
+  readonly table: string;
+  readonly source: string;
+  readonly instructions: string;
+  /** JSON object, JSON list or newline-delimited objects. */
+  readonly content: Uint8Array;
+}
+
+/** What a file became: its record, or the record that already held the same content. */
+export interface PutOutcome {
+  readonly record: FileRecord;
+  readonly duplicate: boolean;
+}
+
+/** When a streaming buffer is flushed into a file. */
+export interface BufferThreshold {
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly writeImmediate: boolean;
+}
+
+export interface BufferStatus {
+  readonly dbms: string;
+  readonly table: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly threshold: BufferThreshold;
+  readonly secondsLeft: number;
+  readonly filePuts: number;
+  readonly fileRows: number;
+  readonly streamingPuts: number;
+  readonly streamingRows: number;
+}
+
+/** A file that failed: it is in the error directory, whole, and held up no other. */
+export interface IngestFailure {
+  readonly path: string;
+  readonly dbms: string;
+  readonly table: string;
+  readonly code: string;
+  readonly text: string;
+  /** 1-based line of the content where there is one. */
+  readonly line: number | undefined;
+  /** ISO date, UTC. */
+  readonly time: string;
+}
+
+export interface OperatorStatus {
+  readonly options: OperatorOptions;
+  readonly files: number;
+  readonly rows: number;
+  readonly duplicates: number;
+  readonly failed: number;
+  readonly lastFailure: IngestFailure | undefined;
+  readonly queued: number;
+}
+
+/** Runs what `run operator` starts: ingest from the watch directory and by REST into the local databases. */
+export interface Operator extends Resource {
+  readonly store: FileStore;
+  /** File mode: resolves when rows and record are durable and visible. `INGEST_…` errors name line and reason. */
+  put(request: PutRequest): Promise<PutOutcome>;
+  /** Streaming mode: resolves when the rows are durable in the buffer. */
+  stream(request: PutRequest): Promise<{ readonly rows: number }>;
+  /** Flushes all buffers (or those of one table) into files and ingests them. */
+  flush(dbms?: string, table?: string): Promise<void>;
+  setThreshold(threshold: Partial<BufferThreshold>, dbms?: string, table?: string): void;
+  buffers(): readonly BufferStatus[];
+  status(): OperatorStatus;
+  failures(limit: number): readonly IngestFailure[];
+}
+
+/** How the operator gets a table that does not exist yet: published as a table policy and a child cluster policy. */
+export interface TableRegistry {
+  /** Columns of a declared table; waits for nothing. */
+  columns(dbms: string, table: string): readonly Column[] | undefined;
+  /** Publishes the table (unless some node has by now) and the own cluster's child policy; returns the columns in force. */
+  declare(dbms: string, table: string, columns: readonly Column[]): Promise<readonly Column[]>;
+}

@@ -1,0 +1,46 @@
+import type { FileRanges } from './file-record.ts';
+
+/** Adds one id. */
+export const addToRanges = (ranges: FileRanges, id: number): FileRanges => uniteRanges(ranges, [[id, id]]);
+
+/** All ids of either. */
+export const uniteRanges = (a: FileRanges, b: FileRanges): FileRanges => {
+  const last = a.at(-1);
+  const first = b[0];
+  if (first === undefined) return a;
+  if (last === undefined) return b;
+  if (b.length === 1 && first[0] === last[1] + 1) return [...a.slice(0, -1), [last[0], first[1]]];
+  const joined: [number, number][] = [];
+  for (const [from, to] of [...a, ...b].sort((x, y) => x[0] - y[0])) {
+    const top = joined.at(-1);
+    if (top !== undefined && from <= top[1] + 1) top[1] = Math.max(top[1], to);
+    else joined.push([from, to]);
+  }
+  return joined;
+};
+
+/** The ids of `a` that are not in `b`. */
+export const subtractRanges = (a: FileRanges, b: FileRanges): FileRanges => {
+  const left: [number, number][] = [];
+  let at = 0;
+  for (const [from, to] of a) {
+    let start = from;
+    while (at < b.length && (b[at] as readonly [number, number])[1] < start) at += 1;
+    for (let cut = at; cut < b.length; cut += 1) {
+      const [low, high] = b[cut] as readonly [number, number];
+      if (low > to) break;
+      if (low > start) left.push([start, low - 1]);
+      start = Math.max(start, high + 1);
+    }
+    if (start <= to) left.push([start, to]);
+  }
+  return left;
+};
+
+/** Highest id up to which every id from 1 on is held; 0 where 1 is missing. */
+export const watermark = (ranges: FileRanges): number => (ranges[0]?.[0] === 1 ? ranges[0][1] : 0);
+
+export const countRanges = (ranges: FileRanges): number => ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+
+export const inRanges = (ranges: FileRanges, id: number): boolean =>
+  ranges.some(([from, to]) => from <= id && id <= to);

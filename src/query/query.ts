@@ -1,0 +1,68 @@
+import type { ResultColumn, SqlRow } from '../sqlite/sqlite.ts';
+
+export interface QueryOptions {
+  readonly nodes: 'main' | 'all';
+  /** Only data that every active operator of the cluster holds. */
+  readonly committed: boolean;
+  /** Answer with what there is and say what is missing, instead of failing. */
+  readonly partial: boolean;
+  readonly timeoutMs: number;
+  /** Tables of other names whose rows are counted in: `db.table`. */
+  readonly include: readonly string[];
+}
+
+export interface QueryRequest {
+  readonly dbms: string;
+  readonly sql: string;
+  readonly options: QueryOptions;
+  /** Operators to ask instead of those that the topology gives, by operator policy id. */
+  readonly operators?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** One operator's part in a query, for `query status` and statistics. */
+export interface QueryPart {
+  readonly cluster: string;
+  readonly operator: string;
+  readonly address: string;
+  readonly status: 'Sending' | 'Processing' | 'Completed' | 'Empty Set' | 'Error' | 'Replaced';
+  readonly rows: number;
+  readonly blocks: number;
+  readonly runMs: number;
+  readonly error: string | undefined;
+}
+
+export interface QueryResult {
+  readonly job: number;
+  readonly columns: readonly ResultColumn[];
+  readonly rows: readonly SqlRow[];
+  readonly runMs: number;
+  readonly parts: readonly QueryPart[];
+  /** Clusters without an answer, by id and why; empty unless `partial`. */
+  readonly missing: readonly { readonly cluster: string; readonly reason: string }[];
+}
+
+export interface QueryJob {
+  readonly job: number;
+  readonly sql: string;
+  readonly dbms: string;
+  readonly table: string;
+  readonly status: 'Processing' | 'Completed' | 'Empty Set' | 'Error';
+  readonly startedMs: number;
+  readonly runMs: number;
+  readonly rows: number;
+  readonly error: string | undefined;
+  readonly parts: readonly QueryPart[];
+  /** What was sent to the operators and what merged their answers: `query explain`. */
+  readonly remoteSql: string;
+  readonly mergeSql: string;
+}
+
+export interface QueryService {
+  /** Cluster by cluster, one operator each, next on failure, merged. Never silently partial. `QUERY_…` and `SQL_…` errors. */
+  network(request: QueryRequest): Promise<QueryResult>;
+  /** The local databases alone. */
+  local(request: QueryRequest): Promise<QueryResult>;
+  /** Newest first, bounded. */
+  jobs(): readonly QueryJob[];
+}

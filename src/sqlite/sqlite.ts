@@ -1,0 +1,86 @@
+import type { Resource } from '../base/lifecycle.ts';
+
+/** A value in a SQLite cell, as better-sqlite3 gives and takes it (safe integers are numbers). */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+export type SqlRow = readonly SqlValue[];
+
+export interface ResultColumn {
+  readonly name: string;
+  /** Declared type, lower case; null for an expression. */
+  readonly type: string | null;
+}
+
+/** A read-only connection to one logical database: by type it cannot write. Synchronous; lives in one thread. */
+export interface ReadConnection {
+  /** Rows as arrays. Refuses every statement that is not a single read-only SELECT (`SQLITE_NOT_A_QUERY`). */
+  all(sql: string, params?: readonly SqlValue[]): readonly SqlRow[];
+  get(sql: string, params?: readonly SqlValue[]): SqlRow | undefined;
+  columns(sql: string): readonly ResultColumn[];
+  iterate(sql: string, params?: readonly SqlValue[]): IterableIterator<SqlRow>;
+  /**
+   * From now on the SQL function `holdfast_deadline()` (always 1) throws `SQLITE_DEADLINE` once the monotonic clock
+   * has passed `atMs`: a WHERE that calls it stops a statement that would run on (better-sqlite3 has no interrupt).
+   */
+  deadline(atMs: number | undefined): void;
+}
+
+/** The one writing connection to a logical database. */
+export interface WriteConnection extends ReadConnection {
+  run(sql: string, params?: readonly SqlValue[]): number;
+  exec(sql: string): void;
+  /** Runs `work` in one durable transaction (WAL, `synchronous=FULL`); a throw rolls it back. */
+  transaction<T>(work: () => T): T;
+  /** Runs `work` inside a transaction so that a throw undoes only what `work` did. */
+  savepoint<T>(work: () => T): T;
+}
+
+/** The logical databases of a node inside one thread; each is the file `DIR/<name>.sqlite`. */
+export interface ReadDatabases {
+  /** `SQLITE_NO_DATABASE` where it does not exist. */
+  read(name: string): ReadConnection;
+  names(): readonly string[];
+}
+export interface WriteDatabases extends ReadDatabases {
+  /** Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`. */
+  write(name: string): WriteConnection;
+  drop(name: string): void;
+}
+
+/**
+ * A module of synchronous procedures that run in a SQLite thread: the thread imports `module` and calls its export
+ * `procedures[name]`. So the logic stands on the floor that it belongs to and is tested without any thread.
+ */
+export interface ProcedureModule<P> {
+  /** `import.meta.url` of the module that exports `procedures`. */
+  readonly module: string;
+  readonly procedures: P;
+}
+
+type WriteProcedures = Readonly<Record<string, (databases: WriteDatabases, ...args: never[]) => unknown>>;
+type ReadProcedures = Readonly<Record<string, (databases: ReadDatabases, ...args: never[]) => unknown>>;
+type StreamProcedures = Readonly<Record<string, (databases: ReadDatabases, ...args: never[]) => Iterable<unknown>>>;
+type Rest<F> = F extends (databases: never, ...args: infer A) => unknown ? A : never;
+type Result<F> = F extends (databases: never, ...args: never[]) => infer R ? R : never;
+type Item<F> = Result<F> extends Iterable<infer I> ? I : never;
+
+/** The port to SQLite: one writer, several readers. Forms: worker threads (`threads.ts`), in-process (`inline.ts`, tests). */
+export interface Sqlite extends Resource {
+  /** In the writer, one call at a time, in order. */
+  write<P extends WriteProcedures, N extends keyof P & string>(
+    target: ProcedureModule<P>,
+    name: N,
+    ...args: Rest<P[N]>
+  ): Promise<Result<P[N]>>;
+  /** In a reader. */
+  read<P extends ReadProcedures, N extends keyof P & string>(
+    target: ProcedureModule<P>,
+    name: N,
+    ...args: Rest<P[N]>
+  ): Promise<Result<P[N]>>;
+  /** In a reader that is reserved while it lasts: each item that the procedure yields is fetched when it is asked for. Ending the loop early ends the statement. */
+  stream<P extends StreamProcedures, N extends keyof P & string>(
+    target: ProcedureModule<P>,
+    name: N,
+    ...args: Rest<P[N]>
+  ): AsyncIterable<Item<P[N]>>;
+}
