@@ -1,0 +1,48 @@
+import type { Resource } from '../base/lifecycle.ts';
+import type { JsonObject, JsonValue } from '../codec/json.ts';
+import type { PolicyBook, PolicyEmitter, PolicyState, VoidReason } from './book.ts';
+
+/** One entry in the life of a policy, for `blockchain history`. */
+export interface PolicyVersion {
+  /** Hash of the entry. */
+  readonly entry: string;
+  readonly op: string;
+  /** Public key of the author and, where a node policy carries that key, the node's name. */
+  readonly author: string;
+  readonly authorName: string | undefined;
+  readonly seq: number;
+  /** Stated by the author, policy date form. */
+  readonly date: string;
+  /** Accepted by this node, policy date form. */
+  readonly received: string;
+  /** Attribute by attribute against the version before; `before` or `after` is undefined where there was or is none. */
+  readonly changes: readonly {
+    readonly attribute: string;
+    readonly before: JsonValue | undefined;
+    readonly after: JsonValue | undefined;
+  }[];
+  readonly effect: 'in-force' | 'superseded' | VoidReason;
+}
+
+/**
+ * The policies of the network: reads go to `book`, writes are decided against it, appended to the ledger, and come back
+ * through the same fold as everyone's. Each write resolves when it is durable here and in the book.
+ */
+export interface Policies extends Resource {
+  readonly book: PolicyBook;
+  readonly notices: PolicyEmitter;
+  /** `policy` has one root key, its type. `POLICY_…` errors: structure, id taken, not unique, unknown cluster, parent. */
+  insert(policy: JsonObject): Promise<PolicyState>;
+  /** Replaces the attributes that `changes` names (null removes one). */
+  update(id: string, changes: JsonObject): Promise<PolicyState>;
+  delete(id: string): Promise<void>;
+  /** The policy with the id and date it would get; nothing is written. */
+  prepare(policy: JsonObject): JsonObject;
+  /** `global` when a majority of the registered nodes is known to hold the policy's newest entry. */
+  ledgerOf(state: PolicyState): 'local' | 'global';
+  /** The policy as users see it: `{type: {…, id, date, ledger}}`. */
+  document(state: PolicyState): JsonObject;
+  history(id: string): Promise<readonly PolicyVersion[]>;
+  /** Resolves when the book holds everything that the ledger held at the time of the call. */
+  caughtUp(): Promise<void>;
+}
