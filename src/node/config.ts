@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { fault, textOf } from '../base/errors.ts';
+
+/** Everything that `holdfast start` can be told. Addresses are `HOST:PORT`; port 0 takes a free one. */
+export interface NodeConfig {
+  /** All of the node's files, absolute. */
+  readonly dir: string;
+  readonly name: string;
+  readonly company: string;
+  readonly listen: string;
+  readonly rest: string;
+  /** Name of the network that this node creates; undefined for one that joins. */
+  readonly network: string | undefined;
+  readonly admission: 'open';
+  readonly seeds: readonly string[];
+  /** Commands to run at start, absolute path. */
+  readonly script: string | undefined;
+}
+
+/** Options as given, by their long names; absent where not given. */
+export interface GivenOptions {
+  readonly [option: string]: string | readonly string[] | undefined;
+}
+
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/, 'is not HOST:PORT, for example 127.0.0.1:32148')
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'has a port above 65535');
+
+/** A name that is shown in tables and prompts: printable, without the table's own signs. */
+const label = z
+  .string()
+  .trim()
+  .min(1, 'is empty')
+  .max(128, 'is longer than 128 characters')
+  .regex(/^[^\p{C}|]+$/u, 'has a control character or "|"');
+
+const schema = z.strictObject({
+  dir: z.string().min(1, 'is empty').default('./holdfast-data'),
+  name: label.default(hostname),
+  company: label.default('Holdfast'),
+  listen: address.default('127.0.0.1:32148'),
+  rest: address.default('127.0.0.1:32149'),
+  network: label.optional(),
+  admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('open'),
+  seed: z.array(address).default([]),
+  script: z.string().min(1, 'is empty').optional(),
+});
+
+type OptionName = keyof typeof schema.shape;
+const OPTION_NAMES = Object.keys(schema.shape) as readonly OptionName[];
+
+/** The variable that gives an option: `HOLDFAST_` and its name; several seeds are separated by commas. */
+const variableOf = (option: string): string => `HOLDFAST_${option.toUpperCase()}`;
+
+const readConfigFile = (path: string): GivenOptions => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (caught) {
+    throw fault('CONFIG_FILE', `the configuration file ${path} cannot be read: ${textOf(caught)}`, {
+      hint: 'it is one JSON object with the names of the options as its keys',
+    });
+  }
+  const entries = z.record(z.string(), z.union([z.string(), z.array(z.string())])).safeParse(parsed);
+  if (!entries.success)
+    throw fault(
+      'CONFIG_FILE',
+      `the configuration file ${path} is not an object of texts: ${z.prettifyError(entries.error)}`,
+    );
+  for (const key of Object.keys(entries.data)) {
+    if (!OPTION_NAMES.some((name) => name === key))
+      throw fault('CONFIG_FILE', `the configuration file ${path} has an unknown key "${key}"`, {
+        hint: `known keys: ${OPTION_NAMES.join(', ')}`,
+      });
+  }
+  return entries.data;
+};
+
+interface Origin {
+  readonly value: string | readonly string[];
+  /** Where the value was given, for messages. */
+  readonly place: string;
+}
+
+const originOf = (
+  option: OptionName,
+  flags: GivenOptions,
+  environment: NodeJS.ProcessEnv,
+  file: GivenOptions,
+  filePath: string | undefined,
+): Origin | undefined => {
+  const flag = flags[option];
+  if (flag !== undefined && flag.length > 0) return { value: flag, place: `--${option}` };
+  const variable = environment[variableOf(option)];
+  if (variable !== undefined && variable !== '') {
+    const value = option === 'seed' ? variable.split(',').map((part) => part.trim()) : variable;
+    return { value, place: variableOf(option) };
+  }
+  const entry = file[option];
+  return entry === undefined ? undefined : { value: entry, place: `"${option}" in ${filePath ?? ''}` };
+};
+
+/**
+ * Options from flags over environment over file over defaults. `CONFIG_VALUE` names the value, where it
+ * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
+ */
+export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
+  const { admission, seed, dir, script, network, ...rest } = parseOptions(collectOrigins(flags, environment));
+  if (admission === 'invite')
+    throw fault('CONFIG_VALUE', '--admission invite is not there yet', {
+      hint: 'only "open" can be chosen in this version',
+    });
+  return {
+    ...rest,
+    network,
+    admission,
+    seeds: seed,
+    dir: resolve(dir),
+    script: script === undefined ? undefined : resolve(script),
+  };
+};
+
+const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): ReadonlyMap<string, Origin> => {
+  const chosen = flags['config'] ?? environment['HOLDFAST_CONFIG'];
+  const filePath = typeof chosen === 'string' && chosen !== '' ? chosen : undefined;
+  const file = filePath === undefined ? {} : readConfigFile(filePath);
+  const origins = new Map<string, Origin>();
+  for (const option of OPTION_NAMES) {
+    const origin = originOf(option, flags, environment, file, filePath);
+    if (origin !== undefined) origins.set(option, origin);
+  }
+  return origins;
+};
+
+const parseOptions = (origins: ReadonlyMap<string, Origin>): z.infer<typeof schema> => {
+  const given = Object.fromEntries([...origins].map(([option, { value }]) => [option, asArray(option, value)]));
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const option = String(issue?.path[0]);
+  const origin = origins.get(option);
+  throw fault('CONFIG_VALUE', `${origin?.place}: ${JSON.stringify(origin?.value)} ${issue?.message}`, {
+    data: { option },
+    hint: 'see `holdfast start --help`',
+  });
+};
+
+const asArray = (option: string, value: string | readonly string[]): string | readonly string[] =>
+  option === 'seed' && typeof value === 'string' ? [value] : value;
+
+/** `$NAME` in the command language. */
+export const environmentVariable = (name: string): string | undefined => process.env[name];

@@ -1,0 +1,34 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fault, textOf } from '../base/errors.ts';
+import { writeFileDurably } from '../base/files.ts';
+
+/** A node's key: its identity in the ledger and on the network. */
+export interface Identity {
+  /** 32 bytes, the private Ed25519 seed. */
+  readonly seed: Uint8Array;
+  /** Public key, 64 hex digits. */
+  readonly key: string;
+}
+
+/** Reads the node's key from a PEM file (PKCS #8), or makes one there, readable by its owner alone. `NODE_KEY_INVALID`. */
+export const loadIdentity = async (path: string): Promise<Identity> => {
+  if (!existsSync(path)) {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    await writeFileDurably(path, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+  }
+  try {
+    const privateKey = createPrivateKey(await readFile(path));
+    const { d, x } = privateKey.export({ format: 'jwk' });
+    if (privateKey.asymmetricKeyType !== 'ed25519' || d === undefined || x === undefined)
+      throw new Error('it is not an Ed25519 key');
+    createPublicKey(privateKey);
+    return { seed: Buffer.from(d, 'base64url'), key: Buffer.from(x, 'base64url').toString('hex') };
+  } catch (caught) {
+    throw fault('NODE_KEY_INVALID', `the node's key ${path} cannot be read: ${textOf(caught)}`, {
+      hint: 'restore the file from a backup; without it the node is a new one to the network',
+      cause: caught,
+    });
+  }
+};

@@ -1,0 +1,126 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+/** Ground floor first: a folder imports itself and the folders before it. */
+const FLOORS = [
+  'base',
+  'codec',
+  'network',
+  'sqlite',
+  'entry',
+  'ledger',
+  'policy',
+  'topology',
+  'operator',
+  'replication',
+  'query',
+  'command',
+  'node',
+] as const;
+/** Front doors see these and themselves, nothing else. */
+const FRONT_DOORS: Readonly<Record<string, readonly string[]>> = {
+  cli: ['base', 'command'],
+  rest: ['base', 'command'],
+};
+/** The one folder that may name a package. */
+const PACKAGE_DOORS: Readonly<Record<string, string>> = {
+  libp2p: 'network',
+  '@libp2p/': 'network',
+  '@chainsafe/': 'network',
+  '@multiformats/': 'network',
+  'better-sqlite3': 'sqlite',
+  level: 'ledger',
+  canonicalize: 'codec',
+  fastify: 'rest',
+  commander: 'cli',
+};
+/** What a file may not say, except where it belongs, and what to say instead. */
+const FORBIDDEN: readonly { pattern: RegExp; allowed: RegExp; instead: string }[] = [
+  { pattern: /\bprocess\.env\b/, allowed: /^node\/config\.ts$/, instead: 'take the value from NodeConfig' },
+  { pattern: /\bDate\.now\(|\bnew Date\(\)/, allowed: /^base\/clock\.ts$/, instead: 'use clock.wallMs()' },
+  { pattern: /\bMath\.random\b/, allowed: /^base\/random\.ts$/, instead: 'use random.fraction()' },
+];
+
+interface SourceFile {
+  /** Relative to src, with `/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url));
+
+const readSources = (): SourceFile[] =>
+  readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.(ts|mjs)$/.test(path))
+    .map((path) => ({ path: path.split(sep).join('/'), text: readFileSync(join(SRC, path), 'utf8') }));
+
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, '$1');
+
+const importsOf = (text: string): string[] =>
+  [...withoutComments(text).matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g)].map(
+    (match) => match[1] ?? '',
+  );
+
+const folderOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : '');
+
+const faultsOfImport = (file: SourceFile, target: string): string[] => {
+  const from = folderOf(file.path);
+  if (!target.startsWith('.')) {
+    const door = Object.entries(PACKAGE_DOORS).find(
+      ([name]) => target === name || target.startsWith(name.endsWith('/') ? name : `${name}/`),
+    );
+    return door !== undefined && door[1] !== from ? [`${file.path}: only ${door[1]}/ may import ${target}`] : [];
+  }
+  const to = folderOf(
+    relative(SRC, join(SRC, dirname(file.path), target))
+      .split(sep)
+      .join('/'),
+  );
+  if (from === '' || to === from) return [];
+  const allowed = FRONT_DOORS[from] ?? FLOORS.slice(0, FLOORS.indexOf(from as (typeof FLOORS)[number]));
+  return allowed.includes(to) ? [] : [`${file.path}: ${from}/ may not import ${target}`];
+};
+
+/** Every breach of the house's rules in a set of files. */
+const findFaults = (files: readonly SourceFile[]): string[] =>
+  files.flatMap((file) => {
+    const folder = folderOf(file.path);
+    const known = folder === '' || folder in FRONT_DOORS || (FLOORS as readonly string[]).includes(folder);
+    const code = withoutComments(file.text);
+    return [
+      ...(known ? [] : [`${file.path}: folder ${folder}/ has no floor; add it to FLOORS or FRONT_DOORS`]),
+      ...(known ? importsOf(file.text).flatMap((target) => faultsOfImport(file, target)) : []),
+      ...FORBIDDEN.filter(({ pattern, allowed }) => pattern.test(code) && !allowed.test(file.path)).map(
+        ({ pattern, instead }) => `${file.path}: ${pattern.source}: ${instead}`,
+      ),
+    ];
+  });
+
+describe('the house', () => {
+  test('imports go down, packages have one door, time and chance are injected', () => {
+    const files = readSources();
+    expect(files.length).toBeGreaterThan(50);
+    expect(findFaults(files)).toEqual([]);
+  });
+
+  test.each([
+    ['an import upwards', 'entry/x.ts', `import type { A } from '../ledger/ledger.ts';`],
+    ['a front door that looks past command', 'rest/x.ts', `import { a } from '../ledger/ledger.ts';`],
+    ['a dynamic import upwards', 'ledger/x.ts', `const a = await import('../query/query.ts');`],
+    ['a second door to a package', 'policy/x.ts', `import { Level } from 'level';`],
+    ['a second door to a scoped package', 'ledger/x.ts', `import { noise } from '@chainsafe/libp2p-noise';`],
+    ['an unknown folder', 'helpers/x.ts', `export const a = 1;`],
+    ['the wall clock in a floor', 'ledger/x.ts', `export const now = () => Date.now();`],
+    ['the environment outside the configuration', 'node/x.ts', `export const home = process.env['HOME'];`],
+  ])('finds %s', (_, path, text) => {
+    expect(findFaults([{ path, text }])).toHaveLength(1);
+  });
+
+  test('an allowed import passes', () => {
+    expect(
+      findFaults([{ path: 'ledger/x.ts', text: `import { a } from '../entry/entry.ts'; import 'level';` }]),
+    ).toEqual([]);
+  });
+});

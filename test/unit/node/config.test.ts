@@ -1,0 +1,65 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { resolveConfig } from '../../../src/node/config.ts';
+
+const configFile = (text: string): string => {
+  const path = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'node.json');
+  writeFileSync(path, text);
+  return path;
+};
+
+describe('resolveConfig', () => {
+  test('defaults', () => {
+    expect(resolveConfig({}, {})).toMatchObject({
+      dir: resolve('./holdfast-data'),
+      listen: '127.0.0.1:32148',
+      rest: '127.0.0.1:32149',
+      admission: 'open',
+      network: undefined,
+      seeds: [],
+      script: undefined,
+    });
+  });
+
+  test('a flag wins over the environment, the environment over the file', () => {
+    const config = configFile('{"name": "file", "company": "file", "dir": "/file"}');
+    const resolved = resolveConfig(
+      { config, name: 'flag' },
+      { HOLDFAST_NAME: 'environment', HOLDFAST_COMPANY: 'environment' },
+    );
+    expect(resolved).toMatchObject({ name: 'flag', company: 'environment', dir: '/file' });
+  });
+
+  test('seeds: repeated flags, a list in the file, commas in the environment', () => {
+    expect(resolveConfig({ seed: ['a:1', 'b:2'] }, {}).seeds).toEqual(['a:1', 'b:2']);
+    expect(resolveConfig({}, { HOLDFAST_SEED: 'a:1, b:2' }).seeds).toEqual(['a:1', 'b:2']);
+    expect(resolveConfig({ config: configFile('{"seed": ["a:1"]}') }, {}).seeds).toEqual(['a:1']);
+    expect(resolveConfig({ config: configFile('{"seed": "a:1"}') }, {}).seeds).toEqual(['a:1']);
+  });
+
+  test.each([
+    [{ listen: '127.0.0.1' }, {}, /--listen: "127\.0\.0\.1" is not HOST:PORT/],
+    [{ rest: 'localhost:99999' }, {}, /--rest: "localhost:99999" has a port above 65535/],
+    [{}, { HOLDFAST_SEED: 'http://x:1' }, /HOLDFAST_SEED: .* is not HOST:PORT/],
+    [{ name: 'a\u0000b' }, {}, /--name: .* control character/],
+    [{ admission: 'closed' }, {}, /--admission: "closed" is neither open nor invite/],
+    [{ admission: 'invite' }, {}, /invite is not there yet/],
+  ])('%j %j is refused by name', (flags, environment, text) => {
+    expect(() => resolveConfig(flags, environment)).toThrow(text);
+  });
+
+  test.each([
+    ['not json', /cannot be read/],
+    ['[]', /not an object/],
+    ['{"nmae": "x"}', /unknown key "nmae"/],
+    ['{"name": 7}', /not an object of texts/],
+  ])('configuration file %s', (text, message) => {
+    expect(() => resolveConfig({ config: configFile(text) }, {})).toThrow(message);
+  });
+
+  test('a configuration file that is not there', () => {
+    expect(() => resolveConfig({ config: '/nowhere/node.json' }, {})).toThrow(/\/nowhere\/node\.json/);
+  });
+});
