@@ -1,0 +1,66 @@
+import type { JsonValue } from '../codec/json.ts';
+
+/** What one caller (a REST request, a shell, a script) keeps between its commands. Make one with {@link createSession}. */
+export interface Session {
+  /** `peer`: the command came from another node, which narrows what it may do (`remote/SPEC.md`). */
+  readonly caller: 'local' | 'peer';
+  /**
+   * The caller's own view of the dictionary: what it assigned itself hides what others assign meanwhile, so that two
+   * callers which both say `policy = …` never insert each other's. Assignments reach the node's dictionary as well.
+   * `undefined`: the node's dictionary alone.
+   */
+  readonly scope: Map<string, JsonValue> | undefined;
+  /** The standing destination that `run client (dest)` without a command sets, as typed; undefined: this node. */
+  destination: string | undefined;
+}
+
+/** A session; `isolated` gives it a scope of its own (one for each REST request). */
+export const createSession = (options: { isolated?: boolean; caller?: 'local' | 'peer' } = {}): Session => ({
+  caller: options.caller ?? 'local',
+  scope: options.isolated === true ? new Map() : undefined,
+  destination: undefined,
+});
+
+/** What a command gave. Both are empty for a silent command. */
+export interface CommandOutput {
+  /** For people, or the JSON text where JSON was asked for (by `format` or by the command itself). */
+  readonly text: string;
+  /** The same as a value; undefined where the command has no JSON form or printed nothing. */
+  readonly json: unknown;
+}
+
+export interface CommandRequest {
+  /** One line, one `<…>` block, or one assignment. At most `COMMAND_CHARS_MAX`. */
+  readonly text: string;
+  /** `json`: as if the command had said `format = json`, where it knows that. */
+  readonly format: 'text' | 'json' | undefined;
+  readonly signal?: AbortSignal;
+  readonly session: Session;
+}
+
+/** Rows for a table, as a REST PUT brings them. */
+export interface PutCommand {
+  readonly dbms: string;
+  readonly table: string;
+  /** `file`: durable and visible when it resolves; `streaming`: durable in the buffer. */
+  readonly mode: 'file' | 'streaming';
+  readonly source: string;
+  readonly instructions: string;
+  /** One JSON object, a JSON list, or objects one a line. */
+  readonly content: Uint8Array;
+}
+
+/** Which REST verb a command wants; `any` where both will do. */
+export type CommandMethod = 'GET' | 'POST' | 'any';
+
+/** The port between the command language and the front doors (REST, command line, scripts, other nodes). */
+export interface CommandExecutor {
+  /** Runs one command. Every failure is a `HoldfastError`; its documented number is `errorNumber(error.code)`. */
+  execute(request: CommandRequest): Promise<CommandOutput>;
+  /** The verb of a command's family; `any` for text that is no command (executing it says so). Never throws. */
+  methodOf(text: string): CommandMethod;
+  /** Ways to go on from what has been typed, whole lines, best first, at most 50. Never throws. */
+  complete(prefix: string): readonly string[];
+  /** `hash`: 32 hex digits in file mode, `0` in streaming mode, as documented. */
+  put(command: PutCommand): Promise<{ readonly hash: string }>;
+}
