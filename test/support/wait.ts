@@ -1,0 +1,36 @@
+export interface WaitOptions {
+  /** Default 10,000. */
+  readonly timeoutMs?: number;
+  /** Pause between looks; default 10. */
+  readonly everyMs?: number;
+  /** What is waited for, for the failure's text. A function is asked at the time of the failure. */
+  readonly what?: string | (() => string);
+}
+
+/**
+ * Waits for a state in real time: resolves with the first value of `look` that is neither undefined, null nor false.
+ * A `look` that throws counts as "not yet"; its last error is the cause of the failure.
+ */
+export const waitFor = async <T>(
+  look: () => T | Promise<T>,
+  options: WaitOptions = {},
+): Promise<Exclude<T, undefined | null | false>> => {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const endMs = performance.now() + timeoutMs;
+  let lastError: unknown;
+  for (;;) {
+    try {
+      const value = await look();
+      if (value !== undefined && value !== null && value !== false)
+        return value as Exclude<T, undefined | null | false>;
+      lastError = undefined;
+    } catch (caught) {
+      lastError = caught;
+    }
+    if (performance.now() >= endMs) {
+      const what = typeof options.what === 'function' ? options.what() : (options.what ?? look.toString());
+      throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`, { cause: lastError });
+    }
+    await new Promise((resolve) => setTimeout(resolve, options.everyMs ?? 10));
+  }
+};
