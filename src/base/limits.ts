@@ -10,12 +10,26 @@ export const FRAME_BYTES_MAX = 1_048_576;
 // entry, ledger
 export const ENTRY_HEADER_BYTES_MAX = 8_192;
 export const ENTRY_BODY_BYTES_MAX = 65_536;
+export const ENTRY_SIGNATURE_BYTES = 64;
 export const ENTRY_PARENTS_MAX = 16;
+export const ENTRY_ID_CHARS_MAX = 256;
+export const NETWORK_NAME_CHARS_MAX = 128;
+export const AUTHOR_KEYS_CACHED_MAX = 4_096;
 /** An entry dated further ahead of the local clock is held back until then. */
 export const ENTRY_FUTURE_MS_MAX = 5 * 60_000;
 /** Entries that wait for the one before them, or for their time. */
 export const ENTRIES_WAITING_MAX = 10_000;
+export const ENTRIES_WAITING_BYTES_MAX = 64 * 1_048_576;
+/** Hashes that a node asks for by name at one time. */
+export const ENTRIES_WANTED_MAX = 256;
 export const GROUP_COMMIT_ENTRIES_MAX = 512;
+/** Appends and offers that wait for the disk; more are refused. */
+export const LEDGER_QUEUE_MAX = 10_000;
+export const LEDGER_CACHE_ENTRIES_MAX = 4_096;
+export const LEDGER_CACHE_BYTES_MAX = 16 * 1_048_576;
+export const LEDGER_FOLLOW_ENTRIES_MAX = 1_000;
+export const LEDGER_READ_BYTES_MAX = 64 * 1_048_576;
+export const JOURNAL_FILE_BYTES_MAX = 64 * 1_048_576;
 export const SYNC_BATCH_BYTES_MAX = 524_288;
 export const SYNC_INTERVAL_MS = 3_000;
 
@@ -27,15 +41,99 @@ export const REDIAL_MAX_MS = 3_000;
 export const PING_INTERVAL_MS = 1_000;
 export const PING_TIMEOUT_MS = 2_000;
 export const CHANNELS_PER_PEER_MAX = 64;
+/** Streams of all protocols that one connection may hold, each way. */
+export const STREAMS_PER_CONNECTION_MAX = 256;
+/** Frames kept for a reader that is slower than its peer; then the peer is held back. */
+export const CHANNEL_READ_AHEAD_BYTES = 1_048_576;
+/** Bytes that a peer may send on one channel before it is told to go on. */
+export const CHANNEL_WINDOW_BYTES_MAX = 1_048_576;
+/** What libp2p may hold for a paused stream before it resets it. */
+export const STREAM_READ_BUFFER_BYTES_MAX = 4_194_304;
+/** Bytes that may wait on one stream for the peer to take them. */
+export const STREAM_WRITE_BUFFER_BYTES_MAX = 4_194_304;
+export const CHANNEL_OPEN_TIMEOUT_MS = 10_000;
+/** A peer that takes nothing in for so long loses the channel. */
+export const CHANNEL_STALL_MS = 30_000;
+/** After its handler is done, a channel that the peer does not close is dropped. */
+export const CHANNEL_LINGER_MS = 5_000;
+export const CONNECTIONS_MAX = 512;
+/** Many nodes may stand behind one address, and all come back at once after a cut. */
+export const INBOUND_CONNECTIONS_PER_SECOND_MAX = 256;
+export const INBOUND_CONNECTIONS_PENDING_MAX = 128;
+/** About 60 gossip topics a peer. */
+export const GOSSIP_TOPIC_BYTES_PER_PEER = 65_536;
+export const LIVENESS_TICK_MS = 250;
 
 // sqlite
 export const SQLITE_READERS = 2;
 export const READ_CHUNK_ROWS_MAX = 2_000;
+/** Prepared statements kept for a connection. */
+export const SQLITE_STATEMENTS_MAX = 128;
+/** Connections kept open by one reader or writer, the least recently used closed first. */
+export const SQLITE_OPEN_MAX = 32;
+/** Calls that wait for a SQLite thread; the next is refused with `SQLITE_OVERLOADED`. */
+export const SQLITE_WAITING_MAX = 1_000;
+/** Streams open at once in one reader. */
+export const SQLITE_STREAMS_MAX = 32;
+/** How long stopping waits for a statement that is running. */
+export const SQLITE_CLOSE_MS = 2_000;
+
+// policy
+/** Content of one policy entry: the body also holds the salt. */
+export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
+/** An attribute, policy type or id; they also travel in the header. */
+export const POLICY_NAME_CHARS_MAX = 128;
+/** Versions listed as in conflict; an update that ends it names them all in its header. */
+export const POLICY_CONFLICT_MAX = 16;
+/** Entries that the book takes up at once; between two batches other work gets its turn. */
+export const POLICY_FOLLOW_ENTRIES = 1_000;
 
 // operator
 export const FILE_BYTES_MAX = 256 * 1_048_576;
 export const ROW_BYTES_MAX = 1_048_576;
 export const COLUMNS_MAX = 1_000;
+
+// replication
+/** Uncompressed bytes in one frame of files. */
+export const TRANSFER_CHUNK_BYTES = 786_432;
+/** One file record as JSON: the widest table that an operator accepts fits. */
+export const TRANSFER_RECORD_BYTES_MAX = 524_288;
+export const TRANSFER_HEADER_BYTES_MAX = 262_144;
+/** Files that travel together in one bundle. */
+export const TRANSFER_BUNDLE_FILES_MAX = 1_024;
+/** Bytes of several files read and packed together; a larger file travels alone. */
+export const TRANSFER_BATCH_BYTES = 786_432;
+/** Bytes of files in more than one frame that are being received at the same time, from all peers together. */
+export const TRANSFER_RECEIVING_BYTES_MAX = 2 * FILE_BYTES_MAX;
+/** Ranges in one message, and those that one peer may announce or ask for. */
+export const TRANSFER_MESSAGE_RANGES_MAX = 8_000;
+export const HOLDINGS_RANGES_MAX = 200_000;
+export const HOLDINGS_ORIGINS_MAX = 1_024;
+/** A peer that owes an answer and sends nothing for so long is given up; what it owed is asked from another. */
+export const TRANSFER_IDLE_MS = 20_000;
+export const TRANSFER_HELLO_MS = 5_000;
+/** Announcements of new holdings to a peer are gathered for so long. */
+export const HOLDINGS_GATHER_MS = 10;
+export const PULL_FILES_MAX = 1_000;
+export const PULLS_PER_PEER_MAX = 2;
+/** A server ends its answer to one request at the first of these and leaves the rest to the next. */
+export const PULL_ANSWER_BYTES = 16 * 1_048_576;
+/** New files that a peer announces are expected as a push for so long before they are asked for. */
+export const PULL_GRACE_MS = 750;
+export const PULL_RETRY_MIN_MS = 500;
+export const PULL_RETRY_MAX_MS = 30_000;
+/** Single files that one peer failed to deliver; more, and the whole peer rests. */
+export const PULL_FAILURES_MAX = 2_048;
+export const PUSH_FILES_IN_FLIGHT = 256;
+export const PUSH_BYTES_IN_FLIGHT = 4 * 1_048_576;
+/** Files that wait to be pushed to one peer; more, and they are left for it to pull. */
+export const PUSH_WAITING_FILES_MAX = 1_024;
+/** Content kept for the pushes to the other peers. */
+export const PUSH_SHARED_BYTES_MAX = 8 * 1_048_576;
+export const CONSUMER_INTERVAL_MS = 5_000;
+/** How long a starting operator waits for peers that are known and not reached, with own files and without. */
+export const PEERS_WAIT_MS = 1_000;
+export const PEERS_WAIT_EMPTY_MS = 3_000;
 
 // query
 export const QUERY_TIMEOUT_MS = 30_000;
@@ -43,6 +141,21 @@ export const SQL_CHARS_MAX = 65_536;
 
 // command, rest
 export const COMMAND_CHARS_MAX = 262_144;
+export const COMMAND_TOKENS_MAX = 20_000;
+/** Scripts in scripts, conditions in conditions, parentheses in parentheses. */
+export const COMMAND_DEPTH_MAX = 16;
+export const SCRIPT_BYTES_MAX = 1_048_576;
+export const DICTIONARY_ENTRIES_MAX = 10_000;
+export const COMPLETIONS_MAX = 50;
+/** `run client (…)`: nodes asked, at a time, and how long one may take. */
+export const COMMAND_NODES_MAX = 256;
+export const COMMAND_NODES_AT_ONCE = 16;
+export const COMMAND_TIMEOUT_MS = 20_000;
+/** What another node may answer to one command. */
+export const COMMAND_REPLY_BYTES_MAX = 16 * 1_048_576;
+export const COMMAND_REPLY_CHUNK_BYTES = 262_144;
+/** Commands of other nodes that run at the same time; the next is refused. */
+export const COMMANDS_FROM_PEERS_MAX = 32;
 export const REST_BODY_BYTES_MAX = FILE_BYTES_MAX;
 
 const assertRelation = (holds: boolean, text: string): void => {
@@ -53,6 +166,26 @@ assertRelation(
   'a frame must hold a full sync batch',
 );
 assertRelation(
+  STREAM_READ_BUFFER_BYTES_MAX >= 2 * CHANNEL_WINDOW_BYTES_MAX,
+  'a paused stream must be able to hold what its peer may still send',
+);
+assertRelation(
+  STREAM_WRITE_BUFFER_BYTES_MAX >= 2 * FRAME_BYTES_MAX,
+  'a stream must be able to hold a frame that is on its way',
+);
+assertRelation(
+  PING_TIMEOUT_MS >= PING_INTERVAL_MS + 2 * LIVENESS_TICK_MS,
+  'a peer must have the time to answer a ping before it counts as silent',
+);
+assertRelation(
   GOSSIP_BYTES_MAX >= ENTRY_HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX + 4_096,
   'a gossip message must hold the largest entry',
+);
+assertRelation(
+  FRAME_BYTES_MAX >= TRANSFER_CHUNK_BYTES + TRANSFER_CHUNK_BYTES / 128 + TRANSFER_HEADER_BYTES_MAX,
+  'a frame must hold a chunk that does not compress, and its header',
+);
+assertRelation(
+  TRANSFER_HEADER_BYTES_MAX >= TRANSFER_MESSAGE_RANGES_MAX * 32,
+  'a header must hold the ranges of a message',
 );

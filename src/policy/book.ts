@@ -9,6 +9,8 @@ export interface VoidReason {
   readonly text: string;
   /** Hash of the entry that causes it, where there is one. */
   readonly by: string | undefined;
+  /** Id of the policy that holds what this one claims, where that is the reason. */
+  readonly holder?: string;
 }
 
 /** A policy in force, as the fold gives it. */
@@ -48,6 +50,8 @@ export interface PolicyBook {
   /** Policies in force of a type in the ledger's order (by their insert); all where `type` is undefined. */
   ofType(type?: string): readonly PolicyState[];
   types(): readonly string[];
+  /** The value of a policy in force as `blockchain get` shows it: with the ANMP policies laid over it. */
+  shown(id: string): JsonObject | undefined;
   voids(): readonly VoidPolicy[];
   /** Whether one entry takes effect, and why not. `undefined` for an entry that the book has not seen. */
   effectOf(entryHash: string): 'in-force' | 'superseded' | VoidReason | undefined;

@@ -42,6 +42,8 @@ export interface Policies extends Resource {
   ledgerOf(state: PolicyState): 'local' | 'global';
   /** The policy as users see it: `{type: {…, id, date, ledger}}`. */
   document(state: PolicyState): JsonObject;
+  /** The same without what ANMP policies lay over it, as `blockchain read` shows it. */
+  original(state: PolicyState): JsonObject;
   history(id: string): Promise<readonly PolicyVersion[]>;
   /** Resolves when the book holds everything that the ledger held at the time of the call. */
   caughtUp(): Promise<void>;

@@ -1,0 +1,247 @@
+import { fault, type HoldfastError } from '../base/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
+import { canonicalJson } from '../codec/canonical.ts';
+import type { Proposal } from '../ledger/ledger.ts';
+import type { PolicyState } from './book.ts';
+import { placesKey } from './claims.ts';
+import { applyChanges, peerOf } from './facts.ts';
+import type { LedgerFold } from './fold.ts';
+import { type Claim, describeKey } from './kinds/kind.ts';
+import { MEMBER_MAX } from './kinds/operator.ts';
+import { kindOf } from './kinds/registry.ts';
+import { checkSize, policyId, readPolicy } from './shape.ts';
+
+/** A write that the book allows now, and what it relies on: no other write may touch these keys until it is in the book. */
+export interface Decision {
+  readonly proposal: Proposal;
+  readonly keys: readonly string[];
+}
+
+/** Who writes. */
+export interface Writer {
+  /** The own public key. */
+  readonly key: string;
+  /** Whether a policy of a node type stands for this node itself: then the network adds the key to it. */
+  isOwn(type: string, value: JsonObject): boolean;
+}
+
+type View = Pick<LedgerFold, 'get' | 'ofType' | 'holderOf' | 'memberHolder' | 'waiting'>;
+
+/** The key that stands for a policy's id. */
+const idKey = (id: string): string => `id\u0000${id}`;
+
+/**
+ * May this policy be added? Throws `POLICY_STRUCTURE`, `POLICY_ATTRIBUTE_NAME`, `POLICY_OVERSIZE`, `POLICY_ID_TAKEN`,
+ * `POLICY_ADDRESS_TAKEN`, `POLICY_NOT_UNIQUE`, `POLICY_DUPLICATE`, `POLICY_CLUSTER_UNKNOWN`, `POLICY_CLUSTER_FULL`,
+ * `POLICY_PARENT`, `POLICY_NOT_THE_OWNER`.
+ */
+export const decideInsert = (view: View, policy: unknown, writer: Writer): Decision => {
+  const { type, givenId, value: written } = readPolicy(policy);
+  const id = givenId ?? policyId(type, written);
+  checkId(view, id);
+  const own = ownedBy(writer, type, written);
+  const claims = kindOf(type)?.claims(own) ?? [];
+  checkClaims(view, id, claims);
+  const keys = [idKey(id), ...claims.map(({ key }) => key)];
+  const value = type === 'operator' ? placed(view, id, own, keys) : own;
+  if (type === 'cluster') checkParent(view, value);
+  checkSize(value);
+  return { proposal: { op: 'insert', type, id, replaces: null, content: value }, keys };
+};
+
+/**
+ * May these attributes be replaced (null removes one)? Undefined where nothing would change. Throws `POLICY_UNKNOWN` and
+ * what {@link decideInsert} throws.
+ */
+export const decideUpdate = (view: View, id: string, changes: JsonObject, writer: Writer): Decision | undefined => {
+  const { type, before, value, replaces } = currentOf(view, id);
+  for (const fixed of ['id', 'date', 'ledger'])
+    if (Object.hasOwn(changes, fixed) && !sameJson(changes[fixed], before[fixed]))
+      throw fault('POLICY_STRUCTURE', `${fixed} of a policy does not change`, {
+        data: { id, attribute: fixed },
+        hint: fixed === 'id' ? 'delete this policy and insert another' : `leave ${fixed} out`,
+      });
+  const effective = Object.entries(changes).filter(
+    ([name, after]) => !['id', 'date', 'ledger'].includes(name) && !sameJson(after ?? undefined, value[name]),
+  );
+  if (effective.length === 0 && !Array.isArray(replaces)) return undefined;
+  const content: JsonObject = Object.fromEntries(effective);
+  checkOwner(writer, type, id, value);
+  const after = applyChanges(type, value, content);
+  checkOwner(writer, type, id, after);
+  const claims = kindOf(type)?.claims(after) ?? [];
+  checkClaims(view, id, claims);
+  const keys = [idKey(id), ...claims.map(({ key }) => key)];
+  if (type === 'operator') checkMove(view, id, content, after, keys);
+  if (type === 'cluster') checkParent(view, after);
+  checkSize(after);
+  const normal = effective.map(([name, wish]): [string, JsonValue] => [
+    name,
+    wish === null ? null : (after[name] ?? null),
+  ]);
+  return { proposal: { op: 'update', type, id, replaces, content: Object.fromEntries(normal) }, keys };
+};
+
+/** May this policy be deleted? One that has no effect may be, too. Throws `POLICY_UNKNOWN`. */
+export const decideDelete = (view: View, id: string): Decision => {
+  const state = view.get(id);
+  const waiting = state === undefined ? view.waiting(id) : undefined;
+  if (state === undefined && waiting === undefined) throw unknownPolicy(id);
+  const type = state?.type ?? waiting?.type ?? null;
+  const replaces = state === undefined ? (waiting?.entry ?? null) : replacedBy(state);
+  return { proposal: { op: 'delete', type, id, replaces, content: {} }, keys: [idKey(id)] };
+};
+
+const unknownPolicy = (id: string): HoldfastError =>
+  fault('POLICY_UNKNOWN', `there is no policy with the id ${id.slice(0, 128)}`, {
+    data: { id: id.slice(0, 128) },
+    hint: 'list the ids with: blockchain get * bring [] " " [*][id] separator = \\n',
+  });
+
+const sameJson = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && canonicalJson(a) === canonicalJson(b));
+
+const replacedBy = (state: PolicyState): string | readonly string[] =>
+  state.conflict.length > 0 ? state.conflict : state.entry;
+
+const currentOf = (view: View, id: string) => {
+  const state = view.get(id);
+  if (state !== undefined) {
+    const { id: _id, date: _date, ...value } = state.value;
+    return { type: state.type, before: state.value, value, replaces: replacedBy(state) };
+  }
+  const waiting = view.waiting(id);
+  if (waiting === undefined) throw unknownPolicy(id);
+  throw fault('POLICY_NOT_UNIQUE', `policy ${id} has no effect: ${waiting.reason.text}`, {
+    data: { id, holder: waiting.reason.holder },
+    hint: 'delete one of the two policies',
+  });
+};
+
+const checkId = (view: View, id: string): void => {
+  const holder = view.get(id);
+  const waiting = holder === undefined ? view.waiting(id) : undefined;
+  if (holder === undefined && waiting === undefined) return;
+  throw fault('POLICY_ID_TAKEN', `there is a policy with the id ${id}`, {
+    data: { id, holder: id, type: holder?.type ?? waiting?.type, entry: holder?.entry ?? waiting?.entry },
+    hint:
+      waiting === undefined
+        ? `see it with: blockchain get * where id = ${id}`
+        : `it has no effect (${waiting.reason.text}); delete it first`,
+  });
+};
+
+const checkClaims = (view: View, id: string, claims: readonly Claim[]): void => {
+  for (const { key, code } of claims) {
+    const holder = view.holderOf(key);
+    if (holder !== undefined && holder !== id)
+      throw fault(code, `${describeKey(key)} is held by policy ${holder}`, {
+        data: { id, holder },
+        hint: `see it with: blockchain get * where id = ${holder}`,
+      });
+  }
+};
+
+const checkOwner = (writer: Writer, type: string, id: string, value: JsonObject): void => {
+  const peer = kindOf(type)?.isNode === true ? peerOf(value) : undefined;
+  if (peer !== undefined && peer !== writer.key)
+    throw fault(
+      'POLICY_NOT_THE_OWNER',
+      `policy ${id} belongs to the node with the key ${peer}: only that node may write it`,
+      {
+        data: { id, peer },
+        hint: 'run the command on that node',
+      },
+    );
+};
+
+const ownedBy = (writer: Writer, type: string, value: JsonObject): JsonObject => {
+  if (kindOf(type)?.isNode !== true) return value;
+  if (peerOf(value) === undefined && writer.isOwn(type, value)) return { ...value, peer: writer.key };
+  checkOwner(writer, type, typeof value['name'] === 'string' ? value['name'] : type, value);
+  return value;
+};
+
+const clusterOf = (view: View, value: JsonObject): string => {
+  const cluster = typeof value['cluster'] === 'string' ? value['cluster'] : '';
+  if (view.get(cluster)?.type !== 'cluster')
+    throw fault('POLICY_CLUSTER_UNKNOWN', `there is no cluster policy with the id ${cluster}`, {
+      data: { cluster },
+      hint: 'insert the cluster policy first; list them with: blockchain get cluster bring [*][id] " " [*][name] separator = \\n',
+    });
+  return cluster;
+};
+
+const memberTaken = (cluster: string, member: number, holder: string): HoldfastError =>
+  fault('POLICY_NOT_UNIQUE', `member ${member} of cluster ${cluster} is policy ${holder}`, {
+    data: { cluster, member, holder },
+    hint: 'leave member out: the network picks a free number',
+  });
+
+/** An operator with its member number: the user's, or a free one. */
+const placed = (view: View, id: string, value: JsonObject, keys: string[]): JsonObject => {
+  const cluster = clusterOf(view, value);
+  keys.push(placesKey(cluster));
+  const { member } = value;
+  if (typeof member !== 'number') return { ...value, member: freeMember(view, id, cluster) };
+  const holder = view.memberHolder(cluster, member);
+  if (holder !== undefined) throw memberTaken(cluster, member, holder);
+  return value;
+};
+
+const checkMove = (view: View, id: string, changes: JsonObject, after: JsonObject, keys: string[]): void => {
+  if (changes['cluster'] === undefined && changes['member'] === undefined) return;
+  const cluster = clusterOf(view, after);
+  keys.push(placesKey(cluster));
+  const { member } = changes;
+  const holder = typeof member === 'number' ? view.memberHolder(cluster, member) : undefined;
+  if (typeof member === 'number' && holder !== undefined && holder !== id) throw memberTaken(cluster, member, holder);
+  freeMember(view, id, cluster);
+};
+
+/**
+ * A number that no operator of the network has, else one that none of the cluster has. The search starts at a place that
+ * the id gives: nodes that pick at the same time rarely pick the same, and a node that returns finds its old number.
+ */
+const freeMember = (view: View, id: string, cluster: string): number => {
+  const inNetwork = new Set(view.ofType('operator').map(({ value }) => value['member']));
+  let start = 7;
+  for (const character of id) start = (start * 31 + (character.codePointAt(0) ?? 0)) % MEMBER_MAX;
+  let inCluster: number | undefined;
+  for (let step = 0; step < MEMBER_MAX; step += 1) {
+    const member = ((start + step) % MEMBER_MAX) + 1;
+    if (!inNetwork.has(member)) return member;
+    const holder = view.memberHolder(cluster, member);
+    if (holder === undefined || holder === id) inCluster ??= member;
+  }
+  if (inCluster !== undefined) return inCluster;
+  throw fault('POLICY_CLUSTER_FULL', `cluster ${cluster} has ${MEMBER_MAX} operators: no member number is free`, {
+    data: { cluster, limit: MEMBER_MAX },
+    hint: 'delete the policies of operators that are gone, or use another cluster',
+  });
+};
+
+const checkParent = (view: View, value: JsonObject): void => {
+  const { parent, name, company } = value;
+  if (typeof parent !== 'string') return;
+  const above = view.get(parent);
+  if (above?.type !== 'cluster')
+    throw fault('POLICY_PARENT', `there is no cluster policy with the id ${parent}, which is named as parent`, {
+      data: { parent },
+      hint: 'insert the parent first',
+    });
+  if (above.value['name'] !== name || above.value['company'] !== company)
+    throw fault('POLICY_PARENT', 'a cluster with a parent has the name and company of the parent', {
+      data: { parent, name: above.value['name'], company: above.value['company'] },
+      hint: `use ${canonicalJson({ company: above.value['company'] ?? '', name: above.value['name'] ?? '' })}`,
+    });
+};
+
+/** The changes that turn a policy's value into that of another: what is gone is null. For `blockchain update to`. */
+export const changesBetween = (before: JsonObject, after: unknown): JsonObject => {
+  if (!isJsonObject(after)) return {};
+  const changes = new Map<string, JsonValue>(Object.entries(after));
+  for (const name of Object.keys(before))
+    if (!changes.has(name) && !['id', 'date', 'ledger', 'member', 'peer'].includes(name)) changes.set(name, null);
+  return Object.fromEntries(changes);
+};

@@ -1,0 +1,113 @@
+import { POLICY_CONFLICT_MAX } from '../base/limits.ts';
+import type { JsonObject } from '../codec/json.ts';
+import type { VoidReason } from './book.ts';
+import type { Holdings, Life, Subject } from './claims.ts';
+import { applyChanges, malformedBy, peerOf, type Fact } from './facts.ts';
+import type { Claim } from './kinds/kind.ts';
+import { kindOf } from './kinds/registry.ts';
+
+const NO_CLAIMS: readonly Claim[] = [];
+
+const claimsOf = (type: string, value: JsonObject): readonly Claim[] => kindOf(type)?.claims(value) ?? NO_CLAIMS;
+
+const isNodeType = (type: string): boolean => kindOf(type)?.isNode === true;
+
+/**
+ * One entry takes its effect on its policy and on who holds what. Entries must come in the ledger's order; this order is
+ * the only thing that the outcome depends on. An entry without effect gets its reason and changes nothing.
+ */
+export const evolve = (holdings: Holdings, subject: Subject, fact: Fact): void => {
+  fact.void = fact.malformed;
+  if (fact.malformed !== undefined) return;
+  if (fact.op === 'insert') fact.void = insert(holdings, subject, fact);
+  else if (fact.op === 'update') fact.void = update(holdings, subject, fact);
+  else fact.void = end(holdings, subject, fact);
+};
+
+const insert = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | undefined => {
+  const type = fact.type ?? '';
+  const taken = subject.life;
+  if (taken !== undefined)
+    return {
+      rule: 'id-taken',
+      text: `policy ${subject.id} was inserted before`,
+      by: taken.insert.hash,
+      holder: subject.id,
+    };
+  const foreign = notTheOwner(fact, isNodeType(type) ? peerOf(fact.content) : undefined);
+  if (foreign !== undefined) return foreign;
+  const life: Life = {
+    type,
+    insert: fact,
+    value: fact.content,
+    claims: claimsOf(type, fact.content),
+    member: undefined,
+    heads: [fact],
+    waiting: undefined,
+  };
+  subject.life = life;
+  subject.newest = fact;
+  holdings.settle(subject, life);
+  return undefined;
+};
+
+const update = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | undefined => {
+  const { life } = subject;
+  if (life === undefined) return noSuchPolicy(subject);
+  const other = otherType(life, fact);
+  if (other !== undefined) return other;
+  const node = isNodeType(life.type);
+  const foreign = notTheOwner(fact, node ? peerOf(life.value) : undefined);
+  if (foreign !== undefined) return foreign;
+  let value: JsonObject;
+  try {
+    value = applyChanges(life.type, life.value, fact.content);
+  } catch (caught) {
+    return malformedBy(caught);
+  }
+  const claimed = node ? notTheOwner(fact, peerOf(value)) : undefined;
+  if (claimed !== undefined) return claimed;
+  const claims = claimsOf(life.type, value);
+  if (life.waiting === undefined) {
+    const blocked = holdings.move(subject, life, value, claims, fact.content['member'] !== undefined);
+    if (blocked !== undefined) return blocked;
+  } else {
+    life.value = value;
+    life.claims = claims;
+    holdings.settle(subject, life);
+  }
+  life.heads = [...life.heads.filter((head) => !fact.replaces.includes(head.hash)), fact].slice(-POLICY_CONFLICT_MAX);
+  subject.newest = fact;
+  return undefined;
+};
+
+const end = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | undefined => {
+  const { life } = subject;
+  if (life === undefined) return noSuchPolicy(subject);
+  const other = otherType(life, fact);
+  if (other !== undefined) return other;
+  subject.life = undefined;
+  subject.newest = fact;
+  holdings.release(subject, life);
+  return undefined;
+};
+
+const otherType = (life: Life, fact: Fact): VoidReason | undefined =>
+  fact.type === null || fact.type === life.type
+    ? undefined
+    : {
+        rule: 'structure',
+        text: `policy ${fact.id ?? ''} is of type ${life.type}, not ${fact.type}`,
+        by: life.insert.hash,
+      };
+
+const noSuchPolicy = ({ id, newest }: Subject): VoidReason =>
+  newest === undefined
+    ? { rule: 'no-such-policy', text: `there is no policy ${id} before this entry`, by: undefined }
+    : { rule: 'deleted', text: `policy ${id} was deleted before this entry`, by: newest.hash };
+
+/** A node's policy that names its key is written by that key alone, and only the holder of a key may name it. */
+const notTheOwner = (fact: Fact, peer: string | undefined): VoidReason | undefined =>
+  peer === undefined || peer === fact.author
+    ? undefined
+    : { rule: 'not-the-owner', text: `only the node with the key ${peer} may write this`, by: undefined };

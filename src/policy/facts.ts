@@ -1,0 +1,83 @@
+import { asFault } from '../base/errors.ts';
+import type { JsonObject } from '../codec/json.ts';
+import type { Entry } from '../entry/entry.ts';
+import type { VoidReason } from './book.ts';
+import { normalValue } from './shape.ts';
+
+/** What the fold keeps of an entry: a few hundred bytes, never the raw pieces. */
+export interface Fact {
+  readonly hash: string;
+  readonly author: string;
+  readonly seq: number;
+  readonly time: number;
+  readonly op: string;
+  readonly type: string | null;
+  readonly id: string | null;
+  readonly replaces: readonly string[];
+  /** insert: the root value in normal form, or why it is none; update: the changes. */
+  readonly content: JsonObject;
+  readonly malformed: VoidReason | undefined;
+  /** Why it has no effect, as of the last evaluation. */
+  void: VoidReason | undefined;
+}
+
+const NOTHING: JsonObject = {};
+
+/** The reason of a failure of {@link normalValue}. */
+export const malformedBy = (caught: unknown): VoidReason => ({
+  rule: 'structure',
+  text: asFault(caught).message,
+  by: undefined,
+});
+
+/** The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. */
+export const factOf = (entry: Entry): Fact => {
+  const { author, seq, time, op, type, id, replaces } = entry.header;
+  let content = NOTHING;
+  let malformed: VoidReason | undefined;
+  try {
+    if (op === 'insert') content = normalValue(type ?? '', withoutObserved(entry.content));
+    else if (op === 'update') content = withoutObserved(entry.content);
+  } catch (caught) {
+    malformed = malformedBy(caught);
+  }
+  return {
+    hash: entry.hash,
+    author,
+    seq,
+    time,
+    op,
+    type,
+    id,
+    replaces: replaces === null ? [] : typeof replaces === 'string' ? [replaces] : replaces,
+    content,
+    malformed,
+    void: malformed,
+  };
+};
+
+const withoutObserved = (content: JsonObject): JsonObject => {
+  if (!Object.hasOwn(content, 'id') && !Object.hasOwn(content, 'ledger')) return content;
+  const { id: _id, ledger: _ledger, ...rest } = content;
+  return rest;
+};
+
+/** A root value after an update: each attribute named is replaced, null removes it. Throws what {@link normalValue} throws. */
+export const applyChanges = (type: string, value: JsonObject, changes: JsonObject): JsonObject => {
+  const merged = new Map(Object.entries(value));
+  for (const [attribute, after] of Object.entries(changes)) {
+    if (after === null) merged.delete(attribute);
+    else merged.set(attribute, after);
+  }
+  return normalValue(type, Object.fromEntries(merged));
+};
+
+/** The public key that a policy's value names as its node's. */
+export const peerOf = (value: JsonObject): string | undefined => {
+  const { peer } = value;
+  return typeof peer === 'string' ? peer : undefined;
+};
+
+/** The place in the ledger's order, as `compareEntries` has it. */
+export const compareFacts = (a: Fact, b: Fact): number =>
+  a.time - b.time || (a.author < b.author ? -1 : a.author > b.author ? 1 : 0) || a.seq - b.seq;

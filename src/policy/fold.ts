@@ -1,0 +1,277 @@
+import { canonicalJson } from '../codec/canonical.ts';
+import { sha256Hex } from '../codec/hash.ts';
+import type { JsonObject } from '../codec/json.ts';
+import type { Entry } from '../entry/entry.ts';
+import { anmpByPolicy, mergeAnmp } from './anmp.ts';
+import type { PolicyFold, PolicyState, VoidPolicy, VoidReason } from './book.ts';
+import { Holdings, type Life, type Subject } from './claims.ts';
+import { policyDate } from '../entry/time.ts';
+import { evolve } from './evolve.ts';
+import { compareFacts, factOf, type Fact } from './facts.ts';
+
+const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
+
+/** The fold with what `decide` asks of it and what the shell announces. */
+export interface LedgerFold extends PolicyFold {
+  /** Returns the ids of the policies that may differ. */
+  add(entries: readonly Entry[]): readonly string[];
+  /** Returns the ids of the policies that may differ. */
+  voidAuthor(author: string, fromSeq: number, by: string): readonly string[];
+  /** Id of the policy in force that holds a claim. */
+  holderOf(key: string): string | undefined;
+  /** Id of the operator that has a member number in a cluster. */
+  memberHolder(cluster: string, member: number): string | undefined;
+  /** A policy that is inserted and without effect because another holds what it claims; its newest entry and the reason. */
+  waiting(id: string): { readonly type: string; readonly entry: string; readonly reason: VoidReason } | undefined;
+}
+
+/** An empty book that takes up entries in any order. */
+export const createFold = (): LedgerFold => new Fold();
+
+/**
+ * The book is what one gets by letting every entry take its effect in the ledger's order. An entry later than all before
+ * does just that. An earlier one makes its policy, and those that share a claim with it, be evaluated again: their own
+ * entries from the first, nobody else's.
+ */
+class Fold implements LedgerFold {
+  readonly #facts = new Map<string, Fact>();
+  readonly #subjects = new Map<string, Subject>();
+  readonly #holdings = new Holdings();
+  readonly #cuts = new Map<string, { readonly seq: number; readonly reason: VoidReason }>();
+  readonly #states = new Map<string, PolicyState>();
+  readonly #shown = new Map<string, JsonObject>();
+  /** Subjects with an insert of a type, in force or not. */
+  readonly #byType = new Map<string, Set<Subject>>();
+  readonly #ofType = new Map<string | undefined, readonly PolicyState[]>();
+  #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
+  #latest: Fact | undefined;
+  #hash: string | undefined;
+  revision = 0;
+  unknown = 0;
+
+  add(entries: readonly Entry[]): readonly string[] {
+    const fresh: Fact[] = [];
+    for (const entry of entries) {
+      if (this.#facts.has(entry.hash)) continue;
+      const fact = factOf(entry);
+      this.#facts.set(fact.hash, fact);
+      if (this.#takesPart(fact)) fresh.push(fact);
+    }
+    if (fresh.length === 0) return [];
+    fresh.sort(compareFacts);
+    const subjects = new Set(fresh.map((fact) => this.#file(fact)));
+    const inOrder = this.#latest === undefined || compareFacts(this.#latest, fresh[0] as Fact) < 0;
+    if (this.#latest === undefined || compareFacts(this.#latest, fresh.at(-1) as Fact) < 0) this.#latest = fresh.at(-1);
+    return this.#changed(inOrder ? this.#applyInOrder(fresh, subjects) : this.#evaluate(subjects));
+  }
+
+  voidAuthor(author: string, fromSeq: number, by: string): readonly string[] {
+    const cut = this.#cuts.get(author);
+    if (cut !== undefined && cut.seq <= fromSeq) return [];
+    const text = `its author signed two entries with one number, ${fromSeq}: void from there on`;
+    this.#cuts.set(author, { seq: fromSeq, reason: { rule: 'equivocation', text, by } });
+    const subjects = new Set<Subject>();
+    for (const fact of this.#facts.values()) {
+      if (fact.author !== author || fact.seq < fromSeq || fact.id === null) continue;
+      const subject = this.#subjects.get(fact.id);
+      if (subject !== undefined) subjects.add(subject);
+    }
+    return subjects.size === 0 ? [] : this.#changed(this.#evaluate(subjects));
+  }
+
+  get(id: string): PolicyState | undefined {
+    const known = this.#states.get(id);
+    if (known !== undefined) return known;
+    const life = this.#subjects.get(id)?.life;
+    if (life === undefined || life.waiting !== undefined) return undefined;
+    const state = stateOf(id, life);
+    this.#states.set(id, state);
+    return state;
+  }
+
+  ofType(type?: string): readonly PolicyState[] {
+    let list = this.#ofType.get(type);
+    if (list === undefined) {
+      const lives: { readonly id: string; readonly insert: Fact }[] = [];
+      const subjects = type === undefined ? this.#subjects.values() : (this.#byType.get(type) ?? []);
+      for (const { id, life } of subjects)
+        if (life !== undefined && life.waiting === undefined && (type === undefined || life.type === type))
+          lives.push({ id, insert: life.insert });
+      lives.sort((a, b) => compareFacts(a.insert, b.insert));
+      list = lives.map(({ id }) => this.get(id)).filter((state) => state !== undefined);
+      this.#ofType.set(type, list);
+    }
+    return list;
+  }
+
+  types(): readonly string[] {
+    return [...new Set(this.ofType().map(({ type }) => type))].sort();
+  }
+
+  shown(id: string): JsonObject | undefined {
+    const state = this.get(id);
+    if (state === undefined) return undefined;
+    let shown = this.#shown.get(id);
+    if (shown === undefined) {
+      this.#anmp ??= anmpByPolicy(this.ofType('anmp'));
+      shown = mergeAnmp(state, this.#anmp.get(id) ?? []);
+      this.#shown.set(id, shown);
+    }
+    return shown;
+  }
+
+  voids(): readonly VoidPolicy[] {
+    const voids: VoidPolicy[] = [];
+    for (const fact of [...this.#facts.values()].sort(compareFacts)) {
+      if (fact.op !== 'insert') continue;
+      const reason = this.#reasonOf(fact);
+      if (reason !== undefined) voids.push({ type: fact.type ?? '', id: fact.id ?? '', entry: fact.hash, reason });
+    }
+    return voids;
+  }
+
+  effectOf(entryHash: string): 'in-force' | 'superseded' | VoidReason | undefined {
+    const fact = this.#facts.get(entryHash);
+    if (fact === undefined) return undefined;
+    const reason = this.#reasonOf(fact);
+    if (reason !== undefined) return reason;
+    if (fact.id === null) return 'in-force';
+    return this.#subjects.get(fact.id)?.newest === fact ? 'in-force' : 'superseded';
+  }
+
+  stateHash(): string {
+    if (this.#hash === undefined) {
+      const states = [...this.ofType()].sort((a, b) => (a.id < b.id ? -1 : 1));
+      this.#hash = sha256Hex(states.map((state) => canonicalJson({ ...state })).join('\n'));
+    }
+    return this.#hash;
+  }
+
+  holderOf(key: string): string | undefined {
+    return this.#holdings.holderOf(key)?.id;
+  }
+
+  memberHolder(cluster: string, member: number): string | undefined {
+    return this.#holdings.memberHolder(cluster, member)?.id;
+  }
+
+  waiting(id: string): { readonly type: string; readonly entry: string; readonly reason: VoidReason } | undefined {
+    const subject = this.#subjects.get(id);
+    const reason = subject?.life?.waiting;
+    if (subject?.life === undefined || subject.newest === undefined || reason === undefined) return undefined;
+    return { type: subject.life.type, entry: subject.newest.hash, reason };
+  }
+
+  /** Whether the fact belongs to a policy; those that do not get their reason at once. */
+  #takesPart(fact: Fact): boolean {
+    if (!POLICY_OPS.has(fact.op)) {
+      if (fact.op === 'genesis') return false;
+      this.unknown += 1;
+      fact.void = { rule: 'unknown-op', text: `this version does not know the operation ${fact.op}`, by: undefined };
+      return false;
+    }
+    if (fact.id !== null && fact.id !== '') return true;
+    fact.void = { rule: 'structure', text: 'the entry names no policy', by: undefined };
+    return false;
+  }
+
+  #file(fact: Fact): Subject {
+    const id = fact.id ?? '';
+    let subject = this.#subjects.get(id);
+    if (subject === undefined) {
+      subject = { id, facts: [], life: undefined, newest: undefined, touched: new Set() };
+      this.#subjects.set(id, subject);
+    }
+    if (fact.op === 'insert') this.#typeSet(fact.type ?? '').add(subject);
+    const { facts } = subject;
+    const last = facts.at(-1);
+    facts.push(fact);
+    if (last !== undefined && compareFacts(last, fact) > 0) facts.sort(compareFacts);
+    return subject;
+  }
+
+  #typeSet(type: string): Set<Subject> {
+    let set = this.#byType.get(type);
+    if (set === undefined) {
+      set = new Set();
+      this.#byType.set(type, set);
+    }
+    return set;
+  }
+
+  #applyInOrder(fresh: readonly Fact[], subjects: ReadonlySet<Subject>): ReadonlySet<Subject> {
+    for (const fact of fresh) this.#step(this.#subjects.get(fact.id ?? '') as Subject, fact);
+    return new Set([...subjects, ...this.#holdings.takeTurned()]);
+  }
+
+  #evaluate(late: ReadonlySet<Subject>): ReadonlySet<Subject> {
+    let group = this.#holdings.related(late);
+    for (;;) {
+      this.#holdings.begin(group);
+      const steps: { readonly subject: Subject; readonly fact: Fact }[] = [];
+      for (const subject of group) for (const fact of subject.facts) steps.push({ subject, fact });
+      steps.sort((a, b) => compareFacts(a.fact, b.fact));
+      for (const { subject, fact } of steps) this.#step(subject, fact);
+      const outsiders = this.#holdings.end();
+      if (outsiders.size === 0) {
+        this.#holdings.takeTurned();
+        return group;
+      }
+      group = this.#holdings.related([...group, ...outsiders]);
+    }
+  }
+
+  #step(subject: Subject, fact: Fact): void {
+    const cut = this.#cuts.get(fact.author);
+    if (cut !== undefined && fact.seq >= cut.seq) fact.void = cut.reason;
+    else evolve(this.#holdings, subject, fact);
+  }
+
+  #changed(subjects: ReadonlySet<Subject>): readonly string[] {
+    this.revision += 1;
+    this.#hash = undefined;
+    this.#ofType.delete(undefined);
+    const ids: string[] = [];
+    for (const { id, facts } of subjects) {
+      this.#states.delete(id);
+      this.#shown.delete(id);
+      ids.push(id);
+      for (const { op, type } of facts) if (op === 'insert') this.#forgetType(type ?? '');
+    }
+    return ids;
+  }
+
+  #forgetType(type: string): void {
+    this.#ofType.delete(type);
+    if (type !== 'anmp' || this.#anmp === undefined) return;
+    this.#anmp = undefined;
+    this.#shown.clear();
+  }
+
+  #reasonOf(fact: Fact): VoidReason | undefined {
+    if (fact.void !== undefined) return fact.void;
+    const life = fact.id === null ? undefined : this.#subjects.get(fact.id)?.life;
+    return life !== undefined && compareFacts(fact, life.insert) >= 0 ? life.waiting : undefined;
+  }
+}
+
+const stateOf = (id: string, life: Life): PolicyState => {
+  const newest = life.heads.at(-1) ?? life.insert;
+  const { insert, member } = life;
+  return {
+    type: life.type,
+    id,
+    value: {
+      ...life.value,
+      id,
+      date: life.value['date'] ?? policyDate(insert.time),
+      ...(member === undefined ? {} : { member }),
+    },
+    entry: newest.hash,
+    author: newest.author,
+    seq: newest.seq,
+    owner: insert.author,
+    time: insert.time,
+    conflict: life.heads.length > 1 ? life.heads.map(({ hash }) => hash) : [],
+  };
+};

@@ -1,0 +1,22 @@
+import { anmpKind } from './anmp.ts';
+import { clusterKind } from './cluster.ts';
+import { configKind } from './config.ts';
+import type { PolicyKind } from './kind.ts';
+import { masterKind } from './master.ts';
+import { nodeKind } from './node.ts';
+import { operatorKind } from './operator.ts';
+import { publisherKind } from './publisher.ts';
+import { queryKind } from './query.ts';
+import { tableKind } from './table.ts';
+
+const kinds: ReadonlyMap<string, PolicyKind> = new Map(
+  [anmpKind, clusterKind, configKind, masterKind, nodeKind, operatorKind, publisherKind, queryKind, tableKind].map(
+    (kind) => [kind.type, kind],
+  ),
+);
+
+/** The kind of a policy type; undefined for a free type, whose value is any JSON object. */
+export const kindOf = (type: string): PolicyKind | undefined => kinds.get(type);
+
+/** The types of policies that stand for a node that can be dialled. */
+export const NODE_TYPES: readonly string[] = [...kinds.values()].filter((kind) => kind.isNode).map((kind) => kind.type);

@@ -1,0 +1,269 @@
+import { EventEmitter } from 'node:events';
+import type { Clock } from '../base/clock.ts';
+import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import { POLICY_FOLLOW_ENTRIES } from '../base/limits.ts';
+import { type Logger, silentLogger } from '../base/log.ts';
+import { sha256Hex } from '../codec/hash.ts';
+import type { JsonObject } from '../codec/json.ts';
+import { policyDate } from '../entry/time.ts';
+import type { Cursor, Equivocation, Ledger } from '../ledger/ledger.ts';
+import type { PeerKey } from '../network/network.ts';
+import type { PolicyBook, PolicyNotices, PolicyState, VoidReason } from './book.ts';
+import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
+import { createFold, type LedgerFold } from './fold.ts';
+import { versionsOf } from './history.ts';
+import { NODE_TYPES } from './kinds/registry.ts';
+import type { Policies, PolicyVersion } from './policies.ts';
+import { policyId, readPolicy } from './shape.ts';
+
+export interface PoliciesPorts {
+  readonly ledger: Ledger;
+  /** The own public key: the author of everything that is written here. */
+  readonly ownKey: PeerKey;
+  readonly clock: Clock;
+  /** Nodes known to hold the author's entry `seq`, this node included. */
+  holders(author: string, seq: number): ReadonlySet<PeerKey>;
+  /** Whether a node policy stands for this node: then the network adds its key when it is inserted here. Default: no. */
+  isOwn?(type: string, value: JsonObject): boolean;
+  readonly log?: Logger;
+}
+
+/** Opens the policies of a ledger and begins to take up its entries; `caughtUp` tells when the book is complete. */
+export const createPolicies = (ports: PoliciesPorts): Policies => new LedgerPolicies(ports);
+
+/** Another node's entry came before the own one between decision and append. */
+const overtaken = (id: string, entry: string, { rule, text, by, holder }: VoidReason): HoldfastError =>
+  fault(OVERTAKEN_CODES.get(rule) ?? 'POLICY_VOID', `an entry of another node came first: ${text}`, {
+    data: { id, entry, rule, by, holder },
+    hint: `the attempt stays in the ledger, without effect: blockchain history where id = ${id}`,
+  });
+
+const OVERTAKEN_CODES: ReadonlyMap<string, string> = new Map([
+  ['id-taken', 'POLICY_ID_TAKEN'],
+  ['constraint', 'POLICY_NOT_UNIQUE'],
+  ['cluster-full', 'POLICY_CLUSTER_FULL'],
+  ['not-the-owner', 'POLICY_NOT_THE_OWNER'],
+  ['deleted', 'POLICY_UNKNOWN'],
+]);
+
+interface Waiter {
+  readonly cursor: Cursor;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+class LedgerPolicies implements Policies {
+  readonly notices = new EventEmitter<PolicyNotices>();
+  readonly #ports: PoliciesPorts;
+  readonly #writer: Writer;
+  readonly #log: Logger;
+  readonly #fold: LedgerFold = createFold();
+  /** Keys of writes that are decided and not yet in the book; a write that needs one waits for its promise. */
+  readonly #inFlight = new Map<string, Promise<unknown>>();
+  #waiters: Waiter[] = [];
+  #cursor: Cursor = 0;
+  #following = false;
+  #registered: { readonly revision: number; readonly peers: ReadonlySet<string> } = { revision: -1, peers: new Set() };
+  #closed = false;
+  readonly #onAppended = (): void => this.#follow();
+  readonly #onEquivocation = (proof: Equivocation): void => this.#voidAuthor(proof);
+
+  constructor(ports: PoliciesPorts) {
+    this.#ports = ports;
+    this.#writer = { key: ports.ownKey, isOwn: (type, value) => ports.isOwn?.(type, value) ?? false };
+    this.#log = ports.log ?? silentLogger;
+    ports.ledger.notices.on('ledger:appended', this.#onAppended);
+    ports.ledger.notices.on('ledger:equivocation', this.#onEquivocation);
+    for (const proof of ports.ledger.equivocations()) this.#voidAuthor(proof);
+    this.#follow();
+  }
+
+  get book(): PolicyBook {
+    return this.#fold;
+  }
+
+  async insert(policy: JsonObject): Promise<PolicyState> {
+    const id = await this.#write(() => decideInsert(this.#fold, policy, this.#writer));
+    return this.#stateOf(id ?? '');
+  }
+
+  async update(id: string, changes: JsonObject): Promise<PolicyState> {
+    await this.#write(() => decideUpdate(this.#fold, id, changes, this.#writer));
+    return this.#stateOf(id);
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#write(() => decideDelete(this.#fold, id));
+  }
+
+  prepare(policy: JsonObject): JsonObject {
+    const { type, givenId, value } = readPolicy(policy);
+    const date = value['date'] ?? policyDate(Math.floor(this.#ports.clock.wallMs() * 1_000));
+    return { [type]: { ...value, id: givenId ?? policyId(type, value), date } };
+  }
+
+  ledgerOf(state: PolicyState): 'local' | 'global' {
+    const registered = this.#registeredPeers();
+    if (registered.size === 0) return 'local';
+    const holders = this.#ports.holders(state.author, state.seq);
+    let holding = 0;
+    for (const peer of registered) if (holders.has(peer)) holding += 1;
+    return holding * 2 > registered.size ? 'global' : 'local';
+  }
+
+  document(state: PolicyState): JsonObject {
+    return this.#documentOf(state, this.#fold.shown(state.id) ?? state.value);
+  }
+
+  original(state: PolicyState): JsonObject {
+    return this.#documentOf(state, state.value);
+  }
+
+  async history(id: string): Promise<readonly PolicyVersion[]> {
+    const entries = await this.#ports.ledger.byPolicy(id);
+    if (entries.length === 0)
+      throw fault('POLICY_UNKNOWN', `no entry of the ledger names a policy ${id.slice(0, 128)}`, {
+        data: { id: id.slice(0, 128) },
+        hint: 'list the ids with: blockchain get * bring [*][id] separator = \\n',
+      });
+    await this.caughtUp();
+    return versionsOf(entries, this.#fold);
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#reached(this.#ports.ledger.size);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#ports.ledger.notices.off('ledger:appended', this.#onAppended);
+    this.#ports.ledger.notices.off('ledger:equivocation', this.#onEquivocation);
+    this.#release(() => true, fault('POLICY_CLOSED', 'the policies of this node are closed'));
+    this.notices.removeAllListeners();
+  }
+
+  /** Keys of the nodes that have a policy which names theirs. */
+  #registeredPeers(): ReadonlySet<string> {
+    if (this.#registered.revision !== this.#fold.revision) {
+      const peers = new Set<string>();
+      for (const type of NODE_TYPES)
+        for (const { value } of this.#fold.ofType(type))
+          if (typeof value['peer'] === 'string') peers.add(value['peer']);
+      this.#registered = { revision: this.#fold.revision, peers };
+    }
+    return this.#registered.peers;
+  }
+
+  #documentOf(state: PolicyState, value: JsonObject): JsonObject {
+    return { [state.type]: { ...value, ledger: this.ledgerOf(state) } };
+  }
+
+  /**
+   * Decides, appends, and resolves with the policy's id when the entry is in the book. Only writes that need the same id
+   * or claim wait for each other; the rest share the ledger's group commit.
+   */
+  async #write(decide: () => Decision | undefined): Promise<string | undefined> {
+    for (;;) {
+      if (this.#closed) throw fault('POLICY_CLOSED', 'the policies of this node are closed');
+      await this.caughtUp();
+      const decision = this.#decide(decide);
+      if (decision === undefined) return undefined;
+      if (!('wait' in decision)) return this.#append(decision);
+      await decision.wait;
+    }
+  }
+
+  /** The decision, or what to wait for before it can be made: another write may be about to change the answer. */
+  #decide(decide: () => Decision | undefined): Decision | { readonly wait: Promise<unknown> } | undefined {
+    const decision = decide();
+    for (const key of decision?.keys ?? []) {
+      const wait = this.#inFlight.get(key);
+      if (wait !== undefined) return { wait };
+    }
+    return decision;
+  }
+
+  async #append({ proposal, keys }: Decision): Promise<string | undefined> {
+    const done = Promise.withResolvers<undefined>();
+    for (const key of keys) this.#inFlight.set(key, done.promise);
+    try {
+      const held = await this.#ports.ledger.append(proposal);
+      await this.#reached(held.cursor + 1);
+      const effect = this.#fold.effectOf(held.entry.hash);
+      const reason = typeof effect === 'object' ? effect : undefined;
+      if (reason !== undefined) throw overtaken(proposal.id ?? '', held.entry.hash, reason);
+      return proposal.id ?? undefined;
+    } finally {
+      for (const key of keys) this.#inFlight.delete(key);
+      done.resolve(undefined);
+    }
+  }
+
+  #stateOf(id: string): PolicyState {
+    const state = this.#fold.get(id);
+    if (state === undefined)
+      throw fault('POLICY_UNKNOWN', `policy ${id} was deleted at the same moment`, { data: { id } });
+    return state;
+  }
+
+  /** Resolves when the book holds the entries before `cursor`. */
+  #reached(cursor: Cursor): Promise<void> {
+    if (this.#cursor >= cursor) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    this.#waiters.push({ cursor, resolve: () => resolve(undefined), reject });
+    this.#follow();
+    return promise;
+  }
+
+  /** Takes up what is new, in batches; own and foreign entries alike. One run at a time. */
+  #follow(): void {
+    if (this.#following || this.#closed) return;
+    this.#following = true;
+    void this.#takeUp();
+  }
+
+  async #takeUp(): Promise<void> {
+    try {
+      while (!this.#closed && this.#cursor < this.#ports.ledger.size) {
+        const held = await this.#ports.ledger.follow(this.#cursor, POLICY_FOLLOW_ENTRIES);
+        if (held.length === 0) break;
+        const changed = this.#fold.add(held.map(({ entry }) => entry));
+        this.#cursor += held.length;
+        this.#announce(changed);
+        this.#release((cursor) => cursor <= this.#cursor);
+      }
+    } catch (caught) {
+      this.#log.error('cannot read the ledger', { code: asFault(caught).code, text: asFault(caught).message });
+      this.#release(() => true, caught);
+    } finally {
+      this.#following = false;
+    }
+  }
+
+  #release(due: (cursor: Cursor) => boolean, failure?: unknown): void {
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ cursor }) => !due(cursor));
+    for (const { cursor, resolve, reject } of waiters) {
+      if (!due(cursor)) continue;
+      if (failure === undefined) resolve();
+      else reject(failure);
+    }
+  }
+
+  #voidAuthor({ author, seq, entries }: Equivocation): void {
+    const [by = ''] = entries.map(({ header }) => sha256Hex(header)).sort();
+    this.#announce(this.#fold.voidAuthor(author, seq, by));
+  }
+
+  /** A listener that fails harms neither the book nor the other listeners. */
+  #announce(changed: readonly string[]): void {
+    if (changed.length === 0) return;
+    for (const listener of this.notices.listeners('policy:changed')) {
+      try {
+        listener(changed);
+      } catch (caught) {
+        this.#log.error('a listener of policy:changed failed', { text: asFault(caught).message });
+      }
+    }
+  }
+}
