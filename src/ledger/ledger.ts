@@ -13,7 +13,10 @@ export interface Proposal {
   readonly content: JsonObject;
 }
 
-/** Position in the local order of arrival: the number of entries that came before. Local to this node. */
+/**
+ * Position in the local order of arrival: the number of entries that came before. Local to this node and good while
+ * the ledger is open: a damaged line may shift it at the next start, so it is never kept on disk.
+ */
 export type Cursor = number;
 
 /** An entry as this node holds it. */
@@ -24,15 +27,43 @@ export interface HeldEntry {
   readonly receivedMs: number;
 }
 
-/** author → highest contiguous `seq` held. */
+/** author → highest contiguous `seq` held; for an author that equivocated, the last seq before that. */
 export type LedgerClock = ReadonlyMap<string, number>;
 
 /** Two entries of one author with one `seq`: proof of equivocation, checkable without context. */
 export interface Equivocation {
   readonly author: string;
-  /** From this seq on the author's entries are void. */
+  /** From this seq on the author's entries are void. Becomes smaller when the branches turn out to part earlier. */
   readonly seq: number;
-  readonly entries: readonly [RawEntry, RawEntry];
+  /** The two; then, where one's own signature does not hold, the later entries of its branch that vouch for it. Pass all on. */
+  readonly entries: readonly [RawEntry, RawEntry, ...RawEntry[]];
+}
+
+/** A line of the journal that cannot be read: kept out of the clock, so that sync asks for the entry again. */
+export interface DamagedLine {
+  readonly file: string;
+  readonly offset: number;
+  /** Where they can still be read, from the line or from the index. */
+  readonly author: string | undefined;
+  readonly seq: number | undefined;
+}
+
+/** How the ledger stands, as plain data for `get status` and the like. */
+export interface LedgerStatus {
+  readonly entries: number;
+  /** Entries that wait for another entry, and those that wait for their time. */
+  readonly waiting: number;
+  readonly heldBack: number;
+  /** Authors that equivocated. */
+  readonly voidAuthors: number;
+  /** Single signatures: checked and holding; still to be checked in the background; not holding though vouched for by a later entry. */
+  readonly signatures: { readonly checked: number; readonly unchecked: number; readonly bad: number };
+  readonly damaged: readonly DamagedLine[];
+  readonly mayAppend: boolean;
+  /** Why nothing more can be written until the ledger is opened again; undefined while all is well. */
+  readonly failure: string | undefined;
+  /** `level`, or `memory` where level could not be opened and the journal was read instead. */
+  readonly index: 'level' | 'memory';
 }
 
 /** The outcome of offering an entry of someone else; `code` and `text` say why where it is not `accept`. */
@@ -60,21 +91,43 @@ export interface Ledger extends Resource {
   /** 32 hex digits over the sorted heads: equal on two nodes exactly when they hold the same entries. */
   readonly version: string;
 
-  /** Signs, writes (group commit), fsyncs, then resolves. `LEDGER_NO_NETWORK`, `LEDGER_OWN_LOG_BEHIND`, `LEDGER_DISK_FAILED`, `LEDGER_ENTRY_OVERSIZE`. */
+  /**
+   * Makes this node the first of a new network: appends the genesis entry; from then on `append` is allowed.
+   * `LEDGER_NETWORK_EXISTS` where the node has a network already.
+   */
+  createNetwork(name: string, admission: 'open'): Promise<HeldEntry>;
+  /**
+   * Says that this node's own log is complete here, as far as its peers know. Sync calls it once `ownLogKnown` resolves;
+   * after each start `append` refuses until then, so that a disk restored from a backup never uses a seq twice.
+   */
+  allowAppend(): void;
+  /**
+   * Signs, writes (group commit), fsyncs, then resolves. `LEDGER_NO_NETWORK`, `LEDGER_OWN_LOG_BEHIND`,
+   * `LEDGER_DISK_FAILED`, `LEDGER_ENTRY_OVERSIZE`, `LEDGER_AUTHOR_VOID` (the own key was proven to equivocate),
+   * `LEDGER_BUSY`, `LEDGER_CLOSED`.
+   */
   append(proposal: Proposal): Promise<HeldEntry>;
   /** The one way in for foreign entries (gossip, sync, import). Resolves when what was accepted is durable. */
   offer(entries: readonly RawEntry[], from: PeerKey): Promise<readonly Acceptance[]>;
 
   clock(): LedgerClock;
-  /** Hash of each author's newest entry. */
+  /** Hash of each author's newest entry; same keys as `clock()`. */
   heads(): ReadonlyMap<string, string>;
+  /** Every proof held; pass them on before anything else. */
   equivocations(): readonly Equivocation[];
+  /**
+   * Hashes of entries that are missed by name, at most `ENTRIES_WANTED_MAX`: those that waiting entries build on, and
+   * those that lead to where two branches of one log part. Clocks do not show them: ask any peer for them by hash
+   * (`byHash` there) and `offer` what comes.
+   */
+  wanted(): readonly string[];
+  status(): LedgerStatus;
 
-  /** Entries in order of arrival from `cursor` on, at most `limit`. */
+  /** Entries in order of arrival from `cursor` on, at most `limit` (and `LEDGER_FOLLOW_ENTRIES_MAX`); empty at the end. Go on at the last one's cursor + 1. */
   follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]>;
   /** An author's entries from `seq` on, oldest first, until `bytes` are full (at least one). */
   log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]>;
   byHash(hash: string): Promise<HeldEntry | undefined>;
-  /** All entries of one policy in the ledger's order. */
+  /** All entries of one policy in the ledger's order. `LEDGER_READ_OVERSIZE` above `LEDGER_READ_BYTES_MAX`. */
   byPolicy(id: string): Promise<readonly HeldEntry[]>;
 }

@@ -1,0 +1,77 @@
+import type { z } from 'zod';
+import { fault, HoldfastError } from '../base/errors.ts';
+import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, ENTRY_SIGNATURE_BYTES } from '../base/limits.ts';
+import { parseCanonical } from '../codec/canonical.ts';
+import { sha256Hex } from '../codec/hash.ts';
+import { isJsonObject, type JsonValue } from '../codec/json.ts';
+import type { Entry, RawEntry } from './entry.ts';
+import { verifySignature, verifySignatureInBackground } from './keys.ts';
+import { bodySchema, genesisSchema, headerSchema } from './schema.ts';
+
+const CODES: Readonly<Record<string, string>> = {
+  CODEC_TOO_DEEP: 'ENTRY_TOO_DEEP',
+  CODEC_MALFORMED: 'ENTRY_MALFORMED',
+  CODEC_NOT_CANONICAL: 'ENTRY_NOT_CANONICAL',
+};
+
+const parsePiece = (piece: 'header' | 'body', bytes: Uint8Array): JsonValue => {
+  try {
+    return parseCanonical(bytes);
+  } catch (caught) {
+    if (!(caught instanceof HoldfastError)) throw caught;
+    throw fault(CODES[caught.code] ?? 'ENTRY_MALFORMED', `entry ${piece}: ${caught.message}`);
+  }
+};
+
+const shaped = <T>(piece: string, schema: z.ZodType<T>, value: JsonValue): T => {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined ? '' : issue.path.join('.');
+  throw fault(
+    'ENTRY_SCHEMA',
+    `entry ${piece}${where === '' ? '' : ` field ${where}`}: ${issue?.message ?? 'malformed'}`,
+  );
+};
+
+const checkSizes = (raw: RawEntry): void => {
+  if (raw.header.byteLength > ENTRY_HEADER_BYTES_MAX)
+    throw fault('ENTRY_HEADER_OVERSIZE', `header of ${raw.header.byteLength} bytes; at most ${ENTRY_HEADER_BYTES_MAX}`);
+  if (raw.body.byteLength > ENTRY_BODY_BYTES_MAX)
+    throw fault('ENTRY_BODY_OVERSIZE', `body of ${raw.body.byteLength} bytes; at most ${ENTRY_BODY_BYTES_MAX}`);
+  if (raw.signature.byteLength !== ENTRY_SIGNATURE_BYTES)
+    throw fault(
+      'ENTRY_SIGNATURE_LENGTH',
+      `signature of ${raw.signature.byteLength} bytes; it has ${ENTRY_SIGNATURE_BYTES}`,
+    );
+};
+
+/**
+ * The only way from bytes of outside to an {@link Entry}: size, canonical form, schema, body hash (SPEC E1 to E6).
+ * Says nothing of the signature, see {@link signatureHolds}. Throws `ENTRY_…`.
+ */
+export const parseEntry = (raw: RawEntry): Entry => {
+  checkSizes(raw);
+  const value = parsePiece('header', raw.header);
+  if (isJsonObject(value) && typeof value['v'] === 'number' && value['v'] !== 1)
+    throw fault('ENTRY_VERSION_UNKNOWN', `entry of format version ${value['v']}; this program knows 1`, {
+      hint: 'a newer version wrote it: update this node',
+    });
+  const header = shaped('header', headerSchema, value);
+  const got = sha256Hex(raw.body);
+  if (got !== header.body)
+    throw fault('ENTRY_BODY_MISMATCH', 'the body is not the one that the header names', {
+      data: { want: header.body, got },
+    });
+  const { content } = shaped('body', bodySchema, parsePiece('body', raw.body));
+  if (header.op === 'genesis') shaped('body', genesisSchema, content);
+  return { raw, hash: sha256Hex(raw.header), header, content };
+};
+
+/** Whether the entry's own signature holds. */
+export const signatureHolds = (entry: Entry): boolean =>
+  verifySignature(entry.header.author, entry.raw.header, entry.raw.signature);
+
+/** The same on the thread pool. */
+export const signatureHoldsInBackground = (entry: Entry): Promise<boolean> =>
+  verifySignatureInBackground(entry.header.author, entry.raw.header, entry.raw.signature);
