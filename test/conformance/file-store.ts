@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sha256Hex } from '../../src/codec/hash.ts';
+import { contentHash } from '../../src/operator/file-order.ts';
+import type { FileCopy, FileRecord } from '../../src/operator/file-record.ts';
+import type { FileStore } from '../../src/operator/file-store.ts';
+
+/** A store under test with a way to give it own files. */
+export interface FileStoreUnderTest {
+  readonly store: FileStore;
+  put(content: string): Promise<{ readonly record: FileRecord; readonly duplicate: boolean }>;
+  close(): Promise<void>;
+}
+
+const COLUMNS = [
+  { name: 'reading', type: 'int' },
+  { name: 'device', type: 'varchar' },
+] as const;
+
+export const rowsText = (from: number, count: number): string =>
+  Array.from({ length: count }, (_, index) => JSON.stringify({ reading: from + index, device: 'd1' })).join('\n');
+
+/** A copy as a peer sends it. */
+export const copyOf = (origin: string, file: number, content: string, change: Partial<FileRecord> = {}): FileCopy => ({
+  record: {
+    origin,
+    file,
+    dbms: 'plant',
+    table: 'readings',
+    source: '0',
+    instructions: '0',
+    hash: contentHash('plant', 'readings', Buffer.from(content)),
+    time: '2026-01-01T00:00:00.000000Z',
+    rows: content.split('\n').length,
+    columns: COLUMNS,
+    digest: sha256Hex(content),
+    status: 'stored',
+    ...change,
+  },
+  content: Buffer.from(content),
+  rebuilt: false,
+});
+
+const duplicateOf = (copy: FileCopy): FileCopy => ({
+  record: { ...copy.record, status: 'duplicate', rows: 0 },
+  content: new Uint8Array(),
+  rebuilt: false,
+});
+
+const text = (copy: FileCopy): string => Buffer.from(copy.content).toString();
+
+/** What every form of {@link FileStore} does. `open` gives an empty one whose own origin is `own`. */
+export const describeFileStore = (name: string, open: () => Promise<FileStoreUnderTest>): void => {
+  describe(`file store, ${name} form`, () => {
+    let under: FileStoreUnderTest;
+    let store: FileStore;
+
+    beforeEach(async () => {
+      under = await open();
+      store = under.store;
+    });
+    afterEach(() => under.close());
+
+    test('is empty at first', async () => {
+      expect([...store.holdings()]).toEqual([]);
+      expect(await store.records('own', [[1, 9]], 10)).toEqual([]);
+      expect(await store.readMany('own', [[1, 9]], { files: 5, bytes: 1_000 })).toEqual([]);
+      await expect(store.read('own', 1)).rejects.toMatchObject({ code: 'FILE_UNKNOWN' });
+    });
+
+    test('own files are numbered 1, 2, 3 and told; the same content again has no number', async () => {
+      const told: FileRecord[] = [];
+      store.notices.on('file:stored', (records) => told.push(...records));
+      const first = await under.put(rowsText(0, 2));
+      const again = await under.put(rowsText(0, 2));
+      const second = await under.put(rowsText(2, 1));
+      expect(first).toMatchObject({ duplicate: false, record: { origin: 'own', file: 1, rows: 2, status: 'stored' } });
+      expect(again).toEqual({ record: first.record, duplicate: true });
+      expect(second.record.file).toBe(2);
+      expect(told).toEqual([first.record, second.record]);
+      expect([...store.holdings()]).toEqual([['own', [[1, 2]]]]);
+      expect(text(await store.read('own', 1))).toBe(rowsText(0, 2));
+    });
+
+    test('takes copies once, in any order, and tells what is new', async () => {
+      const told: FileRecord[] = [];
+      store.notices.on('file:stored', (records) => told.push(...records));
+      const copies = [3, 1, 4].map((file) => copyOf('peer', file, rowsText(file * 10, 2)));
+      expect(await store.store(copies)).toEqual(['stored', 'stored', 'stored']);
+      expect(await store.store([...copies, copyOf('peer', 2, rowsText(20, 2))])).toEqual([
+        'held',
+        'held',
+        'held',
+        'stored',
+      ]);
+      expect([...store.holdings()]).toEqual([['peer', [[1, 4]]]]);
+      expect(told.map(({ file }) => file)).toEqual([3, 1, 4, 2]);
+      expect((await store.records('peer', [[2, 9]], 2)).map(({ file }) => file)).toEqual([2, 3]);
+      const read = await store.read('peer', 3);
+      expect([read.record, read.rebuilt, text(read)]).toEqual([copies[0]?.record, false, rowsText(30, 2)]);
+    });
+
+    test('a copy twice in one call is stored once', async () => {
+      const copy = copyOf('peer', 1, rowsText(0, 2));
+      expect(await store.store([copy, copy])).toEqual(['stored', 'held']);
+    });
+
+    test('refuses content that is not what the record names', async () => {
+      const copy = copyOf('peer', 1, rowsText(0, 2));
+      await expect(store.store([{ ...copy, content: Buffer.from(rowsText(0, 3)) }])).rejects.toMatchObject({
+        code: 'FILE_DIGEST_MISMATCH',
+      });
+      expect([...store.holdings()]).toEqual([]);
+      expect(await store.store([copy])).toEqual(['stored']);
+    });
+
+    test('the earlier of two records with the same content keeps the rows, whichever came first', async () => {
+      const content = rowsText(0, 3);
+      const early = copyOf('b', 1, content, { time: '2026-01-01T00:00:00.000000Z' });
+      const late = copyOf('a', 1, content, { time: '2026-01-02T00:00:00.000000Z' });
+      expect(await store.store([late])).toEqual(['stored']);
+      expect(await store.store([early])).toEqual(['stored']);
+      expect((await store.read('a', 1)).record).toMatchObject({ status: 'duplicate', rows: 0 });
+      expect((await store.read('a', 1)).content.byteLength).toBe(0);
+      expect((await store.read('b', 1)).record).toMatchObject({ status: 'stored', rows: 3 });
+      const later = copyOf('c', 1, content, { time: '2026-01-03T00:00:00.000000Z' });
+      expect(await store.store([later])).toEqual(['duplicate']);
+      expect([...store.holdings().keys()].sort()).toEqual(['a', 'b', 'c']);
+    });
+
+    test('equal times are decided by the origin', async () => {
+      const content = rowsText(0, 3);
+      expect(await store.store([copyOf('b', 1, content), copyOf('a', 1, content)])).toEqual(['stored', 'stored']);
+      expect((await store.read('b', 1)).record.status).toBe('duplicate');
+    });
+
+    test('a duplicate without the original is an orphan and not held', async () => {
+      const original = copyOf('a', 1, rowsText(0, 3));
+      const copy = duplicateOf(copyOf('b', 1, rowsText(0, 3)));
+      expect(await store.store([copy])).toEqual(['orphan']);
+      expect([...store.holdings()]).toEqual([]);
+      expect(await store.store([original, copy])).toEqual(['stored', 'duplicate']);
+      expect((await store.read('b', 1)).record).toEqual(copy.record);
+    });
+
+    test('a put of what a peer received first is no new file', async () => {
+      const copy = copyOf('peer', 1, rowsText(0, 3));
+      await store.store([copy]);
+      const put = await under.put(rowsText(0, 3));
+      expect(put).toMatchObject({ duplicate: true, record: { origin: 'peer', file: 1 } });
+      expect(store.holdings().has('own')).toBe(false);
+    });
+
+    test('own files come back from a peer, and numbering goes on after them', async () => {
+      await store.store([copyOf('own', 1, rowsText(0, 1)), copyOf('own', 2, rowsText(1, 1))]);
+      expect((await under.put(rowsText(2, 1))).record.file).toBe(3);
+    });
+
+    test('reads many within limits, at least one', async () => {
+      const contents = [1, 2, 3, 4].map((file) => rowsText(file * 10, 2));
+      await store.store(contents.map((content, index) => copyOf('peer', index + 1, content)));
+      const size = Buffer.byteLength(contents[0] as string);
+      const read = async (files: number, bytes: number): Promise<number[]> =>
+        (
+          await store.readMany(
+            'peer',
+            [
+              [1, 2],
+              [4, 9],
+            ],
+            { files, bytes },
+          )
+        ).map(({ record }) => record.file);
+      expect(await read(10, 1_000_000)).toEqual([1, 2, 4]);
+      expect(await read(2, 1_000_000)).toEqual([1, 2]);
+      expect(await read(10, 2 * size)).toEqual([1, 2]);
+      expect(await read(10, 1)).toEqual([1]);
+    });
+
+    test('a rebuilt copy is taken without its digest', async () => {
+      const copy = copyOf('peer', 1, '{ "reading" : 1,  "device": "d1", "other": 2 }');
+      const rebuilt: FileCopy = { ...copy, content: Buffer.from('{"reading":1,"device":"d1"}\n'), rebuilt: true };
+      expect(await store.store([rebuilt])).toEqual(['stored']);
+      const back = await store.read('peer', 1);
+      expect([back.rebuilt, back.record]).toEqual([true, copy.record]);
+      expect(JSON.parse(text(back))).toEqual({ reading: 1, device: 'd1' });
+    });
+  });
+};
