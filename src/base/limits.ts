@@ -95,18 +95,18 @@ export const COLUMNS_MAX = 1_000;
 
 // replication
 /** Uncompressed bytes in one frame of files. */
-export const TRANSFER_CHUNK_BYTES = 786_432;
+export const TRANSFER_CHUNK_BYTES = 720_896;
 /** One file record as JSON: the widest table that an operator accepts fits. */
 export const TRANSFER_RECORD_BYTES_MAX = 524_288;
 export const TRANSFER_HEADER_BYTES_MAX = 262_144;
 /** Files that travel together in one bundle. */
 export const TRANSFER_BUNDLE_FILES_MAX = 1_024;
 /** Bytes of several files read and packed together; a larger file travels alone. */
-export const TRANSFER_BATCH_BYTES = 786_432;
+export const TRANSFER_BATCH_BYTES = 655_360;
 /** Bytes of files in more than one frame that are being received at the same time, from all peers together. */
 export const TRANSFER_RECEIVING_BYTES_MAX = 2 * FILE_BYTES_MAX;
 /** Ranges in one message, and those that one peer may announce or ask for. */
-export const TRANSFER_MESSAGE_RANGES_MAX = 8_000;
+export const TRANSFER_MESSAGE_RANGES_MAX = 6_000;
 export const HOLDINGS_RANGES_MAX = 200_000;
 export const HOLDINGS_ORIGINS_MAX = 1_024;
 /** A peer that owes an answer and sends nothing for so long is given up; what it owed is asked from another. */
@@ -138,6 +138,36 @@ export const PEERS_WAIT_EMPTY_MS = 3_000;
 // query
 export const QUERY_TIMEOUT_MS = 30_000;
 export const SQL_CHARS_MAX = 65_536;
+export const SQL_TOKENS_MAX = 20_000;
+/** Parentheses in parentheses, and operators in a row. */
+export const SQL_DEPTH_MAX = 100;
+/** Terms of one AND or OR: SQLite sees them as a chain that is as deep. */
+export const SQL_CHAIN_TERMS_MAX = 400;
+/** Each `||` may double a value that SQLite holds in memory. */
+export const SQL_CONCATENATIONS_MAX = 64;
+/** SQLite takes at most 1000 arguments of a function, and a row travels as one `json_array`. */
+export const SQL_RESULT_COLUMNS_MAX = 1_000;
+/** Bytes of rows of one query that a node holds. */
+export const QUERY_RESULT_BYTES_MAX = 256 * 1_048_576;
+/** Rows travel in chunks of about this size; a single row may be larger, up to the second. */
+export const QUERY_CHUNK_BYTES = 131_072;
+export const QUERY_CHUNK_BYTES_MAX = 16 * 1_048_576;
+/** Part of a chunk that goes in one frame. */
+export const QUERY_FRAME_BYTES = 524_288;
+/** Queries of other nodes answered at the same time; the next is refused and goes to another operator. */
+export const QUERIES_SERVED_MAX = 64;
+/** Clusters asked at the same time by one query. */
+export const QUERY_CLUSTERS_AT_ONCE = 16;
+/** The next operator is asked too when one has not said after this time that it works on the query, … */
+export const QUERY_HEDGE_MS = 250;
+/** … or has not finished after this. */
+export const QUERY_HEDGE_SLOW_MS = 3_000;
+/** Operators of a cluster that work on the same query at the same time. */
+export const QUERY_HEDGES_MAX = 3;
+/** Finished queries remembered for `query status`. */
+export const QUERY_JOBS_MAX = 100;
+/** `committed = true`: stretches of file ids of one origin named in a query; what lies beyond is left out. */
+export const QUERY_COMMITTED_RANGES_MAX = 32;
 
 // command, rest
 export const COMMAND_CHARS_MAX = 262_144;
@@ -177,6 +207,8 @@ assertRelation(
   PING_TIMEOUT_MS >= PING_INTERVAL_MS + 2 * LIVENESS_TICK_MS,
   'a peer must have the time to answer a ping before it counts as silent',
 );
+assertRelation(FRAME_BYTES_MAX > QUERY_FRAME_BYTES, 'a frame must hold its part of a chunk of rows');
+assertRelation(FRAME_BYTES_MAX > 6 * SQL_CHARS_MAX + 4_096, 'a frame must hold the longest SQL, escaped');
 assertRelation(
   GOSSIP_BYTES_MAX >= ENTRY_HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX + 4_096,
   'a gossip message must hold the largest entry',
@@ -186,6 +218,6 @@ assertRelation(
   'a frame must hold a chunk that does not compress, and its header',
 );
 assertRelation(
-  TRANSFER_HEADER_BYTES_MAX >= TRANSFER_MESSAGE_RANGES_MAX * 32,
+  TRANSFER_HEADER_BYTES_MAX >= TRANSFER_MESSAGE_RANGES_MAX * 36,
   'a header must hold the ranges of a message',
 );

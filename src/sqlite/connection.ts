@@ -1,0 +1,262 @@
+import BetterSqlite3 from 'better-sqlite3';
+import type { Clock } from '../base/clock.ts';
+import { fault } from '../base/errors.ts';
+import { SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
+import { sqliteFault } from './sqlite-faults.ts';
+import type { ReadConnection, ResultColumn, SqlRow, SqlValue, WriteConnection } from './sqlite.ts';
+
+type Handle = BetterSqlite3.Database;
+type Statement = BetterSqlite3.Statement<SqlValue[], SqlValue[]>;
+
+export interface ConnectionOptions {
+  /** For `holdfast_deadline()`. */
+  readonly clock: Clock;
+  /** True once running statements must end, whatever their deadline: `holdfast_deadline()` then throws `SQLITE_CLOSED`. */
+  readonly stopping?: () => boolean;
+}
+
+/** A connection that its owner can close; what it reads and writes goes through the port's interfaces. */
+export interface OpenConnection {
+  close(): void;
+}
+
+/** `prepare` itself refuses a second statement; SELECT, WITH and VALUES are the forms that can be a query. */
+const QUERY_FORM = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:select|with|values)\b/i;
+
+/** SQLite's integers have 64 bits: one that a number cannot hold exactly stays a bigint, all others become numbers. */
+const exact = (row: SqlValue[]): SqlRow => {
+  for (let at = 0; at < row.length; at += 1) {
+    const value = row[at];
+    if (typeof value === 'bigint' && value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER)
+      row[at] = Number(value);
+  }
+  return row;
+};
+
+/** Prepared statements by their text, the least recently used dropped first. */
+class StatementCache {
+  readonly #handle: Handle;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(handle: Handle) {
+    this.#handle = handle;
+  }
+
+  /** The statement is the caller's alone until it is given back: one that is being iterated cannot be run again. */
+  take(sql: string): Statement {
+    const cached = this.#statements.get(sql);
+    if (cached === undefined) return this.#handle.prepare<SqlValue[], SqlValue[]>(sql).safeIntegers(true);
+    this.#statements.delete(sql);
+    return cached;
+  }
+
+  giveBack(sql: string, statement: Statement): void {
+    this.#statements.set(sql, statement);
+    if (this.#statements.size <= SQLITE_STATEMENTS_MAX) return;
+    for (const oldest of this.#statements.keys()) {
+      this.#statements.delete(oldest);
+      return;
+    }
+  }
+}
+
+class SqliteReadConnection implements ReadConnection, OpenConnection {
+  protected readonly name: string;
+  protected readonly handle: Handle;
+  readonly #cache: StatementCache;
+  #deadlineMs: number | undefined;
+
+  constructor(name: string, handle: Handle, options: ConnectionOptions) {
+    this.name = name;
+    this.handle = handle;
+    this.#cache = new StatementCache(handle);
+    // varargs: with a column of an inner table as argument the call is made for each of that table's rows.
+    handle.function('holdfast_deadline', { varargs: true, deterministic: false, directOnly: true }, () => {
+      if (options.stopping?.() === true) throw fault('SQLITE_CLOSED', `database ${name}: the node is stopping`);
+      if (this.#deadlineMs !== undefined && options.clock.monotonicMs() > this.#deadlineMs)
+        throw fault('SQLITE_DEADLINE', `database ${name}: the query ran longer than it may`, {
+          hint: 'narrow the time range or raise the time-out',
+        });
+      return 1;
+    });
+  }
+
+  deadline(atMs: number | undefined): void {
+    this.#deadlineMs = atMs;
+  }
+
+  all(sql: string, params: readonly SqlValue[] = []): readonly SqlRow[] {
+    return this.#query(sql, (statement) => {
+      const rows = statement.raw().all(...params);
+      for (const row of rows) exact(row);
+      return rows;
+    });
+  }
+
+  get(sql: string, params: readonly SqlValue[] = []): SqlRow | undefined {
+    return this.#query(sql, (statement) => {
+      const row = statement.raw().get(...params);
+      return row === undefined ? undefined : exact(row);
+    });
+  }
+
+  columns(sql: string): readonly ResultColumn[] {
+    return this.#query(sql, (statement) =>
+      statement.columns().map(({ name, type }) => ({ name, type: type?.toLowerCase() ?? null })),
+    );
+  }
+
+  *iterate(sql: string, params: readonly SqlValue[] = []): IterableIterator<SqlRow> {
+    try {
+      const statement = this.#takeQuery(sql);
+      for (const row of statement.raw().iterate(...params)) yield exact(row);
+      this.#cache.giveBack(sql, statement);
+    } catch (caught) {
+      throw sqliteFault(caught, this.name);
+    }
+  }
+
+  close(): void {
+    this.handle.close();
+  }
+
+  /** A failed statement is not given back to the cache: SQLite compiles it afresh. */
+  protected prepared<T>(sql: string, work: (statement: Statement) => T): T {
+    try {
+      const statement = this.#cache.take(sql);
+      const result = work(statement);
+      this.#cache.giveBack(sql, statement);
+      return result;
+    } catch (caught) {
+      throw sqliteFault(caught, this.name);
+    }
+  }
+
+  #query<T>(sql: string, work: (statement: Statement) => T): T {
+    return this.prepared(sql, (statement) => work(this.#asQuery(sql, statement)));
+  }
+
+  #takeQuery(sql: string): Statement {
+    return this.#asQuery(sql, this.#cache.take(sql));
+  }
+
+  /** A file opened read-only is no guard by itself: `VACUUM INTO` writes another file and ATTACH counts as read-only. */
+  #asQuery(sql: string, statement: Statement): Statement {
+    if (!statement.reader || !statement.readonly || !QUERY_FORM.test(sql))
+      throw fault('SQLITE_NOT_A_QUERY', `database ${this.name}: only a single SELECT can be read`);
+    return statement;
+  }
+}
+
+class SqliteWriteConnection extends SqliteReadConnection implements WriteConnection {
+  /** How many of our transactions and savepoints are open. */
+  #depth = 0;
+
+  run(sql: string, params: readonly SqlValue[] = []): number {
+    this.#assertNotLost();
+    return this.prepared(sql, (statement) => {
+      if (statement.reader) {
+        statement.raw().all(...params);
+        return 0;
+      }
+      return statement.run(...params).changes;
+    });
+  }
+
+  exec(sql: string): void {
+    this.#assertNotLost();
+    this.#guarded(() => this.handle.exec(sql));
+  }
+
+  transaction<T>(work: () => T): T {
+    if (this.#depth > 0)
+      throw fault('SQLITE_STATEMENT', `database ${this.name}: a transaction is open already; use a savepoint`);
+    return this.#enclosed('BEGIN IMMEDIATE', 'COMMIT', ['ROLLBACK'], work);
+  }
+
+  savepoint<T>(work: () => T): T {
+    if (this.#depth === 0)
+      throw fault('SQLITE_STATEMENT', `database ${this.name}: a savepoint needs an open transaction`);
+    const point = `holdfast_${this.#depth}`;
+    return this.#enclosed(`SAVEPOINT ${point}`, `RELEASE ${point}`, [`ROLLBACK TO ${point}`, `RELEASE ${point}`], work);
+  }
+
+  #enclosed<T>(begin: string, end: string, undo: readonly string[], work: () => T): T {
+    this.#assertNotLost();
+    this.#guarded(() => this.handle.exec(begin));
+    this.#depth += 1;
+    try {
+      const result = work();
+      if (result instanceof Promise)
+        throw fault('SQLITE_STATEMENT', `database ${this.name}: a transaction cannot wait for a promise`);
+      this.#assertNotLost();
+      this.#guarded(() => this.handle.exec(end));
+      return result;
+    } catch (caught) {
+      // SQLite itself rolls everything back on some failures of the disk.
+      if (this.handle.inTransaction) this.#guarded(() => undo.forEach((sql) => this.handle.exec(sql)));
+      throw caught;
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+
+  /** After SQLite rolled back by itself each further statement would commit alone: half of the work would be done. */
+  #assertNotLost(): void {
+    if (this.#depth > 0 && !this.handle.inTransaction)
+      throw fault('SQLITE_DISK_FAILED', `database ${this.name}: the transaction was rolled back after a failure`);
+  }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (caught) {
+      throw sqliteFault(caught, this.name);
+    }
+  }
+}
+
+const opened = <T extends OpenConnection>(
+  name: string,
+  path: string,
+  how: BetterSqlite3.Options,
+  connect: (handle: Handle) => T,
+): T => {
+  let handle: Handle | undefined;
+  try {
+    handle = new BetterSqlite3(path, how);
+    handle.pragma('trusted_schema = OFF');
+    return connect(handle);
+  } catch (caught) {
+    handle?.close();
+    throw sqliteFault(caught, name);
+  }
+};
+
+/** Opens an existing file, read-only. `path` may be an SQLite `file:` URI. `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT`. */
+export const openReadConnection = (
+  name: string,
+  path: string,
+  options: ConnectionOptions,
+): ReadConnection & OpenConnection =>
+  opened(name, path, { readonly: true, fileMustExist: true }, (handle) => {
+    handle.pragma('schema_version'); // The first real read: what is wrong with the file shows here.
+    return new SqliteReadConnection(name, handle, options);
+  });
+
+/**
+ * Opens or creates a file for writing. WAL lets readers go on beside the writer; `synchronous=FULL` makes a commit
+ * durable when it returns; `durable: false` (tests) leaves out every flush.
+ */
+export const openWriteConnection = (
+  name: string,
+  path: string,
+  options: ConnectionOptions & { readonly durable: boolean },
+): WriteConnection & OpenConnection =>
+  opened(name, path, {}, (handle) => {
+    handle.pragma('journal_mode = WAL');
+    handle.pragma(`synchronous = ${options.durable ? 'FULL' : 'OFF'}`);
+    handle.pragma('foreign_keys = ON');
+    handle.pragma('journal_size_limit = 67108864');
+    return new SqliteWriteConnection(name, handle, options);
+  });

@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { fault } from '../base/errors.ts';
+import { ReadDirectory, WriteDirectory } from './databases.ts';
+import { ProcedureHost } from './procedure-host.ts';
+import type { ProcedureModule, Sqlite } from './sqlite.ts';
+import { numbered, sqliteOver } from './transport.ts';
+
+export interface InlineOptions {
+  /** Absolute; `:memory:` for a temporary directory that `close` removes. */
+  readonly dir: string;
+  readonly clock?: Clock;
+}
+
+const crossed = (value: unknown): unknown => {
+  try {
+    return structuredClone(value);
+  } catch (caught) {
+    throw fault('SQLITE_PROCEDURE', 'the result cannot cross threads', { cause: caught });
+  }
+};
+
+/**
+ * The port in the calling thread, without flushes to disk: for unit tests and simulations. Arguments and results are
+ * cloned as they would be between threads, so that what works here works there.
+ */
+export const openInlineSqlite = ({ dir, clock = systemClock }: InlineOptions): Sqlite => {
+  const temporary = dir === ':memory:' ? mkdtempSync(join(tmpdir(), 'holdfast-sqlite-')) : undefined;
+  const options = { dir: temporary ?? dir, clock, durable: false };
+  const modules = new Map<string, object>();
+  const load = (module: string): unknown => modules.get(module);
+  const writer = new ProcedureHost(() => new WriteDirectory(options), load);
+  const reader = new ProcedureHost(() => new ReadDirectory(options), load);
+  let closed = false;
+  let streams = 0;
+
+  const enter = (target: ProcedureModule<unknown>): void => {
+    if (closed) throw fault('SQLITE_CLOSED', 'the databases are closed');
+    // One module may be named by several targets, each with a part of its procedures.
+    modules.set(target.module, { ...modules.get(target.module), ...(target.procedures as object) });
+  };
+  return sqliteOver({
+    async call(side, target, name, args) {
+      enter(target);
+      const host = side === 'write' ? writer : reader;
+      return crossed(await host.handle({ kind: 'call', module: target.module, name, args: structuredClone(args) }));
+    },
+    stream(target) {
+      const stream = (streams += 1);
+      return async (request) => {
+        enter(target);
+        return crossed(await reader.handle(numbered(structuredClone(request), stream, target.module)));
+      };
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      reader.close();
+      writer.close();
+      if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
+    },
+  });
+};

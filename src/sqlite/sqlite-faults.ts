@@ -1,0 +1,38 @@
+import BetterSqlite3 from 'better-sqlite3';
+import { fault, HoldfastError } from '../base/errors.ts';
+
+const DISK_HINT = 'free or repair the disk, then try again; reads go on meanwhile';
+
+/** SQLite result codes by their first word, as our codes; `SQLITE_IOERR_WRITE` falls under `SQLITE_IOERR`. */
+const BY_PRIMARY_CODE: Readonly<Record<string, { readonly code: string; readonly hint?: string }>> = {
+  FULL: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
+  IOERR: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
+  READONLY: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
+  CANTOPEN: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
+  PERM: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
+  CORRUPT: { code: 'SQLITE_CORRUPT', hint: 'move the damaged file away; its data comes back from the cluster' },
+  NOTADB: { code: 'SQLITE_CORRUPT', hint: 'move the damaged file away; its data comes back from the cluster' },
+  BUSY: { code: 'SQLITE_BUSY', hint: 'another process holds the database file open for writing' },
+  LOCKED: { code: 'SQLITE_BUSY' },
+  CONSTRAINT: { code: 'SQLITE_CONSTRAINT' },
+  TOOBIG: { code: 'SQLITE_TOO_LARGE' },
+};
+
+/**
+ * Anything that a call into SQLite threw, as our error. `SQLITE_DISK_FAILED` (full, read-only or failing disk),
+ * `SQLITE_CORRUPT`, `SQLITE_BUSY`, `SQLITE_CONSTRAINT`, `SQLITE_TOO_LARGE`; every other refusal by SQLite or its
+ * binding (syntax, unknown table, wrong parameters) is `SQLITE_STATEMENT`. `data.sqlite` is SQLite's own code.
+ */
+export const sqliteFault = (caught: unknown, database: string): HoldfastError => {
+  if (caught instanceof HoldfastError) return caught;
+  if (caught instanceof BetterSqlite3.SqliteError) {
+    const known = BY_PRIMARY_CODE[caught.code.split('_')[1] ?? ''];
+    return fault(known?.code ?? 'SQLITE_STATEMENT', `database ${database}: ${caught.message}`, {
+      data: { database, sqlite: caught.code },
+      ...(known?.hint === undefined ? {} : { hint: known.hint }),
+      cause: caught,
+    });
+  }
+  const text = caught instanceof Error ? caught.message : String(caught);
+  return fault('SQLITE_STATEMENT', `database ${database}: ${text}`, { data: { database }, cause: caught });
+};

@@ -1,0 +1,42 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../base/clock.ts';
+import { fault } from '../base/errors.ts';
+import { ReadDirectory, WriteDirectory } from './databases.ts';
+import { imageOf, ProcedureHost, type ProcedureRequest, transferable } from './procedure-host.ts';
+import type { ThreadData, ThreadReply } from './threads.ts';
+
+const { dir, writer, stop } = workerData as ThreadData;
+const port = parentPort;
+if (port === null) throw fault('SQLITE_THREAD_DIED', 'worker.ts runs in a thread only');
+
+const stopFlag = new Int32Array(stop);
+const options = { dir, durable: true, clock: systemClock, stopping: () => Atomics.load(stopFlag, 0) === 1 };
+const host = new ProcedureHost(
+  () => (writer ? new WriteDirectory(options) : new ReadDirectory(options)),
+  async (module) => ((await import(module)) as { readonly procedures: unknown }).procedures,
+);
+
+const reply = (message: ThreadReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+
+const answer = async (request: ProcedureRequest): Promise<void> => {
+  try {
+    const value = await host.handle(request);
+    try {
+      reply({ value }, transferable(value));
+    } catch (caught) {
+      throw fault('SQLITE_PROCEDURE', 'the result cannot cross threads', { cause: caught });
+    }
+  } catch (caught) {
+    reply({ fault: imageOf(caught) });
+  }
+};
+
+const leave = (): void => {
+  host.close();
+  port.close();
+};
+
+let last = Promise.resolve();
+port.on('message', (request: ProcedureRequest | 'close') => {
+  last = last.then(() => (request === 'close' ? leave() : answer(request)));
+});
