@@ -88,6 +88,10 @@ export const POLICY_CONFLICT_MAX = 16;
 /** Entries that the book takes up at once; between two batches other work gets its turn. */
 export const POLICY_FOLLOW_ENTRIES = 1_000;
 
+// topology
+/** The statement of a table policy: what a policy can hold. */
+export const CREATE_CHARS_MAX = POLICY_BYTES_MAX;
+
 // operator
 export const FILE_BYTES_MAX = 256 * 1_048_576;
 export const ROW_BYTES_MAX = 1_048_576;

@@ -1,0 +1,197 @@
+import { isJsonObject, type JsonObject } from '../codec/json.ts';
+import type { PolicyBook, PolicyState } from '../policy/book.ts';
+import { NODE_TYPES } from '../policy/kinds/registry.ts';
+import { columnsOf } from './create-statement.ts';
+import type { ClusterInfo, ClusterTable, Column, NodeInfo, OperatorInfo, TableInfo, Topology } from './topology.ts';
+
+const textOf = (value: JsonObject, ...names: readonly string[]): string | undefined => {
+  for (const name of names) {
+    const found = value[name];
+    if (typeof found === 'string' && found !== '') return found;
+  }
+  return undefined;
+};
+
+const numberOf = (value: JsonObject, ...names: readonly string[]): number | undefined => {
+  for (const name of names) {
+    const found = value[name];
+    if (typeof found === 'number') return found;
+    if (typeof found === 'string' && /^\d{1,9}$/.test(found)) return Number(found);
+  }
+  return undefined;
+};
+
+const operatorOf = ({ id, value }: PolicyState): OperatorInfo => ({
+  id,
+  name: textOf(value, 'name') ?? `${textOf(value, 'ip') ?? ''}:${numberOf(value, 'port') ?? ''}`,
+  company: textOf(value, 'company') ?? '',
+  cluster: textOf(value, 'cluster') ?? '',
+  member: numberOf(value, 'member') ?? 0,
+  ip: textOf(value, 'ip') ?? '',
+  port: numberOf(value, 'port') ?? 0,
+  localIp: textOf(value, 'local_ip', 'internal_ip', 'local ip'),
+  restPort: numberOf(value, 'rest_port', 'restport'),
+  main: value['main'] === true,
+  peer: textOf(value, 'peer'),
+});
+
+const nodeOf = ({ id, type, value }: PolicyState): NodeInfo => ({
+  id,
+  type,
+  name: textOf(value, 'name') ?? `${textOf(value, 'ip') ?? ''}:${numberOf(value, 'port') ?? ''}`,
+  company: textOf(value, 'company') ?? '',
+  ip: textOf(value, 'ip') ?? '',
+  port: numberOf(value, 'port') ?? 0,
+  restPort: numberOf(value, 'rest_port', 'restport'),
+  peer: textOf(value, 'peer'),
+});
+
+const tablesOf = ({ id, value }: PolicyState): readonly ClusterTable[] => {
+  const list = value['table'];
+  if (!Array.isArray(list)) return [];
+  return list.filter(isJsonObject).flatMap((entry) => {
+    const dbms = textOf(entry, 'dbms');
+    const table = textOf(entry, 'name');
+    if (dbms === undefined || table === undefined) return [];
+    return [{ dbms, table, status: textOf(entry, 'status') ?? 'active', policy: id }];
+  });
+};
+
+/** The cluster that a cluster policy adds to: itself, or the top of its parents. A parent that is not there ends the climb. */
+const rootOf = (policies: ReadonlyMap<string, PolicyState>, id: string): string => {
+  const seen = new Set<string>();
+  let root = id;
+  for (;;) {
+    seen.add(root);
+    const parent = policies.get(root)?.value['parent'];
+    if (typeof parent !== 'string' || seen.has(parent) || !policies.has(parent)) return root;
+    root = parent;
+  }
+};
+
+/** A key for a table; names hold no NUL. */
+const tableKey = (dbms: string, table: string): string => `${dbms.toLowerCase()}\u0000${table.toLowerCase()}`;
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+interface Draft {
+  readonly state: PolicyState;
+  readonly tables: Map<string, ClusterTable>;
+  readonly operators: OperatorInfo[];
+}
+
+const groupBy = <T>(items: Iterable<T>, keyOf: (item: T) => string | undefined): Map<string, T[]> => {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (key === undefined) continue;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+};
+
+const deriveClusters = (book: PolicyBook, operators: readonly OperatorInfo[]): ReadonlyMap<string, ClusterInfo> => {
+  const policies = new Map(book.ofType('cluster').map((state) => [state.id, state]));
+  const drafts = new Map<string, Draft>();
+  for (const id of policies.keys()) {
+    const root = rootOf(policies, id);
+    const state = policies.get(root);
+    if (state !== undefined && !drafts.has(root)) drafts.set(root, { state, tables: new Map(), operators: [] });
+  }
+  // A table named by the cluster and by a child of it is one table; the earlier policy names it.
+  for (const state of policies.values()) {
+    const draft = drafts.get(rootOf(policies, state.id));
+    for (const entry of tablesOf(state)) {
+      const key = tableKey(entry.dbms, entry.table);
+      if (draft?.tables.has(key) === false) draft.tables.set(key, entry);
+    }
+  }
+  for (const operator of operators) drafts.get(rootOf(policies, operator.cluster))?.operators.push(operator);
+  return new Map(
+    [...drafts].map(([id, { state, tables, operators: members }]): [string, ClusterInfo] => [
+      id,
+      {
+        id,
+        name: textOf(state.value, 'name') ?? '',
+        company: textOf(state.value, 'company') ?? '',
+        status: textOf(state.value, 'status') ?? 'active',
+        tables: [...tables.values()].sort((a, b) => compareText(a.dbms, b.dbms) || compareText(a.table, b.table)),
+        operators: members.sort((a, b) => a.member - b.member),
+      },
+    ]),
+  );
+};
+
+/** Columns of a policy's statement; one that cannot be read declares none, `blockchain test` reports it. */
+const readColumns = (create: string): readonly Column[] => {
+  try {
+    return columnsOf(create);
+  } catch {
+    return [];
+  }
+};
+
+const deriveTables = (book: PolicyBook): ReadonlyMap<string, TableInfo> => {
+  const tables = new Map<string, TableInfo>();
+  for (const { id, value } of book.ofType('table')) {
+    const dbms = textOf(value, 'dbms') ?? '';
+    const name = textOf(value, 'name') ?? '';
+    const create = textOf(value, 'create') ?? '';
+    let columns: readonly Column[] | undefined;
+    tables.set(tableKey(dbms, name), {
+      id,
+      dbms,
+      name,
+      create,
+      // Read when it is asked for: ten thousand statements are not parsed for one look at a cluster.
+      get columns() {
+        columns ??= readColumns(create);
+        return columns;
+      },
+    });
+  }
+  return tables;
+};
+
+/** What the policies in force say of who serves what. Pure: equal books give equal topologies. */
+export const deriveTopology = (book: PolicyBook): Topology => {
+  const operators = new Map(book.ofType('operator').map((state) => [state.id, operatorOf(state)]));
+  const clusters = deriveClusters(book, [...operators.values()]);
+  const tables = deriveTables(book);
+  const byPeer = new Map(
+    [...operators.values()].flatMap((operator) =>
+      operator.peer === undefined ? [] : [[operator.peer, operator] as const],
+    ),
+  );
+  const holding = groupBy(
+    [...clusters.values()].flatMap((cluster) =>
+      cluster.tables.map(({ dbms, table }) => ({ cluster, key: tableKey(dbms, table) })),
+    ),
+    ({ key }) => key,
+  );
+  return {
+    clusters,
+    operators,
+    nodes: NODE_TYPES.flatMap((type) => book.ofType(type).map(nodeOf)),
+    table: (dbms, name) => tables.get(tableKey(dbms, name)),
+    tables: () => [...tables.values()],
+    clustersOf: (dbms, table) =>
+      (holding.get(tableKey(dbms, table)) ?? []).map(({ cluster }) => cluster).sort((a, b) => compareText(a.id, b.id)),
+    operatorByPeer: (peer) => byPeer.get(peer),
+  };
+};
+
+/** The topology of a living book, derived again only after the book has changed. */
+export const followTopology = (book: PolicyBook): (() => Topology) => {
+  let revision = -1;
+  let topology: Topology | undefined;
+  return () => {
+    if (topology === undefined || revision !== book.revision) {
+      topology = deriveTopology(book);
+      revision = book.revision;
+    }
+    return topology;
+  };
+};
