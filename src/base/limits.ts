@@ -71,6 +71,8 @@ export const READ_CHUNK_ROWS_MAX = 2_000;
 export const SQLITE_STATEMENTS_MAX = 128;
 /** Connections kept open by one reader or writer, the least recently used closed first. */
 export const SQLITE_OPEN_MAX = 32;
+/** Largest file that is read from a copy in memory when the disk refuses SQLite its index. */
+export const SQLITE_COPY_BYTES_MAX = 256 * 1_048_576;
 /** Calls that wait for a SQLite thread; the next is refused with `SQLITE_OVERLOADED`. */
 export const SQLITE_WAITING_MAX = 1_000;
 /** Streams open at once in one reader. */

@@ -218,7 +218,7 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
 
 const opened = <T extends OpenConnection>(
   name: string,
-  path: string,
+  path: string | Buffer,
   how: BetterSqlite3.Options,
   connect: (handle: Handle) => T,
 ): T => {
@@ -233,10 +233,10 @@ const opened = <T extends OpenConnection>(
   }
 };
 
-/** Opens an existing file, read-only. `path` may be an SQLite `file:` URI. `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT`. */
+/** Opens an existing file, or the bytes of one, read-only. `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT`. */
 export const openReadConnection = (
   name: string,
-  path: string,
+  path: string | Buffer,
   options: ConnectionOptions,
 ): ReadConnection & OpenConnection =>
   opened(name, path, { readonly: true, fileMustExist: true }, (handle) => {

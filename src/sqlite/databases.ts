@@ -1,8 +1,17 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { fault, hasCode, textOf } from '../base/errors.ts';
-import { SQLITE_OPEN_MAX } from '../base/limits.ts';
+import { SQLITE_COPY_BYTES_MAX, SQLITE_OPEN_MAX } from '../base/limits.ts';
 import type { ConnectionOptions, OpenConnection } from './connection.ts';
 import { openReadConnection, openWriteConnection } from './connection.ts';
 import type { ReadConnection, ReadDatabases, WriteConnection, WriteDatabases } from './sqlite.ts';
@@ -31,8 +40,8 @@ const checkName = (name: string): string => {
 
 interface Opened<C> {
   readonly connection: C & OpenConnection;
-  /** Device and inode: shows when the file was dropped and made anew by the writer in another thread. */
-  readonly file: string;
+  /** Device and inode: shows when the writer in another thread dropped and remade it. Undefined: for this procedure only. */
+  readonly file: string | undefined;
 }
 
 const fileOf = (path: string): string | undefined => {
@@ -40,19 +49,20 @@ const fileOf = (path: string): string | undefined => {
   return found === undefined ? undefined : `${found.dev}:${found.ino}`;
 };
 
-/** Connections by database, one each, the least recently used closed by `trim`. */
+/** Connections by database, one each. A procedure may hold what it got: nothing is closed before `rest`, except by `drop`. */
 class Connections<C> {
   readonly #open = new Map<string, Opened<C>>();
+  readonly #outdated: OpenConnection[] = [];
 
   get(name: string, file: string | undefined): C | undefined {
     const held = this.#open.get(name);
     if (held === undefined) return undefined;
     this.#open.delete(name);
-    if (held.file === file) {
+    if (held.file === undefined || held.file === file) {
       this.#open.set(name, held);
       return held.connection;
     }
-    held.connection.close();
+    this.#outdated.push(held.connection);
     return undefined;
   }
 
@@ -70,12 +80,10 @@ class Connections<C> {
     for (const { connection } of this.#open.values()) work(connection);
   }
 
-  trim(keep: number): void {
-    for (const [name, { connection }] of this.#open) {
-      if (this.#open.size <= keep) return;
-      this.#open.delete(name);
-      connection.close();
-    }
+  /** Closes what is outdated, what was for one procedure, and the least recently used over `keep`. */
+  rest(keep: number): void {
+    for (const connection of this.#outdated.splice(0)) connection.close();
+    for (const [name, { file }] of this.#open) if (file === undefined || this.#open.size > keep) this.drop(name);
   }
 }
 
@@ -98,7 +106,7 @@ export class ReadDirectory implements ReadDatabases {
         data: { database: name },
         hint: 'see `get databases`',
       });
-    return this.#reading.put(name, { connection: this.#open(name, path), file });
+    return this.#reading.put(name, this.#open(name, path, file));
   }
 
   names(): readonly string[] {
@@ -114,11 +122,11 @@ export class ReadDirectory implements ReadDatabases {
   /** Between procedures: forgets deadlines and closes connections over the bound. */
   rest(): void {
     this.#reading.each((connection) => connection.deadline(undefined));
-    this.#reading.trim(SQLITE_OPEN_MAX);
+    this.#reading.rest(SQLITE_OPEN_MAX);
   }
 
   close(): void {
-    this.#reading.trim(0);
+    this.#reading.rest(0);
   }
 
   protected forget(name: string): void {
@@ -130,17 +138,31 @@ export class ReadDirectory implements ReadDatabases {
     return join(this.options.dir, checkName(name) + SUFFIX);
   }
 
-  #open(name: string, path: string): ReadConnection & OpenConnection {
+  #open(name: string, path: string, file: string): Opened<ReadConnection> {
     try {
-      return openReadConnection(name, path, this.options);
+      return { connection: openReadConnection(name, path, this.options), file };
     } catch (caught) {
-      // A full or read-only disk has no room for the WAL's index. Without a WAL the file alone is the whole truth.
-      if (!hasCode(caught, 'SQLITE_DISK_FAILED') || (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0)
-        throw caught;
-      return openReadConnection(name, `${pathToFileURL(path).href}?immutable=1`, this.options);
+      const copy = hasCode(caught, 'SQLITE_DISK_FAILED') ? copyOf(path) : undefined;
+      if (copy === undefined) throw caught;
+      return { connection: openReadConnection(name, copy, this.options), file: undefined };
     }
   }
 }
+
+/**
+ * A full or read-only disk may have no room for the index of a WAL, without which SQLite does not open the file. Where
+ * there is no WAL the file is the whole truth: its bytes, marked as not in WAL mode, can be read from memory.
+ */
+const copyOf = (path: string): Buffer | undefined => {
+  const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (sizeOf(`${path}-wal`) > 0 || sizeOf(path) > SQLITE_COPY_BYTES_MAX) return undefined;
+  try {
+    const bytes = readFileSync(path);
+    return bytes.fill(1, 18, 20); // https://sqlite.org/fileformat.html, 1.3.3: file format versions; 1 is "legacy".
+  } catch {
+    return undefined;
+  }
+};
 
 /** The databases of one directory, for the writer. */
 export class WriteDirectory extends ReadDirectory implements WriteDatabases {
@@ -152,7 +174,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     if (held !== undefined) return held;
     this.#makeReady(path);
     const connection = openWriteConnection(name, path, this.options);
-    return this.#writing.put(name, { connection, file: fileOf(path) ?? '' });
+    return this.#writing.put(name, { connection, file: fileOf(path) });
   }
 
   drop(name: string): void {
@@ -170,12 +192,12 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   override rest(): void {
     super.rest();
     this.#writing.each((connection) => connection.deadline(undefined));
-    this.#writing.trim(SQLITE_OPEN_MAX);
+    this.#writing.rest(SQLITE_OPEN_MAX);
   }
 
   override close(): void {
     super.close();
-    this.#writing.trim(0);
+    this.#writing.rest(0);
   }
 
   #makeReady(path: string): void {

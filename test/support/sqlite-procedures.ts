@@ -50,6 +50,7 @@ const writes = {
     databases.write(name).run('INSERT INTO t VALUES (?, 0)', [value]);
     return value;
   },
+  die: (): void => process.exit(7),
 };
 
 const reads = {
