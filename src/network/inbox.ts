@@ -1,0 +1,74 @@
+/** Frames that have arrived and are not read yet, for one reader. Knows no limit itself; whoever fills it watches `bytes`. */
+export class Inbox implements AsyncIterable<Uint8Array> {
+  #frames: Uint8Array[] = [];
+  #first = 0;
+  #bytes = 0;
+  #end: { readonly error: Error | undefined } | undefined;
+  #wake: (() => void) | undefined;
+  readonly #onTaken: () => void;
+
+  /** `onTaken` is called after each frame that was read. */
+  constructor(onTaken: () => void) {
+    this.#onTaken = onTaken;
+  }
+
+  /** Bytes that wait to be read. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
+  push(frame: Uint8Array): void {
+    if (this.#end !== undefined) return;
+    this.#frames.push(frame);
+    this.#bytes += frame.byteLength;
+    this.#wake?.();
+  }
+
+  /** No more frames will come; with an error the reader gets it after the frames that are there. The first end holds. */
+  end(error?: Error): void {
+    this.#end ??= { error };
+    this.#wake?.();
+  }
+
+  /** As `end`, but what was not read yet is dropped. */
+  drop(error: Error): void {
+    this.#frames = [];
+    this.#first = 0;
+    this.#bytes = 0;
+    this.#end = { error };
+    this.#wake?.();
+  }
+
+  /** The next frame, or undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const frame = this.#take();
+      if (frame !== undefined) return frame;
+      if (this.#end?.error !== undefined) throw this.#end.error;
+      if (this.#end !== undefined) return undefined;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = undefined;
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let frame = await this.next(); frame !== undefined; frame = await this.next()) yield frame;
+  }
+
+  #take(): Uint8Array | undefined {
+    const frame = this.#frames[this.#first];
+    if (frame === undefined) return undefined;
+    this.#first += 1;
+    this.#bytes -= frame.byteLength;
+    if (this.#first === this.#frames.length) {
+      this.#frames = [];
+      this.#first = 0;
+    }
+    this.#onTaken();
+    return frame;
+  }
+}

@@ -1,0 +1,324 @@
+import { EventEmitter } from 'node:events';
+import { type Message, TopicValidatorResult } from '@libp2p/gossipsub';
+import type { Connection, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
+import { asFault, fault, type HoldfastError, systemCode, textOf } from '../base/errors.ts';
+import {
+  CHANNEL_LINGER_MS,
+  CHANNEL_OPEN_TIMEOUT_MS,
+  CHANNELS_PER_PEER_MAX,
+  DIAL_TIMEOUT_MS,
+  GOSSIP_BYTES_MAX,
+} from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from './addresses.ts';
+import { abortedFault, exchange } from './exchange.ts';
+import type { Libp2pNetworkOptions } from './libp2p.ts';
+import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode } from './libp2p-node.ts';
+import { answerPings, Liveness, PING_PROTOCOL, type Watch } from './liveness.ts';
+import type {
+  Address,
+  Channel,
+  ConnectedPeer,
+  DialState,
+  DialTarget,
+  Network,
+  NetworkNotices,
+  PeerKey,
+  RequestOptions,
+  Verdict,
+} from './network.ts';
+import { type ConnectedView, Redialer } from './redial.ts';
+import { StreamChannel } from './stream-channel.ts';
+
+/** One connection as libp2p gives it, with what we keep beside it. */
+interface Link {
+  readonly connection: Connection;
+  readonly key: PeerKey;
+  readonly address: Address;
+  readonly sinceMs: number;
+  readonly watch: Watch;
+}
+
+/** Starts libp2p and puts the port over it. Called through `libp2p.ts`. */
+export const startNetwork = async (options: Libp2pNetworkOptions): Promise<Network> => {
+  // What arrives on a raw connection is life of the link that will be made from it; both share one `timeline` object.
+  const rawHeard = new WeakMap<object, () => void>();
+  const onSecured = (raw: MultiaddrConnection): void =>
+    raw.addEventListener('message', () => rawHeard.get(raw.timeline)?.());
+  const node = await startLibp2pNode({ seed: options.privateKeySeed, listen: options.listen, onSecured });
+  return new Libp2pNetwork(node, options, rawHeard);
+};
+
+class Libp2pNetwork implements Network {
+  readonly self: PeerKey;
+  readonly address: Address;
+  readonly notices = new EventEmitter<NetworkNotices>();
+  readonly #node: Libp2pNode;
+  readonly #options: Libp2pNetworkOptions;
+  readonly #log: Logger;
+  readonly #rawHeard: WeakMap<object, () => void>;
+  readonly #links = new Map<PeerKey, Link[]>();
+  readonly #dialling = new Map<Address, Promise<ConnectedPeer>>();
+  readonly #liveness: Liveness;
+  readonly #redialer: Redialer;
+  #closed = false;
+
+  constructor(node: Libp2pNode, options: Libp2pNetworkOptions, rawHeard: WeakMap<object, () => void>) {
+    this.#node = node;
+    this.#options = options;
+    this.#rawHeard = rawHeard;
+    this.#log = options.log.child('network');
+    this.self = keyOfPeerId(node.peerId) ?? '';
+    const bound = splitAddress(addressOfMultiaddr(node.getMultiaddrs()[0]?.toString() ?? ''));
+    this.address = joinAddress({ host: splitAddress(options.listen).host, port: bound.port });
+    this.#liveness = new Liveness(options.clock);
+    this.#redialer = new Redialer({
+      self: this.self,
+      clock: options.clock,
+      random: options.random,
+      log: this.#log,
+      dial: (target) => this.dial(target),
+      connected: () => this.#connectedView(),
+    });
+    node.addEventListener('connection:open', (event) => this.#onOpen(event.detail));
+    node.addEventListener('connection:close', (event) => this.#onClosed(event.detail));
+    this.handle(PING_PROTOCOL, answerPings);
+  }
+
+  peers(): readonly ConnectedPeer[] {
+    return [...this.#links.values()].flatMap((links) => (links[0] === undefined ? [] : [peerOf(links[0])]));
+  }
+
+  handle(protocol: string, serve: (channel: Channel) => Promise<void>): void {
+    const onStream = (stream: Stream, connection: Connection): void => {
+      const key = keyOfPeerId(connection.remotePeer);
+      if (key === undefined) stream.abort(new Error('not an Ed25519 key'));
+      else void this.#serve(new StreamChannel(stream, key, this.#options.clock), protocol, serve);
+    };
+    const limits = { maxInboundStreams: CHANNELS_PER_PEER_MAX, maxOutboundStreams: CHANNELS_PER_PEER_MAX };
+    // The handler is in place when the call returns; the promise is only about the own peer record.
+    this.#node.handle(protocol, onStream, limits).catch((caught: unknown) => {
+      if (!this.#closed) this.#log.error(`cannot serve ${protocol}: ${textOf(caught)}`);
+    });
+  }
+
+  async open(peer: PeerKey, protocol: string, options: RequestOptions = {}): Promise<Channel> {
+    const link = this.#links.get(peer)?.find((each) => each.connection.status === 'open');
+    if (link === undefined) throw fault('NETWORK_NOT_CONNECTED', `not connected to ${peer}`);
+    return this.#openOn(link.connection, peer, protocol, options);
+  }
+
+  async request(peer: PeerKey, protocol: string, frame: Uint8Array, options: RequestOptions = {}): Promise<Uint8Array> {
+    return exchange(this.#options.clock, (within) => this.open(peer, protocol, within), frame, options);
+  }
+
+  subscribe(topic: string, receive: (data: Uint8Array, from: PeerKey) => Promise<Verdict>): void {
+    const { pubsub } = this.#node.services;
+    pubsub.topicValidators.set(topic, async (from: PeerId, message: Message) => {
+      const key = keyOfPeerId(from);
+      if (key === undefined || message.data.byteLength > GOSSIP_BYTES_MAX) return TopicValidatorResult.Reject;
+      try {
+        return VERDICTS[await receive(message.data, key)];
+      } catch (caught) {
+        this.#log.error(`the receiver of ${topic} failed: ${textOf(caught)}`);
+        return TopicValidatorResult.Ignore;
+      }
+    });
+    pubsub.subscribe(topic);
+  }
+
+  async publish(topic: string, data: Uint8Array): Promise<void> {
+    if (data.byteLength > GOSSIP_BYTES_MAX)
+      throw fault('NETWORK_GOSSIP_OVERSIZE', `gossip of ${data.byteLength} bytes; at most ${GOSSIP_BYTES_MAX}`);
+    try {
+      await this.#node.services.pubsub.publish(topic, data);
+    } catch (caught) {
+      throw fault('NETWORK_GOSSIP_FAILED', `gossip was not sent: ${textOf(caught)}`, { cause: caught });
+    }
+  }
+
+  keepDialled(targets: readonly DialTarget[]): void {
+    this.#redialer.keepDialled(targets);
+  }
+
+  dialStates(): readonly DialState[] {
+    return this.#redialer.states();
+  }
+
+  async dial(target: DialTarget, options: RequestOptions = {}): Promise<ConnectedPeer> {
+    if (target.key === this.self) throw selfFault(target.address);
+    const pending = this.#dialling.get(target.address);
+    if (pending !== undefined) await pending.catch(() => {});
+    const known = this.#linkTo(target);
+    if (known !== undefined) return peerOf(known);
+    const work = this.#dialNow(target, options).finally(() => {
+      if (this.#dialling.get(target.address) === work) this.#dialling.delete(target.address);
+    });
+    this.#dialling.set(target.address, work);
+    return work;
+  }
+
+  async disconnect(peer: PeerKey): Promise<void> {
+    const links = this.#links.get(peer) ?? [];
+    await Promise.all(
+      links.map(({ connection }) => connection.close({ signal: AbortSignal.timeout(500) }).catch(() => {})),
+    );
+    for (const { connection } of links) abortOpen(connection, 'disconnected');
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#redialer.close();
+    this.#liveness.close();
+    await this.#node.stop();
+  }
+
+  async #dialNow(target: DialTarget, options: RequestOptions): Promise<ConnectedPeer> {
+    const { address, key } = target;
+    const expected = key === undefined ? '' : `/p2p/${peerIdOfKey(key).toString()}`;
+    const signal = signalOf(options, DIAL_TIMEOUT_MS);
+    let connection: Connection;
+    try {
+      connection = await this.#node.dial(multiaddr(`${multiaddrText(address)}${expected}`), { signal });
+    } catch (caught) {
+      throw abortedFault(options, caught) ?? dialFault(address, caught, signal);
+    }
+    const link = this.#links.get(keyOfPeerId(connection.remotePeer) ?? '')?.[0];
+    if (link === undefined)
+      throw fault('NETWORK_UNREACHABLE', `${address} closed the connection at once`, { data: { address } });
+    if (key !== undefined && link.key !== key) throw wrongPeerFault(address, link.key);
+    return peerOf(link);
+  }
+
+  #linkTo(target: DialTarget): Link | undefined {
+    if (target.key !== undefined) return this.#links.get(target.key)?.[0];
+    const all = [...this.#links.values()].flat();
+    return all.find(({ connection, address }) => connection.direction === 'outbound' && address === target.address);
+  }
+
+  #connectedView(): ConnectedView {
+    const outbound = [...this.#links.values()].flat().filter(({ connection }) => connection.direction === 'outbound');
+    return { keys: new Set(this.#links.keys()), addresses: new Set(outbound.map(({ address }) => address)) };
+  }
+
+  async #openOn(connection: Connection, peer: PeerKey, protocol: string, options: RequestOptions): Promise<Channel> {
+    const signal = signalOf(options, CHANNEL_OPEN_TIMEOUT_MS);
+    try {
+      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: CHANNELS_PER_PEER_MAX });
+      return new StreamChannel(stream, peer, this.#options.clock);
+    } catch (caught) {
+      throw abortedFault(options, caught) ?? openFault(peer, protocol, caught, signal);
+    }
+  }
+
+  async #serve(channel: StreamChannel, protocol: string, serve: (channel: Channel) => Promise<void>): Promise<void> {
+    try {
+      await serve(channel);
+      await channel.wind(CHANNEL_LINGER_MS);
+    } catch (caught) {
+      const error = asFault(caught);
+      const level = error.code.startsWith('NETWORK_') ? 'debug' : 'warn';
+      this.#log[level](`${protocol} with ${channel.peer} ended: ${error.message}`, { code: error.code });
+      channel.abort(caught);
+    }
+  }
+
+  #onOpen(connection: Connection): void {
+    const key = keyOfPeerId(connection.remotePeer);
+    if (key === undefined || this.#closed || connection.status !== 'open') return;
+    const watch = this.#liveness.watch({
+      openPing: () => this.#openOn(connection, key, PING_PROTOCOL, {}),
+      silent: () => {
+        this.#log.info(`${key} is silent; dropping the connection`);
+        abortOpen(connection, 'silent');
+      },
+    });
+    this.#rawHeard.set(connection.timeline, () => watch.heard());
+    const link: Link = {
+      connection,
+      key,
+      address: addressOfMultiaddr(connection.remoteAddr.toString()),
+      sinceMs: this.#options.clock.wallMs(),
+      watch,
+    };
+    const others = this.#links.get(key) ?? [];
+    this.#links.set(key, [...others, link]);
+    if (others.length > 0) return;
+    this.notices.emit('peer:up', peerOf(link));
+    this.#redialer.onPeerUp();
+  }
+
+  /**
+   * A peer's connections stand and fall together: gossipsub keeps its streams on the first and does not move them to
+   * another, so a peer that lost one of two would be deaf to gossip for good. Redialling makes a clean start.
+   */
+  #onClosed(connection: Connection): void {
+    const key = keyOfPeerId(connection.remotePeer);
+    const links = key === undefined ? undefined : this.#links.get(key);
+    const link = links?.find((each) => each.connection.id === connection.id);
+    if (key === undefined || links === undefined || link === undefined) return;
+    this.#links.delete(key);
+    for (const each of links) {
+      each.watch.stop();
+      if (each !== link) abortOpen(each.connection, 'another connection to the peer was lost');
+    }
+    if (this.#closed) return;
+    this.notices.emit('peer:down', key);
+    this.#redialer.onPeerDown(key);
+  }
+}
+
+const VERDICTS: Record<Verdict, TopicValidatorResult> = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+};
+
+const peerOf = ({ connection, key, address, sinceMs, watch }: Link): ConnectedPeer => ({
+  key,
+  address,
+  outbound: connection.direction === 'outbound',
+  sinceMs,
+  rttMs: watch.rttMs,
+});
+
+const abortOpen = (connection: Connection, reason: string): void => {
+  if (connection.status === 'open' || connection.status === 'closing') connection.abort(new Error(reason));
+};
+
+const signalOf = (options: RequestOptions, defaultMs: number): AbortSignal => {
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? defaultMs);
+  return options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+};
+
+const selfFault = (address: Address): HoldfastError =>
+  fault('NETWORK_SELF', `${address} is this node itself`, { data: { address } });
+
+const wrongPeerFault = (address: Address, got: PeerKey | undefined, cause?: unknown): HoldfastError =>
+  fault('NETWORK_WRONG_PEER', `another node than expected answers at ${address}`, { data: { address, got }, cause });
+
+/** libp2p names its errors; it wraps those of the handshake in others, so the whole chain of texts is looked at. */
+const dialFault = (address: Address, caught: unknown, signal: AbortSignal): HoldfastError => {
+  const text = textOf(caught);
+  if (/dial self/i.test(text)) return selfFault(address);
+  if (/expected\b.*\b(peer|remote)|UnexpectedPeer|does not match expected/i.test(text))
+    return wrongPeerFault(address, undefined, caught);
+  const reason = signal.aborted ? 'no answer in time' : (systemCode(caught) ?? text);
+  return fault('NETWORK_UNREACHABLE', `cannot reach ${address}: ${reason}`, {
+    data: { address },
+    hint: 'check that a node runs there and that no firewall is between',
+    cause: caught,
+  });
+};
+
+const openFault = (peer: PeerKey, protocol: string, caught: unknown, signal: AbortSignal): HoldfastError => {
+  if (caught instanceof Error && caught.name === 'UnsupportedProtocolError')
+    return fault('NETWORK_PROTOCOL_UNSUPPORTED', `${peer} does not speak ${protocol}`, { cause: caught });
+  if (signal.aborted)
+    return fault('NETWORK_TIMEOUT', `${peer} did not open a channel for ${protocol} in time`, { cause: caught });
+  return fault('NETWORK_CHANNEL_FAILED', `no channel for ${protocol} to ${peer}: ${textOf(caught)}`, {
+    cause: caught,
+  });
+};

@@ -1,0 +1,168 @@
+import { lookup } from 'node:dns/promises';
+import { createServer, isIP } from 'node:net';
+import { noise } from '@chainsafe/libp2p-noise';
+import { yamux } from '@chainsafe/libp2p-yamux';
+import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys';
+import { gossipsub, type GossipSub } from '@libp2p/gossipsub';
+import { identify } from '@libp2p/identify';
+import type { Libp2p, MultiaddrConnection, PeerId, PrivateKey } from '@libp2p/interface';
+import { peerIdFromPublicKey } from '@libp2p/peer-id';
+import { tcp } from '@libp2p/tcp';
+import { createLibp2p } from 'libp2p';
+import { fault, systemCode, textOf } from '../base/errors.ts';
+import {
+  CHANNEL_OPEN_TIMEOUT_MS,
+  CHANNEL_WINDOW_BYTES_MAX,
+  CONNECTIONS_MAX,
+  DIAL_TIMEOUT_MS,
+  GOSSIP_BYTES_MAX,
+  GOSSIP_TOPIC_BYTES_PER_PEER,
+  INBOUND_CONNECTIONS_PENDING_MAX,
+  INBOUND_CONNECTIONS_PER_SECOND_MAX,
+  STREAM_READ_BUFFER_BYTES_MAX,
+  STREAM_WRITE_BUFFER_BYTES_MAX,
+  STREAMS_PER_CONNECTION_MAX,
+} from '../base/limits.ts';
+import { sha256Hex } from '../codec/hash.ts';
+import { multiaddrText, splitAddress } from './addresses.ts';
+import type { Address, PeerKey } from './network.ts';
+
+export type Libp2pNode = Libp2p<{ readonly pubsub: GossipSub }>;
+
+/** The public key in a libp2p peer id; undefined for one that is not Ed25519. */
+export const keyOfPeerId = (id: PeerId): PeerKey | undefined =>
+  id.type === 'Ed25519' ? Buffer.from(id.publicKey.raw).toString('hex') : undefined;
+
+/** The libp2p peer id of a key. `NETWORK_KEY_INVALID`. */
+export const peerIdOfKey = (key: PeerKey): PeerId => {
+  if (!/^[0-9a-f]{64}$/.test(key)) throw fault('NETWORK_KEY_INVALID', `"${key}" is not a node's key (64 hex digits)`);
+  return peerIdFromPublicKey(publicKeyFromRaw(Buffer.from(key, 'hex')));
+};
+
+/** Finds out whether the address can be listened on, with a clear error (libp2p's own hides the cause in a text). */
+const probe = async (listen: Address, host: string, port: number): Promise<void> => {
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port, exclusive: true }, resolve);
+    });
+    await new Promise((resolve) => server.close(resolve));
+  } catch (caught) {
+    if (systemCode(caught) === 'EADDRINUSE')
+      throw fault('NETWORK_PORT_TAKEN', `another program listens on ${listen} already`, {
+        hint: 'stop it, or choose another address with --listen HOST:PORT (port 0 takes a free one)',
+        cause: caught,
+      });
+    throw fault('NETWORK_LISTEN_FAILED', `cannot listen on ${listen}: ${textOf(caught)}`, {
+      hint: '--listen needs an address of this machine, and a port that this user may open (1024 and up)',
+      cause: caught,
+    });
+  }
+};
+
+const resolveHost = async (listen: Address, host: string): Promise<string> => {
+  if (isIP(host) !== 0) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (caught) {
+    throw fault('NETWORK_LISTEN_FAILED', `cannot listen on ${listen}: the name ${host} is unknown`, { cause: caught });
+  }
+};
+
+const keyFromSeed = async (seed: Uint8Array): Promise<PrivateKey> => {
+  if (seed.byteLength !== 32)
+    throw fault('NETWORK_KEY_INVALID', `a node's private key has 32 bytes, not ${seed.byteLength}`);
+  return generateKeyPairFromSeed('Ed25519', seed);
+};
+
+export interface NodeSettings {
+  readonly seed: Uint8Array;
+  readonly listen: Address;
+  /** Told of each encrypted connection before anything else runs over it. */
+  readonly onSecured: (connection: MultiaddrConnection) => void;
+}
+
+/** Creates and starts libp2p with our settings; see DESIGN.md for the reason of each. */
+export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNode> => {
+  const privateKey = await keyFromSeed(settings.seed);
+  const { host, port } = splitAddress(settings.listen);
+  const ip = await resolveHost(settings.listen, host);
+  if (port !== 0) await probe(settings.listen, ip, port);
+  const denyForeignKey = (id: PeerId): boolean => keyOfPeerId(id) === undefined;
+  const observe = (_: PeerId, connection: MultiaddrConnection): boolean => {
+    settings.onSecured(connection);
+    return false;
+  };
+  const node = await createLibp2p({
+    start: false,
+    privateKey,
+    addresses: { listen: [multiaddrText(isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`)] },
+    transports: [tcp({ outboundSocketInactivityTimeout: 0, inboundSocketInactivityTimeout: 0 })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+        maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
+        // Early streams come within the first packets, before the connection has its listener: all may be early.
+        maxEarlyStreams: STREAMS_PER_CONNECTION_MAX,
+        streamOptions: {
+          maxStreamWindowSize: CHANNEL_WINDOW_BYTES_MAX,
+          maxReadBufferLength: STREAM_READ_BUFFER_BYTES_MAX,
+          maxWriteBufferLength: STREAM_WRITE_BUFFER_BYTES_MAX,
+        },
+      }),
+    ],
+    connectionManager: {
+      maxConnections: CONNECTIONS_MAX,
+      inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND_MAX,
+      maxIncomingPendingConnections: INBOUND_CONNECTIONS_PENDING_MAX,
+      inboundUpgradeTimeout: DIAL_TIMEOUT_MS,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      addressDialTimeout: DIAL_TIMEOUT_MS,
+      outboundStreamProtocolNegotiationTimeout: CHANNEL_OPEN_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: CHANNEL_OPEN_TIMEOUT_MS,
+      reconnectRetries: 0,
+    },
+    connectionMonitor: { enabled: false },
+    connectionGater: {
+      denyInboundEncryptedConnection: denyForeignKey,
+      denyOutboundEncryptedConnection: denyForeignKey,
+      denyInboundUpgradedConnection: observe,
+      denyOutboundUpgradedConnection: observe,
+    },
+    services: { identify: identify(), pubsub: createGossip() },
+  });
+  try {
+    await node.start();
+  } catch (caught) {
+    await Promise.resolve(node.stop()).catch(() => {});
+    throw fault('NETWORK_LISTEN_FAILED', `cannot listen on ${settings.listen}: ${textOf(caught)}`, { cause: caught });
+  }
+  return node;
+};
+
+const createGossip = (): ReturnType<typeof gossipsub> =>
+  gossipsub({
+    // Entries are signed by their authors; a second signature over each message costs three times the CPU.
+    globalSignaturePolicy: 'StrictNoSign',
+    msgIdFn: (message) => Buffer.from(sha256Hex(message.data), 'hex'),
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    emitSelf: false,
+    fallbackToFloodsub: false,
+    maxInboundDataLength: 2 * GOSSIP_BYTES_MAX,
+    maxOutboundBufferSize: STREAM_WRITE_BUFFER_BYTES_MAX,
+    maxTopicBytesPerPeer: GOSSIP_TOPIC_BYTES_PER_PEER,
+    decodeRpcLimits: {
+      maxSubscriptions: 64,
+      maxMessages: 1_024,
+      maxIhaveMessageIDs: 5_000,
+      maxIwantMessageIDs: 5_000,
+      maxControlMessages: 128,
+      maxIdontwantMessageIDs: 512,
+      maxPeerInfos: 16,
+    },
+    // A site, a container host and every test has many nodes behind one address.
+    scoreParams: { IPColocationFactorWeight: 0 },
+  });

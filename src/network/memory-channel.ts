@@ -1,0 +1,120 @@
+import { fault, type HoldfastError, textOf } from '../base/errors.ts';
+import { CHANNEL_READ_AHEAD_BYTES, FRAME_BYTES_MAX } from '../base/limits.ts';
+import { Inbox } from './inbox.ts';
+import type { Channel, PeerKey } from './network.ts';
+
+/** Takes something from one node to another; `onLost` instead of `deliver` when the way loses it. */
+export type Carry = (from: PeerKey, to: PeerKey, deliver: () => void, onLost: () => void) => void;
+
+/** Both ends of a channel between two nodes of a hub. */
+export const createChannelPair = ([one, two]: readonly [PeerKey, PeerKey], carry: Carry): [Channel, Channel] => {
+  const ofOne = new MemoryChannel(one, two, carry);
+  const ofTwo = new MemoryChannel(two, one, carry);
+  ofOne.join(ofTwo);
+  ofTwo.join(ofOne);
+  return [ofOne, ofTwo];
+};
+
+class MemoryChannel implements Channel {
+  readonly peer: PeerKey;
+  readonly #self: PeerKey;
+  readonly #carry: Carry;
+  readonly #inbox = new Inbox(() => this.#other?.release());
+  #other: MemoryChannel | undefined;
+  #bytesOnTheWay = 0;
+  #failure: HoldfastError | undefined;
+  #finished = false;
+  #lastSend: Promise<void> = Promise.resolve();
+  #wake: (() => void) | undefined;
+
+  constructor(self: PeerKey, peer: PeerKey, carry: Carry) {
+    this.#self = self;
+    this.peer = peer;
+    this.#carry = carry;
+  }
+
+  join(other: MemoryChannel): void {
+    this.#other = other;
+  }
+
+  send(frame: Uint8Array): Promise<void> {
+    const turn = this.#lastSend.then(() => this.#sendNow(frame));
+    this.#lastSend = turn.catch(() => {});
+    return turn;
+  }
+
+  async finish(): Promise<void> {
+    if (this.#finished) return;
+    this.#finished = true;
+    await this.#lastSend;
+    this.#throwIfFailed();
+    this.#toOther((other) => other.#inbox.end());
+  }
+
+  abort(reason?: unknown): void {
+    const failure = fault(
+      'NETWORK_CHANNEL_ABORTED',
+      `the channel was dropped: ${textOf(reason ?? 'no reason')}`,
+      { cause: reason },
+    );
+    if (this.#fail(failure)) this.#inbox.drop(failure);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.#inbox[Symbol.asyncIterator]();
+  }
+
+  /** The peer's reader took a frame in. */
+  release(): void {
+    this.#wake?.();
+  }
+
+  /** What was sent and the peer's reader has not taken. */
+  get #outstandingBytes(): number {
+    return this.#bytesOnTheWay + (this.#other?.#inbox.bytes ?? 0);
+  }
+
+  async #sendNow(frame: Uint8Array): Promise<void> {
+    this.#throwIfFailed();
+    if (this.#finished) throw fault('NETWORK_CHANNEL_CLOSED', 'the channel was finished; nothing more can be sent');
+    if (frame.byteLength > FRAME_BYTES_MAX)
+      throw fault('NETWORK_FRAME_OVERSIZE', `frame of ${frame.byteLength} bytes; at most ${FRAME_BYTES_MAX}`);
+    const copy = Uint8Array.from(frame);
+    this.#bytesOnTheWay += copy.byteLength;
+    this.#toOther((other) => {
+      this.#bytesOnTheWay -= copy.byteLength;
+      other.#inbox.push(copy);
+    });
+    while (this.#outstandingBytes > CHANNEL_READ_AHEAD_BYTES) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#throwIfFailed();
+    }
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #toOther(deliver: (other: MemoryChannel) => void): void {
+    const arrive = (): void => {
+      if (this.#other !== undefined && this.#other.#failure === undefined) deliver(this.#other);
+    };
+    this.#carry(this.#self, this.peer, arrive, () => {
+      this.#fail(fault('NETWORK_CHANNEL_CLOSED', 'the channel broke'));
+    });
+  }
+
+  /** Ends this side, and the other when it hears of it; false when it had failed already. */
+  #fail(failure: HoldfastError): boolean {
+    if (this.#failure !== undefined) return false;
+    this.#failure = failure;
+    this.#inbox.end(failure);
+    this.#wake?.();
+    const tell = (): void => {
+      this.#other?.#fail(fault('NETWORK_CHANNEL_CLOSED', 'the peer dropped the channel'));
+    };
+    // The end of a broken stream always shows, however bad the way.
+    this.#carry(this.#self, this.peer, tell, tell);
+    return true;
+  }
+}

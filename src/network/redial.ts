@@ -1,0 +1,223 @@
+import type { Clock } from '../base/clock.ts';
+import { asFault, hasCode } from '../base/errors.ts';
+import { REDIAL_MAX_MS, REDIAL_MIN_MS } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Address, ConnectedPeer, DialState, DialTarget, PeerKey } from './network.ts';
+
+/** One address that is dialled for ever. */
+export interface RedialEntry {
+  readonly target: DialTarget;
+  readonly dialling: boolean;
+  /** All dials so far. */
+  readonly attempts: number;
+  /** Failed dials, and connections that did not last, since the last connection that did. */
+  readonly failures: number;
+  /** Monotonic time of the last dial that succeeded. */
+  readonly reachedMs: number | undefined;
+  /** Monotonic time from which on it is dialled when it is not connected. */
+  readonly dueMs: number;
+  /** The key that answered here last. */
+  readonly answeredBy: PeerKey | undefined;
+  /** The address is this node's own: never dialled again. */
+  readonly own: boolean;
+  readonly lastError: string | undefined;
+}
+
+/** Address → entry. Pure: the functions below return a new state. */
+export type RedialState = ReadonlyMap<Address, RedialEntry>;
+
+/** What is kept of the connections: their keys, and the addresses that were dialled. */
+export interface ConnectedView {
+  readonly keys: ReadonlySet<PeerKey>;
+  readonly addresses: ReadonlySet<Address>;
+}
+
+/** Pause after `failures` failed dials in a row; `fraction` in [0, 1) spreads it over the upper half. */
+export const redialDelayMs = (failures: number, fraction: number): number =>
+  Math.min(REDIAL_MAX_MS, REDIAL_MIN_MS * 2 ** Math.min(failures, 16)) * (0.5 + fraction / 2);
+
+/** Replaces the set of targets. What stays keeps its history; a new one, or one with another key, is due at once. */
+export const retarget = (
+  state: RedialState,
+  targets: readonly DialTarget[],
+  self: PeerKey,
+  nowMs: number,
+): RedialState => {
+  const next = new Map<Address, RedialEntry>();
+  for (const target of targets) {
+    if (target.key === self) continue;
+    const known = next.get(target.address) ?? state.get(target.address);
+    const key = target.key ?? next.get(target.address)?.target.key;
+    const same = known !== undefined && (key === undefined || known.target.key === key);
+    next.set(target.address, {
+      ...(same ? known : { ...fresh(nowMs), dialling: known?.dialling ?? false }),
+      target: { address: target.address, key },
+    });
+  }
+  return next;
+};
+
+const fresh = (nowMs: number): Omit<RedialEntry, 'target'> => ({
+  dialling: false,
+  attempts: 0,
+  failures: 0,
+  reachedMs: undefined,
+  dueMs: nowMs,
+  answeredBy: undefined,
+  own: false,
+  lastError: undefined,
+});
+
+/** Whether the target is reached, by whichever side dialled. */
+export const isReached = (entry: RedialEntry, connected: ConnectedView): boolean => {
+  const { address, key } = entry.target;
+  if (key !== undefined) return connected.keys.has(key);
+  return connected.addresses.has(address) || (entry.answeredBy !== undefined && connected.keys.has(entry.answeredBy));
+};
+
+const isWaiting = (entry: RedialEntry, connected: ConnectedView): boolean =>
+  !entry.dialling && !entry.own && !isReached(entry, connected);
+
+/** Which addresses to dial now. */
+export const dueTargets = (state: RedialState, connected: ConnectedView, nowMs: number): readonly DialTarget[] =>
+  [...state.values()]
+    .filter((entry) => entry.dueMs <= nowMs && isWaiting(entry, connected))
+    .map((entry) => entry.target);
+
+/** When the next address falls due; undefined when none waits. */
+export const nextDueMs = (state: RedialState, connected: ConnectedView): number | undefined => {
+  const times = [...state.values()].filter((entry) => isWaiting(entry, connected)).map((entry) => entry.dueMs);
+  return times.length === 0 ? undefined : Math.min(...times);
+};
+
+const change = (
+  state: RedialState,
+  address: Address,
+  edit: (entry: RedialEntry) => Partial<RedialEntry>,
+): RedialState => {
+  const entry = state.get(address);
+  return entry === undefined ? state : new Map(state).set(address, { ...entry, ...edit(entry) });
+};
+
+export const dialStarted = (state: RedialState, address: Address): RedialState =>
+  change(state, address, (entry) => ({ dialling: true, attempts: entry.attempts + 1 }));
+
+export const dialSucceeded = (state: RedialState, address: Address, key: PeerKey, nowMs: number): RedialState =>
+  change(state, address, () => ({ dialling: false, reachedMs: nowMs, lastError: undefined, answeredBy: key }));
+
+export const dialFailed = (
+  state: RedialState,
+  address: Address,
+  failure: { readonly text: string; readonly own: boolean },
+  nowMs: number,
+  fraction: number,
+): RedialState =>
+  change(state, address, (entry) => ({
+    dialling: false,
+    failures: entry.failures + 1,
+    dueMs: nowMs + redialDelayMs(entry.failures, fraction),
+    own: failure.own,
+    lastError: failure.text,
+  }));
+
+/**
+ * A peer was lost: what led to it is due again soon, not at once, for both sides are about to dial. A connection that
+ * did not last counts as a failure, so that a peer which hangs up on us is not dialled in a tight loop.
+ */
+export const peerLost = (state: RedialState, key: PeerKey, nowMs: number, fraction: () => number): RedialState => {
+  let next = state;
+  for (const [address, entry] of state) {
+    if (entry.target.key !== key && entry.answeredBy !== key) continue;
+    const lasted = entry.reachedMs === undefined || nowMs - entry.reachedMs >= REDIAL_MAX_MS;
+    const failures = lasted ? 0 : entry.failures + 1;
+    next = change(next, address, () => ({ failures, dueMs: nowMs + redialDelayMs(failures, fraction()) }));
+  }
+  return next;
+};
+
+export interface RedialerPorts {
+  readonly self: PeerKey;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  dial(target: DialTarget): Promise<ConnectedPeer>;
+  connected(): ConnectedView;
+}
+
+/** The shell: dials what is due, for as long as it is not closed. */
+export class Redialer {
+  #state: RedialState = new Map();
+  #cancel: (() => void) | undefined;
+  #closed = false;
+  readonly #ports: RedialerPorts;
+
+  constructor(ports: RedialerPorts) {
+    this.#ports = ports;
+  }
+
+  keepDialled(targets: readonly DialTarget[]): void {
+    this.#state = retarget(this.#state, targets, this.#ports.self, this.#ports.clock.monotonicMs());
+    this.#run();
+  }
+
+  states(): readonly DialState[] {
+    const connected = this.#ports.connected();
+    return [...this.#state.values()].map((entry) => ({
+      ...entry.target,
+      connected: isReached(entry, connected),
+      attempts: entry.attempts,
+      lastError: entry.lastError,
+    }));
+  }
+
+  onPeerUp(): void {
+    this.#run();
+  }
+
+  onPeerDown(key: PeerKey): void {
+    const { clock, random } = this.#ports;
+    this.#state = peerLost(this.#state, key, clock.monotonicMs(), () => random.fraction());
+    this.#run();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+  }
+
+  #run(): void {
+    if (this.#closed) return;
+    this.#cancel?.();
+    const { clock } = this.#ports;
+    for (const target of dueTargets(this.#state, this.#ports.connected(), clock.monotonicMs())) void this.#dial(target);
+    const nextMs = nextDueMs(this.#state, this.#ports.connected());
+    this.#cancel =
+      nextMs === undefined ? undefined : clock.after(Math.max(1, nextMs - clock.monotonicMs()), () => this.#run());
+  }
+
+  async #dial(target: DialTarget): Promise<void> {
+    const { clock, random, log } = this.#ports;
+    this.#state = dialStarted(this.#state, target.address);
+    try {
+      const peer = await this.#ports.dial(target);
+      const failures = this.#state.get(target.address)?.failures ?? 0;
+      if (failures > 0) log.info(`reached ${target.address} after ${failures} failed dial(s)`);
+      this.#state = dialSucceeded(this.#state, target.address, peer.key, clock.monotonicMs());
+    } catch (caught) {
+      const error = asFault(caught);
+      const own = hasCode(caught, 'NETWORK_SELF');
+      if (this.#closed) return;
+      if (!own && this.#state.get(target.address)?.failures === 0)
+        log.warn(`${target.address} cannot be reached, dialling on: ${error.message}`, { code: error.code });
+      this.#state = dialFailed(
+        this.#state,
+        target.address,
+        { text: error.message, own },
+        clock.monotonicMs(),
+        random.fraction(),
+      );
+    }
+    this.#run();
+  }
+}
