@@ -98,6 +98,18 @@ export const CREATE_CHARS_MAX = POLICY_BYTES_MAX;
 export const FILE_BYTES_MAX = 256 * 1_048_576;
 export const ROW_BYTES_MAX = 1_048_576;
 export const COLUMNS_MAX = 1_000;
+export const COLUMN_NAME_CHARS_MAX = 63;
+/** Files that one transaction applies, and the content after which it takes no further file. */
+export const GROUP_COMMIT_FILES_MAX = 1_024;
+export const GROUP_COMMIT_BYTES_MAX = 16 * 1_048_576;
+/** Content that is being ingested or waits for the archive; whoever brings more waits. */
+export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * 1_048_576;
+/** Callers that wait for room; the next is refused with `INGEST_OVERLOADED`. */
+export const INGEST_WAITING_MAX = 1_000;
+/** Rows of one streaming buffer; reaching it flushes, whatever the threshold. */
+export const BUFFER_BYTES_MAX = 32 * 1_048_576;
+/** Failed files that `get tsd errors` and `get operator` know of. */
+export const FAILURES_LISTED_MAX = 1_000;
 
 // replication
 /** Uncompressed bytes in one frame of files. */
