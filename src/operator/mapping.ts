@@ -1,0 +1,103 @@
+import type { JsonObject, JsonValue } from '../codec/json.ts';
+import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
+import type { Column } from '../topology/topology.ts';
+import { columnName } from './names.ts';
+import { rowFault } from './rows.ts';
+import { type ColumnKind, CONVERTERS, type Converter, jsonOf, kindOf } from './values.ts';
+
+/** Attributes remembered; a file may have a new one in each row. */
+const REMEMBERED_MAX = 4_096;
+const NO_COLUMN = -1;
+
+interface Target {
+  readonly name: string;
+  readonly type: string;
+  readonly kind: ColumnKind;
+  readonly convert: Converter;
+}
+
+/** Integers beyond 2^53 as their digits, so that none is changed on the way. */
+const exactIntegers = (text: string): JsonObject => {
+  const reviver = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
+    Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value;
+  return JSON.parse(text, reviver) as JsonObject;
+};
+
+const shown = (value: JsonValue): string => {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+};
+
+/**
+ * From rows of JSON to rows of a table. What comes out is a function of (content, columns) alone: every operator that
+ * maps a file with the columns of its record gets the same rows. Attributes that are missing become null; those without
+ * a column are left out and counted.
+ */
+export class RowMapper {
+  readonly #targets: readonly Target[];
+  /** Attribute → index of its column. */
+  readonly #places = new Map<string, number>();
+  readonly #byName = new Map<string, number>();
+  /** Values left out because their attribute has no column. */
+  leftOut = 0;
+
+  constructor(columns: readonly Column[]) {
+    this.#targets = columns.map(({ name, type }) => {
+      const kind = kindOf(type);
+      return { name, type, kind, convert: CONVERTERS[kind] };
+    });
+    for (const [index, { name }] of columns.entries()) {
+      this.#places.set(name, index);
+      this.#byName.set(columnName(name), index);
+    }
+  }
+
+  /** Appends one value a column to `into`. Throws `INGEST_ROW_VALUE`. */
+  map(row: JsonObject, line: number, text: string, into: SqlValue[]): void {
+    const start = into.length;
+    for (let count = this.#targets.length; count > 0; count -= 1) into.push(null);
+    for (const attribute in row) {
+      const value = row[attribute] as JsonValue;
+      const place = this.#places.get(attribute) ?? this.#place(attribute);
+      if (place === NO_COLUMN) this.leftOut += 1;
+      else if (value !== null) into[start + place] = this.#convert(place, value, line, text, attribute);
+    }
+  }
+
+  #convert(place: number, value: JsonValue, line: number, text: string, attribute: string): SqlValue {
+    const target = this.#targets[place] as Target;
+    const unsafe = target.kind === 'int' && Number.isInteger(value) && !Number.isSafeInteger(value);
+    const converted = target.convert(unsafe ? (exactIntegers(text)[attribute] ?? value) : value);
+    if (converted !== undefined) return converted;
+    throw rowFault('VALUE', line, `${shown(value)} does not fit the column ${target.name} (${target.type})`);
+  }
+
+  #place(attribute: string): number {
+    // A name too long for a column is none of ours.
+    const place = attribute.length > 1_024 ? NO_COLUMN : (this.#byName.get(safeColumnName(attribute)) ?? NO_COLUMN);
+    if (this.#places.size < REMEMBERED_MAX) this.#places.set(attribute, place);
+    return place;
+  }
+}
+
+const safeColumnName = (attribute: string): string => {
+  try {
+    return columnName(attribute);
+  } catch {
+    return '';
+  }
+};
+
+/** Makes JSON lines of table rows (the user's columns in order): mapped again with the same columns they give the same. */
+export const rowWriter = (columns: readonly Column[]): ((row: SqlRow) => string) => {
+  const parts = columns.map(({ name, type }) => ({ key: `${JSON.stringify(name)}:`, kind: kindOf(type) }));
+  return (row) => {
+    let text = '';
+    for (const [index, { key, kind }] of parts.entries()) {
+      const value = row[index];
+      if (value === null || value === undefined) continue;
+      text += `${text === '' ? '' : ','}${key}${jsonOf(kind, value)}`;
+    }
+    return `{${text}}\n`;
+  };
+};
