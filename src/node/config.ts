@@ -151,6 +151,3 @@ const parseOptions = (origins: ReadonlyMap<string, Origin>): z.infer<typeof sche
 
 const asArray = (option: string, value: string | readonly string[]): string | readonly string[] =>
   option === 'seed' && typeof value === 'string' ? [value] : value;
-
-/** `$NAME` in the command language. */
-export const environmentVariable = (name: string): string | undefined => process.env[name];

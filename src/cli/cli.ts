@@ -1,0 +1,127 @@
+import { Command, CommanderError, Option } from 'commander';
+import { asFault } from '../base/errors.ts';
+import { callNode } from './rest-client.ts';
+import { runShell } from './shell.ts';
+import { printFault, printText, type Terminal } from './terminal.ts';
+
+const STATUS_FAILED = 1;
+const STATUS_USAGE = 2;
+const DEFAULT_NODE = '127.0.0.1:32149';
+
+/** Options of `holdfast start` by their long names, as typed; absent where not given. */
+export type StartOptions = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export interface DemoOptions {
+  readonly once: boolean;
+  readonly dir: string | undefined;
+}
+
+/** What the command line does not do itself; each resolves with the exit status. */
+export interface CliActions {
+  readonly version: string;
+  start(options: StartOptions): Promise<number>;
+  demo(options: DemoOptions): Promise<number>;
+  /** Where the node is, from the environment; undefined where it does not say. */
+  defaultNode(): string | undefined;
+}
+
+const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [
+  ...(earlier ?? []),
+  value,
+];
+
+const START_HELP = `
+Each option is also a variable (HOLDFAST_NAME, HOLDFAST_SEED=A:1,B:2 …) and a key of the JSON file that --config names;
+a flag wins over the environment, the environment over the file.
+
+Examples:
+  holdfast start --network acme --listen 10.0.0.1:32148      creates a network
+  holdfast start --seed 10.0.0.1:32148 --name edge-7         joins it
+`;
+
+const addStart = (program: Command, finish: (status: Promise<number>) => Promise<void>, actions: CliActions): void => {
+  program
+    .command('start')
+    .description('run a node in the foreground until SIGTERM or Ctrl-C')
+    .option('--dir <DIR>', 'all of the node’s files (default: ./holdfast-data)')
+    .option('--name <NAME>', 'name of the node (default: the host’s)')
+    .option('--company <NAME>', 'company that runs it (default: Holdfast)')
+    .option('--listen <HOST:PORT>', 'where other nodes reach it; port 0 takes a free one (default: 127.0.0.1:32148)')
+    .option('--rest <HOST:PORT>', 'where commands and data come in by HTTP (default: 127.0.0.1:32149)')
+    .option('--network <NAME>', 'create a network of that name')
+    .option('--admission <RULE>', 'who may join the network that is created: open or invite (default: open)')
+    .addOption(new Option('--seed <HOST:PORT>', 'join the network of the node there (repeatable)').argParser(collect))
+    .option('--script <FILE>', 'commands to run at start, one a line')
+    .option('--config <FILE>', 'JSON file with these options as its keys')
+    .addHelpText('after', START_HELP)
+    .action((options: StartOptions) => finish(actions.start(options)));
+};
+
+const nodeOption = (): Option => new Option('--node <HOST:PORT>', 'REST address of the node (or HOLDFAST_NODE)');
+
+interface NodeOptions {
+  readonly node?: string;
+  readonly json?: boolean;
+}
+
+const buildProgram = (
+  terminal: Terminal,
+  actions: CliActions,
+  finish: (status: Promise<number>) => Promise<void>,
+): Command => {
+  const nodeOf = (options: NodeOptions): string => options.node ?? actions.defaultNode() ?? DEFAULT_NODE;
+  const program = new Command('holdfast')
+    .description('Highly available edge data: one signed ledger of policies, operators that keep the same data')
+    .version(actions.version, '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .showHelpAfterError('  hint: see holdfast --help');
+  addStart(program, finish, actions);
+  program
+    .command('exec')
+    .description('run one command on a running node')
+    .argument('<COMMAND>', 'in quotes, for example "get status"')
+    .addOption(nodeOption())
+    .option('--json', 'print JSON where the command has it')
+    .action((command: string, options: NodeOptions) =>
+      finish(execute(terminal, nodeOf(options), command, options.json === true)),
+    );
+  program
+    .command('shell')
+    .description('type commands to a running node: history, completion')
+    .addOption(nodeOption())
+    .action((options: NodeOptions) => finish(runShell(terminal, nodeOf(options))));
+  program
+    .command('demo')
+    .description('run a network of five nodes on real sensor data and show what it does')
+    .option('--once', 'end after the last step; status 0 exactly when every step held')
+    .option('--dir <DIR>', 'keep the nodes’ files there (default: a temporary directory, removed at the end)')
+    .action((options: { once?: boolean; dir?: string }) =>
+      finish(actions.demo({ once: options.once === true, dir: options.dir })),
+    );
+  return program;
+};
+
+const execute = async (terminal: Terminal, node: string, command: string, json: boolean): Promise<number> => {
+  printText(terminal.stdout, await callNode({ node, command, json }));
+  return 0;
+};
+
+/** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
+export const runCli = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {
+  let status = 0;
+  const program = buildProgram(terminal, actions, async (running) => {
+    status = await running;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (caught) {
+    if (caught instanceof CommanderError) return caught.exitCode === 0 ? 0 : STATUS_USAGE;
+    printFault(terminal, asFault(caught));
+    return STATUS_FAILED;
+  }
+};

@@ -1,0 +1,121 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { styleText } from 'node:util';
+import { z } from 'zod';
+import { asFault, textOf } from '../base/errors.ts';
+import { callNode } from './rest-client.ts';
+import { printFault, printText, type Terminal } from './terminal.ts';
+
+const HISTORY_LINES_MAX = 1_000;
+/** Ends the shell, not the node. */
+const LEAVE = new Set(['exit', 'quit', 'exit shell']);
+
+const historyPath = (): string => join(homedir(), '.holdfast_history');
+
+/** Newest first, as readline wants it. */
+const readHistory = async (): Promise<string[]> => {
+  const text = await readFile(historyPath(), 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .slice(-HISTORY_LINES_MAX)
+    .reverse();
+};
+
+/** Ways to go on from what was typed: those of the node's commands that begin with it. */
+export const completions = (commands: readonly string[], typed: string): [string[], string] => {
+  const start = typed.trimStart().toLowerCase();
+  return [commands.filter((command) => command.toLowerCase().startsWith(start)), typed.trimStart()];
+};
+
+const commandNames = async (node: string): Promise<readonly string[]> => {
+  const reply: unknown = JSON.parse(await callNode({ node, command: 'get commands where format = json' }));
+  const names = z.array(z.union([z.string(), z.looseObject({ command: z.string() })])).safeParse(reply);
+  return names.success ? names.data.map((name) => (typeof name === 'string' ? name : name.command)) : [];
+};
+
+const nodeName = async (node: string): Promise<string> => (await callNode({ node, command: 'get node name' })).trim();
+
+/** Joins the lines of a `<…>` block; undefined while the block is open. */
+export const joinBlock = (lines: readonly string[]): string | undefined => {
+  const text = lines.join(' ').trim();
+  return text.startsWith('<') && !text.endsWith('>') ? undefined : text;
+};
+
+const runLine = async (terminal: Terminal, node: string, line: string, signal: AbortSignal): Promise<void> => {
+  try {
+    printText(terminal.stdout, await callNode({ node, command: line, signal }));
+  } catch (caught) {
+    printFault(terminal, asFault(caught));
+  }
+};
+
+/** `ask` shows a prompt where there is a person. */
+const readLines = async (
+  terminal: Terminal,
+  node: string,
+  readline: Interface,
+  ask: (open: boolean) => void,
+): Promise<void> => {
+  let block: string[] = [];
+  let running: AbortController | undefined;
+  readline.on('SIGINT', () => {
+    if (running !== undefined) running.abort(new Error('interrupted'));
+    else {
+      block = [];
+      terminal.stdout.write('\n');
+      ask(false);
+    }
+  });
+  ask(false);
+  for await (const line of readline) {
+    block.push(line);
+    const command = joinBlock(block);
+    if (command !== undefined) {
+      block = [];
+      if (LEAVE.has(command)) return;
+      running = new AbortController();
+      if (command !== '') await runLine(terminal, node, command, running.signal);
+      running = undefined;
+    }
+    ask(block.length > 0);
+  }
+};
+
+/**
+ * Reads commands from a person (history, completion, prompt) or from a pipe (plain) until the end of input or `exit`.
+ * A failing command is shown and the shell goes on. Ctrl-C drops the line or stops waiting; Ctrl-D leaves.
+ */
+export const runShell = async (terminal: Terminal, node: string): Promise<number> => {
+  const interactive = terminal.stdin.isTTY;
+  const name = await nodeName(node);
+  const commands = interactive ? await commandNames(node) : [];
+  const readline = createInterface({
+    input: terminal.stdin,
+    output: interactive ? terminal.stdout : undefined,
+    terminal: interactive,
+    history: interactive ? await readHistory() : [],
+    historySize: HISTORY_LINES_MAX,
+    removeHistoryDuplicates: true,
+    completer: (typed: string) => completions(commands, typed),
+  });
+  if (interactive) {
+    readline.on('line', (line) => {
+      if (line.trim() === '') return;
+      appendFile(historyPath(), `${line}\n`, { mode: 0o600 }).catch((caught: unknown) => {
+        terminal.stderr.write(`history is not kept: ${textOf(caught)}\n`);
+      });
+    });
+  }
+  const prompt = styleText('cyan', `AL ${name} +> `, { stream: terminal.stdout });
+  await readLines(terminal, node, readline, (open) => {
+    if (!interactive) return; // a pipe needs no prompt, and may have ended
+    readline.setPrompt(open ? '   … ' : prompt);
+    readline.prompt();
+  });
+  readline.close();
+  if (interactive) terminal.stdout.write('\n');
+  return 0;
+};

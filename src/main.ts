@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { runCli } from './cli/cli.ts';
+import { environmentVariable } from './node/environment.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+// A one-shot command must not pay for the node's parts: they are imported by the command that needs them.
+process.exitCode = await runCli(process.argv.slice(2), process, {
+  version,
+  defaultNode: () => environmentVariable('HOLDFAST_NODE'),
+  start: async (options) => (await import('./node/run.ts')).runNode(options, version),
+  demo: async (options) => (await import('../scripts/demo/demo.ts')).runDemo(options),
+});
