@@ -33,7 +33,7 @@ const idKey = (id: string): string => `id\u0000${id}`;
 /**
  * May this policy be added? Throws `POLICY_STRUCTURE`, `POLICY_ATTRIBUTE_NAME`, `POLICY_OVERSIZE`, `POLICY_ID_TAKEN`,
  * `POLICY_ADDRESS_TAKEN`, `POLICY_NOT_UNIQUE`, `POLICY_DUPLICATE`, `POLICY_CLUSTER_UNKNOWN`, `POLICY_CLUSTER_FULL`,
- * `POLICY_PARENT`, `POLICY_NOT_THE_OWNER`.
+ * `POLICY_PARENT`, `POLICY_NOT_OWNER`.
  */
 export const decideInsert = (view: View, policy: unknown, writer: Writer): Decision => {
   const { type, givenId, value: written } = readPolicy(policy);
@@ -146,7 +146,7 @@ const checkOwner = (writer: Writer, type: string, id: string, value: JsonObject)
   const peer = kindOf(type)?.isNode === true ? peerOf(value) : undefined;
   if (peer !== undefined && peer !== writer.key)
     throw fault(
-      'POLICY_NOT_THE_OWNER',
+      'POLICY_NOT_OWNER',
       `policy ${id} belongs to the node with the key ${peer}: only that node may write it`,
       {
         data: { id, peer },

@@ -42,7 +42,7 @@ const OVERTAKEN_CODES: ReadonlyMap<string, string> = new Map([
   ['id-taken', 'POLICY_ID_TAKEN'],
   ['constraint', 'POLICY_NOT_UNIQUE'],
   ['cluster-full', 'POLICY_CLUSTER_FULL'],
-  ['not-the-owner', 'POLICY_NOT_THE_OWNER'],
+  ['not-the-owner', 'POLICY_NOT_OWNER'],
   ['deleted', 'POLICY_UNKNOWN'],
 ]);
 
