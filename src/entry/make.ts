@@ -1,8 +1,7 @@
-import { fault } from '../base/errors.ts';
-import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX } from '../base/limits.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
+import { parseEntry } from './check.ts';
 import type { Entry, EntryHeader } from './entry.ts';
 import { signWith, type SigningKey } from './keys.ts';
 
@@ -27,16 +26,13 @@ export interface EntryDraft {
 }
 
 /**
- * Makes and signs an entry. Pure. Throws `ENTRY_HEADER_OVERSIZE`, `ENTRY_BODY_OVERSIZE` and, for content without a
- * canonical form, `CODEC_NOT_CANONICAL`. What it is given must obey the schema: a draft is made by the program, never
- * by a stranger.
+ * Makes and signs an entry. Pure. What it returns went through the same check as an entry of somebody else, so it
+ * throws the same `ENTRY_…` errors, and `CODEC_NOT_CANONICAL` for content that has no canonical form.
  */
 export const makeEntry = (key: SigningKey, draft: EntryDraft): Entry => {
   const { content, salt, parents, replaces, ...rest } = draft;
   const body = canonicalBytes({ content, salt: Buffer.from(salt).toString('hex') });
-  if (body.byteLength > ENTRY_BODY_BYTES_MAX)
-    throw fault('ENTRY_BODY_OVERSIZE', `body of ${body.byteLength} bytes; at most ${ENTRY_BODY_BYTES_MAX}`);
-  const header: EntryHeader = {
+  const fields: EntryHeader = {
     v: 1,
     author: key.author,
     ...rest,
@@ -44,8 +40,6 @@ export const makeEntry = (key: SigningKey, draft: EntryDraft): Entry => {
     replaces: typeof replaces === 'string' || replaces === null ? replaces : [...replaces].sort(),
     body: sha256Hex(body),
   };
-  const bytes = canonicalBytes({ ...header });
-  if (bytes.byteLength > ENTRY_HEADER_BYTES_MAX)
-    throw fault('ENTRY_HEADER_OVERSIZE', `header of ${bytes.byteLength} bytes; at most ${ENTRY_HEADER_BYTES_MAX}`);
-  return { raw: { header: bytes, signature: signWith(key, bytes), body }, hash: sha256Hex(bytes), header, content };
+  const header = canonicalBytes({ ...fields });
+  return parseEntry({ header, signature: signWith(key, header), body });
 };

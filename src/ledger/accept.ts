@@ -1,0 +1,153 @@
+import { ENTRY_FUTURE_MS_MAX } from '../base/limits.ts';
+import type { Entry } from '../entry/entry.ts';
+import { foldFork, type Fork, type Place, voidFrom } from './chain.ts';
+import type { Draft } from './draft.ts';
+import type { Acceptance } from './ledger.ts';
+import type { Candidate } from './vouch.ts';
+import type { WaitingRoom } from './waiting-room.ts';
+
+const ACCEPT: Acceptance = { verdict: 'accept' };
+const FUTURE_MICROS_MAX = ENTRY_FUTURE_MS_MAX * 1_000;
+/** A branch whose entries are badly signed is proven by later ones; beyond so many it is not. */
+const VOUCHERS_MAX = 64;
+
+/** Refused, and not the sender's fault: known already, too early, or of no use. */
+export const ignored = (code: string, text: string): Acceptance => ({ verdict: 'ignore', code, text });
+/** Refused, and an honest sender would not have sent it. */
+export const rejected = (code: string, text: string): Acceptance => ({ verdict: 'reject', code, text });
+
+/** What acceptance looks at and changes: the group that is being made, and what waits. */
+export interface AcceptState {
+  readonly draft: Draft;
+  readonly waiting: WaitingRoom;
+  /** This node's wall clock, microseconds since 1970. */
+  readonly nowMicros: number;
+}
+
+/**
+ * Steps 3 and 5 to 7 of accepting an authentic entry, and of everything that waited for it. Stages what is accepted,
+ * puts into the waiting room what is early. (Steps 1, 2 and 4 are `parseEntry` and `vouch`, step 8 is the book's.)
+ * Equivocation is looked at before links and clock: two headers and two signatures prove it without context, so the
+ * verdict must not depend on any.
+ */
+export const accept = (state: AcceptState, candidate: Candidate): Acceptance => {
+  const verdict = judge(state, candidate);
+  if (verdict.verdict !== 'accept') return verdict;
+  const accepted = [candidate.entry.hash];
+  for (let hash = accepted.pop(); hash !== undefined; hash = accepted.pop())
+    for (const follower of state.waiting.takeFollowers(hash))
+      if (judge(state, follower).verdict === 'accept') accepted.push(follower.entry.hash);
+  return verdict;
+};
+
+/** Takes up what was held back until now. */
+export const acceptDue = (state: AcceptState): void => {
+  for (const candidate of state.waiting.takeDue(state.nowMicros)) accept(state, candidate);
+};
+
+const judge = (state: AcceptState, candidate: Candidate): Acceptance => {
+  const { entry } = candidate;
+  const { draft } = state;
+  if (draft.get(entry.hash) !== undefined) return ignored('LEDGER_DUPLICATE', 'held already');
+  const foreign = judgeNetwork(draft.network, entry);
+  if (foreign !== undefined) return foreign;
+  if (showsFork(state, candidate)) return ACCEPT;
+  const useless = judgeVoid(draft.fork(entry.header.author), state.waiting, entry);
+  if (useless !== undefined) return useless;
+  const linked = judgeLinks(state, candidate);
+  if (linked !== undefined) return linked;
+  if (entry.header.op === 'genesis') draft.network = entry.hash;
+  draft.stage(entry, candidate.ownHolds);
+  return ACCEPT;
+};
+
+/** Step 3. `undefined` where the entry is of this network, or is the genesis entry of a node that has none. */
+export const judgeNetwork = (network: string | undefined, { header, hash }: Entry): Acceptance | undefined => {
+  const ofEntry = header.op === 'genesis' ? hash : header.net;
+  if (network === undefined && header.op !== 'genesis')
+    return ignored('LEDGER_NO_NETWORK', 'this node has no network yet');
+  return network === undefined || ofEntry === network
+    ? undefined
+    : rejected('LEDGER_OTHER_NETWORK', `entry of network ${ofEntry}; this is ${network}`);
+};
+
+/** Void entries are kept only as proof, or where an entry of somebody else builds on them. */
+export const judgeVoid = (
+  fork: Fork | undefined,
+  waiting: WaitingRoom,
+  { hash, header }: Entry,
+): Acceptance | undefined => {
+  if (header.seq < voidFrom(fork) || waiting.isMissed(hash)) return undefined;
+  return improves(fork, header.seq, hash)
+    ? undefined
+    : ignored('LEDGER_AUTHOR_VOID', `the author's log forked at ${voidFrom(fork)}; what follows is void`);
+};
+
+const improves = (fork: Fork | undefined, seq: number, hash: string): boolean =>
+  fork?.seq === seq && foldFork(fork, seq, [hash]) !== fork;
+
+/** Step 7: whether the entry, with another of its author and seq, shows a fork or an earlier one. Stages the proof. */
+const showsFork = ({ draft, waiting }: AcceptState, candidate: Candidate): boolean => {
+  const { hash, header } = candidate.entry;
+  const { author, seq } = header;
+  const known = draft.fork(author);
+  const held = draft.rivals(author, seq).map((rival) => rival.hash);
+  const early = waiting.rivals(author, seq);
+  const hashes = [hash, ...held, ...early.map(({ entry }) => entry.hash)];
+  const fork = foldFork(known, seq, hashes);
+  if (fork === known || fork?.pair.includes(hash) !== true) return false;
+  for (const proof of [...early.filter(({ entry }) => fork.pair.includes(entry.hash)), candidate]) {
+    waiting.take(proof.entry.hash);
+    stageProof(draft, proof);
+  }
+  waiting.dropVoid(author, seq);
+  return true;
+};
+
+/** Stages an entry with the later ones that vouch for it, so that the proof needs nothing else. */
+const stageProof = (draft: Draft, proof: Candidate): void => {
+  let part: Candidate | undefined = proof;
+  for (let count = 0; part !== undefined && count < VOUCHERS_MAX; count += 1) {
+    if (draft.get(part.entry.hash) === undefined) draft.stage(part.entry, part.ownHolds);
+    if (part.ownHolds) return;
+    part = part.voucher;
+  }
+};
+
+/** Steps 5 and 6. */
+const judgeLinks = (state: AcceptState, candidate: Candidate): Acceptance | undefined => {
+  const { draft, waiting, nowMicros } = state;
+  const { header } = candidate.entry;
+  const missing: string[] = [];
+  const before: Place[] = [];
+  for (const hash of header.prev === null ? header.parents : [header.prev, ...header.parents]) {
+    const place = draft.get(hash);
+    if (place === undefined) missing.push(hash);
+    else before.push(place);
+  }
+  const broken = judgeKnownLinks(candidate.entry, before);
+  if (broken !== undefined) return broken;
+  if (missing.length > 0) {
+    waiting.put(candidate, missing, undefined);
+    return ignored(
+      'LEDGER_ENTRY_WAITS',
+      `waits for ${missing.length} entr${missing.length === 1 ? 'y' : 'ies'} before it`,
+    );
+  }
+  if (header.time <= nowMicros + FUTURE_MICROS_MAX) return undefined;
+  waiting.put(candidate, [], header.time - FUTURE_MICROS_MAX);
+  return ignored('LEDGER_ENTRY_EARLY', 'dated more than 5 minutes ahead of this clock: held back until then');
+};
+
+const judgeKnownLinks = ({ header }: Entry, before: readonly Place[]): Acceptance | undefined => {
+  for (const place of before) {
+    const isPrev = place.hash === header.prev;
+    if (isPrev && (place.author !== header.author || place.seq !== header.seq - 1))
+      return rejected('LEDGER_PREV_MISMATCH', `prev is entry ${place.seq} of ${place.author}`);
+    if (!isPrev && place.author === header.author)
+      return rejected('LEDGER_PARENT_MISMATCH', 'a parent is an entry of the author itself');
+    if (place.time >= header.time)
+      return rejected('LEDGER_TIME_NOT_AFTER', `time ${header.time} is not after ${place.time}, that of ${place.hash}`);
+  }
+  return undefined;
+};

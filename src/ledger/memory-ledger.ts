@@ -1,0 +1,115 @@
+import { systemClock, type Clock } from '../base/clock.ts';
+import { fault } from '../base/errors.ts';
+import { silentLogger, type Logger } from '../base/log.ts';
+import { systemRandom, type Random } from '../base/random.ts';
+import { signingKeyFromSeed } from '../entry/keys.ts';
+import { placeOf, type Place } from './chain.ts';
+import type { HeldEntry, Ledger } from './ledger.ts';
+import { rawBytes } from './recent.ts';
+import type { EntryStore, SignatureMark } from './store.ts';
+import { openStoredLedger } from './stored-ledger.ts';
+
+/** What survives a crash: give it to the next `createMemoryLedger`, as one would open the same directory again. */
+export interface MemoryDisk {
+  readonly durable: HeldEntry[];
+  mark: SignatureMark;
+}
+
+export const createMemoryDisk = (): MemoryDisk => ({ durable: [], mark: { checkedTo: 0, bad: [] } });
+
+export interface MemoryLedgerOptions {
+  /** 32 bytes; random where left out. */
+  readonly seed?: Uint8Array;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Logger;
+  /** Empty where left out. */
+  readonly disk?: MemoryDisk;
+  /** How long a write takes until it is durable; a crash before that loses it. Default: at once. */
+  readonly syncMs?: number;
+}
+
+/** A ledger without a disk, for simulations and tests. */
+export interface MemoryLedger extends Ledger {
+  readonly disk: MemoryDisk;
+  /** Ends at once, as a power cut does: what is not durable is gone, whoever waits gets `LEDGER_CLOSED`. */
+  crash(): void;
+}
+
+export const createMemoryLedger = async (options: MemoryLedgerOptions = {}): Promise<MemoryLedger> => {
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const disk = options.disk ?? createMemoryDisk();
+  const store = new MemoryStore(disk, clock, options.syncMs);
+  const key = signingKeyFromSeed(options.seed ?? random.bytes(32));
+  const ledger = await openStoredLedger({ key, clock, random, log: options.log ?? silentLogger, store });
+  return Object.assign(ledger, { disk, crash: () => store.crash() });
+};
+
+class MemoryStore implements EntryStore {
+  readonly index = 'memory';
+  readonly damaged = [];
+  readonly #disk: MemoryDisk;
+  readonly #clock: Clock;
+  readonly #syncMs: number | undefined;
+  #crash: (() => void) | undefined;
+  #crashed = false;
+
+  constructor(disk: MemoryDisk, clock: Clock, syncMs: number | undefined) {
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#syncMs = syncMs;
+  }
+
+  places(): readonly Place[] {
+    return this.#disk.durable.map(({ entry, cursor }) => placeOf(entry, cursor));
+  }
+
+  signatureMark(): SignatureMark {
+    return this.#disk.mark;
+  }
+
+  network(): string | undefined {
+    const first = this.#disk.durable[0]?.entry;
+    return first === undefined ? undefined : first.header.op === 'genesis' ? first.hash : first.header.net;
+  }
+
+  async write(entries: readonly HeldEntry[]): Promise<void> {
+    if (this.#syncMs !== undefined) await this.#sync(this.#syncMs);
+    if (this.#crashed) throw fault('LEDGER_CLOSED', 'the node crashed');
+    this.#disk.durable.push(...entries);
+  }
+
+  async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
+    if (this.#crashed) throw fault('LEDGER_CLOSED', 'the node crashed');
+    return places.map(({ cursor }) => this.#disk.durable[cursor]);
+  }
+
+  bytesOf({ cursor }: Place): number {
+    const held = this.#disk.durable[cursor];
+    return held === undefined ? 0 : rawBytes(held.entry.raw);
+  }
+
+  saveSignatureMark(mark: SignatureMark): void {
+    if (!this.#crashed) this.#disk.mark = mark;
+  }
+
+  crash(): void {
+    this.#crashed = true;
+    this.#crash?.();
+  }
+
+  async close(): Promise<void> {
+    this.#crashed = true;
+  }
+
+  #sync(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, resolve);
+      this.#crash = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,95 @@
+import { fault } from '../base/errors.ts';
+import { LEDGER_FOLLOW_ENTRIES_MAX, LEDGER_READ_BYTES_MAX, SYNC_BATCH_BYTES_MAX } from '../base/limits.ts';
+import type { Chains, Place } from './chain.ts';
+import type { Cursor, HeldEntry } from './ledger.ts';
+import type { RecentEntries } from './recent.ts';
+import type { EntryStore } from './store.ts';
+
+export interface ReaderPorts {
+  readonly chains: Chains;
+  readonly recent: RecentEntries;
+  readonly store: EntryStore;
+  /** Whether the entry's own signature is known not to hold. */
+  isBadlySigned(cursor: Cursor): boolean;
+}
+
+/** Bounded reads of what is held. What turns out to be damaged on disk is taken out of the chains and never served. */
+export class Reader {
+  readonly #ports: ReaderPorts;
+
+  constructor(ports: ReaderPorts) {
+    this.#ports = ports;
+  }
+
+  async follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]> {
+    const { chains, store } = this.#ports;
+    const most = Math.min(limit, LEDGER_FOLLOW_ENTRIES_MAX);
+    for (let at = Math.max(0, cursor); at < chains.size && most > 0;) {
+      const places: Place[] = [];
+      for (let bytes = 0; at < chains.size && places.length < most; at += 1) {
+        const place = chains.at(at);
+        if (place === undefined) continue;
+        bytes += store.bytesOf(place);
+        if (places.length > 0 && bytes > LEDGER_READ_BYTES_MAX) break;
+        places.push(place);
+      }
+      const held = await this.read(places);
+      if (held.length > 0) return held;
+    }
+    return [];
+  }
+
+  async log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]> {
+    const { chains, store } = this.#ports;
+    const most = Math.min(bytes, LEDGER_READ_BYTES_MAX);
+    const places: Place[] = [];
+    let total = 0;
+    for (let seq = Math.max(1, fromSeq); ; seq += 1) {
+      const place = chains.entry(author, seq);
+      if (place === undefined) break;
+      total += store.bytesOf(place);
+      if (places.length > 0 && total > most && !this.#needsVoucher(places, total)) break;
+      places.push(place);
+    }
+    const held = await this.read(places);
+    const gap = held.findIndex((entry, at) => entry.entry.hash !== places[at]?.hash);
+    return gap === -1 ? held : held.slice(0, gap);
+  }
+
+  async byHash(hash: string): Promise<HeldEntry | undefined> {
+    const place = this.#ports.chains.get(hash);
+    return place === undefined ? undefined : (await this.read([place]))[0];
+  }
+
+  async byPolicy(id: string): Promise<readonly HeldEntry[]> {
+    const places = this.#ports.chains.policy(id);
+    const bytes = places.reduce((sum, place) => sum + this.#ports.store.bytesOf(place), 0);
+    if (bytes > LEDGER_READ_BYTES_MAX)
+      throw fault('LEDGER_READ_OVERSIZE', `policy ${id} has ${places.length} entries of ${bytes} bytes in all`, {
+        data: { id, entries: places.length, bytes },
+      });
+    return this.read(places);
+  }
+
+  /** Those that can be read, in order. */
+  async read(places: readonly Place[]): Promise<readonly HeldEntry[]> {
+    const { chains, recent, store } = this.#ports;
+    const cached = places.map((place) => recent.get(place.cursor));
+    if (cached.every((held) => held !== undefined)) return cached;
+    const fromStore = places.filter((_, at) => cached[at] === undefined);
+    const read = await store.read(fromStore);
+    const byCursor = new Map<Cursor, HeldEntry>();
+    for (const [at, place] of fromStore.entries()) {
+      const held = read[at];
+      if (held !== undefined) byCursor.set(place.cursor, held);
+      else if (chains.at(place.cursor) === place) chains.setAside(place.cursor);
+    }
+    return places.flatMap((place, at) => cached[at] ?? byCursor.get(place.cursor) ?? []);
+  }
+
+  /** A run that ends in a badly signed entry proves nothing: it goes on to the one that vouches, within a bound. */
+  #needsVoucher(places: readonly Place[], bytes: number): boolean {
+    const last = places.at(-1);
+    return last !== undefined && bytes <= 1.5 * SYNC_BATCH_BYTES_MAX && this.#ports.isBadlySigned(last.cursor);
+  }
+}

@@ -1,0 +1,32 @@
+import { LEDGER_CACHE_BYTES_MAX, LEDGER_CACHE_ENTRIES_MAX } from '../base/limits.ts';
+import type { RawEntry } from '../entry/entry.ts';
+import type { Cursor, HeldEntry } from './ledger.ts';
+
+export const rawBytes = ({ header, signature, body }: RawEntry): number =>
+  header.byteLength + signature.byteLength + body.byteLength;
+
+/** The entries that came last, so that whoever follows the ledger live needs no disk. Bounded in number and bytes. */
+export class RecentEntries {
+  readonly #entries = new Map<Cursor, HeldEntry>();
+  #bytes = 0;
+
+  get(cursor: Cursor): HeldEntry | undefined {
+    return this.#entries.get(cursor);
+  }
+
+  add(held: HeldEntry): void {
+    this.#entries.set(held.cursor, held);
+    this.#bytes += rawBytes(held.entry.raw);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= LEDGER_CACHE_ENTRIES_MAX && this.#bytes <= LEDGER_CACHE_BYTES_MAX) return;
+      this.remove(oldest);
+    }
+  }
+
+  remove(cursor: Cursor): void {
+    const held = this.#entries.get(cursor);
+    if (held === undefined) return;
+    this.#entries.delete(cursor);
+    this.#bytes -= rawBytes(held.entry.raw);
+  }
+}

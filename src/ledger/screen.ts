@@ -1,0 +1,95 @@
+import { asFault } from '../base/errors.ts';
+import { sha256Hex } from '../codec/hash.ts';
+import { parseEntry, signatureHolds } from '../entry/check.ts';
+import { compareEntries, type Entry, type RawEntry } from '../entry/entry.ts';
+import type { PeerKey } from '../network/network.ts';
+import { ignored, judgeNetwork, judgeVoid, rejected } from './accept.ts';
+import type { Chains } from './chain.ts';
+import type { Acceptance } from './ledger.ts';
+import { type Candidate, vouch } from './vouch.ts';
+import type { WaitingRoom } from './waiting-room.ts';
+
+/** Entries parsed, or signatures verified, in one go before others get the event loop: a few milliseconds. */
+const PARSE_SLICE = 128;
+const VERIFY_SLICE = 32;
+
+export interface Screened {
+  /** Causes before effects. */
+  readonly candidates: readonly Candidate[];
+  /** The verdict on each hash that did not become a candidate. */
+  readonly refused: ReadonlyMap<string, Acceptance>;
+  /** For each offered entry the hash of its header. */
+  readonly hashes: readonly string[];
+}
+
+/** What the ledger knows when entries are offered. */
+export interface ScreenState {
+  readonly chains: Chains;
+  readonly waiting: WaitingRoom;
+  readonly network: string | undefined;
+}
+
+/**
+ * Steps 1 to 4 of accepting entries: everything that needs no order among offers. What is known or of no use is
+ * dropped before its signature costs anything.
+ */
+export const screen = async (state: ScreenState, offered: readonly RawEntry[], from: PeerKey): Promise<Screened> => {
+  const refused = new Map<string, Acceptance>();
+  const hashes: string[] = [];
+  const byAuthor = new Map<string, Map<string, Entry>>();
+  let genesis: string | undefined;
+  for (const [at, raw] of offered.entries()) {
+    if (at % PARSE_SLICE === PARSE_SLICE - 1) await breathe();
+    const hash = sha256Hex(raw.header);
+    hashes.push(hash);
+    const parsed = parseKnown(state, raw, hash);
+    if ('verdict' in parsed) {
+      refused.set(hash, parsed);
+      continue;
+    }
+    if (parsed.header.op === 'genesis') genesis ??= parsed.hash;
+    const ofAuthor = byAuthor.get(parsed.header.author) ?? new Map<string, Entry>();
+    byAuthor.set(parsed.header.author, ofAuthor.set(hash, parsed));
+  }
+  const candidates: Candidate[] = [];
+  let verified = 0;
+  const holds = (entry: Entry): boolean => {
+    verified += 1;
+    return signatureHolds(entry);
+  };
+  for (const entries of byAuthor.values()) {
+    const ofNetwork = [...entries.values()].filter((entry) => {
+      const foreign = judgeNetwork(state.network ?? genesis, entry);
+      if (foreign !== undefined) refused.set(entry.hash, foreign);
+      return foreign === undefined;
+    });
+    const { authentic, forged } = vouch(ofNetwork, from, holds);
+    candidates.push(...authentic);
+    for (const { hash } of forged) refused.set(hash, rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold'));
+    if (verified >= VERIFY_SLICE) {
+      verified = 0;
+      await breathe();
+    }
+  }
+  candidates.sort((a, b) => compareEntries(a.entry.header, b.entry.header));
+  return { candidates, refused, hashes };
+};
+
+/** The entry with bytes of its own (those offered may be a slice of a large frame), or why it goes no further. */
+const parseKnown = ({ chains, waiting }: ScreenState, raw: RawEntry, hash: string): Entry | Acceptance => {
+  if (chains.get(hash) !== undefined) return ignored('LEDGER_DUPLICATE', 'held already');
+  if (waiting.has(hash)) return ignored('LEDGER_ENTRY_WAITS', 'waits already');
+  try {
+    const entry = parseEntry({
+      header: Buffer.from(raw.header),
+      signature: Buffer.from(raw.signature),
+      body: Buffer.from(raw.body),
+    });
+    return judgeVoid(chains.fork(entry.header.author), waiting, entry) ?? entry;
+  } catch (caught) {
+    const error = asFault(caught);
+    return rejected(error.code, error.message);
+  }
+};
+
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

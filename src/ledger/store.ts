@@ -1,0 +1,29 @@
+import type { Resource } from '../base/lifecycle.ts';
+import type { Place } from './chain.ts';
+import type { DamagedLine, HeldEntry } from './ledger.ts';
+
+/** How far the single signatures were checked, kept so that a restart does not check all of them again. */
+export interface SignatureMark {
+  /** Every entry before this cursor was checked. */
+  readonly checkedTo: number;
+  /** Cursors of those that do not hold though a later entry vouches for them. */
+  readonly bad: readonly number[];
+}
+
+/** Where entries are kept. Forms: memory (`memory-ledger.ts`), journal and index (`disk-store.ts`). */
+export interface EntryStore extends Resource {
+  readonly index: 'level' | 'memory';
+  readonly damaged: readonly DamagedLine[];
+  /** What was kept, in order; undefined where a line cannot be read. */
+  places(): readonly (Place | undefined)[];
+  signatureMark(): SignatureMark;
+  /** Network id, where anything is kept. */
+  network(): string | undefined;
+  /** Resolves when all of it is durable; after a failure (`LEDGER_DISK_FAILED`) it refuses for good. */
+  write(entries: readonly HeldEntry[]): Promise<void>;
+  /** One answer a place, in order; undefined for a line that turned out to be damaged. */
+  read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]>;
+  /** Bytes that the entry takes when it is sent, about. */
+  bytesOf(place: Place): number;
+  saveSignatureMark(mark: SignatureMark): void;
+}

@@ -1,0 +1,376 @@
+import { EventEmitter } from 'node:events';
+import type { Clock } from '../base/clock.ts';
+import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import { ENTRIES_WANTED_MAX, GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { signatureHoldsInBackground } from '../entry/check.ts';
+import type { Entry, RawEntry } from '../entry/entry.ts';
+import type { SigningKey } from '../entry/keys.ts';
+import type { PeerKey } from '../network/network.ts';
+import { accept, acceptDue, type AcceptState, ignored } from './accept.ts';
+import { Chains } from './chain.ts';
+import { CommitQueue, type Job } from './commit-queue.ts';
+import { Draft, type Staged } from './draft.ts';
+import type {
+  Acceptance,
+  Cursor,
+  Equivocation,
+  HeldEntry,
+  Ledger,
+  LedgerClock,
+  LedgerNotices,
+  LedgerStatus,
+  Proposal,
+} from './ledger.ts';
+import { genesisEntry, nextOwnEntry } from './own-entry.ts';
+import { proveFork } from './proof.ts';
+import { Reader } from './reader.ts';
+import { RecentEntries } from './recent.ts';
+import { screen } from './screen.ts';
+import { SignatureCheck } from './signature-check.ts';
+import type { EntryStore } from './store.ts';
+import type { Candidate } from './vouch.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+export interface LedgerPorts {
+  readonly key: SigningKey;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly store: EntryStore;
+}
+
+/** Entries held back are looked at again at the latest after this: the wall clock may be corrected meanwhile. */
+const HELD_BACK_LOOK_MS_MAX = 60_000;
+
+/** Opens the ledger that a store holds, and owns the store from then on. */
+export const openStoredLedger = async (ports: LedgerPorts): Promise<StoredLedger> => {
+  const ledger = new StoredLedger(ports);
+  await ledger.start();
+  return ledger;
+};
+
+/** The ledger over any store. One writer; nobody sees an entry before it is durable. */
+export class StoredLedger implements Ledger {
+  readonly notices = new EventEmitter<LedgerNotices>();
+  readonly #ports: LedgerPorts;
+  readonly #chains = new Chains();
+  readonly #waiting = new WaitingRoom();
+  readonly #recent = new RecentEntries();
+  readonly #queue = new CommitQueue((group) => this.#commit(group));
+  readonly #proofs = new Map<string, Equivocation>();
+  readonly #signatures: SignatureCheck;
+  readonly #reader: Reader;
+  #network: string | undefined;
+  #mayAppend = false;
+  #failure: HoldfastError | undefined;
+  #closed = false;
+  #cancelLook: (() => void) | undefined;
+
+  constructor(ports: LedgerPorts) {
+    this.#ports = ports;
+    const { store, log } = ports;
+    for (const place of store.places()) {
+      if (place === undefined) this.#chains.skip();
+      else this.#chains.add(place);
+    }
+    this.#network = store.network();
+    const signaturePorts = {
+      read: (cursor: Cursor, limit: number) => this.follow(cursor, limit),
+      holds: ({ entry }: HeldEntry) => signatureHoldsInBackground(entry),
+      saveMark: store.saveSignatureMark.bind(store),
+      log,
+    };
+    this.#signatures = new SignatureCheck(signaturePorts, store.signatureMark(), this.#chains.size);
+    this.#reader = new Reader({
+      chains: this.#chains,
+      recent: this.#recent,
+      store,
+      isBadlySigned: (cursor) => this.#signatures.isBad(cursor),
+    });
+  }
+
+  /** Reads the proofs of equivocation, then begins to check signatures in the background. */
+  async start(): Promise<void> {
+    for (const author of this.#chains.forks().keys()) await this.#prove(author);
+    this.#signatures.start();
+  }
+
+  get author(): PeerKey {
+    return this.#ports.key.author;
+  }
+
+  get network(): string | undefined {
+    return this.#network;
+  }
+
+  get size(): Cursor {
+    return this.#chains.size;
+  }
+
+  get version(): string {
+    return this.#chains.version();
+  }
+
+  createNetwork(name: string, admission: 'open'): Promise<HeldEntry> {
+    return this.#write((draft) => {
+      if (draft.network !== undefined)
+        throw fault('LEDGER_NETWORK_EXISTS', `this node belongs to network ${draft.network} already`, {
+          hint: 'a directory holds one network: use another one',
+        });
+      const genesis = genesisEntry(this.#ports, name, admission);
+      draft.network = genesis.hash;
+      this.#mayAppend = true;
+      return genesis;
+    });
+  }
+
+  allowAppend(): void {
+    this.#mayAppend = true;
+  }
+
+  append(proposal: Proposal): Promise<HeldEntry> {
+    return this.#write((draft) => {
+      if (draft.network !== undefined) this.#assertOwnLogWhole(draft);
+      return nextOwnEntry(this.#ports, draft, proposal);
+    });
+  }
+
+  async offer(entries: readonly RawEntry[], from: PeerKey): Promise<readonly Acceptance[]> {
+    const refusal = this.#refusal(entries.length);
+    if (refusal !== undefined) return entries.map(() => ignored(refusal.code, refusal.message));
+    const known = { chains: this.#chains, waiting: this.#waiting, network: this.#network };
+    const { candidates, refused, hashes } = await screen(known, entries, from);
+    const verdicts = new Map(refused);
+    for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX)
+      await this.#offerGroup(candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX), verdicts);
+    return hashes.map((hash) => verdicts.get(hash) ?? ignored('LEDGER_DUPLICATE', 'held already'));
+  }
+
+  clock(): LedgerClock {
+    return new Map([...this.#chains.heads()].map(([author, head]) => [author, head.seq]));
+  }
+
+  heads(): ReadonlyMap<string, string> {
+    return new Map([...this.#chains.heads()].map(([author, head]) => [author, head.hash]));
+  }
+
+  equivocations(): readonly Equivocation[] {
+    return [...this.#proofs.values()];
+  }
+
+  wanted(): readonly string[] {
+    const wanted = new Set<string>();
+    for (const { pair } of this.#chains.forks().values())
+      for (const hash of pair) {
+        const prev = this.#chains.get(hash)?.prev ?? undefined;
+        if (prev !== undefined && this.#chains.get(prev) === undefined) wanted.add(prev);
+      }
+    for (const hash of this.#waiting.missed()) {
+      if (wanted.size >= ENTRIES_WANTED_MAX) break;
+      wanted.add(hash);
+    }
+    return [...wanted].slice(0, ENTRIES_WANTED_MAX);
+  }
+
+  status(): LedgerStatus {
+    const { store } = this.#ports;
+    return {
+      entries: this.size,
+      waiting: this.#waiting.size - this.#waiting.heldBack,
+      heldBack: this.#waiting.heldBack,
+      voidAuthors: this.#proofs.size,
+      signatures: this.#signatures.counts,
+      damaged: store.damaged,
+      mayAppend: this.#mayAppend && !this.#isOwnLogDamaged(),
+      failure: this.#failure?.message,
+      index: store.index,
+    };
+  }
+
+  follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]> {
+    return this.#reader.follow(cursor, limit);
+  }
+
+  log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]> {
+    return this.#reader.log(author, fromSeq, bytes);
+  }
+
+  byHash(hash: string): Promise<HeldEntry | undefined> {
+    return this.#reader.byHash(hash);
+  }
+
+  byPolicy(id: string): Promise<readonly HeldEntry[]> {
+    return this.#reader.byPolicy(id);
+  }
+
+  /** Resolves when every signature held at the time of the call was checked. */
+  signaturesChecked(): Promise<void> {
+    return this.#signatures.finished();
+  }
+
+  /** Finishes what was asked for, then lets go of the store. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelLook?.();
+    await this.#queue.idle();
+    await this.#signatures.close();
+    this.notices.removeAllListeners();
+    await this.#ports.store.close();
+  }
+
+  #refusal(entries: number): HoldfastError | undefined {
+    if (this.#closed) return fault('LEDGER_CLOSED', 'the ledger is closed');
+    return this.#failure ?? this.#queue.refusal(entries);
+  }
+
+  #write(make: (draft: Draft) => Entry): Promise<HeldEntry> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#refusal(1);
+      if (refusal !== undefined) {
+        reject(refusal);
+        return;
+      }
+      let cursor: Cursor;
+      this.#queue.push({
+        entries: 1,
+        stage: ({ draft }) => {
+          cursor = draft.stageOwn(make(draft)).place.cursor;
+        },
+        done: () => {
+          const held = this.#recent.get(cursor);
+          if (held !== undefined) resolve(held);
+        },
+        fail: reject,
+      });
+    });
+  }
+
+  #offerGroup(candidates: readonly Candidate[], verdicts: Map<string, Acceptance>): Promise<void> {
+    return new Promise((resolve) => {
+      const staged = new Map<string, Acceptance>();
+      this.#queue.push({
+        entries: candidates.length,
+        stage: (state) => {
+          for (const candidate of candidates) staged.set(candidate.entry.hash, accept(state, candidate));
+        },
+        done: () => {
+          for (const [hash, verdict] of staged) verdicts.set(hash, verdict);
+          resolve();
+        },
+        fail: (caught) => {
+          const { code, message } = asFault(caught);
+          for (const { entry } of candidates) verdicts.set(entry.hash, ignored(code, message));
+          resolve();
+        },
+      });
+    });
+  }
+
+  /** Makes the group, saves it, then shows it: in this order, so that nobody ever sees what a crash could take back. */
+  async #commit(group: readonly Job[]): Promise<void> {
+    const { clock, key, store, log } = this.#ports;
+    const draft = new Draft(this.#chains, this.#network, key.author);
+    const state: AcceptState = { draft, waiting: this.#waiting, nowMicros: clock.wallMs() * 1_000 };
+    const made: Job[] = [];
+    for (const job of group) {
+      try {
+        job.stage(state);
+        made.push(job);
+      } catch (caught) {
+        job.fail(caught);
+      }
+    }
+    const receivedMs = clock.wallMs();
+    const held = draft.staged.map(({ entry, place }) => ({ entry, cursor: place.cursor, receivedMs }));
+    try {
+      if (held.length > 0) await store.write(held);
+    } catch (caught) {
+      this.#failure = asFault(caught);
+      log.error('the ledger cannot be written any more; reads go on', { text: this.#failure.message });
+      for (const job of made) job.fail(this.#failure);
+      return;
+    }
+    await this.#publish(draft, held);
+    for (const job of made) job.done();
+    this.#lookAgainLater();
+  }
+
+  async #publish(draft: Draft, held: readonly HeldEntry[]): Promise<void> {
+    const forked = new Set<string>();
+    for (const [at, { place }] of draft.staged.entries()) {
+      const entry = held[at];
+      if (entry !== undefined) this.#recent.add(entry);
+      if (this.#chains.add(place)) forked.add(place.author);
+    }
+    this.#network = draft.network;
+    for (const author of forked) await this.#prove(author);
+    const first = draft.staged[0]?.place.cursor;
+    if (first === undefined) return;
+    this.#signatures.extend(
+      this.#chains.size,
+      draft.staged.filter(isSigned).map(({ place }) => place.cursor),
+    );
+    this.#tell('ledger:appended', first);
+  }
+
+  async #prove(author: string): Promise<void> {
+    const fork = this.#chains.fork(author);
+    if (fork === undefined) return;
+    const proof = await proveFork(this.#chains, author, fork, (places) => this.#reader.read(places));
+    if (proof === undefined) return;
+    this.#proofs.set(author, proof);
+    this.#ports.log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
+    this.#tell('ledger:equivocation', proof);
+  }
+
+  /** A listener that throws harms neither the ledger nor whoever waits for it. */
+  #tell<K extends keyof LedgerNotices>(name: K, ...values: LedgerNotices[K]): void {
+    for (const listener of this.notices.listeners(name)) {
+      try {
+        Reflect.apply(listener, this.notices, values);
+      } catch (caught) {
+        this.#ports.log.error(`a listener of ${name} failed`, { text: asFault(caught).message });
+      }
+    }
+  }
+
+  #assertOwnLogWhole(draft: Draft): void {
+    const fork = draft.fork(this.author);
+    if (fork !== undefined)
+      throw fault('LEDGER_AUTHOR_VOID', `this node's key signed two different entries ${fork.seq}: it counts no more`, {
+        hint: 'the key was used by two nodes, or an old copy of the directory was started: give this node a new key',
+      });
+    if (!this.#mayAppend)
+      throw fault('LEDGER_OWN_LOG_BEHIND', 'the peers have not yet been asked for what this node wrote before', {
+        hint: 'wait until a known peer is reached, then try again',
+      });
+    if (this.#isOwnLogDamaged())
+      throw fault('LEDGER_OWN_LOG_BEHIND', 'part of what this node wrote before is damaged on disk and not yet back', {
+        hint: 'connect a peer that holds it; see: get status',
+      });
+  }
+
+  /** Whether an own entry is known to have existed that is not in the log now: its number must not be used again. */
+  #isOwnLogDamaged(): boolean {
+    const inLog = this.#chains.head(this.author)?.seq ?? 0;
+    if (this.#chains.largestSeq(this.author) > inLog) return true;
+    return this.#ports.store.damaged.some(({ author, seq }) => author === this.author && (seq ?? 0) > inLog);
+  }
+
+  #lookAgainLater(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+    const due = this.#waiting.nextDueMicros();
+    if (due === undefined || this.#closed) return;
+    const { clock } = this.#ports;
+    const ms = Math.min(HELD_BACK_LOOK_MS_MAX, Math.max(1, due / 1_000 - clock.wallMs()));
+    this.#cancelLook = clock.after(ms, () => {
+      if (!this.#closed) this.#queue.push({ entries: 1, stage: acceptDue, done: () => {}, fail: () => {} });
+    });
+  }
+}
+
+const isSigned = ({ ownHolds }: Staged): boolean => ownHolds;
