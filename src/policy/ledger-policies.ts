@@ -226,9 +226,10 @@ class LedgerPolicies implements Policies {
     try {
       while (!this.#closed && this.#cursor < this.#ports.ledger.size) {
         const held = await this.#ports.ledger.follow(this.#cursor, POLICY_FOLLOW_ENTRIES);
-        if (held.length === 0) break;
         const changed = this.#fold.add(held.map(({ entry }) => entry));
-        this.#cursor += held.length;
+        const last = held.at(-1);
+        // Nothing up to the end: what is there is damaged, and set aside by the ledger.
+        this.#cursor = last === undefined ? this.#ports.ledger.size : last.cursor + 1;
         this.#announce(changed);
         this.#release((cursor) => cursor <= this.#cursor);
       }
@@ -251,7 +252,10 @@ class LedgerPolicies implements Policies {
   }
 
   #voidAuthor({ author, seq, entries }: Equivocation): void {
-    const [by = ''] = entries.map(({ header }) => sha256Hex(header)).sort();
+    const [by = ''] = entries
+      .slice(0, 2)
+      .map(({ header }) => sha256Hex(header))
+      .sort();
     this.#announce(this.#fold.voidAuthor(author, seq, by));
   }
 
