@@ -40,6 +40,8 @@ export const REDIAL_MIN_MS = 200;
 export const REDIAL_MAX_MS = 3_000;
 export const PING_INTERVAL_MS = 1_000;
 export const PING_TIMEOUT_MS = 2_000;
+/** Addresses that one node keeps dialling. */
+export const DIAL_TARGETS_MAX = 1_000;
 export const CHANNELS_PER_PEER_MAX = 64;
 /** Streams of all protocols that one connection may hold, each way. */
 export const STREAMS_PER_CONNECTION_MAX = 256;
@@ -110,6 +112,8 @@ export const INGEST_WAITING_MAX = 1_000;
 export const BUFFER_BYTES_MAX = 32 * 1_048_576;
 /** Failed files that `get tsd errors` and `get operator` know of. */
 export const FAILURES_LISTED_MAX = 1_000;
+/** Files that are compressed and written to the archive at the same time. */
+export const ARCHIVE_WRITES_AT_ONCE = 4;
 
 // replication
 /** Uncompressed bytes in one frame of files. */
@@ -204,7 +208,25 @@ export const COMMAND_REPLY_BYTES_MAX = 16 * 1_048_576;
 export const COMMAND_REPLY_CHUNK_BYTES = 262_144;
 /** Commands of other nodes that run at the same time; the next is refused. */
 export const COMMANDS_FROM_PEERS_MAX = 32;
+/** Of a PUT, packed and unpacked. */
 export const REST_BODY_BYTES_MAX = FILE_BYTES_MAX;
+/** Of a POST: commands. */
+export const REST_COMMAND_BODY_BYTES_MAX = SCRIPT_BYTES_MAX;
+/** Bodies held at the same time, all requests together; what does not fit is refused with 503. */
+export const REST_BODIES_BYTES_MAX = 2 * FILE_BYTES_MAX;
+export const REST_HEADER_BYTES_MAX = 65_536;
+export const REST_CONNECTIONS_MAX = 1_000;
+/** How long a command may take where the request does not say, and at most. */
+export const REST_TIMEOUT_MS = 60_000;
+export const REST_TIMEOUT_MS_MAX = 3_600_000;
+/** A request's own time-out ends the command; the reply waits this much longer for the command's own words. */
+export const REST_GRACE_MS = 2_000;
+export const REST_HEADERS_TIMEOUT_MS = 10_000;
+/** The longest pause between two pieces of a body, and of a reply that the client does not take. */
+export const REST_STALL_MS = 15_000;
+export const REST_REQUEST_TIMEOUT_MS = 600_000;
+/** After an early refusal the rest of the body is read and dropped for this long, so that the client sees the reply. */
+export const REST_LINGER_MS = 2_000;
 
 const assertRelation = (holds: boolean, text: string): void => {
   if (!holds) throw new Error(`limits: ${text}`);

@@ -52,11 +52,9 @@ class MemoryChannel implements Channel {
   }
 
   abort(reason?: unknown): void {
-    const failure = fault(
-      'NETWORK_CHANNEL_ABORTED',
-      `the channel was dropped: ${textOf(reason ?? 'no reason')}`,
-      { cause: reason },
-    );
+    const failure = fault('NETWORK_CHANNEL_ABORTED', `the channel was dropped: ${textOf(reason ?? 'no reason')}`, {
+      cause: reason,
+    });
     if (this.#fail(failure)) this.#inbox.drop(failure);
   }
 
@@ -69,9 +67,15 @@ class MemoryChannel implements Channel {
     this.#wake?.();
   }
 
+  /** The peer dropped the channel. */
+  peerFailed(): void {
+    this.#fail(fault('NETWORK_CHANNEL_CLOSED', 'the peer dropped the channel'));
+  }
+
   /** What was sent and the peer's reader has not taken. */
   get #outstandingBytes(): number {
-    return this.#bytesOnTheWay + (this.#other?.#inbox.bytes ?? 0);
+    const other = this.#other;
+    return this.#bytesOnTheWay + (other === undefined ? 0 : other.#inbox.bytes);
   }
 
   async #sendNow(frame: Uint8Array): Promise<void> {
@@ -110,9 +114,8 @@ class MemoryChannel implements Channel {
     this.#failure = failure;
     this.#inbox.end(failure);
     this.#wake?.();
-    const tell = (): void => {
-      this.#other?.#fail(fault('NETWORK_CHANNEL_CLOSED', 'the peer dropped the channel'));
-    };
+    const other = this.#other;
+    const tell = (): void => other?.peerFailed();
     // The end of a broken stream always shows, however bad the way.
     this.#carry(this.#self, this.peer, tell, tell);
     return true;

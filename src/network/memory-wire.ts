@@ -8,6 +8,8 @@ interface Direction {
   cutMs: number | undefined;
   /** No message overtakes another: the earliest moment for the next to arrive. */
   freeMs: number;
+  /** In the order of sending; whichever timer fires, the oldest arrives (real timers do not keep their order). */
+  underWay: (() => void)[];
   /** What a cut holds back; delivered when it heals in time. */
   held: (() => void)[];
 }
@@ -86,9 +88,12 @@ export class MemoryWire {
   #schedule(direction: Direction, arrive: () => void): void {
     const nowMs = this.#clock.monotonicMs();
     direction.freeMs = Math.max(direction.freeMs, nowMs + this.#delay());
+    direction.underWay.push(arrive);
     this.#clock.after(direction.freeMs - nowMs, () => {
-      if (direction.cutMs === undefined) arrive();
-      else if (!this.#isLong(direction)) direction.held.push(arrive);
+      const oldest = direction.underWay.shift();
+      if (oldest === undefined) return;
+      if (direction.cutMs === undefined) oldest();
+      else if (!this.#isLong(direction)) direction.held.push(oldest);
     });
   }
 
@@ -109,7 +114,7 @@ export class MemoryWire {
     const name = `${from} ${to}`;
     let direction = this.#directions.get(name);
     if (direction === undefined) {
-      direction = { cutMs: undefined, freeMs: 0, held: [] };
+      direction = { cutMs: undefined, freeMs: 0, underWay: [], held: [] };
       this.#directions.set(name, direction);
     }
     return direction;

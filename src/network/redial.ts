@@ -103,8 +103,21 @@ const change = (
 export const dialStarted = (state: RedialState, address: Address): RedialState =>
   change(state, address, (entry) => ({ dialling: true, attempts: entry.attempts + 1 }));
 
-export const dialSucceeded = (state: RedialState, address: Address, key: PeerKey, nowMs: number): RedialState =>
-  change(state, address, () => ({ dialling: false, reachedMs: nowMs, lastError: undefined, answeredBy: key }));
+/** Until the connection shows, or when it is gone again already, the address waits as after a failure. */
+export const dialSucceeded = (
+  state: RedialState,
+  address: Address,
+  key: PeerKey,
+  nowMs: number,
+  fraction: number,
+): RedialState =>
+  change(state, address, (entry) => ({
+    dialling: false,
+    reachedMs: nowMs,
+    dueMs: nowMs + redialDelayMs(entry.failures, fraction),
+    lastError: undefined,
+    answeredBy: key,
+  }));
 
 export const dialFailed = (
   state: RedialState,
@@ -203,7 +216,7 @@ export class Redialer {
       const peer = await this.#ports.dial(target);
       const failures = this.#state.get(target.address)?.failures ?? 0;
       if (failures > 0) log.info(`reached ${target.address} after ${failures} failed dial(s)`);
-      this.#state = dialSucceeded(this.#state, target.address, peer.key, clock.monotonicMs());
+      this.#state = dialSucceeded(this.#state, target.address, peer.key, clock.monotonicMs(), random.fraction());
     } catch (caught) {
       const error = asFault(caught);
       const own = hasCode(caught, 'NETWORK_SELF');

@@ -15,6 +15,8 @@ export class StreamChannel implements Channel {
   readonly #inbox = new Inbox(() => this.#onTaken());
   #failure: HoldfastError | undefined;
   #finished = false;
+  /** The peer said that it sends no more; without that an end is a break. */
+  #peerFinished: boolean;
   #discarding = false;
   #paused = false;
   /** Sends take turns: a frame is never torn apart by another. */
@@ -24,14 +26,17 @@ export class StreamChannel implements Channel {
     this.peer = peer;
     this.#stream = stream;
     this.#clock = clock;
+    this.#peerFinished = stream.remoteWriteStatus === 'closed' && stream.status === 'open';
     stream.addEventListener('close', (event) => this.#onClose(event.error));
     stream.addEventListener('end', () => this.#onEnd());
+    stream.addEventListener('remoteCloseWrite', () => (this.#peerFinished = true));
     stream.addEventListener('message', (event) => {
       const { data } = event;
       if (data instanceof Uint8Array) this.#onBytes(data);
       else for (const piece of data) this.#onBytes(piece);
     });
     if (stream.readableEnded) this.#onEnd();
+    if (stream.status !== 'open') this.#onClose(undefined);
   }
 
   send(frame: Uint8Array): Promise<void> {
@@ -156,13 +161,15 @@ export class StreamChannel implements Channel {
   }
 
   #onEnd(): void {
+    if (!this.#peerFinished) return;
     if (this.#decoder.unfinished && !this.#discarding)
       this.#fail(fault('NETWORK_FRAME_TRUNCATED', 'the peer closed the channel in the middle of a frame'));
     else this.#inbox.end();
   }
 
   #onClose(error: Error | undefined): void {
-    if (error === undefined && this.#inbox.ended) return;
+    // Closed by both sides: what libp2p still holds for a paused reader is read first, then comes 'end'.
+    if (error === undefined && this.#peerFinished) return;
     this.#failure ??= closedFault(error);
     this.#inbox.end(this.#failure);
   }

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { fault } from '../../../src/base/errors.ts';
+import { REDIAL_MAX_MS, REDIAL_MIN_MS } from '../../../src/base/limits.ts';
+import { createLogger } from '../../../src/base/log.ts';
+import type { ConnectedPeer, DialTarget } from '../../../src/network/network.ts';
+import {
+  type ConnectedView,
+  dialFailed,
+  dialStarted,
+  dialSucceeded,
+  dueTargets,
+  nextDueMs,
+  peerLost,
+  redialDelayMs,
+  Redialer,
+  type RedialState,
+  retarget,
+} from '../../../src/network/redial.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
+
+const key = (digit: string): string => digit.repeat(64);
+const nobody: ConnectedView = { keys: new Set(), addresses: new Set() };
+const targets: DialTarget[] = [{ address: 'a:1' }, { address: 'b:1', key: key('b') }, { address: 'c:1' }];
+
+describe('redial state', () => {
+  test('all new targets are due at once, the own key never', () => {
+    const state = retarget(new Map(), [...targets, { address: 'me:1', key: key('e') }], key('e'), 5);
+    expect(dueTargets(state, nobody, 5).map((each) => each.address)).toEqual(['a:1', 'b:1', 'c:1']);
+  });
+
+  test('a target connected from whichever side is not dialled: by key, by dialled address, by who answered there', () => {
+    let state = retarget(new Map(), targets, key('e'), 0);
+    state = dialSucceeded(dialStarted(state, 'c:1'), 'c:1', key('c'), 0, 0);
+    const connected = { keys: new Set([key('b'), key('c')]), addresses: new Set(['a:1']) };
+    expect(dueTargets(state, connected, 1_000)).toEqual([]);
+    expect(nextDueMs(state, connected)).toBeUndefined();
+    expect(dueTargets(state, nobody, 1_000)).toHaveLength(3);
+  });
+
+  test('the delay grows to its maximum and stays there however long it lasts', () => {
+    expect(redialDelayMs(0, 0)).toBe(REDIAL_MIN_MS / 2);
+    fc.assert(
+      fc.property(fc.nat(), fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), (failures, fraction) => {
+        const delay = redialDelayMs(failures, fraction);
+        expect(delay).toBeGreaterThanOrEqual(REDIAL_MIN_MS / 2);
+        expect(delay).toBeLessThanOrEqual(REDIAL_MAX_MS);
+        if (failures >= 4) expect(delay).toBeGreaterThanOrEqual(REDIAL_MAX_MS / 2);
+      }),
+    );
+  });
+
+  test('a new set keeps the history of what stays; another key at an address starts afresh', () => {
+    let state = retarget(new Map(), targets, key('e'), 0);
+    for (const { address } of targets)
+      state = dialFailed(dialStarted(state, address), address, { text: 'x', own: false }, 0, 0);
+    state = retarget(state, [{ address: 'a:1' }, { address: 'b:1', key: key('d') }], key('e'), 10);
+    expect(state.get('a:1')).toMatchObject({ attempts: 1, failures: 1, lastError: 'x' });
+    expect(state.get('b:1')).toMatchObject({ attempts: 0, dueMs: 10 });
+    expect(state.has('c:1')).toBe(false);
+  });
+
+  test('whatever happens, an address that is not reached, not dialled and not the own is due within REDIAL_MAX_MS', () => {
+    const event = fc.record({
+      kind: fc.constantFrom('start', 'ok', 'fail', 'lost', 'retarget'),
+      at: fc.nat(2),
+      waitMs: fc.nat(5_000),
+      fraction: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+    });
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        let nowMs = 0;
+        let state: RedialState = retarget(new Map(), targets, key('e'), nowMs);
+        for (const { kind, at, waitMs, fraction } of events) {
+          nowMs += waitMs;
+          const address = targets[at]?.address ?? '';
+          const dialling = state.get(address)?.dialling === true;
+          if (kind === 'start' && !dialling) state = dialStarted(state, address);
+          if (kind === 'ok' && dialling) state = dialSucceeded(state, address, key('b'), nowMs, fraction);
+          if (kind === 'fail' && dialling)
+            state = dialFailed(state, address, { text: 'x', own: false }, nowMs, fraction);
+          if (kind === 'lost') state = peerLost(state, key('b'), nowMs, () => fraction);
+          if (kind === 'retarget') state = retarget(state, targets, key('e'), nowMs);
+          for (const entry of state.values()) {
+            if (!entry.dialling) expect(entry.dueMs).toBeLessThanOrEqual(nowMs + REDIAL_MAX_MS);
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe('redialer', () => {
+  const setUp = (dial: (target: DialTarget) => Promise<ConnectedPeer>) => {
+    const clock = createVirtualClock();
+    const connected = new Map<string, string>();
+    const dials: { address: string; atMs: number }[] = [];
+    const lines: string[] = [];
+    const redialer = new Redialer({
+      self: key('e'),
+      clock,
+      random: createSeededRandom(1),
+      log: createLogger(({ level, text }) => lines.push(`${level} ${text}`)),
+      dial: (target) => {
+        dials.push({ address: target.address, atMs: clock.monotonicMs() });
+        return dial(target);
+      },
+      connected: () => ({ keys: new Set(connected.keys()), addresses: new Set(connected.values()) }),
+    });
+    return { clock, connected, dials, lines, redialer };
+  };
+  const peer = (digit: string, address: string): ConnectedPeer => ({
+    key: key(digit),
+    address,
+    outbound: true,
+    sinceMs: 0,
+    rttMs: undefined,
+  });
+
+  test('dials all at once, then each for ever: an hour later still every few seconds; says so once', async () => {
+    const { clock, dials, lines, redialer } = setUp(async ({ address }) => {
+      throw fault('NETWORK_UNREACHABLE', `cannot reach ${address}`);
+    });
+    redialer.keepDialled(targets);
+    expect(dials.map((each) => [each.address, each.atMs])).toEqual(targets.map((each) => [each.address, 0]));
+    await clock.advance(3_600_000);
+    const late = dials.filter((each) => each.atMs > 3_590_000 && each.address === 'a:1');
+    expect(late.length).toBeGreaterThanOrEqual(3);
+    expect(lines.filter((line) => line.includes('a:1'))).toHaveLength(1);
+    expect(redialer.states()[0]).toMatchObject({ connected: false, lastError: 'cannot reach a:1' });
+    redialer.close();
+    await clock.advance(10_000);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a peer that hangs up at once is dialled with growing pauses, not in a tight loop', async () => {
+    const world = setUp(async ({ address }) => {
+      world.connected.set(key('a'), address);
+      world.clock.after(20, () => {
+        world.connected.delete(key('a'));
+        world.redialer.onPeerDown(key('a'));
+      });
+      return peer('a', address);
+    });
+    world.redialer.keepDialled([{ address: 'a:1' }]);
+    await world.clock.advance(60_000);
+    expect(world.dials.length).toBeLessThan(50);
+    expect(world.dials.length).toBeGreaterThan(15);
+  });
+
+  test('a dial that succeeds without a connection to show for it is no tight loop either', async () => {
+    const { clock, dials, redialer } = setUp(async ({ address }) => peer('a', address));
+    redialer.keepDialled([{ address: 'a:1' }]);
+    await clock.advance(10_000);
+    expect(dials.length).toBeLessThan(110);
+  });
+
+  test('the own address is dialled once and never again', async () => {
+    const { clock, dials, redialer } = setUp(async ({ address }) => {
+      throw fault('NETWORK_SELF', `${address} is this node itself`);
+    });
+    redialer.keepDialled([{ address: 'a:1' }]);
+    await clock.advance(60_000);
+    expect(dials).toHaveLength(1);
+  });
+
+  test('a lost peer is dialled again within a moment', async () => {
+    const { clock, connected, dials, redialer } = setUp(async ({ address }) => {
+      connected.set(key('a'), address);
+      return peer('a', address);
+    });
+    redialer.keepDialled([{ address: 'a:1', key: key('a') }]);
+    await clock.advance(60_000);
+    expect(dials).toHaveLength(1);
+    connected.clear();
+    redialer.onPeerDown(key('a'));
+    await clock.advance(REDIAL_MIN_MS);
+    expect(dials).toHaveLength(2);
+    expect(redialer.states()[0]?.connected).toBe(true);
+  });
+});
