@@ -216,6 +216,8 @@ export const REST_COMMAND_BODY_BYTES_MAX = SCRIPT_BYTES_MAX;
 export const REST_BODIES_BYTES_MAX = 2 * FILE_BYTES_MAX;
 export const REST_HEADER_BYTES_MAX = 65_536;
 export const REST_CONNECTIONS_MAX = 1_000;
+/** Commands and PUTs worked on at the same time; the next is refused with 503. */
+export const REST_RUNNING_MAX = 128;
 /** How long a command may take where the request does not say, and at most. */
 export const REST_TIMEOUT_MS = 60_000;
 export const REST_TIMEOUT_MS_MAX = 3_600_000;

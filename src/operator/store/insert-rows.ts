@@ -1,0 +1,56 @@
+import type { SqlValue, WriteConnection } from '../../sqlite/sqlite.ts';
+import type { Column } from '../../topology/topology.ts';
+import { RowMapper } from '../mapping.ts';
+import { eachRow } from '../rows.ts';
+import { insertTimestamp } from '../timestamps.ts';
+import { quoted } from './schema.ts';
+
+/** Values bound by one statement: with many rows a statement the price of calling SQLite vanishes. */
+const VALUES_PER_STATEMENT = 1_200;
+const ADDED = 3;
+
+/** Where rows go and what stands in their added columns. */
+export interface RowTarget {
+  readonly table: string;
+  readonly columns: readonly Column[];
+  /** Record's time. */
+  readonly time: string;
+  readonly member: number;
+  readonly file: number;
+}
+
+export interface Inserted {
+  /** `row_id` of the first and last row. */
+  readonly rows: readonly [number, number];
+  /** Values whose attribute has no column. */
+  readonly leftOut: number;
+}
+
+/** Maps the content and inserts its rows, in order and with `row_id`s in one run. Throws `INGEST_…`. */
+export const insertRows = (db: WriteConnection, content: Uint8Array, target: RowTarget): Inserted => {
+  const { table, columns, time, member, file } = target;
+  const width = columns.length + ADDED;
+  const names = ['insert_timestamp', 'tsd_name', 'tsd_id', ...columns.map(({ name }) => quoted(name))].join(', ');
+  const place = `(${Array<string>(width).fill('?').join(',')})`;
+  const sqlFor = (rows: number): string =>
+    `insert into ${quoted(table)} (${names}) values ${Array<string>(rows).fill(place).join(',')}`;
+
+  const perStatement = Math.max(1, Math.floor(VALUES_PER_STATEMENT / width));
+  const full = perStatement * width;
+  const fullSql = sqlFor(perStatement);
+  const inserted = insertTimestamp(time);
+  const name = String(member);
+  const mapper = new RowMapper(columns);
+  // The one writer has no rival, so the rows of a transaction get consecutive numbers.
+  const first = Number(db.get(`select max(row_id) from ${quoted(table)}`)?.[0] ?? 0) + 1;
+  let values: SqlValue[] = [];
+  const count = eachRow(content, (row, line, text) => {
+    values.push(inserted, name, file);
+    mapper.map(row, line, text, values);
+    if (values.length < full) return;
+    db.run(fullSql, values);
+    values = [];
+  });
+  if (values.length > 0) db.run(sqlFor(values.length / width), values);
+  return { rows: [first, first + count - 1], leftOut: mapper.leftOut };
+};

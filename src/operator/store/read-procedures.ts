@@ -1,0 +1,132 @@
+import { fault } from '../../base/errors.ts';
+import type { ReadConnection, ReadDatabases } from '../../sqlite/sqlite.ts';
+import type { Column } from '../../topology/topology.ts';
+import type { FileRanges, FileRecord } from '../file-record.ts';
+import { inferColumns } from '../infer.ts';
+import { rowWriter } from '../mapping.ts';
+import { uniteRanges } from '../ranges.ts';
+import { type PlacedRecord, selectRecords } from './records.ts';
+import { quoted, storesOf } from './schema.ts';
+
+/** The ids of all files that are held, by origin. */
+const holdings = (databases: ReadDatabases): ReadonlyMap<string, FileRanges> => {
+  const held = new Map<string, FileRanges>();
+  for (const { db } of storesOf(databases)) {
+    for (const [origin, ranges] of holdingsOf(db)) held.set(origin, uniteRanges(held.get(origin) ?? [], ranges));
+  }
+  return held;
+};
+
+const holdingsOf = (db: ReadConnection): ReadonlyMap<string, FileRanges> => {
+  const held = new Map<string, [number, number][]>();
+  for (const [origin, id] of db.iterate('select origin, file from holdfast_files order by origin, file')) {
+    const [key, file] = [String(origin), Number(id)];
+    const ranges = held.get(key) ?? [];
+    if (ranges.length === 0) held.set(key, ranges);
+    const last = ranges.at(-1);
+    if (last?.[1] === file - 1) last[1] = file;
+    else ranges.push([file, file]);
+  }
+  return held;
+};
+
+/** Records of an origin, ascending, with the place of their rows. */
+const placedRecords = (
+  databases: ReadDatabases,
+  origin: string,
+  ranges: FileRanges,
+  limit: number,
+): readonly PlacedRecord[] => {
+  const found: PlacedRecord[] = [];
+  for (const { dbms, db } of storesOf(databases)) {
+    let left = limit;
+    for (const [from, to] of ranges) {
+      if (left <= 0) break;
+      const condition = 'origin = ? and file between ? and ? order by file limit ?';
+      const records = selectRecords(db, dbms, condition, [origin, from, to, left]);
+      found.push(...records);
+      left -= records.length;
+    }
+  }
+  return found.sort((a, b) => a.record.file - b.record.file).slice(0, limit);
+};
+
+const records = (databases: ReadDatabases, origin: string, ranges: FileRanges, limit: number): readonly FileRecord[] =>
+  placedRecords(databases, origin, ranges, limit).map(({ record }) => record);
+
+/** The content of files made again from their rows; undefined for one that is not held. Duplicates are empty. */
+const rebuild = (
+  databases: ReadDatabases,
+  files: readonly { readonly origin: string; readonly file: number }[],
+): readonly (Uint8Array | undefined)[] =>
+  files.map(({ origin, file }) => {
+    const [placed] = placedRecords(databases, origin, [[file, file]], 1);
+    return placed === undefined ? undefined : contentOf(databases.read(placed.record.dbms), placed);
+  });
+
+const contentOf = (db: ReadConnection, { record, rows }: PlacedRecord): Uint8Array => {
+  if (rows === null) return new Uint8Array();
+  const columns = record.columns.map(({ name }) => quoted(name)).join(', ');
+  const sql = `select ${columns} from ${quoted(record.table)} where row_id between ? and ? order by row_id`;
+  const write = rowWriter(record.columns);
+  const parts: Buffer[] = [];
+  let text = '';
+  let count = 0;
+  for (const row of db.iterate(sql, [...rows])) {
+    text += write(row);
+    count += 1;
+    if (text.length > 1_048_576) {
+      parts.push(Buffer.from(text));
+      text = '';
+    }
+  }
+  if (count !== record.rows)
+    throw fault(
+      'FILE_ROWS_MISSING',
+      `file ${record.file} of ${record.origin} has ${count} of its ${record.rows} rows`,
+      {
+        hint: 'rows were deleted from the table by hand; other operators of the cluster may still have them',
+      },
+    );
+  parts.push(Buffer.from(text));
+  return Buffer.concat(parts);
+};
+
+const infer = (_: ReadDatabases, content: Uint8Array): readonly Column[] => inferColumns(content);
+
+/** A streaming buffer as it lies on the disk. */
+export interface StoredBuffer {
+  readonly dbms: string;
+  readonly table: string;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+const buffers = (databases: ReadDatabases): readonly StoredBuffer[] =>
+  storesOf(databases).flatMap(({ dbms, db }) =>
+    db
+      .all('select table_name, sum(rows), sum(length(content)) from holdfast_buffers group by table_name')
+      .map(([table, rows, bytes]) => ({ dbms, table: String(table), rows: Number(rows), bytes: Number(bytes) })),
+  );
+
+/** Files and rows of own and other origin, over all databases. */
+const totals = (
+  databases: ReadDatabases,
+): { readonly files: number; readonly rows: number; readonly duplicates: number } => {
+  let [files, rows, duplicates] = [0, 0, 0];
+  for (const { db } of storesOf(databases)) {
+    const [count, sum, double] =
+      db.get(
+        `select count(*), coalesce(sum(rows), 0), count(*) filter (where status <> 'stored') from holdfast_files`,
+      ) ?? [];
+    files += Number(count);
+    rows += Number(sum);
+    duplicates += Number(double);
+  }
+  return { files, rows, duplicates };
+};
+
+/** What runs in the reader threads. */
+export const procedures = { holdings, records, rebuild, infer, buffers, totals };
+
+export const reading = { module: import.meta.url, procedures };

@@ -1,0 +1,99 @@
+import { fault } from '../base/errors.ts';
+import { GROUP_COMMIT_BYTES_MAX, GROUP_COMMIT_FILES_MAX } from '../base/limits.ts';
+import { imageOf } from '../sqlite/procedure-host.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import { pack } from './contents.ts';
+import type { FileJob, JobResult } from './store/apply.ts';
+import { writing } from './store/write-procedures.ts';
+
+export interface WriteQueuePorts {
+  readonly sqlite: Sqlite;
+  /** Own operator policy id. */
+  readonly origin: string;
+  /** Member numbers of the cluster's operators by their id, as the policies have them now. */
+  members(): ReadonlyMap<string, number>;
+}
+
+interface Waiting {
+  readonly job: FileJob;
+  /** Called in the order in which the jobs were applied, before any promise goes on. */
+  readonly onResult: (result: JobResult) => void;
+  readonly resolve: (result: JobResult) => void;
+}
+
+const contentOf = (job: FileJob): Uint8Array | undefined => {
+  if (job.kind === 'copy') return job.copy.content;
+  return job.kind === 'new' || job.kind === 'append' ? job.content : undefined;
+};
+
+const withContent = (job: FileJob, content: Uint8Array): FileJob => {
+  if (job.kind === 'copy') return { ...job, copy: { ...job.copy, content } };
+  return job.kind === 'new' || job.kind === 'append' ? { ...job, content } : job;
+};
+
+/**
+ * The one way to the writer. What arrives while a transaction is on its way forms the next one (group commit), so the
+ * price of a flush to the disk is shared by all that wait for it. A result is never a rejection.
+ */
+export class WriteQueue {
+  readonly #ports: WriteQueuePorts;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(ports: WriteQueuePorts) {
+    this.#ports = ports;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  submit(job: FileJob, onResult: (result: JobResult) => void = () => {}): Promise<JobResult> {
+    if (this.#closed)
+      return Promise.resolve({ kind: 'failed', fault: imageOf(fault('INGEST_CLOSED', 'the operator is stopped')) });
+    return new Promise((resolve) => {
+      this.#waiting.push({ job, onResult, resolve });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Takes no more; resolves when what was taken is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Whatever else arrives in this turn of the event loop joins.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
+    this.#running = undefined;
+  }
+
+  #takeGroup(): Waiting[] {
+    let bytes = 0;
+    const end = this.#waiting.findIndex(({ job }, index) => {
+      bytes += contentOf(job)?.byteLength ?? 0;
+      return index > 0 && (index >= GROUP_COMMIT_FILES_MAX || bytes > GROUP_COMMIT_BYTES_MAX);
+    });
+    const count = end < 0 ? this.#waiting.length : end;
+    const group = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    return group;
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    const { sqlite, origin } = this.#ports;
+    const contents = pack(group.map(({ job }) => contentOf(job) ?? new Uint8Array()));
+    const jobs = group.map(({ job }, index) => withContent(job, contents[index] ?? new Uint8Array()));
+    let results: readonly JobResult[];
+    try {
+      results = await sqlite.write(writing, 'apply', { origin, members: this.#ports.members(), jobs });
+    } catch (caught) {
+      results = group.map(() => ({ kind: 'failed', fault: imageOf(caught) }));
+    }
+    for (const [index, { onResult }] of group.entries()) onResult(results[index] as JobResult);
+    for (const [index, { resolve }] of group.entries()) resolve(results[index] as JobResult);
+  }
+}

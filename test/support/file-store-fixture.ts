@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fault } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { createArchive, noArchive } from '../../src/operator/archive.ts';
+import { ByteBudget } from '../../src/operator/contents.ts';
+import type { FileRecord } from '../../src/operator/file-record.ts';
+import { SqliteFileStore } from '../../src/operator/sqlite-file-store.ts';
+import { recordTime } from '../../src/operator/timestamps.ts';
+import { WriteQueue } from '../../src/operator/write-queue.ts';
+import { openInlineSqlite } from '../../src/sqlite/inline.ts';
+import type { Sqlite } from '../../src/sqlite/sqlite.ts';
+import type { Column } from '../../src/topology/topology.ts';
+
+export const FIXTURE_COLUMNS: readonly Column[] = [
+  { name: 'reading', type: 'int' },
+  { name: 'device', type: 'varchar' },
+];
+
+/** A file store over SQLite in this thread, in a directory of its own. */
+export interface FileStoreFixture {
+  readonly dir: string;
+  readonly sqlite: Sqlite;
+  readonly queue: WriteQueue;
+  readonly store: SqliteFileStore;
+  put(
+    content: string,
+    target?: {
+      readonly dbms?: string;
+      readonly table?: string;
+      readonly columns?: readonly Column[];
+      readonly time?: string;
+    },
+  ): Promise<{ readonly record: FileRecord; readonly duplicate: boolean }>;
+  close(): Promise<void>;
+}
+
+export const openFileStore = async (
+  options: {
+    readonly origin?: string;
+    readonly members?: ReadonlyMap<string, number>;
+    readonly archive?: boolean;
+    readonly dir?: string;
+  } = {},
+): Promise<FileStoreFixture> => {
+  const {
+    origin = 'own',
+    members = new Map([
+      ['own', 7],
+      ['peer', 8],
+    ]),
+  } = options;
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'holdfast-store-')));
+  const sqlite = openInlineSqlite({ dir: join(dir, 'dbms') });
+  const queue = new WriteQueue({ sqlite, origin, members: () => members });
+  const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), silentLogger);
+  const budget = new ByteBudget(1_048_576);
+  const memberOf = (of: string): number => members.get(of) ?? 0;
+  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget, memberOf });
+  let clockMs = Date.UTC(2026, 5, 1);
+  return {
+    dir,
+    sqlite,
+    queue,
+    store,
+    async put(content, { dbms = 'plant', table = 'readings', columns = FIXTURE_COLUMNS, time } = {}) {
+      clockMs += 1;
+      const about = { dbms, table, columns, time: time ?? recordTime(clockMs), source: '0', instructions: '0' };
+      const result = await store.submit({ kind: 'new', ...about, content: Buffer.from(content), knownHash: undefined });
+      if (result.kind !== 'stored' && result.kind !== 'duplicate') throw fault('INTERNAL', result.kind);
+      return { record: result.record, duplicate: result.kind === 'duplicate' };
+    },
+    async close() {
+      await queue.close();
+      await store.archived();
+      await sqlite.close();
+      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+    },
+  };
+};
