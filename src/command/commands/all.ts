@@ -1,0 +1,37 @@
+import type { Command } from '../registry.ts';
+import { clusterCommands } from './cluster.ts';
+import { clusterTestCommands } from './cluster-tests.ts';
+import { databaseCommands } from './databases.ts';
+import { dictionaryCommands } from './dictionary.ts';
+import { helpCommands } from './help.ts';
+import { ledgerCommands } from './ledger.ts';
+import { networkTestCommands } from './network-tests.ts';
+import { nodeCommands } from './node.ts';
+import { operatorCommands } from './operator.ts';
+import { policyCommands } from './policies.ts';
+import { policyGetCommands } from './policy-get.ts';
+import { policyVariableCommands } from './policy-variables.ts';
+import { queryCommands } from './queries.ts';
+import { streamingCommands } from './streaming.ts';
+import { sqlCommands } from './sql.ts';
+import { tsdCommands } from './tsd.ts';
+
+/** The table of commands; `run client` and assignments are grammar, and stand in `grammar/line.ts`. */
+export const allCommands = (): readonly Command[] => [
+  ...policyGetCommands(),
+  ...policyCommands(),
+  ...policyVariableCommands(),
+  ...ledgerCommands(),
+  ...clusterCommands(),
+  ...clusterTestCommands(),
+  ...networkTestCommands(),
+  ...operatorCommands(),
+  ...streamingCommands(),
+  ...tsdCommands(),
+  ...databaseCommands(),
+  ...sqlCommands(),
+  ...queryCommands(),
+  ...nodeCommands(),
+  ...dictionaryCommands(),
+  ...helpCommands(),
+];

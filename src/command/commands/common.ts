@@ -1,0 +1,87 @@
+import { fault, type HoldfastError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
+import type { Operator } from '../../operator/operator.ts';
+import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
+import type { CommandContext } from '../context.ts';
+import { ownOperator } from '../facts.ts';
+import type { Surroundings } from '../registry.ts';
+import { askAll, type NodeReply } from '../remote/client.ts';
+
+/** `active` while this node hears from it (or is it), else `not_responding`. */
+export const operatorStatus = (context: CommandContext, { peer }: OperatorInfo): 'active' | 'not_responding' =>
+  peer !== undefined && (peer === context.network.self || context.network.peers().some(({ key }) => key === peer))
+    ? 'active'
+    : 'not_responding';
+
+export const addressOf = ({ ip, port }: { readonly ip: string; readonly port: number }): string => `${ip}:${port}`;
+
+/** Member numbers as the cluster commands print them. */
+export const paddedMember = (member: number, digits: number): string => String(member).padStart(digits, '0');
+
+export interface OwnCluster {
+  readonly operator: OperatorInfo;
+  readonly cluster: ClusterInfo;
+}
+
+/** The operator policy of this node and its cluster. `COMMAND_NO_CLUSTER` (214) for a node that is no member of one. */
+export const ownCluster = (context: CommandContext): OwnCluster => {
+  const operator = ownOperator(context);
+  const cluster = operator === undefined ? undefined : context.topology().clusters.get(operator.cluster);
+  if (operator !== undefined && cluster !== undefined) return { operator, cluster };
+  throw fault(
+    'COMMAND_NO_CLUSTER',
+    'Cluster data is unavailable: this node has no operator policy in a known cluster',
+    {
+      hint: 'insert an operator policy for this node (blockchain insert …), then: run operator where policy = ID',
+    },
+  );
+};
+
+/** `NOT_RUNNING` errors say how to start the part. */
+export const notRunning = (what: string, start: string): HoldfastError =>
+  fault('COMMAND_NOT_RUNNING', `the ${what} does not run on this node`, { hint: `start it: ${start}` });
+
+/** A single policy of what was given: an object, or a list of one as the documents print it. `COMMAND_POLICY`. */
+export const policyOf = (value: JsonValue): JsonObject => {
+  const policy = Array.isArray(value) && value.length === 1 ? (value[0] as JsonValue) : value;
+  if (isJsonObject(policy)) return policy;
+  throw fault('COMMAND_POLICY', 'a policy is one JSON object', {
+    hint: 'for example {"cluster": {"name": "c1", "company": "mine"}}',
+  });
+};
+
+/** Another operator of the own cluster and its answer to a command. */
+export interface MemberReply {
+  readonly member: OperatorInfo;
+  readonly reply: NodeReply;
+}
+
+/** The deadline of the cluster-wide comparisons. */
+export const MEMBER_TIMEOUT_MS = 5_000;
+
+/** Asks every operator of the cluster, this node included, in the order of their member numbers. */
+export const askMembers = async (
+  surroundings: Surroundings,
+  cluster: ClusterInfo,
+  command: string,
+  timeoutMs = MEMBER_TIMEOUT_MS,
+): Promise<readonly MemberReply[]> => {
+  const replies = await askAll(surroundings, cluster.operators.map(addressOf), command, timeoutMs);
+  return cluster.operators.flatMap((member, index) => {
+    const reply = replies[index];
+    return reply === undefined ? [] : [{ member, reply }];
+  });
+};
+
+/** A value of another node's JSON, which may hold anything. */
+export const jsonMember = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
+
+/** The operator where it runs, else `COMMAND_NOT_RUNNING`. */
+export const runningOperator = (context: CommandContext): Operator => {
+  const operator = context.operator();
+  if (operator === undefined) throw notRunning('operator', 'run operator where policy = ID');
+  return operator;
+};

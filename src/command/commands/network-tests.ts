@@ -1,0 +1,183 @@
+import { fault } from '../../base/errors.ts';
+import type { NodeInfo } from '../../topology/topology.ts';
+import { anyText, optional, type OptionTable } from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
+import { askAll, reach } from '../remote/client.ts';
+import { givesTable, says, type Reply } from '../reply.ts';
+import type { Cell } from '../table.ts';
+import { addressOf, jsonMember } from './common.ts';
+
+/** How long a node has to answer a test. */
+const TEST_TIMEOUT_MS = 3_000;
+const REACHED = '   +';
+
+/** The nodes to test: all, those of a type, or the one at an address. `COMMAND_NO_PEERS` (211) where there is none. */
+const nodesToTest = ({ context, args }: Call<OptionTable>): readonly NodeInfo[] => {
+  const wanted = args.text('target');
+  const all = context.topology().nodes;
+  const nodes = all.filter((node) => wanted === '' || node.type === wanted.toLowerCase() || addressOf(node) === wanted);
+  if (nodes.length > 0) return nodes;
+  if (/:\d+$/.test(wanted)) {
+    const colon = wanted.lastIndexOf(':');
+    const at = { ip: wanted.slice(0, colon), port: Number(wanted.slice(colon + 1)) };
+    return [{ id: '', type: '', name: '', company: '', restPort: undefined, peer: undefined, ...at }];
+  }
+  throw fault(
+    'COMMAND_NO_PEERS',
+    wanted === '' ? 'no policy stands for a node' : `no policy of a node is of type ${wanted}`,
+    {
+      hint: 'insert operator, query or node policies; nodes connected without one: get connections',
+    },
+  );
+};
+
+interface Probe {
+  readonly node: NodeInfo;
+  readonly reached: boolean;
+  readonly problem: string;
+}
+
+const probe = async ({ context }: Call<OptionTable>, node: NodeInfo): Promise<Probe> => {
+  try {
+    await reach(context, addressOf(node), TEST_TIMEOUT_MS);
+    return { node, reached: true, problem: '' };
+  } catch (caught) {
+    return { node, reached: false, problem: caught instanceof Error ? caught.message : String(caught) };
+  }
+};
+
+const testNetwork = async (call: Call<OptionTable>): Promise<Reply> => {
+  const probes = await Promise.all(nodesToTest(call).map((node) => probe(call, node)));
+  return givesTable({
+    titles: ['Address', 'Node Type', 'Node Name', 'Status'],
+    rows: probes.map(({ node, reached }): readonly Cell[] => [
+      addressOf(node),
+      node.type,
+      node.name,
+      reached ? REACHED : '',
+    ]),
+    json: probes.map(({ node, reached, problem }) => ({
+      address: addressOf(node),
+      type: node.type,
+      name: node.name,
+      status: reached ? '+' : '',
+      ...(reached ? {} : { error: problem }),
+    })),
+  });
+};
+
+const testVersions = async (call: Call<OptionTable>): Promise<Reply> => {
+  const nodes = nodesToTest(call);
+  const replies = await askAll(
+    { ...call, asked: undefined },
+    nodes.map(addressOf),
+    'get metadata version',
+    TEST_TIMEOUT_MS,
+  );
+  const version = (index: number): string => replies[index]?.answer?.text.trim() ?? '';
+  return givesTable({
+    titles: ['Address', 'Node Type', 'Node Name', 'Status', 'Metadata Version'],
+    rows: nodes.map((node, index): readonly Cell[] => [
+      addressOf(node),
+      node.type,
+      node.name,
+      version(index) === '' ? '' : REACHED,
+      version(index),
+    ]),
+    json: nodes.map((node, index) => ({
+      address: addressOf(node),
+      type: node.type,
+      name: node.name,
+      status: version(index) === '' ? '' : '+',
+      version: version(index),
+    })),
+  });
+};
+
+const tableOptions = { name: optional(anyText, 'table'), dbms: optional(anyText, 'database') };
+
+const testTable = async (call: Call<typeof tableOptions>): Promise<Reply> => {
+  const dbms = call.options.dbms ?? '';
+  const table = call.options.name ?? (call.args.text('name') || '*');
+  const nodes = nodesToTest(call).filter(({ type }) => type === 'operator');
+  const replies = await askAll(
+    { ...call, asked: undefined },
+    nodes.map(addressOf),
+    `get tables where dbms = "${dbms}" and format = json`,
+    TEST_TIMEOUT_MS,
+  );
+  const verdict = (index: number): string => {
+    const { answer, failure } = replies[index] ?? { answer: undefined, failure: undefined };
+    if (failure !== undefined) return failure.message;
+    const tables = jsonMember(answer?.json, dbms);
+    if (table === '*') return tables === undefined ? 'no table' : 'Pass';
+    return jsonMember(jsonMember(tables, table), 'local') === true ? 'Pass' : 'Table not declared';
+  };
+  return givesTable({
+    titles: ['Address', 'Node Type', 'Node Name', 'Status', 'Table Test'],
+    rows: nodes.map((node, index): readonly Cell[] => [
+      addressOf(node),
+      node.type,
+      node.name,
+      replies[index]?.failure === undefined ? REACHED : '',
+      verdict(index),
+    ]),
+  });
+};
+
+const testNode = ({ context }: Call<OptionTable>): Reply => {
+  const { ledger, network, facts, policies } = context;
+  const rest = facts.restAddress();
+  const isMetadataSound = ledger.network !== undefined && ledger.equivocations().length === 0;
+  const rows: readonly (readonly [string, string])[] = [
+    ['Metadata Version', ledger.version],
+    ['Metadata Test', isMetadataSound ? 'Pass' : 'Failed'],
+    ['Policies', String(policies.book.ofType().length)],
+    [`TCP test using ${network.address}`, `[From Node ${network.address}] ${facts.name} running`],
+    [`REST test using ${rest ?? ''}`, rest === undefined ? 'Not running' : `[From Node ${rest}] ${facts.name} running`],
+  ];
+  return givesTable({ titles: ['Functionality', 'Details'], rows, json: Object.fromEntries(rows) });
+};
+
+/** Whether other nodes answer and hold the same ledger. */
+export const networkTestCommands = (): readonly Command[] => [
+  define({
+    patterns: ['test network', 'test network with <target>', 'test network <target?>'],
+    method: 'GET',
+    explanation: 'tries to reach every node that a policy stands for; + where it answers',
+    examples: ['test network', 'test network with operator', 'test network where format = json'],
+    run: testNetwork,
+  }),
+  define({
+    patterns: ['test network metadata version', 'test network metadata'],
+    method: 'GET',
+    explanation: 'asks every node for the version of its ledger: equal versions are equal ledgers',
+    examples: ['test network metadata version'],
+    run: testVersions,
+  }),
+  define({
+    patterns: ['test network table <name?>', 'test table <name?>'],
+    method: 'GET',
+    explanation: 'asks every operator whether it has the table',
+    examples: ['test network table ping_sensor where dbms = lsl_demo'],
+    options: tableOptions,
+    run: testTable,
+  }),
+  define({
+    patterns: ['test node'],
+    method: 'GET',
+    explanation: 'tests this node: its ledger, its addresses',
+    examples: ['test node'],
+    run: testNode,
+  }),
+  define({
+    patterns: ['test connection <target>'],
+    method: 'GET',
+    explanation: 'tries to reach the node at an address',
+    examples: ['test connection 10.0.0.78:32148'],
+    run: async (call) => {
+      await reach(call.context, call.args.text('target'), TEST_TIMEOUT_MS);
+      return says('Connected', true);
+    },
+  }),
+];

@@ -1,0 +1,225 @@
+import { define, type Call, type Command } from '../registry.ts';
+import { fault } from '../../base/errors.ts';
+import type { CommandContext } from '../context.ts';
+import { ownOperator, versionText } from '../facts.ts';
+import { anyText, optional, repeated, type OptionTable } from '../options.ts';
+import { givesTable, says, SILENT, type Reply } from '../reply.ts';
+import { hoursMinutesSeconds, type Cell } from '../table.ts';
+
+/** Clients take the status for bad when its text holds the letters "not", so a name that does is left out. */
+const safeName = (name: string): string => (/not/i.test(name) ? 'node' : name);
+
+const status = ({ context, dictionary, options }: Call<typeof statusOptions>): Reply => {
+  const text = `${safeName(context.facts.name)}@${context.network.address} running`;
+  const included = Object.fromEntries(
+    options.include.map((name) => [name.replace(/^!+/, ''), dictionary.variable(name.replace(/^!+/, '')) ?? null]),
+  );
+  return { text, json: { Status: text, status: text, ...included } };
+};
+const statusOptions = { include: repeated(anyText, 'variables to add to the JSON') };
+
+interface Process {
+  readonly name: string;
+  readonly status: 'Running' | 'Not declared';
+  readonly details: string;
+}
+
+const process = (name: string, runs: boolean, details: string): Process => ({
+  name,
+  status: runs ? 'Running' : 'Not declared',
+  details: runs ? details : '',
+});
+
+const peersDetails = (
+  peers: readonly { readonly lastError: string | undefined; readonly name: string }[] | undefined,
+): string => {
+  if (peers === undefined) return '';
+  if (peers.length === 0) return 'No peer Operators supporting the cluster';
+  const failing = peers.find(({ lastError }) => lastError !== undefined);
+  return failing === undefined ? `${peers.length} peer Operators` : `${failing.name}: ${failing.lastError ?? ''}`;
+};
+
+const processesOf = (context: CommandContext): readonly Process[] => {
+  const { facts, network, ledgerSync, ledger } = context;
+  const rest = facts.restAddress();
+  const operator = context.operator();
+  const synchronized = ledgerSync.peers().filter(({ connected }) => connected).length;
+  const [distributor, consumer] = [context.distributor(), context.consumer()];
+  const threshold = operator?.buffers()[0]?.threshold;
+  return [
+    process('TCP', true, `Listening on: ${network.address}, Peers: ${network.peers().length}`),
+    process('REST', rest !== undefined, `Listening on: ${rest ?? ''}`),
+    process(
+      'Operator',
+      operator !== undefined,
+      `Cluster Member: ${ownOperator(context) === undefined ? 'False' : 'True'}, Threads Pool: ${operator?.status().options.threads ?? 0}`,
+    ),
+    process('Blockchain Sync', true, `Sync with ${synchronized} connected nodes, ${ledger.size} entries`),
+    process('Scheduler', false, ''),
+    process('Distributor', distributor !== undefined, peersDetails(distributor?.peers())),
+    process(
+      'Consumer',
+      consumer !== undefined,
+      `${consumer?.mode === 'suspend' ? 'Suspended. ' : ''}${peersDetails(consumer?.peers())}`,
+    ),
+    process('MQTT', false, ''),
+    process('MSG Broker', false, ''),
+    process(
+      'Streamer',
+      operator !== undefined,
+      threshold === undefined
+        ? 'Part of the Operator'
+        : `Default streaming thresholds are ${threshold.seconds} seconds and ${threshold.bytes.toLocaleString('en-US')} bytes`,
+    ),
+    process('Query Pool', true, `Jobs: ${context.query.jobs().length}`),
+    process('Publisher', false, ''),
+  ];
+};
+
+const processes = ({ context }: Call<OptionTable>): Reply => {
+  const all = processesOf(context);
+  return givesTable({
+    titles: ['Process', 'Status', 'Details'],
+    rows: all.map(({ name, status: state, details }) => [name, state, details]),
+    json: Object.fromEntries(
+      all.map(({ name, status: state, details }) => [name, { Status: state, Details: details }]),
+    ),
+    indent: 4,
+  });
+};
+
+const connections = ({ context }: Call<OptionTable>): Reply => {
+  const { network, facts } = context;
+  const rest = facts.restAddress() ?? '';
+  const rows: readonly (readonly Cell[])[] = [
+    ['TCP', network.address, network.address, network.address],
+    ['REST', rest, rest, rest],
+    ['Messaging', 'Not declared', 'Not declared', 'Not declared'],
+  ];
+  const json = Object.fromEntries(
+    rows.map(([type, external, local, bind]) => [type as string, { external, local, bind }]),
+  );
+  const dialled = network.dialStates();
+  return givesTable({
+    titles: ['Type', 'External Address', 'Internal Address', 'Bind Address'],
+    rows,
+    json: { ...json, Peers: network.peers(), Dialled: dialled },
+  });
+};
+
+const running =
+  (what: string, address: (context: CommandContext) => string | undefined) =>
+  ({ context }: Call<OptionTable>): Reply =>
+    says(
+      `The ${what} server runs already on ${address(context) ?? 'no address'}: its address is set when the node starts`,
+    );
+
+const addressOptions = Object.fromEntries(
+  ['external_ip', 'external_port', 'internal_ip', 'internal_port', 'bind', 'threads', 'timeout', 'ssl'].map((name) => [
+    name,
+    optional(anyText, 'accepted: set when the node starts'),
+  ]),
+);
+
+const uptime = ({ context }: Call<OptionTable>): Reply => {
+  const ms = context.clock.wallMs() - context.facts.startedMs;
+  return says(hoursMinutesSeconds(ms), { seconds: Math.floor(ms / 1_000) });
+};
+
+const fact = (
+  patterns: readonly [string, ...string[]],
+  explanation: string,
+  read: (context: CommandContext) => string,
+): Command =>
+  define({
+    patterns,
+    method: 'GET',
+    explanation,
+    examples: [patterns[0]],
+    run: ({ context }) => says(read(context), { [patterns[0].replace('get ', '')]: read(context) }),
+  });
+
+const shown = (): readonly Command[] => [
+  define({
+    patterns: ['get status'],
+    method: 'GET',
+    explanation: 'says that the node runs',
+    examples: ['get status', 'get status where format = json'],
+    options: statusOptions,
+    run: status,
+  }),
+  define({
+    patterns: ['get processes'],
+    method: 'GET',
+    explanation: 'shows which parts of the node run',
+    examples: ['get processes'],
+    run: processes,
+  }),
+  define({
+    patterns: ['get connections'],
+    method: 'GET',
+    explanation: 'shows the addresses of the node; in JSON its peers as well',
+    examples: ['get connections where format = json'],
+    run: connections,
+  }),
+  fact(['get version'], 'prints the version', ({ facts }) => versionText(facts.version)),
+  fact(['get hostname'], 'prints the name of the machine', ({ facts }) => facts.hostname),
+  fact(['get node name'], 'prints the name of the node', ({ facts }) => facts.name),
+  fact(
+    ['get node id'],
+    'prints the public key of the node, which identifies it everywhere',
+    ({ network }) => network.self,
+  ),
+  define({
+    patterns: ['get uptime'],
+    method: 'GET',
+    explanation: 'prints for how long the node has run',
+    examples: ['get uptime'],
+    run: uptime,
+  }),
+];
+
+const changed = (): readonly Command[] => [
+  define({
+    patterns: ['run tcp server', 'run tcp server <address...>'],
+    method: 'POST',
+    explanation: 'accepted: the node listens from its start',
+    examples: ['run tcp server'],
+    options: addressOptions,
+    run: running('TCP', ({ network }) => network.address),
+  }),
+  define({
+    patterns: ['run rest server', 'run rest server <address...>'],
+    method: 'POST',
+    explanation: 'accepted: the node listens from its start',
+    examples: ['run rest server'],
+    options: addressOptions,
+    run: running('REST', ({ facts }) => facts.restAddress()),
+  }),
+  define({
+    patterns: ['exit node'],
+    method: 'POST',
+    remote: 'never',
+    explanation: 'stops the node',
+    examples: ['exit node'],
+    run: ({ context }) => {
+      context.control.exitNode();
+      return SILENT;
+    },
+  }),
+  define({
+    patterns: ['exit tcp', 'exit rest', 'exit synchronizer'],
+    method: 'POST',
+    remote: 'never',
+    explanation: 'refused: a node without them would not be one',
+    examples: ['exit tcp'],
+    run: () => {
+      throw fault('COMMAND_UNSUPPORTED', 'this part of the node runs as long as the node', {
+        hint: 'to stop the node: exit node',
+      });
+    },
+  }),
+];
+
+/** The node itself. */
+export const nodeCommands = (): readonly Command[] => [...shown(), ...changed()];

@@ -1,0 +1,318 @@
+import { fault, type HoldfastError } from '../../base/errors.ts';
+import type { OperatorOptions } from '../../operator/operator.ts';
+import type { PeerReplication } from '../../replication/replication.ts';
+import type { CommandContext } from '../context.ts';
+import { ownOperator } from '../facts.ts';
+import {
+  anyText,
+  bool,
+  date,
+  integer,
+  oneOf,
+  optional,
+  texts,
+  textToken,
+  withDefault,
+  type OptionTable,
+} from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
+import { givesTable, says, SILENT, type Reply } from '../reply.ts';
+import type { Cell, Title } from '../table.ts';
+import { notRunning } from './common.ts';
+
+const alreadyRuns = (what: string): HoldfastError =>
+  fault('COMMAND_RUNNING', `the ${what} runs already`, {
+    hint: `to start it with other options: exit ${what}, then run it again`,
+  });
+
+const operatorOptions = {
+  policy: optional(
+    anyText,
+    'id of the operator policy of this node; may be left out once the policy carries the key of this node',
+  ),
+  create_table: withDefault(bool, true, 'create tables from the data', ['craete_table']),
+  update_tsd_info: withDefault(bool, true, 'keep the records that replication needs'),
+  archive_json: withDefault(bool, true, 'keep accepted files, compressed', ['archive']),
+  archive_sql: optional(bool, 'accepted: no SQL files are made'),
+  compress_json: optional(bool, 'accepted: archived files are compressed'),
+  compress_sql: optional(bool, 'accepted: no SQL files are made'),
+  distributor: withDefault(bool, false, 'hand files to the distributor; a distributor that runs gets them in any case'),
+  limit_tables: optional(texts, 'only these tables: (db.table, …)'),
+  master_node: optional(anyText, 'accepted: there is no master', ['master']),
+  blockchain: optional(anyText, 'accepted: there is no platform under the ledger'),
+  company: optional(anyText, 'accepted: the policy says it'),
+  threads: withDefault(integer(1, 10), 1, 'files that are taken up at a time'),
+  watch_dir: optional(anyText, 'where data files are dropped'),
+  err_dir: optional(anyText, 'where files go that fail', ['error_dir']),
+  bkup_dir: optional(anyText, 'accepted: not used'),
+  archive_dir: optional(anyText, 'where accepted files are kept'),
+  distr_dir: optional(anyText, 'accepted: replication needs no directory'),
+  prep_dir: optional(anyText, 'where files are prepared'),
+  file_type: optional(texts, 'accepted: json and json.gz'),
+  flush_streaming: optional(bool, 'accepted'),
+};
+
+/** The policy that this node runs, checked: it exists, it is an operator, it is not another node's. */
+const operatorPolicy = async ({ context, options }: Call<typeof operatorOptions>): Promise<string> => {
+  const id = options.policy ?? ownOperator(context)?.id;
+  if (id === undefined)
+    throw fault('POLICY_UNKNOWN', 'no operator policy stands for this node', {
+      hint: 'insert one (blockchain insert …), then: run operator where policy = ID',
+    });
+  const state = context.policies.book.get(id);
+  if (state?.type !== 'operator')
+    throw fault('POLICY_UNKNOWN', `there is no operator policy with the id ${id}`, {
+      data: { id },
+      hint: 'see: blockchain get operator',
+    });
+  const { peer } = state.value;
+  if (peer === context.network.self) return id;
+  if (typeof peer === 'string')
+    throw fault('COMMAND_POLICY_OF_OTHER', `the operator policy ${id} belongs to another node`, {
+      data: { id, peer },
+      hint: 'each operator runs its own policy; the key of this node: get node id',
+    });
+  await context.policies.update(id, { peer: context.network.self });
+  return id;
+};
+
+const runOperator = async (call: Call<typeof operatorOptions>): Promise<Reply> => {
+  const { context, options } = call;
+  if (context.operator() !== undefined) throw alreadyRuns('operator');
+  const { directories } = context.facts;
+  const started: OperatorOptions = {
+    policy: await operatorPolicy(call),
+    createTable: options.create_table,
+    updateTsdInfo: options.update_tsd_info,
+    archive: options.archive_json,
+    distributor: options.distributor,
+    threads: options.threads,
+    limitTables: (options.limit_tables ?? []).map((name) => name.toLowerCase()),
+    watchDir: options.watch_dir ?? directories.watch,
+    errDir: options.err_dir ?? directories.error,
+    archiveDir: options.archive_dir ?? directories.archive,
+    prepDir: options.prep_dir ?? directories.prep,
+  };
+  await context.control.startOperator(started);
+  return SILENT;
+};
+
+const consumerOptions = {
+  start_date: withDefault(anyText, '-30d', 'how far back to look for what is missing'),
+  end_date: optional(date, 'up to when; now unless given'),
+  mode: withDefault(oneOf('active', 'suspend'), 'active', 'suspend starts it without asking for data'),
+  cluster_id: optional(anyText, 'accepted: the operator policy says it'),
+};
+
+const needsOperator = (context: CommandContext, what: string): void => {
+  if (context.operator() === undefined)
+    throw fault('COMMAND_NOT_RUNNING', `the ${what} needs the operator, which does not run`, {
+      hint: 'first: run operator where policy = ID',
+    });
+};
+
+const runConsumer = async ({ context, options, dictionary }: Call<typeof consumerOptions>): Promise<Reply> => {
+  if (context.consumer() !== undefined) throw alreadyRuns('consumer');
+  needsOperator(context, 'consumer');
+  const start = date.read([textToken(options.start_date)], dictionary);
+  const { end_date: end, mode } = options;
+  await context.control.startConsumer({
+    startMs: () => start(context.clock.wallMs()),
+    endMs: () => end?.(context.clock.wallMs()),
+    mode,
+  });
+  return SILENT;
+};
+
+const PEER_TITLES: readonly Title[] = [
+  'Peer',
+  'Member',
+  'Connected',
+  ['Files', 'Behind'],
+  ['Files', 'Ahead'],
+  'Sent',
+  'Received',
+  ['Last', 'Exchange'],
+  ['Last', 'Error'],
+];
+
+const peerCells = (peer: PeerReplication): readonly Cell[] => [
+  peer.name,
+  peer.member,
+  peer.connected ? '    +' : '',
+  peer.filesBehind,
+  peer.filesAhead,
+  peer.sent,
+  peer.received,
+  peer.lastExchange ?? '',
+  peer.lastError ?? '',
+];
+
+/** A process and its peers: the last error with each, so that replication never fails silently. */
+const peersReply = (
+  name: string,
+  state: Readonly<Record<string, unknown>>,
+  peers: readonly PeerReplication[] | undefined,
+): Reply => {
+  const json = { process: name, running: peers !== undefined, ...state, peers: peers ?? [] };
+  if (peers === undefined) return says(`${name}: Inactive`, json);
+  const about = Object.entries(state).map(([key, value]) => `, ${key}: ${String(value)}`);
+  const first = `${name}: Running${about.join('')}`;
+  if (peers.length === 0) return says(`${first}\nNo peer Operators supporting the cluster`, json);
+  return givesTable({ above: `${first}\n`, titles: PEER_TITLES, rows: peers.map(peerCells), json });
+};
+
+const getOperator = ({ context }: Call<OptionTable>): Reply => {
+  const operator = context.operator();
+  if (operator === undefined) return says('Operator: Inactive', { Status: 'Inactive' });
+  const status = operator.status();
+  const { options, lastFailure } = status;
+  const rows: readonly (readonly [string, Cell])[] = [
+    ['Status', 'Active'],
+    ['Policy', options.policy],
+    ['Files', status.files],
+    ['Rows', status.rows],
+    ['Duplicate Files', status.duplicates],
+    ['Failed Files', status.failed],
+    ['Waiting Files', status.queued],
+    ['Last Error', lastFailure === undefined ? '' : `${lastFailure.time} ${lastFailure.path}: ${lastFailure.text}`],
+    ['Create Table', options.createTable],
+    ['Update TSD Info', options.updateTsdInfo],
+    ['Archive', options.archive],
+    ['Distributor', options.distributor],
+    ['Threads', options.threads],
+    ['Limit Tables', options.limitTables.join(', ')],
+    ['Watch Dir', options.watchDir],
+    ['Error Dir', options.errDir],
+    ['Archive Dir', options.archiveDir],
+  ];
+  return givesTable({
+    titles: ['Operator', 'Details'],
+    rows,
+    json: { ...Object.fromEntries(rows), 'Last Error': lastFailure ?? null, Failures: operator.failures(100) },
+  });
+};
+
+const started = (): readonly Command[] => [
+  define({
+    patterns: ['run operator'],
+    method: 'POST',
+    explanation: 'starts taking up data into the local databases',
+    examples: [
+      'run operator where policy = !operator_policy_id and create_table = true and archive = true and distributor = true',
+    ],
+    options: operatorOptions,
+    run: runOperator,
+  }),
+  define({
+    patterns: ['run data distributor', 'run distributor'],
+    method: 'POST',
+    explanation: 'starts pushing new files to the other operators of the cluster',
+    examples: ['run data distributor'],
+    options: {
+      cluster_id: optional(anyText, 'accepted: the operator policy says it'),
+      distr_dir: optional(anyText, 'accepted: replication needs no directory'),
+      archive_dir: optional(anyText, 'accepted: that of run operator is used'),
+    },
+    run: async ({ context }) => {
+      if (context.distributor() !== undefined) throw alreadyRuns('distributor');
+      needsOperator(context, 'distributor');
+      await context.control.startDistributor();
+      return SILENT;
+    },
+  }),
+  define({
+    patterns: ['run data consumer', 'run consumer'],
+    method: 'POST',
+    explanation: 'starts pulling what this operator lacks from the other operators of the cluster',
+    examples: ['run data consumer where start_date = -30d'],
+    options: consumerOptions,
+    run: runConsumer,
+  }),
+];
+
+const stop = (
+  patterns: readonly [string, ...string[]],
+  what: string,
+  isRunning: (context: CommandContext) => boolean,
+  end: (context: CommandContext) => Promise<void>,
+): Command =>
+  define({
+    patterns,
+    method: 'POST',
+    explanation: `stops the ${what}`,
+    examples: [patterns[0]],
+    run: async ({ context }) => {
+      if (!isRunning(context)) throw fault('COMMAND_NOT_RUNNING', `the ${what} does not run`);
+      await end(context);
+      return SILENT;
+    },
+  });
+
+const changed = (): readonly Command[] => [
+  stop(
+    ['exit operator'],
+    'operator',
+    (context) => context.operator() !== undefined,
+    ({ control }) => control.stopOperator(),
+  ),
+  stop(
+    ['exit distributor', 'exit data distributor'],
+    'distributor',
+    (context) => context.distributor() !== undefined,
+    ({ control }) => control.stopDistributor(),
+  ),
+  stop(
+    ['exit consumer', 'exit data consumer'],
+    'consumer',
+    (context) => context.consumer() !== undefined,
+    ({ control }) => control.stopConsumer(),
+  ),
+  define({
+    patterns: ['set consumer mode = <mode>', 'set consumer mode <mode>'],
+    method: 'POST',
+    explanation: 'suspend stops asking peers for data, active goes on',
+    examples: ['set consumer mode = suspend'],
+    run: ({ context, args, dictionary }) => {
+      const mode = oneOf('active', 'suspend').read(args.tokens('mode'), dictionary);
+      const consumer = context.consumer();
+      if (consumer === undefined) throw notRunning('consumer', 'run data consumer');
+      consumer.setMode(mode);
+      return SILENT;
+    },
+  }),
+];
+
+const shown = (): readonly Command[] => [
+  define({
+    patterns: ['get operator', 'get operator <part?>', 'get operator stat'],
+    method: 'GET',
+    explanation: 'shows what the operator of this node has taken up, and the last file that failed',
+    examples: ['get operator', 'get operator where format = json'],
+    run: getOperator,
+  }),
+  define({
+    patterns: ['get distributor'],
+    method: 'GET',
+    explanation: 'shows how each peer of the cluster stands with the push side, and the last error with it',
+    examples: ['get distributor'],
+    run: ({ context }) => peersReply('Distributor', {}, context.distributor()?.peers()),
+  }),
+  define({
+    patterns: ['get consumer'],
+    method: 'GET',
+    explanation: 'shows how each peer of the cluster stands with the pull side, and the last error with it',
+    examples: ['get consumer'],
+    run: ({ context }) => {
+      const consumer = context.consumer();
+      return peersReply(
+        'Consumer',
+        consumer === undefined ? {} : { mode: consumer.mode, filled: consumer.filled },
+        consumer?.peers(),
+      );
+    },
+  }),
+];
+
+/** Taking up data and keeping it the same in the cluster. */
+export const operatorCommands = (): readonly Command[] => [...started(), ...changed(), ...shown()];

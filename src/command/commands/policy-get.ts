@@ -1,0 +1,117 @@
+import { fault } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
+import { applyBring, parseBring, type BringResult } from '../../policy/bring.ts';
+import { parseGet, runGet, type GetContext, type PolicySource } from '../../policy/query.ts';
+import type { CommandContext } from '../context.ts';
+import { ownOperator } from '../facts.ts';
+import { json, type OptionTable } from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
+import { givesJson, givesTable, says, type Reply } from '../reply.ts';
+import type { Cell } from '../table.ts';
+import { policyOf } from './common.ts';
+
+const getContext = (context: CommandContext): GetContext => ({
+  nowMs: context.clock.wallMs(),
+  ownIp: ownOperator(context)?.ip,
+});
+
+const cellOf = (value: JsonValue): Cell =>
+  typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string' ? value : JSON.stringify(value);
+
+const replyOf = (result: BringResult): Reply => {
+  switch (result.kind) {
+    case 'policies':
+      return givesJson(result.policies);
+    case 'text':
+      return says(result.text, result.text);
+    case 'json':
+      return givesJson(result.value);
+    case 'table':
+      return givesTable({ titles: result.headings, rows: result.rows.map((row) => row.map(cellOf)) });
+  }
+};
+
+/** `blockchain read` shows the policies as they were inserted and updated, without what anmp policies put over them. */
+const asWritten = ({ policies }: CommandContext): PolicySource => ({
+  book: policies.book,
+  document: (state) => ({ [state.type]: { ...state.value, id: state.id, ledger: policies.ledgerOf(state) } }),
+});
+
+const get = ({ context, args }: Call<OptionTable>, source: PolicySource): Reply => {
+  const text = args.expanded('query');
+  if (text.trim() === '')
+    throw fault('COMMAND_STRUCTURE', 'the types of the policies are missing', {
+      hint: 'for example: blockchain get operator, blockchain get *',
+    });
+  const request = parseGet(text.replace(/\s+(?:where\s+|and\s+)?format\s*=\s*json\s*$/i, ''));
+  return replyOf(runGet(source, request, getContext(context)));
+};
+
+const rootPolicies = ({ context, args }: Call<OptionTable>): Reply => {
+  const [mode = '', ...types] = args
+    .raw('filter')
+    .toLowerCase()
+    .split(/[\s,]+/);
+  if (mode !== '' && mode !== 'include' && mode !== 'exclude')
+    throw fault('COMMAND_STRUCTURE', 'include or exclude expected', {
+      hint: 'blockchain get root policies {include|exclude TYPE …}',
+    });
+  const { policies } = context;
+  const roots = policies.book
+    .ofType()
+    .filter(({ value }) => value['parent'] === undefined)
+    .filter(({ type }) => mode === '' || types.includes(type) === (mode === 'include'));
+  return givesJson(roots.map((state) => policies.document(state)));
+};
+
+/** The value before `bring`, and `bring …`. */
+const from = ({ context, args, dictionary }: Call<OptionTable>): Reply => {
+  const value = json.read(args.tokens('source'), dictionary);
+  const documents: readonly JsonObject[] = (Array.isArray(value) ? (value as readonly JsonValue[]) : [value]).map(
+    (item) => {
+      const keys = isJsonObject(item) ? Object.keys(item) : [];
+      // Any object can be asked; one that is no policy gets a root of its own.
+      return keys.length === 1 && isJsonObject(policyOf(item)[keys[0] ?? ''])
+        ? policyOf(item)
+        : { object: policyOf(item) };
+    },
+  );
+  return replyOf(applyBring(documents, parseBring(args.expanded('bring')), getContext(context)));
+};
+
+/** Reading policies. */
+export const policyGetCommands = (): readonly Command[] => [
+  define({
+    patterns: ['blockchain get <query...>'],
+    method: 'GET',
+    explanation: 'finds policies: by type, where attributes hold, and brings whole policies or what is asked of them',
+    examples: [
+      'blockchain get operator where ip = !ip and port = !anylog_server_port bring.first [*][id]',
+      'blockchain get (operator, query) where [country] == US or [country] == IL bring [*][ip]:[*][port] separator = ,',
+      'blockchain get cluster where table[dbms] = my_data and table[name] = ping_sensor bring [cluster][id] separator = ,',
+      `blockchain get table bring.unique ['table']['dbms'] "." ['table']['name'] separator = ,`,
+    ],
+    run: (call) => get(call, call.context.policies),
+  }),
+  define({
+    patterns: ['blockchain read <query...>'],
+    method: 'GET',
+    explanation: 'as blockchain get, without what anmp policies put over the attributes',
+    examples: ['blockchain read operator'],
+    run: (call) => get(call, asWritten(call.context)),
+  }),
+  define({
+    patterns: ['blockchain get root policies', 'blockchain get root policies <filter...>'],
+    method: 'GET',
+    explanation: 'lists the policies that have no parent',
+    examples: ['blockchain get root policies', 'blockchain get root policies exclude table operator'],
+    run: rootPolicies,
+  }),
+  define({
+    patterns: ['from <source> <bring...>'],
+    method: 'any',
+    explanation: 'brings values out of a JSON object or list',
+    examples: ['from !policy bring [*][id]'],
+    run: from,
+  }),
+];

@@ -1,0 +1,89 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { JsonValue } from '../codec/json.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { LedgerSync } from '../ledger/sync/sync.ts';
+import type { Address, Network } from '../network/network.ts';
+import type { Operator, OperatorOptions } from '../operator/operator.ts';
+import type { Policies } from '../policy/policies.ts';
+import type { QueryService } from '../query/query.ts';
+import type { Consumer, ConsumerOptions, Distributor } from '../replication/replication.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import type { Topology } from '../topology/topology.ts';
+
+/** Directories of the node, absolute. */
+export interface NodeDirectories {
+  readonly root: string;
+  readonly watch: string;
+  readonly error: string;
+  readonly archive: string;
+  readonly prep: string;
+  readonly backup: string;
+  readonly distribution: string;
+  /** Where the logical databases are. */
+  readonly databases: string;
+  /** Where the ledger is. */
+  readonly ledger: string;
+  /** Where `process NAME` looks for a relative path. */
+  readonly scripts: string;
+}
+
+/** What does not change while the node runs. */
+export interface NodeFacts {
+  readonly name: string;
+  readonly company: string;
+  readonly hostname: string;
+  /** Of this program, `0.1.0`. */
+  readonly version: string;
+  /** Milliseconds since 1970 when the node started. */
+  readonly startedMs: number;
+  readonly directories: NodeDirectories;
+  /**
+   * Which commands of other nodes are served: `read` only those that change nothing, `registered` also others when the
+   * sender's key stands in a node policy in force. `remote/SPEC.md` says which commands are never served.
+   */
+  readonly remoteCommands: 'read' | 'registered';
+  /** As the REST server tells it in `get connections`; undefined until it listens. */
+  restAddress(): Address | undefined;
+}
+
+/**
+ * What only the composition root can do: start and stop the parts of the node. The command checks first (running already,
+ * unknown policy …); these do it or throw the part's own error.
+ */
+export interface NodeControl {
+  startOperator(options: OperatorOptions): Promise<void>;
+  stopOperator(): Promise<void>;
+  startDistributor(): Promise<void>;
+  stopDistributor(): Promise<void>;
+  startConsumer(options: ConsumerOptions): Promise<void>;
+  stopConsumer(): Promise<void>;
+  /** Dials the address, keeps it dialled, and resolves once the node belongs to its network and has what it had. */
+  seedFrom(address: Address, signal?: AbortSignal): Promise<void>;
+  /** Ends the process cleanly, after the reply to the command has had time to leave. */
+  exitNode(): void;
+}
+
+/** Everything that handlers work with: lower floors, facts, and the parts that may or may not run. */
+export interface CommandContext {
+  readonly facts: NodeFacts;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly network: Network;
+  readonly ledger: Ledger;
+  readonly ledgerSync: LedgerSync;
+  readonly policies: Policies;
+  readonly sqlite: Sqlite;
+  readonly query: QueryService;
+  readonly control: NodeControl;
+  /** Derived from the policies in force; ask anew, never keep. */
+  topology(): Topology;
+  /** Undefined while not running; ask anew, never keep. */
+  operator(): Operator | undefined;
+  distributor(): Distributor | undefined;
+  consumer(): Consumer | undefined;
+  /** `$NAME`: the one reader of the environment is `node/config`. */
+  environment(name: string): string | undefined;
+  /** Variables to begin with, beside those that follow from the facts. */
+  readonly variables?: Readonly<Record<string, JsonValue>>;
+}

@@ -1,0 +1,196 @@
+import { fault, hasCode } from '../base/errors.ts';
+import { COMMAND_DEPTH_MAX } from '../base/limits.ts';
+import type { JsonValue } from '../codec/json.ts';
+import type { CommandContext } from './context.ts';
+import { Dictionary, sessionDictionary } from './dictionary.ts';
+import {
+  createSession,
+  type CommandExecutor,
+  type CommandMethod,
+  type CommandOutput,
+  type CommandRequest,
+} from './executor.ts';
+import { nodeVariables } from './facts.ts';
+import { meets } from './grammar/condition.ts';
+import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
+import { parseLine, type Statement } from './grammar/line.ts';
+import { expandReferences, resolveReference, valueOfRun } from './grammar/values.ts';
+import { allCommands } from './commands/all.ts';
+import { runClient } from './remote/client.ts';
+import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
+import type { RemoteUse } from './remote/state.ts';
+import { Registry, type Surroundings } from './registry.ts';
+import { givesJson, jsonText, says, SILENT, type Answer, type Reply } from './reply.ts';
+import { putRows } from './put.ts';
+
+/** Commands that only name a variable; what they name is looked up where they run. */
+const namesVariable = (tokens: readonly Token[]): boolean =>
+  isKeyword(tokens[0], 'get') && tokens.length === 2 && tokens[1]?.kind === 'variable';
+
+const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
+  if (reply.text !== undefined && (!wantsJson || reply.json === undefined))
+    return { text: reply.text, json: reply.json };
+  return { text: jsonText(reply.json), json: reply.json };
+};
+
+class NodeExecutor implements CommandExecutor {
+  readonly #context: CommandContext;
+  readonly #registry = new Registry(allCommands());
+  readonly #dictionary: Dictionary;
+  readonly #remote: RemoteCommands;
+
+  constructor(context: CommandContext) {
+    this.#context = context;
+    this.#dictionary = new Dictionary(() => nodeVariables(context));
+    for (const [name, value] of Object.entries(context.variables ?? {})) this.#dictionary.set(name, value);
+    this.#remote = createRemoteCommands(context, {
+      useOf: (text) => this.#remoteUse(text),
+      execute: (text, format, signal) =>
+        this.execute({ text, format, signal, session: createSession({ isolated: true, caller: 'peer' }) }),
+    });
+  }
+
+  async execute(request: CommandRequest): Promise<CommandOutput> {
+    const { reply, wantsJson } = await this.#line(request.text, request, 0);
+    return outputOf(reply, wantsJson || request.format === 'json');
+  }
+
+  methodOf(text: string): CommandMethod {
+    try {
+      const statement = parseLine(text);
+      if (statement.kind === 'variable') return 'GET';
+      if (statement.kind === 'client') return statement.command === '' ? 'any' : this.methodOf(statement.command);
+      return statement.kind === 'command' ? this.#registry.methodOf(statement.tokens) : 'POST';
+    } catch {
+      return 'any';
+    }
+  }
+
+  complete(prefix: string): readonly string[] {
+    try {
+      return this.#registry.complete(prefix, tokenize(prefix));
+    } catch {
+      return [];
+    }
+  }
+
+  put(...args: Parameters<CommandExecutor['put']>): ReturnType<CommandExecutor['put']> {
+    return putRows(this.#context, ...args);
+  }
+
+  #remoteUse(text: string): RemoteUse {
+    const statement = parseLine(text);
+    if (statement.kind === 'variable') return 'always';
+    return statement.kind === 'command' ? this.#registry.get(statement.tokens).command.remote : 'never';
+  }
+
+  async #line(text: string, request: CommandRequest, depth: number): Promise<Answer> {
+    if (depth > COMMAND_DEPTH_MAX)
+      throw fault('COMMAND_DEPTH', `commands are nested more than ${COMMAND_DEPTH_MAX} deep`, {
+        hint: 'a script or destination refers to itself',
+      });
+    request.signal?.throwIfAborted();
+    return this.#statement(parseLine(text), request, depth);
+  }
+
+  async #statement(statement: Statement, request: CommandRequest, depth: number): Promise<Answer> {
+    const dictionary = sessionDictionary(this.#dictionary, request.session, (name) => this.#context.environment(name));
+    switch (statement.kind) {
+      case 'empty':
+      case 'on-error': // means something between the lines of a script only
+        return { reply: SILENT, wantsJson: false };
+      case 'variable':
+        return { reply: shownVariable(resolveReference(statement.reference, dictionary)), wantsJson: false };
+      case 'if':
+        if (!meets(statement.condition, dictionary)) return { reply: SILENT, wantsJson: false };
+        return this.#line(statement.then, request, depth + 1);
+      case 'assign':
+        dictionary.assign(statement.name, await this.#assigned(statement, request, depth));
+        return { reply: SILENT, wantsJson: false };
+      case 'client':
+        return this.#client(statement.destination, statement.command, request, depth);
+      case 'command':
+        return this.#command(statement, request, depth);
+    }
+  }
+
+  /** The right side of an assignment: a command's output, JSON, or text. */
+  async #assigned(
+    statement: Statement & { kind: 'assign' },
+    request: CommandRequest,
+    depth: number,
+  ): Promise<JsonValue> {
+    const tokens = tokenize(statement.right);
+    const first = tokens[0];
+    const dictionary = sessionDictionary(this.#dictionary, request.session, (name) => this.#context.environment(name));
+    const isClient = isKeyword(first, 'run') && isKeyword(tokens[1], 'client');
+    if (first === undefined) return '';
+    if (first.kind !== 'word' || !(isClient || this.#registry.find(tokens) !== undefined))
+      return valueOfRun(tokens, dictionary);
+    let answer: Answer;
+    try {
+      answer = await this.#line(statement.right, request, depth + 1);
+    } catch (caught) {
+      // Documented: `x = blockchain wait …` says false instead of failing.
+      if (hasCode(caught, 'COMMAND_WAIT_EXPIRED')) return 'false';
+      throw caught;
+    }
+    const { reply, wantsJson } = answer;
+    if (statement.collect !== 'value' && reply.json !== undefined) return reply.json as JsonValue;
+    return outputOf(reply, wantsJson).text.trim();
+  }
+
+  async #client(destination: string, command: string, request: CommandRequest, depth: number): Promise<Answer> {
+    const { session } = request;
+    if (session.caller === 'peer')
+      throw fault('COMMAND_REMOTE_REFUSED', 'a command from another node is not sent on', {
+        hint: 'send it to the node itself: run client (IP:PORT) …',
+      });
+    if (command === '') {
+      session.destination = destination === '' ? undefined : destination;
+      return { reply: SILENT, wantsJson: false };
+    }
+    const surroundings = this.#surroundings(request, depth);
+    const tokens = tokenize(command);
+    const text = namesVariable(tokens) ? command : expandReferences(command, tokens, surroundings.dictionary, false);
+    const reply = await runClient(surroundings, destination, text);
+    return { reply, wantsJson: false };
+  }
+
+  async #command(statement: Statement & { kind: 'command' }, request: CommandRequest, depth: number): Promise<Answer> {
+    const standing = request.session.destination;
+    if (standing !== undefined && !statement.here && depth === 0 && request.session.caller === 'local')
+      return this.#client(standing, statement.text, request, depth);
+    const { command, match, tokens } = this.#registry.get(statement.tokens);
+    const surroundings = this.#surroundings(request, depth);
+    return command.run({ ...surroundings, text: statement.text, tokens, match });
+  }
+
+  #surroundings(request: CommandRequest, depth: number): Surroundings {
+    const { session, signal } = request;
+    return {
+      context: this.#context,
+      session,
+      dictionary: sessionDictionary(this.#dictionary, session, (name) => this.#context.environment(name)),
+      variables: this.#dictionary,
+      signal,
+      asked: request.format,
+      registry: this.#registry,
+      remote: this.#remote,
+      depth,
+      execute: async (text, other) =>
+        (await this.#line(text, other === undefined ? request : { ...request, session: other }, depth + 1)).reply,
+    };
+  }
+}
+
+const shownVariable = (value: JsonValue | undefined): Reply => {
+  if (value === undefined) return says('', null);
+  return typeof value === 'string' ? says(value, value) : givesJson(value);
+};
+
+/**
+ * The command language over a node's parts. Serves the commands of other nodes as well (`remote/SPEC.md`), from the
+ * moment it is made.
+ */
+export const createExecutor = (context: CommandContext): CommandExecutor => new NodeExecutor(context);

@@ -1,0 +1,75 @@
+import { fault } from '../base/errors.ts';
+import { DICTIONARY_ENTRIES_MAX } from '../base/limits.ts';
+import type { JsonValue } from '../codec/json.ts';
+import type { Session } from './executor.ts';
+import type { Lookup } from './grammar/values.ts';
+
+/**
+ * The variables of a node: what scripts and callers assigned, over the node's own facts (name, addresses, directories),
+ * which are asked for anew each time. In memory only.
+ */
+export class Dictionary {
+  readonly #assigned = new Map<string, JsonValue>();
+  readonly #facts: () => Readonly<Record<string, JsonValue | undefined>>;
+
+  constructor(facts: () => Readonly<Record<string, JsonValue | undefined>>) {
+    this.#facts = facts;
+  }
+
+  get(name: string): JsonValue | undefined {
+    const held = this.#assigned.get(name);
+    if (held !== undefined) return held;
+    const facts = this.#facts();
+    return Object.hasOwn(facts, name) ? facts[name] : undefined;
+  }
+
+  /** `COMMAND_DICTIONARY_FULL` above `DICTIONARY_ENTRIES_MAX`. */
+  set(name: string, value: JsonValue): void {
+    if (!this.#assigned.has(name) && this.#assigned.size >= DICTIONARY_ENTRIES_MAX)
+      throw fault('COMMAND_DICTIONARY_FULL', `the dictionary holds ${DICTIONARY_ENTRIES_MAX} variables`, {
+        hint: 'remove some: NAME = ""',
+      });
+    this.#assigned.set(name, value);
+  }
+
+  delete(name: string): void {
+    this.#assigned.delete(name);
+  }
+
+  /** All variables by name. */
+  entries(): readonly (readonly [string, JsonValue])[] {
+    const all = new Map<string, JsonValue>();
+    for (const [name, value] of Object.entries(this.#facts())) if (value !== undefined) all.set(name, value);
+    for (const [name, value] of this.#assigned) all.set(name, value);
+    return [...all].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
+
+/** The dictionary as one caller sees it: its own assignments first. */
+export interface SessionDictionary extends Lookup {
+  /** An empty text removes the variable. A peer's assignments stay in its own scope. */
+  assign(name: string, value: JsonValue): void;
+}
+
+export const sessionDictionary = (
+  dictionary: Dictionary,
+  session: Session,
+  environment: (name: string) => string | undefined,
+): SessionDictionary => ({
+  variable: (name) => {
+    const own = session.scope?.get(name);
+    return own === undefined ? dictionary.get(name) : own === '' ? undefined : own;
+  },
+  // Another node has no business in this process's environment.
+  environment: (name) => (session.caller === 'peer' ? undefined : environment(name)),
+  assign: (name, value) => {
+    if (session.scope !== undefined) {
+      if (!session.scope.has(name) && session.scope.size >= DICTIONARY_ENTRIES_MAX)
+        throw fault('COMMAND_DICTIONARY_FULL', `the session holds ${DICTIONARY_ENTRIES_MAX} variables`);
+      session.scope.set(name, value);
+    }
+    if (session.caller === 'peer') return;
+    if (value === '') dictionary.delete(name);
+    else dictionary.set(name, value);
+  },
+});

@@ -1,0 +1,27 @@
+import { fault } from '../base/errors.ts';
+import type { PutRequest } from '../operator/operator.ts';
+import type { CommandContext } from './context.ts';
+import type { PutCommand } from './executor.ts';
+
+/** What streaming mode answers in place of a hash, as documented: rows of a buffer have none yet. */
+const NO_HASH = '0';
+
+/** Rows of a REST PUT. `COMMAND_NOT_RUNNING` where no operator runs here; `INGEST_…` from the operator. */
+export const putRows = async (
+  context: CommandContext,
+  { mode, ...put }: PutCommand,
+): Promise<{ readonly hash: string }> => {
+  const operator = context.operator();
+  if (operator === undefined)
+    throw fault('COMMAND_NO_OPERATOR', 'this node takes up no data: no operator runs here', {
+      hint: 'send the data to an operator of the cluster, or start one: run operator where policy = ID',
+    });
+  const request: PutRequest = put;
+  if (mode === 'streaming') {
+    await operator.stream(request);
+    return { hash: NO_HASH };
+  }
+  // A duplicate is a success as well: a client that retries after a lost answer hears that its data is stored, once.
+  const { record } = await operator.put(request);
+  return { hash: record.hash };
+};

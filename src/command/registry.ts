@@ -1,0 +1,304 @@
+import { fault, type HoldfastError } from '../base/errors.ts';
+import { COMPLETIONS_MAX } from '../base/limits.ts';
+import type { JsonValue } from '../codec/json.ts';
+import type { CommandContext } from './context.ts';
+import type { Dictionary, SessionDictionary } from './dictionary.ts';
+import type { CommandMethod, Session } from './executor.ts';
+import { isKeyword, type Token } from './grammar/lexer.ts';
+import { readPairs, type Pair } from './grammar/pairs.ts';
+import { editDistance } from './grammar/suggest.ts';
+import { quoted, syntaxFault } from './grammar/syntax.ts';
+import { expandReferences, textOfValue, valueOfRun } from './grammar/values.ts';
+import { oneOf, optional, readOptions, type OptionTable, type OptionValues } from './options.ts';
+import { compilePattern, matchPattern, type Pattern, type PatternMatch } from './pattern.ts';
+import type { RemoteCommands } from './remote/protocol.ts';
+import type { RemoteUse } from './remote/state.ts';
+import type { Answer, Reply } from './reply.ts';
+
+/** One command as its family file writes it. */
+export interface CommandSpec<O extends OptionTable> {
+  /** The documented spelling first, then every other that is accepted. */
+  readonly patterns: readonly [string, ...string[]];
+  readonly method: CommandMethod;
+  /** Default: `always` for GET, `registered` for the others. */
+  readonly remote?: RemoteUse;
+  readonly explanation: string;
+  readonly examples: readonly string[];
+  readonly options?: O;
+  /** Formats beside `table` and `json`. */
+  readonly formats?: readonly string[];
+  run(call: Call<O>): Promise<Reply> | Reply;
+}
+
+/** One running command, as its handler sees it. */
+export interface Call<O extends OptionTable> extends Surroundings {
+  /** The whole command as typed. */
+  readonly text: string;
+  readonly options: OptionValues<O>;
+  readonly args: Arguments;
+  readonly format: string | undefined;
+}
+
+/** What every command runs in. */
+export interface Surroundings {
+  readonly context: CommandContext;
+  readonly session: Session;
+  readonly dictionary: SessionDictionary;
+  /** All variables of the node, for `get dictionary`. */
+  readonly variables: Dictionary;
+  readonly signal: AbortSignal | undefined;
+  /** `json` where the caller asked for it outside of the command's text. */
+  readonly asked: 'text' | 'json' | undefined;
+  readonly registry: Registry;
+  readonly remote: RemoteCommands;
+  /** How many scripts, conditions and destinations stand around this command. */
+  readonly depth: number;
+  /** Runs another command line within this one. */
+  execute(text: string, session?: Session): Promise<Reply>;
+}
+
+/** The values that stand between the words of a command. */
+export class Arguments {
+  readonly #text: string;
+  readonly #values: ReadonlyMap<string, readonly Token[]>;
+  readonly #dictionary: SessionDictionary;
+
+  constructor(text: string, values: ReadonlyMap<string, readonly Token[]>, dictionary: SessionDictionary) {
+    this.#text = text;
+    this.#values = values;
+    this.#dictionary = dictionary;
+  }
+
+  tokens(name: string): readonly Token[] {
+    return this.#values.get(name) ?? [];
+  }
+
+  /** The value; undefined where it is missing. */
+  value(name: string): JsonValue | undefined {
+    const tokens = this.tokens(name);
+    return tokens.length === 0 ? undefined : valueOfRun(tokens, this.#dictionary);
+  }
+
+  /** The value as text; empty where it is missing. */
+  text(name: string): string {
+    const value = this.value(name);
+    return value === undefined ? '' : textOfValue(value);
+  }
+
+  /** As typed, blanks and quotes included. */
+  raw(name: string): string {
+    const tokens = this.tokens(name);
+    const [first, last] = [tokens[0], tokens.at(-1)];
+    return first === undefined || last === undefined ? '' : this.#text.slice(first.at, last.end);
+  }
+
+  /** As typed, with the references filled in. */
+  expanded(name: string): string {
+    const tokens = this.tokens(name);
+    return expandReferences(this.raw(name), tokens, this.#dictionary, true, tokens[0]?.at ?? 0);
+  }
+}
+
+/** A command of the table, its types closed over. */
+export interface Command {
+  readonly patterns: readonly Pattern[];
+  /** The documented words with all options. */
+  readonly usage: string;
+  readonly method: CommandMethod;
+  readonly remote: RemoteUse;
+  readonly explanation: string;
+  readonly examples: readonly string[];
+  readonly options: OptionTable;
+  run(invocation: Invocation): Promise<Answer>;
+}
+
+export interface Invocation extends Surroundings {
+  readonly text: string;
+  readonly tokens: readonly Token[];
+  readonly match: PatternMatch;
+}
+
+export interface Found {
+  readonly command: Command;
+  readonly match: PatternMatch;
+  readonly tokens: readonly Token[];
+}
+
+const usageOf = (pattern: string, options: OptionTable): string => {
+  const words = Object.entries(options).map(([name, { kind, need }]) => {
+    const pair = `${name} = [${kind.shown}]`;
+    return need === 'required' ? pair : `{${pair}}`;
+  });
+  return words.length === 0 ? pattern : `${pattern} where ${words.join(' and ')}`;
+};
+
+const formatOption = (formats: readonly string[]): OptionTable => ({
+  format: optional(oneOf('table', 'json', ...formats), 'how to print it'),
+});
+
+const pairsAfter = (tokens: readonly Token[], next: number): readonly Pair[] => {
+  const from = isKeyword(tokens[next], 'where') ? next + 1 : next;
+  if (from > next && from >= tokens.length)
+    throw syntaxFault("nothing follows 'where'", tokens[next]?.end ?? 0, '', 'key = value');
+  return from >= tokens.length ? [] : readPairs(tokens.slice(from));
+};
+
+const isFormat = ({ key }: Pair): boolean => key === 'format';
+
+const readFormat = (pairs: readonly Pair[], table: OptionTable, dictionary: SessionDictionary): string | undefined => {
+  try {
+    return readOptions(pairs, table, dictionary)['format'] as string | undefined;
+  } catch (caught) {
+    throw fault('COMMAND_FORMAT', caught instanceof Error ? caught.message : 'unknown format', { cause: caught });
+  }
+};
+
+/** Makes an entry of the table; the handler gets its options typed. */
+export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>): Command => {
+  const table = spec.options ?? ({} as O);
+  const format = formatOption(spec.formats ?? []);
+  return {
+    patterns: spec.patterns.map(compilePattern),
+    usage: usageOf(spec.patterns[0], table),
+    method: spec.method,
+    remote: spec.remote ?? (spec.method === 'GET' ? 'always' : 'registered'),
+    explanation: spec.explanation,
+    examples: spec.examples,
+    options: { ...table, ...format },
+    async run({ text, tokens, match, ...surroundings }) {
+      const pairs = pairsAfter(tokens, match.next);
+      const { dictionary } = surroundings;
+      const chosen = readFormat(pairs.filter(isFormat), format, dictionary);
+      const options = readOptions(
+        pairs.filter((pair) => !isFormat(pair)),
+        table,
+        dictionary,
+      );
+      const args = new Arguments(text, match.values, dictionary);
+      const reply = await spec.run({ ...surroundings, text, options, args, format: chosen ?? surroundings.asked });
+      return { reply, wantsJson: chosen === 'json' };
+    },
+  };
+};
+
+/** `ledger …` is `blockchain …`; the place of every word stays. */
+const withSynonyms = (tokens: readonly Token[]): readonly Token[] => {
+  const first = tokens[0];
+  return first !== undefined && isKeyword(first, 'ledger')
+    ? [{ ...first, text: 'blockchain' }, ...tokens.slice(1)]
+    : tokens;
+};
+
+/** The one table of commands: parsing, help, completion, REST verbs and the rights of other nodes all come from it. */
+export class Registry {
+  readonly commands: readonly Command[];
+
+  constructor(commands: readonly Command[]) {
+    this.commands = commands;
+  }
+
+  /** The command of a line, or undefined. Of several that match the one with the most words counts. */
+  find(typed: readonly Token[]): Found | undefined {
+    const best = this.#best(withSynonyms(typed));
+    return best?.match.whole === true ? best : undefined;
+  }
+
+  /** The verb of a command; `any` where the words are no command. */
+  methodOf(tokens: readonly Token[]): CommandMethod {
+    return this.#best(withSynonyms(tokens))?.command.method ?? 'any';
+  }
+
+  /** As `find`; throws `COMMAND_UNKNOWN` or, where the words are right and the rest is not, `COMMAND_STRUCTURE`. */
+  get(typed: readonly Token[]): Found {
+    const tokens = withSynonyms(typed);
+    const best = this.#best(tokens);
+    if (best === undefined) throw this.#unknown(tokens);
+    if (best.match.whole) return best;
+    const wrong = tokens[best.match.next];
+    throw fault(
+      'COMMAND_STRUCTURE',
+      wrong === undefined
+        ? 'the command is not complete'
+        : `unexpected ${quoted(wrong.raw)} (at character ${wrong.at + 1})`,
+      {
+        data: { at: (wrong?.at ?? tokens.at(-1)?.end ?? 0) + 1, expected: best.command.usage },
+        hint: `usage: ${best.command.usage}`,
+      },
+    );
+  }
+
+  /** Whole lines that go on from the prefix: the words of commands, then options and their values. */
+  complete(prefix: string, tokens: readonly Token[]): readonly string[] {
+    const typed = prefix.replace(/^\s+/, '').replace(/\s+/g, ' ');
+    const lower = typed.toLowerCase();
+    const lines = new Set<string>();
+    for (const { patterns } of this.commands) {
+      const lead = `${patterns[0]?.lead.join(' ') ?? ''} `;
+      if (lead.startsWith(lower)) lines.add(lead);
+    }
+    for (const line of this.#optionLines(typed, tokens)) lines.add(line);
+    return [...lines].slice(0, COMPLETIONS_MAX);
+  }
+
+  #optionLines(typed: string, tokens: readonly Token[]): readonly string[] {
+    const found = this.#best(withSynonyms(tokens));
+    if (found === undefined) return [];
+    const { options } = found.command;
+    const start = /^(.* (?:where|and) )(\S*)$/i.exec(typed);
+    const value = /^(.* (?:where|and) (\S+) ?= ?)(\S*)$/i.exec(typed);
+    if (value !== null) {
+      const choices = Object.hasOwn(options, value[2] ?? '') ? (options[value[2] ?? '']?.kind.choices ?? []) : [];
+      return choices.filter((choice) => choice.startsWith(value[3] ?? '')).map((choice) => (value[1] ?? '') + choice);
+    }
+    if (start === null) return [];
+    return Object.keys(options)
+      .filter((name) => name.startsWith(start[2]?.toLowerCase() ?? ''))
+      .map((name) => `${start[1] ?? ''}${name} = `);
+  }
+
+  #best(tokens: readonly Token[]): Found | undefined {
+    let best: Found | undefined;
+    for (const command of this.commands) {
+      for (const pattern of command.patterns) {
+        const match = matchPattern(pattern, tokens);
+        if (match !== undefined && (best === undefined || isBetter(match, best.match)))
+          best = { command, match, tokens };
+      }
+    }
+    return best;
+  }
+
+  #unknown(tokens: readonly Token[]): HoldfastError {
+    const near = this.#near(tokens.map(({ raw }) => raw.toLowerCase()));
+    return fault('COMMAND_UNKNOWN', `unknown command ${quoted(tokens.map(({ raw }) => raw).join(' '))}`, {
+      data: { maybe: near },
+      hint: near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`,
+    });
+  }
+
+  /** Commands whose words are close to those typed, best first, at most three. */
+  #near(words: readonly string[]): readonly string[] {
+    const near: { readonly text: string; readonly distance: number }[] = [];
+    for (const { patterns } of this.commands) {
+      const lead = patterns[0]?.lead ?? [];
+      const text = lead.join(' ');
+      const typed = words
+        .slice(0, lead.length)
+        .join(' ')
+        .slice(0, text.length + 8);
+      const most = Math.max(1, Math.floor(text.length / 3));
+      const distance = editDistance(typed, text, most);
+      if (distance <= most) near.push({ text, distance });
+    }
+    return near
+      .sort((a, b) => a.distance - b.distance || (a.text < b.text ? -1 : 1))
+      .slice(0, 3)
+      .map(({ text }) => text);
+  }
+}
+
+/** A whole match before a partial one, then more words, then what leaves less over. */
+const isBetter = (a: PatternMatch, b: PatternMatch): boolean => {
+  if (a.whole !== b.whole) return a.whole;
+  return a.score - b.score > 0 || (a.score === b.score && a.next > b.next);
+};

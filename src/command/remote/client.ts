@@ -1,0 +1,161 @@
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
+import { COMMAND_NODES_AT_ONCE } from '../../base/limits.ts';
+import type { PeerKey } from '../../network/network.ts';
+import { sqlAcross } from '../commands/sql.ts';
+import type { CommandContext } from '../context.ts';
+import { errorNumber } from '../error-numbers.ts';
+import type { CommandOutput } from '../executor.ts';
+import { isKeyword, tokenize } from '../grammar/lexer.ts';
+import type { Surroundings } from '../registry.ts';
+import { jsonText, type Reply } from '../reply.ts';
+import { renderTable } from '../table.ts';
+import { parseDestination, type Destination } from './destination.ts';
+
+/** One node's answer, or why there is none. */
+export interface NodeReply {
+  readonly address: string;
+  readonly answer: CommandOutput | undefined;
+  readonly failure: HoldfastError | undefined;
+}
+
+/** Who can be asked at an address. */
+type Reached = { readonly kind: 'self' } | { readonly kind: 'peer'; readonly key: PeerKey };
+
+/** Finds the node at an address, dialling it where it is not connected. `NETWORK_UNREACHABLE`, `NETWORK_WRONG_PEER`. */
+export const reach = async (context: CommandContext, address: string, timeoutMs: number): Promise<Reached> => {
+  const { network } = context;
+  if (address === network.address) return { kind: 'self' };
+  const { nodes, operators } = context.topology();
+  const named =
+    nodes.find(({ ip, port }) => `${ip}:${port}` === address) ??
+    [...operators.values()].find(({ ip, localIp, port }) =>
+      [ip, localIp].some((host) => `${host ?? ''}:${port}` === address),
+    );
+  if (named?.peer === network.self) return { kind: 'self' };
+  const peers = network.peers();
+  const connected = peers.find(({ key, address: at }) =>
+    named?.peer === undefined ? at === address : key === named.peer,
+  );
+  if (connected !== undefined) return { kind: 'peer', key: connected.key };
+  const dialled = await network.dial({ address, key: named?.peer }, { timeoutMs });
+  return { kind: 'peer', key: dialled.key };
+};
+
+const askOne = async (
+  surroundings: Surroundings,
+  address: string,
+  text: string,
+  timeoutMs: number,
+): Promise<NodeReply> => {
+  const { context, remote, signal, asked } = surroundings;
+  try {
+    const reached = await reach(context, address, timeoutMs);
+    if (reached.kind === 'peer')
+      return { address, answer: await remote.ask(reached.key, text, asked, { timeoutMs, signal }), failure: undefined };
+    const reply = await surroundings.execute(text, { ...surroundings.session, destination: undefined });
+    return { address, answer: { text: reply.text ?? jsonText(reply.json), json: reply.json }, failure: undefined };
+  } catch (caught) {
+    signal?.throwIfAborted();
+    return { address, answer: undefined, failure: asFault(caught) };
+  }
+};
+
+/** Asks all, a bounded number at a time; the order of the replies is that of the addresses. */
+export const askAll = async (
+  surroundings: Surroundings,
+  addresses: readonly string[],
+  text: string,
+  timeoutMs: number,
+): Promise<readonly NodeReply[]> => {
+  const replies: NodeReply[] = [];
+  const waiting = [...addresses.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      replies[next[0]] = await askOne(surroundings, next[1], text, timeoutMs);
+  };
+  await Promise.all(Array.from({ length: Math.min(COMMAND_NODES_AT_ONCE, addresses.length) }, work));
+  return replies;
+};
+
+const LINE_CHARS = 120;
+
+const isJsonText = (text: string): boolean => /^\s*[[{]/.test(text);
+
+const failureText = ({ message, code }: HoldfastError): string => `Error ${errorNumber(code)}: ${message}`;
+
+const failureJson = ({ message, code }: HoldfastError): unknown => ({ err_code: errorNumber(code), err_text: message });
+
+/** `Reply errors:` names each node that did not answer, and why. */
+const errorsTable = (failed: readonly NodeReply[]): string =>
+  `\n\nReply errors:\n${renderTable(
+    ['Node', 'Error', 'Text'],
+    failed.map(({ address, failure }) => [
+      address,
+      failure === undefined ? '' : errorNumber(failure.code),
+      failure?.message,
+    ]),
+  )}`;
+
+/** The replies of several nodes as one: marked texts, or one object by address. */
+export const mergeReplies = (replies: readonly NodeReply[], subset: boolean): Reply => {
+  const failed = replies.filter(({ failure }) => failure !== undefined);
+  const answered = replies.filter(({ answer }) => answer !== undefined);
+  const firstFailure = failed[0]?.failure;
+  if (answered.length === 0 && firstFailure !== undefined) throw firstFailure;
+  const only = replies.length === 1 ? replies[0]?.answer : undefined;
+  if (only !== undefined) return { text: only.text, json: only.json };
+  const json = Object.fromEntries(
+    replies.map(({ address, answer, failure }) => [
+      address,
+      failure === undefined ? answerJson(answer) : failureJson(failure),
+    ]),
+  );
+  if (answered.every(({ answer }) => isJsonText(answer?.text ?? ''))) return { text: undefined, json };
+  const shown = subset ? answered : replies;
+  const texts = shown.map(({ address, answer, failure }) => {
+    const text = failure === undefined ? (answer?.text ?? '') : failureText(failure);
+    return `[From Node ${address}]${text.length <= LINE_CHARS && !text.includes('\n') ? ' ' : '\n'}${text}`;
+  });
+  return { text: texts.join('\n') + (subset && failed.length > 0 ? errorsTable(failed) : ''), json };
+};
+
+const answerJson = (answer: CommandOutput | undefined): unknown => {
+  if (answer === undefined) return null;
+  return answer.json ?? answer.text;
+};
+
+/** The addresses of a destination. `COMMAND_DESTINATION_NONE` where it names nobody. */
+const addressesOf = async (surroundings: Surroundings, to: Destination['to']): Promise<readonly string[]> => {
+  if (to.kind === 'addresses') return to.addresses;
+  if (to.kind === 'network')
+    throw fault('COMMAND_DESTINATION', 'the network chooses destinations for sql alone', {
+      hint: 'name the nodes: run client (IP:PORT, …) or run client (operator where company = …)',
+    });
+  if (to.kind === 'table') {
+    const addresses = surroundings.context
+      .topology()
+      .clustersOf(to.dbms, to.table)
+      .flatMap(({ operators }) => operators.map(({ ip, port }) => `${ip}:${port}`));
+    if (addresses.length > 0) return addresses;
+    throw fault('COMMAND_TABLE_NO_OPERATORS', `no operator serves the table ${to.dbms}.${to.table}`, {
+      hint: 'see the tables with operators: get data nodes',
+    });
+  }
+  const get = /\bbring\b/i.test(to.get) ? to.get : `${to.get} bring.ip_port`;
+  const reply = await surroundings.execute(get, { ...surroundings.session, destination: undefined });
+  const addresses = (reply.text ?? '').split(/[\s,]+/).filter((word) => word !== '');
+  if (addresses.length > 0) return [...new Set(addresses)];
+  throw fault('COMMAND_DESTINATION_NONE', 'no policy gives a destination', { hint: `check it: ${to.get}` });
+};
+
+/** `run client (destination) command`: `sql` to the query floor, everything else to each node by itself. */
+export const runClient = async (surroundings: Surroundings, destination: string, text: string): Promise<Reply> => {
+  const parsed = parseDestination(destination, surroundings.dictionary);
+  const tokens = tokenize(text);
+  if (isKeyword(tokens[0], 'sql')) {
+    const addresses = parsed.to.kind === 'network' ? undefined : await addressesOf(surroundings, parsed.to);
+    return sqlAcross(surroundings, { addresses, subset: parsed.subset, timeoutMs: parsed.timeoutMs }, text, tokens);
+  }
+  const addresses = await addressesOf(surroundings, parsed.to);
+  return mergeReplies(await askAll(surroundings, addresses, text, parsed.timeoutMs), parsed.subset);
+};

@@ -1,0 +1,99 @@
+import { fault } from '../../base/errors.ts';
+import { COMMAND_TIMEOUT_MS, COMMAND_NODES_MAX } from '../../base/limits.ts';
+import { parseSpan } from '../grammar/dates.ts';
+import { isKeyword, tokenize, type Token } from '../grammar/lexer.ts';
+import { readPairs, splitList } from '../grammar/pairs.ts';
+import { quoted } from '../grammar/syntax.ts';
+import { textOfValue, valueOfRun, type Lookup } from '../grammar/values.ts';
+
+/** To whom a command goes, and how. */
+export interface Destination {
+  readonly to:
+    /** `()`: the network decides; for `sql` only. */
+    | { readonly kind: 'network' }
+    | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+    /** Operators of a table. */
+    | { readonly kind: 'table'; readonly dbms: string; readonly table: string }
+    /** `blockchain get …` that gives addresses. */
+    | { readonly kind: 'policies'; readonly get: string };
+  /** Answer with what came in. */
+  readonly subset: boolean;
+  readonly timeoutMs: number;
+}
+
+const NO_ADDRESS = 'expected (IP:PORT, …), (dbms = D and table = T), (TYPE where …), (blockchain get …) or ()';
+
+const wrongDestination = (text: string): Error =>
+  fault('COMMAND_DESTINATION', `${quoted(text)} is not a destination`, { hint: NO_ADDRESS });
+
+/** Splits `…, subset = true, timeout = 5` off the end. */
+const splitSettings = (
+  items: readonly (readonly Token[])[],
+): { readonly rest: readonly (readonly Token[])[]; readonly settings: ReadonlyMap<string, readonly Token[]> } => {
+  const settings = new Map<string, readonly Token[]>();
+  const rest = items.filter((item) => {
+    const name = item[0]?.text.toLowerCase();
+    if (item[1]?.kind !== 'equals' || (name !== 'subset' && name !== 'timeout')) return true;
+    settings.set(name, item.slice(2));
+    return false;
+  });
+  return { rest, settings };
+};
+
+/** `ip:port`, `ip port`, lists of both with commas or blanks. */
+const readAddresses = (text: string): readonly string[] => {
+  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  const addresses: string[] = [];
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] as string;
+    const next = words[at + 1];
+    if (/^\d{1,5}$/.test(next ?? '') && !/:\d{1,5}$/.test(word)) {
+      addresses.push(`${word}:${next ?? ''}`);
+      at += 1;
+    } else addresses.push(word);
+  }
+  for (const address of addresses) {
+    const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[^\s:/()=]+):(\d{1,5})$/.exec(address)?.[1] ?? Number.NaN);
+    if (!(port <= 65_535)) throw wrongDestination(address);
+  }
+  if (addresses.length > COMMAND_NODES_MAX)
+    throw fault('COMMAND_DESTINATION', `${addresses.length} destinations; at most ${COMMAND_NODES_MAX}`);
+  return [...new Set(addresses)];
+};
+
+const readTarget = (text: string, tokens: readonly Token[], lookup: Lookup): Destination['to'] => {
+  const first = tokens[0];
+  if (first === undefined) return { kind: 'network' };
+  if (isKeyword(first, 'blockchain') || isKeyword(first, 'ledger')) return { kind: 'policies', get: text };
+  if (tokens.some((token) => isKeyword(token, 'where'))) return { kind: 'policies', get: `blockchain get ${text}` };
+  if (tokens.some((token) => token.kind === 'equals')) {
+    const pairs = new Map(readPairs(tokens).map(({ key, value }) => [key, textOfValue(valueOfRun(value, lookup))]));
+    const [dbms, table] = [pairs.get('dbms'), pairs.get('table')];
+    if (dbms === undefined || table === undefined || pairs.size !== 2) throw wrongDestination(text);
+    return { kind: 'table', dbms: dbms.toLowerCase(), table: table.toLowerCase() };
+  }
+  if (tokens.length === 1 && (first.kind === 'word' || first.kind === 'group') && !first.text.includes(':'))
+    return { kind: 'policies', get: `blockchain get ${first.raw}` };
+  return { kind: 'addresses', addresses: readAddresses(textOfValue(valueOfRun(tokens, lookup))) };
+};
+
+/** Reads what stands in the parentheses of `run client (…)`. Throws `COMMAND_DESTINATION`, `COMMAND_SYNTAX`. */
+export const parseDestination = (text: string, lookup: Lookup): Destination => {
+  const tokens = tokenize(text);
+  const { rest, settings } = splitSettings(tokens.length === 0 ? [] : splitList(tokens));
+  const kept = rest.flatMap((item, index) => {
+    const comma: readonly Token[] =
+      index === 0 ? [] : [{ kind: 'comma', raw: ',', text: ',', at: 0, end: 0, glued: true }];
+    return [...comma, ...item];
+  });
+  const [first, last] = [kept[0], kept.at(-1)];
+  const target = first === undefined || last === undefined ? '' : text.slice(first.at, last.end);
+  const timeout = settings.get('timeout');
+  const subset = settings.get('subset');
+  return {
+    to: readTarget(target, kept, lookup),
+    subset: subset !== undefined && textOfValue(valueOfRun(subset, lookup)).toLowerCase() === 'true',
+    timeoutMs:
+      timeout === undefined ? COMMAND_TIMEOUT_MS : Math.max(1, parseSpan(textOfValue(valueOfRun(timeout, lookup)))),
+  };
+};

@@ -1,0 +1,153 @@
+import { asFault, fault, hasCode, type HoldfastError } from '../../base/errors.ts';
+import {
+  COMMAND_REPLY_BYTES_MAX,
+  COMMAND_REPLY_CHUNK_BYTES,
+  COMMAND_TIMEOUT_MS,
+  COMMANDS_FROM_PEERS_MAX,
+} from '../../base/limits.ts';
+import type { Channel, PeerKey } from '../../network/network.ts';
+import type { CommandContext } from '../context.ts';
+import type { CommandOutput } from '../executor.ts';
+import {
+  COMMAND_PROTOCOL,
+  encodeMessage,
+  parseMessage,
+  requestMessage,
+  TEXT_CHARS_MAX,
+  type ReplyHead,
+} from './messages.ts';
+import { FIRST_REPLY_STATE, mayRun, takeFrame, type RemoteUse, type ReplyState } from './state.ts';
+
+/** Asks other nodes to run a command. */
+export interface RemoteCommands {
+  /** One command on one connected node. Throws the node's own error, `NETWORK_…`, `COMMAND_REMOTE_…`. */
+  ask(peer: PeerKey, text: string, format: 'text' | 'json' | undefined, options: AskOptions): Promise<CommandOutput>;
+}
+
+export interface AskOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What the protocol needs of the language. */
+export interface CommandService {
+  /** Throws where the text is no command. */
+  useOf(text: string): RemoteUse;
+  execute(text: string, format: 'text' | 'json' | undefined, signal: AbortSignal): Promise<CommandOutput>;
+}
+
+const isRegistered = (context: CommandContext, key: PeerKey): boolean =>
+  context.topology().nodes.some(({ peer }) => peer === key) || context.topology().operatorByPeer(key) !== undefined;
+
+const readRequest = async (channel: Channel): Promise<Uint8Array> => {
+  for await (const frame of channel) return frame;
+  throw fault('COMMAND_REMOTE_MALFORMED', 'a node opened a channel and asked nothing');
+};
+
+/** Serves commands of other nodes, each on its channel. */
+const serve = (context: CommandContext, service: CommandService): void => {
+  const { network, facts, clock, log } = context;
+  let running = 0;
+
+  const run = async (channel: Channel): Promise<CommandOutput> => {
+    const { text, format } = parseMessage(requestMessage, await readRequest(channel));
+    const asker = { registered: isRegistered(context, channel.peer) };
+    if (!mayRun(service.useOf(text), asker, facts.remoteCommands))
+      throw fault('COMMAND_REMOTE_REFUSED', `${facts.name} does not run this command for other nodes`, {
+        data: { registered: asker.registered },
+        hint: 'run it on the node itself: holdfast exec --node HOST:PORT "…"',
+      });
+    if (running >= COMMANDS_FROM_PEERS_MAX)
+      throw fault('COMMAND_REMOTE_BUSY', `${facts.name} runs ${running} commands of other nodes already`, {
+        hint: 'try again in a moment',
+      });
+    running += 1;
+    const stop = new AbortController();
+    const cancel = clock.after(COMMAND_TIMEOUT_MS, () =>
+      stop.abort(fault('COMMAND_TIMEOUT', 'the command took too long')),
+    );
+    try {
+      return await service.execute(text, format ?? undefined, stop.signal);
+    } finally {
+      cancel();
+      running -= 1;
+    }
+  };
+
+  network.handle(COMMAND_PROTOCOL, async (channel) => {
+    try {
+      await sendAnswer(channel, encodeAnswer(await run(channel)));
+    } catch (caught) {
+      if (hasCode(caught, 'COMMAND_REMOTE_MALFORMED'))
+        log.warn('a node sent a malformed command', { peer: channel.peer });
+      await channel.send(encodeMessage(refusal(asFault(caught))));
+    }
+    await channel.finish();
+  });
+};
+
+const refusal = ({ code, message, hint }: HoldfastError): ReplyHead => ({
+  ok: false,
+  code,
+  text: message.slice(0, TEXT_CHARS_MAX),
+  hint: hint?.slice(0, TEXT_CHARS_MAX) ?? null,
+});
+
+const encodeAnswer = ({ text, json }: CommandOutput): Uint8Array => {
+  const answer = encodeMessage({ text, json: json ?? null });
+  if (answer.byteLength <= COMMAND_REPLY_BYTES_MAX) return answer;
+  throw fault(
+    'COMMAND_REMOTE_OVERSIZE',
+    `the answer has ${answer.byteLength} bytes; at most ${COMMAND_REPLY_BYTES_MAX}`,
+    {
+      hint: 'ask for less (limit, dates), or ask the node by REST',
+    },
+  );
+};
+
+const sendAnswer = async (channel: Channel, answer: Uint8Array): Promise<void> => {
+  await channel.send(encodeMessage({ ok: true, bytes: answer.byteLength }));
+  for (let at = 0; at < answer.byteLength; at += COMMAND_REPLY_CHUNK_BYTES)
+    await channel.send(answer.subarray(at, at + COMMAND_REPLY_CHUNK_BYTES));
+};
+
+const readReply = async (channel: Channel): Promise<CommandOutput> => {
+  let state: ReplyState = FIRST_REPLY_STATE;
+  for await (const frame of channel) {
+    state = takeFrame(state, frame);
+    if (state.kind === 'done') return state.output;
+  }
+  throw fault('COMMAND_REMOTE_MALFORMED', 'a node closed the channel before its answer was complete');
+};
+
+/** Serves commands of other nodes from now on, and asks them: the binding of SPEC.md to the network port. */
+export const createRemoteCommands = (context: CommandContext, service: CommandService): RemoteCommands => {
+  serve(context, service);
+  const { network, clock } = context;
+  return {
+    async ask(peer, text, format, { timeoutMs, signal }) {
+      const channel = await network.open(peer, COMMAND_PROTOCOL, { timeoutMs, signal });
+      const deadline = new AbortController();
+      const cancel = clock.after(timeoutMs, () =>
+        deadline.abort(
+          fault('COMMAND_TIMEOUT', `no answer within ${timeoutMs} ms`, { hint: 'give it more time: timeout = 60' }),
+        ),
+      );
+      const ended = signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]);
+      const onAbort = (): void => channel.abort(ended.reason);
+      ended.addEventListener('abort', onAbort, { once: true });
+      try {
+        await channel.send(encodeMessage({ text, format: format ?? null }));
+        await channel.finish();
+        return await readReply(channel);
+      } catch (caught) {
+        ended.throwIfAborted();
+        throw caught;
+      } finally {
+        cancel();
+        ended.removeEventListener('abort', onAbort);
+        channel.abort();
+      }
+    },
+  };
+};

@@ -1,0 +1,62 @@
+import { renderTable, type Cell, type TableLayout, type Title } from './table.ts';
+
+/** What a handler gives back. */
+export interface Reply {
+  /** For people; undefined where the JSON is the output in every case (policies, query results). */
+  readonly text: string | undefined;
+  /** Undefined where there is no JSON form. */
+  readonly json: unknown;
+}
+
+/** A handler's reply, and whether the command itself said `format = json`. */
+export interface Answer {
+  readonly reply: Reply;
+  readonly wantsJson: boolean;
+}
+
+/** A command that did what it should and says nothing. */
+export const SILENT: Reply = { text: '', json: undefined };
+
+/** One text; in JSON `json`, or the text under `reply`. */
+export const says = (text: string, json?: unknown): Reply => ({ text, json: json ?? { reply: text } });
+
+/** JSON whatever was asked for. */
+export const givesJson = (json: unknown): Reply => ({ text: undefined, json });
+
+export interface TableReply extends TableLayout {
+  readonly titles: readonly Title[];
+  readonly rows: readonly (readonly Cell[])[];
+  /** Names of the values in JSON, one a title; without it the titles. Cells become an object a row. */
+  readonly keys?: readonly string[];
+  /** Instead of objects made from the rows. */
+  readonly json?: unknown;
+  /** Lines above the table. */
+  readonly above?: string;
+}
+
+const cellValue = (cell: Cell): unknown => {
+  if (typeof cell === 'object') return cell.right.trim();
+  return cell ?? null;
+};
+
+const titleText = (title: Title): string => (typeof title === 'string' ? title : `${title[0]} ${title[1]}`.trim());
+
+const rowObjects = ({ titles, keys, rows }: TableReply): unknown =>
+  rows.map((row) =>
+    Object.fromEntries(titles.map((title, index) => [keys?.[index] ?? titleText(title), cellValue(row[index])])),
+  );
+
+/** A table in the documented layout, one empty line first; in JSON a list of objects. */
+export const givesTable = (table: TableReply): Reply => ({
+  text: `\n${table.above === undefined ? '' : `${table.above}\n`}${renderTable(table.titles, table.rows, table)}`,
+  json: table.json ?? rowObjects(table),
+});
+
+/** JSON text as it is printed: a list of objects one a line, so that a terminal and `grep` can read it. */
+export const jsonText = (value: unknown): string => {
+  const plain = (item: unknown): string =>
+    JSON.stringify(item, (_, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner));
+  if (Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === 'object' && item !== null))
+    return `[${value.map(plain).join(',\n ')}]`;
+  return plain(value ?? null);
+};
