@@ -144,8 +144,13 @@ export class Chains {
     return this.#summarise().version;
   }
 
-  /** Takes up the entry with the next cursor; returns whether it showed a fork or moved one. */
+  /**
+   * Takes up the entry with the next cursor; returns whether it showed a fork or moved one. One that is held already
+   * (its older line was damaged when it came again) takes the place of the older.
+   */
   add(place: Place): boolean {
+    const older = this.#byHash.get(place.hash);
+    if (older !== undefined) this.setAside(older.cursor);
     this.#places[place.cursor] = place;
     this.#byHash.set(place.hash, place);
     if (place.id !== null) {

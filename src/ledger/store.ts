@@ -1,6 +1,6 @@
 import type { Resource } from '../base/lifecycle.ts';
 import type { Place } from './chain.ts';
-import type { DamagedLine, HeldEntry } from './ledger.ts';
+import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
 
 /** How far the single signatures were checked, kept so that a restart does not check all of them again. */
 export interface SignatureMark {
@@ -19,8 +19,11 @@ export interface EntryStore extends Resource {
   signatureMark(): SignatureMark;
   /** Network id, where anything is kept. */
   network(): string | undefined;
-  /** Resolves when all of it is durable; after a failure (`LEDGER_DISK_FAILED`) it refuses for good. */
-  write(entries: readonly HeldEntry[]): Promise<void>;
+  /**
+   * Resolves when all of it is durable; after a failure (`LEDGER_DISK_FAILED`) it refuses for good. `cursorOf` knows
+   * what is held and what is being written.
+   */
+  write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void>;
   /** One answer a place, in order; undefined for a line that turned out to be damaged. */
   read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]>;
   /** Bytes that the entry takes when it is sent, about. */

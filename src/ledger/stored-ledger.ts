@@ -283,10 +283,10 @@ export class StoredLedger implements Ledger {
         job.fail(caught);
       }
     }
-    const receivedMs = clock.wallMs();
+    const receivedMs = Math.floor(clock.wallMs());
     const held = draft.staged.map(({ entry, place }) => ({ entry, cursor: place.cursor, receivedMs }));
     try {
-      if (held.length > 0) await store.write(held);
+      if (held.length > 0) await store.write(held, (hash) => draft.get(hash)?.cursor);
     } catch (caught) {
       this.#failure = asFault(caught);
       log.error('the ledger cannot be written any more; reads go on', { text: this.#failure.message });

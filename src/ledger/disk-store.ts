@@ -1,0 +1,209 @@
+import { asFault } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { parseEntry } from '../entry/check.ts';
+import type { Entry } from '../entry/entry.ts';
+import { type Place, placeOf } from './chain.ts';
+import type { IndexRecord } from './index-record.ts';
+import type { LedgerIndex } from './index.ts';
+import { decodeLine, encodeLine, identifyLine, linesOf, reviveEntry } from './journal-line.ts';
+import type { Journal, Position } from './journal.ts';
+import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
+import type { EntryStore, SignatureMark } from './store.ts';
+
+/** Lines that are checked, and go into the index, in one go at a start. */
+const SCAN_SLICE = 256;
+
+export interface DiskStoreParts {
+  readonly journal: Journal;
+  /** Undefined where level could not open: then the journal is read into memory. */
+  readonly index: LedgerIndex | undefined;
+  readonly log: Logger;
+}
+
+/** Opens what journal and index hold; owns both from then on. */
+export const openDiskStore = async (parts: DiskStoreParts): Promise<DiskStore> => {
+  const store = new DiskStore(parts);
+  await store.load();
+  return store;
+};
+
+/** Entries in the journal, found by the index. The journal is the truth: the index may be behind it, never ahead. */
+export class DiskStore implements EntryStore {
+  readonly index: 'level' | 'memory';
+  readonly #parts: DiskStoreParts;
+  readonly #positions: Position[] = [];
+  readonly #damaged: DamagedLine[] = [];
+  #places: (Place | undefined)[] = [];
+  #mark: SignatureMark = { checkedTo: 0, bad: [] };
+  #network: string | undefined;
+
+  constructor(parts: DiskStoreParts) {
+    this.#parts = parts;
+    this.index = parts.index === undefined ? 'memory' : 'level';
+  }
+
+  get damaged(): readonly DamagedLine[] {
+    return this.#damaged;
+  }
+
+  /** Takes up the index, or rebuilds it where it does not fit the journal; then the tail of the journal. */
+  async load(): Promise<void> {
+    const { index, log } = this.#parts;
+    const content = await index?.load();
+    if (content !== undefined && (await this.#fits(content.records))) {
+      this.#mark = content.mark;
+      for (const record of content.records) this.#take(record);
+    } else {
+      await index?.clear();
+      if (index !== undefined && this.#parts.journal.end.file > 0) log.info('rebuilding the index from the journal');
+    }
+    await this.#scanTail();
+    this.#network = await this.#findNetwork();
+  }
+
+  /** What was kept. Handed over: asked for once, then forgotten. */
+  places(): readonly (Place | undefined)[] {
+    const places = this.#places;
+    this.#places = [];
+    return places;
+  }
+
+  signatureMark(): SignatureMark {
+    return this.#mark;
+  }
+
+  network(): string | undefined {
+    return this.#network;
+  }
+
+  async write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void> {
+    const lines = entries.map(({ entry, receivedMs }) => encodeLine(entry.raw, receivedMs));
+    const positions = await this.#parts.journal.append(lines);
+    const cursor = this.#positions.length;
+    this.#positions.push(...positions);
+    const { index } = this.#parts;
+    if (index === undefined) return;
+    const records = entries.flatMap(({ entry, cursor: at }, number) => {
+      const position = positions[number];
+      return position === undefined ? [] : [{ position, place: placeOf(entry, at) }];
+    });
+    index.add({ cursor, records }, cursorOf);
+  }
+
+  async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
+    const positions = places.flatMap(({ cursor }) => this.#positions[cursor] ?? []);
+    const lines = await this.#parts.journal.read(positions);
+    return places.map((place, at) => {
+      const bytes = lines[at];
+      const line = bytes === undefined ? undefined : decodeLine(bytes);
+      const entry = line === undefined ? undefined : reviveEntry(line, place.hash);
+      if (line !== undefined && entry !== undefined)
+        return { entry, cursor: place.cursor, receivedMs: line.receivedMs };
+      this.#report(positions[at], place);
+      return undefined;
+    });
+  }
+
+  bytesOf({ cursor }: Place): number {
+    return this.#positions[cursor]?.length ?? 0;
+  }
+
+  saveSignatureMark(mark: SignatureMark): void {
+    this.#parts.index?.saveMark(mark);
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.journal.close();
+    await this.#parts.index?.close();
+  }
+
+  #take({ position, place }: IndexRecord): void {
+    this.#positions.push(position);
+    this.#places.push(place);
+    if (place === undefined) this.#report(position, undefined);
+  }
+
+  /** Whether the index is of this journal: the last line that it knows is there. */
+  async #fits(records: readonly IndexRecord[]): Promise<boolean> {
+    const last = records.at(-1);
+    if (last === undefined) return true;
+    const { end } = this.#parts.journal;
+    const { file, offset, length } = last.position;
+    if (file > end.file || (file === end.file && offset + length > end.offset)) return false;
+    const known = records.findLast(({ place }) => place !== undefined);
+    if (known?.place === undefined) return true;
+    const [bytes] = await this.#parts.journal.read([known.position]);
+    const line = bytes === undefined ? undefined : decodeLine(bytes);
+    return line !== undefined && reviveEntry(line, known.place.hash) !== undefined;
+  }
+
+  /** Reads the lines that the index does not know, checks each in full, and gives them to the index. */
+  async #scanTail(): Promise<void> {
+    const { journal, index } = this.#parts;
+    const cursors = new Map<string, Cursor>();
+    for (const [cursor, place] of this.#places.entries()) if (place !== undefined) cursors.set(place.hash, cursor);
+    const last = this.#positions.at(-1);
+    const from = { file: last?.file ?? 0, offset: last === undefined ? 0 : last.offset + last.length };
+    for (const file of journal.files().filter((number) => number >= from.file)) {
+      const start = file === from.file ? from.offset : 0;
+      const bytes = await journal.readFrom(file, start);
+      let records: IndexRecord[] = [];
+      const flush = (): void => {
+        index?.add({ cursor: this.#positions.length - records.length, records }, (hash) => cursors.get(hash));
+        records = [];
+      };
+      for (const { offset, line } of linesOf(bytes)) {
+        const position = { file, offset: start + offset, length: line.byteLength + 1 };
+        const place = this.#check(line, position);
+        if (place !== undefined) cursors.set(place.hash, place.cursor);
+        records.push({ position, place });
+        if (records.length < SCAN_SLICE) continue;
+        flush();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      flush();
+    }
+  }
+
+  #check(bytes: Buffer, position: Position): Place | undefined {
+    const cursor = this.#positions.length;
+    this.#positions.push(position);
+    const entry = checkedEntry(bytes);
+    const place = entry === undefined ? undefined : placeOf(entry, cursor);
+    this.#places.push(place);
+    if (place === undefined) this.#report(position, identifyLine(bytes));
+    return place;
+  }
+
+  #report(
+    position: Position | undefined,
+    known: { author?: string | undefined; seq?: number | undefined } | undefined,
+  ): void {
+    if (position === undefined) return;
+    const file = this.#parts.journal.path(position.file);
+    if (this.#damaged.some((line) => line.file === file && line.offset === position.offset)) return;
+    const line = { file, offset: position.offset, author: known?.author, seq: known?.seq };
+    this.#damaged.push(line);
+    this.#parts.log.error('a line of the journal is damaged: set aside, asked for again from peers', { ...line });
+  }
+
+  async #findNetwork(): Promise<string | undefined> {
+    for (const place of this.#places) {
+      if (place === undefined) continue;
+      const [held] = await this.read([place]);
+      if (held !== undefined) return held.entry.header.op === 'genesis' ? held.entry.hash : held.entry.header.net;
+    }
+    return undefined;
+  }
+}
+
+const checkedEntry = (bytes: Buffer): Entry | undefined => {
+  const line = decodeLine(bytes);
+  if (line === undefined) return undefined;
+  try {
+    return parseEntry(line.raw);
+  } catch (caught) {
+    asFault(caught);
+    return undefined;
+  }
+};

@@ -1,0 +1,240 @@
+import { crc32 } from 'node:zlib';
+import type { Place } from './chain.ts';
+import type { Cursor } from './ledger.ts';
+import type { Position } from './journal.ts';
+
+/** What the index knows of one line: an entry, or a line that cannot be read. */
+export interface IndexRecord {
+  readonly position: Position;
+  readonly place: Place | undefined;
+}
+
+/** The records of consecutive lines from `cursor` on, as one value of the index. */
+export interface RecordGroup {
+  readonly cursor: Cursor;
+  readonly records: readonly IndexRecord[];
+}
+
+const HASH_BYTES = 32;
+const CRC_BYTES = 4;
+
+/** Flags, one byte a record. */
+const IS_ENTRY = 0x01;
+const IS_NEW_AUTHOR = 0x02;
+/** `prev` is a hash, since the entry that it names is not held; otherwise a cursor. */
+const IS_PREV_HASH = 0x04;
+const HAS_PREV = 0x08;
+const HAS_ID = 0x10;
+/** The id is hex digits, two a byte. */
+const IS_ID_HEX = 0x20;
+
+/** Authors by number, in the order in which they first appear: 2 bytes a record instead of 32. */
+export class AuthorTable {
+  readonly #authors: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  number(author: string): number | undefined {
+    return this.#numbers.get(author);
+  }
+
+  add(author: string): number {
+    this.#numbers.set(author, this.#authors.length);
+    return this.#authors.push(author) - 1;
+  }
+
+  author(number: number): string | undefined {
+    return this.#authors[number];
+  }
+}
+
+/** Binary form of a group: CRC-32, then varints and raw hashes. Other entries are named by cursor. */
+export const encodeGroup = (
+  { cursor, records }: RecordGroup,
+  authors: AuthorTable,
+  cursorOf: (hash: string) => Cursor | undefined,
+): Buffer => {
+  const writer = new Writer();
+  const first = records[0]?.position;
+  writer.varint(records.length);
+  writer.varint(first?.file ?? 0);
+  writer.varint(first?.offset ?? 0);
+  for (const [at, { position, place }] of records.entries()) {
+    if (place === undefined) {
+      writer.byte(0);
+      writer.varint(position.length);
+    } else encodePlace(writer, place, position.length, cursor + at, authors, cursorOf);
+  }
+  return writer.sealed();
+};
+
+const encodePlace = (
+  writer: Writer,
+  place: Place,
+  length: number,
+  cursor: Cursor,
+  authors: AuthorTable,
+  cursorOf: (hash: string) => Cursor | undefined,
+): void => {
+  const { prev, id } = place;
+  const prevCursor = prev === null ? undefined : cursorOf(prev);
+  const known = authors.number(place.author);
+  const isIdHex = id !== null && /^(?:[0-9a-f]{2})+$/.test(id);
+  writer.byte(
+    IS_ENTRY |
+      (known === undefined ? IS_NEW_AUTHOR : 0) |
+      (prev === null ? 0 : HAS_PREV) |
+      (prev !== null && prevCursor === undefined ? IS_PREV_HASH : 0) |
+      (id === null ? 0 : HAS_ID) |
+      (isIdHex ? IS_ID_HEX : 0),
+  );
+  writer.varint(length);
+  writer.varint(known ?? authors.add(place.author));
+  if (known === undefined) writer.hex(place.author);
+  writer.varint(place.seq);
+  writer.varint(place.time);
+  writer.hex(place.hash);
+  if (prevCursor !== undefined) writer.varint(cursor - prevCursor);
+  else if (prev !== null) writer.hex(prev);
+  const parents = place.parents.flatMap((hash) => cursorOf(hash) ?? []);
+  writer.varint(parents.length);
+  for (const parent of parents) writer.varint(cursor - parent);
+  if (id === null) return;
+  const bytes = Buffer.from(id, isIdHex ? 'hex' : 'utf8');
+  writer.varint(bytes.byteLength);
+  writer.bytes(bytes);
+};
+
+/** Back from {@link encodeGroup}; undefined where the bytes are not sound. Groups must come in order. */
+export const decodeGroup = (
+  bytes: Buffer,
+  cursor: Cursor,
+  authors: AuthorTable,
+  hashAt: (cursor: Cursor) => string | undefined,
+): RecordGroup | undefined => {
+  if (bytes.byteLength < CRC_BYTES || crc32(bytes.subarray(CRC_BYTES)) !== bytes.readUInt32BE(0)) return undefined;
+  const reader = new Reader(bytes, CRC_BYTES);
+  const count = reader.varint();
+  const file = reader.varint();
+  let offset = reader.varint();
+  const records: IndexRecord[] = [];
+  const hashOf = (at: Cursor): string | undefined => (at >= cursor ? records[at - cursor]?.place?.hash : hashAt(at));
+  for (let at = 0; at < count; at += 1) {
+    const flags = reader.byte();
+    const length = reader.varint();
+    const place = (flags & IS_ENTRY) === 0 ? undefined : decodePlace(reader, flags, cursor + at, authors, hashOf);
+    records.push({ position: { file, offset, length }, place });
+    offset += length;
+  }
+  return { cursor, records };
+};
+
+const decodePlace = (
+  reader: Reader,
+  flags: number,
+  cursor: Cursor,
+  authors: AuthorTable,
+  hashOf: (cursor: Cursor) => string | undefined,
+): Place => {
+  const number = reader.varint();
+  if ((flags & IS_NEW_AUTHOR) !== 0) authors.add(reader.hex(HASH_BYTES));
+  const author = authors.author(number) ?? '';
+  const seq = reader.varint();
+  const time = reader.varint();
+  const hash = reader.hex(HASH_BYTES);
+  let prev: string | null = null;
+  if ((flags & IS_PREV_HASH) !== 0) prev = reader.hex(HASH_BYTES);
+  // An entry before that was set aside since has no hash any more; a name that nothing has keeps the chain open there.
+  else if ((flags & HAS_PREV) !== 0) prev = hashOf(cursor - reader.varint()) ?? '';
+  const parents: string[] = [];
+  for (let left = reader.varint(); left > 0; left -= 1) {
+    const parent = hashOf(cursor - reader.varint());
+    if (parent !== undefined) parents.push(parent);
+  }
+  const id = (flags & HAS_ID) === 0 ? null : reader.text((flags & IS_ID_HEX) === 0 ? 'utf8' : 'hex');
+  return { cursor, hash, author, seq, prev, time, parents, id };
+};
+
+class Writer {
+  #buffer = Buffer.allocUnsafe(1_024);
+  #at = CRC_BYTES;
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#at] = value;
+    this.#at += 1;
+  }
+
+  /** LEB128 of a safe integer. */
+  varint(value: number): void {
+    this.#reserve(8);
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
+      this.#buffer[this.#at] = (rest % 0x80) | 0x80;
+      this.#at += 1;
+    }
+    this.#buffer[this.#at] = rest;
+    this.#at += 1;
+  }
+
+  hex(digits: string): void {
+    this.#reserve(digits.length / 2);
+    this.#at += this.#buffer.write(digits, this.#at, 'hex');
+  }
+
+  bytes(bytes: Buffer): void {
+    this.#reserve(bytes.byteLength);
+    this.#at += bytes.copy(this.#buffer, this.#at);
+  }
+
+  sealed(): Buffer {
+    const bytes = this.#buffer.subarray(0, this.#at);
+    bytes.writeUInt32BE(crc32(bytes.subarray(CRC_BYTES)), 0);
+    return bytes;
+  }
+
+  #reserve(more: number): void {
+    if (this.#at + more <= this.#buffer.byteLength) return;
+    const larger = Buffer.allocUnsafe(2 * (this.#at + more));
+    this.#buffer.copy(larger, 0, 0, this.#at);
+    this.#buffer = larger;
+  }
+}
+
+/** Reads what {@link Writer} wrote; the CRC was checked before. */
+class Reader {
+  readonly #bytes: Buffer;
+  #at: number;
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes;
+    this.#at = at;
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.#at] ?? 0;
+    this.#at += 1;
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let factor = 1; ; factor *= 0x80) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  hex(count: number): string {
+    const digits = this.#bytes.toString('hex', this.#at, this.#at + count);
+    this.#at += count;
+    return digits;
+  }
+
+  text(encoding: 'utf8' | 'hex'): string {
+    const count = this.varint();
+    const text = this.#bytes.toString(encoding, this.#at, this.#at + count);
+    this.#at += count;
+    return text;
+  }
+}

@@ -1,0 +1,163 @@
+import { rm } from 'node:fs/promises';
+import { Level } from 'level';
+import { fault, textOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { AuthorTable, decodeGroup, encodeGroup, type IndexRecord, type RecordGroup } from './index-record.ts';
+import type { Cursor } from './ledger.ts';
+import type { SignatureMark } from './store.ts';
+
+/** Raised when the form of a record changes: an index of another form is rebuilt. */
+const INDEX_FORM = '1';
+const FORM_KEY = 'form';
+const MARK_KEY = 'signatures';
+/** Groups of records, by the cursor of the first: `e000000000000`. */
+const GROUP_PREFIX = 'e';
+const GROUPS_END = 'f';
+const READ_BYTES = 1_048_576;
+
+const groupKey = (cursor: Cursor): string => `${GROUP_PREFIX}${String(cursor).padStart(12, '0')}`;
+
+/** What an index held when it was opened. */
+export interface IndexContent {
+  readonly records: readonly IndexRecord[];
+  readonly mark: SignatureMark;
+}
+
+/**
+ * The only door to level: where each line of the journal lies and what is needed to link, order and find its entry.
+ * It may lag behind the journal (then the journal's tail is read at the next start) and may be deleted at any time.
+ */
+export class LedgerIndex {
+  readonly #db: Level<string, Buffer>;
+  readonly #log: Logger;
+  #authors = new AuthorTable();
+  #pending: { readonly key: string; readonly value: Buffer }[] = [];
+  #writing: Promise<void> | undefined;
+  #failed = false;
+
+  constructor(db: Level<string, Buffer>, log: Logger) {
+    this.#db = db;
+    this.#log = log;
+  }
+
+  /** Reads everything; undefined where any of it is not sound, or of another form. */
+  async load(): Promise<IndexContent | undefined> {
+    try {
+      const [form, mark] = await this.#db.getMany([FORM_KEY, MARK_KEY]);
+      if (form?.toString() !== INDEX_FORM) return undefined;
+      const records: IndexRecord[] = [];
+      const hashAt = (cursor: Cursor): string | undefined => records[cursor]?.place?.hash;
+      const groups = this.#db.iterator({ gte: GROUP_PREFIX, lt: GROUPS_END, highWaterMarkBytes: READ_BYTES });
+      try {
+        for (;;) {
+          const read = await groups.nextv(1_000);
+          if (read.length === 0) break;
+          for (const [key, value] of read) {
+            const group =
+              key === groupKey(records.length) ? decodeGroup(value, records.length, this.#authors, hashAt) : undefined;
+            if (group === undefined) return undefined;
+            records.push(...group.records);
+          }
+        }
+      } finally {
+        await groups.close();
+      }
+      return { records, mark: parseMark(mark) };
+    } catch (caught) {
+      this.#log.warn('cannot read the index of the ledger', { text: textOf(caught) });
+      return undefined;
+    }
+  }
+
+  /** Forgets everything, before it is built again. */
+  async clear(): Promise<void> {
+    this.#authors = new AuthorTable();
+    await this.#db.clear();
+    await this.#db.put(FORM_KEY, Buffer.from(INDEX_FORM));
+  }
+
+  /** Takes up records in the background. What is lost in a crash is read from the journal again. */
+  add(group: RecordGroup, cursorOf: (hash: string) => Cursor | undefined): void {
+    if (this.#failed || group.records.length === 0) return;
+    this.#put(groupKey(group.cursor), encodeGroup(group, this.#authors, cursorOf));
+  }
+
+  saveMark(mark: SignatureMark): void {
+    if (!this.#failed) this.#put(MARK_KEY, Buffer.from(JSON.stringify(mark)));
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#db.close();
+  }
+
+  #put(key: string, value: Buffer): void {
+    this.#pending.push({ key, value });
+    this.#writing ??= this.#write();
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) {
+        const batch = this.#pending.map(({ key, value }) => ({ type: 'put' as const, key, value }));
+        this.#pending = [];
+        await this.#db.batch(batch);
+      }
+    } catch (caught) {
+      // No harm done: level keeps a prefix of what it was given, and the journal has the rest.
+      this.#failed = true;
+      this.#pending = [];
+      this.#log.warn('the index of the ledger cannot be written; it is brought up to date at the next start', {
+        text: textOf(caught),
+      });
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+}
+
+const parseMark = (value: Buffer | undefined): SignatureMark => {
+  const none: SignatureMark = { checkedTo: 0, bad: [] };
+  if (value === undefined) return none;
+  const { checkedTo, bad } = JSON.parse(value.toString()) as Partial<SignatureMark>;
+  return typeof checkedTo === 'number' && Array.isArray(bad) ? { checkedTo, bad } : none;
+};
+
+const codesOf = (caught: unknown): readonly unknown[] => {
+  const codes: unknown[] = [];
+  for (let error = caught; error instanceof Error && codes.length < 8; error = error.cause)
+    codes.push('code' in error ? error.code : undefined);
+  return codes;
+};
+
+/**
+ * Opens the index; its lock (the operating system's, gone with the process) is also the directory's.
+ * A damaged one is deleted. Undefined where level cannot open at all: a full or read-only disk. `LEDGER_DIR_IN_USE`.
+ */
+export const openIndex = async (dir: string, log: Logger): Promise<LedgerIndex | undefined> => {
+  for (const isLastTry of [false, true]) {
+    const db = new Level<string, Buffer>(dir, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
+    try {
+      await db.open();
+      return new LedgerIndex(db, log);
+    } catch (caught) {
+      const codes = codesOf(caught);
+      if (codes.includes('LEVEL_LOCKED'))
+        throw fault('LEDGER_DIR_IN_USE', `another running node uses ${dir}`, {
+          data: { dir },
+          hint: 'stop that node, or start this one with another --dir',
+        });
+      log.warn('cannot open the index of the ledger', { dir, codes, text: textOf(caught) });
+      if (!isLastTry) await removeIndex(dir, log);
+    }
+  }
+  return undefined;
+};
+
+const removeIndex = async (dir: string, log: Logger): Promise<void> => {
+  try {
+    await rm(dir, { recursive: true, force: true });
+  } catch (caught) {
+    log.warn('cannot delete the damaged index of the ledger', { dir, text: textOf(caught) });
+  }
+};

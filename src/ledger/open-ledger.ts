@@ -1,0 +1,87 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { fault, systemCode, textOf } from '../base/errors.ts';
+import { writeFileDurably } from '../base/files.ts';
+import { acquire } from '../base/lifecycle.ts';
+import { silentLogger, type Logger } from '../base/log.ts';
+import { systemRandom, type Random } from '../base/random.ts';
+import { signingKeyFromSeed } from '../entry/keys.ts';
+import { openDiskStore } from './disk-store.ts';
+import { openIndex } from './index.ts';
+import { openJournal } from './journal.ts';
+import { openStoredLedger, type StoredLedger } from './stored-ledger.ts';
+
+/** Form of the directory: `format`, `journal/`, `index/`. A later program raises it when it writes another. */
+const FORMAT = 1;
+
+export interface LedgerOptions {
+  /** The ledger's own directory; made where it is missing. */
+  readonly dir: string;
+  /** The node's key: 32 bytes. */
+  readonly seed: Uint8Array;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Logger;
+  readonly journalFileBytesMax?: number;
+}
+
+/**
+ * Opens the ledger of a directory: the journal, and level as its index. Starts on a full or read-only disk too, for reads.
+ * `LEDGER_DIR_IN_USE`, `LEDGER_FORMAT_NEWER`, `LEDGER_FORMAT_UNKNOWN`, `LEDGER_JOURNAL_UNREADABLE`.
+ */
+export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
+  acquire(async (stack) => {
+    const { dir, seed, clock = systemClock, random = systemRandom, journalFileBytesMax } = options;
+    const log = options.log ?? silentLogger;
+    const key = signingKeyFromSeed(seed);
+    await checkFormat(dir, log);
+    const index = await openIndex(join(dir, 'index'), log);
+    if (index === undefined) log.warn('the ledger runs without its index: reading the whole journal', { dir });
+    else stack.use(index);
+    const journal = stack.use(
+      await openJournal({
+        dir: join(dir, 'journal'),
+        log,
+        ...(journalFileBytesMax === undefined ? {} : { fileBytesMax: journalFileBytesMax }),
+      }),
+    );
+    const store = await openDiskStore({ journal, index, log });
+    return openStoredLedger({ key, clock, random, log, store });
+  });
+
+const checkFormat = async (dir: string, log: Logger): Promise<void> => {
+  const path = join(dir, 'format');
+  const text = await readFormat(path);
+  if (text === undefined) {
+    try {
+      await mkdir(dir, { recursive: true });
+      await writeFileDurably(path, `${FORMAT}\n`);
+    } catch (caught) {
+      log.warn('cannot write to the ledger directory', { dir, text: textOf(caught) });
+    }
+    return;
+  }
+  const format = /^[1-9]\d{0,8}\n?$/.test(text) ? Number(text) : undefined;
+  if (format === undefined)
+    throw fault(
+      'LEDGER_FORMAT_UNKNOWN',
+      `${path} should hold a number, and holds ${JSON.stringify(text.slice(0, 32))}`,
+      {
+        hint: `if the directory is a ledger of format ${FORMAT}, write ${FORMAT} into that file`,
+      },
+    );
+  if (format > FORMAT)
+    throw fault('LEDGER_FORMAT_NEWER', `${dir} has format ${format}; this program knows ${FORMAT}`, {
+      hint: 'a newer version wrote it: use that version, or another directory',
+    });
+};
+
+const readFormat = async (path: string): Promise<string | undefined> => {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (caught) {
+    if (systemCode(caught) === 'ENOENT') return undefined;
+    throw fault('LEDGER_JOURNAL_UNREADABLE', `cannot read ${path}: ${textOf(caught)}`, { cause: caught });
+  }
+};
