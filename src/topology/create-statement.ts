@@ -44,7 +44,7 @@ const malformed = (why: string): HoldfastError =>
   });
 
 const TOKEN =
-  /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|("(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|('(?:[^']|'')*')|([\p{L}\p{N}_$.+-]+)|([(),;:])/uy;
+  /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|("(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|('(?:[^']|'')*')|([\p{L}\p{N}_$.+-]+)|([^])/uy;
 
 const unquote = (quoted: string): string => {
   const inner = quoted.slice(1, -1);
@@ -54,10 +54,7 @@ const unquote = (quoted: string): string => {
 const wordsOf = (statement: string): readonly Word[] => {
   const words: Word[] = [];
   TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < statement.length) {
-    const at = TOKEN.lastIndex;
-    const match = TOKEN.exec(statement);
-    if (match === null) throw malformed(`unexpected ${JSON.stringify(statement.slice(at, at + 12))}`);
+  for (let match = TOKEN.exec(statement); match !== null; match = TOKEN.exec(statement)) {
     const [, quoted, string, word, mark] = match;
     if (quoted !== undefined) words.push({ text: unquote(quoted), kind: 'quoted' });
     else if (string !== undefined) words.push({ text: string, kind: 'string' });
@@ -94,7 +91,8 @@ const typeOf = (words: readonly Word[]): string => {
   for (const word of words) {
     if (depth === 0 && word.kind === 'word' && AFTER_TYPE.has(word.text.toLowerCase())) break;
     if (isMark(word, ':')) break;
-    if (word.kind === 'string') throw malformed(`a text ${word.text.slice(0, 40)} where a type should be`);
+    if (word.kind === 'string' || (word.kind === 'mark' && !'(),'.includes(word.text)))
+      throw malformed(`${word.text.slice(0, 40)} where a type should be`);
     if (isMark(word, '(')) depth += 1;
     if (isMark(word, ')')) depth -= 1;
     const joined = type === '' || word.kind === 'mark' || type.endsWith('(') || type.endsWith(',');
