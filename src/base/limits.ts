@@ -106,9 +106,9 @@ export const GROUP_COMMIT_FILES_MAX = 1_024;
 export const GROUP_COMMIT_BYTES_MAX = 16 * 1_048_576;
 /** Content that is being ingested or waits for the archive; whoever brings more waits. */
 export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * 1_048_576;
-/** Callers that wait for room; the next is refused with `INGEST_OVERLOADED`. */
+/** Callers that wait for room; the next is refused with `OPERATOR_OVERLOADED`. */
 export const INGEST_WAITING_MAX = 1_000;
-/** Rows of one streaming buffer; reaching it flushes, whatever the threshold. */
+/** Of one streaming buffer; reaching it flushes, whatever the threshold. */
 export const BUFFER_BYTES_MAX = 32 * 1_048_576;
 /** Failed files that `get tsd errors` and `get operator` know of. */
 export const FAILURES_LISTED_MAX = 1_000;

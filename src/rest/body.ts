@@ -1,0 +1,148 @@
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { Clock } from '../base/clock.ts';
+import { fault, type HoldfastError } from '../base/errors.ts';
+import { REST_BODIES_BYTES_MAX, REST_STALL_MS } from '../base/limits.ts';
+
+/** The bytes that all requests together hold. */
+export class ByteBudget {
+  #free: number;
+
+  constructor(bytes = REST_BODIES_BYTES_MAX) {
+    this.#free = bytes;
+  }
+
+  get free(): number {
+    return this.#free;
+  }
+
+  /** A part of the budget that grows with what is read; give it back with `release`. */
+  lease(): Lease {
+    let held = 0;
+    return {
+      take: (bytes) => {
+        if (bytes > this.#free)
+          throw fault('REST_BUSY', 'too much data is on its way to this node', { hint: 'send it again in a moment' });
+        this.#free -= bytes;
+        held += bytes;
+      },
+      release: () => {
+        this.#free += held;
+        held = 0;
+      },
+    };
+  }
+}
+
+export interface Lease {
+  /** Throws `REST_BUSY` where the budget has no more. */
+  take(bytes: number): void;
+  release(): void;
+}
+
+const oversize = (limit: number): HoldfastError =>
+  fault('REST_BODY_OVERSIZE', `the body is longer than ${limit} bytes`, {
+    data: { limit },
+    hint: 'send the rows in several requests',
+  });
+
+export interface ReadOptions {
+  readonly limit: number;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly stallMs?: number;
+}
+
+/**
+ * Reads a body to its end. `REST_BODY_OVERSIZE` (before the first byte where the length is announced), `REST_STALLED`
+ * when nothing comes for a while, `REST_CLIENT_GONE`, `REST_BUSY`.
+ */
+export const readBody = (request: IncomingMessage, options: ReadOptions): Promise<Buffer> => {
+  const { limit, lease, clock, stallMs = REST_STALL_MS } = options;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let cancelStall = (): void => {};
+    const finish = (settle: () => void): void => {
+      cancelStall();
+      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      settle();
+    };
+    const fail = (error: unknown): void => finish(() => reject(error));
+    const watch = (): void => {
+      cancelStall();
+      cancelStall = clock.after(stallMs, () =>
+        fail(fault('REST_STALLED', `no more of the body came for ${stallMs / 1_000} s`, { hint: 'send it again' })),
+      );
+    };
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.byteLength;
+      try {
+        if (bytes > limit) throw oversize(limit);
+        lease.take(chunk.byteLength);
+      } catch (caught) {
+        fail(caught);
+        return;
+      }
+      chunks.push(chunk);
+      watch();
+    };
+    const onEnd = (): void => finish(() => resolve(Buffer.concat(chunks, bytes)));
+    const onClose = (): void => fail(fault('REST_CLIENT_GONE', 'the client closed the connection within the body'));
+    if (Number(request.headers['content-length'] ?? 0) > limit) {
+      fail(oversize(limit));
+      return;
+    }
+    if (request.destroyed) {
+      onClose();
+      return;
+    }
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+    watch();
+  });
+};
+
+const gunzipped = promisify(gunzip);
+const GZIP_MAGIC = [0x1f, 0x8b] as const;
+/** One body is unpacked at a time: a small one may announce itself as the largest. */
+let unpacking: Promise<unknown> = Promise.resolve();
+
+/**
+ * A body as it was before `Content-Encoding: gzip`; a gzip file that is sent without that header is known by its first
+ * bytes. `REST_BODY_OVERSIZE` when it unpacks to more than `limit` bytes, `REST_BODY_ENCODING` for anything else.
+ */
+export const unpack = async (
+  body: Buffer,
+  encoding: string | undefined,
+  { limit, lease }: Pick<ReadOptions, 'limit' | 'lease'>,
+): Promise<Buffer> => {
+  const named = encoding?.trim().toLowerCase() ?? '';
+  if (!['', 'identity', 'gzip', 'x-gzip'].includes(named))
+    throw fault('REST_BODY_ENCODING', `the content encoding ${JSON.stringify(named.slice(0, 40))} is not known`, {
+      hint: 'send the body as it is or packed with gzip',
+    });
+  const packed = named.endsWith('gzip') || GZIP_MAGIC.every((byte, at) => body[at] === byte);
+  if (!packed) return body;
+  const turn = unpacking.then(() => gunzipped(body, { maxOutputLength: limit }));
+  unpacking = turn.catch(() => {});
+  try {
+    const unpacked = await turn;
+    lease.take(unpacked.byteLength);
+    return unpacked;
+  } catch (caught) {
+    if (caught instanceof RangeError) throw oversize(limit);
+    if (caught instanceof Error && 'errno' in caught)
+      throw fault('REST_BODY_ENCODING', `the body is not whole gzip data: ${caught.message}`, { cause: caught });
+    throw caught;
+  }
+};
+
+/** A body as text. `REST_BODY_ENCODING` where it is not UTF-8. */
+export const textOfBody = (body: Buffer): string => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (caught) {
+    throw fault('REST_BODY_ENCODING', 'the body is not UTF-8 text', { cause: caught });
+  }
+};

@@ -1,0 +1,81 @@
+import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import { errorNumber } from '../command/error-numbers.ts';
+
+/** HTTP status and documented number of what this front door itself refuses. */
+const OWN: Readonly<Record<string, readonly [status: number, number: number]>> = {
+  REST_HOST: [403, 210],
+  REST_ORIGIN: [403, 210],
+  REST_PATH: [404, 110],
+  REST_VERB: [400, 156],
+  REST_METHOD: [501, 156],
+  REST_MALFORMED: [400, 110],
+  REST_HEADERS: [400, 110],
+  REST_HEADERS_OVERSIZE: [431, 110],
+  REST_AGENT: [400, 163],
+  REST_NO_COMMAND: [400, 110],
+  REST_DBMS_MISSING: [400, 83],
+  REST_TABLE_MISSING: [400, 28],
+  REST_MODE: [400, 175],
+  REST_TYPE: [400, 161],
+  REST_MAPPING: [400, 167],
+  REST_BODY_JSON: [400, 6],
+  REST_BODY_ENCODING: [415, 161],
+  REST_BODY_OVERSIZE: [413, 110],
+  REST_STALLED: [408, 26],
+  REST_CLIENT_GONE: [400, 15],
+  REST_BUSY: [503, 3],
+  REST_STOPPING: [503, 3],
+  REST_TIMEOUT: [504, 26],
+};
+
+const statusOf = (code: string): number => (Object.hasOwn(OWN, code) ? OWN[code]?.[0] : undefined) ?? otherStatus(code);
+/** Documented: a command that fails is 400; only what is our own fault is not. */
+const otherStatus = (code: string): number => (code === 'INTERNAL' ? 500 : 400);
+
+const numberOf = (code: string): number => (Object.hasOwn(OWN, code) ? OWN[code]?.[1] : undefined) ?? errorNumber(code);
+
+/** A refusal as HTTP: status, and the documented members of the JSON body. `code` is the stable code beside the number. */
+export interface ErrorReply {
+  readonly status: number;
+  readonly error: HoldfastError;
+  readonly body: string;
+}
+
+/** Any failure as a reply. `node` is the node's name, `method` the HTTP method. */
+export const errorReply = (caught: unknown, method: string, node: string): ErrorReply => {
+  const error = asFault(caught);
+  const { code, message, hint } = error;
+  const body = {
+    method,
+    node,
+    err_code: numberOf(code),
+    err_text: message,
+    code,
+    ...(hint === undefined ? {} : { hint }),
+  };
+  return { status: statusOf(code), error, body: JSON.stringify(body) };
+};
+
+/** Fastify's and Node's own errors in the form of ours: malformed requests, time-outs while one is read. */
+export const transportFault = (
+  caught: Error & { readonly code?: string; readonly statusCode?: number },
+): HoldfastError => {
+  switch (caught.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return fault('REST_HEADERS_OVERSIZE', 'the headers are too long', {
+        hint: 'send a long command as the body, with the header `command: body`',
+      });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return fault('REST_STALLED', 'the request did not come in time', { hint: 'send it whole, without long pauses' });
+    case 'HPE_INVALID_METHOD':
+      return methodFault('this method');
+    default:
+      if (caught.statusCode === undefined && caught.code?.startsWith('HPE_') !== true) return asFault(caught);
+      return fault('REST_MALFORMED', `not a well-formed HTTP request: ${caught.message}`, { cause: caught });
+  }
+};
+
+export const methodFault = (method: string): HoldfastError =>
+  fault('REST_METHOD', `${method} is not served`, {
+    hint: 'GET for commands that read, POST for all commands, PUT for rows of a table',
+  });

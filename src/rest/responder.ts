@@ -1,0 +1,225 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.ts';
+import { fault } from '../base/errors.ts';
+import {
+  REST_BODY_BYTES_MAX,
+  REST_COMMAND_BODY_BYTES_MAX,
+  REST_GRACE_MS,
+  REST_REQUEST_TIMEOUT_MS,
+  REST_RUNNING_MAX,
+} from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import { createSession, type CommandExecutor, type CommandOutput } from '../command/executor.ts';
+import { ByteBudget, readBody, textOfBody, unpack } from './body.ts';
+import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts';
+import { errorReply, methodFault } from './faults.ts';
+import { readTarget, type RestHeaders } from './headers.ts';
+
+/** What goes back, whole: its length is known. */
+export interface RestReply {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ResponderOptions {
+  readonly node: string;
+  readonly executor: CommandExecutor;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+/** As documented; clients of the command language look at the text itself. */
+const TEXT_JSON = 'text/json; charset=utf-8';
+const TEXT = 'text/plain; charset=utf-8';
+const METHODS = 'GET, POST, PUT, OPTIONS';
+
+const text = (body: string): RestReply => ({ status: 200, type: /^\s*[[{]/.test(body) ? TEXT_JSON : TEXT, body });
+const json = (value: unknown): RestReply => ({ status: 200, type: JSON_TYPE, body: JSON.stringify(value) });
+
+/** One request while it is answered. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly headers: RestHeaders;
+  readonly path: string;
+  /** Aborted when the client is gone or the node stops. */
+  readonly ended: AbortSignal;
+}
+
+/** Answers requests that have passed the guard: commands by GET and POST, rows by PUT. Never throws. */
+export const createResponder = (
+  options: ResponderOptions,
+  stopping: AbortSignal,
+): ((request: IncomingMessage, response: ServerResponse, url: string) => Promise<RestReply>) => {
+  const responder = new Responder(options);
+  return async (request, response, url) => {
+    const gone = new AbortController();
+    const onClose = (): void => gone.abort(fault('REST_CLIENT_GONE', 'the client closed the connection'));
+    response.once('close', onClose);
+    const method = request.method ?? '';
+    try {
+      const { path, headers } = readTarget(url, request.headers);
+      return await responder.answer(method, {
+        request,
+        headers,
+        path,
+        ended: AbortSignal.any([gone.signal, stopping]),
+      });
+    } catch (caught) {
+      const { status, error, body } = errorReply(caught, method, options.node);
+      if (status === 500) options.log.error('a request failed', { error: error.message, cause: error.cause });
+      return { status, type: JSON_TYPE, body };
+    } finally {
+      response.off('close', onClose);
+    }
+  };
+};
+
+class Responder {
+  readonly #options: ResponderOptions;
+  readonly #budget = new ByteBudget();
+  #running = 0;
+
+  constructor(options: ResponderOptions) {
+    this.#options = options;
+  }
+
+  answer(method: string, exchange: Exchange): Promise<RestReply> | RestReply {
+    switch (method) {
+      case 'GET':
+        return this.#get(exchange);
+      case 'POST':
+        return this.#post(exchange);
+      case 'PUT':
+        return this.#put(exchange);
+      case 'OPTIONS':
+        return this.#allowed(exchange);
+      default:
+        throw methodFault(method);
+    }
+  }
+
+  async #get({ path, headers, ended, request }: Exchange): Promise<RestReply> {
+    const { clock, executor } = this.#options;
+    if (!headers.has('command')) {
+      if (path === '/health')
+        return json({ status: 'healthy', service: 'holdfast', timestamp: new Date(clock.wallMs()).toISOString() });
+      if (path === '/api/status') return json({ status: 'ok' });
+      if (path !== '/') throw fault('REST_PATH', `there is nothing at ${JSON.stringify(path.slice(0, 200))}`);
+    }
+    const agent = agentOf(headers);
+    if (agent === 'grafana') return text('OK');
+    if (agent === 'unknown') return text('');
+    const plan = planOfGet(headers);
+    if (executor.methodOf(plan.bare) === 'POST')
+      throw fault('REST_VERB', 'this command changes something: it wants POST, not GET', { hint: 'send it by POST' });
+    return this.#run(plan, request, ended);
+  }
+
+  async #post({ request, headers, ended }: Exchange): Promise<RestReply> {
+    const lease = this.#budget.lease();
+    try {
+      const limits = { limit: REST_COMMAND_BODY_BYTES_MAX, lease };
+      const packed = await readBody(request, { ...limits, clock: this.#options.clock });
+      const body = await unpack(packed, request.headers['content-encoding'], limits);
+      return await this.#run(planOfPost(headers, textOfBody(body)), request, ended);
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #put({ request, headers, ended }: Exchange): Promise<RestReply> {
+    const { executor, clock } = this.#options;
+    const target = readPutHeaders(headers);
+    const lease = this.#budget.lease();
+    try {
+      const limits = { limit: REST_BODY_BYTES_MAX, lease };
+      const packed = await readBody(request, { ...limits, clock });
+      const content = await unpack(packed, request.headers['content-encoding'], limits);
+      // Rows are taken in whole or not at all: a client that leaves meanwhile changes nothing.
+      const { hash } = await this.#within(REST_REQUEST_TIMEOUT_MS, ended, () => executor.put({ ...target, content }));
+      return { status: 200, type: TEXT_JSON, body: `{"AnyLog.status":"Success", "AnyLog.hash": "${hash}" }` };
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** What a browser asks before it sends: a page of this node's own may, others were refused by the guard. */
+  #allowed({ request }: Exchange): RestReply {
+    const origin = request.headers.origin;
+    const cors = {
+      'Access-Control-Allow-Methods': METHODS,
+      'Access-Control-Allow-Headers': request.headers['access-control-request-headers'] ?? '',
+      'Access-Control-Allow-Origin': origin ?? '',
+      Vary: 'Origin',
+    };
+    return { status: 204, type: TEXT, body: '', headers: { Allow: METHODS, ...(origin === undefined ? {} : cors) } };
+  }
+
+  async #run(plan: CommandPlan, request: IncomingMessage, ended: AbortSignal): Promise<RestReply> {
+    const { executor } = this.#options;
+    const session = createSession({ isolated: true });
+    const format = /\bapplication\/json\b/i.test(request.headers.accept ?? '') ? 'json' : undefined;
+    const output = await this.#within(plan.timeoutMs, ended, async (signal) => {
+      for (const line of plan.before) await executor.execute({ text: line, format: undefined, signal, session });
+      return executor.execute({ text: plan.command, format, signal, session });
+    });
+    return text(shown(output, format));
+  }
+
+  /** Runs `work` with a deadline that holds even where `work` does not heed its signal. */
+  async #within<T>(ms: number, ended: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#running >= REST_RUNNING_MAX)
+      throw fault('REST_BUSY', `${REST_RUNNING_MAX} requests are being worked on`, {
+        hint: 'send it again in a moment',
+      });
+    this.#running += 1;
+    const { clock } = this.#options;
+    const late = new AbortController();
+    const timeout = fault('REST_TIMEOUT', `no answer within ${ms / 1_000} s`, {
+      hint: 'give it longer with the header `timeout`, for example 2 minutes',
+    });
+    const cancels: (() => void)[] = [];
+    const expired = new Promise<never>((_, reject) => {
+      const onEnd = (): void => reject(ended.reason);
+      if (ended.aborted) onEnd();
+      ended.addEventListener('abort', onEnd, { once: true });
+      cancels.push(
+        () => ended.removeEventListener('abort', onEnd),
+        clock.after(ms, () => late.abort(timeout)),
+        clock.after(ms + REST_GRACE_MS, () => reject(timeout)),
+      );
+    });
+    try {
+      return await Promise.race([work(AbortSignal.any([ended, late.signal])), expired]);
+    } finally {
+      this.#running -= 1;
+      for (const cancel of cancels) cancel();
+    }
+  }
+}
+
+const shown = (output: CommandOutput, format: 'json' | undefined): string =>
+  format === 'json' && output.text === '' && output.json !== undefined ? JSON.stringify(output.json) : output.text;
+
+/** Says at once, before any byte of the body, what is missing. */
+const readPutHeaders = (
+  headers: RestHeaders,
+): { dbms: string; table: string; mode: 'file' | 'streaming'; source: string; instructions: string } => {
+  const required = (name: 'dbms' | 'table', code: string): string => {
+    const value = headers.get(name);
+    if (value === undefined || value === '')
+      throw fault(code, `the header ${name} is missing`, { hint: 'PUT needs the headers dbms and table' });
+    return value;
+  };
+  const dbms = required('dbms', 'REST_DBMS_MISSING');
+  const table = required('table', 'REST_TABLE_MISSING');
+  const mode = (headers.get('mode') ?? 'file').toLowerCase();
+  if (mode !== 'file' && mode !== 'streaming')
+    throw fault('REST_MODE', `mode: ${JSON.stringify(mode.slice(0, 40))} is neither file nor streaming`);
+  const type = (headers.get('type') ?? 'json').toLowerCase();
+  if (type !== 'json') throw fault('REST_TYPE', `type: ${JSON.stringify(type.slice(0, 40))} is not json`);
+  return { dbms, table, mode, source: headers.get('source') ?? '0', instructions: headers.get('instructions') ?? '0' };
+};

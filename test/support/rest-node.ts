@@ -1,0 +1,76 @@
+import { connect } from 'node:net';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { fault } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import type { CommandExecutor, CommandOutput, CommandRequest, PutCommand } from '../../src/command/executor.ts';
+import { startRest, type RestServer } from '../../src/rest/rest.ts';
+
+/** A node's REST over an executor that notes what it is asked. */
+export interface RestNode extends RestServer {
+  readonly port: number;
+  readonly url: string;
+  readonly executed: CommandRequest[];
+  readonly puts: PutCommand[];
+}
+
+const answer = async ({ text, format, signal }: CommandRequest): Promise<CommandOutput> => {
+  if (text.startsWith('refuse')) throw fault('POLICY_UNKNOWN', 'there is no such policy', { hint: 'look again' });
+  if (text.startsWith('crash')) throw new TypeError('not foreseen');
+  if (text.startsWith('hang')) return new Promise(() => {});
+  if (text.startsWith('wait'))
+    return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+  if (text.startsWith('quiet') || text.includes('=')) return { text: '', json: undefined };
+  if (format === 'json') return { text: '{"answer": true}', json: { answer: true } };
+  return { text: `answer to ${text}`, json: { answer: true } };
+};
+
+/** Starts REST on a free port of loopback. */
+export const startRestNode = async (
+  options: { readonly host?: string; readonly port?: number; readonly clock?: Clock } = {},
+): Promise<RestNode> => {
+  const executed: CommandRequest[] = [];
+  const puts: PutCommand[] = [];
+  const executor: CommandExecutor = {
+    execute(request) {
+      executed.push(request);
+      return answer(request);
+    },
+    methodOf: (text) => (/^(get|refuse)/.test(text) ? 'GET' : /^(set|exit|run (?!client))/.test(text) ? 'POST' : 'any'),
+    complete: () => [],
+    async put(command) {
+      puts.push(command);
+      if (command.table === 'bad') throw fault('INGEST_JSON', 'line 3 is not JSON', { hint: 'repair line 3' });
+      return { hash: command.mode === 'file' ? '0123456789abcdef0123456789abcdef' : '0' };
+    },
+  };
+  const server = await startRest({
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 0,
+    node: 'node-1',
+    executor,
+    clock: options.clock ?? systemClock,
+    log: silentLogger,
+  });
+  const port = Number(server.address.slice(server.address.lastIndexOf(':') + 1));
+  return { ...server, port, url: `http://127.0.0.1:${port}/`, executed, puts };
+};
+
+/** Sends bytes as they are and resolves with everything that comes back until the other end hangs up. */
+export const rawRequest = (
+  port: number,
+  bytes: string | Uint8Array,
+  options: { readonly end?: boolean } = {},
+): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1');
+    });
+    socket.on('close', () => resolve(received));
+    socket.on('error', (error: Error & { code?: string }) => {
+      if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error);
+    });
+    socket.write(bytes);
+    if (options.end === true) socket.end();
+  });
