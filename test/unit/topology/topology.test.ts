@@ -183,7 +183,6 @@ describe('CREATE TABLE', () => {
       'CREATE TABLE t (a int PRIMARY KEY, b int, PRIMARY KEY (a, b), CONSTRAINT x UNIQUE (a), "primary" int, CHECK (a > 0 AND b <> 2))',
       ['a int', 'b int', 'primary int'],
     ],
-    ],
     ['comments', 'CREATE TABLE t ( -- x, y int\n a int, /* b int, */ c text)', ['a int', 'c text']],
     ['a column without a type', 'CREATE TABLE t (a, b int)', ['a', 'b int']],
     ['non-ASCII names', 'CREATE TABLE t (größe float)', ['größe float']],
