@@ -223,7 +223,7 @@ export const REST_TIMEOUT_MS = 60_000;
 export const REST_TIMEOUT_MS_MAX = 3_600_000;
 /** A request's own time-out ends the command; the reply waits this much longer for the command's own words. */
 export const REST_GRACE_MS = 2_000;
-export const REST_HEADERS_TIMEOUT_MS = 10_000;
+export const REST_HEADERS_TIMEOUT_MS = 5_000;
 /** The longest pause between two pieces of a body, and of a reply that the client does not take. */
 export const REST_STALL_MS = 15_000;
 export const REST_REQUEST_TIMEOUT_MS = 600_000;

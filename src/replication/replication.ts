@@ -1,4 +1,15 @@
 import type { Resource } from '../base/lifecycle.ts';
+import type { PeerKey } from '../network/network.ts';
+import type { Holdings } from '../operator/file-record.ts';
+
+/** Another operator of the own cluster, as the policies have it, with the key that its node has proved. */
+export interface ClusterPeer {
+  /** Operator policy id: the origin of its files. */
+  readonly operator: string;
+  readonly name: string;
+  readonly member: number;
+  readonly peer: PeerKey;
+}
 
 /** How one peer of the cluster stands, for `get distributor`, `get consumer`, `get tsd sync status`. */
 export interface PeerReplication {
@@ -39,4 +50,34 @@ export interface Consumer extends Resource {
   readonly filled: boolean;
   /** Compares and pulls now; resolves when nothing that a connected peer holds is lacking (or it cannot be had). */
   syncNow(): Promise<void>;
+}
+
+/** Whether this operator was filled once, kept over restarts. Forms: `createFilledFlag` (a small file), memory (tests). */
+export interface FilledFlag {
+  load(): Promise<boolean>;
+  /** Durable when it resolves. */
+  save(): Promise<void>;
+}
+
+/**
+ * What an operator shares with its peers, for as long as it runs: it serves what they ask for, takes what they push, takes
+ * its own files back, and knows what they hold. Distributor and consumer come and go on top of it.
+ */
+export interface Replication extends Resource {
+  /** As `Consumer.filled`, without a consumer too. */
+  readonly filled: boolean;
+  peers(): readonly PeerReplication[];
+  /** `run data distributor`. `REPLICATION_ALREADY_RUNNING`. */
+  startDistributor(): Distributor;
+  /** `run data consumer`. `REPLICATION_ALREADY_RUNNING`. */
+  startConsumer(options: ConsumerOptions): Consumer;
+  /**
+   * Resolves when the own files that the known peers hold are held here, so that new ones can be numbered; peers that
+   * cannot be reached are waited for no longer than a bound. Rejects with `REPLICATION_STOPPED` on close.
+   */
+  ownFilesKnown(): Promise<void>;
+  /** Files that every active operator of the cluster is known to hold, for queries with `committed = true`. */
+  committedRanges(): Holdings;
+  /** The policies have changed: who belongs to the cluster is looked up again. */
+  refresh(): void;
 }

@@ -1,0 +1,278 @@
+import type { Clock } from '../base/clock.ts';
+import { fault, textOf } from '../base/errors.ts';
+import { PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Network } from '../network/network.ts';
+import type { FileRanges, Holdings } from '../operator/file-record.ts';
+import type { FileStore } from '../operator/file-store.ts';
+import { PullingConsumer } from './consumer.ts';
+import { PushingDistributor } from './distributor.ts';
+import { FillState } from './fill.ts';
+import { Intake } from './intake.ts';
+import { PeerLinks } from './links.ts';
+import { Puller } from './puller.ts';
+import type {
+  ClusterPeer,
+  Consumer,
+  ConsumerOptions,
+  Distributor,
+  FilledFlag,
+  PeerReplication,
+  Replication,
+} from './replication.ts';
+import { ReplicationServer } from './server.ts';
+import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/holdings.ts';
+import { ByteBudget, type TransferEndpoint } from './transfer/protocol.ts';
+import { PullPlanner } from './transfer/state.ts';
+
+export interface ReplicationPorts {
+  readonly network: Network;
+  /** The node's one registration of the transfer protocol. */
+  readonly endpoint: TransferEndpoint;
+  readonly store: FileStore;
+  /** The other operators of the own cluster whose key is known, as the policies are now. Asked often: remembered by who makes it. */
+  readonly clusterPeers: () => readonly ClusterPeer[];
+  readonly filledFlag: FilledFlag;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** Starts what an operator shares with its peers. Closing it ends distributor and consumer too. */
+export const createReplication = async (ports: ReplicationPorts): Promise<Replication> =>
+  new ClusterReplication(ports, await ports.filledFlag.load());
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+class ClusterReplication implements Replication {
+  readonly #ports: ReplicationPorts;
+  readonly #planner: PullPlanner;
+  readonly #fill: FillState;
+  readonly #intake: Intake;
+  readonly #links: PeerLinks;
+  readonly #puller: Puller;
+  readonly #server: ReplicationServer;
+  readonly #onStored = (): void => this.#look();
+  #distributor: PushingDistributor | undefined;
+  #consumer: PullingConsumer | undefined;
+  readonly #ownWaiters: Waiter[] = [];
+  readonly #compared = new Set<string>();
+  #ownKnown = false;
+  #waited = false;
+  #cancelWait: () => void;
+  #flagSaved: boolean;
+  #closed = false;
+
+  constructor(ports: ReplicationPorts, filled: boolean) {
+    this.#ports = ports;
+    const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
+    this.#flagSaved = filled;
+    this.#fill = new FillState(filled);
+    this.#planner = new PullPlanner(store.origin);
+    this.#intake = new Intake(store);
+    const room = new ByteBudget();
+    const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
+    const accepts = (origin: string): boolean => this.#isOfCluster(origin);
+    this.#puller = new Puller({
+      ...{ network, clock, store, room, accepts, tally },
+      log: log.child('replication'),
+      intake: this.#intake,
+      planner: this.#planner,
+      onProgress: () => this.#look(),
+    });
+    this.#server = new ReplicationServer({
+      ...{ clock, store, room, accepts, tally, clusterPeers, endpoint },
+      intake: this.#intake,
+      onWant: (operator, files) => {
+        for (const [origin, ranges] of files) if (origin === store.origin) this.#distributor?.drop(operator, ranges);
+      },
+    });
+    this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
+    store.notices.on('file:stored', this.#onStored);
+    const waitMs = store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS;
+    this.#cancelWait = clock.after(waitMs, () => {
+      this.#waited = true;
+      this.#look();
+    });
+    this.refresh();
+  }
+
+  get filled(): boolean {
+    return this.#answers();
+  }
+
+  peers(): readonly PeerReplication[] {
+    return this.#ports.clusterPeers().map((peer) => this.#standingOf(peer));
+  }
+
+  startDistributor(): Distributor {
+    if (this.#distributor !== undefined) throw alreadyRunning('distributor');
+    const { network, clock, store } = this.#ports;
+    const distributor = new PushingDistributor({
+      ...{ network, clock, store },
+      targets: () => this.#ports.clusterPeers().filter(({ operator }) => this.#links.isUp(operator)),
+      holdingsOf: (operator) => this.#planner.holdingsOf(operator),
+      onDelivered: (operator, files) => this.#planner.announced(operator, [[store.origin, files]], clock.monotonicMs()),
+      isReturning: (file) => this.#intake.isReturning(file),
+      tally: (operator) => this.#links.tally(operator),
+      peers: () => this.peers(),
+      onClose: () => {
+        if (this.#distributor === distributor) this.#distributor = undefined;
+      },
+    });
+    this.#distributor = distributor;
+    return distributor;
+  }
+
+  startConsumer(options: ConsumerOptions): Consumer {
+    if (this.#consumer !== undefined) throw alreadyRunning('consumer');
+    const { clock, random } = this.#ports;
+    this.#planner.forgetSkipped();
+    const consumer = new PullingConsumer(
+      {
+        ...{ clock, random },
+        peers: () => this.peers(),
+        filled: () => this.#answers(),
+        setWindow: (window) => this.#puller.setWindow(window),
+        compare: () => this.#links.compareAll(),
+        pullNow: () => {
+          this.#planner.hurry();
+          return this.#puller.idle();
+        },
+        onClose: () => {
+          if (this.#consumer === consumer) this.#consumer = undefined;
+        },
+      },
+      options,
+    );
+    this.#consumer = consumer;
+    return consumer;
+  }
+
+  ownFilesKnown(): Promise<void> {
+    this.#look();
+    if (this.#ownKnown) return Promise.resolve();
+    if (this.#closed) return Promise.reject(stopped());
+    return new Promise((resolve, reject) => this.#ownWaiters.push({ resolve, reject }));
+  }
+
+  committedRanges(): Holdings {
+    const active = this.#links.active();
+    const committed = new Map<string, FileRanges>();
+    for (const [origin, ranges] of this.#ports.store.holdings()) {
+      const everywhere = active.reduce<FileRanges>(
+        (held, operator) => intersectRanges(held, this.#planner.holdingsOf(operator)?.get(origin) ?? NO_FILES),
+        ranges,
+      );
+      if (everywhere.length > 0) committed.set(origin, everywhere);
+    }
+    return committed;
+  }
+
+  refresh(): void {
+    if (this.#closed) return;
+    this.#links.refresh();
+    this.#server.refresh();
+    this.#puller.soon();
+    this.#look();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelWait();
+    this.#ports.store.notices.off('file:stored', this.#onStored);
+    await this.#consumer?.close();
+    await this.#distributor?.close();
+    this.#puller.close();
+    this.#links.close();
+    await this.#server.close();
+    for (const { reject } of this.#ownWaiters.splice(0)) reject(stopped());
+  }
+
+  #linkListener(): ConstructorParameters<typeof PeerLinks>[1] {
+    return {
+      up: (peer) => this.#puller.up(peer),
+      down: (peer) => {
+        this.#puller.down(peer.operator);
+        this.#distributor?.down(peer.operator);
+      },
+      compared: (peer, holdings) => {
+        this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
+        this.#compared.add(peer.operator);
+        const ofCluster = [...holdings].filter(([origin]) => this.#isOfCluster(origin) || origin === this.#self);
+        this.#fill.compared(peer.operator, new Map(ofCluster));
+        this.#puller.soon();
+        this.#look();
+      },
+      announced: (peer, files) => {
+        this.#planner.announced(peer.operator, files, this.#ports.clock.monotonicMs());
+        this.#puller.soon();
+      },
+    };
+  }
+
+  get #self(): string {
+    return this.#ports.store.origin;
+  }
+
+  #isOfCluster(origin: string): boolean {
+    return this.#ports.clusterPeers().some(({ operator }) => operator === origin);
+  }
+
+  #answers(): boolean {
+    return this.#fill.answers({
+      own: this.#ports.store.holdings(),
+      peers: this.#ports.clusterPeers().map(({ operator }) => operator),
+      skipped: (origin) => this.#planner.skipped(origin),
+      waited: this.#waited,
+    });
+  }
+
+  /** Looks whether what is waited for has come: the own files, everything of the peers. */
+  #look(): void {
+    if (this.#closed) return;
+    this.#answers();
+    if (this.#fill.filled && !this.#flagSaved) {
+      this.#flagSaved = true;
+      this.#ports.filledFlag.save().catch((caught: unknown) => {
+        this.#flagSaved = false;
+        this.#ports.log.warn(`cannot note that the operator is filled: ${textOf(caught)}`);
+      });
+    }
+    if (this.#ownKnown || this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
+    const comparedAll = this.#ports.clusterPeers().every(({ operator }) => this.#compared.has(operator));
+    if (!comparedAll && !this.#waited) return;
+    this.#ownKnown = true;
+    for (const { resolve } of this.#ownWaiters.splice(0)) resolve();
+  }
+
+  #standingOf({ operator, name, member }: ClusterPeer): PeerReplication {
+    const own = this.#ports.store.holdings();
+    const theirs = this.#planner.holdingsOf(operator);
+    const { sent, received, lastExchangeMs, linkError, fileError } = this.#links.tally(operator);
+    const wanted = lackingOf(theirs ?? new Map(), own).filter(
+      ([origin]) => origin === this.#self || this.#isOfCluster(origin),
+    );
+    const skipped = wanted.map(
+      ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
+    );
+    return {
+      ...{ operator, name, member, sent, received },
+      connected: this.#links.isUp(operator),
+      filesBehind: theirs === undefined ? 0 : countFiles(lackingOf(own, theirs)),
+      filesAhead: countFiles(wanted) - countFiles(skipped),
+      lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
+      lastError: (linkError ?? fileError)?.message,
+    };
+  }
+}
+
+const alreadyRunning = (what: string): Error =>
+  fault('REPLICATION_ALREADY_RUNNING', `the ${what} is running already`, { hint: `end it first: exit ${what}` });
+
+const stopped = (): Error => fault('REPLICATION_STOPPED', 'the operator stops');

@@ -1,0 +1,75 @@
+import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import type { FileRecord } from '../operator/file-record.ts';
+import type { FileStore } from '../operator/file-store.ts';
+import type { ReceivedFile } from './transfer/bundle.ts';
+import type { PushOutcome } from './transfer/messages.ts';
+
+/** What became of one received file. */
+export interface IntakeOutcome {
+  readonly record: FileRecord;
+  readonly outcome: PushOutcome;
+  /** Why it was refused. */
+  readonly fault: HoldfastError | undefined;
+}
+
+/** Faults of one file: another file is not concerned. Everything else (a full disk) is a fault of this node. */
+const isFaultOfFile = ({ code }: HoldfastError): boolean => /^(FILE|INGEST|TRANSFER|TABLE)_/.test(code);
+
+/** Takes received files into the store: refuses what may not come in, stores the rest in one batch. */
+export class Intake {
+  readonly #store: FileStore;
+  /** Own files that are being taken back: they were distributed once. */
+  readonly #returning = new Set<number>();
+
+  constructor(store: FileStore) {
+    this.#store = store;
+  }
+
+  /** Whether an own file comes back from a peer just now. */
+  isReturning(file: number): boolean {
+    return this.#returning.has(file);
+  }
+
+  /**
+   * Stores a bundle; resolves when it is durable. `accepts` says of which origins files may come. Throws what is a fault
+   * of this node and not of a file: nothing of the batch is stored then.
+   */
+  async take(files: readonly ReceivedFile[], accepts: (origin: string) => boolean): Promise<readonly IntakeOutcome[]> {
+    const refusals = files.map((file) => file.fault ?? refusalOf(file.record, accepts));
+    const good = files.filter((_, index) => refusals[index] === undefined);
+    const stored = new Map<ReceivedFile, IntakeOutcome>();
+    for (const [index, outcome] of (await this.#storeAll(good)).entries())
+      stored.set(good[index] as ReceivedFile, outcome);
+    return files.map(
+      (file, index) => stored.get(file) ?? { record: file.record, outcome: 'refused', fault: refusals[index] },
+    );
+  }
+
+  /** One batch; where a file spoils it, each alone, so that it holds up no other. */
+  async #storeAll(files: readonly ReceivedFile[]): Promise<readonly IntakeOutcome[]> {
+    if (files.length === 0) return [];
+    const mine = files.filter(({ record }) => record.origin === this.#store.origin);
+    for (const { record } of mine) this.#returning.add(record.file);
+    try {
+      const outcomes = await this.#store.store(files.flatMap(({ copy }) => (copy === undefined ? [] : [copy])));
+      return files.map(({ record }, index) => ({ record, outcome: outcomes[index] ?? 'refused', fault: undefined }));
+    } catch (caught) {
+      const error = asFault(caught);
+      if (!isFaultOfFile(error)) throw error;
+      if (files.length === 1) return files.map(({ record }) => ({ record, outcome: 'refused' as const, fault: error }));
+    } finally {
+      for (const { record } of mine) this.#returning.delete(record.file);
+    }
+    const outcomes: IntakeOutcome[] = [];
+    for (const file of files) outcomes.push(...(await this.#storeAll([file])));
+    return outcomes;
+  }
+}
+
+const refusalOf = ({ origin, file }: FileRecord, accepts: (origin: string) => boolean): HoldfastError | undefined =>
+  accepts(origin)
+    ? undefined
+    : fault('REPLICATION_FOREIGN_ORIGIN', `file ${file} of ${origin}: its origin is no operator of the cluster`, {
+        data: { origin, file },
+        hint: 'if it has just joined, its policy is still on the way; compare blockchain get operator on both nodes',
+      });

@@ -1,0 +1,142 @@
+import type { Clock } from '../base/clock.ts';
+import { asFault, fault } from '../base/errors.ts';
+import { PUSH_FILES_IN_FLIGHT } from '../base/limits.ts';
+import type { FileStore } from '../operator/file-store.ts';
+import type { Intake } from './intake.ts';
+import type { PeerTally } from './links.ts';
+import type { ClusterPeer } from './replication.ts';
+import type { ReceivedBundle } from './transfer/bundle.ts';
+import type { FilesByOrigin, TransferJob } from './transfer/messages.ts';
+import type { ByteBudget, TransferCaller, TransferChannel, TransferEndpoint } from './transfer/protocol.ts';
+import { servePull, serveWatch } from './transfer/serve.ts';
+
+export interface ReplicationServerPorts {
+  readonly endpoint: TransferEndpoint;
+  readonly clock: Clock;
+  readonly store: FileStore;
+  readonly intake: Intake;
+  readonly room: ByteBudget;
+  readonly clusterPeers: () => readonly ClusterPeer[];
+  readonly accepts: (origin: string) => boolean;
+  readonly tally: (operator: string) => PeerTally;
+  /** A peer asks for files. */
+  readonly onWant: (operator: string, files: FilesByOrigin) => void;
+}
+
+/** Serves the peers of the cluster, each with at most one channel for each job: a new one takes the place of the old. */
+export class ReplicationServer {
+  readonly #ports: ReplicationServerPorts;
+  readonly #channels = new Map<string, TransferChannel>();
+  readonly #watchers = new Set<() => void>();
+  readonly #serving = new Set<Promise<void>>();
+  readonly #detach: () => void;
+  readonly #onStored = (): void => {
+    for (const tell of this.#watchers) tell();
+  };
+
+  constructor(ports: ReplicationServerPorts) {
+    this.#ports = ports;
+    ports.store.notices.on('file:stored', this.#onStored);
+    this.#detach = ports.endpoint.attach((caller) => {
+      const serving = this.#serve(caller);
+      const settled = serving.catch(() => {});
+      this.#serving.add(settled);
+      void settled.then(() => this.#serving.delete(settled));
+      return serving;
+    });
+  }
+
+  /** Drops the channels of those who are no peers any more. */
+  refresh(): void {
+    const keys = new Set(this.#ports.clusterPeers().map(({ peer }) => peer));
+    for (const channel of this.#channels.values())
+      if (!keys.has(channel.peer)) channel.abort(fault('REPLICATION_NOT_A_PEER', 'the operator left the cluster'));
+  }
+
+  /** Resolves when no peer is served any more, so that the store may be closed. */
+  async close(): Promise<void> {
+    this.#detach();
+    this.#ports.store.notices.off('file:stored', this.#onStored);
+    for (const channel of this.#channels.values()) channel.abort(fault('REPLICATION_STOPPED', 'the operator stops'));
+    await Promise.all(this.#serving);
+  }
+
+  async #serve({ channel, job, operator }: TransferCaller): Promise<void> {
+    const peer = this.#ports.clusterPeers().find(({ peer: key }) => key === channel.peer);
+    if (peer?.operator !== operator)
+      throw fault('REPLICATION_NOT_A_PEER', 'the policies here know no operator of this cluster with that id and key', {
+        data: { peer: channel.peer, operator },
+      });
+    const name = `${job} ${operator}`;
+    this.#channels.get(name)?.abort(fault('TRANSFER_REPLACED', `another ${job} channel took the place of this one`));
+    this.#channels.set(name, channel);
+    const tally = this.#ports.tally(operator);
+    try {
+      await this.#do(job, channel, operator, tally);
+    } catch (caught) {
+      const error = asFault(caught);
+      // A channel that breaks is no news here: the link says so. What the peer did wrong is.
+      if (error.code !== 'TRANSFER_REPLACED' && !error.code.startsWith('NETWORK_')) tally.fileError = error;
+      throw error;
+    } finally {
+      if (this.#channels.get(name) === channel) this.#channels.delete(name);
+    }
+  }
+
+  async #do(job: TransferJob, channel: TransferChannel, operator: string, tally: PeerTally): Promise<void> {
+    const { store, clock, onWant } = this.#ports;
+    switch (job) {
+      case 'watch':
+        return serveWatch(channel, store, clock, (task) => {
+          this.#watchers.add(task);
+          return () => this.#watchers.delete(task);
+        });
+      case 'pull':
+        return servePull(
+          channel,
+          store,
+          (files) => onWant(operator, files),
+          (files) => {
+            tally.sent += files;
+            tally.lastExchangeMs = clock.wallMs();
+          },
+        );
+      case 'push':
+        return this.#servePush(channel, tally);
+    }
+  }
+
+  /** Takes what a peer pushes, bundle by bundle: one is stored while the next arrives. */
+  async #servePush(channel: TransferChannel, tally: PeerTally): Promise<void> {
+    let storing: Promise<void> = Promise.resolve();
+    for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
+      const { bundle, leave } = await channel.readBundle(frame, this.#ports.room);
+      try {
+        await storing;
+      } catch (caught) {
+        leave();
+        throw caught;
+      }
+      storing = this.#store(channel, tally, bundle).finally(leave);
+      storing.catch((caught: unknown) => channel.abort(caught));
+    }
+    await storing;
+  }
+
+  async #store(channel: TransferChannel, tally: PeerTally, bundle: ReceivedBundle): Promise<void> {
+    const { intake, accepts, clock } = this.#ports;
+    if (bundle.files.length > PUSH_FILES_IN_FLIGHT)
+      throw fault('TRANSFER_MALFORMED', `${bundle.files.length} files pushed in one bundle`);
+    const outcomes = await intake.take(bundle.files, accepts);
+    const refused = outcomes.find(({ outcome }) => outcome === 'refused')?.fault;
+    tally.received += outcomes.filter(({ outcome }) => outcome !== 'refused' && outcome !== 'orphan').length;
+    tally.lastExchangeMs = clock.wallMs();
+    if (refused !== undefined) tally.fileError = refused;
+    await channel.send({
+      type: 'stored',
+      id: bundle.id,
+      outcomes: outcomes.map(({ outcome }) => outcome),
+      ...(refused === undefined ? {} : { text: refused.message.slice(0, 2_000) }),
+    });
+  }
+}

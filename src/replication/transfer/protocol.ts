@@ -1,0 +1,233 @@
+import type { Clock } from '../../base/clock.ts';
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
+import { TRANSFER_HELLO_MS, TRANSFER_IDLE_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../../base/limits.ts';
+import type { Channel, Network } from '../../network/network.ts';
+import { BundleReader, framesOf, type Bundle, type ReceivedBundle } from './bundle.ts';
+import {
+  decodeTransfer,
+  encodeTransfer,
+  TRANSFER_PROTOCOL,
+  type TransferFrame,
+  type TransferJob,
+  type TransferMessage,
+} from './messages.ts';
+
+/** A channel of the transfer protocol: messages instead of frames, deadlines, large files put together within a budget. */
+export class TransferChannel {
+  readonly #channel: Channel;
+  readonly #frames: AsyncIterator<Uint8Array>;
+  readonly #clock: Clock;
+  #idleMs: number | undefined;
+  #reading = false;
+  #cancel: () => void = () => {};
+  #reason: HoldfastError | undefined;
+
+  constructor(channel: Channel, clock: Clock) {
+    this.#channel = channel;
+    this.#frames = channel[Symbol.asyncIterator]();
+    this.#clock = clock;
+  }
+
+  /** Key of the node at the other end. */
+  get peer(): string {
+    return this.#channel.peer;
+  }
+
+  /** From now on each read must bring a frame within so many milliseconds; undefined: the peer owes nothing. */
+  expect(idleMs: number | undefined): void {
+    this.#idleMs = idleMs;
+    if (this.#reading) this.#arm();
+  }
+
+  /**
+   * The next message; undefined when the peer has finished. `TRANSFER_MALFORMED`, `TRANSFER_TIMEOUT`, `NETWORK_…`, and
+   * `TRANSFER_REFUSED` where the peer says so.
+   */
+  async read(): Promise<TransferFrame | undefined> {
+    this.#reading = true;
+    this.#arm();
+    try {
+      const next = await this.#frames.next();
+      if (next.done === true) return undefined;
+      const frame = decodeTransfer(next.value);
+      if (frame.message.type === 'refused')
+        throw fault('TRANSFER_REFUSED', `the peer refuses: ${frame.message.text}`, {
+          data: { code: frame.message.code },
+        });
+      return frame;
+    } catch (caught) {
+      throw this.#reason ?? caught;
+    } finally {
+      this.#reading = false;
+      this.#cancel();
+    }
+  }
+
+  async send(message: TransferMessage): Promise<void> {
+    await this.#sendFrame(encodeTransfer(message));
+  }
+
+  /** Sends a bundle chunk by chunk, each when the network takes more. */
+  async sendBundle(id: number, bundle: Bundle): Promise<void> {
+    for (const frame of framesOf(id, bundle)) await this.#sendFrame(frame);
+  }
+
+  /**
+   * Reads the rest of a bundle whose first frame has come. A large one takes room of the budget until `leave` is called:
+   * when it is stored.
+   */
+  async readBundle(
+    first: TransferFrame,
+    room: ByteBudget,
+  ): Promise<{ readonly bundle: ReceivedBundle; readonly leave: () => void }> {
+    const { message } = first;
+    if (message.type !== 'files') throw fault('TRANSFER_MALFORMED', `${message.type} where a bundle should begin`);
+    const reader = new BundleReader(message.id, message.total);
+    const whole = reader.push(first);
+    if (whole !== undefined) return { bundle: whole, leave: () => {} };
+    const leave = await room.enter(message.total);
+    const idleMs = this.#idleMs;
+    this.expect(TRANSFER_IDLE_MS);
+    try {
+      for (;;) {
+        const frame = await this.read();
+        if (frame === undefined) throw fault('TRANSFER_MALFORMED', 'the peer finished in the middle of a file');
+        const bundle = reader.push(frame);
+        if (bundle !== undefined) return { bundle, leave };
+      }
+    } catch (caught) {
+      leave();
+      throw caught;
+    } finally {
+      this.expect(idleMs);
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.#channel.finish();
+  }
+
+  abort(reason: unknown): void {
+    this.#reason ??= asFault(reason);
+    this.#channel.abort(reason);
+  }
+
+  async #sendFrame(frame: Uint8Array): Promise<void> {
+    try {
+      await this.#channel.send(frame);
+    } catch (caught) {
+      throw this.#reason ?? caught;
+    }
+  }
+
+  #arm(): void {
+    this.#cancel();
+    const idleMs = this.#idleMs;
+    if (idleMs === undefined) return;
+    this.#cancel = this.#clock.after(idleMs, () =>
+      this.abort(fault('TRANSFER_TIMEOUT', `the peer sent nothing for ${idleMs} ms`)),
+    );
+  }
+}
+
+/** Opens a channel to a peer for one job and says who is asking. */
+export const openTransfer = async (
+  network: Network,
+  clock: Clock,
+  peer: string,
+  job: TransferJob,
+  operator: string,
+): Promise<TransferChannel> => {
+  const channel = new TransferChannel(await network.open(peer, TRANSFER_PROTOCOL), clock);
+  try {
+    await channel.send({ type: 'hello', job, operator });
+  } catch (caught) {
+    channel.abort(caught);
+    throw caught;
+  }
+  return channel;
+};
+
+/** A peer that has said who it is and what it wants. */
+export interface TransferCaller {
+  readonly channel: TransferChannel;
+  readonly job: TransferJob;
+  /** As it says: to be compared with the operator whose key it has. */
+  readonly operator: string;
+}
+
+/**
+ * The one registration of the protocol with the network. An operator attaches what serves it and takes it away when it
+ * stops; between, callers are refused with `REPLICATION_NOT_RUNNING`.
+ */
+export class TransferEndpoint {
+  readonly #clock: Clock;
+  #serve: ((caller: TransferCaller) => Promise<void>) | undefined;
+
+  constructor(network: Network, clock: Clock) {
+    this.#clock = clock;
+    network.handle(TRANSFER_PROTOCOL, (channel) => this.#answer(new TransferChannel(channel, this.#clock)));
+  }
+
+  /** Returns how to take it away again. */
+  attach(serve: (caller: TransferCaller) => Promise<void>): () => void {
+    this.#serve = serve;
+    return () => {
+      if (this.#serve === serve) this.#serve = undefined;
+    };
+  }
+
+  async #answer(channel: TransferChannel): Promise<void> {
+    try {
+      channel.expect(TRANSFER_HELLO_MS);
+      const frame = await channel.read();
+      channel.expect(undefined);
+      if (frame?.message.type !== 'hello') throw fault('TRANSFER_MALFORMED', 'the first message must be hello');
+      if (this.#serve === undefined) throw fault('REPLICATION_NOT_RUNNING', 'no operator runs on this node');
+      const { job, operator } = frame.message;
+      await this.#serve({ channel, job, operator });
+    } catch (caught) {
+      // Returning closes the channel so that the peer reads this first; throwing would drop it on the way.
+      const { code, message } = asFault(caught);
+      await channel.send({ type: 'refused', code, text: message.slice(0, 2_000) }).catch(() => {});
+    }
+  }
+}
+
+/**
+ * Room for files that arrive in many frames: bounds the memory of all of them together. A file waits at its second
+ * frame (and its sender with it, since nothing more is read) until others have left.
+ */
+export class ByteBudget {
+  readonly #bytes: number;
+  #free: number;
+  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
+
+  constructor(bytes = TRANSFER_RECEIVING_BYTES_MAX) {
+    this.#bytes = bytes;
+    this.#free = bytes;
+  }
+
+  /** Resolves with how to leave, when there is room; a file larger than the budget gets all of it. */
+  async enter(bytes: number): Promise<() => void> {
+    const taken = Math.min(bytes, this.#bytes);
+    if (this.#waiting.length > 0 || this.#free < taken)
+      await new Promise<void>((enter) => this.#waiting.push({ bytes: taken, enter }));
+    else this.#free -= taken;
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#free += taken;
+      this.#admit();
+    };
+  }
+
+  #admit(): void {
+    for (let next = this.#waiting[0]; next !== undefined && next.bytes <= this.#free; next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#free -= next.bytes;
+      next.enter();
+    }
+  }
+}

@@ -1,0 +1,255 @@
+import type { Clock } from '../../base/clock.ts';
+import { asFault, fault } from '../../base/errors.ts';
+import {
+  HOLDINGS_GATHER_MS,
+  PULL_ANSWER_BYTES,
+  PULL_FILES_MAX,
+  PULLS_PER_PEER_MAX,
+  TRANSFER_BATCH_BYTES,
+  TRANSFER_BUNDLE_FILES_MAX,
+} from '../../base/limits.ts';
+import type { FileCopy, FileRanges, FileRecord, Holdings } from '../../operator/file-record.ts';
+import type { FileStore } from '../../operator/file-store.ts';
+import { subtractRanges } from '../../operator/ranges.ts';
+import { bundlesOf } from './bundle.ts';
+import { firstOfRanges, inMessages, lackingOf, NO_FILES, rangesAbove, rangesOf } from './holdings.ts';
+import type { FilesByOrigin, TransferMessage, WantWindow } from './messages.ts';
+import type { TransferChannel } from './protocol.ts';
+
+/** Records looked through at a time for those in the window. */
+const RECORDS_PAGE = 512;
+
+/** Something that many tasks wake and one waits for. */
+export class Bell {
+  #rung = false;
+  #wake: (() => void) | undefined;
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  /** Resolves at the next ring, or at once where one came since the last time. */
+  async next(): Promise<void> {
+    if (!this.#rung) await new Promise<void>((wake) => (this.#wake = wake));
+    this.#rung = false;
+    this.#wake = undefined;
+  }
+}
+
+const sendHoldings = async (channel: TransferChannel, files: FilesByOrigin, full: boolean): Promise<void> => {
+  const messages = inMessages(files);
+  for (const [index, origins] of messages.entries()) {
+    const more = index < messages.length - 1;
+    await channel.send({ type: 'holdings', full: full && index === 0, more, origins: mutable(origins) });
+  }
+};
+
+/** The message types are zod's, with mutable lists. */
+const mutable = (files: FilesByOrigin): [string, [number, number][]][] =>
+  files.map(([origin, ranges]) => [origin, ranges.map(([from, to]) => [from, to])]);
+
+/**
+ * Serves a watcher until it leaves: all holdings at once and when it asks for a comparison, then what is added, gathered
+ * for `HOLDINGS_GATHER_MS`. `changes` calls its task after each change and returns how to stop that.
+ */
+export const serveWatch = async (
+  channel: TransferChannel,
+  store: FileStore,
+  clock: Clock,
+  changes: (task: () => void) => () => void,
+): Promise<void> => {
+  const bell = new Bell();
+  let sent: Holdings = new Map();
+  let [compare, gone] = [true, false];
+  let gathering: (() => void) | undefined;
+  const stop = changes(() => {
+    gathering ??= clock.after(HOLDINGS_GATHER_MS, () => {
+      gathering = undefined;
+      bell.ring();
+    });
+  });
+  const listen = async (): Promise<void> => {
+    try {
+      for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
+        if (frame.message.type !== 'compare') throw fault('TRANSFER_MALFORMED', `${frame.message.type} from a watcher`);
+        compare = true;
+        bell.ring();
+      }
+    } finally {
+      gone = true;
+      bell.ring();
+    }
+  };
+  const tell = async (): Promise<void> => {
+    bell.ring();
+    for (;;) {
+      await bell.next();
+      if (gone) return;
+      const own = new Map(store.holdings());
+      const files = lackingOf(own, compare ? new Map() : sent);
+      const full = compare;
+      if (!full && files.length === 0) continue;
+      [compare, sent] = [false, own];
+      await sendHoldings(channel, files, full);
+    }
+  };
+  try {
+    await Promise.all([listen(), tell()]);
+  } finally {
+    stop();
+    gathering?.();
+    gone = true;
+    bell.ring();
+  }
+};
+
+type Want = Extract<TransferMessage, { type: 'want' }>;
+
+/** Serves one who pulls until it leaves: requests in turn, each answered to its end or to the bound of one answer. */
+export const servePull = async (
+  channel: TransferChannel,
+  store: FileStore,
+  onWant: (files: FilesByOrigin) => void,
+  onSent: (files: number) => void,
+): Promise<void> => {
+  const wants: Want[] = [];
+  const bell = new Bell();
+  let ended = false;
+  const listen = async (): Promise<void> => {
+    try {
+      for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
+        if (frame.message.type !== 'want')
+          throw fault('TRANSFER_MALFORMED', `${frame.message.type} from one who pulls`);
+        if (wants.length >= PULLS_PER_PEER_MAX) throw fault('TRANSFER_MALFORMED', 'too many requests at a time');
+        wants.push(frame.message);
+        bell.ring();
+      }
+    } finally {
+      ended = true;
+      bell.ring();
+    }
+  };
+  const answer = async (): Promise<void> => {
+    for (;;) {
+      for (let want = wants[0]; want !== undefined; want = wants[0]) {
+        onWant(want.files);
+        onSent(await new PullAnswerer(channel, store, want).run());
+        wants.shift();
+      }
+      if (ended) return;
+      await bell.next();
+    }
+  };
+  await Promise.all([listen(), answer()]);
+};
+
+/** One answer: reads, packs and sends a batch while the next is read. */
+class PullAnswerer {
+  readonly #channel: TransferChannel;
+  readonly #store: FileStore;
+  readonly #want: Want;
+  #bytesLeft = PULL_ANSWER_BYTES;
+  #filesLeft = PULL_FILES_MAX;
+  #sent = 0;
+  /** Why the last file that could not be read could not. */
+  #trouble: string | undefined;
+
+  constructor(channel: TransferChannel, store: FileStore, want: Want) {
+    this.#channel = channel;
+    this.#store = store;
+    this.#want = want;
+  }
+
+  /** Returns the number of files that were sent. */
+  async run(): Promise<number> {
+    for (const [origin, ranges] of this.#want.files) {
+      if (this.#isFull()) break;
+      await this.#origin(origin, ranges);
+    }
+    await this.#channel.send({ type: 'done', id: this.#want.id });
+    return this.#sent;
+  }
+
+  #isFull(): boolean {
+    return this.#bytesLeft <= 0 || this.#filesLeft <= 0;
+  }
+
+  async #origin(origin: string, ranges: FileRanges): Promise<void> {
+    const held = this.#store.holdings().get(origin) ?? NO_FILES;
+    await this.#gone(origin, subtractRanges(ranges, held));
+    let rest = subtractRanges(ranges, subtractRanges(ranges, held));
+    while (rest.length > 0 && !this.#isFull()) {
+      const { window } = this.#want;
+      const page = window === undefined ? { inside: rest, upTo: undefined } : await this.#page(origin, rest, window);
+      await this.#send(origin, page.inside);
+      rest = page.upTo === undefined ? NO_FILES : rangesAbove(rest, page.upTo);
+    }
+  }
+
+  /** Which of the next files are in the window; says which are not. `upTo`: the last one that was looked at. */
+  async #page(
+    origin: string,
+    rest: FileRanges,
+    window: WantWindow,
+  ): Promise<{ readonly inside: FileRanges; readonly upTo: number | undefined }> {
+    const asked = firstOfRanges(rest, RECORDS_PAGE);
+    const records = await this.#store.records(origin, asked, RECORDS_PAGE);
+    const outside = rangesOf(records.filter((record) => !isInside(record, window)).map(({ file }) => file));
+    if (outside.length > 0) await this.#skipped(origin, outside);
+    return { inside: subtractRanges(asked, outside), upTo: asked.at(-1)?.[1] };
+  }
+
+  async #send(origin: string, ranges: FileRanges): Promise<void> {
+    let rest = ranges;
+    let reading = this.#read(origin, rest);
+    while (rest.length > 0 && !this.#isFull()) {
+      const copies = await reading;
+      const last = copies.at(-1)?.record.file;
+      const looked = last === undefined ? rest : subtractRanges(rest, rangesAbove(rest, last));
+      rest = last === undefined ? NO_FILES : rangesAbove(rest, last);
+      this.#filesLeft -= copies.length;
+      for (const { content } of copies) this.#bytesLeft -= content.byteLength;
+      // The next batch is read while this one is packed and sent.
+      reading = rest.length > 0 && !this.#isFull() ? this.#read(origin, rest) : Promise.resolve([]);
+      reading.catch(() => {});
+      await this.#gone(origin, subtractRanges(looked, rangesOf(copies.map(({ record }) => record.file))));
+      for (const bundle of bundlesOf(copies)) await this.#channel.sendBundle(this.#want.id, bundle);
+      this.#sent += copies.length;
+    }
+  }
+
+  /** The next files; where the first of them spoils the read, it is left out, and so said to be gone. */
+  async #read(origin: string, ranges: FileRanges): Promise<readonly FileCopy[]> {
+    if (ranges.length === 0) return [];
+    try {
+      const files = Math.min(TRANSFER_BUNDLE_FILES_MAX, this.#filesLeft);
+      return await this.#store.readMany(origin, ranges, { files, bytes: TRANSFER_BATCH_BYTES });
+    } catch {
+      const first = firstOfRanges(ranges, 1);
+      const file = first[0]?.[0] ?? 0;
+      try {
+        return [await this.#store.read(origin, file)];
+      } catch (alone) {
+        this.#trouble = asFault(alone).message;
+        return this.#read(origin, rangesAbove(ranges, file));
+      }
+    }
+  }
+
+  async #gone(origin: string, ranges: FileRanges): Promise<void> {
+    if (ranges.length === 0) return;
+    const text = this.#trouble === undefined ? {} : { text: this.#trouble.slice(0, 2_000) };
+    for (const files of inMessages([[origin, ranges]]))
+      await this.#channel.send({ type: 'gone', id: this.#want.id, files: mutable(files), ...text });
+    this.#trouble = undefined;
+  }
+
+  async #skipped(origin: string, ranges: FileRanges): Promise<void> {
+    for (const files of inMessages([[origin, ranges]]))
+      await this.#channel.send({ type: 'skipped', id: this.#want.id, files: mutable(files) });
+  }
+}
+
+const isInside = ({ time }: FileRecord, { from, to }: WantWindow): boolean =>
+  (from === null || time >= from) && (to === null || time <= to);

@@ -1,0 +1,361 @@
+import {
+  HOLDINGS_RANGES_MAX,
+  PULL_FAILURES_MAX,
+  PULL_FILES_MAX,
+  PULL_GRACE_MS,
+  PULL_RETRY_MAX_MS,
+  PULL_RETRY_MIN_MS,
+  PULLS_PER_PEER_MAX,
+} from '../../base/limits.ts';
+import type { FileRanges, Holdings } from '../../operator/file-record.ts';
+import { countRanges, inRanges, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
+import { countFiles, firstOfRanges, NO_FILES, rangesOf } from './holdings.ts';
+import type { FilesByOrigin } from './messages.ts';
+
+/** Files below which a request is not divided further among peers. */
+const SHARE_FILES_MIN = 16;
+/** Announcements closer together than this wait out one grace period. */
+const FRESH_STEP_MS = 50;
+/** A duplicate whose original is out of the window is given up at a peer after so many answers. */
+const ORPHAN_TRIES_MAX = 5;
+
+/** What a plan depends on beside what the planner was told. */
+export interface PullView {
+  /** Monotonic. */
+  readonly nowMs: number;
+  readonly own: Holdings;
+  /** Whether an operator belongs to the cluster: files of others are not asked for. */
+  readonly accepts: (origin: string) => boolean;
+  /** `own`: only own files are taken back. */
+  readonly scope: 'all' | 'own';
+}
+
+/** Files to ask one peer for. */
+export interface PullRequest {
+  readonly id: number;
+  readonly peer: string;
+  readonly files: FilesByOrigin;
+  /** Own files are wanted whatever their time. */
+  readonly windowed: boolean;
+}
+
+type FileName = readonly [origin: string, file: number];
+
+/** What came of a request. What is in none of the lists and not held is asked for again. */
+export interface PullAnswer {
+  readonly stored: number;
+  /** Outside the window: not asked for again from this peer. */
+  readonly skipped: FilesByOrigin;
+  /** Announced, yet not there. */
+  readonly gone: FilesByOrigin;
+  /** Broken or refused here: asked for from another peer, later again from this one. */
+  readonly failed: readonly FileName[];
+  /** Duplicates whose original is not here yet. */
+  readonly orphans: readonly FileName[];
+}
+
+interface Failure {
+  readonly untilMs: number;
+  readonly times: number;
+}
+
+interface PeerState {
+  holdings: ReadonlyMap<string, FileRanges>;
+  compared: boolean;
+  readonly skipped: Map<string, FileRanges>;
+  /** New announcements: a push of these is probably on its way. */
+  fresh: { readonly untilMs: number; readonly origin: string; ranges: FileRanges }[];
+  /** By origin and file. */
+  readonly failures: Map<string, Map<number, Failure>>;
+  restUntilMs: number;
+  rests: number;
+}
+
+interface Outstanding {
+  readonly peer: string;
+  readonly files: FilesByOrigin;
+  readonly windowed: boolean;
+}
+
+const backoffMs = (times: number): number =>
+  Math.min(PULL_RETRY_MAX_MS, PULL_RETRY_MIN_MS * 2 ** Math.min(times - 1, 16));
+
+/**
+ * Decides whom to ask for what. Pure but for its memory: no clock, no chance, no socket, no disk. It knows what each
+ * connected peer holds and which requests are under way, so that no file is asked of two peers at a time, a file that
+ * one peer cannot deliver is asked of another, and a peer that delivers nothing rests, longer each time.
+ */
+export class PullPlanner {
+  readonly #peers = new Map<string, PeerState>();
+  readonly #requests = new Map<number, Outstanding>();
+  /** Own files that each peer has announced, also a peer that is down by now. */
+  readonly #ownSeen = new Map<string, FileRanges>();
+  /** Origin of the own files: asked for first, whatever the window. */
+  readonly #self: string;
+  #nextId = 1;
+
+  constructor(self: string) {
+    this.#self = self;
+  }
+
+  /** Requests under way. */
+  get outstanding(): number {
+    return this.#requests.size;
+  }
+
+  /** A peer is there; what it holds is not known yet. */
+  peerUp(peer: string): void {
+    this.#peers.set(peer, {
+      holdings: new Map(),
+      compared: false,
+      skipped: new Map(),
+      fresh: [],
+      failures: new Map(),
+      restUntilMs: 0,
+      rests: 0,
+    });
+  }
+
+  /** A peer is gone: what it was asked for may be asked of another. */
+  peerDown(peer: string): void {
+    this.#peers.delete(peer);
+    for (const [id, request] of this.#requests) if (request.peer === peer) this.#requests.delete(id);
+  }
+
+  /** A peer said all that it holds. What it holds beyond the comparison before is new and waits out the grace period. */
+  compared(peer: string, holdings: Holdings, nowMs: number): void {
+    const state = this.#peers.get(peer);
+    if (state === undefined) return;
+    if (state.compared)
+      for (const [origin, ranges] of holdings)
+        this.#markFresh(state, origin, subtractRanges(ranges, state.holdings.get(origin) ?? NO_FILES), nowMs);
+    state.holdings = new Map(holdings);
+    state.compared = true;
+    this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
+  }
+
+  /** A peer announced files that it holds since. */
+  announced(peer: string, files: FilesByOrigin, nowMs: number): void {
+    const state = this.#peers.get(peer);
+    if (state === undefined) return;
+    const holdings = new Map(state.holdings);
+    let size = 0;
+    for (const ranges of holdings.values()) size += ranges.length;
+    for (const [origin, ranges] of files) {
+      size += ranges.length;
+      // A peer that scatters its announcements is believed again at its next comparison, which is bounded as a whole.
+      if (size > HOLDINGS_RANGES_MAX) break;
+      const held = holdings.get(origin) ?? NO_FILES;
+      this.#markFresh(state, origin, subtractRanges(ranges, held), nowMs);
+      holdings.set(origin, uniteRanges(held, ranges));
+    }
+    state.holdings = holdings;
+    this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
+  }
+
+  /** From now on nothing waits for a push. */
+  hurry(): void {
+    for (const state of this.#peers.values()) state.fresh = [];
+  }
+
+  /** A peer's holdings; undefined before the first comparison since it came up. */
+  holdingsOf(peer: string): Holdings | undefined {
+    const state = this.#peers.get(peer);
+    return state?.compared === true ? state.holdings : undefined;
+  }
+
+  /** What a peer said is outside the window. */
+  skippedBy(peer: string, origin: string): FileRanges {
+    return this.#peers.get(peer)?.skipped.get(origin) ?? NO_FILES;
+  }
+
+  /** What some peer said is outside the window. */
+  skipped(origin: string): FileRanges {
+    let skipped = NO_FILES;
+    for (const { skipped: some } of this.#peers.values()) skipped = uniteRanges(skipped, some.get(origin) ?? NO_FILES);
+    return skipped;
+  }
+
+  /** The window has changed: everything outside the old one is open again. */
+  forgetSkipped(): void {
+    for (const { skipped } of this.#peers.values()) skipped.clear();
+  }
+
+  /** Own files that a peer holds or held and that are lacking here. */
+  ownLacking(own: Holdings): FileRanges {
+    const held = own.get(this.#self) ?? NO_FILES;
+    let lacking = NO_FILES;
+    for (const seen of this.#ownSeen.values()) lacking = uniteRanges(lacking, subtractRanges(seen, held));
+    return lacking;
+  }
+
+  /** Requests to send now. Each is under way until it is answered, failed or its peer goes down. */
+  plan(view: PullView): readonly PullRequest[] {
+    const requests: PullRequest[] = [];
+    const asked = this.#asked();
+    for (;;) {
+      const before = requests.length;
+      for (const [peer, state] of this.#byLoad()) {
+        const files = this.#nextFor(state, view, asked);
+        if (files === undefined) continue;
+        const windowed = files.some(([origin]) => origin !== this.#self);
+        const request: PullRequest = { id: this.#nextId++, peer, files, windowed };
+        this.#requests.set(request.id, request);
+        for (const [origin, ranges] of files) asked.set(origin, uniteRanges(asked.get(origin) ?? NO_FILES, ranges));
+        requests.push(request);
+      }
+      if (requests.length === before) return requests;
+    }
+  }
+
+  /** The moment at which a plan may have something that it has not now; undefined where only news can bring it. */
+  wakeMs(nowMs: number): number | undefined {
+    let earliest = Number.POSITIVE_INFINITY;
+    const look = (untilMs: number): void => {
+      if (untilMs > nowMs && untilMs < earliest) earliest = untilMs;
+    };
+    for (const { fresh, failures, restUntilMs } of this.#peers.values()) {
+      look(restUntilMs);
+      for (const { untilMs } of fresh) look(untilMs);
+      for (const files of failures.values()) for (const { untilMs } of files.values()) look(untilMs);
+    }
+    return Number.isFinite(earliest) ? earliest : undefined;
+  }
+
+  /** A request has been answered to its end. */
+  answered(id: number, answer: PullAnswer, nowMs: number): void {
+    const request = this.#requests.get(id);
+    this.#requests.delete(id);
+    const state = request === undefined ? undefined : this.#peers.get(request.peer);
+    if (request === undefined || state === undefined) return;
+    for (const [origin, ranges] of answer.skipped)
+      state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
+    if (answer.gone.length > 0) this.#takeBack(request.peer, state, answer.gone);
+    for (const [origin, file] of answer.failed) fail(state, origin, file, nowMs);
+    for (const [origin, file] of answer.orphans) {
+      if (fail(state, origin, file, nowMs) < ORPHAN_TRIES_MAX || !request.windowed) continue;
+      state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, [[file, file]]));
+    }
+    const failures = [...state.failures.values()].reduce((sum, files) => sum + files.size, 0);
+    if (failures > PULL_FAILURES_MAX) state.failures.clear();
+    if ((answer.stored === 0 && answer.skipped.length === 0) || failures > PULL_FAILURES_MAX) this.#rest(state, nowMs);
+    else state.rests = 0;
+  }
+
+  /** A request came to nothing: the peer rests, others are asked. */
+  failed(id: number, nowMs: number): void {
+    const request = this.#requests.get(id);
+    this.#requests.delete(id);
+    const state = request === undefined ? undefined : this.#peers.get(request.peer);
+    if (state !== undefined && state.restUntilMs <= nowMs) this.#rest(state, nowMs);
+  }
+
+  /** Own files are asked for alone, before all others, so that they can be asked for without the window. */
+  #nextFor(state: PeerState, view: PullView, asked: ReadonlyMap<string, FileRanges>): FilesByOrigin | undefined {
+    if (!state.compared || state.restUntilMs > view.nowMs) return undefined;
+    let underWay = 0;
+    for (const { peer } of this.#requests.values()) if (this.#peers.get(peer) === state) underWay += 1;
+    if (underWay >= PULLS_PER_PEER_MAX) return undefined;
+    prune(state, view);
+    const ofOrigin = (origin: string): FileRanges => this.#lacking(state, origin, view, asked);
+    const mine = ofOrigin(this.#self);
+    if (mine.length > 0) return [[this.#self, firstOfRanges(mine, PULL_FILES_MAX)]];
+    if (view.scope === 'own') return undefined;
+    const lacking = [...state.holdings.keys()]
+      .filter((origin) => origin !== this.#self && view.accepts(origin))
+      .sort()
+      .map((origin) => [origin, ofOrigin(origin)] as const)
+      .filter(([, ranges]) => ranges.length > 0);
+    return lacking.length === 0 ? undefined : firstFiles(lacking, this.#share(countFiles(lacking)));
+  }
+
+  /** Requests shrink as less is lacking, so that no peer is left alone with the last large one. */
+  #share(lacking: number): number {
+    const peers = [...this.#peers.values()].filter(({ compared }) => compared).length;
+    return Math.min(PULL_FILES_MAX, Math.max(SHARE_FILES_MIN, Math.ceil(lacking / (PULLS_PER_PEER_MAX * peers))));
+  }
+
+  #lacking(state: PeerState, origin: string, view: PullView, asked: ReadonlyMap<string, FileRanges>): FileRanges {
+    let ranges = subtractRanges(state.holdings.get(origin) ?? NO_FILES, view.own.get(origin) ?? NO_FILES);
+    const without = (some: FileRanges | undefined): void => {
+      if (some !== undefined && ranges.length > 0) ranges = subtractRanges(ranges, some);
+    };
+    without(asked.get(origin));
+    if (origin !== this.#self) {
+      without(state.skipped.get(origin));
+      for (const fresh of state.fresh) if (fresh.origin === origin) without(fresh.ranges);
+    }
+    const failures = state.failures.get(origin);
+    if (failures === undefined || ranges.length === 0) return ranges;
+    const waiting = [...failures].filter(([, { untilMs }]) => untilMs > view.nowMs).map(([file]) => file);
+    without(rangesOf(waiting));
+    return ranges;
+  }
+
+  #asked(): Map<string, FileRanges> {
+    const asked = new Map<string, FileRanges>();
+    for (const { files } of this.#requests.values())
+      for (const [origin, ranges] of files) asked.set(origin, uniteRanges(asked.get(origin) ?? NO_FILES, ranges));
+    return asked;
+  }
+
+  /** Peers with the fewest requests first. */
+  #byLoad(): [string, PeerState][] {
+    const load = new Map<string, number>();
+    for (const { peer } of this.#requests.values()) load.set(peer, (load.get(peer) ?? 0) + 1);
+    return [...this.#peers].sort(([a], [b]) => (load.get(a) ?? 0) - (load.get(b) ?? 0));
+  }
+
+  #markFresh(state: PeerState, origin: string, ranges: FileRanges, nowMs: number): void {
+    if (ranges.length === 0) return;
+    const untilMs = nowMs + PULL_GRACE_MS;
+    const last = state.fresh.findLast((fresh) => fresh.origin === origin);
+    if (last !== undefined && untilMs - last.untilMs < FRESH_STEP_MS) last.ranges = uniteRanges(last.ranges, ranges);
+    else state.fresh.push({ untilMs, origin, ranges });
+  }
+
+  /** A peer does not have what it said: it is not asked for these until it says so again. */
+  #takeBack(peer: string, state: PeerState, gone: FilesByOrigin): void {
+    const holdings = new Map(state.holdings);
+    for (const [origin, ranges] of gone) holdings.set(origin, subtractRanges(holdings.get(origin) ?? NO_FILES, ranges));
+    state.holdings = holdings;
+    this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
+  }
+
+  #rest(state: PeerState, nowMs: number): void {
+    state.rests += 1;
+    state.restUntilMs = nowMs + backoffMs(state.rests);
+  }
+}
+
+/** Notes that a peer failed to deliver a file; returns how often. */
+const fail = (state: PeerState, origin: string, file: number, nowMs: number): number => {
+  const files = state.failures.get(origin) ?? new Map<number, Failure>();
+  state.failures.set(origin, files);
+  const times = (files.get(file)?.times ?? 0) + 1;
+  files.set(file, { untilMs: nowMs + backoffMs(times), times });
+  return times;
+};
+
+/** Forgets what no longer matters: grace that is over, failures of files that are held by now. */
+const prune = (state: PeerState, view: PullView): void => {
+  state.fresh = state.fresh.filter(({ untilMs }) => untilMs > view.nowMs);
+  for (const [origin, files] of state.failures) {
+    const held = view.own.get(origin) ?? NO_FILES;
+    for (const file of files.keys()) if (inRanges(held, file)) files.delete(file);
+    if (files.size === 0) state.failures.delete(origin);
+  }
+};
+
+/** The first files of a list. */
+const firstFiles = (lacking: FilesByOrigin, count: number): FilesByOrigin => {
+  const files: [string, FileRanges][] = [];
+  let left = count;
+  for (const [origin, ranges] of lacking) {
+    if (left <= 0) break;
+    const first = firstOfRanges(ranges, left);
+    files.push([origin, first]);
+    left -= countRanges(first);
+  }
+  return files;
+};
