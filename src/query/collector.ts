@@ -1,0 +1,70 @@
+import { fault } from '../base/errors.ts';
+import { QUERY_RESULT_BYTES_MAX } from '../base/limits.ts';
+import type { SqlRow } from '../sqlite/sqlite.ts';
+import { parseChunk } from './answer.ts';
+import type { PartRecord } from './jobs.ts';
+import type { AnswerListener } from './remote/protocol.ts';
+
+/** Bytes of rows that one query may hold, over all its parts. */
+export class Budget {
+  #left = QUERY_RESULT_BYTES_MAX;
+
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0)
+      throw fault('QUERY_RESULT_OVERSIZE', `the rows of the query exceed ${QUERY_RESULT_BYTES_MAX} bytes`, {
+        hint: 'aggregate, select fewer columns or add a LIMIT',
+      });
+  }
+
+  giveBack(bytes: number): void {
+    this.#left += bytes;
+  }
+}
+
+/** What an answer is kept as: rows for the reader, or the bytes as they came for the merge. */
+export type Keep = 'rows' | 'chunks';
+
+/** Takes up the answer of one operator, checked chunk by chunk. Nothing of it counts until it is complete. */
+export class AnswerCollector implements AnswerListener {
+  readonly rows: SqlRow[] = [];
+  readonly chunks: Uint8Array[] = [];
+  readonly #width: number;
+  readonly #keep: Keep;
+  readonly #budget: Budget;
+  readonly #part: PartRecord;
+  readonly #onAccepted: () => void;
+  #bytes = 0;
+
+  constructor(width: number, keep: Keep, budget: Budget, part: PartRecord, onAccepted: () => void) {
+    this.#width = width;
+    this.#keep = keep;
+    this.#budget = budget;
+    this.#part = part;
+    this.#onAccepted = onAccepted;
+  }
+
+  accepted(): void {
+    this.#part.accepted();
+    this.#onAccepted();
+  }
+
+  chunk(bytes: Uint8Array): number {
+    this.#bytes += bytes.byteLength;
+    this.#budget.take(bytes.byteLength);
+    const rows = parseChunk(bytes, this.#width);
+    this.#part.block(rows.length);
+    if (this.#keep === 'rows') for (const row of rows) this.rows.push(row);
+    // A copy: the bytes may be a view of a larger buffer, which would go to the merging thread as a whole.
+    else this.chunks.push(new Uint8Array(bytes));
+    return rows.length;
+  }
+
+  /** Forgets what came from an operator that failed or was too slow. */
+  drop(): void {
+    this.#budget.giveBack(this.#bytes);
+    this.#bytes = 0;
+    this.rows.length = 0;
+    this.chunks.length = 0;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Network } from '../network/network.ts';
+import type { Holdings } from '../operator/file-record.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import type { OperatorInfo, Topology } from '../topology/topology.ts';
+
+/** What queries need of the rest of the node. */
+export interface QueryPorts {
+  readonly network: Pick<Network, 'self' | 'open' | 'handle'>;
+  readonly sqlite: Sqlite;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** As it is now. */
+  topology(): Topology;
+  /** Whether an operator is believed to answer. A wrong belief costs time, never a wrong result. */
+  isUp(operator: OperatorInfo): boolean;
+  /** The operator that this node runs, if any; one that is not filled yet answers no network queries. */
+  operating(): { readonly operator: string; readonly filled: boolean } | undefined;
+  /** Files that every active operator of a cluster holds, by origin. */
+  committedRanges(cluster: string): Promise<Holdings>;
+}
+
+export interface QueryServiceOptions {
+  /** The next operator of a cluster is asked too when one is silent for so long. */
+  readonly hedgeMs?: number;
+  /** … or has not finished after so long. */
+  readonly hedgeSlowMs?: number;
+}

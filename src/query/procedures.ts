@@ -1,0 +1,136 @@
+import { systemClock } from '../base/clock.ts';
+import { fault, hasCode } from '../base/errors.ts';
+import { QUERY_CHUNK_BYTES, QUERY_CHUNK_BYTES_MAX, READ_CHUNK_ROWS_MAX } from '../base/limits.ts';
+import { openWriteConnection } from '../sqlite/connection.ts';
+import type { ProcedureModule, ReadConnection, ReadDatabases } from '../sqlite/sqlite.ts';
+import type { Column } from '../topology/topology.ts';
+import { executableSql } from './executable.ts';
+import { parseSelect } from './sql/parser.ts';
+import { resolve } from './sql/resolve.ts';
+
+/** Some rows as one JSON array of arrays, UTF-8. */
+export interface RowChunk {
+  readonly rows: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface SelectRequest {
+  readonly dbms: string;
+  /** Parsed and checked here again, whoever sends it. */
+  readonly sql: string;
+  readonly nowMicros: number;
+  readonly timeoutMs: number;
+}
+
+export interface MergeRequest {
+  readonly create: string;
+  readonly insert: string;
+  readonly result: string;
+  /** Each a JSON array of arrays, UTF-8. */
+  readonly chunks: readonly Uint8Array[];
+  readonly timeoutMs: number;
+}
+
+/** Where a table stands in this thread; no columns where it does not exist. */
+interface Place {
+  readonly connection: ReadConnection;
+  readonly columns: readonly Column[] | undefined;
+}
+
+/** The columns of a table; undefined where it does not exist. `SQLITE_NO_DATABASE`. */
+const columns = (databases: ReadDatabases, dbms: string, table: string): readonly Column[] | undefined =>
+  columnsIn(databases.read(dbms), table);
+
+/**
+ * Runs one SELECT; a table or database that does not exist here is empty. `SQL_…` where the SQL is refused,
+ * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`.
+ */
+function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs }: SelectRequest): Iterable<RowChunk> {
+  const parsed = parseSelect(sql);
+  const place = placeOf(databases, dbms, parsed.table);
+  // The asking node knows the table's policy; a column that came later than this operator's table is null here.
+  const resolved = resolve(parsed, sql, { columns: undefined, now: nowMicros });
+  const statement = executableSql(resolved, place?.columns);
+  if (place?.columns !== undefined) {
+    place.connection.deadline(systemClock.monotonicMs() + timeoutMs);
+    yield* chunked(place.connection, statement);
+    return;
+  }
+  const scratch = openScratch();
+  try {
+    yield* chunked(scratch, statement);
+  } finally {
+    scratch.close();
+  }
+}
+
+/** Takes up partial rows in memory and reads the result from them. */
+function* merge(_: ReadDatabases, { create, insert, result, chunks, timeoutMs }: MergeRequest): Iterable<RowChunk> {
+  const scratch = openScratch();
+  try {
+    const deadlineMs = systemClock.monotonicMs() + timeoutMs;
+    scratch.deadline(deadlineMs);
+    scratch.exec(create);
+    scratch.transaction(() => {
+      for (const chunk of chunks) {
+        if (systemClock.monotonicMs() > deadlineMs) throw fault('SQLITE_DEADLINE', 'the merge ran longer than it may');
+        scratch.run(insert, [Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString()]);
+      }
+    });
+    yield* chunked(scratch, result);
+  } finally {
+    scratch.close();
+  }
+}
+
+export const procedures = { columns, select, merge };
+
+const module = import.meta.url;
+/** The query's work in SQLite threads. */
+export const queryStreams: ProcedureModule<Pick<typeof procedures, 'select' | 'merge'>> = { module, procedures };
+export const queryReads: ProcedureModule<Pick<typeof procedures, 'columns'>> = { module, procedures };
+
+const openScratch = () => openWriteConnection('merge', ':memory:', { clock: systemClock, durable: false });
+
+const placeOf = (databases: ReadDatabases, dbms: string, table: string): Place | undefined => {
+  try {
+    const connection = databases.read(dbms);
+    return { connection, columns: columnsIn(connection, table) };
+  } catch (caught) {
+    if (hasCode(caught, 'SQLITE_NO_DATABASE')) return undefined;
+    throw caught;
+  }
+};
+
+/** Only users' tables of the schema count: SQLite knows others by name alone, such as `pragma_database_list`. */
+const columnsIn = (connection: ReadConnection, table: string): readonly Column[] | undefined => {
+  if (/^(?:sqlite|holdfast)_/i.test(table)) return undefined;
+  const rows = connection.all(
+    `SELECT c.name, lower(c.type) FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+     WHERE t.type = 'table' AND t.name = ? COLLATE NOCASE ORDER BY c.cid`,
+    [table],
+  );
+  return rows.length === 0 ? undefined : rows.map(([name, type]) => ({ name: String(name), type: String(type) }));
+};
+
+function* chunked(connection: ReadConnection, statement: string): Iterable<RowChunk> {
+  let rows: string[] = [];
+  let characters = 0;
+  const flush = (): RowChunk => {
+    const chunk = { rows: rows.length, bytes: Buffer.from(`[${rows.join(',')}]`) };
+    rows = [];
+    characters = 0;
+    return chunk;
+  };
+  for (const [row] of connection.iterate(statement)) {
+    const text = row as string;
+    if (text.length > QUERY_CHUNK_BYTES_MAX / 4)
+      throw fault('QUERY_ROW_OVERSIZE', `a row of ${text.length} characters is too large to be sent`, {
+        hint: 'select fewer columns',
+      });
+    rows.push(text);
+    characters += text.length;
+    if (characters >= QUERY_CHUNK_BYTES || rows.length >= READ_CHUNK_ROWS_MAX) yield flush();
+  }
+  if (rows.length > 0) yield flush();
+}

@@ -1,0 +1,223 @@
+import { asFault, fault } from '../base/errors.ts';
+import { QUERY_CLUSTERS_AT_ONCE, SQL_CHARS_MAX } from '../base/limits.ts';
+import { ADDED_COLUMNS } from '../operator/names.ts';
+import type { SqlRow } from '../sqlite/sqlite.ts';
+import type { Column } from '../topology/topology.ts';
+import { parseChunk } from './answer.ts';
+import { asTimeout, askTarget, checkServing } from './ask-target.ts';
+import { type AnswerCollector, Budget } from './collector.ts';
+import { committedCondition } from './committed.ts';
+import { mergeSql } from './executable.ts';
+import { forEachBounded } from './for-each-bounded.ts';
+import { type JobRecord, Jobs } from './jobs.ts';
+import { lastMoment, withinPeriod } from './period.ts';
+import { planQuery, type QueryPlan } from './plan.ts';
+import type { QueryPorts, QueryServiceOptions } from './ports.ts';
+import { queryReads, queryStreams } from './procedures.ts';
+import type { QueryRequest, QueryResult, QueryService } from './query.ts';
+import { serveQueries } from './remote/protocol.ts';
+import { parseSelect } from './sql/parser.ts';
+import { printSelect } from './sql/print.ts';
+import { type Resolved, resolve, restricted } from './sql/resolve.ts';
+import { includedTables, networkTargets, orderCandidates, type TableName, type Target } from './targets.ts';
+
+const ADDED_TYPES = ['int', 'timestamp', 'char(3)', 'int'] as const;
+const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, type: ADDED_TYPES[index] ?? '' }));
+
+/** Answers queries of this node's users, and of other nodes where it runs an operator. */
+export const createQueryService = (ports: QueryPorts, options: QueryServiceOptions = {}): QueryService => {
+  serveQueries(
+    ports.network,
+    (query) => {
+      checkServing(ports);
+      return ports.sqlite.stream(queryStreams, 'select', { ...query, nowMicros: nowMicros(ports) });
+    },
+    ports.log,
+  );
+  return new Queries(ports, options);
+};
+
+const nowMicros = ({ clock }: QueryPorts): number => Math.floor(clock.wallMs() * 1_000);
+
+/** A query on its way. */
+interface Running {
+  readonly request: QueryRequest;
+  readonly job: JobRecord;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+interface Outcome {
+  readonly rows: readonly SqlRow[];
+  readonly missing: QueryResult['missing'];
+}
+
+class Queries implements QueryService {
+  readonly #ports: QueryPorts;
+  readonly #options: QueryServiceOptions;
+  readonly #jobs: Jobs;
+  readonly #turns = new Map<string, number>();
+
+  constructor(ports: QueryPorts, options: QueryServiceOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#jobs = new Jobs(ports.clock);
+  }
+
+  network(request: QueryRequest): Promise<QueryResult> {
+    return this.#run(request, async (main) => {
+      const policy = this.#ports.topology().table(main.dbms, main.table);
+      if (policy === undefined)
+        throw fault('QUERY_NO_TABLE', `there is no table policy for ${main.dbms}.${main.table}`, {
+          data: { ...main },
+          hint: 'see `get tables where dbms = *`; a table arises with its first data',
+        });
+      return { columns: [...ADDED, ...policy.columns], targets: (tables) => this.#networkTargets(request, tables) };
+    });
+  }
+
+  local(request: QueryRequest): Promise<QueryResult> {
+    return this.#run(request, async (main) => {
+      const stored = await this.#ports.sqlite.read(queryReads, 'columns', main.dbms, main.table);
+      if (stored === undefined)
+        throw fault('SQL_NO_TABLE', `the database ${main.dbms} has no table ${main.table} on this node`, {
+          data: { ...main },
+          hint: 'see `get tables where dbms = *`; `run client () sql …` asks the network',
+        });
+      return { columns: stored, targets: (tables) => this.#localTargets(tables) };
+    });
+  }
+
+  jobs() {
+    return this.#jobs.views();
+  }
+
+  /** Frames a query: job, deadline, parsing, and what is done with errors. */
+  async #run(
+    request: QueryRequest,
+    place: (main: TableName) => Promise<{
+      readonly columns: readonly Column[];
+      readonly targets: (tables: readonly TableName[]) => readonly Target[];
+    }>,
+  ): Promise<QueryResult> {
+    const { clock } = this.#ports;
+    const job = this.#jobs.start(request);
+    const timeoutMs = Math.max(1, request.options.timeoutMs);
+    const timer = new AbortController();
+    const cancel = clock.after(timeoutMs, () => timer.abort(fault('QUERY_DEADLINE', 'the time is up')));
+    const signal = request.signal === undefined ? timer.signal : AbortSignal.any([timer.signal, request.signal]);
+    try {
+      const select = parseSelect(request.sql);
+      const main = { dbms: request.dbms.toLowerCase(), table: select.table.normalize('NFC').toLowerCase() };
+      job.describe({ table: main.table });
+      const { columns, targets } = await place(main);
+      const query = resolve({ ...select, table: main.table }, request.sql, { columns, now: nowMicros(this.#ports) });
+      const asked = targets(includedTables(main, request.options.include));
+      const running = { request, job, deadlineMs: clock.monotonicMs() + timeoutMs, signal };
+      const outcome = await this.#execute(
+        await this.#withPeriod(query, columns, asked, running),
+        columns,
+        asked,
+        running,
+      );
+      job.end({ rows: outcome.rows.length });
+      const titles = query.items.map(({ title, type }) => ({ name: title, type }));
+      return { job: job.number, columns: titles, ...outcome, runMs: job.runMs, parts: job.parts };
+    } catch (caught) {
+      const error = asTimeout(asFault(caught), timeoutMs);
+      job.end({ error });
+      throw error;
+    } finally {
+      cancel();
+    }
+  }
+
+  #networkTargets(request: QueryRequest, tables: readonly TableName[]): readonly Target[] {
+    const own = this.#ports.operating()?.operator;
+    return networkTargets(this.#ports.topology(), tables, request.operators, (operators, cluster) => {
+      const turn = this.#turns.get(cluster) ?? 0;
+      this.#turns.set(cluster, turn + 1);
+      const { nodes } = request.options;
+      return orderCandidates(operators, { nodes, own, turn, isUp: (operator) => this.#ports.isUp(operator) });
+    });
+  }
+
+  #localTargets(tables: readonly TableName[]): readonly Target[] {
+    const operator = this.#ports.topology().operators.get(this.#ports.operating()?.operator ?? '');
+    return tables.map((table) => ({ ...table, cluster: undefined, candidates: [{ operator, local: true }] }));
+  }
+
+  /** `period(…)` is two queries: where the newest row is, then the rows of the stretch that ends there. */
+  async #withPeriod(
+    query: Resolved,
+    columns: readonly Column[],
+    targets: readonly Target[],
+    running: Running,
+  ): Promise<Resolved> {
+    if (query.period === undefined) return query;
+    const { rows } = await this.#execute(lastMoment(query, query.period), columns, targets, running);
+    return withinPeriod(query, query.period, rows[0]?.[0]);
+  }
+
+  /** One target answers the query itself; several answer parts of it, which are merged. */
+  async #execute(
+    query: Resolved,
+    columns: readonly Column[],
+    targets: readonly Target[],
+    running: Running,
+  ): Promise<Outcome> {
+    const plan = targets.length === 1 ? undefined : planQuery(query, columns);
+    const part = plan?.partial ?? query;
+    running.job.describe({ remoteSql: printSelect(part), mergeSql: plan === undefined ? '' : printSelect(plan.merge) });
+    const missing: { cluster: string; reason: string }[] = [];
+    const answers: AnswerCollector[] = [];
+    const budget = new Budget();
+    await forEachBounded(targets, QUERY_CLUSTERS_AT_ONCE, running.signal, async (target, signal) => {
+      try {
+        answers.push(await this.#ask(target, part, plan, budget, { ...running, signal }));
+      } catch (caught) {
+        const error = asFault(caught);
+        if (!running.request.options.partial || error.code !== 'QUERY_CLUSTER_UNAVAILABLE') throw error;
+        missing.push({ cluster: target.cluster?.id ?? '', reason: error.message });
+      }
+    });
+    const rows =
+      plan === undefined && answers.length > 0
+        ? (answers[0]?.rows ?? [])
+        : await this.#merge(plan ?? planQuery(query, columns), answers, running);
+    return { rows, missing };
+  }
+
+  async #ask(
+    target: Target,
+    part: Resolved,
+    plan: QueryPlan | undefined,
+    budget: Budget,
+    running: Running,
+  ): Promise<AnswerCollector> {
+    const { request, job, deadlineMs, signal } = running;
+    const { cluster } = target;
+    const condition =
+      request.options.committed && cluster !== undefined
+        ? committedCondition(cluster, await this.#ports.committedRanges(cluster.id))
+        : undefined;
+    const sql = printSelect({ ...restricted(part, condition), table: target.table });
+    if (sql.length > SQL_CHARS_MAX)
+      throw fault('SQL_TOO_LONG', `the SQL for the operators has ${sql.length} characters; at most ${SQL_CHARS_MAX}`);
+    const keep = plan === undefined ? 'rows' : 'chunks';
+    const question = { sql, width: part.items.length, keep, budget, job, deadlineMs, signal } as const;
+    return askTarget(this.#ports, target, question, this.#options);
+  }
+
+  async #merge(plan: QueryPlan, answers: readonly AnswerCollector[], running: Running): Promise<readonly SqlRow[]> {
+    const chunks = answers.flatMap((answer) => answer.chunks);
+    const timeoutMs = Math.max(1, running.deadlineMs - this.#ports.clock.monotonicMs());
+    const rows: SqlRow[] = [];
+    const merged = this.#ports.sqlite.stream(queryStreams, 'merge', { ...mergeSql(plan), chunks, timeoutMs });
+    for await (const { bytes } of merged) {
+      running.signal.throwIfAborted();
+      for (const row of parseChunk(bytes, plan.merge.items.length)) rows.push(row);
+    }
+    return rows;
+  }
+}
