@@ -63,6 +63,15 @@ const fromNow = (text: string, nowMs: number): number | undefined => {
   return nowMs + count * (UNITS_MS.get(unit.startsWith('minute') ? 'minute' : (unit[0] ?? '')) ?? 0);
 };
 
+const calendarMicros = (text: string): number | undefined => {
+  const found = CALENDAR.exec(text);
+  if (found === null) return undefined;
+  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '0', utc] = found;
+  const parts = [Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second)] as const;
+  const ms = utc === undefined ? new Date(...parts).getTime() : Date.UTC(...parts);
+  return ms * 1_000 + Math.round(Number(fraction) * 1_000_000);
+};
+
 /**
  * Microseconds since 1970 of what a condition or a policy calls a date: a calendar date (local time, UTC with `Z`) or one
  * counted from now (`-30d`, `now() - 3 days`). Undefined for what is none.
@@ -71,66 +80,75 @@ export const dateMicros = (text: string, nowMs: number): number | undefined => {
   const trimmed = text.trim();
   if (/^now\(\)$/i.test(trimmed)) return nowMs * 1_000;
   const relative = fromNow(trimmed, nowMs);
-  if (relative !== undefined) return relative * 1_000;
-  const found = CALENDAR.exec(trimmed);
-  if (found === null) return undefined;
-  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = found
-    .slice(1, 7)
-    .map((part: string | undefined) => (part === undefined ? undefined : Number(part)));
-  const ms =
-    found[8] === undefined
-      ? new Date(year, month - 1, day, hour, minute, second).getTime()
-      : Date.UTC(year, month - 1, day, hour, minute, second);
-  return ms * 1_000 + Math.round(Number(found[7] ?? 0) * 1_000_000);
+  return relative === undefined ? calendarMicros(trimmed) : relative * 1_000;
 };
 
-/** -1, 0 or 1; undefined where the two cannot be compared. */
-const compare = (
-  actual: JsonValue,
-  { text, quoted }: Literal,
-  nowMs: number,
-  ignoreCase: boolean,
-): number | undefined => {
-  if (typeof actual === 'number') {
-    const wanted = numberOf(text);
-    return wanted === undefined ? undefined : Math.sign(actual - wanted);
+/** Whether a value found in a policy is what a comparison asks for. */
+export type ValueTest = (actual: JsonValue) => boolean;
+
+/** What a literal can be taken for, worked out once for ten thousand policies. */
+interface Wanted {
+  readonly text: string;
+  readonly lower: string;
+  readonly number: number | undefined;
+  /** Undefined for a quoted number: `"7"` is a text where the policy has a text. */
+  readonly textNumber: number | undefined;
+  readonly micros: number | undefined;
+}
+
+/** Below, at or above 0; undefined where the two cannot be compared. */
+const compare = (actual: JsonValue, wanted: Wanted, ignoreCase: boolean): number | undefined => {
+  if (typeof actual === 'number') return wanted.number === undefined ? undefined : actual - wanted.number;
+  if (typeof actual !== 'string') return compareText(textOfValue(actual).toLowerCase(), wanted.lower);
+  if (wanted.micros !== undefined) {
+    const micros = calendarMicros(actual);
+    if (micros !== undefined) return micros - wanted.micros;
   }
-  const own = textOfValue(actual);
-  if (typeof actual === 'string') {
-    const ownMicros = CALENDAR.test(own) ? dateMicros(own, nowMs) : undefined;
-    const wantedMicros = ownMicros === undefined ? undefined : dateMicros(text, nowMs);
-    if (ownMicros !== undefined && wantedMicros !== undefined) return Math.sign(ownMicros - wantedMicros);
-    const ownNumber = quoted ? undefined : numberOf(own);
-    const wanted = ownNumber === undefined ? undefined : numberOf(text);
-    if (ownNumber !== undefined && wanted !== undefined) return Math.sign(ownNumber - wanted);
+  if (wanted.textNumber !== undefined) {
+    const own = numberOf(actual);
+    if (own !== undefined) return own - wanted.textNumber;
   }
-  const [left, right] =
-    ignoreCase || typeof actual !== 'string' ? [own.toLowerCase(), text.toLowerCase()] : [own, text];
-  return left === right ? 0 : left < right ? -1 : 1;
+  return ignoreCase ? compareText(actual.toLowerCase(), wanted.lower) : compareText(actual, wanted.text);
 };
 
-const holdsOrder = (operator: Operator, order: number): boolean => {
-  if (operator === '=' || operator === '==') return order === 0;
-  if (operator === '<') return order < 0;
-  if (operator === '<=') return order <= 0;
-  return operator === '>' ? order > 0 : order >= 0;
+const compareText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+
+const ORDERS: Readonly<Partial<Record<Operator, (order: number) => boolean>>> = {
+  '=': (order) => order === 0,
+  '==': (order) => order === 0,
+  '<': (order) => order < 0,
+  '<=': (order) => order <= 0,
+  '>': (order) => order > 0,
+  '>=': (order) => order >= 0,
 };
 
-/** Whether one value stands in a relation to the literal. `!=` and `childfrom` are the caller's: they are about the policy. */
-export const holds = (actual: JsonValue, operator: Operator, literal: Literal, nowMs: number): boolean => {
-  if (Array.isArray(actual)) {
-    const items = actual as readonly JsonValue[];
-    // A list equals its text; every other relation to a list is one to any of its items.
-    if (
-      items.some((item) => holds(item, operator === 'with' || operator === 'includes' ? '=' : operator, literal, nowMs))
-    )
-      return true;
-    return (operator === '=' || operator === '==') && JSON.stringify(actual) === literal.text.replaceAll(' ', '');
-  }
-  if (operator === 'contains') return textOfValue(actual).includes(literal.text);
-  if (operator === 'startswith') return textOfValue(actual).startsWith(literal.text);
-  if (operator === 'endswith') return textOfValue(actual).endsWith(literal.text);
-  if (operator === 'with' || operator === 'includes') return compare(actual, literal, nowMs, true) === 0;
-  const order = compare(actual, literal, nowMs, operator === '=');
-  return order !== undefined && holdsOrder(operator, order);
+const singleTest = (operator: Operator, literal: Literal, nowMs: number): ValueTest => {
+  const { text } = literal;
+  if (operator === 'contains') return (actual) => textOfValue(actual).includes(text);
+  if (operator === 'startswith') return (actual) => textOfValue(actual).startsWith(text);
+  if (operator === 'endswith') return (actual) => textOfValue(actual).endsWith(text);
+  const number = numberOf(text);
+  const textNumber = literal.quoted ? undefined : number;
+  const wanted: Wanted = { text, lower: text.toLowerCase(), number, textNumber, micros: dateMicros(text, nowMs) };
+  const isOrdered = ORDERS[operator] ?? ((order: number) => order === 0);
+  const ignoreCase = operator !== '==' && !['<', '<=', '>', '>='].includes(operator);
+  return (actual) => {
+    const order = compare(actual, wanted, ignoreCase);
+    return order !== undefined && isOrdered(order);
+  };
+};
+
+/**
+ * The test that an operator and a literal stand for. A list passes where one of its items does, and equals its own text.
+ * `!=` and `childfrom` are the caller's: they are about the policy, not about one value.
+ */
+export const testOf = (operator: Operator, literal: Literal, nowMs: number): ValueTest => {
+  const single = singleTest(operator, literal, nowMs);
+  const equals = operator === '=' || operator === '==';
+  const test: ValueTest = (actual) => {
+    if (!Array.isArray(actual)) return single(actual);
+    if ((actual as readonly JsonValue[]).some(test)) return true;
+    return equals && JSON.stringify(actual) === literal.text.replaceAll(' ', '');
+  };
+  return test;
 };

@@ -111,6 +111,28 @@ export const valuesAt = (document: Document, { names, cut }: Path): readonly Jso
   return cut === undefined ? found : found.map((value) => cutText(textOfValue(value), cut));
 };
 
+const someBelow = (
+  value: JsonValue,
+  names: readonly string[],
+  at: number,
+  test: (value: JsonValue) => boolean,
+): boolean => {
+  const name = names[at];
+  if (name === undefined) return test(value);
+  if (!isJsonObject(value)) return descend(value, names.slice(at)).some(test);
+  const next = Object.hasOwn(value, name) ? value[name] : undefined;
+  return next !== undefined && someBelow(next, names, at + 1, test);
+};
+
+/** Whether anything that a path finds passes: {@link valuesAt} without the list, for a search through all policies. */
+export const someAt = (document: Document, path: Path, test: (value: JsonValue) => boolean): boolean => {
+  const { names, cut } = path;
+  if (names.length === 0 || cut !== undefined) return valuesAt(document, path).some(test);
+  const [first] = names;
+  const plain = first !== '*' && first !== document.type;
+  return plain ? someBelow(document.root, names, 0, test) : someBelow(document.root, below(names, document), 0, test);
+};
+
 /** What a value looks like in a line of text. */
 export const textOfValue = (value: JsonValue): string =>
   typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value);

@@ -2,9 +2,10 @@ import { COMMAND_CHARS_MAX } from '../base/limits.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { PolicyState } from './book.ts';
 import { applyBring, type Bring, type BringResult, parseBring } from './bring.ts';
-import { type Document, syntax } from './get-path.ts';
+import { documentOf, syntax } from './get-path.ts';
+import { matcher } from './matching.ts';
 import type { Policies } from './policies.ts';
-import { type Condition, idsOf, matches, mentions, parseWhere, type WhereContext } from './where.ts';
+import { type Condition, idsOf, mentions, parseWhere } from './where.ts';
 
 /** What follows `blockchain get`. */
 export interface GetRequest {
@@ -97,20 +98,17 @@ export const selectPolicies = (
   { nowMs }: GetContext,
 ): readonly JsonObject[] => {
   const { book } = source;
-  const context: WhereContext = { nowMs, rootOf: (id) => book.get(id)?.value };
-  const needsLedger = where !== undefined && mentions(where, 'ledger');
-  const selected: JsonObject[] = [];
-  for (const state of candidates(source, types, where)) {
-    if (where === undefined) {
-      selected.push(source.document(state));
-      continue;
-    }
-    const shown = needsLedger ? source.document(state)[state.type] : book.shown(state.id);
-    const root = (shown ?? state.value) as JsonObject;
-    const document: Document = { type: state.type, root, policy: root };
-    if (matches(document, where, context)) selected.push(source.document(state));
-  }
-  return selected;
+  const found = candidates(source, types, where);
+  if (where === undefined) return found.map((state) => source.document(state));
+  const match = matcher(where, { nowMs, rootOf: (id) => book.get(id)?.value });
+  // Whether a policy is local or global is observed, at some cost: only where it is asked for.
+  const needsLedger = mentions(where, 'ledger');
+  return found
+    .filter((state) => {
+      const { root } = needsLedger ? documentOf(source.document(state)) : { root: book.shown(state.id) ?? state.value };
+      return match({ type: state.type, root, policy: root });
+    })
+    .map((state) => source.document(state));
 };
 
 /** Answers `blockchain get`. Pure: the same book gives the same answer. */

@@ -1,7 +1,6 @@
-import { isJsonObject, type JsonValue } from '../codec/json.ts';
 import { COMMAND_DEPTH_MAX } from '../base/limits.ts';
-import { holds, type Literal, type Operator, OPERATORS } from './get-compare.ts';
-import { type Document, type Path, readPath, syntax, valuesAt } from './get-path.ts';
+import { type Literal, type Operator, OPERATORS } from './get-compare.ts';
+import { type Path, readPath, syntax } from './get-path.ts';
 
 /** What `where` asks for. Pairs (`key = value`) and conditions (`[a][b] op value`) are the same thing here. */
 export type Condition =
@@ -12,7 +11,8 @@ export type Condition =
   /** Several comparisons below one attribute: where it is a list, one item must meet them all. */
   | { readonly kind: 'item'; readonly list: Path; readonly of: readonly Comparison[] };
 
-type Comparison = Extract<Condition, { readonly kind: 'compare' }>;
+/** One comparison of a condition. */
+export type Comparison = Extract<Condition, { readonly kind: 'compare' }>;
 
 interface Token {
   readonly kind: 'word' | 'string' | 'path' | 'mark';
@@ -246,64 +246,6 @@ const joinItems = (of: readonly Condition[]): readonly Condition[] => {
 
 /** Reads what follows `where`. Throws `POLICY_GET_SYNTAX`. */
 export const parseWhere = (text: string): Condition => new Parser(text).parse();
-
-/** What a condition may ask beside the policy itself. */
-export interface WhereContext {
-  /** For `-30d` and `now()`. */
-  readonly nowMs: number;
-  /** The value of another policy: `childfrom` climbs to the parents. */
-  rootOf(id: string): JsonValue | undefined;
-}
-
-const isChildOf = (document: Document, ancestor: string, context: WhereContext): boolean => {
-  const seen = new Set<string>();
-  let { parent } = document.root;
-  while (typeof parent === 'string' && !seen.has(parent)) {
-    if (parent === ancestor) return true;
-    seen.add(parent);
-    const above = context.rootOf(parent);
-    parent = isJsonObject(above) ? above['parent'] : undefined;
-  }
-  return false;
-};
-
-const compares = (document: Document, { path, operator, values }: Comparison, context: WhereContext): boolean => {
-  if (operator === 'childfrom') return values.some(({ text }) => isChildOf(document, text, context));
-  const found = valuesAt(document, path);
-  if (operator === '!=')
-    return !found.some((actual) => values.some((literal) => holds(actual, '==', literal, context.nowMs)));
-  return found.some((actual) => values.some((literal) => holds(actual, operator, literal, context.nowMs)));
-};
-
-const itemMatches = (document: Document, list: Path, of: readonly Comparison[], context: WhereContext): boolean => {
-  const [found] = valuesAt(document, list);
-  if (!Array.isArray(found)) return of.every((comparison) => compares(document, comparison, context));
-  return (found as readonly JsonValue[]).some((item) => {
-    const root = isJsonObject(item) ? item : {};
-    const inner: Document = { type: '', root, policy: root };
-    return of.every((comparison) =>
-      compares(inner, { ...comparison, path: { ...comparison.path, names: comparison.path.names.slice(-1) } }, context),
-    );
-  });
-};
-
-/** Whether a policy is what `where` asks for. */
-export const matches = (document: Document, condition: Condition, context: WhereContext): boolean => {
-  switch (condition.kind) {
-    case 'all':
-      return condition.of.every((part) => matches(document, part, context));
-    case 'any':
-      return condition.of.some((part) => matches(document, part, context));
-    case 'not':
-      return !matches(document, condition.of, context);
-    case 'declared':
-      return valuesAt(document, condition.path).length > 0;
-    case 'item':
-      return itemMatches(document, condition.list, condition.of, context);
-    case 'compare':
-      return compares(document, condition, context);
-  }
-};
 
 /** The ids that a condition restricts the policies to, so that they are looked up and not searched; undefined: any. */
 export const idsOf = (condition: Condition): readonly string[] | undefined => {

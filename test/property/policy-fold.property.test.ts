@@ -100,7 +100,7 @@ const entriesOf = (acts: readonly Act[]): readonly Entry[] => {
         id,
         type: op === 'insert' ? type : null,
         replaces: op === 'insert' || replaces === 0 || seen.length === 0 ? null : seen.map(({ hash }) => hash),
-        content: op === 'insert' ? (value) : op === 'update' ? (change) : {},
+        content: op === 'insert' ? value : op === 'update' ? change : {},
       }),
     );
   }
