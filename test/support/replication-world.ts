@@ -1,0 +1,210 @@
+import { silentLogger, type Logger } from '../../src/base/log.ts';
+import { sha256Hex } from '../../src/codec/hash.ts';
+import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
+import type { Network } from '../../src/network/network.ts';
+import { createMemoryFileStore, type MemoryFileStore } from '../../src/operator/memory-file-store.ts';
+import { createReplication } from '../../src/replication/create-replication.ts';
+import type {
+  ClusterPeer,
+  Consumer,
+  ConsumerOptions,
+  Distributor,
+  FilledFlag,
+  Replication,
+} from '../../src/replication/replication.ts';
+import { TransferEndpoint } from '../../src/replication/transfer/protocol.ts';
+import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Operators that there are from the start. */
+  readonly operators: number;
+  readonly loss?: number;
+  readonly log?: Logger;
+}
+
+const OPEN_WINDOW: ConsumerOptions = { startMs: () => 0, endMs: () => undefined, mode: 'active' };
+
+/** One operator of the simulated cluster: its disk outlives its process. */
+export class SimulatedOperator {
+  readonly id: string;
+  readonly key: string;
+  readonly member: number;
+  store: MemoryFileStore;
+  flag: FilledFlag & { value: boolean };
+  network: Network | undefined;
+  replication: Replication | undefined;
+  distributor: Distributor | undefined;
+  consumer: Consumer | undefined;
+  /** Own numbering may go on: the own files are known. */
+  known = false;
+
+  constructor(member: number) {
+    this.member = member;
+    this.id = `operator-${member}`;
+    this.key = sha256Hex(this.id);
+    this.store = createMemoryFileStore(this.id);
+    this.flag = memoryFlag();
+  }
+
+  get up(): boolean {
+    return this.replication !== undefined;
+  }
+}
+
+const memoryFlag = (): FilledFlag & { value: boolean } => ({
+  value: false,
+  async load() {
+    return this.value;
+  },
+  async save() {
+    this.value = true;
+  },
+});
+
+/** A cluster in one process under a virtual clock. */
+export class ReplicationWorld {
+  readonly clock: VirtualClock = createVirtualClock();
+  readonly random: SeededRandom;
+  readonly hub: MemoryHub;
+  readonly operators: SimulatedOperator[] = [];
+  readonly #log: Logger;
+  #files = 0;
+
+  private constructor(options: WorldOptions) {
+    this.random = createSeededRandom(options.seed);
+    this.#log = options.log ?? silentLogger;
+    this.hub = createMemoryHub({
+      clock: this.clock,
+      random: this.random.fork('network'),
+      loss: options.loss ?? 0,
+    });
+  }
+
+  static async create(options: WorldOptions): Promise<ReplicationWorld> {
+    const world = new ReplicationWorld(options);
+    for (let count = 0; count < options.operators; count += 1) await world.join();
+    return world;
+  }
+
+  operator(member: number): SimulatedOperator {
+    const found = this.operators[member - 1];
+    if (found === undefined) throw new Error(`no operator ${member}`);
+    return found;
+  }
+
+  /** A new operator of the cluster, with everything that runs on one. */
+  async join(): Promise<SimulatedOperator> {
+    const operator = new SimulatedOperator(this.operators.length + 1);
+    this.operators.push(operator);
+    await this.start(operator);
+    for (const other of this.operators) {
+      this.#dialAll(other);
+      other.replication?.refresh();
+    }
+    return operator;
+  }
+
+  async start(operator: SimulatedOperator, options: Partial<ConsumerOptions> = {}): Promise<void> {
+    const network = this.hub.node({ key: operator.key });
+    operator.network = network;
+    operator.known = false;
+    const replication = await createReplication({
+      network,
+      endpoint: new TransferEndpoint(network, this.clock),
+      store: operator.store,
+      clusterPeers: () => this.peersOf(operator),
+      filledFlag: operator.flag,
+      clock: this.clock,
+      random: this.random.fork(`${operator.id} ${this.clock.monotonicMs()}`),
+      log: this.#log.child(operator.id),
+    });
+    operator.replication = replication;
+    operator.distributor = replication.startDistributor();
+    operator.consumer = replication.startConsumer({ ...OPEN_WINDOW, ...options });
+    replication.ownFilesKnown().then(
+      () => {
+        if (operator.replication === replication) operator.known = true;
+      },
+      () => {},
+    );
+    this.#dialAll(operator);
+  }
+
+  /** The process ends; what was durable stays. */
+  async crash(operator: SimulatedOperator): Promise<void> {
+    const { network, replication } = operator;
+    operator.network = undefined;
+    operator.replication = undefined;
+    operator.distributor = undefined;
+    operator.consumer = undefined;
+    operator.known = false;
+    await network?.close();
+    await replication?.close();
+  }
+
+  /** The disk is gone, too. */
+  async loseDisk(operator: SimulatedOperator): Promise<void> {
+    await this.crash(operator);
+    operator.store = createMemoryFileStore(operator.id);
+    operator.flag = memoryFlag();
+  }
+
+  /** A data source gives a new file to an operator; returns its content. */
+  put(operator: SimulatedOperator, rows = 3): string {
+    this.#files += 1;
+    const content = Array.from({ length: rows }, (_, row) => `{"n":${this.#files * 1_000 + row}}`).join('\n');
+    this.putContent(operator, content);
+    return content;
+  }
+
+  putContent(operator: SimulatedOperator, content: string): void {
+    operator.store.put({ content, time: this.recordTime() });
+  }
+
+  /** The virtual moment in record form. */
+  recordTime(): string {
+    const ms = this.clock.wallMs();
+    return `${new Date(Math.floor(ms)).toISOString().slice(0, -1)}${String(Math.floor((ms % 1) * 1_000)).padStart(3, '0')}Z`;
+  }
+
+  peersOf(operator: SimulatedOperator): readonly ClusterPeer[] {
+    return this.operators
+      .filter((other) => other !== operator)
+      .map(({ id, key, member }) => ({ operator: id, name: id, member, peer: key }));
+  }
+
+  /** Whether all that run hold the same files with the same content, each row once. */
+  equal(): boolean {
+    const views = this.operators.filter(({ up }) => up).map(({ store }) => viewOf(store));
+    return new Set(views).size <= 1;
+  }
+
+  async close(): Promise<void> {
+    for (const operator of this.operators) if (operator.up) await this.crash(operator);
+  }
+
+  #dialAll(operator: SimulatedOperator): void {
+    operator.network?.keepDialled(
+      this.operators
+        .filter((other) => other.member < operator.member)
+        .map((other) => ({ address: `${other.key.slice(0, 12)}.memory:1`, key: other.key })),
+    );
+  }
+}
+
+/** Everything that must be equal on all operators, as one string. */
+export const viewOf = (store: MemoryFileStore): string =>
+  store
+    .all()
+    .map(({ origin, file, status, digest, time }) => `${origin}/${file} ${status} ${digest} ${time}`)
+    .join('\n');
+
+/** Digests of the content held, each stored once. */
+export const contentsOf = (store: MemoryFileStore): string[] =>
+  store
+    .all()
+    .filter(({ status }) => status === 'stored')
+    .map(({ digest }) => digest)
+    .sort();
