@@ -1,5 +1,5 @@
 import { COMMAND_CHARS_MAX } from '../base/limits.ts';
-import type { JsonObject } from '../codec/json.ts';
+import type { JsonObject, JsonValue } from '../codec/json.ts';
 import type { PolicyState } from './book.ts';
 import { applyBring, type Bring, type BringResult, parseBring } from './bring.ts';
 import { documentOf, syntax } from './get-path.ts';
@@ -115,13 +115,13 @@ export const selectPolicies = (
 export const runGet = (source: PolicySource, request: GetRequest, context: GetContext): BringResult => {
   const policies = selectPolicies(source, request.types, request.where, context);
   if (request.bring === undefined) return { kind: 'policies', policies };
+  let children: ReadonlyMap<JsonValue | undefined, readonly PolicyState[]> | undefined;
   return applyBring(policies, request.bring, {
     ...context,
-    childrenOf: (id) =>
-      source.book
-        .ofType()
-        .filter(({ value }) => value['parent'] === id)
-        .map((state) => source.document(state)),
+    childrenOf: (id) => {
+      children ??= Map.groupBy(source.book.ofType(), ({ value }) => value['parent']);
+      return (children.get(id) ?? []).map((state) => source.document(state));
+    },
     policy: (id) => {
       const state = source.book.get(id);
       return state === undefined ? undefined : source.document(state);
