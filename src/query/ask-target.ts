@@ -128,8 +128,8 @@ export const checkServing = (ports: Pick<QueryPorts, 'operating'>): void => {
 
 /** The time-out of the query, whoever noticed it. */
 export const asTimeout = (error: HoldfastError, timeoutMs: number): HoldfastError =>
-  hasCode(error, 'SQLITE_DEADLINE') || hasCode(error, 'QUERY_DEADLINE')
-    ? fault('QUERY_DEADLINE', `the query did not end within ${timeoutMs} ms`, {
+  hasCode(error, 'SQLITE_DEADLINE') || hasCode(error, 'QUERY_TIMEOUT')
+    ? fault('QUERY_TIMEOUT', `the query did not end within ${timeoutMs} ms`, {
         hint: 'narrow the time range, or raise the time-out',
         cause: error,
       })

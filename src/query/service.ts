@@ -68,7 +68,7 @@ class Queries implements QueryService {
     return this.#run(request, async (main) => {
       const policy = this.#ports.topology().table(main.dbms, main.table);
       if (policy === undefined)
-        throw fault('QUERY_NO_TABLE', `there is no table policy for ${main.dbms}.${main.table}`, {
+        throw fault('QUERY_TABLE_UNKNOWN', `there is no table policy for ${main.dbms}.${main.table}`, {
           data: { ...main },
           hint: 'see `get tables where dbms = *`; a table arises with its first data',
         });
@@ -104,7 +104,7 @@ class Queries implements QueryService {
     const job = this.#jobs.start(request);
     const timeoutMs = Math.max(1, request.options.timeoutMs);
     const timer = new AbortController();
-    const cancel = clock.after(timeoutMs, () => timer.abort(fault('QUERY_DEADLINE', 'the time is up')));
+    const cancel = clock.after(timeoutMs, () => timer.abort(fault('QUERY_TIMEOUT', 'the time is up')));
     const signal = request.signal === undefined ? timer.signal : AbortSignal.any([timer.signal, request.signal]);
     try {
       const select = parseSelect(request.sql);

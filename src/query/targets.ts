@@ -35,7 +35,7 @@ const includedTable = (dbms: string, name: string): TableName => {
     .slice(dot + 1)
     .trim()
     .toLowerCase();
-  if (table === '') throw fault('QUERY_NO_TABLE', `include: ${JSON.stringify(name)} is not the name of a table`);
+  if (table === '') throw fault('QUERY_TABLE_UNKNOWN', `include: ${JSON.stringify(name)} is not the name of a table`);
   return { dbms: dot < 0 ? dbms : name.slice(0, dot).trim().toLowerCase(), table };
 };
 

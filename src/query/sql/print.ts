@@ -48,7 +48,7 @@ export interface PrintOptions {
   readonly from?: string;
   /** A condition of ours that comes after the user's, as SQL. */
   readonly condition?: string | undefined;
-  /** Each row as one text column, a JSON array: keeps integers and reals apart on their way. */
+  /** To be run: each row as one text column, a JSON array, which keeps integers and reals apart on their way. */
   readonly asJson?: boolean;
 }
 
@@ -63,19 +63,24 @@ export const printSelect = (select: Resolved, { from, condition, asJson = false 
   const parts = [
     `SELECT ${asJson ? `json_array(${items})` : items} FROM ${from ?? quoteName(select.table)}`,
     tests.length > 0 ? `WHERE ${tests.join(' AND ')}` : '',
-    select.groupBy.length > 0 ? `GROUP BY ${select.groupBy.map(printGroup).join(', ')}` : '',
+    select.groupBy.length > 0 ? `GROUP BY ${select.groupBy.map((term) => printTerm(term, asJson)).join(', ')}` : '',
     select.having === undefined ? '' : `HAVING ${printExpression(select.having)}`,
-    select.orderBy.length > 0 ? `ORDER BY ${select.orderBy.map(printOrder).join(', ')}` : '',
+    select.orderBy.length > 0 ? `ORDER BY ${select.orderBy.map((term) => printOrder(term, asJson)).join(', ')}` : '',
     select.limit === undefined ? '' : `LIMIT ${select.limit}`,
     select.offset === undefined ? '' : `OFFSET ${select.offset}`,
   ];
   return parts.filter((part) => part !== '').join(' ');
 };
 
-/** Never reduced to a number by SQLite's parser, as `0 IS NULL` or `x AND 0` are: such a number would be the position of an item. */
+/**
+ * A number would be read as the position of an item: by our parser where it is written, by SQLite also where its parser
+ * reduces something to one, such as `0 IS NULL` or `x AND 0`. The kinds here never are.
+ */
 const LASTING: ReadonlySet<Expression['kind']> = new Set(['column', 'call', 'cast', 'case', 'binary']);
-const printGroup = (expression: Expression): string =>
-  LASTING.has(expression.kind) ? printExpression(expression) : `coalesce(${printExpression(expression)}, NULL)`;
+const printTerm = (expression: Expression, forSqlite: boolean): string =>
+  expression.kind === 'number' || (forSqlite && !LASTING.has(expression.kind))
+    ? `coalesce(${printExpression(expression)}, NULL)`
+    : printExpression(expression);
 
-const printOrder = ({ expression, descending, nulls }: Resolved['orderBy'][number]): string =>
-  `${printGroup(expression)}${descending ? ' DESC' : ''}${nulls === undefined ? '' : ` NULLS ${nulls}`}`;
+const printOrder = ({ expression, descending, nulls }: Resolved['orderBy'][number], forSqlite: boolean): string =>
+  `${printTerm(expression, forSqlite)}${descending ? ' DESC' : ''}${nulls === undefined ? '' : ` NULLS ${nulls}`}`;

@@ -20,7 +20,7 @@ export interface ResolveContext {
 export interface ResolvedItem {
   readonly expression: Expression;
   readonly title: string;
-  /** Declared type of a plain column. */
+  /** Declared type of a plain column, and of its min and max. */
   readonly type: string | null;
 }
 
@@ -132,7 +132,7 @@ class Resolver {
       const expression = this.#rewriter.rewrite(item.expression);
       const plain = item.expression.kind === 'column' && expression.kind === 'column' ? expression : undefined;
       const title = item.alias ?? plain?.name ?? item.words;
-      return [{ expression, title, alias: item.alias, type: plain === undefined ? null : this.#typeOf(plain.name) }];
+      return [{ expression, title, alias: item.alias, type: this.#typeOf(expression) }];
     });
     if (items.length === 0) throw this.#fault('SQL_ARGUMENTS', 0, 'increments stands beside columns or aggregates');
     if (items.length > SQL_RESULT_COLUMNS_MAX)
@@ -152,8 +152,14 @@ class Resolver {
     }));
   }
 
-  #typeOf(name: string): string | null {
-    return this.#context.columns?.find((column) => column.name === name)?.type ?? null;
+  /** Of a plain column, or of the smallest or largest value of one. */
+  #typeOf(expression: Expression): string | null {
+    const { kind } = expression;
+    const [operand] =
+      kind === 'call' && (expression.name === 'min' || expression.name === 'max') ? expression.arguments : [];
+    const subject = operand !== undefined && isAggregateCall(expression) ? operand : expression;
+    if (subject.kind !== 'column') return null;
+    return this.#context.columns?.find((column) => column.name === subject.name)?.type ?? null;
   }
 
   /** A whole number is the position of an item. */

@@ -1,0 +1,172 @@
+import { fault } from '../base/errors.ts';
+import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
+import type { QueryPart, QueryResult } from './query.ts';
+
+export interface FormatOptions {
+  readonly format: 'json' | 'json:list' | 'json:output' | 'table';
+  /** With rows, time and nodes at the end. */
+  readonly stat: boolean;
+  /** Zone of the timestamps: `utc` (default), `local`, `et`, `ct`, `mt`, `pt` or an IANA name. */
+  readonly timezone?: string | undefined;
+}
+
+const ROWS_PER_BLOCK = 25;
+const EMPTY = '{"reply" : "Empty data set"}';
+// eslint-disable-next-line no-control-regex -- control characters are what must not reach a terminal
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+/** A result as text in the documented layouts. What is missing of a partial result is said in each of them. `QUERY_TIMEZONE`. */
+export const formatResult = (result: QueryResult, options: FormatOptions): string => {
+  const rows = inZone(result, options.timezone);
+  const ends = endings(result, options.stat);
+  if (options.format === 'table') return tableText(result, rows, ends);
+  const keys = uniqueTitles(result).map((title) => JSON.stringify(title));
+  const objects = rows.map((row) => `{${row.map((cell, at) => `${keys[at] ?? '""'}:${jsonCell(cell)}`).join(',')}}`);
+  if (options.format === 'json:output')
+    return [...objects, ...(ends.length > 0 ? [`{${ends.join(',')}}`] : [])].join('\n');
+  if (options.format === 'json:list' && result.missing.length === 0) return `[${objects.join(',')}]`;
+  if (objects.length === 0 && ends.length === 0) return EMPTY;
+  return `{${[`"Query":[${objects.join(',')}]`, ...ends].join(',')}}`;
+};
+
+/** The same as values, for a program. */
+export const resultValue = (result: QueryResult, options: FormatOptions): unknown => {
+  const titles = uniqueTitles(result);
+  const objects = inZone(result, options.timezone).map((row) =>
+    Object.fromEntries(titles.map((title, at) => [title, row[at] ?? null])),
+  );
+  if (options.format === 'json:list' && result.missing.length === 0) return objects;
+  return {
+    Query: objects,
+    ...(options.stat ? { Statistics: [statistics(result)] } : {}),
+    ...(result.missing.length > 0 ? { Missing: result.missing } : {}),
+  };
+};
+
+/** What follows the rows: members of a JSON object. */
+const endings = (result: QueryResult, stat: boolean): readonly string[] => [
+  ...(stat ? [statisticsText(result)] : []),
+  ...(result.missing.length > 0 ? [`"Missing":${JSON.stringify(result.missing)}`] : []),
+];
+
+const answeredBy = (parts: readonly QueryPart[]): number =>
+  new Set(
+    parts.filter(({ status }) => status === 'Completed' || status === 'Empty Set').map(({ operator }) => operator),
+  ).size;
+
+const statistics = (result: QueryResult): Readonly<Record<string, string | number>> => {
+  const nodes = answeredBy(result.parts);
+  return {
+    Count: result.rows.length,
+    Time: clockTime(result.runMs),
+    ...(result.missing.length === 0
+      ? { Nodes: nodes }
+      : { 'Target Nodes': nodes + result.missing.length, 'Participating Nodes': nodes }),
+  };
+};
+
+const statisticsText = (result: QueryResult): string => {
+  const members = Object.entries(statistics(result)).map(([name, value]) =>
+    typeof value === 'number' ? `"${name}": ${value}` : `"${name}":"${value}"`,
+  );
+  return `"Statistics":[{${members.join(',')}}]`;
+};
+
+const clockTime = (ms: number): string => {
+  const seconds = Math.floor(ms / 1_000);
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return parts.map((part) => String(part).padStart(2, '0')).join(':');
+};
+
+/** Columns of one title would hide each other in a JSON object: the second becomes `title_2`. */
+const uniqueTitles = ({ columns }: QueryResult): readonly string[] => {
+  const used = new Set<string>();
+  return columns.map(({ name }) => {
+    let title = name;
+    for (let count = 2; used.has(title); count += 1) title = `${name}_${count}`;
+    used.add(title);
+    return title;
+  });
+};
+
+const jsonCell = (cell: SqlValue): string => {
+  if (typeof cell === 'bigint') return String(cell);
+  return JSON.stringify(cell instanceof Uint8Array ? Buffer.from(cell).toString('hex') : cell);
+};
+
+/**
+ * Blocks of 25 rows, each with an empty line, the titles and the dashes above. Numbers stand right, text left; there
+ * is a blank after each cell and each group of dashes, none after the titles. Widths are those of the whole table.
+ */
+const tableText = (result: QueryResult, rows: readonly SqlRow[], ends: readonly string[]): string => {
+  const end = ends.length > 0 ? `\n{${ends.join(',')}}\n` : '';
+  if (rows.length === 0) return end === '' ? `${EMPTY}\n` : end;
+  const titles = result.columns.map(({ name }) => name.replace(CONTROL, ' '));
+  const cells = rows.map((row) => row.map(tableCell));
+  const widths = titles.map((title, at) =>
+    cells.reduce((width, row) => Math.max(width, lengthOf(row[at] ?? '')), lengthOf(title)),
+  );
+  const head = `\n${titles
+    .map((title, at) => fill(title, widths[at] ?? 0, false))
+    .join(' ')
+    .trimEnd()}\n`;
+  const dashes = `${widths.map((width) => `${'-'.repeat(width)} `).join('')}\n`;
+  let text = '';
+  rows.forEach((row, index) => {
+    if (index % ROWS_PER_BLOCK === 0) text += head + dashes;
+    text += `${row.map((cell, at) => `${fill(cells[index]?.[at] ?? '', widths[at] ?? 0, isNumber(cell))} `).join('')}\n`;
+  });
+  return text + end;
+};
+
+const isNumber = (cell: SqlValue): boolean => typeof cell === 'number' || typeof cell === 'bigint';
+
+const tableCell = (cell: SqlValue): string => {
+  if (cell === null) return '';
+  return typeof cell === 'string' ? cell.replace(CONTROL, ' ') : jsonCell(cell);
+};
+
+const lengthOf = (text: string): number => Array.from(text).length;
+
+const fill = (text: string, width: number, right: boolean): string => {
+  const blanks = ' '.repeat(Math.max(0, width - lengthOf(text)));
+  return right ? blanks + text : text + blanks;
+};
+
+const ZONES: Readonly<Record<string, string>> = {
+  et: 'America/New_York',
+  ct: 'America/Chicago',
+  mt: 'America/Denver',
+  pt: 'America/Los_Angeles',
+};
+
+/** Rows with the timestamps of a zone; they are stored in UTC. */
+const inZone = (result: QueryResult, timezone: string | undefined): readonly SqlRow[] => {
+  const zone = timezone?.toLowerCase() ?? 'utc';
+  if (zone === 'utc') return result.rows;
+  const stamped = result.columns.map(({ type }) => type?.startsWith('timestamp') === true);
+  if (!stamped.includes(true)) return result.rows;
+  const convert = converter(timezone ?? '', zone);
+  return result.rows.map((row) =>
+    row.map((cell, at) => (stamped[at] === true && typeof cell === 'string' ? convert(cell) : cell)),
+  );
+};
+
+const converter = (asked: string, zone: string): ((text: string) => string) => {
+  let form: Intl.DateTimeFormat;
+  try {
+    form = new Intl.DateTimeFormat('sv-SE', {
+      ...(zone === 'local' ? {} : { timeZone: ZONES[zone] ?? asked }),
+      ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' },
+    });
+  } catch (caught) {
+    throw fault('QUERY_TIMEZONE', `${JSON.stringify(asked.slice(0, 40))} is not the name of a time zone`, {
+      hint: 'utc, local, et, ct, mt, pt, or a name such as Europe/Berlin',
+      cause: caught,
+    });
+  }
+  return (text) => {
+    const at = Date.parse(`${text.slice(0, 10)}T${text.slice(11, 19)}Z`);
+    return Number.isNaN(at) ? text : form.format(at) + text.slice(19);
+  };
+};
