@@ -32,6 +32,33 @@ export const LEDGER_READ_BYTES_MAX = 64 * 1_048_576;
 export const JOURNAL_FILE_BYTES_MAX = 64 * 1_048_576;
 export const SYNC_BATCH_BYTES_MAX = 524_288;
 export const SYNC_INTERVAL_MS = 3_000;
+/** Authors in one message of the ledger sync; a longer clock takes several. */
+export const SYNC_CLOCK_PAGE_MAX = 8_000;
+/** Authors that a peer may tell in one exchange. */
+export const SYNC_AUTHORS_MAX = 100_000;
+export const SYNC_PROOFS_MAX = 256;
+/** Entries before a wanted one that are sent along, at most. */
+export const SYNC_ANCESTORS_MAX = 64;
+/** Logs that are read side by side to send their entries in order, and what is read ahead of them in all. */
+export const SYNC_LOGS_MERGED_MAX = 1_000;
+export const SYNC_READ_AHEAD_BYTES = 4_194_304;
+/** Entries of one exchange that may be refused before it is given up. */
+export const SYNC_REJECTED_MAX = 16;
+/** A peer that says nothing for so long in the middle of an exchange is left alone for a while. */
+export const SYNC_STALL_MS = 10_000;
+/** An exchange gives way to the next peer's after so long. */
+export const SYNC_TURN_MS = 30_000;
+/** How often at most a node tells its peers what it holds now. */
+export const SYNC_HAVE_INTERVAL_MS = 100;
+/** Pause after an exchange that should have brought something and did not: doubled each time. */
+export const SYNC_BACKOFF_MIN_MS = 250;
+export const SYNC_BACKOFF_MAX_MS = 30_000;
+/** Own entries that came at once and are gossiped one by one; more are left to the exchange, which is faster. */
+export const SYNC_GOSSIP_BURST_MAX = 64;
+/** Peers whose clocks are remembered when they are gone. */
+export const SYNC_PEERS_REMEMBERED_MAX = 256;
+/** How long a node waits at its start for a known peer to tell it its own log. */
+export const LEDGER_OWN_LOG_TIMEOUT_MS = 10_000;
 
 // network
 export const GOSSIP_BYTES_MAX = 131_072;
@@ -227,6 +254,8 @@ export const REST_HEADERS_TIMEOUT_MS = 5_000;
 /** The longest pause between two pieces of a body, and of a reply that the client does not take. */
 export const REST_STALL_MS = 15_000;
 export const REST_REQUEST_TIMEOUT_MS = 600_000;
+/** How long an idle connection is kept for the next request. */
+export const REST_KEEP_ALIVE_MS = 10_000;
 /** After an early refusal the rest of the body is read and dropped for this long, so that the client sees the reply. */
 export const REST_LINGER_MS = 2_000;
 

@@ -56,10 +56,18 @@ export const errorReply = (caught: unknown, method: string, node: string): Error
   return { status: statusOf(code), error, body: JSON.stringify(body) };
 };
 
+/** An error of Fastify or Node; `rawPacket` holds the first bytes of what Node's parser refused. */
+export type TransportError = Error & {
+  readonly code?: string;
+  readonly statusCode?: number;
+  readonly rawPacket?: unknown;
+};
+
+const startsAsRequest = (packet: unknown): boolean =>
+  packet instanceof Buffer && /^[A-Z-]{3,20} \S+ HTTP\/1/.test(packet.toString('latin1', 0, 200));
+
 /** Fastify's and Node's own errors in the form of ours: malformed requests, time-outs while one is read. */
-export const transportFault = (
-  caught: Error & { readonly code?: string; readonly statusCode?: number },
-): HoldfastError => {
+export const transportFault = (caught: TransportError): HoldfastError => {
   switch (caught.code) {
     case 'HPE_HEADER_OVERFLOW':
       return fault('REST_HEADERS_OVERSIZE', 'the headers are too long', {
@@ -68,10 +76,10 @@ export const transportFault = (
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return fault('REST_STALLED', 'the request did not come in time', { hint: 'send it whole, without long pauses' });
     case 'HPE_INVALID_METHOD':
-      return methodFault('this method');
+      return startsAsRequest(caught.rawPacket) ? methodFault('this method') : malformed(caught);
     default:
       if (caught.statusCode === undefined && caught.code?.startsWith('HPE_') !== true) return asFault(caught);
-      return fault('REST_MALFORMED', `not a well-formed HTTP request: ${caught.message}`, { cause: caught });
+      return malformed(caught);
   }
 };
 
@@ -79,3 +87,6 @@ export const methodFault = (method: string): HoldfastError =>
   fault('REST_METHOD', `${method} is not served`, {
     hint: 'GET for commands that read, POST for all commands, PUT for rows of a table',
   });
+
+const malformed = (caught: Error): HoldfastError =>
+  fault('REST_MALFORMED', `not a well-formed HTTP request: ${caught.message}`, { cause: caught });

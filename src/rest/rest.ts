@@ -8,13 +8,14 @@ import {
   REST_CONNECTIONS_MAX,
   REST_HEADER_BYTES_MAX,
   REST_HEADERS_TIMEOUT_MS,
+  REST_KEEP_ALIVE_MS,
   REST_LINGER_MS,
   REST_REQUEST_TIMEOUT_MS,
   REST_STALL_MS,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { CommandExecutor } from '../command/executor.ts';
-import { errorReply, transportFault } from './faults.ts';
+import { errorReply, methodFault, transportFault, type TransportError } from './faults.ts';
 import { checkProvenance } from './guard.ts';
 import { createResponder, type RestReply } from './responder.ts';
 
@@ -59,6 +60,8 @@ const addHooks = (app: FastifyInstance, options: RestOptions): void => {
   const { clock, log, node, host } = options;
   app.addHook('onRequest', async (request) => {
     const { headers } = request;
+    if (headers.host === undefined && request.raw.httpVersion === '1.1')
+      throw fault('REST_MALFORMED', 'the request has no Host header');
     const site = headers['sec-fetch-site'];
     checkProvenance(
       { host: headers.host, origin: headers.origin, site: typeof site === 'string' ? site : undefined },
@@ -80,8 +83,11 @@ const addHooks = (app: FastifyInstance, options: RestOptions): void => {
 const createApp = async (options: RestOptions, stopping: AbortSignal): Promise<FastifyInstance> => {
   // Imported here, so that what only needs the types starts without it.
   const { fastify } = await import('fastify');
-  const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const refuse = (error: TransportError, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
     const { status, body } = errorReply(transportFault(error), '', options.node);
     socket.end(rawReply(status, body));
     options.clock.after(REST_LINGER_MS, () => socket.destroy());
@@ -92,7 +98,9 @@ const createApp = async (options: RestOptions, stopping: AbortSignal): Promise<F
       headersTimeout: REST_HEADERS_TIMEOUT_MS,
       requestTimeout: REST_REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1_000,
+      requireHostHeader: false, // the guard asks for it, and answers in our form
     },
+    keepAliveTimeout: REST_KEEP_ALIVE_MS,
     exposeHeadRoutes: false,
     // One contract at every path: the URL itself is read by headers.ts.
     rewriteUrl: () => '/',
@@ -100,9 +108,7 @@ const createApp = async (options: RestOptions, stopping: AbortSignal): Promise<F
     clientErrorHandler: refuse,
   });
   app.server.maxConnections = REST_CONNECTIONS_MAX;
-  app.server.on('connect', (_, socket: Socket) =>
-    refuse(Object.assign(new Error('CONNECT'), { code: 'HPE_INVALID_METHOD' }), socket),
-  );
+  app.server.on('connect', (_, socket: Socket) => refuse(methodFault('CONNECT'), socket));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   addHooks(app, options);
