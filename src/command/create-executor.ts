@@ -30,7 +30,7 @@ const namesVariable = (tokens: readonly Token[]): boolean =>
 const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
   if (reply.text !== undefined && (!wantsJson || reply.json === undefined))
     return { text: reply.text, json: reply.json };
-  return { text: jsonText(reply.json), json: reply.json };
+  return { text: reply.exactJson ?? jsonText(reply.json), json: reply.json };
 };
 
 class NodeExecutor implements CommandExecutor {
@@ -137,7 +137,9 @@ class NodeExecutor implements CommandExecutor {
     }
     const { reply, wantsJson } = answer;
     if (statement.collect !== 'value' && reply.json !== undefined) return reply.json as JsonValue;
-    return outputOf(reply, wantsJson).text.trim();
+    const text = outputOf(reply, wantsJson).text.trim();
+    // Nothing found leaves the variable undefined: scripts ask `if not !x`.
+    return text === '[]' ? '' : text;
   }
 
   async #client(destination: string, command: string, request: CommandRequest, depth: number): Promise<Answer> {

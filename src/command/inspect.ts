@@ -15,13 +15,13 @@ const quotedName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const text = (value: SqlValue | undefined): string => (typeof value === 'string' ? value : '');
 
+/** Tables of users and TSD tables; those that SQLite and the node keep for themselves are not shown. */
 const tables = (databases: ReadDatabases, dbms: string): readonly string[] =>
   databases
     .read(dbms)
-    .all(
-      "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
-    )
-    .map(([name]) => text(name));
+    .all("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    .map(([name]) => text(name))
+    .filter((name) => !/^(?:sqlite|holdfast)_/.test(name));
 
 const columns = (databases: ReadDatabases, dbms: string, table: string): readonly LocalColumn[] =>
   databases
@@ -67,15 +67,8 @@ const createDatabase = (databases: WriteDatabases, dbms: string): void => {
   databases.write(dbms);
 };
 
-/** Drops a table's rows and the table; whether it was there. */
-const dropTable = (databases: WriteDatabases, dbms: string, table: string): boolean => {
-  if (!tables(databases, dbms).includes(table)) return false;
-  databases.write(dbms).exec(`DROP TABLE ${quotedName(table)}`);
-  return true;
-};
-
 const readers = { names, tables, columns, rowCount, contentDigest };
-const writers = { createDatabase, dropTable };
+const writers = { createDatabase };
 
 /** Run in the SQLite threads; `procedures` is what they look for. */
 export const procedures = { ...readers, ...writers };

@@ -6,6 +6,8 @@ export interface Reply {
   readonly text: string | undefined;
   /** Undefined where there is no JSON form. */
   readonly json: unknown;
+  /** The JSON as text, where values cannot hold it exactly (long integers of a query). */
+  readonly exactJson?: string;
 }
 
 /** A handler's reply, and whether the command itself said `format = json`. */

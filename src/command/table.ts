@@ -21,7 +21,7 @@ interface Shown {
 const lengthOf = (text: string): number => Array.from(text).length;
 
 /** Control characters and the table's own `|` cannot come from data: a name must not forge a column. */
-const clean = (text: string): string => text.replace(CONTROL, ' ').replaceAll('|', '¦');
+export const clean = (text: string): string => text.replace(CONTROL, ' ').replaceAll('|', '¦');
 
 const shown = (cell: Cell): Shown => {
   if (typeof cell === 'number') return { lines: [String(cell)], right: true };

@@ -8,6 +8,7 @@ import { ledgerCommands } from './ledger.ts';
 import { networkTestCommands } from './network-tests.ts';
 import { nodeCommands } from './node.ts';
 import { operatorCommands } from './operator.ts';
+import { policyCheckCommands } from './policy-checks.ts';
 import { policyCommands } from './policies.ts';
 import { policyGetCommands } from './policy-get.ts';
 import { policyVariableCommands } from './policy-variables.ts';
@@ -20,6 +21,7 @@ import { tsdCommands } from './tsd.ts';
 export const allCommands = (): readonly Command[] => [
   ...policyGetCommands(),
   ...policyCommands(),
+  ...policyCheckCommands(),
   ...policyVariableCommands(),
   ...ledgerCommands(),
   ...clusterCommands(),

@@ -1,7 +1,7 @@
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import { integer, nameText, anyText, optional, repeated, type OptionTable } from '../options.ts';
-import { renderTable, type Cell } from '../table.ts';
+import { clean, renderTable, type Cell } from '../table.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import { policyDate } from '../../entry/time.ts';
 import { addressOf, operatorStatus, ownCluster, paddedMember } from './common.ts';
@@ -59,7 +59,7 @@ const titleOf = ({ words, least, dashes }: (typeof TITLES)[number], width: numbe
 const operatorText = (call: Call<typeof tableFilter>, operator: OperatorInfo): string => {
   const place = operator.peer === call.context.network.self ? 'local ' : 'remote';
   const status = operatorStatus(call.context, operator);
-  return `${addressOf(operator).padEnd(ADDRESS_CHARS)}[${paddedMember(operator.member, 4)}  ${place} ${status}]`;
+  return `${clean(addressOf(operator)).padEnd(ADDRESS_CHARS)}[${paddedMember(operator.member, 4)}  ${place} ${status}]`;
 };
 
 const metadata = (call: Call<typeof tableFilter>): Reply => {
@@ -121,7 +121,7 @@ const clusterInfo = ({ context }: Call<OptionTable>): Reply => {
   const tables = cluster.tables.map(({ dbms, table }): readonly Cell[] => [cluster.company, dbms, table]);
   const text = [
     `Cluster ID : ${cluster.id}`,
-    `Cluster Name : ${cluster.name}`,
+    `Cluster Name : ${clean(cluster.name)}`,
     `Member ID  : ${operator.member}`,
     'Participating Operators:',
     renderTable(['IP', 'Port', 'Member', 'Status'], operators, { indent: 6 }),

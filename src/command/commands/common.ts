@@ -4,7 +4,9 @@ import type { Operator } from '../../operator/operator.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
-import type { Surroundings } from '../registry.ts';
+import { textOfValue } from '../grammar/values.ts';
+import { json, type OptionTable } from '../options.ts';
+import type { Call, Surroundings } from '../registry.ts';
 import { askAll, type NodeReply } from '../remote/client.ts';
 
 /** `active` while this node hears from it (or is it), else `not_responding`. */
@@ -85,3 +87,21 @@ export const runningOperator = (context: CommandContext): Operator => {
   if (operator === undefined) throw notRunning('operator', 'run operator where policy = ID');
   return operator;
 };
+
+/** Type and value of a policy. `POLICY_STRUCTURE` where it has not one root key with an object. */
+export const rootOf = (policy: JsonObject): { readonly type: string; readonly value: JsonObject } => {
+  const [type, ...others] = Object.keys(policy);
+  const value = type === undefined ? undefined : policy[type];
+  if (type === undefined || others.length > 0 || !isJsonObject(value))
+    throw fault('POLICY_STRUCTURE', 'a policy has one root key, its type, with an object', {
+      hint: 'for example {"cluster": {"name": "c1", "company": "mine"}}',
+    });
+  return { type, value };
+};
+
+/** The id in the value of a policy; empty where there is none. */
+export const idOf = (value: JsonObject): string => textOfValue(value['id'] ?? '');
+
+/** A JSON value that stands between the words of a command. */
+export const jsonArgument = (call: Call<OptionTable>, name: string): JsonValue =>
+  json.read(call.args.tokens(name), call.dictionary);

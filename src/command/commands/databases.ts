@@ -1,4 +1,5 @@
 import { fault, hasCode } from '../../base/errors.ts';
+import { writing } from '../../operator/store/write-procedures.ts';
 import { inspectReads, inspectWrites, SYSTEM_COLUMNS } from '../inspect.ts';
 import { anyText, bool, nameOrAll, nameText, oneOf, optional, required, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -182,28 +183,42 @@ const infoTable = async (call: Call<OptionTable>): Promise<Reply> => {
   return says(String(exists), exists);
 };
 
+/** Tables that the node makes by itself. */
+const BUILT_IN: readonly string[] = ['almgm.tsd_info', 'blockchain.ledger'];
+
+const createTable = async (call: Call<typeof inDatabase>): Promise<Reply> => {
+  const table = nameArgument(call, 'table');
+  const { dbms } = call.options;
+  if (BUILT_IN.includes(`${dbms}.${table}`)) return SILENT;
+  const declared = call.context.topology().table(dbms, table);
+  if (declared === undefined)
+    throw fault('COMMAND_TABLE_NO_POLICY', `no table policy says what ${dbms}.${table} looks like`, {
+      data: { dbms, table },
+      hint: 'the operator makes tables from the data by itself; or insert a table policy with its create statement',
+    });
+  await call.context.sqlite.write(writing, 'createTable', dbms, table, declared.columns);
+  return SILENT;
+};
+
+/** Whether the table belongs to what the cluster of this operator keeps the same on all its members. */
+const isServedHere = (context: CommandContext, dbms: string, table: string): boolean =>
+  context
+    .topology()
+    .clustersOf(dbms, table)
+    .some(({ operators }) => operators.some(({ peer }) => peer === context.network.self));
+
 const dropTable = async (call: Call<typeof inDatabase>): Promise<Reply> => {
   const table = nameArgument(call, 'table');
   const { dbms } = call.options;
-  const { operators } = call.context.topology();
-  const serves =
-    [...operators.values()].some(({ peer }) => peer === call.context.network.self) &&
-    call.context.operator() !== undefined;
-  if (
-    serves &&
-    call.context
-      .topology()
-      .clustersOf(dbms, table)
-      .some(({ operators: members }) => members.some(({ peer }) => peer === call.context.network.self))
-  )
-    throw fault('COMMAND_TABLE_IN_USE', `the table ${dbms}.${table} is served by the cluster of this operator`, {
-      hint: 'dropping it here alone would make the copies differ; end the policies of the table first: blockchain drop policy where id = …',
+  if (isServedHere(call.context, dbms, table))
+    throw fault('COMMAND_TABLE_IN_USE', `the cluster of this operator serves the table ${dbms}.${table}`, {
+      hint: 'dropped here alone it would differ between the copies; first end its cluster policy: blockchain delete policy where id = …',
     });
-  const dropped = await call.context.sqlite.write(inspectWrites, 'dropTable', dbms, table);
-  if (!dropped)
+  if (!(await localTables(call.context, dbms)).includes(table))
     throw fault('COMMAND_TABLE_UNKNOWN', `there is no table ${dbms}.${table} on this node`, {
       hint: `see: get tables where dbms = ${dbms}`,
     });
+  await call.context.sqlite.write(writing, 'dropTable', dbms, table);
   return SILENT;
 };
 
@@ -266,6 +281,14 @@ const inDatabases = (): readonly Command[] => [
     explanation: 'exists, columns or partitions of a local table',
     examples: ['info table almgm tsd_info exists'],
     run: infoTable,
+  }),
+  define({
+    patterns: ['create table <table>'],
+    method: 'POST',
+    explanation: 'makes a table on this node as its policy declares it',
+    examples: ['create table ping_sensor where dbms = lsl_demo'],
+    options: inDatabase,
+    run: createTable,
   }),
   define({
     patterns: ['drop table <table>'],

@@ -128,7 +128,9 @@ const testTable = async (call: Call<typeof tableOptions>): Promise<Reply> => {
 const testNode = ({ context }: Call<OptionTable>): Reply => {
   const { ledger, network, facts, policies } = context;
   const rest = facts.restAddress();
-  const isMetadataSound = ledger.network !== undefined && ledger.equivocations().length === 0;
+  const { damaged, signatures, failure } = ledger.status();
+  const isMetadataSound =
+    ledger.network !== undefined && damaged.length === 0 && signatures.bad === 0 && failure === undefined;
   const rows: readonly (readonly [string, string])[] = [
     ['Metadata Version', ledger.version],
     ['Metadata Test', isMetadataSound ? 'Pass' : 'Failed'],

@@ -77,10 +77,24 @@ const operatorPolicy = async ({ context, options }: Call<typeof operatorOptions>
 };
 
 const runOperator = async (call: Call<typeof operatorOptions>): Promise<Reply> => {
-  const { context, options } = call;
-  if (context.operator() !== undefined) throw alreadyRuns('operator');
-  const { directories } = context.facts;
-  const started: OperatorOptions = {
+  const { context } = call;
+  if (context.operator() !== undefined || starting.has(context)) throw alreadyRuns('operator');
+  starting.add(context);
+  try {
+    await context.control.startOperator(await startOptions(call));
+  } finally {
+    starting.delete(context);
+  }
+  return SILENT;
+};
+
+/** Nodes whose operator is being started: a second command meanwhile is refused as well. */
+const starting = new WeakSet<CommandContext>();
+
+const startOptions = async (call: Call<typeof operatorOptions>): Promise<OperatorOptions> => {
+  const { options } = call;
+  const { directories } = call.context.facts;
+  return {
     policy: await operatorPolicy(call),
     createTable: options.create_table,
     updateTsdInfo: options.update_tsd_info,
@@ -93,8 +107,6 @@ const runOperator = async (call: Call<typeof operatorOptions>): Promise<Reply> =
     archiveDir: options.archive_dir ?? directories.archive,
     prepDir: options.prep_dir ?? directories.prep,
   };
-  await context.control.startOperator(started);
-  return SILENT;
 };
 
 const consumerOptions = {
@@ -174,6 +186,7 @@ const getOperator = ({ context }: Call<OptionTable>): Reply => {
     ['Rows', status.rows],
     ['Duplicate Files', status.duplicates],
     ['Failed Files', status.failed],
+    ['Values Left Out', status.leftOut],
     ['Waiting Files', status.queued],
     ['Last Error', lastFailure === undefined ? '' : `${lastFailure.time} ${lastFailure.path}: ${lastFailure.text}`],
     ['Create Table', options.createTable],

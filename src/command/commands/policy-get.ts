@@ -34,7 +34,7 @@ const replyOf = (result: BringResult): Reply => {
 /** `blockchain read` shows the policies as they were inserted and updated, without what anmp policies put over them. */
 const asWritten = ({ policies }: CommandContext): PolicySource => ({
   book: policies.book,
-  document: (state) => ({ [state.type]: { ...state.value, id: state.id, ledger: policies.ledgerOf(state) } }),
+  document: (state) => policies.original(state),
 });
 
 const get = ({ context, args }: Call<OptionTable>, source: PolicySource): Reply => {

@@ -1,6 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import { QUERY_TIMEOUT_MS } from '../../base/limits.ts';
-import { formatResult } from '../query-output.ts';
+import { formatResult, resultValue } from '../../query/format.ts';
 import type { QueryOptions, QueryRequest } from '../../query/query.ts';
 import { isKeyword, type Token } from '../grammar/lexer.ts';
 import { readPairs } from '../grammar/pairs.ts';
@@ -139,8 +139,13 @@ const run = async (
 ): Promise<Reply> => {
   const { query } = surroundings.context;
   const result = await (local ? query.local(request) : query.network(request));
-  const { format, stat, timezone } = command.options;
-  return formatResult(result, { format: format ?? 'json', stat, timezone });
+  const { format = 'json', stat, timezone } = command.options;
+  const value = { stat, timezone, format: format === 'table' ? ('json' as const) : format };
+  return {
+    text: formatResult(result, { format, stat, timezone }),
+    json: resultValue(result, value),
+    exactJson: formatResult(result, value),
+  };
 };
 
 const requestOf = (surroundings: Surroundings, command: SqlCommand, options: QueryOptions): QueryRequest => ({

@@ -1,6 +1,7 @@
 import { fault, hasCode } from '../../base/errors.ts';
 import type { FileRanges, FileRecord } from '../../operator/file-record.ts';
 import type { FileStore } from '../../operator/file-store.ts';
+import { tsdStatus } from '../../operator/store/tsd-tables.ts';
 import { countRanges, watermark } from '../../operator/ranges.ts';
 import { inspectReads } from '../inspect.ts';
 import { anyText, bool, date, integer, optional, withDefault } from '../options.ts';
@@ -116,8 +117,7 @@ const detailCells = (record: FileRecord): readonly Cell[] => [
   record.instructions,
   seconds(record.time),
   record.rows,
-  '1',
-  record.status === 'duplicate' ? 'Duplicate' : '1',
+  ...tsdStatus(record),
 ];
 
 const heading = (table: TsdTable): string =>
