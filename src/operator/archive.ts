@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
@@ -20,8 +20,6 @@ export interface Archive {
   keep(record: FileRecord, member: number, content: Uint8Array): Promise<void>;
   /** The content, checked against the record's digest; undefined where it is not there or damaged. */
   read(record: FileRecord, member: number): Promise<Uint8Array | undefined>;
-  /** Paths relative to the archive, of a day (`YYYY-MM-DD`) or of all, in their order, at most `limit`. */
-  list(day: string | undefined, limit: number): Promise<readonly string[]>;
 }
 
 const isMissing = (caught: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCode(caught) ?? '');
@@ -32,6 +30,7 @@ class DirectoryArchive implements Archive {
   readonly #made = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   #writing = 0;
+  #written = 0;
 
   constructor(dir: string, log: Logger) {
     this.#dir = dir;
@@ -69,43 +68,19 @@ class DirectoryArchive implements Archive {
     return undefined;
   }
 
-  async list(day: string | undefined, limit: number): Promise<readonly string[]> {
-    if (day !== undefined) return (await this.#names(day.slice(2).replaceAll('-', '/'))).slice(0, limit);
-    const found: string[] = [];
-    const descend = async (path: string, depth: number): Promise<void> => {
-      for (const name of await this.#names(path)) {
-        if (found.length >= limit) return;
-        if (depth === 3) found.push(name);
-        else await descend(name, depth + 1);
-      }
-    };
-    await descend('', 0);
-    return found;
-  }
-
-  async #names(path: string): Promise<readonly string[]> {
-    try {
-      const names = await readdir(join(this.#dir, path));
-      return names
-        .filter((name) => !name.endsWith('.new'))
-        .sort()
-        .map((name) => (path === '' ? name : `${path}/${name}`));
-    } catch (caught) {
-      if (isMissing(caught)) return [];
-      throw caught;
-    }
-  }
-
   /** Whole or not at all by its name, but not flushed: what a power cut takes is made again from the rows. */
   async #write(path: string, packed: Uint8Array): Promise<void> {
     const dir = dirname(path);
+    this.#written += 1;
+    // Beside the days, so that a listing of a day shows whole files only.
+    const fresh = join(this.#dir, `.new-${this.#written}`);
     if (!this.#made.has(dir)) {
       await mkdir(dir, { recursive: true });
       this.#made.add(dir);
     }
     try {
-      await writeFile(`${path}.new`, packed);
-      await rename(`${path}.new`, path);
+      await writeFile(fresh, packed);
+      await rename(fresh, path);
     } catch (caught) {
       // The directory may have been removed since it was made.
       this.#made.delete(dir);
@@ -120,5 +95,4 @@ export const createArchive = (dir: string, log: Logger): Archive => new Director
 export const noArchive: Archive = {
   keep: async () => {},
   read: async () => undefined,
-  list: async () => [],
 };

@@ -62,11 +62,13 @@ export class ByteBudget {
     return this.#waiting.length;
   }
 
-  /** Resolves with what gives the room back. Throws `INGEST_OVERLOADED`. */
-  async take(bytes: number): Promise<() => void> {
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) {
-      if (this.#waiting.length >= INGEST_WAITING_MAX)
-        throw fault('INGEST_OVERLOADED', `${this.#waiting.length} files wait already`, { hint: 'send it again later' });
+  /** Resolves with what gives the room back. Throws `OPERATOR_OVERLOADED` where too many wait, unless `patient`. */
+  async take(bytes: number, patient = false): Promise<() => void> {
+    if (bytes > 0 && (this.#waiting.length > 0 || !this.#fits(bytes))) {
+      if (!patient && this.#waiting.length >= INGEST_WAITING_MAX)
+        throw fault('OPERATOR_OVERLOADED', `${this.#waiting.length} files wait already`, {
+          hint: 'send it again later',
+        });
       await new Promise<void>((resolve) => this.#waiting.push({ bytes, go: resolve }));
     } else this.#used += bytes;
     let held = true;

@@ -74,6 +74,8 @@ export interface OperatorStatus {
   readonly rows: number;
   readonly duplicates: number;
   readonly failed: number;
+  /** Values left out since start because their attribute has no column. */
+  readonly leftOut: number;
   readonly lastFailure: IngestFailure | undefined;
   readonly queued: number;
 }

@@ -100,7 +100,8 @@ export class SqliteFileStore implements FileStore {
   async store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]> {
     for (const copy of copies) if (copy.content.byteLength <= CHECKED_EARLY_BYTES) checkDigest(copy);
     const bytes = copies.reduce((sum, { content }) => sum + content.byteLength, 0);
-    const results = await this.#withRoom(bytes, async (kept) => {
+    const giveBack = await this.#ports.budget.take(bytes, true);
+    const results = await this.#withRoom(giveBack, async (kept) => {
       const contents = await Promise.all(copies.map(({ content }) => shared(content)));
       const jobs = copies.map(
         (copy, at) => ({ kind: 'copy', copy: { ...copy, content: contents[at] as Uint8Array } }) as const,
@@ -112,11 +113,17 @@ export class SqliteFileStore implements FileStore {
 
   /**
    * Applies a job of the operator itself; archive and notices follow from its result. `onResult` sees the result in the
-   * order in which jobs were applied. Throws what the job failed with, `INGEST_OVERLOADED`.
+   * order in which jobs were applied. Throws `OPERATOR_OVERLOADED`.
    */
-  async submit(job: FileJob, onResult: (result: JobResult) => void = () => {}): Promise<Success> {
+  async apply(job: FileJob, onResult: (result: JobResult) => void = () => {}): Promise<JobResult> {
     const bytes = job.kind === 'new' || job.kind === 'append' ? job.content.byteLength : 0;
-    return succeeded(await this.#withRoom(bytes, (kept) => this.#apply(job, kept, onResult)));
+    const giveBack = await this.#ports.budget.take(bytes);
+    return this.#withRoom(giveBack, (kept) => this.#apply(job, kept, onResult));
+  }
+
+  /** As {@link apply}; throws what the job failed with. */
+  async submit(job: FileJob): Promise<Success> {
+    return succeeded(await this.apply(job));
   }
 
   /** Resolves when what was stored so far is in the archive. */
@@ -125,8 +132,7 @@ export class SqliteFileStore implements FileStore {
   }
 
   /** The room is given back when the content is in the archive too. */
-  async #withRoom<T>(bytes: number, work: (kept: Promise<void>[]) => Promise<T>): Promise<T> {
-    const giveBack = await this.#ports.budget.take(bytes);
+  async #withRoom<T>(giveBack: () => void, work: (kept: Promise<void>[]) => Promise<T>): Promise<T> {
     const kept: Promise<void>[] = [];
     try {
       return await work(kept);
@@ -135,7 +141,7 @@ export class SqliteFileStore implements FileStore {
     }
   }
 
-  #apply(job: FileJob, kept: Promise<void>[], onResult: (result: JobResult) => void = () => {}): Promise<JobResult> {
+  #apply(job: FileJob, kept: Promise<void>[], onResult?: (result: JobResult) => void): Promise<JobResult> {
     return this.#ports.queue.submit(job, (result) => {
       if (result.kind === 'stored') {
         this.#took(result.record);
@@ -146,7 +152,7 @@ export class SqliteFileStore implements FileStore {
         }
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
-      onResult(result);
+      onResult?.(result);
     });
   }
 

@@ -51,7 +51,7 @@ export class WriteQueue {
 
   submit(job: FileJob, onResult: (result: JobResult) => void = () => {}): Promise<JobResult> {
     if (this.#closed)
-      return Promise.resolve({ kind: 'failed', fault: imageOf(fault('INGEST_CLOSED', 'the operator is stopped')) });
+      return Promise.resolve({ kind: 'failed', fault: imageOf(fault('OPERATOR_CLOSED', 'the operator is stopped')) });
     return new Promise((resolve) => {
       this.#waiting.push({ job, onResult, resolve });
       this.#running ??= this.#run();

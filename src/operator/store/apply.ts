@@ -1,4 +1,4 @@
-import { asFault, fault } from '../../base/errors.ts';
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { type FaultImage, imageOf } from '../../sqlite/procedure-host.ts';
 import type { WriteConnection, WriteDatabases } from '../../sqlite/sqlite.ts';
@@ -10,7 +10,7 @@ import { checkRecord, TSD_DBMS } from '../names.ts';
 import { eachRow } from '../rows.ts';
 import { insertRows } from './insert-rows.ts';
 import { demoteRecord, findHolder, findRecord, insertRecord, type PlacedRecord } from './records.ts';
-import { ensureTable, forgetTables, prepareDatabase, quoted, storesOf } from './schema.ts';
+import { checkKnownTables, ensureTable, forgetTables, prepareDatabase, quoted, storesOf } from './schema.ts';
 
 interface Target {
   readonly dbms: string;
@@ -92,6 +92,13 @@ const newestInTsd = (databases: WriteDatabases): number => {
 const isOfMachine = (code: string): boolean =>
   ['SQLITE_DISK_FAILED', 'SQLITE_CORRUPT', 'SQLITE_BUSY', 'SQLITE_CLOSED'].includes(code);
 
+/** What SQLite or the program did not expect of a file is still a failure of that file. */
+const ofFile = (caught: unknown): HoldfastError => {
+  const error = asFault(caught);
+  if (/^(?:INGEST|FILE)_/.test(error.code)) return error;
+  return fault('INGEST_FAILED', error.message, { data: { ...error.data, code: error.code }, cause: error });
+};
+
 /** The jobs of one database in one transaction, each in a savepoint of its own. */
 class Application {
   readonly #db: WriteConnection;
@@ -108,7 +115,10 @@ class Application {
   }
 
   run(jobs: readonly FileJob[]): JobResult[] {
-    return this.#db.transaction(() => jobs.map((job) => this.#attempt(job)));
+    return this.#db.transaction(() => {
+      checkKnownTables(this.#db);
+      return jobs.map((job) => this.#attempt(job));
+    });
   }
 
   #attempt(job: FileJob): JobResult {
@@ -120,7 +130,7 @@ class Application {
       forgetTables(this.#db);
       const { code } = asFault(caught);
       if (isOfMachine(code)) throw caught;
-      const failed = { kind: 'failed', fault: imageOf(caught) } as const;
+      const failed = { kind: 'failed', fault: imageOf(ofFile(caught)) } as const;
       return job.kind === 'flush' ? { ...failed, buffer: this.#bufferOf(job.table) } : failed;
     }
   }

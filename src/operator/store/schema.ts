@@ -59,8 +59,29 @@ export const storesOf = (databases: ReadDatabases): { readonly dbms: string; rea
 export const columnsOfTable = (db: ReadConnection, table: string): ReadonlySet<string> =>
   new Set(db.all('select lower(name) from pragma_table_info(?)', [table]).map(([name]) => String(name)));
 
+interface KnownTables {
+  /** Columns by table. */
+  readonly tables: Map<string, ReadonlySet<string>>;
+  /** Of SQLite's schema when it was read. */
+  version: number;
+}
+
 /** What is known of the tables of a connection, so that not every file asks. Forgotten when a transaction fails. */
-const knownTables = new WeakMap<WriteConnection, Map<string, ReadonlySet<string>>>();
+const knownTables = new WeakMap<WriteConnection, KnownTables>();
+
+const schemaVersion = (db: ReadConnection): number =>
+  Number(db.get('select schema_version from pragma_schema_version')?.[0] ?? 0);
+
+const known = (db: WriteConnection): KnownTables => {
+  const held = knownTables.get(db) ?? { tables: new Map(), version: schemaVersion(db) };
+  knownTables.set(db, held);
+  return held;
+};
+
+/** At the begin of a transaction: forgets the tables when somebody else has made or dropped one. */
+export const checkKnownTables = (db: WriteConnection): void => {
+  if (knownTables.get(db)?.version !== schemaVersion(db)) forgetTables(db);
+};
 
 export const forgetTables = (db: WriteConnection): void => {
   knownTables.delete(db);
@@ -87,20 +108,16 @@ const createTable = (db: WriteConnection, table: string, columns: readonly Colum
  * the table and are not in `columns` stay null.
  */
 export const ensureTable = (db: WriteConnection, table: string, columns: readonly Column[]): void => {
-  const tables = knownTables.get(db) ?? new Map<string, ReadonlySet<string>>();
-  knownTables.set(db, tables);
-  let known = tables.get(table);
-  if (known === undefined) {
-    checkColumns(columns);
-    if (columnsOfTable(db, table).size === 0) createTable(db, table, columns);
-    known = columnsOfTable(db, table);
-    tables.set(table, known);
-  }
-  const present = known;
+  const { tables } = known(db);
+  const present = tables.get(table) ?? columnsOfTable(db, table);
+  tables.set(table, present);
   const missing = columns.filter(({ name }) => !present.has(name.toLowerCase()));
-  if (missing.length === 0) return;
+  if (present.size > 0 && missing.length === 0) return;
   checkColumns(columns);
-  for (const { name, type } of missing)
-    db.exec(`alter table ${quoted(table)} add column ${quoted(name)} ${sqliteType(type)}`);
+  if (present.size === 0) createTable(db, table, columns);
+  else
+    for (const { name, type } of missing)
+      db.exec(`alter table ${quoted(table)} add column ${quoted(name)} ${sqliteType(type)}`);
   tables.set(table, columnsOfTable(db, table));
+  known(db).version = schemaVersion(db);
 };

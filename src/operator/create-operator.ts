@@ -1,0 +1,234 @@
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { asFault, fault } from '../base/errors.ts';
+import { FILE_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '../base/limits.ts';
+import { acquire, type ResourceStack } from '../base/lifecycle.ts';
+import type { Logger } from '../base/log.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import { createArchive, noArchive } from './archive.ts';
+import { ByteBudget, shared } from './contents.ts';
+import { ErrorDirectory } from './error-directory.ts';
+import { type DataFileName, segment, type TableName, tableName } from './names.ts';
+import type {
+  BufferStatus,
+  BufferThreshold,
+  IngestFailure,
+  Operator,
+  OperatorOptions,
+  OperatorStatus,
+  PutOutcome,
+  PutRequest,
+  TableRegistry,
+} from './operator.ts';
+import { SqliteFileStore, type Success } from './sqlite-file-store.ts';
+import { reading } from './store/read-procedures.ts';
+import { StreamBuffers } from './streaming.ts';
+import { TableColumns } from './table-columns.ts';
+import { recordTime } from './timestamps.ts';
+import { TsdKeeper } from './tsd-keeper.ts';
+import { WatchDirectory } from './watch.ts';
+import { WriteQueue } from './write-queue.ts';
+
+export interface OperatorPorts {
+  readonly sqlite: Sqlite;
+  readonly registry: TableRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Member numbers of the cluster's operators by their operator policy id, as the policies have them now. */
+  members(): ReadonlyMap<string, number>;
+  /** Resolves when own files may be numbered: after a lost disk, when they were taken back. Default: at once. */
+  readonly numberingAllowed?: Promise<void>;
+}
+
+/** Starts what `run operator` starts. Fails where a directory or database cannot be used. */
+export const createOperator = (ports: OperatorPorts, options: OperatorOptions): Promise<Operator> =>
+  acquire((stack) => SqliteOperator.start(stack, ports, options));
+
+interface Parts {
+  readonly queue: WriteQueue;
+  readonly budget: ByteBudget;
+  readonly store: SqliteFileStore;
+  readonly errors: ErrorDirectory;
+  readonly columns: TableColumns;
+}
+
+const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promise<Parts> => {
+  const { sqlite, registry, log } = ports;
+  const origin = options.policy;
+  for (const dir of [options.watchDir, options.prepDir]) await mkdir(dir, { recursive: true });
+  if (options.archive) await mkdir(options.archiveDir, { recursive: true });
+  const queue = new WriteQueue({ sqlite, origin, members: () => ports.members() });
+  const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
+  const archive = options.archive ? createArchive(options.archiveDir, log) : noArchive;
+  const memberOf = (of: string): number => ports.members().get(of) ?? 0;
+  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget, memberOf });
+  const errors = await ErrorDirectory.open(options.errDir, log);
+  return { queue, budget, store, errors, columns: new TableColumns({ sqlite, registry }, options) };
+};
+
+class SqliteOperator implements Operator {
+  readonly store: SqliteFileStore;
+  readonly #ports: OperatorPorts;
+  readonly #options: OperatorOptions;
+  readonly #parts: Parts;
+  readonly #buffers: StreamBuffers;
+  #watch: WatchDirectory | undefined;
+  #resources: ResourceStack | undefined;
+  #lastMicros = 0;
+
+  private constructor(
+    ports: OperatorPorts,
+    options: OperatorOptions,
+    parts: Parts,
+    buffers: (own: SqliteOperator) => StreamBuffers,
+  ) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#parts = parts;
+    this.store = parts.store;
+    this.#buffers = buffers(this);
+  }
+
+  static async start(stack: ResourceStack, ports: OperatorPorts, options: OperatorOptions): Promise<Operator> {
+    const parts = await openParts(ports, options);
+    const { clock, log } = ports;
+    const stored = await ports.sqlite.read(reading, 'buffers');
+    const operator = new SqliteOperator(ports, options, parts, (own) => own.#createBuffers(stored));
+    stack.defer(() => parts.store.archived());
+    stack.defer(() => parts.queue.close());
+    if (options.updateTsdInfo) stack.use(new TsdKeeper(ports, parts.store));
+    stack.defer(() => operator.#buffers.close());
+    operator.#watch = stack.use(
+      await WatchDirectory.start(options.watchDir, options.threads, {
+        clock,
+        log,
+        errors: parts.errors,
+        ingest: (name, content) => operator.#ingestFile(name, content),
+      }),
+    );
+    operator.#resources = stack;
+    return operator;
+  }
+
+  async put(request: PutRequest): Promise<PutOutcome> {
+    const name = tableName(request.dbms, request.table);
+    return this.#keepingFailed(name, request.content, () => this.#put(name, request, undefined));
+  }
+
+  async stream(request: PutRequest): Promise<{ readonly rows: number }> {
+    const name = tableName(request.dbms, request.table);
+    const { source, instructions, content } = await this.#accepted(request);
+    const columns = await this.#parts.columns.of(name, content);
+    const about = { ...name, columns, source, instructions, content };
+    return this.#buffers.append({ kind: 'append', ...about, time: this.#time() });
+  }
+
+  flush(dbms?: string, table?: string): Promise<void> {
+    return this.#buffers.flush(dbms?.toLowerCase(), table?.toLowerCase());
+  }
+
+  setThreshold(threshold: Partial<BufferThreshold>, dbms?: string, table?: string): void {
+    const both = dbms !== undefined && table !== undefined;
+    if (!both && (dbms ?? table) !== undefined)
+      throw fault('INGEST_THRESHOLD', 'a threshold is for one table or for all', {
+        hint: 'name dbms and table, or neither',
+      });
+    this.#buffers.setThreshold(threshold, both ? tableName(dbms, table) : undefined);
+  }
+
+  buffers(): readonly BufferStatus[] {
+    return this.#buffers.status();
+  }
+
+  status(): OperatorStatus {
+    const { store, errors, queue, budget } = this.#parts;
+    return {
+      options: this.#options,
+      ...store.totals,
+      failed: errors.count,
+      lastFailure: errors.last,
+      queued: queue.length + budget.waiting + (this.#watch?.pending ?? 0),
+    };
+  }
+
+  failures(limit: number): readonly IngestFailure[] {
+    return this.#parts.errors.failures(limit);
+  }
+
+  async close(): Promise<void> {
+    await this.#resources?.close();
+  }
+
+  #createBuffers(stored: ConstructorParameters<typeof StreamBuffers>[1]): StreamBuffers {
+    const { clock, log, numberingAllowed } = this.#ports;
+    return new StreamBuffers(
+      {
+        clock,
+        log,
+        apply: (job, onResult) => this.store.apply(job, onResult),
+        columns: (name) => this.#parts.columns.of(name, undefined),
+        time: () => this.#time(),
+        numberingAllowed: async () => numberingAllowed,
+        onPoison: async (name, content, caught) => {
+          await this.#fail(name, content, caught);
+        },
+      },
+      stored,
+    );
+  }
+
+  async #ingestFile(name: DataFileName, content: Uint8Array): Promise<{ readonly duplicate: boolean }> {
+    return this.#put(name, { ...name, content }, name.hash);
+  }
+
+  async #put(name: TableName, request: PutRequest, knownHash: string | undefined): Promise<PutOutcome> {
+    const { source, instructions, content } = await this.#accepted(request);
+    const columns = await this.#parts.columns.of(name, content);
+    await this.#ports.numberingAllowed;
+    const about = { dbms: name.dbms, table: name.table, source, instructions, columns, content, knownHash };
+    const result = await this.store.submit({ kind: 'new', ...about, time: this.#time() });
+    const outcome = outcomeOf(result);
+    if (!outcome.duplicate) this.#buffers.countFile(name, outcome.record.rows);
+    return outcome;
+  }
+
+  async #accepted(request: PutRequest): Promise<Pick<PutRequest, 'source' | 'instructions' | 'content'>> {
+    if (request.content.byteLength > FILE_BYTES_MAX)
+      throw fault('INGEST_FILE_BYTES', `the data has ${request.content.byteLength} bytes; at most ${FILE_BYTES_MAX}`, {
+        hint: 'send it in several parts',
+      });
+    const content = await shared(request.content);
+    return { source: segment(request.source), instructions: segment(request.instructions), content };
+  }
+
+  /** A file that failed is kept with the reason, also where the caller hears of it. */
+  async #keepingFailed<T>(name: TableName, content: Uint8Array, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (caught) {
+      if (/^INGEST_(?!FILE_BYTES)/.test(asFault(caught).code)) {
+        await this.#fail(name, content, caught).catch((failure: unknown) => {
+          this.#ports.log.error('a failed file cannot be kept', { error: asFault(failure).message });
+        });
+      }
+      throw caught;
+    }
+  }
+
+  #fail(name: TableName, content: Uint8Array, caught: unknown): Promise<IngestFailure> {
+    const failed = { name: `${name.dbms}.${name.table}.json`, content };
+    return this.#parts.errors.take(failed, name, caught, this.#ports.clock.wallMs());
+  }
+
+  /** Later than each before, so that no two files of this operator have one time. */
+  #time(): string {
+    this.#lastMicros = Math.max(this.#lastMicros + 1, Math.floor(this.#ports.clock.wallMs() * 1_000));
+    return recordTime(this.#lastMicros / 1_000);
+  }
+}
+
+const outcomeOf = (result: Success): PutOutcome => {
+  if (result.kind === 'stored' || result.kind === 'duplicate')
+    return { record: result.record, duplicate: result.kind === 'duplicate' };
+  throw fault('INTERNAL', `a file cannot be ${result.kind}`);
+};

@@ -1,0 +1,168 @@
+import { copyFile, lstat, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { asFault, systemCode, textOf } from '../base/errors.ts';
+import { syncDirectory, writeFileDurably } from '../base/files.ts';
+import { FAILURES_LISTED_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import type { IngestFailure } from './operator.ts';
+
+/** The documented numbers of the command language, as the names of failed files carry them. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  INGEST_DUPLICATE: 86,
+  INGEST_FILE_NAME: 119,
+  INGEST_NAME: 28,
+  INGEST_TABLE_EXCLUDED: 130,
+  INGEST_TABLE_UNDECLARED: 171,
+  INGEST_ROW_JSON: 6,
+  INGEST_ROW_FORM: 6,
+  INGEST_EMPTY: 120,
+};
+const PROCESS_FAILURE = 3;
+const NAME_BYTES_MAX = 200;
+const REPORT_SUFFIX = '.reason.json';
+
+const report = z.object({
+  path: z.string(),
+  dbms: z.string(),
+  table: z.string(),
+  code: z.string(),
+  text: z.string(),
+  line: z.number().optional(),
+  time: z.string(),
+});
+
+/** What fails: a file that lies somewhere, or content that has no file yet. */
+export type Failed = { readonly path: string } | { readonly name: string; readonly content: Uint8Array };
+
+export interface FailedTable {
+  readonly dbms: string;
+  readonly table: string;
+}
+
+/**
+ * Where files go that failed: whole, named `<name>.err_<number>.<epoch>.json`, beside a small file that says why. The
+ * newest are known in memory.
+ */
+export class ErrorDirectory {
+  readonly #dir: string;
+  readonly #log: Logger;
+  readonly #failures: IngestFailure[] = [];
+  #lastEpochMs = 0;
+  /** Failures since start. */
+  count = 0;
+
+  private constructor(dir: string, log: Logger) {
+    this.#dir = dir;
+    this.#log = log;
+  }
+
+  /** Opens the directory and reads what failed before. */
+  static async open(dir: string, log: Logger): Promise<ErrorDirectory> {
+    await mkdir(dir, { recursive: true });
+    const directory = new ErrorDirectory(dir, log);
+    await directory.#load();
+    return directory;
+  }
+
+  /** Newest first. */
+  failures(limit: number): readonly IngestFailure[] {
+    return this.#failures.slice(-Math.max(0, limit)).reverse();
+  }
+
+  get last(): IngestFailure | undefined {
+    return this.#failures.at(-1);
+  }
+
+  /** Moves the file there, durably, and notes why. Throws where the disk does not take it: the file stays. */
+  async take(failed: Failed, { dbms, table }: FailedTable, caught: unknown, nowMs: number): Promise<IngestFailure> {
+    const error = asFault(caught);
+    const name = this.#name('path' in failed ? basename(failed.path) : failed.name, error.code, nowMs);
+    const path = join(this.#dir, name);
+    const { line } = error.data;
+    const failure: IngestFailure = {
+      path,
+      dbms,
+      table,
+      code: error.code,
+      text: error.message,
+      line: typeof line === 'number' ? line : undefined,
+      time: new Date(nowMs).toISOString(),
+    };
+    await writeFileDurably(`${path}${REPORT_SUFFIX}`, `${JSON.stringify(failure, undefined, 2)}\n`);
+    if ('path' in failed) await moveDurably(failed.path, path);
+    else await writeFileDurably(path, failed.content);
+    this.#note(failure);
+    this.count += 1;
+    this.#log.warn(`a file failed and is in ${path}: ${error.message}`, { code: error.code, dbms, table });
+    return failure;
+  }
+
+  /** The epoch keeps names apart, so no two failures get the same. */
+  #name(name: string, code: string, nowMs: number): string {
+    this.#lastEpochMs = Math.max(Math.floor(nowMs), this.#lastEpochMs + 1);
+    const zipped = /\.gz$/i.test(name) ? '.gz' : '';
+    const bare = name.replace(/\.gz$/i, '').replace(/\.json$/i, '');
+    const short =
+      Buffer.byteLength(bare) <= NAME_BYTES_MAX
+        ? bare
+        : Buffer.from(bare)
+            .subarray(0, NAME_BYTES_MAX)
+            .toString('latin1')
+            .replace(/[^\x20-\x7e]/g, '_');
+    return `${short}.err_${NUMBERS[code] ?? PROCESS_FAILURE}.${this.#lastEpochMs}.json${zipped}`;
+  }
+
+  #note(failure: IngestFailure): void {
+    this.#failures.push(failure);
+    if (this.#failures.length > FAILURES_LISTED_MAX) this.#failures.shift();
+  }
+
+  async #load(): Promise<void> {
+    const epoch = (name: string): number => Number(/\.(\d+)\.json/.exec(name)?.[1] ?? 0);
+    const names = (await readdir(this.#dir)).filter((name) => name.endsWith(REPORT_SUFFIX));
+    names.sort((a, b) => epoch(a) - epoch(b));
+    for (const name of names.slice(-FAILURES_LISTED_MAX)) {
+      try {
+        const { line, ...rest } = report.parse(JSON.parse(await readFile(join(this.#dir, name), 'utf8')));
+        this.#note({ ...rest, line });
+      } catch (caught) {
+        this.#log.debug(`${name} is not a report of ours`, { error: textOf(caught) });
+      }
+    }
+  }
+}
+
+/** Moves a file; between file systems by a durable copy, so that at any moment it is at one place at least. */
+const moveDurably = async (from: string, to: string): Promise<void> => {
+  try {
+    await rename(from, to);
+  } catch (caught) {
+    if (systemCode(caught) !== 'EXDEV') throw caught;
+    await copyFile(from, `${to}.new`);
+    const handle = await open(`${to}.new`, 'r+');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(`${to}.new`, to);
+    await syncDirectory(join(to, '..'));
+    await unlink(from);
+    return;
+  }
+  await syncDirectory(join(to, '..'));
+};
+
+/** Whether something is a plain file of at most that size; links and devices are none. */
+export const plainFile = async (
+  path: string,
+): Promise<{ readonly bytes: number; readonly mtimeMs: number } | undefined> => {
+  try {
+    const found = await lstat(path);
+    return found.isFile() ? { bytes: found.size, mtimeMs: found.mtimeMs } : undefined;
+  } catch (caught) {
+    if (systemCode(caught) === 'ENOENT') return undefined;
+    throw caught;
+  }
+};

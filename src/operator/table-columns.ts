@@ -1,0 +1,74 @@
+import { fault } from '../base/errors.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import type { Column } from '../topology/topology.ts';
+import { checkColumns, type TableName } from './names.ts';
+import type { OperatorOptions, TableRegistry } from './operator.ts';
+import { reading } from './store/read-procedures.ts';
+
+export interface TableColumnsPorts {
+  readonly sqlite: Sqlite;
+  readonly registry: TableRegistry;
+}
+
+/** Which columns a table has for data that arrives now; makes the table known to the network at its first data. */
+export class TableColumns {
+  readonly #ports: TableColumnsPorts;
+  readonly #options: OperatorOptions;
+  /** Tables that the own cluster is known to hold. */
+  readonly #declared = new Set<string>();
+  readonly #declaring = new Map<string, Promise<readonly Column[]>>();
+
+  constructor(ports: TableColumnsPorts, options: OperatorOptions) {
+    this.#ports = ports;
+    this.#options = options;
+  }
+
+  /**
+   * `content` is what a new table is made from. Throws `INGEST_TABLE_EXCLUDED`, `INGEST_TABLE_UNDECLARED`, what reading
+   * the content throws, and what publishing the policies throws.
+   */
+  async of({ dbms, table }: TableName, content: Uint8Array | undefined): Promise<readonly Column[]> {
+    const key = `${dbms}.${table}`;
+    const { limitTables } = this.#options;
+    if (limitTables.length > 0 && !limitTables.includes(key))
+      throw fault('INGEST_TABLE_EXCLUDED', `this operator does not take ${key}`, {
+        hint: 'see limit_tables of `run operator`',
+      });
+    const known = this.#ports.registry.columns(dbms, table);
+    if (known !== undefined && this.#declared.has(key)) return known;
+    const declaring = this.#declaring.get(key) ?? this.#declare({ dbms, table }, known, content);
+    this.#declaring.set(key, declaring);
+    try {
+      const columns = await declaring;
+      this.#declared.add(key);
+      return columns;
+    } finally {
+      this.#declaring.delete(key);
+    }
+  }
+
+  async #declare(
+    { dbms, table }: TableName,
+    known: readonly Column[] | undefined,
+    content: Uint8Array | undefined,
+  ): Promise<readonly Column[]> {
+    if (known === undefined && (!this.#options.createTable || content === undefined))
+      throw fault('INGEST_TABLE_UNDECLARED', `there is no table ${dbms}.${table}`, {
+        hint: 'declare it by a table policy, or: run operator where create_table = true',
+      });
+    const wanted = known ?? (await this.#infer(content ?? new Uint8Array()));
+    const columns = await this.#ports.registry.declare(dbms, table, wanted);
+    if (columns.length === 0)
+      throw fault('INGEST_TABLE_UNDECLARED', `the policy of the table ${dbms}.${table} names no columns`, {
+        hint: 'see its `create` statement: blockchain get table',
+      });
+    checkColumns(columns);
+    return columns;
+  }
+
+  /** A view of a pool would take the whole pool to the thread. */
+  #infer(content: Uint8Array): Promise<readonly Column[]> {
+    const own = content.buffer instanceof SharedArrayBuffer ? content : Uint8Array.from(content);
+    return this.#ports.sqlite.read(reading, 'infer', own);
+  }
+}

@@ -1,0 +1,85 @@
+import type { Clock } from '../base/clock.ts';
+import { asFault } from '../base/errors.ts';
+import type { Resource } from '../base/lifecycle.ts';
+import type { Logger } from '../base/log.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import type { FileStore } from './file-store.ts';
+import { writing } from './store/write-procedures.ts';
+
+/** After a file: many that come together are written together. */
+const DELAY_MS = 50;
+/** For member numbers that change while no file comes. */
+const LOOK_MS = 5_000;
+
+export interface TsdKeeperPorts {
+  readonly sqlite: Sqlite;
+  readonly clock: Clock;
+  readonly log: Logger;
+  members(): ReadonlyMap<string, number>;
+}
+
+/** Keeps the documented TSD tables in `almgm` up with the records: behind them by a moment, complete after a start. */
+export class TsdKeeper implements Resource {
+  readonly #ports: TsdKeeperPorts;
+  readonly #store: FileStore;
+  /** Members of the last derivation; empty after one that failed. */
+  #members = '';
+  /** There are records that the tables lack: then a run is due soon, or one is under way. */
+  #stale = true;
+  #cancel: () => void = () => {};
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(ports: TsdKeeperPorts, store: FileStore) {
+    this.#ports = ports;
+    this.#store = store;
+    store.notices.on('file:stored', this.#onStored);
+    this.#schedule(0);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#store.notices.off('file:stored', this.#onStored);
+    this.#cancel();
+    await this.#running;
+    // After an orderly stop nothing is missing.
+    if (this.#stale) await this.#derive();
+  }
+
+  readonly #onStored = (): void => {
+    if (this.#stale) return;
+    this.#stale = true;
+    if (this.#running === undefined) this.#schedule(DELAY_MS);
+  };
+
+  #schedule(ms: number): void {
+    this.#cancel();
+    this.#cancel = this.#ports.clock.after(ms, () => {
+      this.#running = this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    const members = JSON.stringify([...this.#ports.members()].sort());
+    if (this.#stale || members !== this.#members) {
+      this.#stale = false;
+      this.#members = members;
+      await this.#derive();
+    }
+    this.#running = undefined;
+    if (!this.#closed) this.#schedule(this.#delayMs());
+  }
+
+  #delayMs(): number {
+    return this.#stale ? DELAY_MS : LOOK_MS;
+  }
+
+  async #derive(): Promise<void> {
+    try {
+      while (await this.#ports.sqlite.write(writing, 'deriveTsd', this.#store.origin, this.#ports.members())) continue;
+    } catch (caught) {
+      this.#ports.log.warn('the TSD tables are behind; they are completed later', { error: asFault(caught).message });
+      this.#members = '';
+    }
+  }
+}

@@ -1,0 +1,251 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { Clock } from '../base/clock.ts';
+import { asFault, fault, systemCode, textOf } from '../base/errors.ts';
+import { FILE_BYTES_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import { type ErrorDirectory, type FailedTable, plainFile } from './error-directory.ts';
+import { type DataFileName, isDataFile, parseDataFileName } from './names.ts';
+
+const unzip = promisify(gunzip);
+
+/** A name that only appeared is a file that was moved in: it is whole. */
+const MOVED_QUIET_MS = 5;
+/** One that is written in place is taken to be whole when nothing has come for so long. */
+const WRITTEN_QUIET_MS = 500;
+/** The directory is read anyway: notices get lost, and some file systems have none. */
+const LOOK_MS = 500;
+const RETRY_MS = 1_000;
+/** Files that are taken up lie here until they are durable elsewhere; on the same file system, so a move is one step. */
+const TAKEN = '.taken';
+
+export interface WatchPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly errors: ErrorDirectory;
+  /** Resolves when the rows are durable; `duplicate` where the content was held already. Throws as `Operator.put`. */
+  ingest(name: DataFileName, content: Uint8Array): Promise<{ readonly duplicate: boolean }>;
+}
+
+/** A failure of the file itself: it goes to the error directory. Anything else is tried again. */
+const isOfFile = (caught: unknown): boolean => /^(?:INGEST|FILE|POLICY_(?!CLOSED))/.test(asFault(caught).code);
+
+interface Taken {
+  readonly name: string;
+  readonly dir: string;
+  /** It was taken by a process that has ended: its content may be held already. */
+  readonly before: boolean;
+}
+
+/** Takes up the files that appear in a directory. A crash at any moment neither loses a file nor takes it up twice. */
+export class WatchDirectory {
+  readonly #dir: string;
+  readonly #ports: WatchPorts;
+  readonly #threads: number;
+  /** Names that appeared, with the time at which they may be looked at. */
+  readonly #candidates = new Map<string, { readonly written: boolean; readonly dueMs: number }>();
+  readonly #ready: Taken[] = [];
+  readonly #running = new Set<Promise<void>>();
+  readonly #timers = new Set<() => void>();
+  #watcher: FSWatcher | undefined;
+  #counter = 0;
+  #claiming: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(dir: string, threads: number, ports: WatchPorts) {
+    this.#dir = dir;
+    this.#threads = Math.max(1, threads);
+    this.#ports = ports;
+  }
+
+  /** Starts watching; what an earlier process had taken is finished first. */
+  static async start(dir: string, threads: number, ports: WatchPorts): Promise<WatchDirectory> {
+    await mkdir(join(dir, TAKEN), { recursive: true });
+    const watching = new WatchDirectory(dir, threads, ports);
+    await watching.#resume();
+    watching.#listen();
+    watching.#lookRegularly();
+    return watching;
+  }
+
+  /** Files that were seen and are not done. */
+  get pending(): number {
+    return this.#candidates.size + this.#ready.length + this.#running.size;
+  }
+
+  /** Takes no more; resolves when what is under way has ended. The rest stays where it is. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watcher?.close();
+    for (const cancel of this.#timers) cancel();
+    await this.#claiming;
+    await Promise.all(this.#running);
+  }
+
+  async #resume(): Promise<void> {
+    const taken = join(this.#dir, TAKEN);
+    for (const id of (await readdir(taken)).sort()) {
+      const dir = join(taken, id);
+      const names = await readdir(dir).catch(() => []);
+      for (const name of names) this.#ready.push({ name, dir, before: true });
+      if (names.length === 0) await rmdir(dir).catch(() => {});
+    }
+    this.#work();
+  }
+
+  #listen(): void {
+    try {
+      this.#watcher = watch(this.#dir, (event, name) => {
+        if (name !== null) this.#appeared(name, event === 'change');
+      });
+      this.#watcher.on('error', (caught) => this.#unwatched(caught));
+    } catch (caught) {
+      this.#unwatched(caught);
+    }
+  }
+
+  #unwatched(caught: unknown): void {
+    this.#ports.log.warn(`no notices of new files in ${this.#dir}; it is read every ${LOOK_MS} ms`, {
+      error: textOf(caught),
+    });
+  }
+
+  #appeared(name: string, changed: boolean): void {
+    if (this.#closed || !isDataFile(name)) return;
+    const written = changed || this.#candidates.get(name)?.written === true;
+    const quietMs = written ? WRITTEN_QUIET_MS : MOVED_QUIET_MS;
+    this.#candidates.set(name, { written, dueMs: this.#ports.clock.monotonicMs() + quietMs });
+    this.#after(quietMs, () => this.#claimDue());
+  }
+
+  #lookRegularly(): void {
+    this.#claim(async () => {
+      for (const name of await readdir(this.#dir)) {
+        // A notice has told of it, or will: this is for those without.
+        if (isDataFile(name) && !this.#candidates.has(name)) this.#candidates.set(name, { written: true, dueMs: 0 });
+      }
+    });
+    this.#claimDue();
+    this.#after(LOOK_MS, () => this.#lookRegularly());
+  }
+
+  #claimDue(): void {
+    this.#claim(async () => {
+      const nowMs = this.#ports.clock.monotonicMs();
+      for (const [name, { written, dueMs }] of this.#candidates)
+        if (dueMs <= nowMs) await this.#claimFile(name, written);
+      this.#work();
+    });
+  }
+
+  /** One at a time: two looks at a file must not both take it. */
+  #claim(work: () => Promise<void>): void {
+    this.#claiming = this.#claiming.then(async () => {
+      if (this.#closed) return;
+      await work().catch((caught: unknown) => {
+        this.#ports.log.error(`the watch directory ${this.#dir} cannot be read`, { error: textOf(caught) });
+      });
+    });
+  }
+
+  async #claimFile(name: string, written: boolean): Promise<void> {
+    const path = join(this.#dir, name);
+    const found = await plainFile(path);
+    const quiet = !written || this.#ports.clock.wallMs() - (found?.mtimeMs ?? 0) >= WRITTEN_QUIET_MS;
+    // An empty one has been created and waits for its first bytes.
+    if (
+      found !== undefined &&
+      (!quiet || (found.bytes === 0 && this.#ports.clock.wallMs() - found.mtimeMs < 10 * LOOK_MS))
+    ) {
+      this.#candidates.set(name, { written: true, dueMs: this.#ports.clock.monotonicMs() + WRITTEN_QUIET_MS });
+      return;
+    }
+    this.#candidates.delete(name);
+    if (found === undefined) return;
+    this.#counter += 1;
+    const dir = join(this.#dir, TAKEN, `${Math.floor(this.#ports.clock.wallMs())}-${this.#counter}`);
+    await mkdir(dir);
+    try {
+      await rename(path, join(dir, name));
+      this.#ready.push({ name, dir, before: false });
+    } catch (caught) {
+      await rmdir(dir);
+      if (systemCode(caught) !== 'ENOENT') throw caught;
+    }
+  }
+
+  #work(): void {
+    while (!this.#closed && this.#running.size < this.#threads) {
+      const next = this.#ready.shift();
+      if (next === undefined) return;
+      const run: Promise<void> = this.#process(next).finally(() => {
+        this.#running.delete(run);
+        this.#work();
+      });
+      this.#running.add(run);
+    }
+  }
+
+  async #process(taken: Taken): Promise<void> {
+    try {
+      await this.#ingest(taken);
+    } catch (caught) {
+      this.#ports.log.error(`${taken.name} is not taken up yet; it is tried again`, { error: asFault(caught).message });
+      this.#after(RETRY_MS, () => {
+        this.#ready.push(taken);
+        this.#work();
+      });
+    }
+  }
+
+  async #ingest({ name, dir, before }: Taken): Promise<void> {
+    const path = join(dir, name);
+    let table: FailedTable = { dbms: '', table: '' };
+    try {
+      const parsed = parseDataFileName(name);
+      table = { dbms: parsed.dbms, table: parsed.table };
+      const { duplicate } = await this.#ports.ingest(parsed, await readData(path, parsed.zipped));
+      // What was taken before a crash may have been stored before it, too.
+      if (duplicate && !before)
+        throw fault('INGEST_DUPLICATE', `the content of ${name} is in ${table.dbms}.${table.table} already`, {
+          hint: 'it was not stored again',
+        });
+      await unlink(path);
+    } catch (caught) {
+      if (!isOfFile(caught)) throw caught;
+      await this.#ports.errors.take({ path }, table, caught, this.#ports.clock.wallMs());
+    }
+    await rmdir(dir).catch(() => {});
+  }
+
+  #after(ms: number, task: () => void): void {
+    if (this.#closed) return;
+    const cancel = this.#ports.clock.after(ms, () => {
+      this.#timers.delete(cancel);
+      if (!this.#closed) task();
+    });
+    this.#timers.add(cancel);
+  }
+}
+
+const oversize = (what: string): Error =>
+  fault('INGEST_FILE_BYTES', `${what} more than ${FILE_BYTES_MAX} bytes`, { hint: 'split it into several files' });
+
+/** The content of a data file, unpacked within the bound of a file. */
+const readData = async (path: string, zipped: boolean): Promise<Uint8Array> => {
+  const found = await plainFile(path);
+  if (found === undefined)
+    throw fault('INGEST_FILE_KIND', 'it is no plain file', { hint: 'links and devices are not read' });
+  if (found.bytes > FILE_BYTES_MAX) throw oversize('the file has');
+  const bytes = await readFile(path);
+  if (!zipped) return bytes;
+  try {
+    return await unzip(bytes, { maxOutputLength: FILE_BYTES_MAX });
+  } catch (caught) {
+    if (systemCode(caught) === 'ERR_BUFFER_TOO_LARGE') throw oversize('unpacked it has');
+    throw fault('INGEST_FILE_ZIP', `it cannot be unpacked: ${textOf(caught)}`, { cause: caught });
+  }
+};
