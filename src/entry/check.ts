@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 import { fault, HoldfastError } from '../base/errors.ts';
-import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, ENTRY_SIGNATURE_BYTES } from '../base/limits.ts';
+import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, ENTRY_SIGNATURE_BYTES, JSON_DEPTH_MAX } from '../base/limits.ts';
 import { parseCanonical } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
-import { isJsonObject, type JsonValue } from '../codec/json.ts';
-import type { Entry, RawEntry } from './entry.ts';
+import { isJsonObject, jsonDepth, type JsonObject, type JsonValue } from '../codec/json.ts';
+import type { Entry, EntryHeader, RawEntry } from './entry.ts';
 import { verifySignature, verifySignatureInBackground } from './keys.ts';
 import { bodySchema, genesisSchema, headerSchema } from './schema.ts';
 
@@ -64,6 +64,22 @@ export const parseEntry = (raw: RawEntry): Entry => {
       data: { want: header.body, got },
     });
   const { content } = shaped('body', bodySchema, parsePiece('body', raw.body));
+  if (header.op === 'genesis') shaped('body', genesisSchema, content);
+  return { raw, hash: sha256Hex(raw.header), header, content };
+};
+
+/**
+ * The entry of bytes that this program has just encoded from `header`: canonical and hashed already, so only sizes,
+ * schema and depth are checked. Throws what {@link parseEntry} would throw.
+ */
+export const ownEntry = (raw: RawEntry, header: EntryHeader): Entry => {
+  checkSizes(raw);
+  shaped('header', headerSchema, { ...header });
+  const body = Buffer.from(raw.body.buffer, raw.body.byteOffset, raw.body.byteLength).toString();
+  if (jsonDepth(body) > JSON_DEPTH_MAX)
+    throw fault('ENTRY_TOO_DEEP', `entry body: JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
+  // Parsed again, so that nobody else holds the content and can change it.
+  const { content } = JSON.parse(body) as { readonly content: JsonObject };
   if (header.op === 'genesis') shaped('body', genesisSchema, content);
   return { raw, hash: sha256Hex(raw.header), header, content };
 };

@@ -1,7 +1,7 @@
 import { canonicalBytes } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
-import { parseEntry } from './check.ts';
+import { ownEntry } from './check.ts';
 import type { Entry, EntryHeader } from './entry.ts';
 import { signWith, type SigningKey } from './keys.ts';
 
@@ -26,20 +26,27 @@ export interface EntryDraft {
 }
 
 /**
- * Makes and signs an entry. Pure. What it returns went through the same check as an entry of somebody else, so it
- * throws the same `ENTRY_…` errors, and `CODEC_NOT_CANONICAL` for content that has no canonical form.
+ * Makes and signs an entry. Pure. What it returns passes `parseEntry`: it throws the same `ENTRY_…` errors, and `CODEC_NOT_CANONICAL` for content that has no canonical form.
  */
 export const makeEntry = (key: SigningKey, draft: EntryDraft): Entry => {
-  const { content, salt, parents, replaces, ...rest } = draft;
-  const body = canonicalBytes({ content, salt: Buffer.from(salt).toString('hex') });
+  const { content, replaces } = draft;
+  const body = canonicalBytes({ content, salt: Buffer.from(draft.salt).toString('hex') });
+  // In the order of canonical JSON, which saves sorting.
   const fields: EntryHeader = {
-    v: 1,
     author: key.author,
-    ...rest,
-    parents: [...parents].sort(),
-    replaces: typeof replaces === 'string' || replaces === null ? replaces : [...replaces].sort(),
     body: sha256Hex(body),
+    cap: draft.cap,
+    id: draft.id,
+    net: draft.net,
+    op: draft.op,
+    parents: [...draft.parents].sort(),
+    prev: draft.prev,
+    replaces: typeof replaces === 'string' || replaces === null ? replaces : [...replaces].sort(),
+    seq: draft.seq,
+    time: draft.time,
+    type: draft.type,
+    v: 1,
   };
   const header = canonicalBytes({ ...fields });
-  return parseEntry({ header, signature: signWith(key, header), body });
+  return ownEntry({ header, signature: signWith(key, header), body }, fields);
 };

@@ -87,7 +87,7 @@ export class DiskStore implements EntryStore {
       const position = positions[number];
       return position === undefined ? [] : [{ position, place: placeOf(entry, at) }];
     });
-    index.add({ cursor, records }, cursorOf);
+    index.add(cursor, records, cursorOf);
   }
 
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
@@ -149,7 +149,7 @@ export class DiskStore implements EntryStore {
       const bytes = await journal.readFrom(file, start);
       let records: IndexRecord[] = [];
       const flush = (): void => {
-        index?.add({ cursor: this.#positions.length - records.length, records }, (hash) => cursors.get(hash));
+        index?.add(this.#positions.length - records.length, records, (hash) => cursors.get(hash));
         records = [];
       };
       for (const { offset, line } of linesOf(bytes)) {

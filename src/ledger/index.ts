@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { Level } from 'level';
 import { fault, textOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { AuthorTable, decodeGroup, encodeGroup, type IndexRecord, type RecordGroup } from './index-record.ts';
+import { AuthorTable, decodeGroup, encodeGroup, type IndexRecord } from './index-record.ts';
 import type { Cursor } from './ledger.ts';
 import type { SignatureMark } from './store.ts';
 
@@ -14,6 +14,8 @@ const MARK_KEY = 'signatures';
 const GROUP_PREFIX = 'e';
 const GROUPS_END = 'f';
 const READ_BYTES = 1_048_576;
+/** Records in one value: at most so many lines are read from the journal after a crash. */
+const GROUP_RECORDS = 256;
 
 const groupKey = (cursor: Cursor): string => `${GROUP_PREFIX}${String(cursor).padStart(12, '0')}`;
 
@@ -31,6 +33,9 @@ export class LedgerIndex {
   readonly #db: Level<string, Buffer>;
   readonly #log: Logger;
   #authors = new AuthorTable();
+  #unwritten: IndexRecord[] = [];
+  #unwrittenFrom: Cursor = 0;
+  #cursorOf: (hash: string) => Cursor | undefined = () => undefined;
   #pending: { readonly key: string; readonly value: Buffer }[] = [];
   #writing: Promise<void> | undefined;
   #failed = false;
@@ -76,19 +81,34 @@ export class LedgerIndex {
     await this.#db.put(FORM_KEY, Buffer.from(INDEX_FORM));
   }
 
-  /** Takes up records in the background. What is lost in a crash is read from the journal again. */
-  add(group: RecordGroup, cursorOf: (hash: string) => Cursor | undefined): void {
-    if (this.#failed || group.records.length === 0) return;
-    this.#put(groupKey(group.cursor), encodeGroup(group, this.#authors, cursorOf));
+  /**
+   * Takes up the records of the lines from `cursor` on, and writes them in the background, many at a time. What a crash
+   * takes is read from the journal again.
+   */
+  add(cursor: Cursor, records: readonly IndexRecord[], cursorOf: (hash: string) => Cursor | undefined): void {
+    if (this.#failed) return;
+    if (this.#unwritten.length === 0) this.#unwrittenFrom = cursor;
+    this.#unwritten.push(...records);
+    this.#cursorOf = cursorOf;
+    if (this.#unwritten.length >= GROUP_RECORDS) this.#flush();
   }
 
   saveMark(mark: SignatureMark): void {
+    this.#flush();
     if (!this.#failed) this.#put(MARK_KEY, Buffer.from(JSON.stringify(mark)));
   }
 
   async close(): Promise<void> {
+    this.#flush();
     await this.#writing;
     await this.#db.close();
+  }
+
+  #flush(): void {
+    if (this.#unwritten.length === 0) return;
+    const group = { cursor: this.#unwrittenFrom, records: this.#unwritten };
+    this.#unwritten = [];
+    this.#put(groupKey(group.cursor), encodeGroup(group, this.#authors, this.#cursorOf));
   }
 
   #put(key: string, value: Buffer): void {

@@ -1,4 +1,4 @@
-import { close, fdatasync, ftruncate, open, read, readdir, stat, write } from 'node:fs';
+import { close, constants, fdatasync, ftruncate, open, read, readdir, stat, write } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +8,15 @@ import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { JOURNAL_LINE_BYTES_MAX } from './journal-line.ts';
 
-// The callback forms cost half of what fs/promises costs an append.
+/** Undefined where the platform has no such flag (Windows). */
+const O_DSYNC = constants.O_DSYNC as number | undefined;
+/**
+ * Each write is durable when it returns, as if followed by fdatasync: one turn on the thread pool instead of two, which
+ * for single appends is a third of their time.
+ */
+const DURABLE = O_DSYNC ?? 0;
+
+// The callback forms: fs/promises costs an append twice as much.
 const openFile = promisify(open);
 const closeFile = promisify(close);
 const syncFile = promisify(fdatasync);
@@ -106,7 +114,7 @@ export class Journal {
     this.#last = { file, offset: end };
     this.#sizes.set(file, end);
     try {
-      this.#writeHandle = await openFile(path, 'r+');
+      this.#writeHandle = await openFile(path, constants.O_RDWR | DURABLE);
       if (end === offset) return;
       await truncateFile(this.#writeHandle, end);
       await syncFile(this.#writeHandle);
@@ -120,7 +128,7 @@ export class Journal {
     return join(this.#options.dir, journalFileName(file));
   }
 
-  /** Writes the lines with one write and one fdatasync; resolves with where they lie. `LEDGER_DISK_FAILED`. */
+  /** Writes the lines in one piece, synced; resolves with where they lie. `LEDGER_DISK_FAILED`. */
   async append(lines: readonly Buffer[]): Promise<readonly Position[]> {
     if (this.#failure !== undefined) throw this.#failure;
     const bytes = lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines);
@@ -129,7 +137,7 @@ export class Journal {
       const { file, offset: start } = this.#last;
       for (let done = 0; done < bytes.byteLength;)
         done += await writeBytes(handle, done === 0 ? bytes : bytes.subarray(done), start + done);
-      await syncFile(handle);
+      if (O_DSYNC === undefined) await syncFile(handle);
       let offset = start;
       const positions = lines.map(({ byteLength: length }) => {
         offset += length;
@@ -186,7 +194,10 @@ export class Journal {
     const { file, offset } = this.#last;
     const isFull = offset > 0 && offset + bytes > (this.#options.fileBytesMax ?? JOURNAL_FILE_BYTES_MAX);
     if (this.#writeHandle !== undefined && !isFull) return this.#writeHandle;
-    const handle = await openFile(this.path(file + 1), 'wx');
+    const handle = await openFile(
+      this.path(file + 1),
+      constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | DURABLE,
+    );
     await syncDirectory(this.#options.dir);
     if (this.#writeHandle !== undefined) await closeFile(this.#writeHandle);
     this.#writeHandle = handle;

@@ -68,6 +68,7 @@ export class SignatureCheck {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
+    this.#saveMark();
   }
 
   async #run(): Promise<void> {
@@ -81,11 +82,15 @@ export class SignatureCheck {
         this.#checkedTo = next;
         this.#skipKnown();
       }
-      this.#ports.saveMark({ checkedTo: this.#checkedTo, bad: [...this.#bad] });
+      this.#saveMark();
     } catch (caught) {
       this.#ports.log.warn('cannot check signatures in the background', { cause: String(caught) });
       this.#closed = true;
     }
+  }
+
+  #saveMark(): void {
+    this.#ports.saveMark({ checkedTo: this.#checkedTo, bad: [...this.#bad] });
   }
 
   #skipKnown(): void {

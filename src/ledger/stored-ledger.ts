@@ -23,7 +23,7 @@ import type {
   LedgerStatus,
   Proposal,
 } from './ledger.ts';
-import { genesisEntry, nextOwnEntry } from './own-entry.ts';
+import { genesisEntry, nextOwnEntry, type OwnEntryPorts, Salts } from './own-entry.ts';
 import { proveFork } from './proof.ts';
 import { Reader } from './reader.ts';
 import { RecentEntries } from './recent.ts';
@@ -62,6 +62,7 @@ export class StoredLedger implements Ledger {
   readonly #proofs = new Map<string, Equivocation>();
   readonly #signatures: SignatureCheck;
   readonly #reader: Reader;
+  readonly #own: OwnEntryPorts;
   #network: string | undefined;
   #mayAppend = false;
   #failure: HoldfastError | undefined;
@@ -70,6 +71,7 @@ export class StoredLedger implements Ledger {
 
   constructor(ports: LedgerPorts) {
     this.#ports = ports;
+    this.#own = { key: ports.key, clock: ports.clock, salts: new Salts(ports.random) };
     const { store, log } = ports;
     for (const place of store.places()) {
       if (place === undefined) this.#chains.skip();
@@ -77,7 +79,7 @@ export class StoredLedger implements Ledger {
     }
     this.#network = store.network();
     const signaturePorts = {
-      read: (cursor: Cursor, limit: number) => this.follow(cursor, limit),
+      read: (cursor: Cursor, limit: number) => this.#reader.follow(cursor, limit),
       holds: ({ entry }: HeldEntry) => signatureHoldsInBackground(entry),
       saveMark: store.saveSignatureMark.bind(store),
       log,
@@ -119,7 +121,7 @@ export class StoredLedger implements Ledger {
         throw fault('LEDGER_NETWORK_EXISTS', `this node belongs to network ${draft.network} already`, {
           hint: 'a directory holds one network: use another one',
         });
-      const genesis = genesisEntry(this.#ports, name, admission);
+      const genesis = genesisEntry(this.#own, name, admission);
       draft.network = genesis.hash;
       this.#mayAppend = true;
       return genesis;
@@ -133,7 +135,7 @@ export class StoredLedger implements Ledger {
   append(proposal: Proposal): Promise<HeldEntry> {
     return this.#write((draft) => {
       if (draft.network !== undefined) this.#assertOwnLogWhole(draft);
-      return nextOwnEntry(this.#ports, draft, proposal);
+      return nextOwnEntry(this.#own, draft, proposal);
     });
   }
 
@@ -189,20 +191,20 @@ export class StoredLedger implements Ledger {
     };
   }
 
-  follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]> {
-    return this.#reader.follow(cursor, limit);
+  async follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]> {
+    return this.#openReader().follow(cursor, limit);
   }
 
-  log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]> {
-    return this.#reader.log(author, fromSeq, bytes);
+  async log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]> {
+    return this.#openReader().log(author, fromSeq, bytes);
   }
 
-  byHash(hash: string): Promise<HeldEntry | undefined> {
-    return this.#reader.byHash(hash);
+  async byHash(hash: string): Promise<HeldEntry | undefined> {
+    return this.#openReader().byHash(hash);
   }
 
-  byPolicy(id: string): Promise<readonly HeldEntry[]> {
-    return this.#reader.byPolicy(id);
+  async byPolicy(id: string): Promise<readonly HeldEntry[]> {
+    return this.#openReader().byPolicy(id);
   }
 
   /** Resolves when every signature held at the time of the call was checked. */
@@ -219,6 +221,11 @@ export class StoredLedger implements Ledger {
     await this.#signatures.close();
     this.notices.removeAllListeners();
     await this.#ports.store.close();
+  }
+
+  #openReader(): Reader {
+    if (this.#closed) throw fault('LEDGER_CLOSED', 'the ledger is closed');
+    return this.#reader;
   }
 
   #refusal(entries: number): HoldfastError | undefined {
