@@ -1,7 +1,6 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asFault } from '../base/errors.ts';
-import { callNode } from './rest-client.ts';
-import { runShell } from './shell.ts';
+import { callNode, isAddress } from './rest-client.ts';
 import { printFault, printText, type Terminal } from './terminal.ts';
 
 const STATUS_FAILED = 1;
@@ -57,7 +56,13 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .action((options: StartOptions) => finish(actions.start(options)));
 };
 
-const nodeOption = (): Option => new Option('--node <HOST:PORT>', 'REST address of the node (or HOLDFAST_NODE)');
+const nodeOption = (): Option =>
+  new Option('--node <HOST:PORT>', `REST address of the node (or HOLDFAST_NODE; default: ${DEFAULT_NODE})`).argParser(
+    (value: string) => {
+      if (!isAddress(value)) throw new InvalidArgumentError('It is not HOST:PORT.');
+      return value;
+    },
+  );
 
 interface NodeOptions {
   readonly node?: string;
@@ -93,7 +98,7 @@ const buildProgram = (
     .command('shell')
     .description('type commands to a running node: history, completion')
     .addOption(nodeOption())
-    .action((options: NodeOptions) => finish(runShell(terminal, nodeOf(options))));
+    .action((options: NodeOptions) => finish(openShell(terminal, nodeOf(options))));
   program
     .command('demo')
     .description('run a network of five nodes on real sensor data and show what it does')
@@ -109,6 +114,10 @@ const execute = async (terminal: Terminal, node: string, command: string, json: 
   printText(terminal.stdout, await callNode({ node, command, json }));
   return 0;
 };
+
+/** `exec` must not pay for what only the shell needs. */
+const openShell = async (terminal: Terminal, node: string): Promise<number> =>
+  (await import('./shell.ts')).runShell(terminal, node);
 
 /** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
 export const runCli = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {

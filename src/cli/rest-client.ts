@@ -1,4 +1,5 @@
-import { fault, textOf } from '../base/errors.ts';
+import { request, type ClientRequest } from 'node:http';
+import { fault, systemCode, textOf } from '../base/errors.ts';
 
 /** Longer than any command's own deadline: the node answers first, with a reason. */
 const ANSWER_TIMEOUT_MS = 120_000;
@@ -27,40 +28,81 @@ const parsed = (text: string): unknown => {
   }
 };
 
-const send = async ({ node, command, json, signal }: CommandCall): Promise<Response> => {
-  const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-  try {
-    return await fetch(`http://${node}/`, {
-      method: 'POST',
-      headers: {
-        'User-Agent': 'AnyLog/holdfast',
-        'Content-Type': 'text/plain; charset=utf-8',
-        command: 'body',
-        ...(json === true ? { accept: 'application/json' } : {}),
-      },
-      body: command,
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-    });
-  } catch (caught) {
-    const cause = caught instanceof Error && caught.cause !== undefined ? caught.cause : caught;
-    throw fault('CLI_NODE_UNREACHABLE', `no node answers at ${node}: ${textOf(cause)}`, {
+interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  readonly text: string;
+}
+
+const unreachable = (node: string, caught: unknown): Error =>
+  fault(
+    'CLI_NODE_UNREACHABLE',
+    `no node answers at ${node}: ${textOf(caught) || systemCode(caught) || 'no connection'}`,
+    {
       hint: 'is it started? Name its REST address with --node HOST:PORT, as `rest` in its node.json tells it',
       cause: caught,
+    },
+  );
+
+const requestTo = ({ node, command, json, signal }: CommandCall, timeout: AbortSignal): ClientRequest =>
+  request({
+    ...splitAddress(node),
+    method: 'POST',
+    headers: {
+      'User-Agent': 'AnyLog/holdfast',
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': Buffer.byteLength(command),
+      command: 'body',
+      ...(json === true ? { accept: 'application/json' } : {}),
+    },
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  });
+
+/** By `node:http`: `fetch` takes longer to load than a command takes to run, and refuses some ports. */
+const send = (call: CommandCall): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const outgoing = requestTo(call, AbortSignal.timeout(ANSWER_TIMEOUT_MS));
+    const fail = (caught: unknown): void => reject(unreachable(call.node, caught));
+    outgoing.on('error', fail);
+    outgoing.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', fail);
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          reason: response.statusMessage ?? '',
+          text: Buffer.concat(chunks).toString('utf8'),
+        }),
+      );
     });
-  }
+    outgoing.end(call.command);
+  });
+
+const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/@]+)):(\d{1,5})$/;
+
+/** Whether a text is `HOST:PORT`. */
+export const isAddress = (text: string): boolean => Number(ADDRESS.exec(text)?.[3] ?? Number.NaN) <= 65_535;
+
+const splitAddress = (node: string): { readonly host: string; readonly port: number } => {
+  const found = ADDRESS.exec(node);
+  if (found === null || !isAddress(node))
+    throw fault('CLI_NODE_ADDRESS', `${JSON.stringify(node)} is not the address of a node`, {
+      hint: 'HOST:PORT, for example 127.0.0.1:32149',
+    });
+  return { host: found[1] ?? found[2] ?? '', port: Number(found[3]) };
 };
 
-/** Runs one command on a node. `CLI_NODE_UNREACHABLE`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */
+/** Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */
 export const callNode = async (call: CommandCall): Promise<string> => {
-  const response = await send(call);
-  const text = await response.text();
-  if (response.ok) return text;
+  const { status, reason, text } = await send(call);
+  if (status >= 200 && status < 300) return text;
   const answer = parsed(text);
   const number = member(answer, 'err_code');
   const hint = member(answer, 'hint');
   throw fault(
     'CLI_COMMAND_FAILED',
-    `${member(answer, 'err_text') ?? (text.trim() || response.statusText)}${number === undefined ? '' : ` (error ${number})`}`,
-    { data: { status: response.status }, ...(hint === undefined ? {} : { hint }) },
+    `${member(answer, 'err_text') ?? (text.trim() || reason)}${number === undefined ? '' : ` (error ${number})`}`,
+    { data: { status }, ...(hint === undefined ? {} : { hint }) },
   );
 };
