@@ -31,6 +31,8 @@ export interface DialTarget {
 /** How an address that is kept dialled stands, for `get connections` and `test network`. */
 export interface DialState extends DialTarget {
   readonly connected: boolean;
+  /** The address turned out to be this node's own: it is not dialled any more. */
+  readonly own: boolean;
   readonly attempts: number;
   readonly lastError: string | undefined;
 }

@@ -179,6 +179,7 @@ export class Redialer {
     return [...this.#state.values()].map((entry) => ({
       ...entry.target,
       connected: isReached(entry, connected),
+      own: entry.own,
       attempts: entry.attempts,
       lastError: entry.lastError,
     }));

@@ -1,0 +1,97 @@
+import { SYNC_ANCESTORS_MAX, SYNC_LOGS_MERGED_MAX, SYNC_READ_AHEAD_BYTES } from '../../base/limits.ts';
+import { compareEntries, type Entry, type EntryHeader, type RawEntry } from '../../entry/entry.ts';
+import type { Ledger, LedgerClock } from '../ledger.ts';
+import { EntryBatch, type WantMessage } from './messages.ts';
+
+type Range = WantMessage['ranges'][number];
+
+/**
+ * Frames of entries that answer a `want`: proofs first, then what is missed by name with what leads to it, then the
+ * ranges in the ledger's order, so that causes come before effects (SPEC L4).
+ */
+export async function* answerFrames(ledger: Ledger, want: WantMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  const batch = new EntryBatch();
+  for await (const entries of answerEntries(ledger, want))
+    for (const entry of entries) {
+      const frame = batch.add(entry);
+      if (frame !== undefined) yield frame;
+    }
+  const rest = batch.take();
+  if (rest !== undefined) yield rest;
+}
+
+async function* answerEntries(
+  ledger: Ledger,
+  { proofs, hashes, ranges }: WantMessage,
+): AsyncGenerator<readonly RawEntry[], void, undefined> {
+  const wanted = new Set(proofs);
+  for (const proof of ledger.equivocations()) if (wanted.has(proof.author)) yield proof.entries;
+  const [clock, sent] = [hashes.length > 0 ? ledger.clock() : undefined, new Set<string>()];
+  for (const hash of hashes) yield await lineage(ledger, clock, hash, sent);
+  for (let at = 0; at < ranges.length; at += SYNC_LOGS_MERGED_MAX)
+    yield* inOrder(ledger, ranges.slice(at, at + SYNC_LOGS_MERGED_MAX));
+}
+
+/** The entry with that hash and those before it in its log, oldest first, as far as clocks do not show them. */
+const lineage = async (
+  ledger: Ledger,
+  clock: LedgerClock | undefined,
+  hash: string,
+  sent: Set<string>,
+): Promise<readonly RawEntry[]> => {
+  const line: RawEntry[] = [];
+  let next: string | undefined = hash;
+  while (next !== undefined && !sent.has(next) && line.length <= SYNC_ANCESTORS_MAX) {
+    const entry: Entry | undefined = (await ledger.byHash(next))?.entry;
+    if (entry === undefined) break;
+    const { author, seq }: EntryHeader = entry.header;
+    if (line.length > 0 && (clock?.get(author) ?? 0) >= seq) break;
+    sent.add(next);
+    line.push(entry.raw);
+    next = entry.header.prev ?? undefined;
+  }
+  return line.reverse();
+};
+
+interface Source {
+  readonly author: string;
+  readonly to: number;
+  /** First seq that was not read yet. */
+  next: number;
+  entries: Entry[];
+}
+
+/**
+ * Merges logs by the ledger's order without holding more than a piece of each: what is older than the newest entry read
+ * of every unfinished log cannot be preceded by anything unread.
+ */
+async function* inOrder(ledger: Ledger, ranges: readonly Range[]): AsyncGenerator<RawEntry[], void, undefined> {
+  const pieceBytes = Math.ceil(SYNC_READ_AHEAD_BYTES / Math.max(1, ranges.length));
+  let sources: Source[] = ranges.map(([author, from, to]) => ({ author, to, next: from, entries: [] }));
+  while (sources.length > 0) {
+    for (const source of sources) if (source.entries.length === 0) await readOn(ledger, source, pieceBytes);
+    let horizon: Entry | undefined;
+    for (const source of sources) {
+      const last = source.next <= source.to ? source.entries.at(-1) : undefined;
+      if (last !== undefined && (horizon === undefined || compareEntries(last.header, horizon.header) < 0))
+        horizon = last;
+    }
+    const ready: Entry[] = [];
+    for (const source of sources) {
+      const end = horizon;
+      const count = source.entries.findIndex(
+        (entry) => end !== undefined && compareEntries(entry.header, end.header) > 0,
+      );
+      ready.push(...source.entries.splice(0, count === -1 ? source.entries.length : count));
+    }
+    yield ready.sort((a, b) => compareEntries(a.header, b.header)).map(({ raw }) => raw);
+    sources = sources.filter(({ entries, next, to }) => entries.length > 0 || next <= to);
+  }
+}
+
+/** Reads the next piece of a log; a log that is shorter than thought ends there. */
+const readOn = async (ledger: Ledger, source: Source, bytes: number): Promise<void> => {
+  const held = await ledger.log(source.author, source.next, bytes);
+  source.entries = held.map(({ entry }) => entry).filter(({ header }) => header.seq <= source.to);
+  source.next = held.length === 0 ? source.to + 1 : source.next + held.length;
+};

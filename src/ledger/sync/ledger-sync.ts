@@ -1,0 +1,294 @@
+import type { Clock } from '../../base/clock.ts';
+import { asFault, hasCode } from '../../base/errors.ts';
+import {
+  LEDGER_OWN_LOG_TIMEOUT_MS,
+  SYNC_CLOCK_PAGE_MAX,
+  SYNC_HAVE_INTERVAL_MS,
+  SYNC_INTERVAL_MS,
+} from '../../base/limits.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { Channel, Network, PeerKey } from '../../network/network.ts';
+import type { Ledger } from '../ledger.ts';
+import { LedgerGossip } from './gossip.ts';
+import { type AskMessage, type HaveMessage, LEDGER_SYNC_ID } from './messages.ts';
+import { OwnLog } from './own-log.ts';
+import { PeerLink } from './peer-link.ts';
+import { PeerRecords } from './peer-records.ts';
+import { answer, isOtherNetwork, type Pulled } from './protocol.ts';
+import { type Holdings, lacking, NOTHING, withNews } from './state.ts';
+import type { LedgerSync, PeerSync } from './sync.ts';
+import { Turns } from './turns.ts';
+
+export interface LedgerSyncOptions {
+  readonly ledger: Ledger;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** How long a start waits for a known peer that cannot be reached before this node may append (SPEC §6). */
+  readonly ownLogTimeoutMs?: number;
+}
+
+/** Begins to keep the ledger the same as the peers'. Closing it leaves ledger and network open. */
+export const createLedgerSync = (options: LedgerSyncOptions): LedgerSync => new Synchronizer(options);
+
+/** The peer that was found to belong to another network is given so long to find out for itself. */
+const FAREWELL_MS = 1_000;
+
+class Synchronizer implements LedgerSync {
+  readonly #options: LedgerSyncOptions;
+  readonly #log: Logger;
+  readonly #records = new PeerRecords();
+  readonly #links = new Map<PeerKey, PeerLink>();
+  /** The one channel on which each peer asks us. */
+  readonly #served = new Map<PeerKey, Channel>();
+  readonly #turns: Turns;
+  readonly #ownLog: OwnLog;
+  readonly #gossip: LedgerGossip;
+  readonly #stops: (() => void)[] = [];
+  #mine: Holdings = NOTHING;
+  #announced: Holdings;
+  #cancelNews: (() => void) | undefined;
+  #cancelInterval: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: LedgerSyncOptions) {
+    this.#options = options;
+    this.#log = options.log.child('sync');
+    const { ledger, network, clock } = options;
+    this.#turns = new Turns(clock);
+    this.#ownLog = new OwnLog(
+      { ledger, network, clock, log: this.#log },
+      options.ownLogTimeoutMs ?? LEDGER_OWN_LOG_TIMEOUT_MS,
+    );
+    this.#gossip = new LedgerGossip({
+      ledger,
+      network,
+      log: this.#log,
+      onGap: (peer) => this.#links.get(peer)?.pullSoon(),
+    });
+    this.#announced = this.#holdings();
+    this.#listen();
+    network.handle(LEDGER_SYNC_ID, (channel) => this.#serve(channel));
+    for (const { key } of network.peers()) this.#onPeerUp(key);
+    this.#scheduleInterval();
+  }
+
+  holders(author: string, seq: number): ReadonlySet<PeerKey> {
+    const mine = this.#holdings();
+    const holders = new Set<PeerKey>();
+    if ((mine.clock.get(author) ?? 0) >= seq) holders.add(this.#options.network.self);
+    for (const [peer, { holdings }] of this.#records.entries())
+      if (holdings.network === mine.network && (holdings.clock.get(author) ?? 0) >= seq) holders.add(peer);
+    return holders;
+  }
+
+  peers(): readonly PeerSync[] {
+    const mine = this.#holdings();
+    return [...this.#records.entries()].map(([peer, { holdings, lastExchangeMs, lastError }]) => {
+      const comparable = !isOtherNetwork(mine.network, holdings.network);
+      return {
+        peer,
+        connected: this.#links.has(peer),
+        version: holdings.version,
+        behind: comparable ? lacking(mine, holdings).entries : 0,
+        ahead: comparable && holdings.version !== undefined ? lacking(holdings, mine).entries : 0,
+        lastExchangeMs,
+        lastError,
+      };
+    });
+  }
+
+  async syncNow(): Promise<void> {
+    await Promise.all([...this.#links.values()].map((link) => link.pullNow()));
+  }
+
+  ownLogKnown(signal?: AbortSignal): Promise<void> {
+    return this.#ownLog.known(signal);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelNews?.();
+    this.#cancelInterval?.();
+    this.#ownLog.close();
+    for (const stop of this.#stops) stop();
+    for (const link of this.#links.values()) link.close();
+    for (const channel of this.#served.values()) channel.abort('the node stops');
+    this.#links.clear();
+    this.#served.clear();
+  }
+
+  #listen(): void {
+    const { ledger, network } = this.#options;
+    const onUp = ({ key }: { readonly key: PeerKey }): void => this.#onPeerUp(key);
+    const onDown = (key: PeerKey): void => this.#onPeerDown(key);
+    const onAppended = (): void => this.#onLedgerChanged(SYNC_HAVE_INTERVAL_MS);
+    const onEquivocation = (): void => this.#onLedgerChanged(0);
+    network.notices.on('peer:up', onUp).on('peer:down', onDown);
+    ledger.notices.on('ledger:appended', onAppended).on('ledger:equivocation', onEquivocation);
+    this.#stops.push(() => {
+      network.notices.off('peer:up', onUp).off('peer:down', onDown);
+      ledger.notices.off('ledger:appended', onAppended).off('ledger:equivocation', onEquivocation);
+    });
+  }
+
+  /** What this node holds; made anew only when the ledger changed. */
+  #holdings(): Holdings {
+    const { ledger } = this.#options;
+    if (this.#mine.version !== ledger.version || this.#mine.network !== ledger.network)
+      this.#mine = {
+        network: ledger.network,
+        version: ledger.version,
+        clock: ledger.clock(),
+        forks: new Map(ledger.equivocations().map(({ author, seq }) => [author, seq])),
+      };
+    return this.#mine;
+  }
+
+  #onPeerUp(peer: PeerKey): void {
+    if (this.#closed || this.#links.has(peer)) return;
+    const { ledger, network, clock } = this.#options;
+    const link = new PeerLink(peer, {
+      ledger,
+      network,
+      clock,
+      holdings: () => this.#holdings(),
+      turn: () => this.#turns.take(),
+      onTold: (key, theirs) => {
+        this.#records.of(key).holdings = theirs;
+      },
+      onPulled: (key, pulled) => this.#onPulled(key, pulled),
+      onFailed: (key, caught) => this.#onFailed(key, caught),
+      failures: (key) => this.#records.of(key).failures,
+    });
+    this.#links.set(peer, link);
+    this.#records.of(peer).failures = 0;
+    link.pullSoon();
+  }
+
+  #onPeerDown(peer: PeerKey): void {
+    this.#links.get(peer)?.close();
+    this.#links.delete(peer);
+    this.#served.delete(peer);
+    this.#records.away(peer, (key) => this.#links.has(key));
+    this.#ownLog.look();
+  }
+
+  async #serve(channel: Channel): Promise<void> {
+    if (this.#closed) {
+      channel.abort('the node stops');
+      return;
+    }
+    const { peer } = channel;
+    this.#served.get(peer)?.abort('the peer asks on another channel');
+    this.#served.set(peer, channel);
+    try {
+      await answer(channel, {
+        ledger: this.#options.ledger,
+        holdings: () => this.#holdings(),
+        onAsk: (key, message) => this.#onAsk(key, message),
+        onHave: (key, message) => this.#onHave(key, message),
+      });
+    } catch (caught) {
+      if (asFault(caught).code.startsWith('LEDGER_')) this.#records.of(peer).lastError = asFault(caught).message;
+      throw caught;
+    } finally {
+      if (this.#served.get(peer) === channel) this.#served.delete(peer);
+    }
+  }
+
+  #onAsk(peer: PeerKey, { net, version }: AskMessage): void {
+    const record = this.#records.of(peer);
+    const mine = this.#holdings();
+    if (isOtherNetwork(mine.network, net)) {
+      const { network, clock } = this.#options;
+      record.lastError = `LEDGER_OTHER_NETWORK: the peer belongs to network ${net}; this node to ${mine.network}`;
+      clock.after(FAREWELL_MS, () => {
+        if (!this.#closed) void network.disconnect(peer);
+      });
+      return;
+    }
+    if (net !== null && version === mine.version) record.holdings = mine;
+    else {
+      record.holdings = { ...record.holdings, network: net ?? undefined, version };
+      if (net !== null) this.#links.get(peer)?.pullSoon();
+    }
+  }
+
+  #onHave(peer: PeerKey, news: HaveMessage): void {
+    const record = this.#records.of(peer);
+    const mine = this.#holdings();
+    if (isOtherNetwork(mine.network, news.net)) return;
+    record.holdings = news.version === mine.version ? mine : withNews(record.holdings, news);
+    const { entries, proofs } = lacking(mine, record.holdings);
+    const silent = news.clock.length === 0 && news.forks.length === 0;
+    if (entries > 0 || proofs.length > 0 || (silent && news.version !== mine.version))
+      this.#links.get(peer)?.pullSoon();
+  }
+
+  #onPulled(peer: PeerKey, { wanted, accepted, rejected }: Pulled): void {
+    const record = this.#records.of(peer);
+    record.lastExchangeMs = this.#options.clock.wallMs();
+    record.failures = wanted && accepted === 0 ? record.failures + 1 : 0;
+    record.lastError = rejected === undefined ? undefined : `${rejected.code}: ${rejected.text}`;
+    this.#ownLog.exchanged(peer, true);
+  }
+
+  #onFailed(peer: PeerKey, caught: unknown): void {
+    const record = this.#records.of(peer);
+    const { code, message } = asFault(caught);
+    if (code === 'LEDGER_SYNC_TURN_OVER') {
+      this.#links.get(peer)?.pullSoon();
+      return;
+    }
+    record.failures += 1;
+    record.lastError = `${code}: ${message}`;
+    this.#log.debug(`no exchange with ${peer}: ${message}`, { code });
+    if (hasCode(caught, 'LEDGER_OTHER_NETWORK')) {
+      this.#log.warn(`${peer} belongs to another network; disconnecting`, { text: message });
+      void this.#options.network.disconnect(peer);
+    }
+    this.#ownLog.exchanged(peer, false);
+  }
+
+  #onLedgerChanged(newsInMs: number): void {
+    if (this.#closed) return;
+    this.#gossip.onLedgerChanged();
+    this.#ownLog.look();
+    if (newsInMs === 0) this.#cancelNews?.();
+    else if (this.#cancelNews !== undefined) return;
+    this.#cancelNews = this.#options.clock.after(newsInMs, () => {
+      this.#cancelNews = undefined;
+      this.#tellNews();
+    });
+  }
+
+  /** SPEC §4 `have`: tells all peers what was added since the last time, so that they know who holds what. */
+  #tellNews(): void {
+    const [before, now] = [this.#announced, this.#holdings()];
+    this.#announced = now;
+    const clock = [...now.clock].filter(([author, seq]) => before.clock.get(author) !== seq);
+    const forks = [...now.forks].filter(([author, seq]) => before.forks.get(author) !== seq);
+    const fits = clock.length <= SYNC_CLOCK_PAGE_MAX && forks.length <= SYNC_CLOCK_PAGE_MAX;
+    const news: HaveMessage = {
+      kind: 'have',
+      net: now.network ?? null,
+      version: now.version ?? '',
+      clock: fits ? clock : [],
+      forks: fits ? forks : [],
+    };
+    for (const link of this.#links.values()) void link.tell(news);
+  }
+
+  #scheduleInterval(): void {
+    const { clock, random } = this.#options;
+    this.#cancelInterval = clock.after(SYNC_INTERVAL_MS * (0.5 + random.fraction()), () => {
+      const links = [...this.#links.values()];
+      links[Math.floor(random.fraction() * links.length)]?.pullSoon();
+      this.#scheduleInterval();
+    });
+  }
+}

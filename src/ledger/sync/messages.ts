@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import { fault, textOf } from '../../base/errors.ts';
+import {
+  ENTRIES_WANTED_MAX,
+  ENTRY_BODY_BYTES_MAX,
+  ENTRY_HEADER_BYTES_MAX,
+  ENTRY_SIGNATURE_BYTES,
+  SYNC_BATCH_BYTES_MAX,
+  SYNC_CLOCK_PAGE_MAX,
+  SYNC_PROOFS_MAX,
+} from '../../base/limits.ts';
+import { canonicalBytes, parseCanonical } from '../../codec/canonical.ts';
+import type { RawEntry } from '../../entry/entry.ts';
+
+/** SPEC §1: major only; a new major is a new folder. */
+export const LEDGER_SYNC_ID = '/holdfast/ledger-sync/1';
+
+/** SPEC §5: the gossip topic of a network. */
+export const ledgerTopic = (network: string): string => `/holdfast/ledger/1/${network}`;
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
+const seq = z.int().min(1);
+const net = hash.nullable();
+const version = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits');
+/** [author, seq] */
+const places = z.array(z.tuple([hash, seq])).max(SYNC_CLOCK_PAGE_MAX);
+
+const control = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('ask'), net, version }),
+  z.strictObject({ kind: z.literal('is'), net, version, same: z.boolean() }),
+  z.strictObject({ kind: z.literal('clock'), clock: places, forks: places, more: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('want'),
+    /** [author, first seq, last seq] */
+    ranges: z.array(z.tuple([hash, seq, seq])).max(SYNC_CLOCK_PAGE_MAX),
+    proofs: z.array(hash).max(SYNC_PROOFS_MAX),
+    hashes: z.array(hash).max(ENTRIES_WANTED_MAX),
+  }),
+  z.strictObject({ kind: z.literal('end') }),
+  z.strictObject({ kind: z.literal('have'), net, version, clock: places, forks: places }),
+]);
+
+/** A message that is JSON. */
+export type ControlMessage = z.infer<typeof control>;
+export type AskMessage = Extract<ControlMessage, { kind: 'ask' }>;
+export type WantMessage = Extract<ControlMessage, { kind: 'want' }>;
+export type HaveMessage = Extract<ControlMessage, { kind: 'have' }>;
+export interface EntriesMessage {
+  readonly kind: 'entries';
+  readonly entries: readonly RawEntry[];
+}
+export type SyncMessage = ControlMessage | EntriesMessage;
+
+/** SPEC §2: the first byte of a frame. */
+const CONTROL = 1;
+const ENTRIES = 2;
+
+const LENGTH_BYTES = 4;
+const ENTRY_OVERHEAD_BYTES = 2 * LENGTH_BYTES + ENTRY_SIGNATURE_BYTES;
+
+export const encodeControl = (message: ControlMessage): Uint8Array =>
+  Buffer.concat([Uint8Array.of(CONTROL), canonicalBytes(message)]);
+
+/** Bytes that an entry takes in a frame. */
+export const encodedBytes = ({ header, body }: RawEntry): number =>
+  ENTRY_OVERHEAD_BYTES + header.byteLength + body.byteLength;
+
+/** SPEC §3: entries as their exact bytes. */
+export const encodeEntries = (entries: readonly RawEntry[]): Uint8Array => {
+  const frame = Buffer.allocUnsafe(entries.reduce((sum, entry) => sum + encodedBytes(entry), 1));
+  frame[0] = ENTRIES;
+  let at = 1;
+  const put = (piece: Uint8Array): void => {
+    frame.set(piece, at);
+    at += piece.byteLength;
+  };
+  const putSized = (piece: Uint8Array): void => {
+    at = frame.writeUInt32BE(piece.byteLength, at);
+    put(piece);
+  };
+  for (const { header, signature, body } of entries) {
+    putSized(header);
+    put(signature);
+    putSized(body);
+  }
+  return frame;
+};
+
+const malformed = (text: string, cause?: unknown): Error =>
+  fault('LEDGER_SYNC_MALFORMED', `ledger sync: ${text}`, { cause });
+
+const decodeEntries = (frame: Buffer): EntriesMessage => {
+  const entries: RawEntry[] = [];
+  let at = 1;
+  const take = (bytes: number): Uint8Array => {
+    if (at + bytes > frame.byteLength) throw malformed('an entry is cut off');
+    at += bytes;
+    return frame.subarray(at - bytes, at);
+  };
+  const takeSized = (piece: string, most: number): Uint8Array => {
+    if (at + LENGTH_BYTES > frame.byteLength) throw malformed('an entry is cut off');
+    const bytes = frame.readUInt32BE(at);
+    if (bytes > most) throw malformed(`${piece} of ${bytes} bytes; at most ${most}`);
+    at += LENGTH_BYTES;
+    return take(bytes);
+  };
+  while (at < frame.byteLength) {
+    const header = takeSized('header', ENTRY_HEADER_BYTES_MAX);
+    const signature = take(ENTRY_SIGNATURE_BYTES);
+    entries.push({ header, signature, body: takeSized('body', ENTRY_BODY_BYTES_MAX) });
+  }
+  if (entries.length === 0) throw malformed('a frame of entries without an entry');
+  return { kind: 'entries', entries };
+};
+
+const decodeControl = (bytes: Uint8Array): ControlMessage => {
+  let value: unknown;
+  try {
+    value = parseCanonical(bytes);
+  } catch (caught) {
+    throw malformed(textOf(caught), caught);
+  }
+  const parsed = control.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw malformed(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`);
+};
+
+/** A frame of either side. `LEDGER_SYNC_MALFORMED`. The entries are views of the frame. */
+export const decodeMessage = (frame: Uint8Array): SyncMessage => {
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+  if (bytes[0] === CONTROL) return decodeControl(bytes.subarray(1));
+  if (bytes[0] === ENTRIES) return decodeEntries(bytes);
+  throw malformed(`unknown kind of frame ${bytes[0] ?? 'without a byte'}`);
+};
+
+/** SPEC §5: a gossip message is a frame of one entry. `LEDGER_SYNC_MALFORMED`. */
+export const decodeGossip = (data: Uint8Array): RawEntry => {
+  const message = decodeMessage(data);
+  const [entry, ...rest] = message.kind === 'entries' ? message.entries : [];
+  if (entry === undefined || rest.length > 0) throw malformed('gossip is not one entry');
+  return entry;
+};
+
+/** Cuts entries into frames of at most `SYNC_BATCH_BYTES_MAX` and one entry. */
+export class EntryBatch {
+  #entries: RawEntry[] = [];
+  #bytes = 0;
+
+  /** Adds an entry; returns the frame that it fills, if it does. */
+  add(entry: RawEntry): Uint8Array | undefined {
+    this.#entries.push(entry);
+    this.#bytes += encodedBytes(entry);
+    return this.#bytes >= SYNC_BATCH_BYTES_MAX ? this.take() : undefined;
+  }
+
+  /** The frame of what is left, if anything is. */
+  take(): Uint8Array | undefined {
+    if (this.#entries.length === 0) return undefined;
+    const frame = encodeEntries(this.#entries);
+    this.#entries = [];
+    this.#bytes = 0;
+    return frame;
+  }
+}

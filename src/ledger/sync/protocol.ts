@@ -1,0 +1,211 @@
+import type { Clock } from '../../base/clock.ts';
+import { fault } from '../../base/errors.ts';
+import { SYNC_ANCESTORS_MAX, SYNC_CLOCK_PAGE_MAX, SYNC_REJECTED_MAX, SYNC_STALL_MS } from '../../base/limits.ts';
+import type { RawEntry } from '../../entry/entry.ts';
+import type { Channel, PeerKey } from '../../network/network.ts';
+import type { Acceptance, Ledger } from '../ledger.ts';
+import { answerFrames } from './answer.ts';
+import {
+  type AskMessage,
+  type ControlMessage,
+  decodeMessage,
+  encodeControl,
+  type HaveMessage,
+  type SyncMessage,
+} from './messages.ts';
+import { type Holdings, nextWant, received, type Round, ROUND_START, wanting } from './state.ts';
+
+export const send = (channel: Channel, message: ControlMessage): Promise<void> => channel.send(encodeControl(message));
+
+export interface AnswerPorts {
+  readonly ledger: Ledger;
+  holdings(): Holdings;
+  onAsk(peer: PeerKey, message: AskMessage): void;
+  onHave(peer: PeerKey, message: HaveMessage): void;
+}
+
+/** The side that answers: one message after the other, until the peer closes the channel. */
+export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void> => {
+  for await (const frame of channel) {
+    const message = decodeMessage(frame);
+    if (message.kind === 'ask') {
+      ports.onAsk(channel.peer, message);
+      await tellHoldings(channel, ports.holdings(), message);
+    } else if (message.kind === 'want') {
+      for await (const entries of answerFrames(ports.ledger, message)) await channel.send(entries);
+      await send(channel, { kind: 'end' });
+    } else if (message.kind === 'have') ports.onHave(channel.peer, message);
+    else throw fault('LEDGER_SYNC_UNEXPECTED', `ledger sync: "${message.kind}" from the side that asks`);
+  }
+};
+
+/** SPEC §4: who we are; then, unless that says it all, the whole clock in pages. */
+const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage): Promise<void> => {
+  const net = mine.network ?? null;
+  const same = net === ask.net && mine.version === ask.version;
+  await send(channel, { kind: 'is', net, version: mine.version ?? '', same });
+  if (same || isOtherNetwork(net, ask.net)) return;
+  const [clock, forks] = [[...mine.clock], [...mine.forks]];
+  const pages = Math.max(1, Math.ceil(Math.max(clock.length, forks.length) / SYNC_CLOCK_PAGE_MAX));
+  for (let page = 0; page < pages; page += 1) {
+    const [from, to] = [page * SYNC_CLOCK_PAGE_MAX, (page + 1) * SYNC_CLOCK_PAGE_MAX];
+    await send(channel, {
+      kind: 'clock',
+      clock: clock.slice(from, to),
+      forks: forks.slice(from, to),
+      more: page + 1 < pages,
+    });
+  }
+};
+
+export const isOtherNetwork = (mine: string | null | undefined, theirs: string | null | undefined): boolean =>
+  typeof mine === 'string' && typeof theirs === 'string' && mine !== theirs;
+
+/** The right to fetch: one peer at a time, so that several do not send the same. */
+export interface Turn {
+  /** Whether it is time to let another peer go first. */
+  over(): boolean;
+  release(): void;
+}
+
+export interface PullPorts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  holdings(): Holdings;
+  turn(): Promise<Turn>;
+  /** The peer's holdings are known. */
+  onTold(theirs: Holdings): void;
+}
+
+export interface Pulled {
+  /** Something was asked for. */
+  readonly wanted: boolean;
+  readonly accepted: number;
+  /** The last entry that was refused though the peer holds it, if any was. */
+  readonly rejected: Acceptance | undefined;
+}
+
+/**
+ * The side that asks: one exchange (SPEC §4). Resumable: what arrived is kept, the next exchange asks for the rest.
+ * `LEDGER_OTHER_NETWORK`; `LEDGER_SYNC_…` where the peer breaks the protocol; `NETWORK_…`.
+ */
+export const pull = async (channel: Channel, ports: PullPorts): Promise<Pulled> => {
+  const exchange = new Exchange(channel, ports);
+  await exchange.ask();
+  await exchange.fetch();
+  return exchange;
+};
+
+class Exchange implements Pulled {
+  wanted = false;
+  accepted = 0;
+  rejected: Acceptance | undefined;
+  #rejections = 0;
+  #round: Round = ROUND_START;
+  /** Entries whose own signature does not hold: a later one of the log, still to come, may vouch for them. */
+  #unvouched: RawEntry[] = [];
+  readonly #channel: Channel;
+  readonly #ports: PullPorts;
+
+  constructor(channel: Channel, ports: PullPorts) {
+    this.#channel = channel;
+    this.#ports = ports;
+  }
+
+  async ask(): Promise<void> {
+    const mine = this.#ports.holdings();
+    await send(this.#channel, { kind: 'ask', net: mine.network ?? null, version: mine.version ?? '' });
+    await this.#receive();
+    this.#refuseOtherNetwork();
+    while (this.#round.phase === 'counting') await this.#receive();
+    this.#ports.onTold(this.#round.phase === 'same' ? mine : this.#round.theirs);
+  }
+
+  async fetch(): Promise<void> {
+    if (this.#round.phase === 'same' || this.#nextWant() === undefined) return;
+    const turn = await this.#ports.turn();
+    try {
+      let before = '';
+      for (let want = this.#nextWant(); want !== undefined; want = this.#nextWant()) {
+        this.#refuseOtherNetwork();
+        const asked = JSON.stringify(want);
+        // The same again would bring the same again.
+        if (asked === before) return;
+        before = asked;
+        this.wanted = true;
+        this.#round = wanting(this.#round, want);
+        await send(this.#channel, want);
+        while (this.#round.phase === 'fetching') await this.#takeIn(await this.#receive(), turn);
+      }
+    } finally {
+      turn.release();
+    }
+    for (let left = this.#unvouched.length; left > 0; left -= 1) this.#reject(UNVOUCHED);
+  }
+
+  #nextWant(): ReturnType<typeof nextWant> {
+    return nextWant(this.#ports.holdings(), this.#round.theirs, this.#ports.ledger.wanted());
+  }
+
+  #refuseOtherNetwork(): void {
+    const [mine, theirs] = [this.#ports.holdings().network, this.#round.theirs.network];
+    if (isOtherNetwork(mine, theirs))
+      throw fault('LEDGER_OTHER_NETWORK', `the peer belongs to network ${theirs}; this node to ${mine}`, {
+        hint: 'a node belongs to one network for good: remove the address, or start with another --dir',
+      });
+  }
+
+  async #receive(): Promise<SyncMessage> {
+    const { clock } = this.#ports;
+    const cancel = clock.after(SYNC_STALL_MS, () =>
+      this.#channel.abort(fault('LEDGER_SYNC_STALLED', `the peer said nothing for ${SYNC_STALL_MS} ms`)),
+    );
+    try {
+      const next = await this.#channel[Symbol.asyncIterator]().next();
+      if (next.done === true) throw fault('LEDGER_SYNC_UNEXPECTED', 'ledger sync: the peer ended the exchange early');
+      const message = decodeMessage(next.value);
+      this.#round = received(this.#round, message);
+      return message;
+    } finally {
+      cancel();
+    }
+  }
+
+  async #takeIn(message: SyncMessage, turn: Turn): Promise<void> {
+    if (message.kind !== 'entries') return;
+    const offered = [...this.#unvouched, ...message.entries];
+    this.#unvouched = [];
+    const acceptances = await this.#ports.ledger.offer(offered, this.#channel.peer);
+    for (const [at, acceptance] of acceptances.entries()) {
+      const entry = offered[at];
+      if (acceptance.verdict === 'accept') this.accepted += 1;
+      else if (acceptance.code === 'ENTRY_SIGNATURE_BAD' && entry !== undefined) this.#unvouched.push(entry);
+      else if (acceptance.verdict === 'reject') this.#reject(acceptance);
+      else if (CANNOT_WRITE.has(acceptance.code ?? ''))
+        throw fault(acceptance.code ?? '', acceptance.text ?? 'the ledger takes nothing in');
+    }
+    while (this.#unvouched.length > SYNC_ANCESTORS_MAX) {
+      this.#unvouched.shift();
+      this.#reject(UNVOUCHED);
+    }
+    if (turn.over()) throw fault('LEDGER_SYNC_TURN_OVER', 'another peer goes first; this exchange is resumed later');
+  }
+
+  #reject(acceptance: Acceptance): void {
+    this.rejected = acceptance;
+    this.#rejections += 1;
+    if (this.#rejections > SYNC_REJECTED_MAX)
+      throw fault('LEDGER_SYNC_REJECTED', `the peer sent entries that cannot be taken in: ${acceptance.text}`, {
+        data: { code: acceptance.code },
+      });
+  }
+}
+
+const UNVOUCHED: Acceptance = {
+  verdict: 'reject',
+  code: 'ENTRY_SIGNATURE_BAD',
+  text: 'the signature does not hold and no later entry vouches',
+};
+
+/** The fault is here, not the peer's, and more of the same would not help. */
+const CANNOT_WRITE: ReadonlySet<string> = new Set(['LEDGER_BUSY', 'LEDGER_CLOSED', 'LEDGER_DISK_FAILED']);
