@@ -26,14 +26,10 @@ const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, typ
 
 /** Answers queries of this node's users, and of other nodes where it runs an operator. */
 export const createQueryService = (ports: QueryPorts, options: QueryServiceOptions = {}): QueryService => {
-  serveQueries(
-    ports.network,
-    (query) => {
-      checkServing(ports);
-      return ports.sqlite.stream(queryStreams, 'select', { ...query, nowMicros: nowMicros(ports) });
-    },
-    ports.log,
-  );
+  serveQueries(ports, (query) => {
+    checkServing(ports);
+    return ports.sqlite.stream(queryStreams, 'select', { ...query, nowMicros: nowMicros(ports) });
+  });
   return new Queries(ports, options);
 };
 

@@ -106,6 +106,19 @@ export class ReplicationWorld {
     return operator;
   }
 
+  /** An operator by the policies whose node does what the test wants: connected to all the others. */
+  async joinHostile(): Promise<{ readonly operator: SimulatedOperator; readonly network: Network }> {
+    const operator = new SimulatedOperator(this.operators.length + 1);
+    this.operators.push(operator);
+    const network = this.hub.node({ key: operator.key });
+    operator.network = network;
+    this.#dialAll(operator);
+    const others = this.operators.filter(({ up }) => up);
+    await this.clock.runUntil(() => network.peers().length === others.length, 5_000, 'the hostile node is connected');
+    for (const other of others) other.replication?.refresh();
+    return { operator, network };
+  }
+
   async start(operator: SimulatedOperator, options: Partial<ConsumerOptions> = {}): Promise<void> {
     const network = this.hub.node({ key: operator.key });
     operator.network = network;
@@ -182,7 +195,7 @@ export class ReplicationWorld {
   }
 
   async close(): Promise<void> {
-    for (const operator of this.operators) if (operator.up) await this.crash(operator);
+    for (const operator of this.operators) if (operator.network !== undefined) await this.crash(operator);
   }
 
   #dialAll(operator: SimulatedOperator): void {

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts';
 import { asFault, fault } from '../../base/errors.ts';
 import { QUERIES_SERVED_MAX } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
@@ -23,30 +24,39 @@ export interface AnswerListener {
   chunk(bytes: Uint8Array): number;
 }
 
-/** Serves the query protocol: what `answer` throws travels to the asking node as a typed error. */
-export const serveQueries = (network: Pick<Network, 'handle'>, answer: AnswerQuery, log: Logger): void => {
+/**
+ * Serves the query protocol: what `answer` throws travels to the asking node as a typed error. A peer that does not take
+ * its rows is dropped when its own time-out has passed.
+ */
+export const serveQueries = (
+  { network, clock, log }: { readonly network: Pick<Network, 'handle'>; readonly clock: Clock; readonly log: Logger },
+  answer: AnswerQuery,
+): void => {
   let served = 0;
   network.handle(QUERY_PROTOCOL, async (channel) => {
+    const asked = await channel[Symbol.asyncIterator]().next();
+    if (asked.done === true) return;
     served += 1;
+    let cancel: () => void = () => {};
     try {
+      const query = decodeQuery(asked.value);
+      cancel = clock.after(query.timeoutMs, () => channel.abort(fault('QUERY_TIMEOUT', 'the time of the query is up')));
       if (served > QUERIES_SERVED_MAX)
         throw fault('QUERY_BUSY', `this operator answers ${QUERIES_SERVED_MAX} queries already`);
-      await serve(channel, answer);
+      await serve(channel, answer(query));
     } catch (caught) {
       const problem = asFault(caught);
       log.debug('a query of another node failed', { peer: channel.peer, code: problem.code, error: problem.message });
       await channel.send(encodeControl(errorMessage(problem))).catch(() => {});
     } finally {
+      cancel();
       served -= 1;
       await channel.finish().catch(() => {});
     }
   });
 };
 
-const serve = async (channel: Channel, answer: AnswerQuery): Promise<void> => {
-  const asked = await channel[Symbol.asyncIterator]().next();
-  if (asked.done === true) throw fault('QUERY_MESSAGE_MALFORMED', 'the peer asked nothing');
-  const chunks = answer(decodeQuery(asked.value));
+const serve = async (channel: Channel, chunks: AsyncIterable<RowChunk>): Promise<void> => {
   await channel.send(encodeControl({ kind: 'accepted' }));
   let rows = 0;
   for await (const chunk of chunks) {

@@ -1,0 +1,203 @@
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
+import type { Network } from '../../src/network/network.ts';
+import type { FileRanges, Holdings } from '../../src/operator/file-record.ts';
+import type { QueryOptions, QueryRequest, QueryService } from '../../src/query/query.ts';
+import { createQueryService } from '../../src/query/service.ts';
+import { openInlineSqlite } from '../../src/sqlite/inline.ts';
+import type { ProcedureModule, Sqlite, SqlValue, WriteDatabases } from '../../src/sqlite/sqlite.ts';
+import type { ClusterInfo, OperatorInfo, TableInfo, Topology } from '../../src/topology/topology.ts';
+import { createSeededRandom } from './seeded-random.ts';
+
+/** One row of the table `sensors.readings`: member and file that it came with, then the user's columns. */
+export interface SensorRow {
+  readonly member: number;
+  readonly file: number;
+  readonly device: string;
+  readonly timestamp: string;
+  readonly value: number | null;
+}
+
+export const sensorRow = (row: Partial<SensorRow>): SensorRow => ({
+  member: 1,
+  file: 1,
+  device: 'd1',
+  timestamp: '2026-01-01 00:00:00.000000',
+  value: 1,
+  ...row,
+});
+
+const store = (databases: WriteDatabases, table: string, rows: readonly (readonly SqlValue[])[]): void => {
+  const connection = databases.write('sensors');
+  connection.exec(`create table if not exists "${table}" (row_id integer primary key, insert_timestamp timestamp,
+    tsd_name char(3), tsd_id int, device varchar, timestamp timestamp, value float)`);
+  connection.transaction(() => {
+    for (const row of rows)
+      connection.run(
+        `insert into "${table}" (insert_timestamp, tsd_name, tsd_id, device, timestamp, value) values ('2026-01-01 00:00:00.000000', ?, ?, ?, ?, ?)`,
+        row,
+      );
+  });
+};
+const procedures = { store };
+const target: ProcedureModule<typeof procedures> = { module: import.meta.url, procedures };
+
+const COLUMNS = [
+  { name: 'device', type: 'varchar' },
+  { name: 'timestamp', type: 'timestamp' },
+  { name: 'value', type: 'float' },
+];
+
+export interface WorldNode {
+  readonly operator: OperatorInfo;
+  readonly network: Network;
+  readonly sqlite: Sqlite;
+  readonly service: QueryService;
+  filled: boolean;
+  rows(rows: readonly Partial<SensorRow>[], table?: string): Promise<void>;
+}
+
+/** Clusters of operators over a memory network, each with databases of its own, and a query node without any data. */
+export class QueryWorld {
+  readonly hub: MemoryHub = createMemoryHub({
+    clock: systemClock,
+    random: createSeededRandom(1),
+    delayMs: { min: 0, max: 1 },
+  });
+  readonly nodes = new Map<string, WorldNode>();
+  readonly down = new Set<string>();
+  readonly committed = new Map<string, Map<string, FileRanges>>();
+  readonly #tables: TableInfo[] = [];
+  readonly #closing: (() => Promise<void>)[] = [];
+  #clusters: ClusterInfo[] = [];
+  #asker: QueryService | undefined;
+
+  /** Operators by cluster: `{ east: ['e1', 'e2'] }`. */
+  static async create(
+    clusters: Readonly<Record<string, readonly string[]>>,
+    tables = ['readings'],
+  ): Promise<QueryWorld> {
+    const world = new QueryWorld();
+    for (const name of tables)
+      world.#tables.push({ id: name, dbms: 'sensors', name, columns: COLUMNS, create: `CREATE TABLE ${name}` });
+    for (const [cluster, names] of Object.entries(clusters)) world.#cluster(cluster, names, tables);
+    const network = world.#network('f');
+    const sqlite = world.#sqlite();
+    world.#asker = world.#service(network, sqlite, () => undefined);
+    for (const { network: other } of world.nodes.values()) await network.dial({ address: other.address });
+    return world;
+  }
+
+  node(name: string): WorldNode {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  /** The query node. */
+  get asker(): QueryService {
+    if (this.#asker === undefined) throw new Error('not started');
+    return this.#asker;
+  }
+
+  /** Asks over the network, as the query node or another. */
+  ask(sql: string, options: Partial<QueryOptions> = {}, more: Partial<QueryRequest> = {}) {
+    return this.asker.network(request(sql, options, more));
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closing.reverse()) await close();
+  }
+
+  #cluster(id: string, names: readonly string[], tables: readonly string[]): void {
+    const operators = names.map((name, index): OperatorInfo => {
+      const peer = String(this.nodes.size + index + 1)
+        .padStart(2, '0')
+        .repeat(32);
+      return {
+        ...{ id: name, name, company: 'acme', cluster: id, member: index + 1, ip: name, port: 1, peer },
+        ...{ localIp: undefined, restPort: undefined, main: index === 0 },
+      };
+    });
+    for (const operator of operators) this.nodes.set(operator.id, this.#operator(operator));
+    this.#clusters.push({
+      ...{ id, name: id, company: 'acme', status: 'active', operators },
+      tables: tables.map((table) => ({ dbms: 'sensors', table, status: 'active', policy: id })),
+    });
+  }
+
+  #operator(operator: OperatorInfo): WorldNode {
+    const network = this.#network(operator.peer ?? '');
+    const sqlite = this.#sqlite();
+    const node: WorldNode = {
+      operator,
+      network,
+      sqlite,
+      service: this.#service(network, sqlite, () => ({ operator: operator.id, filled: node.filled })),
+      filled: true,
+      rows: (rows, table = 'readings') =>
+        sqlite.write(
+          target,
+          'store',
+          table,
+          rows
+            .map(sensorRow)
+            .map((row) => [String(row.member), BigInt(row.file), row.device, row.timestamp, row.value]),
+        ),
+    };
+    return node;
+  }
+
+  #network(key: string): Network {
+    const network = this.hub.node({ key: key.padEnd(64, '0') });
+    this.#closing.push(() => network.close());
+    return network;
+  }
+
+  #sqlite(): Sqlite {
+    const sqlite = openInlineSqlite({ dir: ':memory:' });
+    this.#closing.push(() => sqlite.close());
+    return sqlite;
+  }
+
+  #service(
+    network: Network,
+    sqlite: Sqlite,
+    operating: () => { readonly operator: string; readonly filled: boolean } | undefined,
+  ): QueryService {
+    return createQueryService(
+      {
+        ...{ network, sqlite, clock: systemClock, log: silentLogger, operating },
+        topology: () => this.#topology(),
+        isUp: ({ id }) => !this.down.has(id),
+        committedRanges: async (cluster): Promise<Holdings> => this.committed.get(cluster) ?? new Map(),
+      },
+      { hedgeMs: 100, hedgeSlowMs: 1_000 },
+    );
+  }
+
+  #topology(): Topology {
+    return {
+      clusters: new Map(this.#clusters.map((cluster) => [cluster.id, cluster])),
+      operators: new Map([...this.nodes.values()].map(({ operator }) => [operator.id, operator])),
+      nodes: [],
+      table: (dbms, name) => this.#tables.find((table) => table.dbms === dbms && table.name === name),
+      tables: () => this.#tables,
+      clustersOf: (dbms, table) =>
+        this.#clusters.filter(({ tables }) => tables.some((held) => held.dbms === dbms && held.table === table)),
+      operatorByPeer: (peer) => [...this.nodes.values()].find(({ operator }) => operator.peer === peer)?.operator,
+    };
+  }
+}
+
+export const request = (
+  sql: string,
+  options: Partial<QueryOptions> = {},
+  more: Partial<QueryRequest> = {},
+): QueryRequest => ({
+  dbms: 'sensors',
+  sql,
+  options: { nodes: 'main', committed: false, partial: false, timeoutMs: 10_000, include: [], ...options },
+  ...more,
+});
