@@ -26,7 +26,7 @@ export interface PullLinePorts {
 export interface PullLineListener {
   /** Files were made durable. */
   took(files: number): void;
-  /** A file was broken, or may not come in. */
+  /** A file was broken, may not come in, or cannot be read by the peer. */
   refused(error: HoldfastError): void;
   answered(id: number, answer: PullAnswer): void;
   /** The line is no more; these requests have no answer. */
@@ -98,6 +98,8 @@ export class PullLine {
       const { message } = frame;
       const reader = this.#outstanding[0];
       if (reader === undefined) throw fault('TRANSFER_MALFORMED', `${message.type} that nobody asked for`);
+      if (message.type === 'gone' && message.text !== undefined)
+        this.#listener.refused(fault('TRANSFER_FILE_GONE', `the peer cannot read a file: ${message.text}`));
       if (message.type === 'files') await this.#takeBundle(reader, channel, frame);
       else if (reader.push(message)) {
         await this.#storing.done;

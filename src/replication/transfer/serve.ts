@@ -132,10 +132,9 @@ export const servePull = async (
   };
   const answer = async (): Promise<void> => {
     for (;;) {
-      for (let want = wants[0]; want !== undefined; want = wants[0]) {
+      for (let want = wants.shift(); want !== undefined; want = wants.shift()) {
         onWant(want.files);
         onSent(await new PullAnswerer(channel, store, want).run());
-        wants.shift();
       }
       if (ended) return;
       await bell.next();
