@@ -10,6 +10,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 process.exitCode = await runCli(process.argv.slice(2), process, {
   version,
   defaultNode: () => environmentVariable('HOLDFAST_NODE'),
-  start: async (options) => (await import('./node/run.ts')).runNode(options, version),
+  start: async (options) => {
+    const [{ runNode }, { startRest }] = await Promise.all([import('./node/run.ts'), import('./rest/rest.ts')]);
+    return runNode(options, version, startRest);
+  },
   demo: async (options) => (await import('../scripts/demo/demo.ts')).runDemo(options),
 });

@@ -1,0 +1,151 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const EXECUTABLE = fileURLToPath(new URL('../../src/holdfast.mjs', import.meta.url));
+const START_TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
+
+/** What a started node says of itself in `DIR/node.json`. */
+export interface NodeFacts {
+  readonly peer: string;
+  readonly network: string | null;
+  readonly name: string;
+  readonly listen: string;
+  readonly rest: string;
+  readonly pid: number;
+}
+
+export interface NodeOptions {
+  readonly dir: string;
+  readonly name: string;
+  /** Further arguments of `holdfast start`. */
+  readonly args?: readonly string[];
+  readonly listen?: string;
+  readonly rest?: string;
+  /** Put before the executable, for example `['faketime', …]`. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** A command that the node refused. */
+export class CommandRefused extends Error {
+  readonly status: number;
+  readonly body: string;
+
+  constructor(command: string, status: number, body: string) {
+    super(`${command}: ${status} ${body}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** One real node: a process started as a user would, spoken to by REST as a user would. */
+export class NodeProcess {
+  readonly options: NodeOptions;
+  readonly facts: NodeFacts;
+  readonly #child: ChildProcess;
+
+  private constructor(options: NodeOptions, facts: NodeFacts, child: ChildProcess) {
+    this.options = options;
+    this.facts = facts;
+    this.#child = child;
+  }
+
+  /** Starts a node and waits until it is ready; its output goes to `DIR/node.log`. */
+  static async start(options: NodeOptions): Promise<NodeProcess> {
+    await mkdir(options.dir, { recursive: true });
+    const factsPath = join(options.dir, 'node.json');
+    await rm(factsPath, { force: true });
+    const listen = options.listen ?? '127.0.0.1:0';
+    const rest = options.rest ?? '127.0.0.1:0';
+    const args = ['start', '--dir', options.dir, '--name', options.name, '--listen', listen, '--rest', rest];
+    const child = spawn(process.execPath, [EXECUTABLE, ...args, ...(options.args ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.environment },
+    });
+    const log = createWriteStream(join(options.dir, 'node.log'), { flags: 'a' });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const facts = await readFacts(factsPath);
+      if (facts?.pid === child.pid && facts !== undefined) return new NodeProcess(options, facts, child);
+      if (child.exitCode !== null || performance.now() > deadline) {
+        child.kill('SIGKILL');
+        const output = await readFile(join(options.dir, 'node.log'), 'utf8').catch(() => '');
+        throw new Error(`node ${options.name} did not start:\n${output.slice(-2_000)}`);
+      }
+      await delay(POLL_MS);
+    }
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Starts the node again in its directory, on the addresses that it had. */
+  restart(args?: readonly string[]): Promise<NodeProcess> {
+    const { listen, rest } = this.facts;
+    return NodeProcess.start({ ...this.options, listen, rest, ...(args === undefined ? {} : { args }) });
+  }
+
+  /** Ends the process with a signal and waits until it is gone; returns its exit status. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (this.running) {
+      const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+      this.#child.kill(signal);
+      await gone;
+    }
+    return this.#child.exitCode;
+  }
+
+  /** Sends a signal without waiting (SIGSTOP, SIGCONT). */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Runs a command by REST and returns what it prints. */
+  async run(command: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+    const response = await fetch(`http://${this.facts.rest}/`, {
+      method: 'POST',
+      headers: { 'User-Agent': 'AnyLog/1.23', 'Content-Type': 'text/plain', command: 'body', ...headers },
+      body: command,
+    });
+    const text = await response.text();
+    if (!response.ok) throw new CommandRefused(command, response.status, text);
+    return text;
+  }
+
+  /** Runs a command with `format = json` in its text and parses what comes back. */
+  async json(command: string): Promise<unknown> {
+    return JSON.parse(await this.run(command)) as unknown;
+  }
+
+  /** PUTs rows into a table and returns the file's hash. */
+  async put(
+    dbms: string,
+    table: string,
+    content: string | Uint8Array<ArrayBuffer>,
+    mode: 'file' | 'streaming' = 'file',
+  ): Promise<string> {
+    const response = await fetch(`http://${this.facts.rest}/`, {
+      method: 'PUT',
+      headers: { type: 'json', dbms, table, mode, 'Content-Type': 'text/plain' },
+      body: content,
+    });
+    const text = await response.text();
+    if (!response.ok) throw new CommandRefused(`PUT ${dbms}.${table}`, response.status, text);
+    return (JSON.parse(text) as { 'AnyLog.hash': string })['AnyLog.hash'];
+  }
+}
+
+const readFacts = async (path: string): Promise<NodeFacts | undefined> => {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as NodeFacts;
+  } catch {
+    return undefined; // not written yet
+  }
+};

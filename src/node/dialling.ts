@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { textOf } from '../base/errors.ts';
+import { writeFileDurably } from '../base/files.ts';
+import { DIAL_TARGETS_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import type { Address, DialTarget, Network } from '../network/network.ts';
+import type { NodeInfo, Topology } from '../topology/topology.ts';
+
+/**
+ * Whom a node keeps dialling: its seeds, and every node that a policy names, where the policy's key must answer.
+ * Never itself.
+ */
+export const dialTargets = (
+  seeds: readonly Address[],
+  nodes: readonly NodeInfo[],
+  self: { readonly key: string; readonly address: Address },
+): readonly DialTarget[] => {
+  const targets = new Map<Address, DialTarget>();
+  for (const address of seeds) targets.set(address, { address });
+  for (const { ip, port, peer } of nodes) {
+    const address = `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+    if (peer !== self.key) targets.set(address, { address, key: peer });
+  }
+  targets.delete(self.address);
+  return [...targets.values()].slice(0, DIAL_TARGETS_MAX);
+};
+
+const addressList = z.array(z.string()).max(DIAL_TARGETS_MAX);
+
+/** The seeds of earlier starts, so that a node finds its network again without being told; none where the file is missing or wrong. */
+const readSeeds = async (path: string, log: Logger): Promise<readonly Address[]> => {
+  try {
+    return addressList.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (caught) {
+    if (!textOf(caught).includes('ENOENT')) log.warn(`${path} is left aside: ${textOf(caught)}`);
+    return [];
+  }
+};
+
+export interface Dialling {
+  /** Adds an address to those that are dialled for ever, also at later starts. */
+  addSeed(address: Address): Promise<void>;
+  /** Takes up the policies as they are now. */
+  refresh(): void;
+}
+
+/** Keeps the network dialling whom seeds and policies name. */
+export const createDialling = async (ports: {
+  readonly network: Network;
+  readonly topology: () => Topology;
+  readonly seeds: readonly Address[];
+  /** File that keeps the seeds. */
+  readonly path: string;
+  readonly log: Logger;
+}): Promise<Dialling> => {
+  const { network, topology, path, log } = ports;
+  const self = { key: network.self, address: network.address };
+  const seeds = new Set<Address>([...ports.seeds, ...(await readSeeds(path, log))]);
+  const keep = async (): Promise<void> => {
+    try {
+      await writeFileDurably(path, `${JSON.stringify([...seeds])}\n`);
+    } catch (caught) {
+      log.warn(`the seed addresses are not kept for the next start: ${textOf(caught)}`);
+    }
+  };
+  const refresh = (): void => network.keepDialled(dialTargets([...seeds], topology().nodes, self));
+  if (ports.seeds.length > 0) await keep();
+  return {
+    refresh,
+    async addSeed(address) {
+      seeds.add(address);
+      refresh();
+      await keep();
+    },
+  };
+};

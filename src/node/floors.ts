@@ -1,0 +1,128 @@
+import { networkInterfaces } from 'node:os';
+import { systemClock } from '../base/clock.ts';
+import type { ResourceStack } from '../base/lifecycle.ts';
+import type { Logger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import type { JsonObject } from '../codec/json.ts';
+import type { CommandContext } from '../command/context.ts';
+import { splitAddress } from '../command/facts.ts';
+import { openLedger } from '../ledger/open-ledger.ts';
+import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
+import type { LedgerSync } from '../ledger/sync/sync.ts';
+import { startLibp2pNetwork } from '../network/libp2p.ts';
+import type { Network } from '../network/network.ts';
+import { createPolicies } from '../policy/ledger-policies.ts';
+import { createQueryService } from '../query/service.ts';
+import { startSqliteThreads } from '../sqlite/threads.ts';
+import { followTopology } from '../topology/derive.ts';
+import { commandFacts } from './command-facts.ts';
+import type { NodeConfig } from './config.ts';
+import { createDialling, type Dialling } from './dialling.ts';
+import { environmentVariable } from './environment.ts';
+import { loadIdentity } from './identity.ts';
+import { settleNetwork } from './own-network.ts';
+import { Parts } from './parts.ts';
+import type { NodePaths } from './paths.ts';
+
+/** Whether a node policy that is inserted here stands for this very node: its name, or an address that is ours. */
+const isOwnPolicy =
+  (config: NodeConfig, network: Network) =>
+  (_type: string, value: JsonObject): boolean => {
+    const { host, port } = splitAddress(network.address);
+    const local = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    const ours = [host, ...local.map(({ address }) => address)];
+    return (
+      value['name'] === config.name ||
+      (Number(value['port']) === port && [value['ip'], value['local_ip']].some((ip) => ours.includes(String(ip))))
+    );
+  };
+
+/** What the floors need of what stands around them. */
+export interface Outside {
+  readonly version: string;
+  readonly log: Logger;
+  exitNode(): void;
+  /** Undefined until REST listens. */
+  restAddress(): string | undefined;
+}
+
+/** `seed from`: knows the address from now on, joins its network where this node has none, and takes up what it has. */
+const createSeedFrom =
+  (dialling: Dialling, network: Network, ledgerSync: LedgerSync) =>
+  async (address: string, signal?: AbortSignal): Promise<void> => {
+    await network.dial({ address }, { signal });
+    await dialling.addSeed(address);
+    await ledgerSync.syncNow();
+  };
+
+const operatingOf = ({ operator, replication }: Parts): { operator: string; filled: boolean } | undefined =>
+  operator === undefined ? undefined : { operator: operator.store.origin, filled: replication?.filled === true };
+
+/** Everything below the front doors, in floor order; each part is closed in the reverse order. */
+export const startFloors = async (
+  stack: ResourceStack,
+  config: NodeConfig,
+  paths: NodePaths,
+  outside: Outside,
+): Promise<CommandContext> => {
+  const { log, exitNode, restAddress } = outside;
+  const ports = { clock: systemClock, random: systemRandom };
+  const identity = await loadIdentity(paths.key);
+  const ledger = stack.use(
+    await openLedger({ ...ports, dir: paths.ledger, seed: identity.seed, log: log.child('ledger') }),
+  );
+  await settleNetwork(ledger, config);
+  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, log: log.child('sqlite') }));
+  const network = stack.use(
+    await startLibp2pNetwork({
+      ...ports,
+      privateKeySeed: identity.seed,
+      listen: config.listen,
+      log: log.child('network'),
+    }),
+  );
+  const ledgerSync = stack.use(createLedgerSync({ ...ports, ledger, network, log: log.child('ledger') }));
+  const policies = stack.use(
+    createPolicies({
+      ledger,
+      ownKey: ledger.author,
+      clock: ports.clock,
+      log: log.child('policy'),
+      holders: (author, seq) => ledgerSync.holders(author, seq),
+      isOwn: isOwnPolicy(config, network),
+    }),
+  );
+  await policies.caughtUp();
+  const topology = followTopology(policies.book);
+  const dialling = await createDialling({ network, topology, seeds: config.seeds, path: paths.peers, log });
+  policies.notices.on('policy:changed', dialling.refresh);
+  dialling.refresh();
+  const parts = stack.use(new Parts({ ...ports, network, policies, sqlite, topology, paths, log }));
+  const query = createQueryService({
+    network,
+    sqlite,
+    clock: ports.clock,
+    log: log.child('query'),
+    topology,
+    isUp: ({ peer }) => peer === network.self || network.peers().some(({ key }) => key === peer),
+    operating: () => operatingOf(parts),
+    committedRanges: async () => parts.replication?.committedRanges() ?? new Map(),
+  });
+  return {
+    facts: commandFacts(config, paths, outside.version, ports.clock.wallMs(), restAddress),
+    clock: ports.clock,
+    log: log.child('command'),
+    network,
+    ledger,
+    ledgerSync,
+    policies,
+    sqlite,
+    query,
+    topology,
+    operator: () => parts.operator,
+    distributor: () => parts.distributor,
+    consumer: () => parts.consumer,
+    control: { ...parts.control, seedFrom: createSeedFrom(dialling, network, ledgerSync), exitNode },
+    environment: environmentVariable,
+  };
+};

@@ -1,0 +1,17 @@
+import { writeFileDurably } from '../base/files.ts';
+
+/** What a running node says of itself to scripts, in `DIR/node.json`. */
+export interface NodeJson {
+  /** Public key, 64 hex digits. */
+  readonly peer: string;
+  /** Network id; null until the node has joined one. */
+  readonly network: string | null;
+  readonly name: string;
+  /** `HOST:PORT` as bound. */
+  readonly listen: string;
+  readonly rest: string;
+  readonly pid: number;
+}
+
+export const writeNodeJson = (path: string, facts: NodeJson): Promise<void> =>
+  writeFileDurably(path, `${JSON.stringify(facts, undefined, 2)}\n`);

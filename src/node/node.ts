@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { asFault, fault, textOf } from '../base/errors.ts';
+import { acquire, type Resource } from '../base/lifecycle.ts';
+import type { Logger } from '../base/log.ts';
+import { createExecutor } from '../command/create-executor.ts';
+import { type CommandExecutor, createSession } from '../command/executor.ts';
+import { splitAddress } from '../command/facts.ts';
+import type { NodeConfig } from './config.ts';
+import { startFloors } from './floors.ts';
+import { type NodeJson, writeNodeJson } from './node-facts.ts';
+import { createDirectories, nodePaths } from './paths.ts';
+
+/** How REST is started; given by the program, since front doors stand above this floor. */
+export type StartRest = (options: {
+  readonly host: string;
+  readonly port: number;
+  readonly node: string;
+  readonly executor: CommandExecutor;
+  readonly clock: Clock;
+  readonly log: Logger;
+}) => Promise<Resource & { readonly address: string }>;
+
+/** What a node is started with beside its configuration. */
+export interface Program {
+  readonly version: string;
+  readonly log: Logger;
+  readonly startRest: StartRest;
+}
+
+export interface RunningNode extends Resource {
+  readonly facts: NodeJson;
+  /** Resolves when a command asks the node to end. */
+  readonly exitAsked: Promise<void>;
+}
+
+const checkScript = async (path: string): Promise<void> => {
+  try {
+    await readFile(path);
+  } catch (caught) {
+    throw fault('CONFIG_VALUE', `--script ${path} cannot be read: ${textOf(caught)}`, {
+      hint: 'name a file of commands, one a line',
+    });
+  }
+};
+
+/** Runs the start script once the node is ready; a failing line is said and does not end the node. */
+const runScript = async (executor: CommandExecutor, path: string, log: Logger): Promise<void> => {
+  try {
+    await executor.execute({ text: `process "${path}"`, format: 'text', session: createSession() });
+    log.info(`the script ${path} has run`);
+  } catch (caught) {
+    const { message, hint } = asFault(caught);
+    log.error(`the script ${path} stopped: ${message}`, hint === undefined ? {} : { hint });
+  }
+};
+
+/**
+ * Starts a node: directory, ledger, databases, network, policies, queries, commands, REST, in floor order; what a failed
+ * start has taken is released. When everything listens, `DIR/node.json` is there; then the start script runs.
+ */
+export const startNode = (config: NodeConfig, { version, log, startRest }: Program): Promise<RunningNode> =>
+  acquire(async (stack) => {
+    if (config.script !== undefined) await checkScript(config.script);
+    const paths = nodePaths(config.dir);
+    await createDirectories(paths);
+    const exit = Promise.withResolvers<undefined>();
+    let restAddress: string | undefined;
+    const outside = { version, log, exitNode: () => exit.resolve(undefined), restAddress: () => restAddress };
+    const context = await startFloors(stack, config, paths, outside);
+    const executor = createExecutor(context);
+    const { name } = config;
+    const at = splitAddress(config.rest);
+    const rest = stack.use(
+      await startRest({ ...at, node: name, executor, clock: systemClock, log: log.child('rest') }),
+    );
+    restAddress = rest.address;
+    const facts = (): NodeJson => ({
+      peer: context.network.self,
+      network: context.ledger.network ?? null,
+      name,
+      listen: context.network.address,
+      rest: rest.address,
+      pid: process.pid,
+    });
+    await writeNodeJson(paths.facts, facts());
+    if (context.ledger.network === undefined)
+      context.ledger.notices.once('ledger:appended', () => {
+        writeNodeJson(paths.facts, facts()).catch((caught: unknown) => log.warn(`node.json: ${textOf(caught)}`));
+      });
+    if (config.script !== undefined) void runScript(executor, config.script, log.child('script'));
+    return { facts: facts(), exitAsked: exit.promise, close: () => stack.close() };
+  });

@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { fault } from '../base/errors.ts';
+import type { Resource } from '../base/lifecycle.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { NodeControl } from '../command/context.ts';
+import type { Network } from '../network/network.ts';
+import { createOperator } from '../operator/create-operator.ts';
+import type { Operator, OperatorOptions } from '../operator/operator.ts';
+import { createTableRegistry } from '../operator/table-registry.ts';
+import type { Policies } from '../policy/policies.ts';
+import { createReplication } from '../replication/create-replication.ts';
+import { createFilledFlag } from '../replication/filled-flag.ts';
+import type { ClusterPeer, Consumer, Distributor, Replication } from '../replication/replication.ts';
+import { TransferEndpoint } from '../replication/transfer/protocol.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { NodePaths } from './paths.ts';
+
+export interface PartsPorts {
+  readonly network: Network;
+  readonly policies: Policies;
+  readonly sqlite: Sqlite;
+  readonly topology: () => Topology;
+  readonly paths: NodePaths;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** An operator with what it shares with its peers; they live and end together. */
+interface Operating {
+  readonly operator: Operator;
+  readonly replication: Replication;
+  distributor: Distributor | undefined;
+  consumer: Consumer | undefined;
+}
+
+/** The other operators of an operator's cluster whose key is known; derived again only when the topology has changed. */
+const followPeers = (topology: () => Topology, self: string): (() => readonly ClusterPeer[]) => {
+  let seen: Topology | undefined;
+  let peers: readonly ClusterPeer[] = [];
+  return () => {
+    const now = topology();
+    if (now === seen) return peers;
+    seen = now;
+    const cluster = now.operators.get(self)?.cluster;
+    const operators = cluster === undefined ? [] : (now.clusters.get(cluster)?.operators ?? []);
+    peers = operators.flatMap(({ id, name, member, peer }) =>
+      id === self || peer === undefined ? [] : [{ operator: id, name, member, peer }],
+    );
+    return peers;
+  };
+};
+
+/** The parts of a node that commands start and stop: operator, distributor, consumer. */
+export class Parts implements Resource {
+  readonly #ports: PartsPorts;
+  readonly #endpoint: TransferEndpoint;
+  readonly #refresh = (): void => this.#running?.replication.refresh();
+  #running: Operating | undefined;
+
+  constructor(ports: PartsPorts) {
+    this.#ports = ports;
+    this.#endpoint = new TransferEndpoint(ports.network, ports.clock);
+    ports.policies.notices.on('policy:changed', this.#refresh);
+  }
+
+  get operator(): Operator | undefined {
+    return this.#running?.operator;
+  }
+
+  get distributor(): Distributor | undefined {
+    return this.#running?.distributor;
+  }
+
+  get consumer(): Consumer | undefined {
+    return this.#running?.consumer;
+  }
+
+  get replication(): Replication | undefined {
+    return this.#running?.replication;
+  }
+
+  /** What `run …` and `exit …` do. */
+  readonly control: Omit<NodeControl, 'seedFrom' | 'exitNode'> = {
+    startOperator: (options) => this.#startOperator(options),
+    stopOperator: () => this.#stopOperator(),
+    startDistributor: async () => {
+      const running = this.#needOperator('the distributor');
+      running.distributor = running.replication.startDistributor();
+    },
+    stopDistributor: async () => {
+      await this.#running?.distributor?.close();
+      if (this.#running !== undefined) this.#running.distributor = undefined;
+    },
+    startConsumer: async (options) => {
+      const running = this.#needOperator('the consumer');
+      running.consumer = running.replication.startConsumer(options);
+    },
+    stopConsumer: async () => {
+      await this.#running?.consumer?.close();
+      if (this.#running !== undefined) this.#running.consumer = undefined;
+    },
+  };
+
+  async close(): Promise<void> {
+    this.#ports.policies.notices.off('policy:changed', this.#refresh);
+    await this.#stopOperator();
+  }
+
+  async #startOperator(options: OperatorOptions): Promise<void> {
+    const { topology, policies, paths, log } = this.#ports;
+    const origin = options.policy;
+    const ownFilesKnown = Promise.withResolvers<undefined>();
+    const operator = await createOperator(
+      {
+        ...this.#ports,
+        log: log.child('operator'),
+        registry: createTableRegistry({ policies, topology, operator: origin, log: log.child('operator') }),
+        members: () => new Map([...topology().operators.values()].map(({ id, member }) => [id, member])),
+        numberingAllowed: ownFilesKnown.promise,
+      },
+      options,
+    );
+    const replication = await createReplication({
+      ...this.#ports,
+      endpoint: this.#endpoint,
+      store: operator.store,
+      clusterPeers: followPeers(topology, origin),
+      filledFlag: createFilledFlag(join(paths.state, `filled-${origin}`)),
+      log,
+    });
+    ownFilesKnown.resolve(replication.ownFilesKnown().then(() => undefined));
+    this.#running = { operator, replication, distributor: undefined, consumer: undefined };
+  }
+
+  async #stopOperator(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.replication.close();
+    await running?.operator.close();
+  }
+
+  #needOperator(what: string): Operating {
+    if (this.#running === undefined)
+      throw fault('NODE_NO_OPERATOR', `${what} needs a running operator`, {
+        hint: 'first: run operator where policy = ID',
+      });
+    return this.#running;
+  }
+}

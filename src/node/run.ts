@@ -1,0 +1,55 @@
+import { asFault, textOf } from '../base/errors.ts';
+import { createLogger, type LogRecord } from '../base/log.ts';
+import { type GivenOptions, resolveConfig } from './config.ts';
+import { type RunningNode, startNode, type StartRest } from './node.ts';
+
+/** A stop that takes longer is cut short; users are promised five seconds. */
+const STOP_MS_MAX = 4_500;
+
+const printLine = ({ level, area, text, data }: LogRecord): void => {
+  if (level === 'debug') return;
+  const more = data === undefined || Object.keys(data).length === 0 ? '' : ` ${JSON.stringify(data)}`;
+  process.stderr.write(`${level}${area === '' ? '' : ` ${area}`}: ${text}${more}\n`);
+};
+
+/** Resolves with the first SIGTERM or SIGINT; the second ends the process at once. */
+const stopSignal = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.on(signal, () => {
+        if (asked) process.exit(signal === 'SIGINT' ? 130 : 143);
+        asked = true;
+        resolve(signal);
+      });
+  });
+
+const readyLine = ({ facts }: RunningNode): string =>
+  `ready ${facts.name} listen=${facts.listen} rest=${facts.rest} network=${facts.network ?? 'none'} peer=${facts.peer}\n`;
+
+/** `holdfast start`: a node in the foreground until it is told to stop; resolves with the exit status. */
+export const runNode = async (options: GivenOptions, version: string, startRest: StartRest): Promise<number> => {
+  const config = resolveConfig(options);
+  const log = createLogger(printLine);
+  // A bug in one part must not take acknowledged work with it silently: say it, end, let the supervisor start again.
+  process.on('uncaughtException', (caught) => {
+    log.error(`unexpected failure: ${caught.stack ?? textOf(caught)}`);
+    process.exit(1);
+  });
+  const stopping = stopSignal();
+  const node = await startNode(config, { version, log, startRest });
+  process.stdout.write(readyLine(node));
+  await Promise.race([stopping, node.exitAsked]);
+  const cut = setTimeout(() => {
+    log.error('stopping took too long: ended without waiting for the rest');
+    process.exit(1);
+  }, STOP_MS_MAX);
+  try {
+    await node.close();
+  } catch (caught) {
+    log.error(asFault(caught).message);
+    process.exit(1);
+  }
+  clearTimeout(cut);
+  return process.exit(0);
+};

@@ -1,0 +1,145 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NodeProcess } from '../../scripts/demo/node-process.ts';
+import { holdfast } from '../support/executable.ts';
+import { waitFor } from '../support/wait.ts';
+
+const ANY = '127.0.0.1:0';
+
+describe('holdfast start', () => {
+  let dir: string;
+  const started: NodeProcess[] = [];
+
+  const start = async (name: string, ...args: string[]): Promise<NodeProcess> => {
+    const node = await NodeProcess.start({ dir: join(dir, name), name, args });
+    started.push(node);
+    return node;
+  };
+  const refused = (name: string, ...args: string[]): ReturnType<typeof holdfast> =>
+    holdfast(['start', '--dir', join(dir, name), '--listen', ANY, '--rest', ANY, ...args]);
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
+  });
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((node) => node.stop('SIGKILL')));
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('writes node.json, keeps its key to itself, says ready once, stops cleanly on SIGTERM and SIGINT', async () => {
+    for (const [name, signal] of [
+      ['a', 'SIGTERM'],
+      ['b', 'SIGINT'],
+    ] as const) {
+      const node = await start(name, '--network', 'test');
+      expect(node.facts).toMatchObject({ name, listen: expect.stringMatching(/^127\.0\.0\.1:[1-9]/) as string });
+      expect(node.facts.peer).toMatch(/^[0-9a-f]{64}$/);
+      expect(node.facts.network).toMatch(/^[0-9a-f]{64}$/);
+      expect(statSync(join(dir, name, 'node.key')).mode & 0o777).toBe(0o600);
+      const before = performance.now();
+      expect(await node.stop(signal)).toBe(0);
+      expect(performance.now() - before).toBeLessThan(5_000);
+      expect(readFileSync(join(dir, name, 'node.log'), 'utf8').match(/^ready/gm)).toHaveLength(1);
+    }
+  }, 60_000);
+
+  test('keeps key, network and policies over a restart', async () => {
+    const first = await start('a', '--network', 'test');
+    await first.run('blockchain insert where policy = {"site": {"name": "Zürich"}}');
+    await first.stop();
+    const second = await first.restart([]);
+    started.push(second);
+    expect(second.facts).toMatchObject({ peer: first.facts.peer, network: first.facts.network });
+    expect(await second.json('blockchain get site')).toMatchObject([{ site: { name: 'Zürich' } }]);
+  }, 60_000);
+
+  test('refuses a directory that a live node uses, and names it', async () => {
+    await start('a', '--network', 'test');
+    const { status, stderr } = await refused('a', '--network', 'test');
+    expect(status).toBe(1);
+    expect(stderr).toContain(join(dir, 'a'));
+    expect(stderr).toMatch(/hint: /);
+  }, 60_000);
+
+  test.each(['--listen', '--rest'])(
+    'refuses a taken port for %s, and names it',
+    async (option) => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await waitFor(() => server.listening);
+      const taken = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const other = option === '--listen' ? '--rest' : '--listen';
+      const args = ['start', '--dir', join(dir, 'a'), '--network', 'test', option, taken, other, ANY];
+      const { status, stderr } = await holdfast(args);
+      server.close();
+      expect(status).toBe(1);
+      expect(stderr).toContain(taken);
+      expect(stderr).toMatch(/hint: /);
+    },
+    60_000,
+  );
+
+  test('refuses the directory of another network', async () => {
+    const node = await start('a', '--network', 'one');
+    await node.stop();
+    const { status, stderr } = await refused('a', '--network', 'two');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/one/);
+    expect(stderr).toMatch(/two/);
+  }, 60_000);
+
+  test('a node of another network is not let in, and both say so', async () => {
+    const one = await start('one', '--network', 'one');
+    const two = await start('two', '--network', 'two');
+    await two.stop();
+    const joined = await two.restart(['--seed', one.facts.listen]);
+    started.push(joined);
+    await waitFor(async () => /other network|another network/i.test(await joined.run('get synchronizer')));
+    expect(await joined.run('blockchain get *')).toBe('[]');
+  }, 60_000);
+
+  test('an unreachable seed: keeps trying, says so, and joins when it comes', async () => {
+    const first = await start('a', '--network', 'test');
+    const { listen } = first.facts;
+    await first.stop();
+    const joiner = await start('b', '--seed', listen);
+    await waitFor(() => readFileSync(join(dir, 'b', 'node.log'), 'utf8').includes(listen));
+    expect(await joiner.run('get connections')).toContain(listen);
+    await expect(joiner.run('blockchain insert where policy = {"site": {"name": "x"}}')).rejects.toThrow(/network/);
+    started.push(await first.restart([]));
+    await waitFor(async () => (await joiner.run('get metadata version')).trim().length === 32);
+    await joiner.run('blockchain insert where policy = {"site": {"name": "x"}}');
+  }, 60_000);
+
+  test.each([
+    [['--listen', 'nonsense'], 1, /--listen.*nonsense/],
+    [['--admission', 'invite'], 1, /invite/],
+    [['--nonsense'], 2, /nonsense/],
+    [['--script', '/nowhere.al'], 1, /\/nowhere\.al/],
+  ])('start %j ends with %i and names the value', async (args, expected, text) => {
+    const { status, stderr } = await holdfast(['start', '--dir', join(dir, 'a'), '--rest', ANY, ...args]);
+    expect(status).toBe(expected);
+    expect(stderr).toMatch(text);
+  });
+});
+
+describe('holdfast', () => {
+  test('--help and --version', async () => {
+    const help = await holdfast(['--help']);
+    expect(help.status).toBe(0);
+    for (const word of ['start', 'exec', 'shell', 'demo']) expect(help.stdout).toContain(word);
+    const version = await holdfast(['--version']);
+    expect(version).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string });
+  });
+
+  test('exec: 1 with a hint where no node answers, 2 for a wrong use', async () => {
+    const unreachable = await holdfast(['exec', '--node', '127.0.0.1:1', 'get status']);
+    expect(unreachable.status).toBe(1);
+    expect(unreachable.stderr).toMatch(/127\.0\.0\.1:1/);
+    expect(unreachable.stderr).toMatch(/hint: /);
+    expect((await holdfast(['exec'])).status).toBe(2);
+    expect((await holdfast(['nonsense'])).status).toBe(2);
+  });
+});
