@@ -30,10 +30,13 @@ export const completions = (commands: readonly string[], typed: string): [string
   return [commands.filter((command) => command.toLowerCase().startsWith(start)), typed.trimStart()];
 };
 
+/** A command up to the first place that is to be filled in: `blockchain get <query…>` is completed to `blockchain get `. */
+const typedPart = (usage: string): string => usage.replace(/[<[({].*$/s, '');
+
 const commandNames = async (node: string): Promise<readonly string[]> => {
   const reply: unknown = JSON.parse(await callNode({ node, command: 'get commands where format = json' }));
   const names = z.array(z.union([z.string(), z.looseObject({ command: z.string() })])).safeParse(reply);
-  return names.success ? names.data.map((name) => (typeof name === 'string' ? name : name.command)) : [];
+  return names.success ? names.data.map((name) => typedPart(typeof name === 'string' ? name : name.command)) : [];
 };
 
 const nodeName = async (node: string): Promise<string> => (await callNode({ node, command: 'get node name' })).trim();
@@ -65,6 +68,8 @@ const readLines = async (
     if (running !== undefined) running.abort(new Error('interrupted'));
     else {
       block = [];
+      readline.write(null, { ctrl: true, name: 'e' });
+      readline.write(null, { ctrl: true, name: 'u' });
       terminal.stdout.write('\n');
       ask(false);
     }

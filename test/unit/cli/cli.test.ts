@@ -2,9 +2,14 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { callNode } from '../../../src/cli/rest-client.ts';
+import { waitFor } from '../../support/wait.ts';
 import { runCli, type StartOptions } from '../../../src/cli/cli.ts';
-import { completions, joinBlock } from '../../../src/cli/shell.ts';
+import { completions, joinBlock, runShell } from '../../../src/cli/shell.ts';
 import type { Terminal } from '../../../src/cli/terminal.ts';
 
 interface Ran {
@@ -32,6 +37,20 @@ const run = async (args: readonly string[], input = ''): Promise<Ran> => {
   stdout.end();
   stderr.end();
   return { status, stdout: await text(stdout), stderr: await text(stderr), started };
+};
+
+/** A shell at a terminal: `type` sends keys, `shown` is all that it printed. */
+const openTerminal = (node: string): { type: (keys: string) => void; shown: () => string; status: Promise<number> } => {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => stdin });
+  const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 200 });
+  let shown = '';
+  const note = (chunk: Buffer): void => {
+    shown += chunk.toString();
+  };
+  stdout.on('data', note);
+  const stderr = new PassThrough().on('data', note);
+  const status = runShell({ stdin, stdout, stderr } as unknown as Terminal, node);
+  return { type: (keys) => stdin.write(keys), shown: () => shown, status };
 };
 
 describe('holdfast', () => {
@@ -104,6 +123,88 @@ describe('exec and shell', () => {
     expect(commands).toEqual(['get node name', 'one', 'fail', '<two  three>']);
     expect(stdout).toContain('answer to one\n');
     expect(stderr).toContain('no such policy');
+  });
+});
+
+describe('a shell at a terminal', () => {
+  let server: Server;
+  let node: string;
+  let home: string;
+  const commands: string[] = [];
+  beforeEach(async () => {
+    commands.length = 0;
+    home = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+    vi.stubEnv('HOME', home);
+    server = createServer((request, response) => {
+      void text(request).then((command) => {
+        commands.push(command);
+        if (command === 'get node name') response.end('operator1');
+        else if (command.startsWith('get commands'))
+          response.end(JSON.stringify([{ command: 'get status' }, { command: 'blockchain get <query...>' }]));
+        else if (command !== 'hang') response.end(`answer to ${command}`);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    node = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    server.closeAllConnections();
+    server.close();
+    rmSync(home, { recursive: true, force: true });
+  });
+  const last = (): string | undefined => commands.at(-1);
+  /** Types and presses the tab key; both at once would be a pasted tab, which stays as it is. */
+  const completed = async (shell: ReturnType<typeof openTerminal>, keys: string, line: string): Promise<void> => {
+    shell.type(keys);
+    await waitFor(() => shell.shown().endsWith(keys));
+    shell.type('\t');
+    await waitFor(
+      () => shell.shown().includes(line.slice(keys.length)) && shell.shown().trimEnd().endsWith(line.trimEnd()),
+    );
+  };
+
+  test('prompt, completion, history over shells, Ctrl-D', async () => {
+    const first = openTerminal(node);
+    await waitFor(() => first.shown().includes('AL operator1 +> '));
+    await completed(first, 'get st', 'get status');
+    first.type('\r');
+    await waitFor(() => first.shown().includes('answer to get status'));
+    await completed(first, 'blockchain g', 'blockchain get ');
+    first.type('cluster\r');
+    await waitFor(() => last() === 'blockchain get cluster');
+    await waitFor(() => first.shown().includes('answer to blockchain get cluster'));
+    first.type('\x04');
+    expect(await first.status).toBe(0);
+    const second = openTerminal(node);
+    await waitFor(() => second.shown().includes('AL operator1 +> '));
+    second.type('\x1b[A\x1b[A\r');
+    await waitFor(() => second.shown().includes('answer to get status'));
+    second.type('\x04');
+    expect(await second.status).toBe(0);
+  });
+
+  test('Ctrl-C drops the line, or stops waiting for an answer; the shell goes on', async () => {
+    const shell = openTerminal(node);
+    await waitFor(() => shell.shown().includes('AL operator1 +> '));
+    shell.type('abc\x03get status\r');
+    await waitFor(() => shell.shown().includes('answer to get status'));
+    expect(last()).toBe('get status');
+    shell.type('hang\r');
+    await waitFor(() => last() === 'hang');
+    shell.type('\x03');
+    await waitFor(() => shell.shown().includes('error:'));
+    shell.type('get version\r');
+    await waitFor(() => shell.shown().includes('answer to get version'));
+    shell.type('\x04');
+    expect(await shell.status).toBe(0);
+  });
+});
+
+test('a wrong --node is a wrong use; one from the environment is named', async () => {
+  expect(await run(['exec', '--node', 'nonsense', 'get status'])).toMatchObject({ status: 2, stdout: '' });
+  await expect(callNode({ node: 'x:99999', command: 'get status' })).rejects.toMatchObject({
+    code: 'CLI_NODE_ADDRESS',
   });
 });
 
