@@ -48,7 +48,8 @@ const DATES: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 /** `min` and `max` of several arguments are scalars. */
-export const isAggregate = (name: string, operands: number): boolean => AGGREGATES.has(name) && operands <= 1;
+export const isAggregate = (name: string, operands: number): boolean =>
+  AGGREGATES.has(name) && (operands <= 1 || !Object.hasOwn(SCALARS, name));
 
 export const isDateFunction = (name: string): boolean => Object.hasOwn(DATES, name);
 

@@ -46,7 +46,7 @@ export const printExpression = (expression: Expression): string => print(express
 export interface PrintOptions {
   /** The relation to read; the table itself where it is left out. */
   readonly from?: string;
-  /** A condition of ours that comes after the user's, as SQL. */
+  /** A condition of ours, as SQL. It comes first: SQLite stops at the first that does not hold. */
   readonly condition?: string | undefined;
   /** To be run: each row as one text column, a JSON array, which keeps integers and reals apart on their way. */
   readonly asJson?: boolean;
@@ -58,7 +58,7 @@ export interface PrintOptions {
  */
 export const printSelect = (select: Resolved, { from, condition, asJson = false }: PrintOptions = {}): string => {
   const items = select.items.map(({ expression }) => printExpression(expression)).join(', ');
-  const where = [select.where === undefined ? undefined : printExpression(select.where), condition];
+  const where = [condition, select.where === undefined ? undefined : printExpression(select.where)];
   const tests = where.filter((term) => term !== undefined);
   const parts = [
     `SELECT ${asJson ? `json_array(${items})` : items} FROM ${from ?? quoteName(select.table)}`,
