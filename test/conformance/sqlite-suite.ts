@@ -85,47 +85,60 @@ export const describeSqlite = (form: string, open: (dir: string) => Sqlite): voi
       expect(await sqlite.read(reading, 'all', 'd', 'SELECT a FROM t ORDER BY rowid')).toEqual(values.map((v) => [v]));
     });
 
-    test.each([
-      'INSERT INTO t VALUES (1, 1)',
-      'INSERT INTO t VALUES (1, 1) RETURNING a',
-      'WITH x AS (SELECT 1) DELETE FROM t',
-      'DROP TABLE t',
-      "ATTACH 'other.sqlite' AS other",
-      "VACUUM INTO 'copy.sqlite'",
-      'PRAGMA journal_mode = DELETE',
-      'PRAGMA table_info(t)',
-      'EXPLAIN SELECT 1',
-      'BEGIN',
-    ])('a reader refuses %s', async (sql) => {
+    test('a reader refuses whatever is not a single SELECT', async () => {
       await filled(1);
-      await expect(sqlite.read(reading, 'all', 'd', sql)).rejects.toMatchObject({ code: 'SQLITE_NOT_A_QUERY' });
+      for (const sql of [
+        'INSERT INTO t VALUES (1, 1)',
+        'INSERT INTO t VALUES (1, 1) RETURNING a',
+        'WITH x AS (SELECT 1) DELETE FROM t',
+        'DROP TABLE t',
+        "ATTACH 'other.sqlite' AS other",
+        "VACUUM INTO 'copy.sqlite'",
+        'PRAGMA journal_mode = DELETE',
+        'PRAGMA table_info(t)',
+        'EXPLAIN SELECT 1',
+        'BEGIN',
+      ])
+        await expect(sqlite.read(reading, 'all', 'd', sql), sql).rejects.toMatchObject({ code: 'SQLITE_NOT_A_QUERY' });
       expect(await rowsOf()).toEqual([[1]]);
       expect(readdirSync(dir).filter((file) => !file.startsWith('d.sqlite'))).toEqual([]);
     });
 
-    test.each(['selec 1', 'SELECT 1; SELECT 2', 'SELECT * FROM missing', '', 'SELECT ?'])(
-      'a statement that SQLite refuses is SQLITE_STATEMENT: %s',
-      async (sql) => {
-        await filled(1);
-        await expect(sqlite.read(reading, 'all', 'd', sql)).rejects.toMatchObject({ code: 'SQLITE_STATEMENT' });
-        expect(await rowsOf()).toEqual([[1]]);
-      },
-    );
+    test('a statement that SQLite refuses is SQLITE_STATEMENT', async () => {
+      await filled(1);
+      for (const sql of ['selec 1', 'SELECT 1; SELECT 2', 'SELECT * FROM missing', '', 'SELECT ?'])
+        await expect(sqlite.read(reading, 'all', 'd', sql), sql).rejects.toMatchObject({ code: 'SQLITE_STATEMENT' });
+      expect(await rowsOf()).toEqual([[1]]);
+    });
 
     test('comments before a query are no hindrance', async () => {
       await filled(1);
       expect(await sqlite.read(reading, 'all', 'd', '/* a */ -- b\n  VALUES (5)')).toEqual([[5]]);
     });
 
-    test.each(['', '..', '../d', 'a/b', 'A', 'a b', 'a\0', 'con', 'lpt1', 'x'.repeat(65), '__proto__/', 'd.sqlite'])(
-      'the name %j never becomes a path',
-      async (name) => {
-        await expect(sqlite.write(writing, 'create', name)).rejects.toMatchObject({ code: 'SQLITE_NAME' });
-        await expect(sqlite.read(reading, 'all', name, 'SELECT 1')).rejects.toMatchObject({ code: 'SQLITE_NAME' });
-        await expect(sqlite.write(writing, 'drop', name)).rejects.toMatchObject({ code: 'SQLITE_NAME' });
-        expect(readdirSync(dir)).toEqual([]);
-      },
-    );
+    test('a name that is none never becomes a path', async () => {
+      const names = [
+        '',
+        '..',
+        '../d',
+        'a/b',
+        'A',
+        'a b',
+        'a\0',
+        'con',
+        'lpt1',
+        'x'.repeat(65),
+        '__proto__/',
+        'd.sqlite',
+      ];
+      for (const name of names) {
+        const refused = { code: 'SQLITE_NAME' };
+        await expect(sqlite.write(writing, 'create', name), name).rejects.toMatchObject(refused);
+        await expect(sqlite.read(reading, 'all', name, 'SELECT 1'), name).rejects.toMatchObject(refused);
+        await expect(sqlite.write(writing, 'drop', name), name).rejects.toMatchObject(refused);
+      }
+      expect(readdirSync(dir)).toEqual([]);
+    });
 
     test('names lists databases; reading one that is not there makes none', async () => {
       await expect(rowsOf('absent')).rejects.toMatchObject({ code: 'SQLITE_NO_DATABASE' });
