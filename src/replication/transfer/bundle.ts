@@ -12,7 +12,7 @@ import type { FileCopy, FileRecord } from '../../operator/file-record.ts';
 import { decodeBundleList, encodeTransfer, type BundleEntry, type TransferFrame } from './messages.ts';
 
 const LENGTH_BYTES = 4;
-const ZSTD_FAST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+const ZSTD_FAST = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 /** A chunk is below 1 MiB, so no honest frame needs a larger window: a hostile one may not make us allocate it. */
 const ZSTD_WINDOW_LOG_MAX = 20;
 

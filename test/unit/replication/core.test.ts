@@ -1,0 +1,271 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { FileRanges, Holdings } from '../../../src/operator/file-record.ts';
+import { windowOf } from '../../../src/replication/consumer.ts';
+import { FillState } from '../../../src/replication/fill.ts';
+import { createFilledFlag } from '../../../src/replication/filled-flag.ts';
+import { ByteBudget } from '../../../src/replication/transfer/protocol.ts';
+import { PushWindow } from '../../../src/replication/transfer/push-window.ts';
+import { PullPlanner, type PullAnswer, type PullRequest } from '../../../src/replication/transfer/state.ts';
+
+const holdings = (list: Record<string, FileRanges>): Holdings => new Map(Object.entries(list));
+const answerOf = (about: Partial<PullAnswer> = {}): PullAnswer => ({
+  stored: 1,
+  skipped: [],
+  gone: [],
+  failed: [],
+  orphans: [],
+  ...about,
+});
+
+describe('the planner', () => {
+  const planner = (...peers: [string, Holdings][]): PullPlanner => {
+    const made = new PullPlanner('me');
+    for (const [peer, held] of peers) {
+      made.peerUp(peer);
+      made.compared(peer, held, 0);
+    }
+    return made;
+  };
+  const plan = (
+    of: PullPlanner,
+    about: { nowMs?: number; own?: Holdings; scope?: 'all' | 'own' } = {},
+  ): readonly PullRequest[] =>
+    of.plan({
+      nowMs: about.nowMs ?? 0,
+      own: about.own ?? new Map(),
+      accepts: (origin) => origin !== 'stranger',
+      scope: about.scope ?? 'all',
+    });
+
+  test('asks a peer for what it holds and we lack, of operators of the cluster', () => {
+    const of = planner(['a', holdings({ a: [[1, 5]], stranger: [[1, 9]] })]);
+    expect(plan(of, { own: holdings({ a: [[2, 3]] }) })).toMatchObject([
+      {
+        peer: 'a',
+        windowed: true,
+        files: [
+          [
+            'a',
+            [
+              [1, 1],
+              [4, 5],
+            ],
+          ],
+        ],
+      },
+    ]);
+    expect(plan(of, { own: holdings({ a: [[2, 3]] }) })).toEqual([]);
+  });
+
+  test('asks no two peers for one file, and divides the work', () => {
+    const all = holdings({ a: [[1, 10_000]] });
+    const requests = plan(planner(['a', all], ['b', all]));
+    expect(requests.map(({ peer }) => peer).sort()).toEqual(['a', 'a', 'b', 'b']);
+    const asked = requests.flatMap(({ files }) => files.flatMap(([, ranges]) => ranges)).sort((x, y) => x[0] - y[0]);
+    for (const [at, [from]] of asked.entries()) expect(from).toBe((asked[at - 1]?.[1] ?? 0) + 1);
+  });
+
+  test('asks for own files first and alone, whatever the scope and the window', () => {
+    const of = planner(['a', holdings({ a: [[1, 5]], me: [[1, 7]] })]);
+    expect(plan(of, { scope: 'own' })).toMatchObject([{ windowed: false, files: [['me', [[1, 7]]]] }]);
+    expect(of.ownLacking(holdings({ me: [[1, 3]] }))).toEqual([[4, 7]]);
+  });
+
+  test('remembers own files that a peer announced and took away with it', () => {
+    const of = planner(['a', holdings({ me: [[1, 7]] })]);
+    of.peerDown('a');
+    expect(of.ownLacking(new Map())).toEqual([[1, 7]]);
+  });
+
+  test('asks another when a peer goes down with an open request', () => {
+    const all = holdings({ a: [[1, 4]] });
+    const of = planner(['a', all], ['b', all]);
+    const [first] = plan(of);
+    const other = first!.peer === 'a' ? 'b' : 'a';
+    of.peerDown(first!.peer);
+    expect(plan(of)).toMatchObject([{ peer: other, files: first!.files }]);
+  });
+
+  test('asks another for a file that one could not deliver, and the first again later', () => {
+    const of = planner(['a', holdings({ x: [[1, 2]] })]);
+    const [first] = plan(of);
+    of.answered(first!.id, answerOf({ failed: [['x', 2]] }), 0);
+    const own = holdings({ x: [[1, 1]] });
+    expect(plan(of, { own })).toEqual([]);
+    of.peerUp('b');
+    of.compared('b', holdings({ x: [[1, 2]] }), 0);
+    const [second] = plan(of, { own });
+    expect(second).toMatchObject({ peer: 'b', files: [['x', [[2, 2]]]] });
+    of.failed(second!.id, 0);
+    const wakeMs = of.wakeMs(0)!;
+    expect(wakeMs).toBeGreaterThan(0);
+    expect(plan(of, { own, nowMs: wakeMs }).map(({ peer }) => peer)).toEqual(['a']);
+  });
+
+  test('lets a peer rest that delivers nothing, longer each time', () => {
+    const of = planner(['a', holdings({ x: [[1, 2]] })]);
+    let nowMs = 0;
+    const rests: number[] = [];
+    for (let round = 0; round < 12; round += 1) {
+      const [request] = plan(of, { nowMs });
+      of.answered(request!.id, answerOf({ stored: 0 }), nowMs);
+      expect(plan(of, { nowMs })).toEqual([]);
+      const wakeMs = of.wakeMs(nowMs)!;
+      rests.push(wakeMs - nowMs);
+      nowMs = wakeMs;
+    }
+    expect(rests.slice(0, 4)).toEqual([500, 1_000, 2_000, 4_000]);
+    expect(rests.at(-1)).toBe(30_000);
+  });
+
+  test('waits a little for what was just announced, since a push is on its way', () => {
+    const of = planner(['a', holdings({ x: [[1, 1]] })]);
+    of.announced('a', [['x', [[2, 2]]]], 100);
+    const own = holdings({ x: [[1, 1]] });
+    expect(plan(of, { own, nowMs: 100 })).toEqual([]);
+    expect(of.wakeMs(100)).toBe(850);
+    expect(plan(of, { own, nowMs: 850 })).toHaveLength(1);
+  });
+
+  test('does not wait when it is told to hurry', () => {
+    const of = planner(['a', new Map()]);
+    of.announced('a', [['x', [[2, 2]]]], 100);
+    of.hurry();
+    expect(plan(of, { nowMs: 100 })).toHaveLength(1);
+  });
+
+  test('does not ask again for what is outside the window, until the window changes', () => {
+    const of = planner(['a', holdings({ x: [[1, 9]] })]);
+    const [request] = plan(of);
+    of.answered(request!.id, answerOf({ stored: 0, skipped: [['x', [[1, 9]]]] }), 0);
+    expect(plan(of, { nowMs: 1e9 })).toEqual([]);
+    expect(of.skipped('x')).toEqual([[1, 9]]);
+    of.forgetSkipped();
+    expect(plan(of, { nowMs: 1e9 })).toHaveLength(1);
+  });
+
+  test('gives up a duplicate whose original stays away, when there is a window', () => {
+    const of = planner(['a', holdings({ x: [[1, 1]] })]);
+    let nowMs = 0;
+    for (let round = 0; round < 5; round += 1) {
+      const [request] = plan(of, { nowMs });
+      of.answered(request!.id, answerOf({ stored: 0, orphans: [['x', 1]] }), nowMs);
+      nowMs += 1e6;
+    }
+    expect(plan(of, { nowMs })).toEqual([]);
+  });
+
+  test('does not believe what a peer announced and then has not', () => {
+    const of = planner(['a', holdings({ me: [[1, 3]] })]);
+    const [request] = plan(of);
+    of.answered(request!.id, answerOf({ gone: [['me', [[2, 3]]]] }), 0);
+    expect(of.ownLacking(holdings({ me: [[1, 1]] }))).toEqual([]);
+  });
+
+  test('is bounded in what a peer may scatter', () => {
+    const of = planner(['a', new Map()]);
+    const scattered: FileRanges = Array.from({ length: 150_000 }, (_, at) => [at * 3 + 1, at * 3 + 1]);
+    of.announced('a', [['x', scattered]], 0);
+    of.announced('a', [['y', scattered]], 0);
+    expect([...of.holdingsOf('a')!.keys()]).toEqual(['x']);
+  });
+});
+
+describe('whether an operator is filled', () => {
+  const view = (own: Holdings, peers: string[], waited = false) => ({ own, peers, waited, skipped: () => [] });
+
+  test('follows from the first comparison with every peer', () => {
+    const fill = new FillState(false);
+    expect(fill.answers(view(new Map(), ['a', 'b']))).toBe(false);
+    fill.compared('a', holdings({ a: [[1, 2]] }));
+    fill.compared('b', holdings({ a: [[1, 3]], b: [[1, 1]] }));
+    expect(fill.answers(view(holdings({ a: [[1, 3]] }), ['a', 'b']))).toBe(false);
+    fill.compared('a', holdings({ a: [[1, 99]] }));
+    expect(fill.answers(view(holdings({ a: [[1, 3]], b: [[1, 1]] }), ['a', 'b']))).toBe(true);
+    expect(fill.filled).toBe(true);
+  });
+
+  test('is not decided before the peers that are known have been compared or waited for', () => {
+    const fill = new FillState(false);
+    fill.compared('a', new Map());
+    expect(fill.answers(view(new Map(), ['a', 'b']))).toBe(false);
+    expect(fill.answers(view(new Map(), ['a', 'b'], true))).toBe(true);
+    expect(fill.filled).toBe(true);
+  });
+
+  test('is never decided for good without a comparison', () => {
+    const fill = new FillState(false);
+    expect(fill.answers(view(new Map(), []))).toBe(true);
+    expect(fill.filled).toBe(false);
+    fill.compared('a', holdings({ a: [[1, 2]] }));
+    expect(fill.answers(view(new Map(), ['a']))).toBe(false);
+  });
+
+  test('stays as it was kept', () => {
+    const fill = new FillState(true);
+    fill.compared('a', holdings({ a: [[1, 2]] }));
+    expect(fill.answers(view(new Map(), ['a']))).toBe(true);
+  });
+
+  test('does not count what is outside the window', () => {
+    const fill = new FillState(false);
+    fill.compared('a', holdings({ a: [[1, 5]] }));
+    expect(fill.answers({ own: holdings({ a: [[4, 5]] }), peers: ['a'], waited: false, skipped: () => [[1, 3]] })).toBe(
+      true,
+    );
+  });
+
+  test('is kept in a file', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-filled-'));
+    try {
+      const flag = createFilledFlag(join(dir, 'replication', 'filled'));
+      expect(await flag.load()).toBe(false);
+      await flag.save();
+      expect(await createFilledFlag(join(dir, 'replication', 'filled')).load()).toBe(true);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+});
+
+test('the window of a consumer is stated in the form of record times', () => {
+  const window = windowOf({ startMs: () => 1_767_225_600_000.5, endMs: () => undefined, mode: 'active' });
+  expect(window).toEqual({ from: '2026-01-01T00:00:00.000500Z', to: null });
+  expect(windowOf({ startMs: () => 0, endMs: () => 1_767_225_600_001, mode: 'active' })).toEqual({
+    from: null,
+    to: '2026-01-01T00:00:00.001000Z',
+  });
+});
+
+test('the push window leaves a peer that is too far behind to pull', () => {
+  const window = new PushWindow();
+  expect(window.offer([[1, 1_024]])).toBe(true);
+  expect(window.offer([[1_025, 1_025]])).toBe(false);
+  expect(window.next()).toBeUndefined();
+  expect(window.offer([[1_026, 1_026]])).toBe(true);
+  window.drop([[1_026, 1_026]]);
+  expect(window.waiting).toBe(0);
+});
+
+test('the budget lets in what fits, in turn, and a file larger than itself alone', async () => {
+  const budget = new ByteBudget(100);
+  const entered: string[] = [];
+  const enter = async (name: string, bytes: number): Promise<() => void> => {
+    const leave = await budget.enter(bytes);
+    entered.push(name);
+    return leave;
+  };
+  const leaveA = await enter('a', 60);
+  const b = enter('b', 500);
+  const c = enter('c', 10);
+  await Promise.resolve();
+  expect(entered).toEqual(['a']);
+  leaveA();
+  leaveA();
+  (await b)();
+  await c;
+  expect(entered).toEqual(['a', 'b', 'c']);
+});

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { BundleReader } from '../../../src/replication/transfer/bundle.ts';
+import { decodeTransfer, encodeTransfer, TRANSFER_PROTOCOL } from '../../../src/replication/transfer/messages.ts';
+
+const linesOf = (name: string): string[] =>
+  readFileSync(new URL(`../../../fixtures/wire/transfer/1/${name}`, import.meta.url), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+
+const frameOf = (json: string): Uint8Array => {
+  const text = Buffer.from(json, 'utf8');
+  const prefix = Buffer.alloc(4);
+  prefix.writeUInt32BE(text.byteLength, 0);
+  return Buffer.concat([prefix, text]);
+};
+
+describe(`the golden vectors of ${TRANSFER_PROTOCOL}`, () => {
+  test.each(linesOf('valid.txt'))('%s is read, and written again as it was', (json) => {
+    const { message } = decodeTransfer(frameOf(json));
+    expect(Buffer.from(encodeTransfer(message)).equals(frameOf(json))).toBe(true);
+  });
+
+  test.each(linesOf('invalid.txt'))('%s is refused', (json) => {
+    expect(() => decodeTransfer(frameOf(json))).toThrow(expect.objectContaining({ code: 'TRANSFER_MALFORMED' }));
+  });
+
+  test('a bundle unpacks to the files that it was made of', () => {
+    const lines = linesOf('bundle.txt');
+    const frames = lines
+      .filter((line) => !line.startsWith('{'))
+      .map((line) => decodeTransfer(Buffer.from(line, 'hex')));
+    const [first] = frames;
+    if (first?.message.type !== 'files') throw new Error('the first frame begins a bundle');
+    const reader = new BundleReader(first.message.id, first.message.total);
+    const bundle = frames.map((frame) => reader.push(frame)).at(-1);
+    const files = bundle?.files.map(({ copy }) => ({
+      record: copy?.record,
+      content: Buffer.from(copy?.content ?? []).toString(),
+      rebuilt: copy?.rebuilt,
+    }));
+    expect(files).toEqual(lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as unknown));
+    expect(bundle?.id).toBe(5);
+  });
+
+  test('a frame that does not hold its header is refused', () => {
+    for (const frame of [[], [0, 0, 0], [0, 0, 0, 2, 123], [255, 255, 255, 255, 123, 125]])
+      expect(() => decodeTransfer(Uint8Array.from(frame))).toThrow(
+        expect.objectContaining({ code: 'TRANSFER_MALFORMED' }),
+      );
+  });
+});
