@@ -180,8 +180,11 @@ class NodeExecutor implements CommandExecutor {
       registry: this.#registry,
       remote: this.#remote,
       depth,
-      execute: async (text, other) =>
-        (await this.#line(text, other === undefined ? request : { ...request, session: other }, depth + 1)).reply,
+      execute: async (text, format) => {
+        const inner = { ...request, format, session: { ...session, destination: undefined } };
+        const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
+        return outputOf(reply, wantsJson || format === 'json');
+      },
     };
   }
 }

@@ -5,7 +5,7 @@ import { tokenize, type Token } from './grammar/lexer.ts';
 import { splitList, type Pair } from './grammar/pairs.ts';
 import { maybe } from './grammar/suggest.ts';
 import { quoted } from './grammar/syntax.ts';
-import { textOfValue, valueOfRun, type Lookup } from './grammar/values.ts';
+import { referencedName, textOfValue, valueOfRun, type Lookup } from './grammar/values.ts';
 
 /** What a value may be, as help shows it, and how it is read from what was typed. */
 export interface OptionKind<T> {
@@ -151,6 +151,11 @@ export const date = textKind('date', (text) => {
 export const span = textKind('span', parseSpan);
 /** Bytes. */
 export const size = textKind('size', parseSize);
+/** The name of a variable, with or without `!`: what it names is looked up later. */
+export const variableName: OptionKind<string> = {
+  shown: '!name',
+  read: ([token]) => (token === undefined ? '' : referencedName(token.raw)),
+};
 /** A JSON literal, or a variable that holds one (also as text). */
 export const json: OptionKind<JsonValue> = {
   shown: 'json',

@@ -3,7 +3,7 @@ import { COMPLETIONS_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { CommandContext } from './context.ts';
 import type { Dictionary, SessionDictionary } from './dictionary.ts';
-import type { CommandMethod, Session } from './executor.ts';
+import type { CommandMethod, CommandOutput, Session } from './executor.ts';
 import { isKeyword, type Token } from './grammar/lexer.ts';
 import { readPairs, type Pair } from './grammar/pairs.ts';
 import { editDistance } from './grammar/suggest.ts';
@@ -53,8 +53,8 @@ export interface Surroundings {
   readonly remote: RemoteCommands;
   /** How many scripts, conditions and destinations stand around this command. */
   readonly depth: number;
-  /** Runs another command line within this one. */
-  execute(text: string, session?: Session): Promise<Reply>;
+  /** Runs another command line within this one, on this node. Its text is JSON only where it or `format` says so. */
+  execute(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
 }
 
 /** The values that stand between the words of a command. */

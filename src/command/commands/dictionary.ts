@@ -7,7 +7,7 @@ import { splitScript } from '../grammar/script.ts';
 import { resolveReference, textOfValue, valueOfRun } from '../grammar/values.ts';
 import { span, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
-import { givesTable, jsonText, says, SILENT, type Reply } from '../reply.ts';
+import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { sleepUnless } from '../wait.ts';
 
 const dictionary = ({ variables, session, args }: Call<OptionTable>): Reply => {
@@ -33,8 +33,7 @@ const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
     try {
       const statement = parseLine(text);
       if (statement.kind === 'on-error') goesOn = statement.mode === 'ignore';
-      const reply = await call.execute(text);
-      const output = reply.text ?? jsonText(reply.json);
+      const { text: output } = await call.execute(text);
       if (output !== '') outputs.push(output);
     } catch (caught) {
       if (goesOn) continue;

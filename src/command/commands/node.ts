@@ -2,7 +2,7 @@ import { define, type Call, type Command } from '../registry.ts';
 import { fault } from '../../base/errors.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator, versionText } from '../facts.ts';
-import { anyText, optional, repeated, type OptionTable } from '../options.ts';
+import { anyText, optional, repeated, variableName, type OptionTable } from '../options.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell } from '../table.ts';
 
@@ -11,12 +11,10 @@ const safeName = (name: string): string => (/not/i.test(name) ? 'node' : name);
 
 const status = ({ context, dictionary, options }: Call<typeof statusOptions>): Reply => {
   const text = `${safeName(context.facts.name)}@${context.network.address} running`;
-  const included = Object.fromEntries(
-    options.include.map((name) => [name.replace(/^!+/, ''), dictionary.variable(name.replace(/^!+/, '')) ?? null]),
-  );
+  const included = Object.fromEntries(options.include.map((name) => [name, dictionary.variable(name) ?? null]));
   return { text, json: { Status: text, status: text, ...included } };
 };
-const statusOptions = { include: repeated(anyText, 'variables to add to the JSON') };
+const statusOptions = { include: repeated(variableName, 'variables to add to the JSON') };
 
 interface Process {
   readonly name: string;

@@ -99,7 +99,7 @@ const deletePolicies = async (call: Call<typeof deleteOptions>): Promise<Reply> 
 
 const deleteFound = async (call: Call<OptionTable>): Promise<Reply> => {
   const reply = await call.execute(`blockchain ${call.args.raw('get')}`);
-  const ids = (reply.text ?? '').split(/[\s,]+/).filter((id) => id !== '');
+  const ids = reply.text.split(/[\s,]+/).filter((id) => id !== '');
   if (ids.length === 0)
     throw fault('POLICY_UNKNOWN', 'no policy was found to delete', {
       hint: 'run the blockchain get alone to see what it gives',

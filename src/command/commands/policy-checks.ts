@@ -55,7 +55,7 @@ const wait = (call: Call<typeof waitOptions>): Promise<Reply> => {
     call,
     async () => {
       const reply = await call.execute(command);
-      return Array.isArray(reply.json) ? reply.json.length > 0 : (reply.text ?? '').trim() !== '';
+      return Array.isArray(reply.json) ? reply.json.length > 0 : reply.text.trim() !== '';
     },
     timeout,
   );

@@ -64,8 +64,8 @@ export const resolveReference = (reference: string, lookup: Lookup): JsonValue |
     if (value === undefined) return undefined;
     const suffix = step[1];
     if (suffix === undefined) value = part(value, step[2] ?? '');
-    else if (Object.hasOwn(CASTS, suffix)) value = CASTS[suffix]?.(value);
-    else value = ownMember(value, suffix);
+    // A member of that name comes before the cast: `!policy.cluster.name`.
+    else value = ownMember(value, suffix) ?? (Object.hasOwn(CASTS, suffix) ? CASTS[suffix]?.(value) : undefined);
   }
   return value;
 };
@@ -105,7 +105,7 @@ export const valueOfRun = (tokens: readonly Token[], lookup: Lookup): JsonValue 
     .join('');
 };
 
-const needsQuotes = (text: string): boolean => text === '' || /[\s=,()[\]{}"'<>#]/.test(text);
+const needsQuotes = (text: string): boolean => text === '' || /[\s=,()[\]{}"'`<>#]/.test(text);
 
 /** A value as it must be typed to mean itself again: quoted where it holds blanks or signs. */
 export const typedForm = (value: JsonValue): string => {

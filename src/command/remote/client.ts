@@ -7,7 +7,7 @@ import { errorNumber } from '../error-numbers.ts';
 import type { CommandOutput } from '../executor.ts';
 import { isKeyword, tokenize } from '../grammar/lexer.ts';
 import type { Surroundings } from '../registry.ts';
-import { jsonText, type Reply } from '../reply.ts';
+import type { Reply } from '../reply.ts';
 import { renderTable } from '../table.ts';
 import { parseDestination, type Destination } from './destination.ts';
 
@@ -52,8 +52,7 @@ const askOne = async (
     const reached = await reach(context, address, timeoutMs);
     if (reached.kind === 'peer')
       return { address, answer: await remote.ask(reached.key, text, asked, { timeoutMs, signal }), failure: undefined };
-    const reply = await surroundings.execute(text, { ...surroundings.session, destination: undefined });
-    return { address, answer: { text: reply.text ?? jsonText(reply.json), json: reply.json }, failure: undefined };
+    return { address, answer: await surroundings.execute(text, asked), failure: undefined };
   } catch (caught) {
     signal?.throwIfAborted();
     return { address, answer: undefined, failure: asFault(caught) };
@@ -142,8 +141,8 @@ const addressesOf = async (surroundings: Surroundings, to: Destination['to']): P
     });
   }
   const get = /\bbring\b/i.test(to.get) ? to.get : `${to.get} bring.ip_port`;
-  const reply = await surroundings.execute(get, { ...surroundings.session, destination: undefined });
-  const addresses = (reply.text ?? '').split(/[\s,]+/).filter((word) => word !== '');
+  const { text } = await surroundings.execute(get);
+  const addresses = text.split(/[\s,]+/).filter((word) => word !== '');
   if (addresses.length > 0) return [...new Set(addresses)];
   throw fault('COMMAND_DESTINATION_NONE', 'no policy gives a destination', { hint: `check it: ${to.get}` });
 };

@@ -1,0 +1,248 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSession } from '../../../src/command/executor.ts';
+import { errorNumber } from '../../../src/command/error-numbers.ts';
+import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { addOperatorNode, faultOf } from '../../support/operator-command-node.ts';
+
+const nodes = new CommandNodes();
+afterAll(() => nodes.close());
+
+let node: CommandNode;
+let cluster: string;
+beforeAll(async () => {
+  node = await addOperatorNode(nodes);
+  cluster = await node.text('get !cid');
+});
+
+describe('policies', () => {
+  it('publishes as every client does: assignments, then the insert', async () => {
+    const session = createSession({ isolated: true });
+    await node.run(`<new_policy={'site' : {'name': 'water', "city": "Split"}}>`, session);
+    expect(
+      (await node.run('blockchain insert where policy=!new_policy and local=true and master=!ledger_conn', session))
+        .text,
+    ).toBe('');
+    expect(await node.json('blockchain get site where city = Split')).toMatchObject([
+      { site: { name: 'water', city: 'Split' } },
+    ]);
+  });
+
+  it('builds a policy step by step, as the GUI does', async () => {
+    for (const step of [
+      'new_policy = ""',
+      'set policy new_policy [plant] = {}',
+      'set policy new_policy [plant][name] = "North 1"',
+      'set policy new_policy [plant][port] = 32148',
+      'set policy new_policy [plant][tags] = []',
+      'set policy new_policy [plant][tags] + a and [plant][tags] = b',
+      'set policy new_policy [plant][gone] = 1 and [plant][gone] = ""',
+    ])
+      expect(await node.text(step)).toBe('');
+    expect(JSON.parse(await node.text('get !new_policy'))).toEqual({
+      plant: { name: 'North 1', port: 32148, tags: ['a', 'b'] },
+    });
+  });
+
+  it('updates, shows the life of a policy, and ends it', async () => {
+    await node.run('blockchain insert where policy = {"pump": {"name": "p1", "state": "on"}}');
+    await node.run('pid = blockchain get pump bring [*][id]');
+    await node.run('blockchain update where id = !pid and policy = {"pump": {"state": "off"}}');
+    await node.run('blockchain update to ledger !pid {"pump": {"name": "p1", "speed": 3}}');
+    expect(await node.json('blockchain get pump')).toMatchObject([{ pump: { name: 'p1', speed: 3 } }]);
+    expect(JSON.stringify(await node.json('blockchain get pump'))).not.toContain('state');
+    expect(errorNumber((await faultOf(node, 'blockchain update to ledger !pid {"pump": {"id": "other"}}')).code)).toBe(
+      247,
+    );
+    await node.run('blockchain delete policy where id = !pid and master = !ledger_conn');
+    expect(await node.text('blockchain get pump')).toBe('[]');
+    const text = await node.text('blockchain history where id = !pid');
+    expect(text).toContain('state: "on" to "off"');
+    expect(text).toContain('state removed');
+    const versions = (await node.json('blockchain history where id = !pid')) as readonly {
+      op: string;
+      authorName: string;
+    }[];
+    expect(versions.map(({ op }) => op)).toEqual(['insert', 'update', 'update', 'delete']);
+    expect(versions.every(({ authorName }) => authorName === 'op1')).toBe(true);
+  });
+
+  it('ends several, and says which were not there', async () => {
+    for (const name of ['a', 'b']) await node.run(`blockchain insert where policy = {"valve": {"name": "${name}"}}`);
+    await node.run('blockchain drop policy where id = blockchain get valve where name = a bring [*][id] separator = ,');
+    await node.run('vid = blockchain get valve bring [*][id]');
+    const { code, data } = await faultOf(node, 'blockchain drop policy where id = (!vid, nosuch)');
+    expect({ number: errorNumber(code), data }).toEqual({ number: 107, data: { left: ['nosuch'] } });
+  });
+
+  it('leaves a variable undefined where nothing was found', async () => {
+    await node.run('x = 3');
+    await node.run('x = blockchain get nosuchtype bring [*][id]');
+    expect(await node.text('if not !x then echo undefined')).toBe('undefined');
+    await node.run('y = 3');
+    await node.run('y = blockchain get nosuchtype');
+    expect(await node.text('get !y')).toBe('');
+  });
+
+  it('prepares without writing', async () => {
+    const before = node.ledger.size;
+    await node.run('p = {"cluster": {"name": "c9", "company": "x"}}');
+    await node.run('blockchain prepare policy !p');
+    const prepared = JSON.parse(await node.text('!p')) as { cluster: { id: string; date: string } };
+    expect(prepared.cluster.id).toMatch(/^[0-9a-f]{32}$/);
+    expect(prepared.cluster.date).toMatch(/^\d{4}-.*Z$/);
+    expect(await node.text('blockchain get id {"cluster": {"name": "c9", "company": "x"}}')).toBe(prepared.cluster.id);
+    expect(await node.text('blockchain test id !cid')).toBe('true');
+    expect(node.ledger.size).toBe(before);
+  });
+
+  it('waits, and gives true or false to a variable', async () => {
+    await node.run('is_there = blockchain wait where id = !cid');
+    expect(await node.text('!is_there')).toBe('true');
+    await node.run('is_there = blockchain wait where id = nosuch and timeout = 0');
+    expect(await node.text('!is_there')).toBe('false');
+    const waiting = node.text('blockchain wait where command = "blockchain get latecomer"');
+    await node.run('blockchain insert where policy = {"latecomer": {"name": "x"}}');
+    expect(await waiting).toBe('true');
+  });
+
+  it('tests the ledger and the clusters', async () => {
+    expect(await node.text('blockchain test')).toMatch(/^Blockchain file structure: OK/);
+    expect(await node.text('blockchain test cluster')).toBe('Blockchain cluster policies status: OK');
+  });
+
+  it('creates policies of keys and values', async () => {
+    await node.run(
+      'new = create policy operator with defaults where name = op9 and company = "My Co" and cluster = !cid and main = true',
+    );
+    expect(JSON.parse(await node.text('!new'))).toEqual({
+      operator: {
+        ip: '24.23.250.144',
+        internal_ip: '24.23.250.144',
+        port: 32148,
+        rest_port: 32149,
+        name: 'op9',
+        company: 'My Co',
+        cluster,
+        main: true,
+      },
+    });
+    expect(await node.text('from !new bring [*][name]')).toBe('op9');
+    expect(await node.text('get policies diff {"a": {"x": 1}} {"a": {"x": 2}}')).toContain('|1    |2     |');
+  });
+});
+
+describe('what the network is', () => {
+  it('A.1 query metadata', async () => {
+    await node.run('blockchain get cluster');
+    expect(await node.text('blockchain query metadata')).toBe(
+      [
+        '|-- Company --|     |-- DBMS  --|     |------ Table -----|     |------------- Cluster ID and Name------------|    |---- Operator IP, Port, Member ID, Status -----|',
+        '',
+        `Lit San Leandro ==> litsanleandro ==> ping_sensor          ==> ${cluster} (lsl-cluster2) ==> 24.23.250.144:7858         [0008  remote not_responding]`,
+        `                                                                                                               ==> 24.23.250.144:7848         [0206  local  active]`,
+      ].join('\n'),
+    );
+  });
+
+  it('A.2 cluster info', async () => {
+    expect(await node.text('get cluster info')).toBe(`Cluster ID : ${cluster}
+Cluster Name : lsl-cluster2
+Member ID  : 206
+Participating Operators:
+      IP            Port Member Status         
+      -------------|----|------|--------------|
+      24.23.250.144|7858|   008|not_responding|
+      24.23.250.144|7848|   206|active        |
+Tables Supported:
+      Company         DBMS          Table       
+      ---------------|-------------|-----------|
+      Lit San Leandro|litsanleandro|ping_sensor|`);
+  });
+
+  it('A.3 data nodes: repeats blank, all there when sorted, types in JSON', async () => {
+    const lines = (await node.text('get data nodes')).split('\n');
+    expect(lines[4]).toMatch(/^ {15}\| {13}\| {11}\| {32}\|/);
+    expect((await node.text('get data nodes where sort = (1,5)')).split('\n')[4]).toMatch(/^Lit San Leandro\|/);
+    expect(
+      await node.json(
+        'get data nodes where format=json and dbms="litsanleandro" and table="ping_sensor" and company="Lit San Leandro"',
+      ),
+    ).toMatchObject([
+      {
+        'Node Name': 'op2',
+        'Member ID': 8,
+        'External IP/Port': '24.23.250.144:7858',
+        Main: false,
+        'Node Status': 'not_responding',
+      },
+      { 'Node Name': 'op1', Main: true, 'Node Status': 'active' },
+    ]);
+  });
+
+  it('A.4 test network, with the error in JSON', async () => {
+    expect((await node.text('test network')).split('\n').slice(1)).toEqual([
+      'Address            Node Type Node Name Status ',
+      '------------------|---------|---------|------|',
+      '24.23.250.144:7848|operator |op1      |   +  |',
+      '24.23.250.144:7858|operator |op2      |      |',
+    ]);
+    expect(await node.json('test network')).toMatchObject([
+      { status: '+' },
+      { status: '', error: 'cannot reach 24.23.250.144:7858: nobody listens there' },
+    ]);
+  });
+
+  it('the metadata version is one line of 32 hex digits', async () =>
+    expect(await node.text('get metadata version')).toMatch(/^[0-9a-f]{32}$/));
+});
+
+describe('the node', () => {
+  it('says its status in the forms that clients need', async () => {
+    const text = await node.text('get status');
+    expect(text).toContain('running');
+    expect(text).not.toMatch(/not/i);
+    expect(await node.json('get status format = json')).toEqual({ Status: text, status: text });
+    expect(await node.run('get status where format=json')).toMatchObject({
+      text: JSON.stringify({ Status: text, status: text }),
+    });
+    expect(await node.json('get status where format = json and include = !!node_name')).toMatchObject({
+      node_name: 'node-1',
+    });
+  });
+
+  it('has the documented first words and shapes', async () => {
+    expect((await node.text('get version')).split(' ')[0]).toBe('AnyLog');
+    expect(await node.text('get hostname')).toBe('machine');
+    expect(await node.json('get processes where format=json')).toMatchObject({
+      TCP: { Status: 'Running' },
+      Operator: { Status: 'Not declared' },
+    });
+    expect(await node.json('get connections')).toMatchObject({
+      TCP: { external: '24.23.250.144:7848' },
+      REST: { bind: '127.0.0.1:32149' },
+    });
+    expect(await node.text('run tcp server where external_ip = 1.2.3.4')).toContain(
+      'runs already on 24.23.250.144:7848',
+    );
+    expect(await node.text('get error 113')).toBe('needed policy is not available');
+  });
+
+  it('keeps its environment from other nodes', async () => {
+    expect(await node.text('get env var HOME')).toBe('/root');
+    expect((await node.run('echo $HOME', createSession({ isolated: true, caller: 'peer' }))).text).toBe('$HOME');
+  });
+
+  it('stops when told to', async () => {
+    await node.run('exit node');
+    expect(node.parts.exits).toBe(1);
+  });
+
+  it('explains every command, and finds it by its first words', async () => {
+    expect(await node.text('help blockchain insert')).toMatch(
+      /Usage:[\s\S]*policy = \[json\][\s\S]*Examples:[\s\S]*REST: POST/,
+    );
+    expect(await node.text('help get tsd')).toContain('get tsd summary');
+    expect(errorNumber((await faultOf(node, 'help blokchain insert')).code)).toBe(1);
+    expect(((await node.json('get commands')) as unknown[]).length).toBeGreaterThan(80);
+  });
+});

@@ -1,0 +1,189 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSession } from '../../../src/command/executor.ts';
+import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { addOperatorNode, faultOf } from '../../support/operator-command-node.ts';
+
+const nodes = new CommandNodes();
+afterAll(() => nodes.close());
+
+let node: CommandNode;
+beforeAll(async () => {
+  node = await addOperatorNode(nodes);
+});
+
+describe('databases', () => {
+  it('connects, makes tables from their policies, and counts', async () => {
+    await node.run('connect dbms sensors where type = sqlite');
+    await node.run('create table ping_sensor where dbms = litsanleandro');
+    expect(await node.json('get databases where format = json')).toMatchObject({
+      sensors: { dbms_type: 'sqlite' },
+      litsanleandro: {},
+    });
+    expect(await node.json('get tables where dbms = *')).toEqual({
+      litsanleandro: { ping_sensor: { local: true, blockchain: true } },
+    });
+    expect(await node.json('get columns where dbms="litsanleandro" and table="ping_sensor" and format=json')).toEqual({
+      row_id: 'integer',
+      insert_timestamp: 'timestamp',
+      tsd_name: 'char(3)',
+      tsd_id: 'int',
+      device_name: 'varchar',
+      value: 'float',
+    });
+    expect(await node.text('info table litsanleandro ping_sensor exists')).toBe('true');
+    expect(await node.text('info table litsanleandro nosuch exists')).toBe('false');
+    expect(await node.json('get rows count where dbms = litsanleandro')).toEqual([
+      { 'DBMS Name': 'litsanleandro', 'Table Name': 'ping_sensor', 'Rows Count': 0 },
+    ]);
+    expect((await faultOf(node, 'drop table ping_sensor where dbms = litsanleandro')).code).toBe(
+      'COMMAND_TABLE_IN_USE',
+    );
+    expect(await node.run('create table tsd_info where dbms = almgm')).toMatchObject({ text: '' });
+  });
+});
+
+describe('queries', () => {
+  it('asks the network with () and this node without', async () => {
+    node.parts.queries.length = 0;
+    await node.run(
+      'run client () sql LitSanLeandro format=table and stat=false and include=(a, b.c) and nodes = all "select count(*) from ping_sensor"',
+    );
+    await node.run('sql litsanleandro max_time = 5 and committed = true select a from t ORDER BY a, b');
+    await node.run('run client (24.23.250.144:7858, subset = true, timeout = 7) sql litsanleandro "select 1"');
+    expect(node.parts.queries).toMatchObject([
+      {
+        local: false,
+        request: {
+          dbms: 'litsanleandro',
+          sql: 'select count(*) from ping_sensor',
+          options: { nodes: 'all', partial: false, include: ['a', 'b.c'] },
+        },
+      },
+      {
+        local: true,
+        request: { sql: 'select a from t ORDER BY a, b', options: { committed: true, timeoutMs: 5_000 } },
+      },
+      { local: false, request: { operators: [expect.any(String)], options: { partial: true, timeoutMs: 7_000 } } },
+    ]);
+  });
+
+  it('gives the documented JSON, and the bare list', async () => {
+    node.parts.result = {
+      job: 3,
+      columns: [{ name: 'count(*)', type: null }],
+      rows: [[5]],
+      runMs: 10,
+      parts: [],
+      missing: [],
+    };
+    expect(
+      JSON.parse(await node.text('run client () sql litsanleandro "select count(*) from ping_sensor"')),
+    ).toMatchObject({ Query: [{ 'count(*)': 5 }], Statistics: [{ Count: 1 }] });
+    expect(
+      JSON.parse(
+        await node.text(
+          'run client () sql litsanleandro format = json:list and stat = false "select count(*) from ping_sensor"',
+        ),
+      ),
+    ).toEqual([{ 'count(*)': 5 }]);
+    expect(
+      await node.json('run client () sql litsanleandro format = table "select count(*) from ping_sensor"'),
+    ).toMatchObject({ Query: [{ 'count(*)': 5 }] });
+  });
+
+  it('A.11 status of a query', async () => {
+    node.parts.jobs = [
+      {
+        job: 1,
+        sql: 'select count(*) from ping_sensor',
+        dbms: 'd',
+        table: 't',
+        status: 'Completed',
+        startedMs: 0,
+        runMs: 10,
+        rows: 3,
+        error: undefined,
+        parts: [
+          {
+            cluster: 'c',
+            operator: 'o',
+            address: '10.0.0.78:7848',
+            status: 'Completed',
+            rows: 1,
+            blocks: 1,
+            runMs: 9,
+            error: undefined,
+          },
+        ],
+        remoteSql: 'select a',
+        mergeSql: 'select b',
+      },
+    ];
+    expect((await node.text('query status')).split('\n').slice(2)).toEqual([
+      '----|--|----------|--------|--------------|---|---------|------|----|--------------------------------|',
+      "0001| 1|['stdout']|00:00:00|All           |---|Completed|     1|   3|select count(*) from ping_sensor|",
+      '    |  |          |00:00:00|10.0.0.78:7848|  0|Completed|     1|   1|                                |',
+    ]);
+    expect(await node.text('query explain')).toContain('Remote Query  : select a');
+    expect(await node.text('query destination 1')).toContain('10.0.0.78:7848');
+  });
+});
+
+describe('scripts and variables', () => {
+  const script = async (name: string, content: string): Promise<string> => {
+    const { scripts } = node.context.facts.directories;
+    await mkdir(scripts, { recursive: true });
+    await writeFile(join(scripts, name), content);
+    return name;
+  };
+
+  it('runs lines, blocks and conditions', async () => {
+    await script('inner.al', 'greeting = "good day"\n');
+    await script(
+      'a.al',
+      '# start\nprocess inner.al\n<where_to = {"city":\n "Split"}>\nif !greeting == "good day" then echo !greeting in !where_to[city]\nwait 10 for !greeting\nend script\necho never\n',
+    );
+    expect(await node.text('process a.al')).toBe('good day in Split');
+  });
+
+  it('stops at the first error, naming script and line, unless told to ignore them', async () => {
+    await script('bad.al', 'echo one\nget nosuch\necho two\n');
+    const { message, data, code } = await faultOf(node, 'process bad.al');
+    expect({ code, line: data['line'] }).toEqual({ code: 'COMMAND_UNKNOWN', line: 2 });
+    expect(message).toMatch(/^line 2 of bad\.al: /);
+    await script('ignore.al', 'on error ignore\necho one\nget nosuch\necho two\n');
+    expect(await node.text('process ignore.al')).toBe('one\ntwo');
+  });
+
+  it('does not follow a script into itself for ever', async () => {
+    await script('loop.al', 'process loop.al\n');
+    expect((await faultOf(node, 'process loop.al')).code).toBe('COMMAND_DEPTH');
+  });
+
+  it('keeps what callers assign apart, and gives it to the node', async () => {
+    const [a, b] = [createSession({ isolated: true }), createSession({ isolated: true })];
+    await node.run('mine = a', a);
+    await node.run('mine = b', b);
+    expect([(await node.run('!mine', a)).text, (await node.run('!mine', b)).text, await node.text('!mine')]).toEqual([
+      'a',
+      'b',
+      'b',
+    ]);
+    await node.run('mine = ""', a);
+    expect((await node.run('!mine', a)).text).toBe('');
+  });
+
+  it('stops a wait that is aborted', async () => {
+    const abort = new AbortController();
+    const waiting = node.executor.execute({
+      text: 'wait 60',
+      format: undefined,
+      session: createSession(),
+      signal: abort.signal,
+    });
+    abort.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+  });
+});
