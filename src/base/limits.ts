@@ -139,8 +139,9 @@ export const INGEST_WAITING_MAX = 1_000;
 export const BUFFER_BYTES_MAX = 32 * 1_048_576;
 /** Failed files that `get tsd errors` and `get operator` know of. */
 export const FAILURES_LISTED_MAX = 1_000;
-/** Files that are compressed and written to the archive at the same time. */
+/** Large files that are compressed and written to the archive at the same time, and small ones in one step. */
 export const ARCHIVE_WRITES_AT_ONCE = 4;
+export const ARCHIVE_BATCH_FILES_MAX = 128;
 
 // replication
 /** Uncompressed bytes in one frame of files. */
@@ -258,6 +259,12 @@ export const REST_REQUEST_TIMEOUT_MS = 600_000;
 export const REST_KEEP_ALIVE_MS = 10_000;
 /** After an early refusal the rest of the body is read and dropped for this long, so that the client sees the reply. */
 export const REST_LINGER_MS = 2_000;
+
+// node
+/** A write right after a start waits so long for the peers to be asked for the own log. */
+export const WRITE_WAIT_MS_MAX = 10_000;
+/** The start script waits so long for the first exchange with a peer. */
+export const SCRIPT_WAIT_MS_MAX = 10_000;
 
 const assertRelation = (holds: boolean, text: string): void => {
   if (!holds) throw new Error(`limits: ${text}`);

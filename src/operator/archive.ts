@@ -1,98 +1,140 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
 import { systemCode, textOf } from '../base/errors.ts';
-import { ARCHIVE_WRITES_AT_ONCE, FILE_BYTES_MAX } from '../base/limits.ts';
+import { ARCHIVE_BATCH_FILES_MAX, ARCHIVE_WRITES_AT_ONCE, FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import { digestOf } from './contents.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import { digestOf, pack, SMALL_BYTES } from './contents.ts';
 import type { FileRecord } from './file-record.ts';
 import { archivePath } from './names.ts';
+import { archiving, type WantedFile } from './store/archive-files.ts';
 
 const zip = promisify(gzip);
 const unzip = promisify(gunzip);
 /** Sensor rows shrink to an eighth already at the fastest level; higher ones cost more than the ingest. */
 const LEVEL = { level: constants.Z_BEST_SPEED };
+/** Rows of files that are read in a thread, together; more are read alone. */
+const SMALL_ROWS = 20_000;
 
 /** Accepted files as they came, compressed, under `YY/MM/DD` of their time. */
 export interface Archive {
   /** Never fails: a file that cannot be kept is made again from the rows when it is wanted. */
-  keep(record: FileRecord, member: number, content: Uint8Array): Promise<void>;
-  /** The content, checked against the record's digest; undefined where it is not there or damaged. */
-  read(record: FileRecord, member: number): Promise<Uint8Array | undefined>;
+  keep(record: FileRecord, content: Uint8Array): Promise<void>;
+  /** The contents, checked against the records' digests; undefined for one that is not there or damaged. */
+  read(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]>;
 }
 
-const isMissing = (caught: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCode(caught) ?? '');
+export interface ArchivePorts {
+  /** Its reader threads pack and unpack small files. */
+  readonly sqlite: Sqlite;
+  readonly log: Logger;
+  memberOf(origin: string): number;
+}
 
+interface Small {
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly done: () => void;
+}
+
+/**
+ * Files are not flushed to the disk and may be torn after a power cut: they are checked when they are read, and made again
+ * from the rows where they are not whole.
+ */
 class DirectoryArchive implements Archive {
   readonly #dir: string;
-  readonly #log: Logger;
-  readonly #made = new Set<string>();
+  readonly #ports: ArchivePorts;
+  #small: Small[] = [];
+  #writingSmall = false;
   readonly #waiting: (() => void)[] = [];
-  #writing = 0;
-  #written = 0;
+  #writingLarge = 0;
 
-  constructor(dir: string, log: Logger) {
+  constructor(dir: string, ports: ArchivePorts) {
     this.#dir = dir;
-    this.#log = log;
+    this.#ports = ports;
   }
 
-  async keep(record: FileRecord, member: number, content: Uint8Array): Promise<void> {
-    if (this.#writing >= ARCHIVE_WRITES_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#writing += 1;
+  async keep(record: FileRecord, content: Uint8Array): Promise<void> {
+    const path = archivePath(record, this.#ports.memberOf(record.origin));
+    if (content.byteLength > SMALL_BYTES) return this.#keepLarge(path, content);
+    const kept = new Promise<void>((resolve) => this.#small.push({ path, content, done: resolve }));
+    if (!this.#writingSmall) void this.#writeSmall();
+    return kept;
+  }
+
+  async read(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const wanted = records.map((record) => this.#wanted(record));
+    const rows = records.reduce((sum, record) => sum + record.rows, 0);
+    if (rows <= SMALL_ROWS) return this.#ports.sqlite.read(archiving, 'readFiles', this.#dir, wanted);
+    const contents: (Uint8Array | undefined)[] = [];
+    for (const file of wanted) contents.push(await this.#readLarge(file));
+    return contents;
+  }
+
+  #wanted(record: FileRecord): WantedFile {
+    // 0: archived before the member number of its origin was known.
+    const members = new Set([this.#ports.memberOf(record.origin), 0]);
+    return { paths: [...members].map((member) => archivePath(record, member)), digest: record.digest };
+  }
+
+  /** While some are written others gather. */
+  async #writeSmall(): Promise<void> {
+    this.#writingSmall = true;
+    while (this.#small.length > 0) {
+      const group = this.#small.slice(0, ARCHIVE_BATCH_FILES_MAX);
+      this.#small = this.#small.slice(group.length);
+      const contents = pack(group.map(({ content }) => content));
+      const files = group.map(({ path }, at) => ({ path, content: contents[at] as Uint8Array }));
+      try {
+        for (const problem of await this.#ports.sqlite.read(archiving, 'writeFiles', this.#dir, files))
+          this.#warn(problem);
+      } catch (caught) {
+        this.#warn(textOf(caught));
+      }
+      for (const { done } of group) done();
+    }
+    this.#writingSmall = false;
+  }
+
+  async #keepLarge(path: string, content: Uint8Array): Promise<void> {
+    if (this.#writingLarge >= ARCHIVE_WRITES_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#writingLarge += 1;
     try {
-      await this.#write(join(this.#dir, archivePath(record, member)), await zip(content, LEVEL));
+      const packed = await zip(content, LEVEL);
+      await mkdir(dirname(join(this.#dir, path)), { recursive: true });
+      await writeFile(join(this.#dir, path), packed);
     } catch (caught) {
-      this.#log.warn(`file ${record.file} of ${record.origin} is not in the archive; it can be made from the rows`, {
-        error: textOf(caught),
-      });
+      this.#warn(`${path}: ${textOf(caught)}`);
     } finally {
-      this.#writing -= 1;
+      this.#writingLarge -= 1;
       this.#waiting.shift()?.();
     }
   }
 
-  async read(record: FileRecord, member: number): Promise<Uint8Array | undefined> {
-    // 0: archived before the member number of its origin was known.
-    for (const number of new Set([member, 0])) {
+  async #readLarge({ paths, digest }: WantedFile): Promise<Uint8Array | undefined> {
+    for (const path of paths) {
       try {
-        const packed = await readFile(join(this.#dir, archivePath(record, number)));
-        const content = await unzip(packed, { maxOutputLength: FILE_BYTES_MAX });
-        if ((await digestOf(content)) === record.digest) return content;
-        this.#log.warn(`the archived file ${archivePath(record, number)} is damaged; it is made from the rows`);
+        const content = await unzip(await readFile(join(this.#dir, path)), { maxOutputLength: FILE_BYTES_MAX });
+        if ((await digestOf(content)) === digest) return content;
+        this.#warn(`${path} is damaged`);
       } catch (caught) {
-        if (!isMissing(caught))
-          this.#log.warn(`the archived file ${archivePath(record, number)} cannot be read`, { error: textOf(caught) });
+        if (systemCode(caught) !== 'ENOENT') this.#warn(`${path}: ${textOf(caught)}`);
       }
     }
     return undefined;
   }
 
-  /** Whole or not at all by its name, but not flushed: what a power cut takes is made again from the rows. */
-  async #write(path: string, packed: Uint8Array): Promise<void> {
-    const dir = dirname(path);
-    this.#written += 1;
-    // Beside the days, so that a listing of a day shows whole files only.
-    const fresh = join(this.#dir, `.new-${this.#written}`);
-    if (!this.#made.has(dir)) {
-      await mkdir(dir, { recursive: true });
-      this.#made.add(dir);
-    }
-    try {
-      await writeFile(fresh, packed);
-      await rename(fresh, path);
-    } catch (caught) {
-      // The directory may have been removed since it was made.
-      this.#made.delete(dir);
-      throw caught;
-    }
+  #warn(problem: string): void {
+    this.#ports.log.warn('a file is not in the archive; it is made from the rows when it is wanted', { problem });
   }
 }
 
-export const createArchive = (dir: string, log: Logger): Archive => new DirectoryArchive(dir, log);
+export const createArchive = (dir: string, ports: ArchivePorts): Archive => new DirectoryArchive(dir, ports);
 
 /** For `archive = false`. */
 export const noArchive: Archive = {
   keep: async () => {},
-  read: async () => undefined,
+  read: async (records) => records.map(() => undefined),
 };

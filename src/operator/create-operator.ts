@@ -59,9 +59,9 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   if (options.archive) await mkdir(options.archiveDir, { recursive: true });
   const queue = new WriteQueue({ sqlite, origin, members: () => ports.members() });
   const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
-  const archive = options.archive ? createArchive(options.archiveDir, log) : noArchive;
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
-  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget, memberOf });
+  const archive = options.archive ? createArchive(options.archiveDir, { sqlite, log, memberOf }) : noArchive;
+  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget });
   const errors = await ErrorDirectory.open(options.errDir, log);
   return { queue, budget, store, errors, columns: new TableColumns({ sqlite, registry }, options) };
 };
@@ -74,6 +74,9 @@ class SqliteOperator implements Operator {
   readonly #buffers: StreamBuffers;
   #watch: WatchDirectory | undefined;
   #resources: ResourceStack | undefined;
+  /** Resolves when own files may be numbered; rejects when the operator stops before. */
+  readonly #numbering: Promise<void>;
+  #stop: () => void = () => {};
   #lastMicros = 0;
 
   private constructor(
@@ -86,6 +89,11 @@ class SqliteOperator implements Operator {
     this.#options = options;
     this.#parts = parts;
     this.store = parts.store;
+    const stopped = new Promise<never>((_, reject) => {
+      this.#stop = () => reject(fault('OPERATOR_CLOSED', 'the operator is stopped'));
+    });
+    this.#numbering = Promise.race([ports.numberingAllowed ?? Promise.resolve(), stopped]);
+    this.#numbering.catch(() => {});
     this.#buffers = buffers(this);
   }
 
@@ -156,11 +164,12 @@ class SqliteOperator implements Operator {
   }
 
   async close(): Promise<void> {
+    this.#stop();
     await this.#resources?.close();
   }
 
   #createBuffers(stored: ConstructorParameters<typeof StreamBuffers>[1]): StreamBuffers {
-    const { clock, log, numberingAllowed } = this.#ports;
+    const { clock, log } = this.#ports;
     return new StreamBuffers(
       {
         clock,
@@ -168,7 +177,7 @@ class SqliteOperator implements Operator {
         apply: (job, onResult) => this.store.apply(job, onResult),
         columns: (name) => this.#parts.columns.of(name, undefined),
         time: () => this.#time(),
-        numberingAllowed: async () => numberingAllowed,
+        numberingAllowed: () => this.#numbering,
         onPoison: async (name, content, caught) => {
           await this.#fail(name, content, caught);
         },
@@ -184,7 +193,7 @@ class SqliteOperator implements Operator {
   async #put(name: TableName, request: PutRequest, knownHash: string | undefined): Promise<PutOutcome> {
     const { source, instructions, content } = await this.#accepted(request);
     const columns = await this.#parts.columns.of(name, content);
-    await this.#ports.numberingAllowed;
+    await this.#numbering;
     const about = { dbms: name.dbms, table: name.table, source, instructions, columns, content, knownHash };
     const result = await this.store.submit({ kind: 'new', ...about, time: this.#time() });
     const outcome = outcomeOf(result);

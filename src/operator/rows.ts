@@ -8,7 +8,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts'
 export type RowVisitor = (row: JsonObject, line: number, text: string) => void;
 
 /** Decoded at a time: long strings are cheap to cut into lines, and the whole file would not fit. */
-const BLOCK_BYTES = 262_144;
+const BLOCK_BYTES = 65_536;
 const [NEWLINE, QUOTE, COMMA, BACKSLASH, OPEN_LIST, CLOSE_LIST] = [0x0a, 0x22, 0x2c, 0x5c, 0x5b, 0x5d];
 const [OPEN, CLOSE] = [0x7b, 0x7d];
 

@@ -20,7 +20,6 @@ export interface SqliteFileStorePorts {
   readonly origin: string;
   /** Content that is being ingested or waits for the archive. */
   readonly budget: ByteBudget;
-  memberOf(origin: string): number;
 }
 
 /** Read at once: many small files, but not two large ones. */
@@ -177,15 +176,16 @@ export class SqliteFileStore implements FileStore {
     const content = job.kind === 'copy' ? job.copy.content : job.kind === 'new' ? job.content : flushed;
     if (content === undefined) return Promise.resolve();
     const key = keyOf(record);
-    const done = this.#ports.archive
-      .keep(record, this.#ports.memberOf(record.origin), content)
-      .finally(() => this.#archiving.delete(key));
+    const done = this.#ports.archive.keep(record, content).finally(() => this.#archiving.delete(key));
     this.#archiving.set(key, { content, done });
     return done;
   }
 
   async #contents(records: readonly FileRecord[]): Promise<readonly FileCopy[]> {
-    const found = await Promise.all(records.map((record) => this.#fromArchive(record)));
+    const found = records.map((record) => this.#atHand(record));
+    const away = records.filter((_, index) => found[index] === undefined);
+    const archived = away.length === 0 ? [] : await this.#ports.archive.read(away);
+    for (const [index, record] of away.entries()) found[records.indexOf(record)] = archived[index];
     const lost = records.filter((_, index) => found[index] === undefined);
     const made =
       lost.length === 0
@@ -202,11 +202,9 @@ export class SqliteFileStore implements FileStore {
     });
   }
 
-  async #fromArchive(record: FileRecord): Promise<Uint8Array | undefined> {
+  #atHand(record: FileRecord): Uint8Array | undefined {
     if (record.status === 'duplicate') return new Uint8Array();
-    const underWay = this.#archiving.get(keyOf(record));
-    if (underWay !== undefined) return underWay.content;
-    return this.#ports.archive.read(record, this.#ports.memberOf(record.origin));
+    return this.#archiving.get(keyOf(record))?.content;
   }
 }
 

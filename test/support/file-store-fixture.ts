@@ -54,10 +54,11 @@ export const openFileStore = async (
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'holdfast-store-')));
   const sqlite = openInlineSqlite({ dir: join(dir, 'dbms') });
   const queue = new WriteQueue({ sqlite, origin, members: () => members });
-  const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), silentLogger);
   const budget = new ByteBudget(1_048_576);
   const memberOf = (of: string): number => members.get(of) ?? 0;
-  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget, memberOf });
+  const archivePorts = { sqlite, log: silentLogger, memberOf };
+  const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), archivePorts);
+  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget });
   let clockMs = Date.UTC(2026, 5, 1);
   return {
     dir,

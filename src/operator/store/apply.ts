@@ -8,8 +8,8 @@ import type { FileCopy, FileRecord } from '../file-record.ts';
 import { RowMapper } from '../mapping.ts';
 import { checkRecord, TSD_DBMS } from '../names.ts';
 import { eachRow } from '../rows.ts';
-import { insertRows } from './insert-rows.ts';
-import { demoteRecord, findHolder, findRecord, insertRecord, type PlacedRecord } from './records.ts';
+import { type Inserted, insertRows } from './insert-rows.ts';
+import { Bookkeeping, demoteRecord, findHolder, findRecord, insertRecord, type PlacedRecord } from './records.ts';
 import { checkKnownTables, ensureTable, forgetTables, prepareDatabase, quoted, storesOf } from './schema.ts';
 
 interface Target {
@@ -104,11 +104,13 @@ class Application {
   readonly #db: WriteConnection;
   readonly #dbms: string;
   readonly #batch: Batch;
+  #books: Bookkeeping;
   /** Next own file id, as far as this transaction has come. */
   next: number;
 
   constructor(db: WriteConnection, dbms: string, batch: Batch, next: number) {
     this.#db = db;
+    this.#books = new Bookkeeping(db);
     this.#dbms = dbms;
     this.#batch = batch;
     this.next = next;
@@ -127,6 +129,7 @@ class Application {
       return this.#db.savepoint(() => this.#do(job));
     } catch (caught) {
       this.next = next;
+      this.#books = new Bookkeeping(this.#db);
       forgetTables(this.#db);
       const { code } = asFault(caught);
       if (isOfMachine(code)) throw caught;
@@ -170,7 +173,7 @@ class Application {
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
     const about = { dbms, table, source, instructions, hash, time, rows, columns, digest };
     const record: FileRecord = { origin, file, ...about, status: 'stored' };
-    insertRecord(this.#db, { record, rows: inserted.rows });
+    insertRecord(this.#db, this.#books, { record, rows: inserted.rows });
     this.next = file + 1;
     return { kind: 'stored', record, replaced: undefined, leftOut: inserted.leftOut };
   }
@@ -186,7 +189,7 @@ class Application {
     if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);
     if (placement.outcome === 'duplicate') {
       const duplicate = asDuplicate(record);
-      insertRecord(this.#db, { record: duplicate, rows: null });
+      insertRecord(this.#db, this.#books, { record: duplicate, rows: null });
       return { kind: 'duplicate', record: duplicate };
     }
     if (holder !== undefined) this.#demote(holder);
@@ -197,31 +200,27 @@ class Application {
         'FILE_RECORD_INVALID',
         `file ${record.file} of ${record.origin} has ${rows} rows, its record says ${record.rows}`,
       );
-    insertRecord(this.#db, { record, rows: inserted.rows });
+    insertRecord(this.#db, this.#books, { record, rows: inserted.rows });
     const replaced = holder === undefined ? undefined : asDuplicate(holder.record);
     return { kind: 'stored', record, replaced, leftOut: inserted.leftOut };
   }
 
   #demote({ record, rows }: PlacedRecord): void {
     if (rows !== null) this.#db.run(`delete from ${quoted(record.table)} where row_id between ? and ?`, [...rows]);
-    demoteRecord(this.#db, record);
+    this.#books.forgetRows(record.table);
+    demoteRecord(this.#db, this.#books, record);
   }
 
   #insert(
     content: Uint8Array,
-    file: Pick<FileRecord, 'origin' | 'file' | 'table' | 'columns' | 'time'>,
-  ): { readonly rows: readonly [number, number]; readonly leftOut: number } {
-    ensureTable(this.#db, file.table, file.columns);
-    return insertRows(this.#db, content, { ...file, member: this.#member(file.origin) });
-  }
-
-  /** All rows of an origin carry one number, until they are renumbered together. */
-  #member(origin: string): number {
-    const known = this.#db.get('select member from holdfast_origins where origin = ?', [origin])?.[0];
-    if (known !== undefined) return Number(known);
-    const member = this.#batch.members.get(origin) ?? 0;
-    this.#db.run('insert into holdfast_origins values (?, ?)', [origin, member]);
-    return member;
+    { origin, file, table, columns, time }: Pick<FileRecord, 'origin' | 'file' | 'table' | 'columns' | 'time'>,
+  ): Inserted {
+    ensureTable(this.#db, table, columns);
+    const member = this.#books.member(origin, this.#batch.members.get(origin) ?? 0);
+    const lastRow = this.#books.lastRow(table);
+    const inserted = insertRows(this.#db, content, { table, columns, time, member, file, lastRow });
+    this.#books.addRows(table, inserted.rows[1] - lastRow);
+    return inserted;
   }
 
   #append({ table, columns, content, source, instructions, time }: Extract<FileJob, { kind: 'append' }>): JobResult {

@@ -17,6 +17,8 @@ export interface RowTarget {
   readonly time: string;
   readonly member: number;
   readonly file: number;
+  /** Largest `row_id` of the table. */
+  readonly lastRow: number;
 }
 
 export interface Inserted {
@@ -28,7 +30,7 @@ export interface Inserted {
 
 /** Maps the content and inserts its rows, in order and with `row_id`s in one run. Throws `INGEST_…`. */
 export const insertRows = (db: WriteConnection, content: Uint8Array, target: RowTarget): Inserted => {
-  const { table, columns, time, member, file } = target;
+  const { table, columns, time, member, file, lastRow } = target;
   const width = columns.length + ADDED;
   const names = ['insert_timestamp', 'tsd_name', 'tsd_id', ...columns.map(({ name }) => quoted(name))].join(', ');
   const place = `(${Array<string>(width).fill('?').join(',')})`;
@@ -41,8 +43,6 @@ export const insertRows = (db: WriteConnection, content: Uint8Array, target: Row
   const inserted = insertTimestamp(time);
   const name = String(member);
   const mapper = new RowMapper(columns);
-  // The one writer has no rival, so the rows of a transaction get consecutive numbers.
-  const first = Number(db.get(`select max(row_id) from ${quoted(table)}`)?.[0] ?? 0) + 1;
   let values: SqlValue[] = [];
   const count = eachRow(content, (row, line, text) => {
     values.push(inserted, name, file);
@@ -52,5 +52,5 @@ export const insertRows = (db: WriteConnection, content: Uint8Array, target: Row
     values = [];
   });
   if (values.length > 0) db.run(sqlFor(values.length / width), values);
-  return { rows: [first, first + count - 1], leftOut: mapper.leftOut };
+  return { rows: [lastRow + 1, lastRow + count], leftOut: mapper.leftOut };
 };

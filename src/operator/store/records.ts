@@ -1,6 +1,7 @@
 import type { ReadConnection, SqlRow, SqlValue, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import type { FileRecord } from '../file-record.ts';
+import { quoted } from './schema.ts';
 
 /** A record with the place of its rows. */
 export interface PlacedRecord {
@@ -62,34 +63,87 @@ export const findRecord = (db: ReadConnection, dbms: string, origin: string, fil
 export const findHolder = (db: ReadConnection, dbms: string, hash: string, digest: string): PlacedRecord | undefined =>
   selectRecords(db, dbms, `hash = ? and status = 'stored' and digest = ?`, [hash, digest])[0];
 
-const mappingId = (db: WriteConnection, columns: readonly Column[]): number => {
-  const text = JSON.stringify(columns.map(({ name, type }) => ({ name, type })));
-  const find = (): number | undefined => {
-    const id = db.get('select id from holdfast_mappings where columns = ?', [text])?.[0];
-    return id === undefined ? undefined : Number(id);
-  };
-  const known = find();
-  if (known !== undefined) return known;
-  db.run('insert into holdfast_mappings (columns) values (?)', [text]);
-  return find() ?? 0;
+/**
+ * What one transaction need not ask twice. Thrown away when a savepoint is undone: it may know what is no longer so.
+ */
+export class Bookkeeping {
+  readonly #db: WriteConnection;
+  readonly #mappings = new Map<string, number>();
+  readonly #lastRows = new Map<string, number>();
+  readonly #members = new Map<string, number>();
+  #change: number | undefined;
+
+  constructor(db: WriteConnection) {
+    this.#db = db;
+  }
+
+  /** Id of a mapping, which is made where it is new. */
+  mapping(columns: readonly Column[]): number {
+    const text = JSON.stringify(columns.map(({ name, type }) => ({ name, type })));
+    return remembered(this.#mappings, text, () => {
+      const find = (): number => this.#number('select id from holdfast_mappings where columns = ?', text);
+      const known = find();
+      if (known > 0) return known;
+      this.#db.run('insert into holdfast_mappings (columns) values (?)', [text]);
+      return find();
+    });
+  }
+
+  nextChange(): number {
+    this.#change = (this.#change ?? this.#number('select max(change) from holdfast_files')) + 1;
+    return this.#change;
+  }
+
+  /** Largest `row_id` of a table. The one writer has no rival, so rows get consecutive numbers from there. */
+  lastRow(table: string): number {
+    return remembered(this.#lastRows, table, () => this.#number(`select max(row_id) from ${quoted(table)}`));
+  }
+
+  addRows(table: string, count: number): void {
+    this.#lastRows.set(table, this.lastRow(table) + count);
+  }
+
+  /** After rows were deleted. */
+  forgetRows(table: string): void {
+    this.#lastRows.delete(table);
+  }
+
+  /** The number that all rows of an origin carry, until they are renumbered together; `member` for a new origin. */
+  member(origin: string, member: number): number {
+    return remembered(this.#members, origin, () => {
+      const known = this.#db.get('select member from holdfast_origins where origin = ?', [origin])?.[0];
+      if (known !== undefined) return Number(known);
+      this.#db.run('insert into holdfast_origins values (?, ?)', [origin, member]);
+      return member;
+    });
+  }
+
+  #number(sql: string, ...params: readonly SqlValue[]): number {
+    return Number(this.#db.get(sql, params)?.[0] ?? 0);
+  }
+}
+
+const remembered = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+  const held = map.get(key);
+  if (held !== undefined) return held;
+  const made = make();
+  map.set(key, made);
+  return made;
 };
 
-const nextChange = (db: WriteConnection): number =>
-  Number(db.get('select max(change) from holdfast_files')?.[0] ?? 0) + 1;
-
-export const insertRecord = (db: WriteConnection, { record, rows }: PlacedRecord): void => {
+export const insertRecord = (db: WriteConnection, books: Bookkeeping, { record, rows }: PlacedRecord): void => {
   const { origin, file, table, source, instructions, hash, digest, time, status } = record;
   db.run(`insert into holdfast_files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
     ...[origin, file, table, source, instructions, hash, digest, time, record.rows],
-    ...[mappingId(db, record.columns), status, rows?.[0] ?? null, rows?.[1] ?? null, nextChange(db)],
+    ...[books.mapping(record.columns), status, rows?.[0] ?? null, rows?.[1] ?? null, books.nextChange()],
   ]);
 };
 
 /** The record loses its rows to an earlier one; the rows themselves are deleted by the caller. */
-export const demoteRecord = (db: WriteConnection, { origin, file }: FileRecord): void => {
+export const demoteRecord = (db: WriteConnection, books: Bookkeeping, { origin, file }: FileRecord): void => {
   db.run(
     `update holdfast_files set status = 'duplicate', rows = 0, first_row = null, last_row = null, change = ?
      where origin = ? and file = ?`,
-    [nextChange(db), origin, file],
+    [books.nextChange(), origin, file],
   );
 };

@@ -2,7 +2,7 @@ import type { WriteDatabases } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import { tableName } from '../names.ts';
 import { apply } from './apply.ts';
-import { demoteRecord, selectRecords } from './records.ts';
+import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
 import { columnsOfTable, ensureTable, prepareDatabase, quoted } from './schema.ts';
 import { deriveTsd } from './tsd-tables.ts';
 
@@ -25,8 +25,9 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
   prepareDatabase(db);
   if (columnsOfTable(db, name.table).size === 0) return false;
   db.transaction(() => {
+    const books = new Bookkeeping(db);
     for (const { record } of selectRecords(db, name.dbms, `table_name = ? and status = 'stored'`, [name.table]))
-      demoteRecord(db, record);
+      demoteRecord(db, books, record);
     db.run('delete from holdfast_buffers where table_name = ?', [name.table]);
     db.exec(`drop table ${quoted(name.table)}`);
   });

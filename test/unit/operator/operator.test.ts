@@ -102,6 +102,18 @@ describe('put', () => {
     await put;
   });
 
+  test('stops also while it waits for that', async () => {
+    await fixture.close();
+    fixture = await openOperator({ ports: { numberingAllowed: new Promise(() => {}) } });
+    const put = expect(fixture.put(rowsText(0, 1))).rejects.toMatchObject({ code: 'OPERATOR_CLOSED' });
+    await fixture.drop('plant.readings.json', rowsText(1, 1));
+    await waitFor(() => fixture.operator.status().queued === 1);
+    await fixture.operator.close();
+    await put;
+    expect(fixture.operator.failures(1)).toEqual([]);
+    expect((await watched()).some((name) => name.endsWith('plant.readings.json'))).toBe(true);
+  });
+
   test("what cannot be published is the put's failure", async () => {
     await fixture.close();
     const declare = async (): Promise<never> => {

@@ -1,0 +1,72 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { constants, gunzipSync, gzipSync } from 'node:zlib';
+import { systemCode, textOf } from '../../base/errors.ts';
+import { FILE_BYTES_MAX } from '../../base/limits.ts';
+import { sha256Hex } from '../../codec/hash.ts';
+import type { ReadDatabases } from '../../sqlite/sqlite.ts';
+
+/** A file of the archive: its path below it, and its content before packing. */
+export interface ArchiveFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+export interface WantedFile {
+  /** Where it may lie, in this order. */
+  readonly paths: readonly string[];
+  /** SHA-256 of the content. */
+  readonly digest: string;
+}
+
+/** What deflate sets up costs more than packing a kilobyte, so it is set up as small as the content allows. */
+const settings = (bytes: number): { level: number; windowBits: number; memLevel: number } => ({
+  level: constants.Z_BEST_SPEED,
+  windowBits: Math.min(15, Math.max(9, Math.ceil(Math.log2(bytes + 1)))),
+  memLevel: bytes <= 8_192 ? 4 : 8,
+});
+
+/**
+ * Packs and writes small files; returns what went wrong. In a SQLite reader, not for its databases: there is no other
+ * thread, and a thousand small files take a tenth there of what they take as asynchronous calls of the event loop.
+ */
+const writeFiles = (_: ReadDatabases, dir: string, files: readonly ArchiveFile[]): readonly string[] => {
+  const problems: string[] = [];
+  for (const { path, content } of files) {
+    try {
+      writeOne(join(dir, path), gzipSync(content, settings(content.byteLength)));
+    } catch (caught) {
+      problems.push(`${path}: ${textOf(caught)}`);
+    }
+  }
+  return problems;
+};
+
+const writeOne = (path: string, packed: Uint8Array): void => {
+  try {
+    writeFileSync(path, packed);
+  } catch (caught) {
+    if (systemCode(caught) !== 'ENOENT') throw caught;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, packed);
+  }
+};
+
+/** Reads, unpacks and checks small files; undefined for one that is not there, or not whole. */
+const readFiles = (_: ReadDatabases, dir: string, files: readonly WantedFile[]): readonly (Uint8Array | undefined)[] =>
+  files.map(({ paths, digest }) => {
+    for (const path of paths) {
+      try {
+        const content = gunzipSync(readFileSync(join(dir, path)), { maxOutputLength: FILE_BYTES_MAX });
+        if (sha256Hex(content) === digest) return content;
+      } catch {
+        // Lost or damaged: it is made from the rows.
+      }
+    }
+    return undefined;
+  });
+
+/** Run in the reader threads. */
+export const procedures = { writeFiles, readFiles };
+
+export const archiving = { module: import.meta.url, procedures };
