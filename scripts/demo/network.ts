@@ -77,3 +77,15 @@ export const startNodes = async (
   }
   return nodes;
 };
+
+/** What `test cluster data where format = json` says. */
+export interface ClusterComparison {
+  readonly equal: boolean;
+  readonly tables: Readonly<
+    Record<string, { readonly nodes: Readonly<Record<string, { readonly files: number; readonly rows: number }>> }>
+  >;
+}
+
+/** Compares files, rows and content of every table on all operators of a node's cluster. */
+export const compareCluster = async (node: NodeProcess): Promise<ClusterComparison> =>
+  (await node.json('test cluster data where format = json')) as ClusterComparison;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { dropFile } from './drop-file.ts';
 import {
   becomeOperator,
+  compareCluster,
   insertPolicy,
   nodePolicy,
   type PolicyDocument,
@@ -66,13 +67,9 @@ const sameMetadata = async (state: DemoState): Promise<boolean> => {
 
 /** Whether all operators of a node's cluster hold the same files, rows and content, and how many rows. */
 const comparedRows = async (node: NodeProcess): Promise<{ equal: boolean; rows: number }> => {
-  const { tables } = (await node.json('test cluster data where format = json')) as {
-    tables: readonly { equal: boolean; nodes: readonly { rows: number }[] }[];
-  };
-  return {
-    equal: tables.length > 0 && tables.every(({ equal }) => equal),
-    rows: tables.reduce((sum, { nodes }) => sum + (nodes[0]?.rows ?? 0), 0),
-  };
+  const { equal, tables } = await compareCluster(node);
+  const own = Object.values(tables).map(({ nodes }) => Object.values(nodes)[0]?.rows ?? 0);
+  return { equal, rows: own.reduce((sum, rows) => sum + rows, 0) };
 };
 
 const startNetwork = async (state: DemoState): Promise<void> => {
@@ -202,7 +199,7 @@ const showHistory = async (state: DemoState, operators: ReadonlyMap<string, Poli
   screen.step(6, STEPS, 'The history of a policy, and the audit of the ledger');
   const id = operators.get('operator1')?.id ?? '';
   await nodeOf(state, 'operator1').run(
-    `blockchain update policy where id = ${id} and policy = {"city": "San Leandro"}`,
+    `blockchain update where id = ${id} and policy = {"city": "San Leandro"}`,
   );
   await until(state, 'an update reached the query node', async () =>
     (await nodeOf(state, 'query').run(`blockchain get operator where id = ${id}`)).includes('San Leandro'),

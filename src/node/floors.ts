@@ -1,20 +1,25 @@
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
+import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { CommandContext } from '../command/context.ts';
 import { splitAddress } from '../command/facts.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
 import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
+import type { QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
+import type { Topology } from '../topology/topology.ts';
 import { commandFacts } from './command-facts.ts';
 import type { NodeConfig } from './config.ts';
 import { createDialling, type Dialling } from './dialling.ts';
@@ -33,7 +38,8 @@ const isOwnPolicy =
     const ours = [host, ...local.map(({ address }) => address)];
     return (
       value['name'] === config.name ||
-      (Number(value['port']) === port && [value['ip'], value['local_ip']].some((ip) => ours.includes(String(ip))))
+      (Number(value['port']) === port &&
+        [value['ip'], value['local_ip']].some((ip) => typeof ip === 'string' && ours.includes(ip)))
     );
   };
 
@@ -46,6 +52,14 @@ export interface Outside {
   restAddress(): string | undefined;
 }
 
+/** A write right after a start waits for the peers to be asked; the ledger refuses it where that takes too long. */
+const ownLogKnown = async (ledger: Ledger, ledgerSync: LedgerSync): Promise<void> => {
+  if (ledger.network === undefined || ledger.status().mayAppend) return;
+  await ledgerSync.ownLogKnown(AbortSignal.timeout(WRITE_WAIT_MS_MAX)).catch(() => {
+    // The ledger's own error says more.
+  });
+};
+
 /** `seed from`: knows the address from now on, joins its network where this node has none, and takes up what it has. */
 const createSeedFrom =
   (dialling: Dialling, network: Network, ledgerSync: LedgerSync) =>
@@ -54,6 +68,25 @@ const createSeedFrom =
     await dialling.addSeed(address);
     await ledgerSync.syncNow();
   };
+
+interface QueryFloors {
+  readonly network: Network;
+  readonly sqlite: Sqlite;
+  readonly topology: () => Topology;
+  readonly parts: Parts;
+  readonly log: Logger;
+}
+
+const queryPorts = ({ network, sqlite, topology, parts, log }: QueryFloors): QueryPorts => ({
+  network,
+  sqlite,
+  topology,
+  clock: systemClock,
+  log: log.child('query'),
+  isUp: ({ peer }) => peer === network.self || network.peers().some(({ key }) => key === peer),
+  operating: () => operatingOf(parts),
+  committedRanges: async () => parts.replication?.committedRanges() ?? new Map(),
+});
 
 const operatingOf = ({ operator, replication }: Parts): { operator: string; filled: boolean } | undefined =>
   operator === undefined ? undefined : { operator: operator.store.origin, filled: replication?.filled === true };
@@ -65,7 +98,7 @@ export const startFloors = async (
   paths: NodePaths,
   outside: Outside,
 ): Promise<CommandContext> => {
-  const { log, exitNode, restAddress } = outside;
+  const { log } = outside;
   const ports = { clock: systemClock, random: systemRandom };
   const identity = await loadIdentity(paths.key);
   const ledger = stack.use(
@@ -90,26 +123,18 @@ export const startFloors = async (
       log: log.child('policy'),
       holders: (author, seq) => ledgerSync.holders(author, seq),
       isOwn: isOwnPolicy(config, network),
+      mayWrite: () => ownLogKnown(ledger, ledgerSync),
     }),
   );
   await policies.caughtUp();
   const topology = followTopology(policies.book);
   const dialling = await createDialling({ network, topology, seeds: config.seeds, path: paths.peers, log });
-  policies.notices.on('policy:changed', dialling.refresh);
+  policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();
   const parts = stack.use(new Parts({ ...ports, network, policies, sqlite, topology, paths, log }));
-  const query = createQueryService({
-    network,
-    sqlite,
-    clock: ports.clock,
-    log: log.child('query'),
-    topology,
-    isUp: ({ peer }) => peer === network.self || network.peers().some(({ key }) => key === peer),
-    operating: () => operatingOf(parts),
-    committedRanges: async () => parts.replication?.committedRanges() ?? new Map(),
-  });
+  const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
   return {
-    facts: commandFacts(config, paths, outside.version, ports.clock.wallMs(), restAddress),
+    facts: commandFacts(config, paths, outside.version, ports.clock.wallMs(), () => outside.restAddress()),
     clock: ports.clock,
     log: log.child('command'),
     network,
@@ -122,7 +147,11 @@ export const startFloors = async (
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
-    control: { ...parts.control, seedFrom: createSeedFrom(dialling, network, ledgerSync), exitNode },
+    control: {
+      ...parts.control,
+      seedFrom: createSeedFrom(dialling, network, ledgerSync),
+      exitNode: () => outside.exitNode(),
+    },
     environment: environmentVariable,
   };
 };

@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { asFault, fault, textOf } from '../base/errors.ts';
+import { SCRIPT_WAIT_MS_MAX } from '../base/limits.ts';
 import { acquire, type Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
+import type { CommandContext } from '../command/context.ts';
 import { createExecutor } from '../command/create-executor.ts';
 import { type CommandExecutor, createSession } from '../command/executor.ts';
 import { splitAddress } from '../command/facts.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { NodeConfig } from './config.ts';
 import { startFloors } from './floors.ts';
 import { type NodeJson, writeNodeJson } from './node-facts.ts';
@@ -44,15 +47,42 @@ const checkScript = async (path: string): Promise<void> => {
   }
 };
 
-/** Runs the start script once the node is ready; a failing line is said and does not end the node. */
-const runScript = async (executor: CommandExecutor, path: string, log: Logger): Promise<void> => {
+/**
+ * Runs the start script once the node is ready and, where peers can be reached, has taken up what they know of it: on a
+ * new disk its policies come from them. A failing line is said and does not end the node.
+ */
+const runScript = async (
+  executor: CommandExecutor,
+  path: string,
+  caughtUp: Promise<void>,
+  log: Logger,
+): Promise<void> => {
   try {
+    await caughtUp;
     await executor.execute({ text: `process "${path}"`, format: 'text', session: createSession() });
     log.info(`the script ${path} has run`);
   } catch (caught) {
     const { message, hint } = asFault(caught);
     log.error(`the script ${path} stopped: ${message}`, hint === undefined ? {} : { hint });
   }
+};
+
+/** Resolves when the reachable peers were asked for the own log and the book holds it, or after a bound. */
+const firstExchange = async ({ ledgerSync, policies }: CommandContext): Promise<void> => {
+  await ledgerSync.ownLogKnown(AbortSignal.timeout(SCRIPT_WAIT_MS_MAX)).catch(() => {
+    // Nobody answers: the script runs on what is here.
+  });
+  await policies.caughtUp();
+};
+
+/** Writes `node.json` again once the node has joined its network. */
+const noteNetwork = (ledger: Ledger, write: () => Promise<void>, log: Logger): void => {
+  const note = (): void => {
+    if (ledger.network === undefined) return;
+    ledger.notices.off('ledger:appended', note);
+    write().catch((caught: unknown) => log.warn(`node.json does not name the network: ${textOf(caught)}`));
+  };
+  ledger.notices.on('ledger:appended', note);
 };
 
 /**
@@ -65,8 +95,8 @@ export const startNode = (config: NodeConfig, { version, log, startRest }: Progr
     const paths = nodePaths(config.dir);
     await createDirectories(paths);
     const exit = Promise.withResolvers<undefined>();
-    let restAddress: string | undefined;
-    const outside = { version, log, exitNode: () => exit.resolve(undefined), restAddress: () => restAddress };
+    const bound: { rest?: string } = {};
+    const outside = { version, log, exitNode: () => exit.resolve(undefined), restAddress: () => bound.rest };
     const context = await startFloors(stack, config, paths, outside);
     const executor = createExecutor(context);
     const { name } = config;
@@ -74,7 +104,7 @@ export const startNode = (config: NodeConfig, { version, log, startRest }: Progr
     const rest = stack.use(
       await startRest({ ...at, node: name, executor, clock: systemClock, log: log.child('rest') }),
     );
-    restAddress = rest.address;
+    bound.rest = rest.address;
     const facts = (): NodeJson => ({
       peer: context.network.self,
       network: context.ledger.network ?? null,
@@ -85,9 +115,8 @@ export const startNode = (config: NodeConfig, { version, log, startRest }: Progr
     });
     await writeNodeJson(paths.facts, facts());
     if (context.ledger.network === undefined)
-      context.ledger.notices.once('ledger:appended', () => {
-        writeNodeJson(paths.facts, facts()).catch((caught: unknown) => log.warn(`node.json: ${textOf(caught)}`));
-      });
-    if (config.script !== undefined) void runScript(executor, config.script, log.child('script'));
+      noteNetwork(context.ledger, () => writeNodeJson(paths.facts, facts()), log);
+    if (config.script !== undefined)
+      void runScript(executor, config.script, firstExchange(context), log.child('script'));
     return { facts: facts(), exitAsked: exit.promise, close: () => stack.close() };
   });

@@ -25,6 +25,8 @@ export interface PoliciesPorts {
   holders(author: string, seq: number): ReadonlySet<PeerKey>;
   /** Whether a node policy stands for this node: then the network adds its key when it is inserted here. Default: no. */
   isOwn?(type: string, value: JsonObject): boolean;
+  /** Resolves when this node may write, for a moment after a start; default: at once. What is not allowed then, the ledger refuses. */
+  mayWrite?(): Promise<void>;
   readonly log?: Logger;
 }
 
@@ -163,6 +165,7 @@ class LedgerPolicies implements Policies {
    * or claim wait for each other; the rest share the ledger's group commit.
    */
   async #write(decide: () => Decision | undefined): Promise<string | undefined> {
+    await this.#ports.mayWrite?.();
     for (;;) {
       if (this.#closed) throw fault('POLICY_CLOSED', 'the policies of this node are closed');
       await this.caughtUp();

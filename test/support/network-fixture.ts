@@ -2,7 +2,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dropFile } from '../../scripts/demo/drop-file.ts';
-import { becomeOperator, insertPolicy, restartOperator, startNodes } from '../../scripts/demo/network.ts';
+import {
+  becomeOperator,
+  compareCluster,
+  insertPolicy,
+  restartOperator,
+  startNodes,
+} from '../../scripts/demo/network.ts';
 import { NodeProcess } from '../../scripts/demo/node-process.ts';
 import { waitFor } from './wait.ts';
 
@@ -78,11 +84,12 @@ export class NetworkFixture {
     await this.node(name).stop(signal);
   }
 
-  /** Starts an ended operator again in its directory. */
+  /** Starts an ended operator again in its directory and waits until its processes run. */
   async revive(name: string): Promise<NodeProcess> {
     const seed = [...this.nodes.values()].find((node) => node.running)?.facts.listen;
     const node = await restartOperator(this.node(name), seed);
     this.nodes.set(name, node);
+    await waitFor(async () => /Consumer +\|Running/.test(await node.run('get processes')), { timeoutMs: 20_000 });
     return node;
   }
 
@@ -112,10 +119,8 @@ export class NetworkFixture {
 
   /** Whether `test cluster data` on a node finds the same files, rows and content on all operators of its cluster. */
   async equalData(name: string): Promise<boolean> {
-    const { tables } = (await this.node(name).json('test cluster data where format = json')) as {
-      tables: readonly { readonly equal: boolean }[];
-    };
-    return tables.length > 0 && tables.every((table) => table.equal);
+    const { equal, tables } = await compareCluster(this.node(name));
+    return equal && Object.keys(tables).length > 0;
   }
 
   async close(): Promise<void> {
