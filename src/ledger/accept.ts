@@ -1,12 +1,12 @@
 import { ENTRY_FUTURE_MS_MAX } from '../base/limits.ts';
 import type { Entry } from '../entry/entry.ts';
-import { foldFork, type Fork, type Place, voidFrom } from './chain.ts';
+import { foldFork, type Fork, voidFrom } from './chain.ts';
 import type { Draft } from './draft.ts';
 import type { Acceptance } from './ledger.ts';
 import type { Candidate } from './vouch.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
-const ACCEPT: Acceptance = { verdict: 'accept' };
+export const ACCEPTED: Acceptance = { verdict: 'accept' };
 const FUTURE_MICROS_MAX = ENTRY_FUTURE_MS_MAX * 1_000;
 /** A branch whose entries are badly signed is proven by later ones; beyond so many it is not. */
 const VOUCHERS_MAX = 64;
@@ -51,14 +51,14 @@ const judge = (state: AcceptState, candidate: Candidate): Acceptance => {
   if (draft.get(entry.hash) !== undefined) return ignored('LEDGER_DUPLICATE', 'held already');
   const foreign = judgeNetwork(draft.network, entry);
   if (foreign !== undefined) return foreign;
-  if (showsFork(state, candidate)) return ACCEPT;
+  if (showsFork(state, candidate)) return ACCEPTED;
   const useless = judgeVoid(draft.fork(entry.header.author), state.waiting, entry);
   if (useless !== undefined) return useless;
   const linked = judgeLinks(state, candidate);
   if (linked !== undefined) return linked;
   if (entry.header.op === 'genesis') draft.network = entry.hash;
   draft.stage(entry, candidate.ownHolds);
-  return ACCEPT;
+  return ACCEPTED;
 };
 
 /** Step 3. `undefined` where the entry is of this network, or is the genesis entry of a node that has none. */
@@ -118,15 +118,10 @@ const stageProof = (draft: Draft, proof: Candidate): void => {
 const judgeLinks = (state: AcceptState, candidate: Candidate): Acceptance | undefined => {
   const { draft, waiting, nowMicros } = state;
   const { header } = candidate.entry;
-  const missing: string[] = [];
-  const before: Place[] = [];
-  for (const hash of header.prev === null ? header.parents : [header.prev, ...header.parents]) {
-    const place = draft.get(hash);
-    if (place === undefined) missing.push(hash);
-    else before.push(place);
-  }
-  const broken = judgeKnownLinks(candidate.entry, before);
+  const broken = judgeKnownLinks(draft, candidate.entry);
   if (broken !== undefined) return broken;
+  const named = header.prev === null ? header.parents : [header.prev, ...header.parents];
+  const missing = named.filter((hash) => draft.get(hash) === undefined);
   if (missing.length > 0) {
     waiting.put(candidate, missing, undefined);
     return ignored(
@@ -139,15 +134,16 @@ const judgeLinks = (state: AcceptState, candidate: Candidate): Acceptance | unde
   return ignored('LEDGER_ENTRY_EARLY', 'dated more than 5 minutes ahead of this clock: held back until then');
 };
 
-const judgeKnownLinks = ({ header }: Entry, before: readonly Place[]): Acceptance | undefined => {
-  for (const place of before) {
-    const isPrev = place.hash === header.prev;
-    if (isPrev && (place.author !== header.author || place.seq !== header.seq - 1))
-      return rejected('LEDGER_PREV_MISMATCH', `prev is entry ${place.seq} of ${place.author}`);
-    if (!isPrev && place.author === header.author)
-      return rejected('LEDGER_PARENT_MISMATCH', 'a parent is an entry of the author itself');
-    if (place.time >= header.time)
-      return rejected('LEDGER_TIME_NOT_AFTER', `time ${header.time} is not after ${place.time}, that of ${place.hash}`);
-  }
-  return undefined;
+/** What is held of the entries before must fit, even where others of them are missing. */
+const judgeKnownLinks = (draft: Draft, { header }: Entry): Acceptance | undefined => {
+  const prev = header.prev === null ? undefined : draft.get(header.prev);
+  if (prev !== undefined && (prev.author !== header.author || prev.seq !== header.seq - 1))
+    return rejected('LEDGER_PREV_MISMATCH', `prev is entry ${prev.seq} of ${prev.author}`);
+  const parents = header.parents.flatMap((hash) => draft.get(hash) ?? []);
+  if (parents.some(({ author }) => author === header.author))
+    return rejected('LEDGER_PARENT_MISMATCH', 'a parent is an entry of the author itself');
+  const late = [prev, ...parents].find((place) => place !== undefined && place.time >= header.time);
+  return late === undefined
+    ? undefined
+    : rejected('LEDGER_TIME_NOT_AFTER', `time ${header.time} is not after ${late.time}, that of ${late.hash}`);
 };

@@ -8,7 +8,7 @@ import { signatureHoldsInBackground } from '../entry/check.ts';
 import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { PeerKey } from '../network/network.ts';
-import { accept, acceptDue, type AcceptState, ignored } from './accept.ts';
+import { accept, ACCEPTED, acceptDue, type AcceptState, ignored } from './accept.ts';
 import { Chains } from './chain.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
 import { Draft, type Staged } from './draft.ts';
@@ -262,6 +262,9 @@ export class StoredLedger implements Ledger {
         entries: candidates.length,
         stage: (state) => {
           for (const candidate of candidates) staged.set(candidate.entry.hash, accept(state, candidate));
+          // What waited at first may have been followed by what it waited for.
+          for (const [hash, { code }] of staged)
+            if (code === 'LEDGER_ENTRY_WAITS' && state.draft.get(hash) !== undefined) staged.set(hash, ACCEPTED);
         },
         done: () => {
           for (const [hash, verdict] of staged) verdicts.set(hash, verdict);
@@ -326,7 +329,8 @@ export class StoredLedger implements Ledger {
   async #prove(author: string): Promise<void> {
     const fork = this.#chains.fork(author);
     if (fork === undefined) return;
-    const proof = await proveFork(this.#chains, author, fork, (places) => this.#reader.read(places));
+    const read = this.#reader.read.bind(this.#reader);
+    const proof = await proveFork(this.#chains, author, fork, read).catch(() => undefined);
     if (proof === undefined) return;
     this.#proofs.set(author, proof);
     this.#ports.log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
