@@ -102,6 +102,7 @@ export const dictionaryCommands = (): readonly Command[] => [
   define({
     patterns: ['echo <text...>', 'print <text...>'],
     method: 'any',
+    remote: 'always',
     explanation: 'prints text, with variables filled in',
     examples: ['echo the node is !node_name'],
     run: (call) => says(textOfValue(valueOfRun(call.args.tokens('text'), call.dictionary))),

@@ -110,6 +110,7 @@ export const policyGetCommands = (): readonly Command[] => [
   define({
     patterns: ['from <source> <bring...>'],
     method: 'any',
+    remote: 'always',
     explanation: 'brings values out of a JSON object or list',
     examples: ['from !policy bring [*][id]'],
     run: from,

@@ -173,6 +173,7 @@ export const policyVariableCommands = (): readonly Command[] => [
   define({
     patterns: ['json <object>'],
     method: 'any',
+    remote: 'always',
     explanation: 'prints a JSON object with its variables filled in',
     examples: ['json !policy'],
     run: ({ args, dictionary }) => givesJson(json.read(args.tokens('object'), dictionary)),
@@ -180,6 +181,7 @@ export const policyVariableCommands = (): readonly Command[] => [
   define({
     patterns: ['json <object> test'],
     method: 'any',
+    remote: 'always',
     explanation: 'whether it is JSON without a variable that is not defined',
     examples: ['json !policy test'],
     run: (call) => {
