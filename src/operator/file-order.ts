@@ -4,7 +4,7 @@ import { sha256Hex } from '../codec/hash.ts';
 import type { FileCopy, FileRecord } from './file-record.ts';
 
 /** The order in which records of the same content claim its rows: (time, origin); the first keeps them, everywhere. */
-export const precedes = (a: FileRecord, b: FileRecord): boolean => {
+const precedes = (a: FileRecord, b: FileRecord): boolean => {
   if (a.time !== b.time) return a.time < b.time;
   return a.origin === b.origin ? a.file < b.file : a.origin < b.origin;
 };

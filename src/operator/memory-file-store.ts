@@ -8,7 +8,7 @@ import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './fi
 import { addToRanges, inRanges } from './ranges.ts';
 
 /** A file that a data source gives to the operator of a memory store. */
-export interface NewFile {
+interface NewFile {
   readonly dbms?: string;
   readonly table?: string;
   readonly content: string | Uint8Array;

@@ -7,7 +7,7 @@ import { sha256Hex } from '../../codec/hash.ts';
 import type { ReadDatabases } from '../../sqlite/sqlite.ts';
 
 /** A file of the archive: its path below it, and its content before packing. */
-export interface ArchiveFile {
+interface ArchiveFile {
   readonly path: string;
   readonly content: Uint8Array;
 }
@@ -66,7 +66,10 @@ const readFiles = (_: ReadDatabases, dir: string, files: readonly WantedFile[]):
     return undefined;
   });
 
-/** Run in the reader threads. */
+/**
+ * Run in the reader threads.
+ * @public The thread looks for it by this name.
+ */
 export const procedures = { writeFiles, readFiles };
 
 export const archiving = { module: import.meta.url, procedures };

@@ -126,7 +126,10 @@ const totals = (
   return { files, rows, duplicates };
 };
 
-/** What runs in the reader threads. */
+/**
+ * What runs in the reader threads.
+ * @public The thread looks for it by this name.
+ */
 export const procedures = { holdings, records, rebuild, infer, buffers, totals };
 
 export const reading = { module: import.meta.url, procedures };

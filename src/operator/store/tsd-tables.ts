@@ -26,11 +26,11 @@ const createTsdTable = (db: WriteConnection, table: string): void => {
 };
 
 /** The documented table that shows files of that origin. */
-export const tsdTable = (own: string, origin: string, members: ReadonlyMap<string, number>): string =>
+const tsdTable = (own: string, origin: string, members: ReadonlyMap<string, number>): string =>
   origin === own ? 'tsd_info' : `tsd_${members.get(origin) ?? 0}`;
 
 /** Status 1 and 2 as `get tsd details` shows them. */
-export const tsdStatus = ({ status }: Pick<FileRecord, 'status'>): readonly [string, string] =>
+const tsdStatus = ({ status }: Pick<FileRecord, 'status'>): readonly [string, string] =>
   status === 'stored' ? ['0', '0'] : ['0', 'duplicate'];
 
 const write = (db: WriteConnection, table: string, record: FileRecord): void => {

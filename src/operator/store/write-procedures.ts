@@ -34,7 +34,10 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
   return true;
 };
 
-/** What runs in the writer thread. */
+/**
+ * What runs in the writer thread.
+ * @public The thread looks for it by this name.
+ */
 export const procedures = { apply, createTable, dropTable, deriveTsd };
 
 export const writing = { module: import.meta.url, procedures };
