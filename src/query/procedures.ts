@@ -4,7 +4,7 @@ import { QUERY_CHUNK_BYTES, QUERY_CHUNK_BYTES_MAX, READ_CHUNK_ROWS_MAX } from '.
 import { openWriteConnection } from '../sqlite/connection.ts';
 import type { ProcedureModule, ReadConnection, ReadDatabases } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
-import { executableSql } from './executable.ts';
+import { executableSql, type StoredTable } from './executable.ts';
 import { parseSelect } from './sql/parser.ts';
 import { resolve } from './sql/resolve.ts';
 
@@ -31,15 +31,15 @@ export interface MergeRequest {
   readonly timeoutMs: number;
 }
 
-/** Where a table stands in this thread; no columns where it does not exist. */
+/** Where a table stands in this thread, if it does. */
 interface Place {
   readonly connection: ReadConnection;
-  readonly columns: readonly Column[] | undefined;
+  readonly table: StoredTable | undefined;
 }
 
 /** The columns of a table; undefined where it does not exist. `SQLITE_NO_DATABASE`. */
 const columns = (databases: ReadDatabases, dbms: string, table: string): readonly Column[] | undefined =>
-  columnsIn(databases.read(dbms), table);
+  storedTable(databases.read(dbms), table)?.columns;
 
 /**
  * Runs one SELECT; a table or database that does not exist here is empty. `SQL_…` where the SQL is refused,
@@ -50,8 +50,8 @@ function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs }: 
   const place = placeOf(databases, dbms, parsed.table);
   // The asking node knows the table's policy; a column that came later than this operator's table is null here.
   const resolved = resolve(parsed, sql, { columns: undefined, now: nowMicros });
-  const statement = executableSql(resolved, place?.columns);
-  if (place?.columns !== undefined) {
+  const statement = executableSql(resolved, place?.table);
+  if (place?.table !== undefined) {
     place.connection.deadline(systemClock.monotonicMs() + timeoutMs);
     yield* chunked(place.connection, statement);
     return;
@@ -95,7 +95,7 @@ const openScratch = () => openWriteConnection('merge', ':memory:', { clock: syst
 const placeOf = (databases: ReadDatabases, dbms: string, table: string): Place | undefined => {
   try {
     const connection = databases.read(dbms);
-    return { connection, columns: columnsIn(connection, table) };
+    return { connection, table: storedTable(connection, table) };
   } catch (caught) {
     if (hasCode(caught, 'SQLITE_NO_DATABASE')) return undefined;
     throw caught;
@@ -103,14 +103,20 @@ const placeOf = (databases: ReadDatabases, dbms: string, table: string): Place |
 };
 
 /** Only users' tables of the schema count: SQLite knows others by name alone, such as `pragma_database_list`. */
-const columnsIn = (connection: ReadConnection, table: string): readonly Column[] | undefined => {
+const storedTable = (connection: ReadConnection, table: string): StoredTable | undefined => {
   if (/^(?:sqlite|holdfast)_/i.test(table)) return undefined;
   const rows = connection.all(
-    `SELECT c.name, lower(c.type) FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+    `SELECT c.name, lower(c.type), EXISTS (
+       SELECT 1 FROM pragma_index_list(t.name) AS l JOIN pragma_index_info(l.name) AS i WHERE i.seqno = 0 AND i.cid = c.cid)
+     FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
      WHERE t.type = 'table' AND t.name = ? COLLATE NOCASE ORDER BY c.cid`,
     [table],
   );
-  return rows.length === 0 ? undefined : rows.map(([name, type]) => ({ name: String(name), type: String(type) }));
+  if (rows.length === 0) return undefined;
+  return {
+    columns: rows.map(([name, type]) => ({ name: String(name), type: String(type) })),
+    indexed: new Set(rows.filter(([, , first]) => first === 1).map(([name]) => String(name).toLowerCase())),
+  };
 };
 
 function* chunked(connection: ReadConnection, statement: string): Iterable<RowChunk> {

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hasCode } from '../../src/base/errors.ts';
-import { executableSql } from '../../src/query/executable.ts';
-import { mergeSql } from '../../src/query/executable.ts';
+import { executableSql, mergeSql } from '../../src/query/executable.ts';
 import { planQuery } from '../../src/query/plan.ts';
 import { procedures, type RowChunk } from '../../src/query/procedures.ts';
 import { parseSelect } from '../../src/query/sql/parser.ts';
@@ -148,7 +147,7 @@ test('any text is parsed or refused with a typed error', () => {
     fc.property(text, (sql) => {
       try {
         const query = resolve(parseSelect(sql), sql, { columns: READINGS, now: NOW });
-        expect(executableSql(query, READINGS)).toContain('json_array');
+        expect(executableSql(query, { columns: READINGS, indexed: new Set() })).toContain('json_array');
       } catch (caught) {
         expect((caught as { code?: string }).code).toMatch(/^SQL_/);
         expect(hasCode(caught, 'INTERNAL')).toBe(false);

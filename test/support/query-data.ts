@@ -19,7 +19,8 @@ export const READINGS: readonly Column[] = [
 ];
 
 const CREATE = `create table readings (row_id integer primary key, insert_timestamp timestamp, tsd_name char(3), tsd_id int,
-  a int, b float, c text, "any" numeric, "select ""x""" int, timestamp timestamp)`;
+  a int, b float, c text, "any" numeric, "select ""x""" int, timestamp timestamp);
+  create index by_b on readings (b); create index by_timestamp on readings (timestamp)`;
 
 /** The user columns of one row: a, b, c, any, select "x", timestamp. */
 export type Reading = SqlRow;

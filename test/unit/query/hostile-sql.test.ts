@@ -8,7 +8,10 @@ import { resolve } from '../../../src/query/sql/resolve.ts';
 import { databasesOf, openMemory, openReadings, READINGS } from '../../support/query-data.ts';
 
 const accept = (sql: string): string =>
-  executableSql(resolve(parseSelect(sql), sql, { columns: READINGS, now: 0 }), READINGS);
+  executableSql(resolve(parseSelect(sql), sql, { columns: READINGS, now: 0 }), {
+    columns: READINGS,
+    indexed: new Set(),
+  });
 
 const refusal = (sql: string): HoldfastError => {
   try {

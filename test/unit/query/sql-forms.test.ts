@@ -66,7 +66,7 @@ describe('titles and types', () => {
     ['select A from readings', ['a']],
     ['select a AS Total, readings.B from readings', ['Total', 'b']],
     ['select a total from readings', ['total']],
-    ['select a \'two words\', b "q" from readings', ['two words', 'q']],
+    ['select a as \'two words\', b "q" from readings', ['two words', 'q']],
     ['select MAX( Timestamp ),count(*) from readings', ['max( timestamp )', 'count(*)']],
     ['select avg(b)::float(3), min(timestamp)::ljust(19) from readings', ['avg(b)', 'min(timestamp)']],
     ['select * from readings', READINGS.map(({ name }) => name)],
