@@ -123,8 +123,12 @@ export interface Ledger extends Resource {
   wanted(): readonly string[];
   status(): LedgerStatus;
 
-  /** Entries in order of arrival from `cursor` on, at most `limit` (and `LEDGER_FOLLOW_ENTRIES_MAX`); empty at the end. Go on at the last one's cursor + 1. */
-  follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]>;
+  /**
+   * Entries in order of arrival from `cursor` on, at most `limit` (and `LEDGER_FOLLOW_ENTRIES_MAX`); empty at the end.
+   * Go on at the last one's cursor + 1: an entry that cannot be read any more leaves a gap. `stored`: as they lie on
+   * disk, not from memory.
+   */
+  follow(cursor: Cursor, limit: number, source?: 'stored'): Promise<readonly HeldEntry[]>;
   /** An author's entries from `seq` on, oldest first, until `bytes` are full (at least one). */
   log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]>;
   byHash(hash: string): Promise<HeldEntry | undefined>;

@@ -21,7 +21,7 @@ export class Reader {
     this.#ports = ports;
   }
 
-  async follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]> {
+  async follow(cursor: Cursor, limit: number, source?: 'stored'): Promise<readonly HeldEntry[]> {
     const { chains, store } = this.#ports;
     const most = Math.min(limit, LEDGER_FOLLOW_ENTRIES_MAX);
     for (let at = Math.max(0, cursor); at < chains.size && most > 0;) {
@@ -33,7 +33,7 @@ export class Reader {
         if (places.length > 0 && bytes > LEDGER_READ_BYTES_MAX) break;
         places.push(place);
       }
-      const held = await this.read(places);
+      const held = await this.read(places, source);
       if (held.length > 0) return held;
     }
     return [];
@@ -72,9 +72,9 @@ export class Reader {
   }
 
   /** Those that can be read, in order. */
-  async read(places: readonly Place[]): Promise<readonly HeldEntry[]> {
+  async read(places: readonly Place[], source?: 'stored'): Promise<readonly HeldEntry[]> {
     const { chains, recent, store } = this.#ports;
-    const cached = places.map((place) => recent.get(place.cursor));
+    const cached = places.map((place) => (source === 'stored' ? undefined : recent.get(place.cursor)));
     if (cached.every((held) => held !== undefined)) return cached;
     const fromStore = places.filter((_, at) => cached[at] === undefined);
     const read = await store.read(fromStore);

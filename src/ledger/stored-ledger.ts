@@ -191,8 +191,8 @@ export class StoredLedger implements Ledger {
     };
   }
 
-  async follow(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]> {
-    return this.#openReader().follow(cursor, limit);
+  async follow(cursor: Cursor, limit: number, source?: 'stored'): Promise<readonly HeldEntry[]> {
+    return this.#openReader().follow(cursor, limit, source);
   }
 
   async log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]> {

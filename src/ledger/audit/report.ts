@@ -1,0 +1,37 @@
+/** What is wrong, with the entry that it is about. Plain data, so that it can be printed and sent. */
+export interface AuditFault {
+  /** `form`, `hash`, `signature`, `network`, `prev`, `parents`, `time`, `log`, `fork`, `version`, `line`. */
+  readonly rule: string;
+  readonly text: string;
+  readonly author: string | undefined;
+  readonly seq: number | undefined;
+  readonly hash: string | undefined;
+}
+
+/** What was checked, by number. */
+export interface AuditCounts {
+  /** Entries read from disk: size, canonical form, schema, hash of header and of body. */
+  readonly entries: number;
+  readonly authors: number;
+  /** Signatures that hold by themselves; the rest of the entries is `vouched`, void or at fault. */
+  readonly signatures: number;
+  /** Badly signed, and vouched for by a later entry of the same log. */
+  readonly vouched: number;
+  /** Links to an author's entry before, and to parents. */
+  readonly links: number;
+  /** Entries without effect: their author equivocated before. */
+  readonly void: number;
+  /** Proofs of equivocation. */
+  readonly equivocations: number;
+}
+
+export interface AuditReport {
+  /** Nothing is wrong. */
+  readonly sound: boolean;
+  readonly network: string | undefined;
+  /** Metadata version of what was checked. */
+  readonly version: string;
+  readonly checked: AuditCounts;
+  readonly faults: number;
+  readonly first: AuditFault | undefined;
+}
