@@ -30,7 +30,7 @@ const tsdTable = (own: string, origin: string, members: ReadonlyMap<string, numb
   origin === own ? 'tsd_info' : `tsd_${members.get(origin) ?? 0}`;
 
 /** Status 1 and 2 as `get tsd details` shows them. */
-const tsdStatus = ({ status }: Pick<FileRecord, 'status'>): readonly [string, string] =>
+export const tsdStatus = ({ status }: Pick<FileRecord, 'status'>): readonly [string, string] =>
   status === 'stored' ? ['0', '0'] : ['0', 'duplicate'];
 
 const write = (db: WriteConnection, table: string, record: FileRecord): void => {
