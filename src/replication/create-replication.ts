@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { fault, textOf } from '../base/errors.ts';
-import { PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS } from '../base/limits.ts';
+import { PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Network } from '../network/network.ts';
+import { ByteBudget } from '../operator/contents.ts';
 import type { FileRanges, Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
 import { PullingConsumer } from './consumer.ts';
@@ -23,7 +24,7 @@ import type {
 } from './replication.ts';
 import { ReplicationServer } from './server.ts';
 import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/holdings.ts';
-import { ByteBudget, type TransferEndpoint } from './transfer/protocol.ts';
+import type { TransferEndpoint } from './transfer/protocol.ts';
 import { PullPlanner } from './transfer/state.ts';
 
 export interface ReplicationPorts {
@@ -74,7 +75,7 @@ class ClusterReplication implements Replication {
     this.#fill = new FillState(filled);
     this.#planner = new PullPlanner(store.origin);
     this.#intake = new Intake(store);
-    const room = new ByteBudget();
+    const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
     const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
     const accepts = (origin: string): boolean => this.#isOfCluster(origin);
     this.#puller = new Puller({

@@ -2,12 +2,13 @@ import type { Clock } from '../base/clock.ts';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import type { Network } from '../network/network.ts';
 import type { FileRanges } from '../operator/file-record.ts';
+import type { ByteBudget } from '../operator/contents.ts';
 import { countRanges, inRanges, subtractRanges, uniteRanges } from '../operator/ranges.ts';
 import type { Intake } from './intake.ts';
 import { intersectRanges, NO_FILES } from './transfer/holdings.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
 import type { FilesByOrigin, TransferFrame, TransferMessage, WantWindow } from './transfer/messages.ts';
-import { openTransfer, type ByteBudget, type TransferChannel } from './transfer/protocol.ts';
+import { openTransfer, type TransferChannel } from './transfer/protocol.ts';
 import type { PullAnswer, PullRequest } from './transfer/state.ts';
 
 export interface PullLinePorts {

@@ -9,7 +9,7 @@ import type { PeerTally } from './links.ts';
 import { PullLine } from './pull-line.ts';
 import type { ClusterPeer } from './replication.ts';
 import type { WantWindow } from './transfer/messages.ts';
-import type { ByteBudget } from './transfer/protocol.ts';
+import type { ByteBudget } from '../operator/contents.ts';
 import type { PullPlanner } from './transfer/state.ts';
 
 export interface PullerPorts {

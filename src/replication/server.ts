@@ -1,13 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
 import { PUSH_FILES_IN_FLIGHT } from '../base/limits.ts';
+import type { ByteBudget } from '../operator/contents.ts';
 import type { FileStore } from '../operator/file-store.ts';
 import type { Intake } from './intake.ts';
 import type { PeerTally } from './links.ts';
 import type { ClusterPeer } from './replication.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
 import type { FilesByOrigin, TransferJob } from './transfer/messages.ts';
-import type { ByteBudget, TransferCaller, TransferChannel, TransferEndpoint } from './transfer/protocol.ts';
+import type { TransferCaller, TransferChannel, TransferEndpoint } from './transfer/protocol.ts';
 import { servePull, serveWatch } from './transfer/serve.ts';
 
 export interface ReplicationServerPorts {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
-import { TRANSFER_HELLO_MS, TRANSFER_IDLE_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../../base/limits.ts';
+import { TRANSFER_HELLO_MS, TRANSFER_IDLE_MS } from '../../base/limits.ts';
 import type { Channel, Network } from '../../network/network.ts';
+import type { ByteBudget } from '../../operator/contents.ts';
 import { BundleReader, framesOf, type Bundle, type ReceivedBundle } from './bundle.ts';
 import {
   decodeTransfer,
@@ -73,8 +74,9 @@ export class TransferChannel {
   }
 
   /**
-   * Reads the rest of a bundle whose first frame has come. A large one takes room of the budget until `leave` is called:
-   * when it is stored.
+   * Reads the rest of a bundle whose first frame has come. A large one takes room of the budget, which bounds the memory
+   * of all of them together, until `leave` is called: when it is stored. Where there is none it waits, and its sender
+   * with it, since nothing more is read.
    */
   async readBundle(
     first: TransferFrame,
@@ -85,7 +87,7 @@ export class TransferChannel {
     const reader = new BundleReader(message.id, message.total);
     const whole = reader.push(first);
     if (whole !== undefined) return { bundle: whole, leave: () => {} };
-    const leave = await room.enter(message.total);
+    const leave = await room.take(message.total, true);
     const idleMs = this.#idleMs;
     this.expect(TRANSFER_IDLE_MS);
     try {
@@ -190,44 +192,6 @@ export class TransferEndpoint {
       // Returning closes the channel so that the peer reads this first; throwing would drop it on the way.
       const { code, message } = asFault(caught);
       await channel.send({ type: 'refused', code, text: message.slice(0, 2_000) }).catch(() => {});
-    }
-  }
-}
-
-/**
- * Room for files that arrive in many frames: bounds the memory of all of them together. A file waits at its second
- * frame (and its sender with it, since nothing more is read) until others have left.
- */
-export class ByteBudget {
-  readonly #bytes: number;
-  #free: number;
-  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
-
-  constructor(bytes = TRANSFER_RECEIVING_BYTES_MAX) {
-    this.#bytes = bytes;
-    this.#free = bytes;
-  }
-
-  /** Resolves with how to leave, when there is room; a file larger than the budget gets all of it. */
-  async enter(bytes: number): Promise<() => void> {
-    const taken = Math.min(bytes, this.#bytes);
-    if (this.#waiting.length > 0 || this.#free < taken)
-      await new Promise<void>((enter) => this.#waiting.push({ bytes: taken, enter }));
-    else this.#free -= taken;
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      this.#free += taken;
-      this.#admit();
-    };
-  }
-
-  #admit(): void {
-    for (let next = this.#waiting[0]; next !== undefined && next.bytes <= this.#free; next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#free -= next.bytes;
-      next.enter();
     }
   }
 }

@@ -6,7 +6,6 @@ import type { FileRanges, Holdings } from '../../../src/operator/file-record.ts'
 import { windowOf } from '../../../src/replication/consumer.ts';
 import { FillState } from '../../../src/replication/fill.ts';
 import { createFilledFlag } from '../../../src/replication/filled-flag.ts';
-import { ByteBudget } from '../../../src/replication/transfer/protocol.ts';
 import { PushWindow } from '../../../src/replication/transfer/push-window.ts';
 import { PullPlanner, type PullAnswer, type PullRequest } from '../../../src/replication/transfer/state.ts';
 
@@ -248,24 +247,4 @@ test('the push window leaves a peer that is too far behind to pull', () => {
   expect(window.offer([[1_026, 1_026]])).toBe(true);
   window.drop([[1_026, 1_026]]);
   expect(window.waiting).toBe(0);
-});
-
-test('the budget lets in what fits, in turn, and a file larger than itself alone', async () => {
-  const budget = new ByteBudget(100);
-  const entered: string[] = [];
-  const enter = async (name: string, bytes: number): Promise<() => void> => {
-    const leave = await budget.enter(bytes);
-    entered.push(name);
-    return leave;
-  };
-  const leaveA = await enter('a', 60);
-  const b = enter('b', 500);
-  const c = enter('c', 10);
-  await Promise.resolve();
-  expect(entered).toEqual(['a']);
-  leaveA();
-  leaveA();
-  (await b)();
-  await c;
-  expect(entered).toEqual(['a', 'b', 'c']);
 });
