@@ -12,7 +12,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
 
 /** Directories of the node, absolute. */
-export interface NodeDirectories {
+interface NodeDirectories {
   readonly root: string;
   readonly watch: string;
   readonly error: string;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ReadDatabases, SqlValue, WriteDatabases } from '../sqlite/sqlite.ts';
 
 /** A column as SQLite has it. */
-export interface LocalColumn {
+interface LocalColumn {
   readonly name: string;
   /** As declared, lower case. */
   readonly type: string;
@@ -70,7 +70,10 @@ const createDatabase = (databases: WriteDatabases, dbms: string): void => {
 const readers = { names, tables, columns, rowCount, contentDigest };
 const writers = { createDatabase };
 
-/** Run in the SQLite threads; `procedures` is what they look for. */
+/**
+ * What runs in the SQLite threads.
+ * @public The threads look for it by this name.
+ */
 export const procedures = { ...readers, ...writers };
 
 export const inspectReads = { module: import.meta.url, procedures: readers };

@@ -58,7 +58,7 @@ export interface Surroundings {
 }
 
 /** The values that stand between the words of a command. */
-export class Arguments {
+class Arguments {
   readonly #text: string;
   readonly #values: ReadonlyMap<string, readonly Token[]>;
   readonly #dictionary: SessionDictionary;
@@ -112,7 +112,7 @@ export interface Command {
   run(invocation: Invocation): Promise<Answer>;
 }
 
-export interface Invocation extends Surroundings {
+interface Invocation extends Surroundings {
   readonly text: string;
   readonly tokens: readonly Token[];
   readonly match: PatternMatch;

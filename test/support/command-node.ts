@@ -31,7 +31,7 @@ import { followTopology } from '../../src/topology/derive.ts';
 import { waitFor } from './wait.ts';
 
 /** An operator that notes what it is told, over the memory file store. */
-export interface TestOperator extends Operator {
+interface TestOperator extends Operator {
   readonly store: MemoryFileStore;
   readonly puts: PutRequest[];
   readonly streamed: PutRequest[];
@@ -81,7 +81,7 @@ const createTestOperator = (options: OperatorOptions): TestOperator => {
 };
 
 /** What may be changed while the node runs. */
-export interface TestParts {
+interface TestParts {
   operator: TestOperator | undefined;
   distributor: Distributor | undefined;
   consumer: Consumer | undefined;

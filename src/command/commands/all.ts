@@ -1,4 +1,5 @@
 import type { Command } from '../registry.ts';
+import { auditCommands } from './audit.ts';
 import { clusterCommands } from './cluster.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
 import { databaseCommands } from './databases.ts';
@@ -24,6 +25,7 @@ export const allCommands = (): readonly Command[] => [
   ...policyCheckCommands(),
   ...policyVariableCommands(),
   ...ledgerCommands(),
+  ...auditCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
   ...networkTestCommands(),

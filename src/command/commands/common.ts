@@ -59,7 +59,7 @@ export interface MemberReply {
 }
 
 /** The deadline of the cluster-wide comparisons. */
-export const MEMBER_TIMEOUT_MS = 5_000;
+const MEMBER_TIMEOUT_MS = 5_000;
 
 /** Asks every operator of the cluster, this node included, in the order of their member numbers. */
 export const askMembers = async (

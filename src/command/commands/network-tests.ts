@@ -1,6 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import type { NodeInfo } from '../../topology/topology.ts';
-import { anyText, optional, type OptionTable } from '../options.ts';
+import { address, anyText, optional, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { askAll, reach } from '../remote/client.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -178,7 +178,7 @@ export const networkTestCommands = (): readonly Command[] => [
     explanation: 'tries to reach the node at an address',
     examples: ['test connection 10.0.0.78:32148'],
     run: async (call) => {
-      await reach(call.context, call.args.text('target'), TEST_TIMEOUT_MS);
+      await reach(call.context, address.read(call.args.tokens('target'), call.dictionary), TEST_TIMEOUT_MS);
       return says('Connected', true);
     },
   }),

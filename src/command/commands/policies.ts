@@ -2,7 +2,7 @@ import { asFault, fault } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
 import { policyWarnings } from '../../policy/shape.ts';
 import type { CommandContext } from '../context.ts';
-import { anyText, bool, json, optional, repeated, required, type OptionTable } from '../options.ts';
+import { address, anyText, bool, json, optional, repeated, required, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesJson, says, SILENT, type Reply } from '../reply.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
@@ -206,8 +206,8 @@ const ending = (): readonly Command[] => [
     remote: 'never',
     explanation: 'joins the network of the node at the address and takes up its ledger',
     examples: ['blockchain seed from 10.0.0.25:32148'],
-    run: async ({ context, args, signal }) => {
-      await context.control.seedFrom(args.text('address'), signal);
+    run: async ({ context, args, dictionary, signal }) => {
+      await context.control.seedFrom(address.read(args.tokens('address'), dictionary), signal);
       await context.policies.caughtUp();
       return SILENT;
     },

@@ -75,7 +75,7 @@ const findSelect = (
 };
 
 /** Reads a `sql` command. Throws `COMMAND_STRUCTURE`, and what options throw. */
-export const parseSql = (text: string, tokens: readonly Token[], surroundings: Surroundings): SqlCommand => {
+const parseSql = (text: string, tokens: readonly Token[], surroundings: Surroundings): SqlCommand => {
   const name = tokens[1];
   if (name === undefined) throw missing('the database is missing');
   const dbms = nameText.read([name], surroundings.dictionary);

@@ -4,7 +4,7 @@ import { isKeyword, tokenize, type Token } from './lexer.ts';
 import { syntaxFault } from './syntax.ts';
 import { resolveReference, textOfValue, valueOfRun, type Lookup } from './values.ts';
 
-export type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=' | 'contains';
+type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=' | 'contains';
 
 /** The condition of `if … then …`. */
 export type Condition =

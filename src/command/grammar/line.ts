@@ -3,7 +3,7 @@ import { gluedRun, isKeyword, tokenize, type Token } from './lexer.ts';
 import { syntaxFault } from './syntax.ts';
 
 /** What to do when a line of a script fails: go on, or end the script with the error. */
-export type OnError = 'ignore' | 'end';
+type OnError = 'ignore' | 'end';
 
 /** A command line, read but not yet understood: which command it is, the registry says. */
 export type Statement =

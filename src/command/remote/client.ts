@@ -96,7 +96,7 @@ const errorsTable = (failed: readonly NodeReply[]): string =>
   )}`;
 
 /** The replies of several nodes as one: marked texts, or one object by address. */
-export const mergeReplies = (replies: readonly NodeReply[], subset: boolean): Reply => {
+const mergeReplies = (replies: readonly NodeReply[], subset: boolean): Reply => {
   const failed = replies.filter(({ failure }) => failure !== undefined);
   const answered = replies.filter(({ answer }) => answer !== undefined);
   const firstFailure = failed[0]?.failure;

@@ -1,8 +1,8 @@
 import { fault } from '../../base/errors.ts';
 import { COMMAND_TIMEOUT_MS, COMMAND_NODES_MAX } from '../../base/limits.ts';
 import { parseSpan } from '../grammar/dates.ts';
-import { isKeyword, tokenize, type Token } from '../grammar/lexer.ts';
-import { readPairs, splitList } from '../grammar/pairs.ts';
+import { checkCommandText, isKeyword, tokenize, type Token } from '../grammar/lexer.ts';
+import { readPairs } from '../grammar/pairs.ts';
 import { quoted } from '../grammar/syntax.ts';
 import { textOfValue, valueOfRun, type Lookup } from '../grammar/values.ts';
 
@@ -26,18 +26,22 @@ const NO_ADDRESS = 'expected (IP:PORT, …), (dbms = D and table = T), (TYPE whe
 const wrongDestination = (text: string): Error =>
   fault('COMMAND_DESTINATION', `${quoted(text)} is not a destination`, { hint: NO_ADDRESS });
 
-/** Splits `…, subset = true, timeout = 5` off the end. */
-const splitSettings = (
-  items: readonly (readonly Token[])[],
-): { readonly rest: readonly (readonly Token[])[]; readonly settings: ReadonlyMap<string, readonly Token[]> } => {
-  const settings = new Map<string, readonly Token[]>();
-  const rest = items.filter((item) => {
-    const name = item[0]?.text.toLowerCase();
-    if (item[1]?.kind !== 'equals' || (name !== 'subset' && name !== 'timeout')) return true;
-    settings.set(name, item.slice(2));
-    return false;
-  });
-  return { rest, settings };
+interface Settings {
+  readonly target: string;
+  readonly subset: boolean;
+  readonly timeoutMs: number;
+}
+
+const SETTING = /(?:^|,)\s*(subset|timeout)\s*=\s*([\w.]{1,20}(?:\s+[a-z]{1,10})?)\s*$/i;
+
+/** Takes `…, subset = true, timeout = 5` off the end; commas before that belong to the target. */
+const splitSettings = (text: string): Settings => {
+  const found = SETTING.exec(text);
+  if (found === null) return { target: text.trim(), subset: false, timeoutMs: COMMAND_TIMEOUT_MS };
+  const rest = splitSettings(text.slice(0, found.index));
+  const value = found[2] ?? '';
+  if (found[1]?.toLowerCase() === 'subset') return { ...rest, subset: value.toLowerCase() === 'true' };
+  return { ...rest, timeoutMs: Math.max(1, parseSpan(value)) };
 };
 
 /** `ip:port`, `ip port`, lists of both with commas or blanks. */
@@ -77,23 +81,9 @@ const readTarget = (text: string, tokens: readonly Token[], lookup: Lookup): Des
   return { kind: 'addresses', addresses: readAddresses(textOfValue(valueOfRun(tokens, lookup))) };
 };
 
-/** Reads what stands in the parentheses of `run client (…)`. Throws `COMMAND_DESTINATION`, `COMMAND_SYNTAX`. */
+/** Reads what stands in the parentheses of `run client (…)`. Throws `COMMAND_DESTINATION`, `COMMAND_SYNTAX`, `COMMAND_SPAN`. */
 export const parseDestination = (text: string, lookup: Lookup): Destination => {
-  const tokens = tokenize(text);
-  const { rest, settings } = splitSettings(tokens.length === 0 ? [] : splitList(tokens));
-  const kept = rest.flatMap((item, index) => {
-    const comma: readonly Token[] =
-      index === 0 ? [] : [{ kind: 'comma', raw: ',', text: ',', at: 0, end: 0, glued: true }];
-    return [...comma, ...item];
-  });
-  const [first, last] = [kept[0], kept.at(-1)];
-  const target = first === undefined || last === undefined ? '' : text.slice(first.at, last.end);
-  const timeout = settings.get('timeout');
-  const subset = settings.get('subset');
-  return {
-    to: readTarget(target, kept, lookup),
-    subset: subset !== undefined && textOfValue(valueOfRun(subset, lookup)).toLowerCase() === 'true',
-    timeoutMs:
-      timeout === undefined ? COMMAND_TIMEOUT_MS : Math.max(1, parseSpan(textOfValue(valueOfRun(timeout, lookup)))),
-  };
+  checkCommandText(text);
+  const { target, ...settings } = splitSettings(text);
+  return { to: readTarget(target, tokenize(target), lookup), ...settings };
 };

@@ -13,7 +13,6 @@ export const requestMessage = z.object({
   text: z.string().min(1).max(COMMAND_CHARS_MAX),
   format: z.enum(['text', 'json']).nullable(),
 });
-export type RequestMessage = z.infer<typeof requestMessage>;
 
 /** SPEC 2: the first frame back; after `ok: true` come `bytes` bytes of the answer in further frames. */
 export const replyHead = z.discriminatedUnion('ok', [

@@ -24,7 +24,7 @@ export interface RemoteCommands {
   ask(peer: PeerKey, text: string, format: 'text' | 'json' | undefined, options: AskOptions): Promise<CommandOutput>;
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }

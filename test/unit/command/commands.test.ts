@@ -110,6 +110,20 @@ describe('policies', () => {
     expect(await node.text('blockchain test cluster')).toBe('Blockchain cluster policies status: OK');
   });
 
+  it('audits the ledger, and the policies that follow from it', async () => {
+    const text = await node.text('blockchain audit');
+    expect(text).toMatch(/^Ledger +\|sound/m);
+    expect(text).toMatch(/^Policies in force +\|follow from the entries/m);
+    const entries = node.ledger.size;
+    expect(await node.json('ledger audit where format = json')).toMatchObject({
+      sound: true,
+      faults: 0,
+      policiesFollow: true,
+      version: node.ledger.version,
+      checked: { entries, authors: 1, signatures: entries },
+    });
+  });
+
   it('creates policies of keys and values', async () => {
     await node.run(
       'new = create policy operator with defaults where name = op9 and company = "My Co" and cluster = !cid and main = true',

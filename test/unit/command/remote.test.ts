@@ -51,6 +51,10 @@ describe('destinations', () => {
       '(operator,query) where company = X',
       { kind: 'policies', get: 'blockchain get (operator,query) where company = X' },
     ],
+    [
+      'blockchain get operator bring.ip_port separator = ,',
+      { kind: 'policies', get: 'blockchain get operator bring.ip_port separator = ,' },
+    ],
     ['blockchain get operator bring.ip_port', { kind: 'policies', get: 'blockchain get operator bring.ip_port' }],
   ])('(%s)', (text, expected) => expect(to(text)).toEqual(expected));
 

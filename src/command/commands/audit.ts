@@ -1,0 +1,96 @@
+import { sha256Hex } from '../../codec/hash.ts';
+import { auditLedger } from '../../ledger/audit/audit.ts';
+import { createFold } from '../../policy/fold.ts';
+import type { CommandContext } from '../context.ts';
+import type { OptionTable } from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
+import { givesTable, type Reply } from '../reply.ts';
+import type { Cell } from '../table.ts';
+
+type AuditReport = Awaited<ReturnType<typeof auditLedger>>;
+type AuditFault = NonNullable<AuditReport['first']>;
+
+const ENTRIES_AT_ONCE = 512;
+
+/**
+ * Whether the policies in force are those that follow from the entries, folded anew. Undefined where entries came in
+ * meanwhile: then nothing can be said of one moment.
+ */
+const policiesFollow = async (
+  context: CommandContext,
+  signal: AbortSignal | undefined,
+): Promise<boolean | undefined> => {
+  const { ledger, policies } = context;
+  const end = ledger.size;
+  const fold = createFold();
+  for (let cursor = 0; cursor < end;) {
+    signal?.throwIfAborted();
+    const held = await ledger.follow(cursor, ENTRIES_AT_ONCE);
+    const last = held.at(-1);
+    if (last === undefined) break;
+    fold.add(held.map(({ entry }) => entry));
+    cursor = last.cursor + 1;
+  }
+  for (const { author, seq, entries } of ledger.equivocations()) {
+    const [by = ''] = entries.map(({ header }) => sha256Hex(header)).sort();
+    fold.voidAuthor(author, seq, by);
+  }
+  await policies.caughtUp();
+  return ledger.size === end ? fold.stateHash() === policies.book.stateHash() : undefined;
+};
+
+const faultText = ({ rule, text, author, seq, hash }: AuditFault): string => {
+  const about = [
+    author === undefined ? '' : `author ${author}`,
+    seq === undefined ? '' : `entry ${seq}`,
+    hash === undefined ? '' : `hash ${hash}`,
+  ];
+  return [`${rule}: ${text}`, ...about.filter((part) => part !== '')].join(', ');
+};
+
+const followText = (follow: boolean | undefined): string => {
+  if (follow === undefined) return 'entries came in meanwhile: ask again';
+  return follow ? 'follow from the entries' : 'do not follow from the entries';
+};
+
+const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (readonly [string, Cell])[] => {
+  const { checked } = report;
+  const verdict = report.sound && follow !== false ? 'sound' : `${report.faults + (follow === false ? 1 : 0)} faults`;
+  return [
+    ['Ledger', verdict],
+    ['First fault', report.first === undefined ? '' : faultText(report.first)],
+    ['Network', report.network],
+    ['Metadata version', report.version],
+    ['Entries', checked.entries],
+    ['Authors', checked.authors],
+    ['Signatures', checked.signatures],
+    ['Vouched for by a later entry', checked.vouched],
+    ['Links to entries before', checked.links],
+    ['Entries without effect', checked.void],
+    ['Proofs of equivocation', checked.equivocations],
+    ['Policies in force', followText(follow)],
+  ];
+};
+
+const audit = async ({ context, signal }: Call<OptionTable>): Promise<Reply> => {
+  const report = await auditLedger(context.ledger, signal === undefined ? {} : { signal });
+  const follow = await policiesFollow(context, signal);
+  return givesTable({
+    titles: ['Checked', 'Result'],
+    rows: rowsOf(report, follow),
+    json: { ...report, sound: report.sound && follow !== false, policiesFollow: follow ?? null },
+  });
+};
+
+/** The ledger as evidence. */
+export const auditCommands = (): readonly Command[] => [
+  define({
+    patterns: ['blockchain audit', 'blockchain test audit'],
+    method: 'GET',
+    remote: 'registered',
+    explanation:
+      'checks every entry on disk (form, hash, signature, log, links, time) and the policies that follow; prints what was checked and the first fault',
+    examples: ['blockchain audit', 'ledger audit where format = json'],
+    run: audit,
+  }),
+];
