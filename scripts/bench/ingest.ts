@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import BetterSqlite3 from 'better-sqlite3';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
@@ -135,7 +137,7 @@ const watched = async ({ dir, operator }: Bench): Promise<Figure> => {
   };
 };
 
-const copies = async ({ operator }: Bench): Promise<Figure> => {
+const copies = async ({ operator }: Bench): Promise<Figure[]> => {
   const all = Array.from({ length: 10_000 }, (_, at): FileCopy => {
     const content = fresh(10);
     const about = {
@@ -164,8 +166,10 @@ const copies = async ({ operator }: Bench): Promise<Figure> => {
     for (let at = 1; at <= all.length; at += 200)
       await operator.store.readMany('peer', [[at, at + 199]], { files: 200, bytes: 1e9 });
   });
-  console.log(`  (reading the 10,000 copies back for a peer: ${Math.round(readMs)} ms)`);
-  return { work: '10,000 copies of 10 rows stored', ours: ms / 1_000, unit: 's', target: 'part of ≤ 6 s' };
+  return [
+    { work: '10,000 copies of 10 rows stored', ours: ms / 1_000, unit: 's', target: 'part of ≤ 6 s' },
+    { work: '… read again for a peer', ours: readMs / 1_000, unit: 's', target: '' },
+  ];
 };
 
 const million = async ({ dir, put }: Bench): Promise<Figure[]> => {
@@ -240,20 +244,33 @@ const open = async (dir: string): Promise<Bench & { close(): Promise<void> }> =>
   };
 };
 
-const dir = await mkdtemp(join(process.env['HOLDFAST_BENCH_DIR'] ?? tmpdir(), 'holdfast-bench-'));
-try {
+const MAKE = '--make';
+
+/** In a process of its own: what making the rows leaves behind is not the operator's memory. */
+const makeMillion = async (dir: string): Promise<void> => {
+  for (let file = 0; file < 10; file += 1) await writeFile(join(dir, `million-${file}`), rows(file * ROWS, ROWS));
+};
+
+const measure = async (dir: string): Promise<void> => {
   await mkdir(join(dir, 'watch'));
-  const limits = [0, 1, 2].map((round) => rawRowsPerSecond(dir, `raw-${round}.sqlite`, [rows(0, ROWS)]));
+  execFileSync(process.execPath, [fileURLToPath(import.meta.url), MAKE, dir]);
   const bench = await open(dir);
-  const figures = await million(bench);
-  figures.unshift(
+  const memory = await million(bench);
+  const limits = [0, 1, 2].map((round) => rawRowsPerSecond(dir, `raw-${round}.sqlite`, [rows(0, ROWS)]));
+  const figures = [
     ...(await largePuts(bench, quantile(limits, 0.5))),
     ...(await smallPuts(bench)),
     await watched(bench),
-    await copies(bench),
-  );
+    ...(await copies(bench)),
+    ...memory,
+  ];
   await bench.close();
   report('Ingest into one operator', figures);
-} finally {
-  await rm(dir, { recursive: true, force: true });
+};
+
+const [mode, target = ''] = process.argv.slice(2);
+if (mode === MAKE) await makeMillion(target);
+else {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
+  await measure(dir).finally(() => rm(dir, { recursive: true, force: true }));
 }
