@@ -60,10 +60,11 @@ const mix = (seed: number, text: string): number => {
 
 /**
  * The seeds that a simulation runs: `HOLDFAST_SEED` alone when it is set (to repeat a failure), otherwise `count`
- * fresh ones. Put the seed into the test's name or message.
+ * fresh ones (more where `HOLDFAST_PROPERTY_RUNS` asks for more). Put the seed into the test's name or message.
  */
 export const simulationSeeds = (count: number): readonly number[] => {
   const given = process.env['HOLDFAST_SEED'];
   if (given !== undefined && given !== '') return [Number(given)];
-  return Array.from({ length: count }, () => Math.floor(Math.random() * 0x1_0000_0000));
+  const runs = Math.max(count, Number(process.env['HOLDFAST_PROPERTY_RUNS'] ?? 0));
+  return Array.from({ length: runs }, () => Math.floor(Math.random() * 0x1_0000_0000));
 };

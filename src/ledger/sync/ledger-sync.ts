@@ -35,6 +35,8 @@ export const createLedgerSync = (options: LedgerSyncOptions): LedgerSync => new 
 
 /** The peer that was found to belong to another network is given so long to find out for itself. */
 const FAREWELL_MS = 1_000;
+/** News kept of one peer while it is being asked; it takes a round trip, and they come at most ten times a second. */
+const SYNC_NEWS_KEPT_MAX = 16;
 
 class Synchronizer implements LedgerSync {
   readonly #options: LedgerSyncOptions;
@@ -157,8 +159,12 @@ class Synchronizer implements LedgerSync {
       clock,
       holdings: () => this.#holdings(),
       turn: () => this.#turns.take(),
+      onAsking: (key) => {
+        this.#records.of(key).news = [];
+      },
       onTold: (key, theirs) => {
-        this.#records.of(key).holdings = theirs;
+        const record = this.#records.of(key);
+        record.holdings = record.news.reduce(withNews, theirs);
       },
       onPulled: (key, pulled) => this.#onPulled(key, pulled),
       onFailed: (key, caught) => this.#onFailed(key, caught),
@@ -197,6 +203,8 @@ class Synchronizer implements LedgerSync {
       throw caught;
     } finally {
       if (this.#served.get(peer) === channel) this.#served.delete(peer);
+      // Its last news may have been lost with the channel.
+      this.#links.get(peer)?.pullSoon();
     }
   }
 
@@ -223,6 +231,7 @@ class Synchronizer implements LedgerSync {
     const mine = this.#holdings();
     if (isOtherNetwork(mine.network, news.net)) return;
     record.holdings = news.version === mine.version ? mine : withNews(record.holdings, news);
+    record.news = [...record.news, news].slice(-SYNC_NEWS_KEPT_MAX);
     const { entries, proofs } = lacking(mine, record.holdings);
     const silent = news.clock.length === 0 && news.forks.length === 0;
     if (entries > 0 || proofs.length > 0 || (silent && news.version !== mine.version))
@@ -240,10 +249,7 @@ class Synchronizer implements LedgerSync {
   #onFailed(peer: PeerKey, caught: unknown): void {
     const record = this.#records.of(peer);
     const { code, message } = asFault(caught);
-    if (code === 'LEDGER_SYNC_TURN_OVER') {
-      this.#links.get(peer)?.pullSoon();
-      return;
-    }
+    if (code === 'LEDGER_SYNC_TURN_OVER') return;
     record.failures += 1;
     record.lastError = `${code}: ${message}`;
     this.#log.debug(`no exchange with ${peer}: ${message}`, { code });

@@ -8,6 +8,8 @@ import { backoffMs } from './state.ts';
 export interface LinkPorts extends Omit<PullPorts, 'onTold'> {
   readonly network: Network;
   readonly clock: Clock;
+  /** The peer is about to be asked what it holds. */
+  onAsking(peer: PeerKey): void;
   onTold(peer: PeerKey, theirs: Parameters<PullPorts['onTold']>[0]): void;
   onPulled(peer: PeerKey, pulled: Pulled): void;
   onFailed(peer: PeerKey, caught: unknown): void;
@@ -65,9 +67,13 @@ export class PeerLink {
     await this.#running;
   }
 
-  /** Tells the peer what is new here. While it is slow to take that in, only the latest is kept. */
+  /** Tells the peer what is new here. News that cannot be told now are made good by an exchange: it tells our version. */
   async tell(news: HaveMessage): Promise<void> {
-    if (this.#channel === undefined || this.#closed) return;
+    if (this.#closed) return;
+    if (this.#channel === undefined) {
+      this.pullSoon();
+      return;
+    }
     if (this.#telling) {
       // Without the details: the version alone makes the peer ask.
       this.#missedNews = { ...news, clock: [], forks: [] };
@@ -78,8 +84,9 @@ export class PeerLink {
       const channel = await this.#channel;
       for (let next: HaveMessage | undefined = news; next !== undefined; next = this.#takeMissed())
         await send(channel, next);
-    } catch {
-      // The exchange that comes next finds the channel broken and opens another.
+    } catch (caught) {
+      this.#dropChannel(asFault(caught).message);
+      this.pullSoon();
     } finally {
       this.#telling = false;
     }
@@ -102,11 +109,14 @@ export class PeerLink {
     try {
       this.#channel ??= this.#ports.network.open(peer, LEDGER_SYNC_ID);
       const channel = await this.#channel;
+      this.#ports.onAsking(peer);
       const ports = { ...this.#ports, onTold: this.#ports.onTold.bind(undefined, peer) };
       this.#ports.onPulled(peer, await pull(channel, ports));
     } catch (caught) {
       this.#dropChannel(asFault(caught).message);
-      if (!this.#closed) this.#ports.onFailed(peer, caught);
+      if (this.#closed) return;
+      this.#again = true;
+      this.#ports.onFailed(peer, caught);
     }
   }
 

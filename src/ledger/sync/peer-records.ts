@@ -1,10 +1,13 @@
 import { SYNC_PEERS_REMEMBERED_MAX } from '../../base/limits.ts';
 import type { PeerKey } from '../../network/network.ts';
+import type { HaveMessage } from './messages.ts';
 import { type Holdings, NOTHING } from './state.ts';
 
 /** What is remembered of a peer, also while it is away. */
 export interface PeerRecord {
   holdings: Holdings;
+  /** News that came since it was last asked: the answer may be older than they are. */
+  news: HaveMessage[];
   lastExchangeMs: number | undefined;
   lastError: string | undefined;
   /** Exchanges in a row that failed or brought nothing though they should have. */
@@ -19,7 +22,7 @@ export class PeerRecords {
   of(peer: PeerKey): PeerRecord {
     let record = this.#records.get(peer);
     if (record === undefined) {
-      record = { holdings: NOTHING, lastExchangeMs: undefined, lastError: undefined, failures: 0 };
+      record = { holdings: NOTHING, news: [], lastExchangeMs: undefined, lastError: undefined, failures: 0 };
       this.#records.set(peer, record);
     }
     return record;

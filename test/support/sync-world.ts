@@ -1,0 +1,88 @@
+import type { Clock } from '../../src/base/clock.ts';
+import { type Logger, silentLogger } from '../../src/base/log.ts';
+import type { Random } from '../../src/base/random.ts';
+import { signingKeyFromSeed } from '../../src/entry/keys.ts';
+import type { Proposal } from '../../src/ledger/ledger.ts';
+import {
+  createMemoryDisk,
+  createMemoryLedger,
+  type MemoryDisk,
+  type MemoryLedger,
+} from '../../src/ledger/memory-ledger.ts';
+import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
+import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
+import type { MemoryHub } from '../../src/network/memory.ts';
+import type { Network } from '../../src/network/network.ts';
+import { createSeededRandom } from './seeded-random.ts';
+
+/** One node of a world in memory, that can crash and start again on what was durable. */
+export interface SyncNode {
+  readonly key: string;
+  readonly seed: Uint8Array;
+  readonly ledger: MemoryLedger;
+  readonly network: Network;
+  readonly sync: LedgerSync;
+  readonly disk: MemoryDisk;
+  /** Ends as a power cut does; `start` with the same seed and disk brings it back. */
+  crash(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SyncNodeOptions {
+  readonly hub: MemoryHub;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly seed?: Uint8Array;
+  readonly disk?: MemoryDisk;
+  readonly log?: Logger;
+  readonly syncMs?: number;
+  readonly ownLogTimeoutMs?: number;
+}
+
+export const keyOfSeed = (seed: Uint8Array): string => signingKeyFromSeed(seed).author;
+/** The address that a hub gives to the node of a key. */
+export const addressOfKey = (key: string): string => `${key.slice(0, 12)}.memory:1`;
+export const seedOf = (number: number): Uint8Array => createSeededRandom(number, 'key').bytes(32);
+
+export const startSyncNode = async (options: SyncNodeOptions): Promise<SyncNode> => {
+  const { hub, clock, random, log = silentLogger, disk = createMemoryDisk(), syncMs, ownLogTimeoutMs } = options;
+  const seed = options.seed ?? random.bytes(32);
+  const ledger = await createMemoryLedger({
+    seed,
+    clock,
+    random,
+    log,
+    disk,
+    ...(syncMs === undefined ? {} : { syncMs }),
+  });
+  const network = hub.node({ key: ledger.author, log });
+  const timeout = ownLogTimeoutMs === undefined ? {} : { ownLogTimeoutMs };
+  const sync = createLedgerSync({ ledger, network, clock, random, log, ...timeout });
+  return {
+    key: ledger.author,
+    seed,
+    ledger,
+    network,
+    sync,
+    disk,
+    async crash() {
+      ledger.crash();
+      await sync.close();
+      await network.close();
+    },
+    async close() {
+      await sync.close();
+      await network.close();
+      await ledger.close();
+    },
+  };
+};
+
+/** A proposal that differs from all others by its number. */
+export const proposal = (number: number): Proposal => ({
+  op: 'insert',
+  type: 'config',
+  id: `policy-${number}`,
+  replaces: null,
+  content: { config: { number } },
+});
