@@ -1,7 +1,7 @@
 import { asFault, fault, hasCode, type HoldfastError } from '../base/errors.ts';
 import { QUERY_HEDGE_MS, QUERY_HEDGE_SLOW_MS } from '../base/limits.ts';
 import { AnswerCollector, type Budget, type Keep } from './collector.ts';
-import { inTurn } from './in-turn.ts';
+import { inTurn, REPLACED } from './in-turn.ts';
 import type { JobRecord, PartRecord } from './jobs.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryStreams } from './procedures.ts';
@@ -90,7 +90,7 @@ const attempt = async (
 };
 
 const endPart = (part: PartRecord, caught: unknown, signal: AbortSignal): void => {
-  const replaced = signal.aborted && !(signal.reason instanceof Error && 'code' in signal.reason);
+  const replaced = signal.reason === REPLACED;
   part.end(replaced ? 'Replaced' : 'Error', replaced ? undefined : asFault(caught).message);
 };
 

@@ -33,6 +33,8 @@ class Race<C, T> {
   readonly #failures: { candidate: C; error: HoldfastError }[] = [];
   readonly #outcome = Promise.withResolvers<T>();
   #cancelHedge: () => void = () => {};
+  /** Nothing is begun any more. */
+  #over = false;
 
   constructor(candidates: readonly C[], attempt: Attempt<C, T>, options: InTurnOptions<C>) {
     this.#waiting = [...candidates];
@@ -49,6 +51,7 @@ class Race<C, T> {
       this.#next();
       return await this.#outcome.promise;
     } finally {
+      this.#over = true;
       signal.removeEventListener('abort', stop);
       this.#cancelHedge();
       for (const controller of this.#running) controller.abort(signal.aborted ? signal.reason : REPLACED);
@@ -82,9 +85,10 @@ class Race<C, T> {
   }
 
   #failed(candidate: C, error: HoldfastError): void {
-    if (this.#options.isFinal(error)) this.#outcome.reject(error);
     this.#failures.push({ candidate, error });
-    if (this.#running.size === 0) this.#next();
+    if (this.#over) return;
+    if (this.#options.isFinal(error)) this.#outcome.reject(error);
+    else if (this.#running.size === 0) this.#next();
   }
 
   #hedgeAfter(ms: number): void {

@@ -1,17 +1,16 @@
 import { sqliteType } from '../operator/values.ts';
 import type { Column } from '../topology/topology.ts';
 import { call, type CastType, column, type Expression, mapOperands, number } from './sql/ast.ts';
-import { printSelect } from './sql/print.ts';
 import { isAggregateCall, type Resolved, type ResolvedItem, sameExpression } from './sql/resolve.ts';
 
 /** The relation of partial rows that the merge reads. */
 export const PARTIAL_TABLE = 'partial';
 
 /** How SQLite compares values of a column with others; empty for none. */
-export type Affinity = CastType | '';
+type Affinity = CastType | '';
 
 /** A column of {@link PARTIAL_TABLE}. A key keeps the affinity it has at the operators: HAVING may compare it with text. */
-export interface PartialColumn {
+interface PartialColumn {
   readonly name: string;
   readonly affinity: Affinity;
 }
@@ -34,11 +33,8 @@ export interface QueryPlan {
 export const planQuery = (query: Resolved, tableColumns: readonly Column[]): QueryPlan =>
   query.grouped ? new GroupedPlan(query, tableColumns).plan() : planRows(query);
 
-/** The SQL of a plan's parts, for people. */
-export const planSql = (plan: QueryPlan): { readonly remote: string; readonly merge: string } => ({
-  remote: printSelect(plan.partial),
-  merge: printSelect(plan.merge),
-});
+/** Whether the answers of the shards one after another are the result: then there is nothing to merge. */
+export const isConcatenation = (query: Resolved): boolean => !query.grouped && query.orderBy.length === 0;
 
 const bare = (expression: Expression): ResolvedItem => ({ expression, title: '', type: null });
 

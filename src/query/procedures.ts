@@ -14,7 +14,7 @@ export interface RowChunk {
   readonly bytes: Uint8Array;
 }
 
-export interface SelectRequest {
+interface SelectRequest {
   readonly dbms: string;
   /** Parsed and checked here again, whoever sends it. */
   readonly sql: string;
@@ -22,7 +22,7 @@ export interface SelectRequest {
   readonly timeoutMs: number;
 }
 
-export interface MergeRequest {
+interface MergeRequest {
   readonly create: string;
   readonly insert: string;
   readonly result: string;

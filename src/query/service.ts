@@ -5,13 +5,13 @@ import type { SqlRow } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
 import { asTimeout, askTarget, checkServing } from './ask-target.ts';
-import { type AnswerCollector, Budget } from './collector.ts';
+import { type AnswerCollector, Budget, type Keep } from './collector.ts';
 import { committedCondition } from './committed.ts';
 import { mergeSql } from './executable.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { type JobRecord, Jobs } from './jobs.ts';
 import { lastMoment, withinPeriod } from './period.ts';
-import { planQuery, type QueryPlan } from './plan.ts';
+import { isConcatenation, planQuery, type QueryPlan } from './plan.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryReads, queryStreams } from './procedures.ts';
 import type { QueryRequest, QueryResult, QueryService } from './query.ts';
@@ -47,6 +47,9 @@ interface Outcome {
   readonly rows: readonly SqlRow[];
   readonly missing: QueryResult['missing'];
 }
+
+const limited = (rows: readonly SqlRow[], { limit, offset = 0 }: Resolved): readonly SqlRow[] =>
+  limit === undefined && offset === 0 ? rows : rows.slice(offset, limit === undefined ? undefined : offset + limit);
 
 class Queries implements QueryService {
   readonly #ports: QueryPorts;
@@ -162,35 +165,37 @@ class Queries implements QueryService {
     targets: readonly Target[],
     running: Running,
   ): Promise<Outcome> {
-    const plan = targets.length === 1 ? undefined : planQuery(query, columns);
-    const part = plan?.partial ?? query;
-    running.job.describe({ remoteSql: printSelect(part), mergeSql: plan === undefined ? '' : printSelect(plan.merge) });
+    const plan = planQuery(query, columns);
+    const whole = targets.length === 1;
+    const part = whole ? query : plan.partial;
+    const keep = whole || isConcatenation(query) ? 'rows' : 'chunks';
+    running.job.describe({ remoteSql: printSelect(part), mergeSql: whole ? '' : printSelect(plan.merge) });
     const missing: { cluster: string; reason: string }[] = [];
     const answers: AnswerCollector[] = [];
     const budget = new Budget();
     await forEachBounded(targets, QUERY_CLUSTERS_AT_ONCE, running.signal, async (target, signal) => {
       try {
-        answers.push(await this.#ask(target, part, plan, budget, { ...running, signal }));
+        answers.push(await this.#ask(target, part, keep, budget, { ...running, signal }));
       } catch (caught) {
         const error = asFault(caught);
         if (!running.request.options.partial || error.code !== 'QUERY_CLUSTER_UNAVAILABLE') throw error;
         missing.push({ cluster: target.cluster?.id ?? '', reason: error.message });
       }
     });
-    const rows =
-      plan === undefined && answers.length > 0
-        ? (answers[0]?.rows ?? [])
-        : await this.#merge(plan ?? planQuery(query, columns), answers, running);
-    return { rows, missing };
+    const [only] = answers;
+    if (whole && only !== undefined) return { rows: only.rows, missing };
+    if (isConcatenation(query))
+      return {
+        rows: limited(
+          answers.flatMap(({ rows }) => rows),
+          query,
+        ),
+        missing,
+      };
+    return { rows: await this.#merge(plan, answers, running), missing };
   }
 
-  async #ask(
-    target: Target,
-    part: Resolved,
-    plan: QueryPlan | undefined,
-    budget: Budget,
-    running: Running,
-  ): Promise<AnswerCollector> {
+  async #ask(target: Target, part: Resolved, keep: Keep, budget: Budget, running: Running): Promise<AnswerCollector> {
     const { request, job, deadlineMs, signal } = running;
     const { cluster } = target;
     const condition =
@@ -200,7 +205,6 @@ class Queries implements QueryService {
     const sql = printSelect({ ...restricted(part, condition), table: target.table });
     if (sql.length > SQL_CHARS_MAX)
       throw fault('SQL_TOO_LONG', `the SQL for the operators has ${sql.length} characters; at most ${SQL_CHARS_MAX}`);
-    const keep = plan === undefined ? 'rows' : 'chunks';
     const question = { sql, width: part.items.length, keep, budget, job, deadlineMs, signal } as const;
     return askTarget(this.#ports, target, question, this.#options);
   }

@@ -55,7 +55,7 @@ const expressionTies = fc.letrec<{ expression: string; leaf: string }>((tie) => 
     fc.tuple(tie('leaf'), tie('leaf')).map(([a, b]) => `max(${a}, ${b})`),
   ),
 }));
-export const expression = expressionTies.expression;
+const expression = expressionTies.expression;
 
 const optional = (clause: fc.Arbitrary<string>): fc.Arbitrary<string> => fc.option(clause, { nil: '' });
 

@@ -19,7 +19,7 @@ export interface SensorRow {
   readonly value: number | null;
 }
 
-export const sensorRow = (row: Partial<SensorRow>): SensorRow => ({
+const sensorRow = (row: Partial<SensorRow>): SensorRow => ({
   member: 1,
   file: 1,
   device: 'd1',

@@ -61,7 +61,7 @@ export const resolve = (select: Select, sql: string, context: ResolveContext): R
 export const isAggregateCall = (expression: Expression): expression is Expression & { readonly kind: 'call' } =>
   expression.kind === 'call' && isAggregate(expression.name, expression.arguments.length);
 
-export const hasAggregate = (expression: Expression): boolean =>
+const hasAggregate = (expression: Expression): boolean =>
   isAggregateCall(expression) || operandsOf(expression).some(hasAggregate);
 
 interface Item extends ResolvedItem {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Channel } from '../../../src/network/network.ts';
-import { encodeControl, QUERY_PROTOCOL } from '../../../src/query/remote/messages.ts';
+import { encodeControl, QUERY_PROTOCOL, tagged } from '../../../src/query/remote/messages.ts';
 import { framesOf } from '../../../src/query/remote/state.ts';
 import { QueryWorld, request, type SensorRow } from '../../support/query-world.ts';
 
@@ -28,6 +28,7 @@ const misbehave = (world: QueryWorld, operator: string, serve: (channel: Channel
     await serve(channel);
   });
 
+const ACCEPTED = encodeControl({ kind: 'accepted' });
 const never = (): Promise<void> => new Promise(() => {});
 
 describe('a network query', () => {
@@ -91,7 +92,7 @@ describe('a network query', () => {
     expect(result.parts.find(({ operator }) => operator === 'e1')?.status).toBe('Error');
   });
 
-  test('rows of an operator that fails in the middle do not count', async () => {
+  test('Q1: rows of an operator that fails in the middle do not count', async () => {
     misbehave(world, 'e1', async (channel) => {
       await channel.send(encodeControl({ kind: 'accepted' }));
       for (const frame of framesOf(Buffer.from('[["d9",5,1.0,1.0,5.0,5]]'))) await channel.send(frame);
@@ -103,6 +104,8 @@ describe('a network query', () => {
 
   test.each([
     ['ends without the end', [encodeControl({ kind: 'accepted' })]],
+    ['ends in the middle of a chunk', [ACCEPTED, tagged(0, Buffer.from('[')), encodeControl({ kind: 'end', rows: 0 })]],
+    ['accepts twice', [ACCEPTED, ACCEPTED]],
     ['sends rows that are not JSON', [encodeControl({ kind: 'accepted' }), ...framesOf(Buffer.from('[["d9",'))]],
     ['sends rows of another width', [encodeControl({ kind: 'accepted' }), ...framesOf(Buffer.from('[["d9"]]'))]],
     ['sends objects as cells', [encodeControl({ kind: 'accepted' }), ...framesOf(Buffer.from('[[{},1,1,1,1,1]]'))]],
@@ -115,7 +118,7 @@ describe('a network query', () => {
       'says that it is not filled',
       [encodeControl({ kind: 'error', code: 'QUERY_OPERATOR_NOT_FILLED', text: 'not yet' })],
     ],
-  ])('an operator that %s is replaced', async (_, frames) => {
+  ])('Q1, Q2, Q3, Q6: an operator that %s is replaced', async (_, frames) => {
     misbehave(world, 'e1', async (channel) => {
       for (const frame of frames) await channel.send(frame);
     });
@@ -133,7 +136,7 @@ describe('a network query', () => {
     ]);
   });
 
-  test('an operator that is not filled is passed over, also by itself', async () => {
+  test('Q5: an operator that is not filled is passed over, also by itself', async () => {
     world.node('e1').filled = false;
     expect(answeredBy(await world.ask(BY_DEVICE))).toEqual(['e2', 'w1']);
     world.node('e2').filled = false;
@@ -245,7 +248,7 @@ describe('tables', () => {
     expect(rows).toEqual([[5, 8]]);
   });
 
-  test('a table that has no data yet at its operator is empty', async () => {
+  test('Q4: a table that has no data yet at its operator is empty', async () => {
     expect((await world.ask('select count(*), max(value) from unborn')).rows).toEqual([[0, null]]);
     expect((await world.ask('select * from unborn')).rows).toEqual([]);
   });
