@@ -31,12 +31,11 @@ export interface AcceptState {
  * verdict must not depend on any.
  */
 export const accept = (state: AcceptState, candidate: Candidate): Acceptance => {
+  const { staged } = state.draft;
+  const from = staged.length;
   const verdict = judge(state, candidate);
-  if (verdict.verdict !== 'accept') return verdict;
-  const accepted = [candidate.entry.hash];
-  for (let hash = accepted.pop(); hash !== undefined; hash = accepted.pop())
-    for (const follower of state.waiting.takeFollowers(hash))
-      if (judge(state, follower).verdict === 'accept') accepted.push(follower.entry.hash);
+  for (let at = from; at < staged.length; at += 1)
+    for (const follower of state.waiting.takeFollowers(staged[at]?.place.hash ?? '')) judge(state, follower);
   return verdict;
 };
 

@@ -52,7 +52,7 @@ export class DiskStore implements EntryStore {
     const content = await index?.load();
     if (content !== undefined && (await this.#fits(content.records))) {
       this.#mark = content.mark;
-      for (const record of content.records) this.#take(record);
+      await this.#takeUp(content.records);
     } else {
       await index?.clear();
       if (index !== undefined && this.#parts.journal.end.file > 0) log.info('rebuilding the index from the journal');
@@ -117,10 +117,14 @@ export class DiskStore implements EntryStore {
     await this.#parts.index?.close();
   }
 
-  #take({ position, place }: IndexRecord): void {
-    this.#positions.push(position);
-    this.#places.push(place);
-    if (place === undefined) this.#report(position, undefined);
+  async #takeUp(records: readonly IndexRecord[]): Promise<void> {
+    for (const { position, place } of records) {
+      this.#positions.push(position);
+      this.#places.push(place);
+    }
+    const lost = records.flatMap(({ position, place }) => (place === undefined ? [position] : []));
+    const lines = await this.#parts.journal.read(lost);
+    for (const [at, position] of lost.entries()) this.#report(position, identifyLine(lines[at] ?? Buffer.alloc(0)));
   }
 
   /** Whether the index is of this journal: the last line that it knows is there. */

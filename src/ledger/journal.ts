@@ -1,5 +1,5 @@
 import { close, constants, fdatasync, ftruncate, open, read, readdir, stat, write } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fault, type HoldfastError, systemCode, textOf } from '../base/errors.ts';
@@ -167,8 +167,13 @@ export class Journal {
 
   /** All complete lines of a file from an offset on, in one piece. */
   async readFrom(file: number, offset: number): Promise<Buffer> {
-    const bytes = await readFile(this.path(file));
-    return bytes.subarray(Math.min(offset, bytes.byteLength), this.#sizes.get(file));
+    const length = (this.#sizes.get(file) ?? 0) - offset;
+    if (length <= 0) return Buffer.alloc(0);
+    const bytes = Buffer.allocUnsafe(length);
+    let done = 0;
+    for (let count = 1; count > 0 && done < length; done += count)
+      count = await readBytes(await this.#readHandle(file), bytes.subarray(done), offset + done);
+    return bytes.subarray(0, done);
   }
 
   async close(): Promise<void> {
