@@ -23,6 +23,9 @@ import { Registry, type Surroundings } from './registry.ts';
 import { givesJson, jsonText, says, SILENT, type Answer, type Reply } from './reply.ts';
 import { putRows } from './put.ts';
 
+/** Nobody completes by hand what is longer. */
+const COMPLETED_CHARS_MAX = 1_024;
+
 /** Commands that only name a variable; what they name is looked up where they run. */
 const namesVariable = (tokens: readonly Token[]): boolean =>
   isKeyword(tokens[0], 'get') && tokens.length === 2 && tokens[1]?.kind === 'variable';
@@ -67,6 +70,7 @@ class NodeExecutor implements CommandExecutor {
   }
 
   complete(prefix: string): readonly string[] {
+    if (prefix.length > COMPLETED_CHARS_MAX) return [];
     try {
       return this.#registry.complete(prefix, tokenize(prefix));
     } catch {
@@ -164,6 +168,9 @@ class NodeExecutor implements CommandExecutor {
     if (standing !== undefined && !statement.here && depth === 0 && request.session.caller === 'local')
       return this.#client(standing, statement.text, request, depth);
     const { command, match, tokens } = this.#registry.get(statement.tokens);
+    // Checked again here: a command that runs others must not become a way around the rights of its caller.
+    if (request.session.caller === 'peer' && command.remote === 'never')
+      throw fault('COMMAND_REMOTE_REFUSED', 'this command is not run for other nodes');
     const surroundings = this.#surroundings(request, depth);
     return command.run({ ...surroundings, text: statement.text, tokens, match });
   }

@@ -51,6 +51,8 @@ const wait = (call: Call<typeof waitOptions>): Promise<Reply> => {
     throw fault('COMMAND_OPTION_MISSING', 'nothing to wait for', {
       hint: 'add: where policy = !p, where id = ID, or where command = "blockchain get …"',
     });
+  if (!/^(?:blockchain|ledger) (?:get|read) /i.test(command))
+    throw fault('COMMAND_VALUE', 'only a blockchain get can be waited for', { hint: 'command = "blockchain get …"' });
   return waitFor(
     call,
     async () => {

@@ -43,7 +43,7 @@ const get = ({ context, args }: Call<OptionTable>, source: PolicySource): Reply 
     throw fault('COMMAND_STRUCTURE', 'the types of the policies are missing', {
       hint: 'for example: blockchain get operator, blockchain get *',
     });
-  const request = parseGet(text.replace(/\s+(?:where\s+|and\s+)?format\s*=\s*json\s*$/i, ''));
+  const request = parseGet(text.trim().replace(/\s(?:where\s|and\s)?format\s?=\s?json$/i, ''));
   return replyOf(runGet(source, request, getContext(context)));
 };
 

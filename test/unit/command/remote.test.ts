@@ -175,6 +175,19 @@ describe('I1 to I4: what other nodes may run', () => {
     expect(b.parts.exits + b.parts.seeds.length).toBe(0);
   });
 
+  it('I3 holds for a command within a command', async () => {
+    const [a, b] = await pair();
+    await register(a, '10.0.0.1');
+    for (const inner of ['exit node', 'blockchain get x'])
+      await a
+        .run(`run client (${B}) blockchain wait where timeout = 0 and command = "${inner}"`)
+        .catch(() => undefined);
+    await expect(b.run('exit node', createSession({ isolated: true, caller: 'peer' }))).rejects.toMatchObject({
+      code: 'COMMAND_REMOTE_REFUSED',
+    });
+    expect(b.parts.exits).toBe(0);
+  });
+
   it('I5 sets no variable here', async () => {
     const [, b] = await pair();
     await b.run('x = 3', createSession({ isolated: true, caller: 'peer' }));

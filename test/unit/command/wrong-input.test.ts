@@ -59,6 +59,7 @@ describe('wrong input gives the documented number', () => {
     [175, 'get tsd details where start_date = yesterday'],
     [175, 'get data nodes where sort = x'],
     [175, 'set consumer mode = maybe'],
+    [175, 'blockchain wait where command = "exit node"'],
     [175, 'connect dbms "../../etc"'],
     [175, 'connect dbms "a\'b"'],
     [175, 'connect dbms __proto__.x'],
@@ -96,3 +97,12 @@ describe('wrong input gives the documented number', () => {
     expect(errorNumber(code)).toBe(70);
   });
 });
+
+it.each(['blockchain get x', 'get data nodes', 'create policy x', 'run client (1.1.1.1:1', 'sql d', 'help', 'if !x'])(
+  'does not spend its time on 200,000 blanks after: %s',
+  async (text) => {
+    const startMs = performance.now();
+    await node.run(`${text}${' '.repeat(200_000)}x`).catch(() => undefined);
+    expect(performance.now() - startMs).toBeLessThan(2_000);
+  },
+);
