@@ -199,15 +199,17 @@ const showHistory = async (state: DemoState, operators: ReadonlyMap<string, Poli
   screen.step(6, STEPS, 'The history of a policy, and the audit of the ledger');
   const id = operators.get('operator1')?.id ?? '';
   await nodeOf(state, 'operator1').run(
-    `blockchain update where id = ${id} and policy = {"city": "San Leandro"}`,
+    `blockchain update where id = ${id} and policy = {"operator": {"city": "San Leandro"}}`,
   );
   await until(state, 'an update reached the query node', async () =>
     (await nodeOf(state, 'query').run(`blockchain get operator where id = ${id}`)).includes('San Leandro'),
   );
   await show(state, 'query', `blockchain history where id = ${id}`);
   await show(state, 'query', 'blockchain audit');
-  const audit = (await nodeOf(state, 'query').json('blockchain audit where format = json')) as { ok: boolean };
-  screen.check(audit.ok, 'the audit found no fault');
+  const audit = (await nodeOf(state, 'query').json('blockchain audit where format = json')) as {
+    sound: boolean;
+  };
+  screen.check(audit.sound, 'the audit found no fault');
 };
 
 /** The six steps; throws where one cannot go on. What did not hold is counted by the screen. */

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { openLedger } from '../../src/ledger/open-ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
+import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
+import { startLibp2pNetwork } from '../../src/network/libp2p.ts';
+import type { Network } from '../../src/network/network.ts';
+import { createPolicies } from '../../src/policy/ledger-policies.ts';
+import type { Policies } from '../../src/policy/policies.ts';
+
+/** A node without databases and REST: ledger, network, sync, policies, all real. */
+export interface LedgerNode {
+  readonly network: Network;
+  readonly ledger: Ledger;
+  readonly sync: LedgerSync;
+  readonly policies: Policies;
+}
+
+export const RAW_TOPIC = '/holdfast/bench-raw';
+const log = silentLogger;
+
+export const startLedgerNode = async (dir: string): Promise<LedgerNode> => {
+  const ports = { clock: systemClock, random: systemRandom, log };
+  const seed = randomBytes(32);
+  const ledger = await openLedger({ ...ports, dir: join(dir, 'ledger'), seed });
+  const network = await startLibp2pNetwork({ ...ports, privateKeySeed: seed, listen: '127.0.0.1:0' });
+  const sync = createLedgerSync({ ...ports, ledger, network });
+  const policies = createPolicies({ ...ports, ledger, ownKey: ledger.author, holders: sync.holders.bind(sync) });
+  return { network, ledger, sync, policies };
+};
+
+/** Microseconds on a scale that processes of one machine share. */
+export const sharedNow = (): number => performance.timeOrigin + performance.now();
+
+/** What the child tells its parent. */
+export type Told =
+  | { readonly kind: 'listening'; readonly address: string }
+  | { readonly kind: 'size'; readonly size: number; readonly at: number }
+  | { readonly kind: 'seen'; readonly id: string; readonly at: number }
+  | { readonly kind: 'raw'; readonly id: string; readonly at: number };
+
+const tell = (told: Told): void => void process.send?.(told);
+
+/** A child process: joins the node at the address and tells when things arrive. Arguments: directory, address. */
+const runChild = async (dir: string, address: string): Promise<void> => {
+  const { network, ledger, policies } = await startLedgerNode(dir);
+  policies.notices.on('policy:changed', (ids) => {
+    const at = sharedNow();
+    for (const id of ids) tell({ kind: 'seen', id, at });
+    tell({ kind: 'size', size: ledger.size, at });
+  });
+  network.subscribe(RAW_TOPIC, async (data) => {
+    tell({ kind: 'raw', id: Buffer.from(data).toString('latin1', 0, 16), at: sharedNow() });
+    return 'accept';
+  });
+  network.keepDialled([{ address }]);
+  tell({ kind: 'listening', address: network.address });
+};
+
+process.on('disconnect', () => process.exit()); // the parent has ended
+const [, , dir, address] = process.argv;
+if (process.send !== undefined && dir !== undefined && address !== undefined) await runChild(dir, address);
