@@ -39,6 +39,10 @@ describe('error numbers', () => {
   it('falls back by floor, and to process failure', () => {
     expect(errorNumber('NETWORK_SOMETHING_NEW')).toBe(15);
     expect(errorNumber('POLICY_SOMETHING_NEW')).toBe(87);
+    // The same as in the names of failed files.
+    expect(['INGEST_ROW_JSON', 'INGEST_EMPTY', 'INGEST_ROW_VALUE', 'INGEST_DUPLICATE'].map(errorNumber)).toEqual([
+      6, 120, 3, 86,
+    ]);
     expect(errorNumber('constructor')).toBe(3);
     expect(errorNumber('')).toBe(3);
   });
