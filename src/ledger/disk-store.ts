@@ -100,6 +100,7 @@ export class DiskStore implements EntryStore {
       if (line !== undefined && entry !== undefined)
         return { entry, cursor: place.cursor, receivedMs: line.receivedMs };
       this.#report(positions[at], place);
+      this.#parts.index?.distrust();
       return undefined;
     });
   }

@@ -87,10 +87,17 @@ export class LedgerIndex {
    */
   add(cursor: Cursor, records: readonly IndexRecord[], cursorOf: (hash: string) => Cursor | undefined): void {
     if (this.#failed) return;
+    // The lines of a group follow one another in one file.
+    if (this.#unwritten.at(-1)?.position.file !== records[0]?.position.file) this.#flush();
     if (this.#unwritten.length === 0) this.#unwrittenFrom = cursor;
     this.#unwritten.push(...records);
     this.#cursorOf = cursorOf;
     if (this.#unwritten.length >= GROUP_RECORDS) this.#flush();
+  }
+
+  /** A line was not where the index says, or is damaged: the next start builds the index from the journal. */
+  distrust(): void {
+    if (!this.#failed) this.#put(FORM_KEY, Buffer.from('distrusted'));
   }
 
   saveMark(mark: SignatureMark): void {

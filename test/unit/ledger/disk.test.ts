@@ -132,6 +132,7 @@ describe('the journal', () => {
     await ledger.close();
     const again = await open();
     expect([convergentState(again), await again.follow(0, 100)]).toEqual(before);
+    expect(records.filter(({ level }) => level !== 'debug')).toEqual([]);
     await fill(again, 1);
     expect(again.size).toBe(14);
   });

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import { LEDGER_QUEUE_MAX } from '../../../src/base/limits.ts';
+import { createMemoryDisk, createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
+import { everythingOf, offerAll, proposal, seedOf, START_MICROS } from '../../support/ledger-authors.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
+
+const SYNC_MS = 10;
+const clock = createVirtualClock(START_MICROS / 1_000);
+const create = async (disk = createMemoryDisk()): Promise<MemoryLedger> => {
+  const ledger = await createMemoryLedger({ seed: seedOf(1), clock, disk, syncMs: SYNC_MS });
+  ledger.allowAppend();
+  return ledger;
+};
+const started = async (): Promise<MemoryLedger> => {
+  const ledger = await create();
+  await clock.runWhile(ledger.createNetwork('memory', 'open'), 1_000);
+  return ledger;
+};
+
+describe('the memory ledger', () => {
+  test('shows nothing before it is durable', async () => {
+    const ledger = await started();
+    const appended = ledger.append(proposal(1));
+    await clock.advance(SYNC_MS - 1);
+    expect([ledger.size, ledger.clock().get(ledger.author)]).toEqual([1, 1]);
+    await clock.advance(1);
+    expect((await appended).cursor).toBe(1);
+    expect(ledger.clock().get(ledger.author)).toBe(2);
+  });
+
+  test('a crash loses what was not durable, and says so to whoever waits', async () => {
+    const ledger = await started();
+    await clock.runWhile(ledger.append(proposal(1)), 1_000);
+    const lost = ledger.append(proposal(2));
+    await clock.advance(1);
+    ledger.crash();
+    await expect(lost).rejects.toMatchObject({ code: 'LEDGER_CLOSED' });
+    const again = await create(ledger.disk);
+    expect(again.size).toBe(2);
+    expect(again.network).toBe(ledger.network);
+    const next = await clock.runWhile(again.append(proposal(3)), 1_000);
+    expect(next.entry.header.seq).toBe(3);
+  });
+
+  test('what is asked for together is made durable together', async () => {
+    const ledger = await started();
+    const before = clock.monotonicMs();
+    await clock.runWhile(
+      Promise.all(Array.from({ length: 300 }, (_, number) => ledger.append(proposal(number)))),
+      1_000,
+    );
+    expect(clock.monotonicMs() - before).toBe(SYNC_MS);
+    expect(ledger.clock().get(ledger.author)).toBe(301);
+  });
+
+  test('refuses more than it can queue', async () => {
+    const ledger = await started();
+    const asked = Array.from({ length: LEDGER_QUEUE_MAX + 5 }, (_, number) =>
+      ledger.append(proposal(number)).catch((error: unknown) => error),
+    );
+    const answers = await clock.runWhile(Promise.all(asked), 10_000);
+    expect(answers.filter((answer) => answer instanceof Error)).toEqual(
+      Array.from({ length: 5 }, () => expect.objectContaining({ code: 'LEDGER_BUSY' }) as unknown),
+    );
+  });
+
+  test('an offer larger than the queue is still taken up whole', async () => {
+    const ledger = await createMemoryLedger({ clock });
+    await ledger.createNetwork('memory', 'open');
+    await Promise.all(Array.from({ length: 3_000 }, (_, number) => ledger.append(proposal(number))));
+    const other = await createMemoryLedger({ clock });
+    const verdicts = await offerAll(other, await everythingOf(ledger));
+    expect(new Set(verdicts)).toEqual(new Set(['accept']));
+    expect(other.version).toBe(ledger.version);
+  });
+});
