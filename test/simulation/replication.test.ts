@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { PEERS_WAIT_MS } from '../../src/base/limits.ts';
 import { subtractRanges } from '../../src/operator/ranges.ts';
 import { contentsOf, ReplicationWorld, type SimulatedOperator } from '../support/replication-world.ts';
 import { createSeededRandom, simulationSeeds, type SeededRandom } from '../support/seeded-random.ts';
@@ -7,6 +8,8 @@ import { createSeededRandom, simulationSeeds, type SeededRandom } from '../suppo
 const STEPS = 60;
 const OPERATORS_MAX = 7;
 const HEAL_LIMIT_MS = 180_000;
+/** How long a peer may believe in a disk that was lost: until it notices the dead connection and compares again. */
+const FORGOTTEN_MS = 30_000;
 
 /** How often each fault comes in one schedule: drawn anew for each seed, so that some schedules are all of one kind. */
 interface FaultMix {
@@ -49,7 +52,10 @@ class Schedule {
     const mix = this.#mix;
     const operator = random.pick(world.operators);
     if (random.chance(mix.crash)) await (operator.up ? world.crash(operator) : world.start(operator));
-    if (random.chance(mix.loseDisk) && this.#mayLoseDisk(operator)) await world.loseDisk(operator);
+    if (random.chance(mix.loseDisk) && this.#mayLoseDisk(operator)) {
+      await world.loseDisk(operator);
+      if (random.chance(0.5)) await world.start(operator);
+    }
     if (random.chance(mix.cut)) this.#cut();
     if (random.chance(mix.join) && world.operators.length < OPERATORS_MAX) await world.join();
     if (random.chance(mix.suspend))
@@ -68,6 +74,40 @@ class Schedule {
         const name = `${origin}/${file}`;
         expect(digests.get(name) ?? digest, `${name} is one file everywhere`).toBe(digest);
         digests.set(name, digest);
+      }
+    }
+  }
+
+  /** What an operator says of others must be so, unless a disk that it knew has been lost since. */
+  checkWords(): void {
+    const nowMs = this.world.clock.monotonicMs();
+    for (const operator of this.world.operators.filter(({ up }) => up)) {
+      const links = operator.replication!.peers().filter(({ connected }) => connected);
+      const peers = this.world.operators.filter(
+        (other) =>
+          other.up && links.some(({ operator: id }) => id === other.id) && nowMs - other.emptyMs > FORGOTTEN_MS,
+      );
+      for (const [origin, ranges] of operator.replication!.committedRanges())
+        for (const { id, store } of peers)
+          expect(subtractRanges(ranges, store.holdings().get(origin) ?? []), `${id} holds what is committed`).toEqual(
+            [],
+          );
+      this.#checkJoined(operator);
+    }
+  }
+
+  /** Filled, or free to number, before the wait for silent peers was over: then all peers were compared. */
+  #checkJoined(operator: SimulatedOperator): void {
+    if (this.world.clock.monotonicMs() - operator.startedMs >= PEERS_WAIT_MS) return;
+    const own = operator.store.holdings();
+    for (const { other, emptyMs, holdings } of operator.heldByOthers) {
+      if (other.emptyMs !== emptyMs) continue;
+      for (const [origin, ranges] of holdings) {
+        const lacking = subtractRanges(ranges, own.get(origin) ?? []);
+        if (!operator.startedFilled && operator.consumer?.filled === true)
+          expect(lacking, `${operator.id} is filled and holds what ${other.id} held of ${origin}`).toEqual([]);
+        if (operator.known && origin === operator.id)
+          expect(lacking, `${operator.id} has its own files back from ${other.id}`).toEqual([]);
       }
     }
   }
@@ -137,13 +177,18 @@ const isLevel = ({ store, replication }: SimulatedOperator): boolean =>
 const run = async (seed: number): Promise<void> => {
   const random = createSeededRandom(seed).fork('schedule');
   const mix = drawMix(random);
-  const world = await ReplicationWorld.create({ seed, operators: random.integer(3, 5) });
+  const world = await ReplicationWorld.create({
+    seed,
+    operators: random.integer(3, 5),
+    diskMs: random.chance(0.3) ? 0 : random.integer(1, 60),
+  });
   try {
     world.hub.setLoss(mix.loss);
     const schedule = new Schedule(world, random, mix);
     for (let step = 0; step < STEPS; step += 1) {
       await schedule.step();
       schedule.checkSafety();
+      schedule.checkWords();
     }
     const expected = [...new Set(world.operators.flatMap(({ store }) => contentsOf(store)))].sort();
     await schedule.heal();

@@ -1,7 +1,11 @@
+import { sleep } from '../../src/base/clock.ts';
+import { fault } from '../../src/base/errors.ts';
 import { silentLogger, type Logger } from '../../src/base/log.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';
+import type { Holdings } from '../../src/operator/file-record.ts';
+import type { FileStore } from '../../src/operator/file-store.ts';
 import { createMemoryFileStore, type MemoryFileStore } from '../../src/operator/memory-file-store.ts';
 import { createReplication } from '../../src/replication/create-replication.ts';
 import type {
@@ -21,6 +25,8 @@ export interface WorldOptions {
   /** Operators that there are from the start. */
   readonly operators: number;
   readonly loss?: number;
+  /** Stores and reads take between 0 and so many milliseconds; a crash in that time undoes the store. Default 0. */
+  readonly diskMs?: number;
   readonly log?: Logger;
 }
 
@@ -39,6 +45,17 @@ export class SimulatedOperator {
   consumer: Consumer | undefined;
   /** Own numbering may go on: the own files are known. */
   known = false;
+  /** Virtual moments of the last start, and of the last time when the disk was empty; for oracles. */
+  startedMs = 0;
+  emptyMs = 0;
+  /** It had been filled before the last start. */
+  startedFilled = false;
+  /** What the others that ran held at the last start. */
+  heldByOthers: readonly {
+    readonly other: SimulatedOperator;
+    readonly emptyMs: number;
+    readonly holdings: Holdings;
+  }[] = [];
 
   constructor(member: number) {
     this.member = member;
@@ -70,11 +87,13 @@ export class ReplicationWorld {
   readonly hub: MemoryHub;
   readonly operators: SimulatedOperator[] = [];
   readonly #log: Logger;
+  readonly #diskMs: number;
   #files = 0;
 
   private constructor(options: WorldOptions) {
     this.random = createSeededRandom(options.seed);
     this.#log = options.log ?? silentLogger;
+    this.#diskMs = options.diskMs ?? 0;
     this.hub = createMemoryHub({
       clock: this.clock,
       random: this.random.fork('network'),
@@ -97,6 +116,7 @@ export class ReplicationWorld {
   /** A new operator of the cluster, with everything that runs on one. */
   async join(): Promise<SimulatedOperator> {
     const operator = new SimulatedOperator(this.operators.length + 1);
+    operator.emptyMs = this.clock.monotonicMs();
     this.operators.push(operator);
     await this.start(operator);
     for (const other of this.operators) {
@@ -123,10 +143,15 @@ export class ReplicationWorld {
     const network = this.hub.node({ key: operator.key });
     operator.network = network;
     operator.known = false;
+    operator.startedMs = this.clock.monotonicMs();
+    operator.startedFilled = operator.flag.value;
+    operator.heldByOthers = this.operators
+      .filter((other) => other !== operator && other.up)
+      .map((other) => ({ other, emptyMs: other.emptyMs, holdings: new Map(other.store.holdings()) }));
     const replication = await createReplication({
       network,
       endpoint: new TransferEndpoint(network, this.clock),
-      store: operator.store,
+      store: this.#diskMs > 0 ? this.#slowDisk(operator, network) : operator.store,
       clusterPeers: () => this.peersOf(operator),
       filledFlag: operator.flag,
       clock: this.clock,
@@ -154,13 +179,15 @@ export class ReplicationWorld {
     operator.consumer = undefined;
     operator.known = false;
     await network?.close();
-    await replication?.close();
+    // Nobody waits for what a dead process still does: on its slow disk that would need time to pass.
+    void replication?.close();
   }
 
   /** The disk is gone, too. */
   async loseDisk(operator: SimulatedOperator): Promise<void> {
     await this.crash(operator);
     operator.store = createMemoryFileStore(operator.id);
+    operator.emptyMs = this.clock.monotonicMs();
     operator.flag = memoryFlag();
   }
 
@@ -196,6 +223,26 @@ export class ReplicationWorld {
 
   async close(): Promise<void> {
     for (const operator of this.operators) if (operator.network !== undefined) await this.crash(operator);
+  }
+
+  /** The operator's store with a disk that takes time, as one process sees it: after a crash it does nothing more. */
+  #slowDisk(operator: SimulatedOperator, network: Network): FileStore {
+    const { store } = operator;
+    const random = this.random.fork(`disk ${operator.id} ${this.clock.monotonicMs()}`);
+    const after = async <T>(work: () => Promise<T>): Promise<T> => {
+      await sleep(this.clock, random.fraction() * this.#diskMs);
+      if (operator.network !== network) throw fault('SIMULATED_CRASH', 'the process is no more');
+      return work();
+    };
+    return {
+      notices: store.notices,
+      origin: store.origin,
+      holdings: () => store.holdings(),
+      records: (...about) => after(() => store.records(...about)),
+      read: (...about) => after(() => store.read(...about)),
+      readMany: (...about) => after(() => store.readMany(...about)),
+      store: (copies) => after(() => store.store(copies)),
+    };
   }
 
   #dialAll(operator: SimulatedOperator): void {
