@@ -2,6 +2,7 @@
 // Plain JavaScript, so that an old Node can read it too: it finds a Node that runs the program, or says what is needed.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +21,7 @@ const runOnOwnNode = (runtime) => {
 };
 
 if (runsTypeScript(process.versions.node)) {
+  module.enableCompileCache?.(); // stripped and compiled once, not at every start
   await import('./main.ts');
 } else {
   const runtime = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));

@@ -38,7 +38,11 @@ const PACKAGE_DOORS: Readonly<Record<string, string>> = {
 };
 /** What a file may not say, except where it belongs, and what to say instead. */
 const FORBIDDEN: readonly { pattern: RegExp; allowed: RegExp; instead: string }[] = [
-  { pattern: /\bprocess\.env\b/, allowed: /^node\/(config|environment)\.ts$/, instead: 'take the value from NodeConfig' },
+  {
+    pattern: /\bprocess\.env\b/,
+    allowed: /^node\/(config|environment)\.ts$/,
+    instead: 'take the value from NodeConfig',
+  },
   { pattern: /\bDate\.now\(|\bnew Date\(\)/, allowed: /^base\/clock\.ts$/, instead: 'use clock.wallMs()' },
   { pattern: /\bMath\.random\b/, allowed: /^base\/random\.ts$/, instead: 'use random.fraction()' },
 ];

@@ -51,7 +51,11 @@ const runChild = async (dir: string, address: string): Promise<void> => {
   policies.notices.on('policy:changed', (ids) => {
     const at = sharedNow();
     for (const id of ids) tell({ kind: 'seen', id, at });
-    tell({ kind: 'size', size: ledger.size, at });
+  });
+  ledger.notices.on('ledger:appended', async () => {
+    const { size } = ledger;
+    await policies.caughtUp();
+    tell({ kind: 'size', size, at: sharedNow() });
   });
   network.subscribe(RAW_TOPIC, async (data) => {
     tell({ kind: 'raw', id: Buffer.from(data).toString('latin1', 0, 16), at: sharedNow() });
