@@ -78,7 +78,7 @@ class Schedule {
     }
   }
 
-  /** What an operator says of others must be so, unless a disk that it knew has been lost since. */
+  /** T2: what an operator says of others must be so, unless a disk that it knew has been lost since. */
   checkWords(): void {
     const nowMs = this.world.clock.monotonicMs();
     for (const operator of this.world.operators.filter(({ up }) => up)) {

@@ -21,7 +21,7 @@ export const TRANSFER_PROTOCOL = '/holdfast/transfer/1';
 const PREFIX_BYTES = 4;
 const NAME_CHARS_MAX = 255;
 /** Everything of a bundle: the list of records with its length in front, then the contents. */
-export const BUNDLE_BYTES_MAX = PREFIX_BYTES + TRANSFER_RECORD_BYTES_MAX + FILE_BYTES_MAX;
+const BUNDLE_BYTES_MAX = PREFIX_BYTES + TRANSFER_RECORD_BYTES_MAX + FILE_BYTES_MAX;
 
 const count = z.int().min(0);
 const fileId = z.int().min(1);

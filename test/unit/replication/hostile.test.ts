@@ -165,12 +165,12 @@ describe('a peer that calls', () => {
     await expectAlive();
   });
 
-  test('as another operator than its key says is refused', async () => {
+  test('T1: as another operator than its key says is refused', async () => {
     const channel = await open(helloAs('pull', honest.id));
     expect(await answer(channel)).toMatchObject({ type: 'refused', code: 'REPLICATION_NOT_A_PEER' });
   });
 
-  test('and is no operator of the cluster is neither served nor believed', async () => {
+  test('T1: and is no operator of the cluster is neither served nor believed', async () => {
     world.operators.splice(world.operators.indexOf(foe), 1);
     const channel = await open(helloAs('watch'));
     expect(await answer(channel)).toMatchObject({ type: 'refused', code: 'REPLICATION_NOT_A_PEER' });
@@ -195,7 +195,7 @@ describe('a peer that calls', () => {
     ['of an origin outside the cluster', () => filesFrame(1, '{"a":1}', { origin: 'stranger' }), 'no operator'],
     ['of the victim itself', () => filesFrame(1, '{"a":1}', { origin: victim.id }), 'no operator'],
     ['with another content than its digest', () => filesFrame(1, '{"a":1}', { digest: 'f'.repeat(64) }), 'content'],
-  ])('and pushes a file %s: that file is refused, others are taken', async (_, frame, text) => {
+  ])('T3, T4: and pushes a file %s: that file is refused, others are taken', async (_, frame, text) => {
     const channel = await open(helloAs('push'));
     await channel.send(frame());
     expect(await answer(channel)).toMatchObject({ type: 'stored', id: 1, outcomes: ['refused'] });
@@ -206,7 +206,7 @@ describe('a peer that calls', () => {
     await expectAlive();
   });
 
-  test('and pushes a duplicate whose original is not here: it is not taken', async () => {
+  test('T5: and pushes a duplicate whose original is not here: it is not taken', async () => {
     const channel = await open(helloAs('push'));
     const record = recordOf('{"a":1}', { status: 'duplicate', rows: 0 });
     const [bundle] = bundlesOf([{ record, content: new Uint8Array(0), rebuilt: false }]);
@@ -265,7 +265,7 @@ describe('a peer that is asked', () => {
     ['breaks off', async (channel) => channel.abort('no')],
     ['sends rubbish', (channel) => channel.send(Buffer.from('rubbish'))],
     ['falls silent', async () => {}],
-  ])('and %s costs nothing: the file comes from another', async (_, onWant) => {
+  ])('T6, T7: and %s costs nothing: the file comes from another', async (_, onWant) => {
     let asked = 0;
     serve([[foe.id, [[1, 1]]]], async (channel, id) => {
       asked += 1;
@@ -299,7 +299,7 @@ describe('a peer that is asked', () => {
     await expectAlive();
   });
 
-  test('and sends holdings without end is given up', async () => {
+  test('T8: and sends holdings without end is given up', async () => {
     let frames = 0;
     network.handle(TRANSFER_PROTOCOL, async (channel) => {
       const ranges = Array.from({ length: 5_000 }, (_, at) => [at * 3 + 1, at * 3 + 1] as [number, number]);

@@ -22,7 +22,7 @@ const start = async (operators: number): Promise<ReplicationWorld> => {
 const files = ({ store }: SimulatedOperator): number => store.all().length;
 
 describe('what one operator holds', () => {
-  test('is pushed to the others at once, and never pushed on', async () => {
+  test('is pushed to the others at once, and never pushed on (T9)', async () => {
     const { clock } = await start(3);
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     world.put(one);
