@@ -69,19 +69,19 @@ export const parseEntry = (raw: RawEntry): Entry => {
 };
 
 /**
- * The entry of bytes that this program has just encoded from `header`: canonical and hashed already, so only sizes,
- * schema and depth are checked. Throws what {@link parseEntry} would throw.
+ * The entry, unsigned yet, of what this program has just encoded: canonical and hashed already, so only sizes, schema and
+ * depth are checked. Throws what {@link parseEntry} would throw.
  */
-export const ownEntry = (raw: RawEntry, header: EntryHeader): Entry => {
+export const ownEntry = (header: EntryHeader, headerBytes: Uint8Array, body: string): Entry => {
+  const raw = { header: headerBytes, signature: new Uint8Array(ENTRY_SIGNATURE_BYTES), body: Buffer.from(body) };
   checkSizes(raw);
   shaped('header', headerSchema, { ...header });
-  const body = Buffer.from(raw.body.buffer, raw.body.byteOffset, raw.body.byteLength).toString();
   if (jsonDepth(body) > JSON_DEPTH_MAX)
     throw fault('ENTRY_TOO_DEEP', `entry body: JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
   // Parsed again, so that nobody else holds the content and can change it.
   const { content } = JSON.parse(body) as { readonly content: JsonObject };
   if (header.op === 'genesis') shaped('body', genesisSchema, content);
-  return { raw, hash: sha256Hex(raw.header), header, content };
+  return { raw, hash: sha256Hex(headerBytes), header, content };
 };
 
 /** Whether the entry's own signature holds. */

@@ -1,9 +1,9 @@
-import { canonicalBytes } from '../codec/canonical.ts';
+import { canonicalBytes, canonicalJson } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { ownEntry } from './check.ts';
 import type { Entry, EntryHeader } from './entry.ts';
-import { signWith, type SigningKey } from './keys.ts';
+import { signInBackground, signWith, type SigningKey } from './keys.ts';
 
 /** Everything that makes an entry: the same draft and key always give the same bytes. */
 export interface EntryDraft {
@@ -26,14 +26,35 @@ export interface EntryDraft {
 }
 
 /**
- * Makes and signs an entry. Pure. What it returns passes `parseEntry`: it throws the same `ENTRY_…` errors, and `CODEC_NOT_CANONICAL` for content that has no canonical form.
+ * Makes and signs an entry. Pure. What it returns passes `parseEntry`: it throws the same `ENTRY_…` errors, and
+ * `CODEC_NOT_CANONICAL` for content that has no canonical form.
  */
 export const makeEntry = (key: SigningKey, draft: EntryDraft): Entry => {
+  const entry = unsignedEntry(key.author, draft);
+  entry.raw.signature.set(signWith(key, entry.raw.header));
+  return entry;
+};
+
+/**
+ * The same on the thread pool, so that many entries are signed while others are made. The entry is complete once
+ * `signed` resolves; its hash, which the next one names, is known at once.
+ */
+export const makeEntryInBackground = (
+  key: SigningKey,
+  draft: EntryDraft,
+): { readonly entry: Entry; readonly signed: Promise<void> } => {
+  const entry = unsignedEntry(key.author, draft);
+  const signed = signInBackground(key, entry.raw.header).then((signature) => entry.raw.signature.set(signature));
+  return { entry, signed };
+};
+
+/** An entry whose signature is still zeros. */
+const unsignedEntry = (author: string, draft: EntryDraft): Entry => {
   const { content, replaces } = draft;
-  const body = canonicalBytes({ content, salt: Buffer.from(draft.salt).toString('hex') });
+  const body = canonicalJson({ content, salt: Buffer.from(draft.salt).toString('hex') });
   // In the order of canonical JSON, which saves sorting.
-  const fields: EntryHeader = {
-    author: key.author,
+  const header: EntryHeader = {
+    author,
     body: sha256Hex(body),
     cap: draft.cap,
     id: draft.id,
@@ -47,6 +68,5 @@ export const makeEntry = (key: SigningKey, draft: EntryDraft): Entry => {
     type: draft.type,
     v: 1,
   };
-  const header = canonicalBytes({ ...fields });
-  return ownEntry({ header, signature: signWith(key, header), body }, fields);
+  return ownEntry(header, canonicalBytes({ ...header }), body);
 };

@@ -4,7 +4,7 @@ import { ENTRY_PARENTS_MAX } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
 import type { Entry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
-import { makeEntry } from '../entry/make.ts';
+import { type EntryDraft, makeEntry, makeEntryInBackground } from '../entry/make.ts';
 import { nextTime } from '../entry/time.ts';
 import type { Draft } from './draft.ts';
 import type { Proposal } from './ledger.ts';
@@ -37,28 +37,34 @@ export class Salts {
   }
 }
 
-/** The next entry of the own log, after everything that the draft holds. Throws `LEDGER_NO_NETWORK`, `LEDGER_ENTRY_OVERSIZE`. */
-export const nextOwnEntry = ({ key, clock, salts }: OwnEntryPorts, draft: Draft, proposal: Proposal): Entry => {
+/**
+ * The next entry of the own log, after everything that the draft holds. In a group of many the thread pool signs while
+ * the next is made, and the draft knows what is to be waited for. Throws `LEDGER_NO_NETWORK`, `LEDGER_ENTRY_OVERSIZE`.
+ */
+export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Proposal): Entry => {
+  const { key, clock, salts } = ports;
   if (draft.network === undefined) throw noNetwork();
   const last = draft.ownHead;
   const parents = draft.frontier(key.author, ENTRY_PARENTS_MAX);
   const times = parents.map(({ time }) => time);
-  return make(() =>
-    makeEntry(key, {
-      net: draft.network ?? '',
-      seq: (last?.seq ?? 0) + 1,
-      prev: last?.hash ?? null,
-      parents: parents.map(({ hash }) => hash),
-      time: nextTime(clock.wallMs() * 1_000, last?.time, times),
-      cap: draft.network ?? null,
-      op: proposal.op,
-      type: proposal.type,
-      id: proposal.id,
-      replaces: proposal.replaces,
-      content: proposal.content,
-      salt: salts.next(),
-    }),
-  );
+  const fields: EntryDraft = {
+    net: draft.network,
+    seq: (last?.seq ?? 0) + 1,
+    prev: last?.hash ?? null,
+    parents: parents.map(({ hash }) => hash),
+    time: nextTime(clock.wallMs() * 1_000, last?.time, times),
+    cap: draft.network,
+    op: proposal.op,
+    type: proposal.type,
+    id: proposal.id,
+    replaces: proposal.replaces,
+    content: proposal.content,
+    salt: salts.next(),
+  };
+  if (!draft.isLarge) return make(() => makeEntry(key, fields));
+  const { entry, signed } = make(() => makeEntryInBackground(key, fields));
+  draft.signing.push(signed);
+  return entry;
 };
 
 /** The first entry of a new network. */
@@ -85,7 +91,7 @@ const noNetwork = (): HoldfastError =>
     hint: 'create one (start with --network NAME) or join one (start with --seed HOST:PORT)',
   });
 
-const make = (made: () => Entry): Entry => {
+const make = <T>(made: () => T): T => {
   try {
     return made();
   } catch (caught) {

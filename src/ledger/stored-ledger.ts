@@ -44,6 +44,9 @@ export interface LedgerPorts {
 /** Entries held back are looked at again at the latest after this: the wall clock may be corrected meanwhile. */
 const HELD_BACK_LOOK_MS_MAX = 60_000;
 
+/** From so many jobs on, own entries are signed on the thread pool; for fewer the way there costs more than it saves. */
+const LARGE_GROUP = 8;
+
 /** Opens the ledger that a store holds, and owns the store from then on. */
 export const openStoredLedger = async (ports: LedgerPorts): Promise<StoredLedger> => {
   const ledger = new StoredLedger(ports);
@@ -282,7 +285,7 @@ export class StoredLedger implements Ledger {
   /** Makes the group, saves it, then shows it: in this order, so that nobody ever sees what a crash could take back. */
   async #commit(group: readonly Job[]): Promise<void> {
     const { clock, key, store, log } = this.#ports;
-    const draft = new Draft(this.#chains, this.#network, key.author);
+    const draft = new Draft(this.#chains, this.#network, key.author, group.length >= LARGE_GROUP);
     const state: AcceptState = { draft, waiting: this.#waiting, nowMicros: clock.wallMs() * 1_000 };
     const made: Job[] = [];
     for (const job of group) {
@@ -296,6 +299,7 @@ export class StoredLedger implements Ledger {
     const receivedMs = Math.floor(clock.wallMs());
     const held = draft.staged.map(({ entry, place }) => ({ entry, cursor: place.cursor, receivedMs }));
     try {
+      await Promise.all(draft.signing);
       if (held.length > 0) await store.write(held, (hash) => draft.get(hash)?.cursor);
     } catch (caught) {
       this.#failure = asFault(caught);
