@@ -43,7 +43,7 @@ class BenchNode {
 }
 
 /** Makes the nodes peers of one another. */
-const join_ = async (nodes: readonly BenchNode[]): Promise<void> => {
+const connect = async (nodes: readonly BenchNode[]): Promise<void> => {
   for (const node of nodes) {
     const peers = nodes
       .filter((other) => other !== node)
@@ -91,7 +91,7 @@ const lagFigures = (work: string, lags: readonly number[], target: string): Figu
 const backfill = async (source: BenchNode, fresh: BenchNode, files: number): Promise<{ ms: number; usage: Reply }> => {
   await fresh.tell({ do: 'usage' });
   const ms = await timed(async () => {
-    await join_([source, fresh]);
+    await connect([source, fresh]);
     await fresh.tell({ do: 'hold', files });
   });
   return { ms, usage: await fresh.tell({ do: 'usage' }) };
@@ -109,7 +109,7 @@ const bench = async (dir: string): Promise<Figure[]> => {
   };
   try {
     const [one, two] = [await add(), await add()];
-    await join_([one, two]);
+    await connect([one, two]);
     await one.tell({ do: 'put', files: 20, rows: 1_000, pauseMs: 0 });
     await two.tell({ do: 'hold', files: 20 });
     figures.push(...lagFigures('1 peer', await lagOf([one, two], 20), '≤ 30 ms'));
@@ -123,9 +123,9 @@ const bench = async (dir: string): Promise<Figure[]> => {
       ...{ target: '≥ 25 %', against },
     });
     const three = await add();
-    await join_([one, three]);
+    await connect([one, three]);
     await three.tell({ do: 'hold', files: 220 });
-    await (await Promise.resolve(two)).end();
+    await two.end();
     const large = await BenchNode.start(dir, 9);
     const { ms: largeMs, usage } = await backfill(one, large, 220);
     await large.end();
@@ -162,7 +162,7 @@ const smallFiles = async (dir: string): Promise<Figure[]> => {
 const manyPeers = async (dir: string): Promise<Figure[]> => {
   const nodes = await Promise.all([31, 32, 33, 34].map((member) => BenchNode.start(dir, member)));
   try {
-    await join_(nodes);
+    await connect(nodes);
     await nodes[0]?.tell({ do: 'put', files: 20, rows: 1_000, pauseMs: 0 });
     for (const node of nodes) await node.tell({ do: 'hold', files: 20 });
     return lagFigures('3 peers', await lagOf(nodes, 20), '≤ 60 ms');
