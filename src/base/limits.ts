@@ -33,7 +33,7 @@ export const JOURNAL_FILE_BYTES_MAX = 64 * 1_048_576;
 export const SYNC_BATCH_BYTES_MAX = 524_288;
 export const SYNC_INTERVAL_MS = 3_000;
 /** Authors in one message of the ledger sync; a longer clock takes several. */
-export const SYNC_CLOCK_PAGE_MAX = 8_000;
+export const SYNC_CLOCK_PAGE_MAX = 5_000;
 /** Authors that a peer may tell in one exchange. */
 export const SYNC_AUTHORS_MAX = 100_000;
 export const SYNC_PROOFS_MAX = 256;

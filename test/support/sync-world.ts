@@ -11,9 +11,10 @@ import {
 } from '../../src/ledger/memory-ledger.ts';
 import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
-import type { MemoryHub } from '../../src/network/memory.ts';
+import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';
 import { createSeededRandom } from './seeded-random.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 /** One node of a world in memory, that can crash and start again on what was durable. */
 export interface SyncNode {
@@ -86,3 +87,43 @@ export const proposal = (number: number): Proposal => ({
   replaces: null,
   content: { config: { number } },
 });
+
+/** Nodes over a hub in virtual time, numbered as they are started: node `n` has the key of `seedOf(n)`. */
+export interface SyncWorld {
+  readonly clock: VirtualClock;
+  readonly hub: MemoryHub;
+  readonly start: (options?: Partial<SyncNodeOptions>) => Promise<SyncNode>;
+}
+
+export const createSyncWorld = (): SyncWorld => {
+  const clock = createVirtualClock();
+  const random = createSeededRandom(3);
+  const hub = createMemoryHub({ clock, random: random.fork('hub') });
+  let count = 0;
+  return {
+    clock,
+    hub,
+    start(options) {
+      count += 1;
+      return startSyncNode({ clock, hub, random: random.fork(`${count}`), seed: seedOf(count), ...options });
+    },
+  };
+};
+
+/** A founder and a second node that dialled it, joined and may append. */
+export const startSyncPair = async (): Promise<SyncWorld & { readonly a: SyncNode; readonly b: SyncNode }> => {
+  const world = createSyncWorld();
+  const [a, b] = [await world.start(), await world.start()];
+  await a.ledger.createNetwork('n', 'open');
+  b.network.keepDialled([{ address: a.network.address }]);
+  await world.clock.runUntil(() => holdTheSame(a, b) && b.ledger.status().mayAppend, 5_000);
+  return { ...world, a, b };
+};
+
+export const holdTheSame = (...nodes: SyncNode[]): boolean =>
+  new Set(nodes.map(({ ledger }) => ledger.version)).size === 1;
+
+/** Appends at once; the numbers must differ from those of before. */
+export const appendMany = async (node: SyncNode, count: number, from = 0): Promise<void> => {
+  await Promise.all(Array.from({ length: count }, (_, at) => node.ledger.append(proposal(from + at))));
+};

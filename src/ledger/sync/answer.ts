@@ -1,7 +1,10 @@
 import { SYNC_ANCESTORS_MAX, SYNC_LOGS_MERGED_MAX, SYNC_READ_AHEAD_BYTES } from '../../base/limits.ts';
 import { compareEntries, type Entry, type EntryHeader, type RawEntry } from '../../entry/entry.ts';
-import type { Ledger, LedgerClock } from '../ledger.ts';
+import type { Ledger } from '../ledger.ts';
 import { EntryBatch, type WantMessage } from './messages.ts';
+
+/** What an answer needs of a ledger. */
+export type AnswerLedger = Pick<Ledger, 'log' | 'byHash' | 'equivocations'>;
 
 type Range = WantMessage['ranges'][number];
 
@@ -9,7 +12,10 @@ type Range = WantMessage['ranges'][number];
  * Frames of entries that answer a `want`: proofs first, then what is missed by name with what leads to it, then the
  * ranges in the ledger's order, so that causes come before effects (SPEC L4).
  */
-export async function* answerFrames(ledger: Ledger, want: WantMessage): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* answerFrames(
+  ledger: AnswerLedger,
+  want: WantMessage,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const batch = new EntryBatch();
   for await (const entries of answerEntries(ledger, want))
     for (const entry of entries) {
@@ -21,36 +27,49 @@ export async function* answerFrames(ledger: Ledger, want: WantMessage): AsyncGen
 }
 
 async function* answerEntries(
-  ledger: Ledger,
+  ledger: AnswerLedger,
   { proofs, hashes, ranges }: WantMessage,
 ): AsyncGenerator<readonly RawEntry[], void, undefined> {
   const wanted = new Set(proofs);
   for (const proof of ledger.equivocations()) if (wanted.has(proof.author)) yield proof.entries;
-  const [clock, sent] = [hashes.length > 0 ? ledger.clock() : undefined, new Set<string>()];
-  for (const hash of hashes) yield await lineage(ledger, clock, hash, sent);
+  const comesAnyway = rangeCheck(ranges);
+  const sent = new Set<string>();
+  for (const hash of hashes) yield await lineage(ledger, hash, comesAnyway, sent);
   for (let at = 0; at < ranges.length; at += SYNC_LOGS_MERGED_MAX)
     yield* inOrder(ledger, ranges.slice(at, at + SYNC_LOGS_MERGED_MAX));
 }
 
-/** The entry with that hash and those before it in its log, oldest first, as far as clocks do not show them. */
+const rangeCheck = (ranges: readonly Range[]): ((header: EntryHeader) => boolean) => {
+  const byAuthor = new Map(ranges.map(([author, from, to]) => [author, { from, to }]));
+  return ({ author, seq }) => {
+    const range = byAuthor.get(author);
+    return range !== undefined && seq >= range.from && seq <= range.to;
+  };
+};
+
+/** The entry with that hash and those before it in its log, oldest first, except what the ranges bring anyway. */
 const lineage = async (
-  ledger: Ledger,
-  clock: LedgerClock | undefined,
+  ledger: AnswerLedger,
   hash: string,
+  comesAnyway: (header: EntryHeader) => boolean,
   sent: Set<string>,
 ): Promise<readonly RawEntry[]> => {
   const line: RawEntry[] = [];
   let next: string | undefined = hash;
   while (next !== undefined && !sent.has(next) && line.length <= SYNC_ANCESTORS_MAX) {
     const entry: Entry | undefined = (await ledger.byHash(next))?.entry;
-    if (entry === undefined) break;
-    const { author, seq }: EntryHeader = entry.header;
-    if (line.length > 0 && (clock?.get(author) ?? 0) >= seq) break;
+    // What is held under that hash off the log is a branch, and no range brings it.
+    if (entry === undefined || (comesAnyway(entry.header) && (await isOnLog(ledger, entry)))) break;
     sent.add(next);
     line.push(entry.raw);
     next = entry.header.prev ?? undefined;
   }
   return line.reverse();
+};
+
+const isOnLog = async (ledger: AnswerLedger, { hash, header }: Entry): Promise<boolean> => {
+  const [held] = await ledger.log(header.author, header.seq, 1);
+  return held?.entry.hash === hash;
 };
 
 interface Source {
@@ -65,7 +84,7 @@ interface Source {
  * Merges logs by the ledger's order without holding more than a piece of each: what is older than the newest entry read
  * of every unfinished log cannot be preceded by anything unread.
  */
-async function* inOrder(ledger: Ledger, ranges: readonly Range[]): AsyncGenerator<RawEntry[], void, undefined> {
+async function* inOrder(ledger: AnswerLedger, ranges: readonly Range[]): AsyncGenerator<RawEntry[], void, undefined> {
   const pieceBytes = Math.ceil(SYNC_READ_AHEAD_BYTES / Math.max(1, ranges.length));
   let sources: Source[] = ranges.map(([author, from, to]) => ({ author, to, next: from, entries: [] }));
   while (sources.length > 0) {
@@ -90,7 +109,7 @@ async function* inOrder(ledger: Ledger, ranges: readonly Range[]): AsyncGenerato
 }
 
 /** Reads the next piece of a log; a log that is shorter than thought ends there. */
-const readOn = async (ledger: Ledger, source: Source, bytes: number): Promise<void> => {
+const readOn = async (ledger: AnswerLedger, source: Source, bytes: number): Promise<void> => {
   const held = await ledger.log(source.author, source.next, bytes);
   source.entries = held.map(({ entry }) => entry).filter(({ header }) => header.seq <= source.to);
   source.next = held.length === 0 ? source.to + 1 : source.next + held.length;

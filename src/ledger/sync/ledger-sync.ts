@@ -15,8 +15,8 @@ import { type AskMessage, type HaveMessage, LEDGER_SYNC_ID } from './messages.ts
 import { OwnLog } from './own-log.ts';
 import { PeerLink } from './peer-link.ts';
 import { PeerRecords } from './peer-records.ts';
-import { answer, isOtherNetwork, type Pulled } from './protocol.ts';
-import { type Holdings, lacking, NOTHING, withNews } from './state.ts';
+import { answer, headsOf, isOtherNetwork, type Pulled } from './protocol.ts';
+import { type Holdings, isNothing, lacking, NOTHING, withNews } from './state.ts';
 import type { LedgerSync, PeerSync } from './sync.ts';
 import { Turns } from './turns.ts';
 
@@ -80,9 +80,9 @@ class Synchronizer implements LedgerSync {
   holders(author: string, seq: number): ReadonlySet<PeerKey> {
     const mine = this.#holdings();
     const holders = new Set<PeerKey>();
-    if ((mine.clock.get(author) ?? 0) >= seq) holders.add(this.#options.network.self);
+    if ((mine.heads.get(author)?.seq ?? 0) >= seq) holders.add(this.#options.network.self);
     for (const [peer, { holdings }] of this.#records.entries())
-      if (holdings.network === mine.network && (holdings.clock.get(author) ?? 0) >= seq) holders.add(peer);
+      if (holdings.network === mine.network && (holdings.heads.get(author)?.seq ?? 0) >= seq) holders.add(peer);
     return holders;
   }
 
@@ -140,13 +140,15 @@ class Synchronizer implements LedgerSync {
   /** What this node holds; made anew only when the ledger changed. */
   #holdings(): Holdings {
     const { ledger } = this.#options;
-    if (this.#mine.version !== ledger.version || this.#mine.network !== ledger.network)
+    if (this.#mine.version !== ledger.version || this.#mine.network !== ledger.network) {
+      const hashes = ledger.heads();
       this.#mine = {
         network: ledger.network,
         version: ledger.version,
-        clock: ledger.clock(),
+        heads: new Map([...ledger.clock()].map(([author, seq]) => [author, { seq, hash: hashes.get(author) ?? '' }])),
         forks: new Map(ledger.equivocations().map(({ author, seq }) => [author, seq])),
       };
+    }
     return this.#mine;
   }
 
@@ -213,6 +215,7 @@ class Synchronizer implements LedgerSync {
     const mine = this.#holdings();
     if (isOtherNetwork(mine.network, net)) {
       const { network, clock } = this.#options;
+      record.holdings = { ...NOTHING, network: net ?? undefined, version };
       record.lastError = `LEDGER_OTHER_NETWORK: the peer belongs to network ${net}; this node to ${mine.network}`;
       clock.after(FAREWELL_MS, () => {
         if (!this.#closed) void network.disconnect(peer);
@@ -232,9 +235,8 @@ class Synchronizer implements LedgerSync {
     if (isOtherNetwork(mine.network, news.net)) return;
     record.holdings = news.version === mine.version ? mine : withNews(record.holdings, news);
     record.news = [...record.news, news].slice(-SYNC_NEWS_KEPT_MAX);
-    const { entries, proofs } = lacking(mine, record.holdings);
-    const silent = news.clock.length === 0 && news.forks.length === 0;
-    if (entries > 0 || proofs.length > 0 || (silent && news.version !== mine.version))
+    const silent = news.heads.length === 0 && news.forks.length === 0;
+    if (!isNothing(lacking(mine, record.holdings)) || (silent && news.version !== mine.version))
       this.#links.get(peer)?.pullSoon();
   }
 
@@ -276,17 +278,19 @@ class Synchronizer implements LedgerSync {
   #tellNews(): void {
     const [before, now] = [this.#announced, this.#holdings()];
     this.#announced = now;
-    const clock = [...now.clock].filter(([author, seq]) => before.clock.get(author) !== seq);
+    const changed = [...now.heads].filter(([author, { hash }]) => before.heads.get(author)?.hash !== hash);
+    const heads = headsOf({ heads: new Map(changed) });
     const forks = [...now.forks].filter(([author, seq]) => before.forks.get(author) !== seq);
-    const fits = clock.length <= SYNC_CLOCK_PAGE_MAX && forks.length <= SYNC_CLOCK_PAGE_MAX;
+    const fits = heads.length <= SYNC_CLOCK_PAGE_MAX && forks.length <= SYNC_CLOCK_PAGE_MAX;
     const news: HaveMessage = {
       kind: 'have',
       net: now.network ?? null,
       version: now.version ?? '',
-      clock: fits ? clock : [],
+      heads: fits ? heads : [],
       forks: fits ? forks : [],
     };
-    for (const link of this.#links.values()) void link.tell(news);
+    for (const [peer, link] of this.#links)
+      if (!isOtherNetwork(now.network, this.#records.of(peer).holdings.network)) void link.tell(news);
   }
 
   #scheduleInterval(): void {

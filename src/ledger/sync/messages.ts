@@ -22,13 +22,15 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digi
 const seq = z.int().min(1);
 const net = hash.nullable();
 const version = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits');
-/** [author, seq] */
-const places = z.array(z.tuple([hash, seq])).max(SYNC_CLOCK_PAGE_MAX);
+/** [author, seq, hash of the author's entry with that seq] */
+const heads = z.array(z.tuple([hash, seq, hash])).max(SYNC_CLOCK_PAGE_MAX);
+/** [author, seq from which on the author is void] */
+const forks = z.array(z.tuple([hash, seq])).max(SYNC_CLOCK_PAGE_MAX);
 
 const control = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ask'), net, version }),
   z.strictObject({ kind: z.literal('is'), net, version, same: z.boolean() }),
-  z.strictObject({ kind: z.literal('clock'), clock: places, forks: places, more: z.boolean() }),
+  z.strictObject({ kind: z.literal('clock'), heads, forks, more: z.boolean() }),
   z.strictObject({
     kind: z.literal('want'),
     /** [author, first seq, last seq] */
@@ -37,7 +39,7 @@ const control = z.discriminatedUnion('kind', [
     hashes: z.array(hash).max(ENTRIES_WANTED_MAX),
   }),
   z.strictObject({ kind: z.literal('end') }),
-  z.strictObject({ kind: z.literal('have'), net, version, clock: places, forks: places }),
+  z.strictObject({ kind: z.literal('have'), net, version, heads, forks }),
 ]);
 
 /** A message that is JSON. */

@@ -76,7 +76,7 @@ export class PeerLink {
     }
     if (this.#telling) {
       // Without the details: the version alone makes the peer ask.
-      this.#missedNews = { ...news, clock: [], forks: [] };
+      this.#missedNews = { ...news, heads: [], forks: [] };
       return;
     }
     this.#telling = true;

@@ -45,18 +45,22 @@ const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage): 
   const same = net === ask.net && mine.version === ask.version;
   await send(channel, { kind: 'is', net, version: mine.version ?? '', same });
   if (same || isOtherNetwork(net, ask.net)) return;
-  const [clock, forks] = [[...mine.clock], [...mine.forks]];
-  const pages = Math.max(1, Math.ceil(Math.max(clock.length, forks.length) / SYNC_CLOCK_PAGE_MAX));
+  const [heads, forks] = [headsOf(mine), [...mine.forks]];
+  const pages = Math.max(1, Math.ceil(Math.max(heads.length, forks.length) / SYNC_CLOCK_PAGE_MAX));
   for (let page = 0; page < pages; page += 1) {
     const [from, to] = [page * SYNC_CLOCK_PAGE_MAX, (page + 1) * SYNC_CLOCK_PAGE_MAX];
     await send(channel, {
       kind: 'clock',
-      clock: clock.slice(from, to),
+      heads: heads.slice(from, to),
       forks: forks.slice(from, to),
       more: page + 1 < pages,
     });
   }
 };
+
+/** As they are sent. */
+export const headsOf = ({ heads }: Pick<Holdings, 'heads'>): HaveMessage['heads'] =>
+  [...heads].map(([author, { seq, hash }]) => [author, seq, hash]);
 
 export const isOtherNetwork = (mine: string | null | undefined, theirs: string | null | undefined): boolean =>
   typeof mine === 'string' && typeof theirs === 'string' && mine !== theirs;

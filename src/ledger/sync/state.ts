@@ -8,26 +8,34 @@ import {
   SYNC_CLOCK_PAGE_MAX,
   SYNC_PROOFS_MAX,
 } from '../../base/limits.ts';
-import type { LedgerClock } from '../ledger.ts';
 import type { HaveMessage, SyncMessage, WantMessage } from './messages.ts';
+
+/** An author's newest entry that counts. */
+export interface Head {
+  readonly seq: number;
+  readonly hash: string;
+}
 
 /** What a node holds, as far as another can tell. */
 export interface Holdings {
   readonly network: string | undefined;
   /** Metadata version; undefined where it is not known. */
   readonly version: string | undefined;
-  readonly clock: LedgerClock;
+  /** By author. */
+  readonly heads: ReadonlyMap<string, Head>;
   /** author → seq from which on the author is proven to have equivocated. */
   readonly forks: ReadonlyMap<string, number>;
 }
 
-export const NOTHING: Holdings = { network: undefined, version: undefined, clock: new Map(), forks: new Map() };
+export const NOTHING: Holdings = { network: undefined, version: undefined, heads: new Map(), forks: new Map() };
 
 /** What one node lacks of what another holds. */
 export interface Lacking {
   readonly ranges: readonly (readonly [author: string, from: number, to: number])[];
   /** Authors whose equivocation, or whose earlier one, is to be proven. */
   readonly proofs: readonly string[];
+  /** Entries that differ from the own ones of the same author and seq: what shows two branches of equal length. */
+  readonly rivals: readonly string[];
   /** Entries in the ranges. */
   readonly entries: number;
 }
@@ -35,11 +43,14 @@ export interface Lacking {
 /** Pure difference of two holdings (SPEC L1): nothing is lacking exactly when both count the same entries. */
 export const lacking = (mine: Holdings, theirs: Holdings): Lacking => {
   const ranges: [string, number, number][] = [];
+  const rivals: string[] = [];
   let entries = 0;
-  for (const [author, seq] of theirs.clock) {
-    const from = (mine.clock.get(author) ?? 0) + 1;
+  for (const [author, head] of theirs.heads) {
+    const own = mine.heads.get(author);
     // What comes at and after a fork is void: nobody needs it.
-    const to = Math.min(seq, (mine.forks.get(author) ?? Number.POSITIVE_INFINITY) - 1);
+    const fork = mine.forks.get(author) ?? Number.POSITIVE_INFINITY;
+    const [from, to] = [(own?.seq ?? 0) + 1, Math.min(head.seq, fork - 1)];
+    if (own?.seq === head.seq && own.hash !== head.hash) rivals.push(head.hash);
     if (from > to) continue;
     ranges.push([author, from, to]);
     entries += to - from + 1;
@@ -47,8 +58,11 @@ export const lacking = (mine: Holdings, theirs: Holdings): Lacking => {
   const proofs = [...theirs.forks].filter(
     ([author, seq]) => seq < (mine.forks.get(author) ?? Number.POSITIVE_INFINITY),
   );
-  return { ranges, proofs: proofs.map(([author]) => author), entries };
+  return { ranges, proofs: proofs.map(([author]) => author), rivals, entries };
 };
+
+export const isNothing = ({ ranges, proofs, rivals }: Lacking): boolean =>
+  ranges.length === 0 && proofs.length === 0 && rivals.length === 0;
 
 /** The next thing to ask a peer for; undefined when there is nothing. `missed` are hashes that waiting entries need. */
 export const nextWant = (mine: Holdings, theirs: Holdings, missed: readonly string[]): WantMessage | undefined => {
@@ -56,13 +70,13 @@ export const nextWant = (mine: Holdings, theirs: Holdings, missed: readonly stri
     return theirs.network === undefined
       ? undefined
       : { kind: 'want', ranges: [], proofs: [], hashes: [theirs.network] };
-  const { ranges, proofs } = lacking(mine, theirs);
-  if (ranges.length === 0 && proofs.length === 0 && missed.length === 0) return undefined;
+  const lacks = lacking(mine, theirs);
+  if (isNothing(lacks) && missed.length === 0) return undefined;
   return {
     kind: 'want',
-    ranges: ranges.slice(0, SYNC_CLOCK_PAGE_MAX).map((range) => [...range]),
-    proofs: proofs.slice(0, SYNC_PROOFS_MAX),
-    hashes: missed.slice(0, ENTRIES_WANTED_MAX),
+    ranges: lacks.ranges.slice(0, SYNC_CLOCK_PAGE_MAX).map((range) => [...range]),
+    proofs: lacks.proofs.slice(0, SYNC_PROOFS_MAX),
+    hashes: [...lacks.rivals, ...missed].slice(0, ENTRIES_WANTED_MAX),
   };
 };
 
@@ -72,31 +86,21 @@ export const answerEntriesMax = ({ ranges, proofs, hashes }: WantMessage): numbe
   proofs.length * 2 * (1 + SYNC_ANCESTORS_MAX) +
   hashes.length * (1 + SYNC_ANCESTORS_MAX);
 
-/** Takes up what a peer tells of itself between exchanges. Clocks only grow here; an exchange replaces them. */
-export const withNews = (known: Holdings, { net, version, clock, forks }: HaveMessage): Holdings => {
-  const network = net ?? undefined;
+/** Takes up what a peer tells of itself between exchanges. Logs only grow here; an exchange replaces all. */
+export const withNews = (known: Holdings, news: HaveMessage): Holdings => {
+  const network = news.net ?? undefined;
   const base = known.network === network ? known : NOTHING;
-  return {
-    network,
-    version,
-    clock: clock.length === 0 ? base.clock : raised(base.clock, clock, Math.max),
-    forks: forks.length === 0 ? base.forks : raised(base.forks, forks, Math.min),
-  };
+  const heads = new Map(base.heads);
+  for (const [author, seq, hash] of news.heads)
+    if ((heads.get(author)?.seq ?? 0) <= seq && hasRoom(heads, author)) heads.set(author, { seq, hash });
+  const forks = new Map(base.forks);
+  for (const [author, seq] of news.forks)
+    if ((forks.get(author) ?? seq) >= seq && hasRoom(forks, author)) forks.set(author, seq);
+  return { network, version: news.version, heads, forks };
 };
 
-const raised = (
-  old: ReadonlyMap<string, number>,
-  news: readonly (readonly [string, number])[],
-  choose: (a: number, b: number) => number,
-): ReadonlyMap<string, number> => {
-  const next = new Map(old);
-  for (const [author, seq] of news) {
-    const known = next.get(author);
-    if (known !== undefined) next.set(author, choose(known, seq));
-    else if (next.size < SYNC_AUTHORS_MAX) next.set(author, seq);
-  }
-  return next;
-};
+const hasRoom = (map: ReadonlyMap<string, unknown>, author: string): boolean =>
+  map.size < SYNC_AUTHORS_MAX || map.has(author);
 
 /** Pause before the next exchange after `failures` that brought nothing though they should have. */
 export const backoffMs = (failures: number): number =>
@@ -143,11 +147,12 @@ export const received = (round: Round, message: SyncMessage): Round => {
       return { ...round, theirs, phase: message.same ? 'same' : 'counting' };
     }
     case 'clock': {
-      const clock = new Map([...round.theirs.clock, ...message.clock]);
+      const heads = new Map(round.theirs.heads);
+      for (const [author, seq, hash] of message.heads) heads.set(author, { seq, hash });
       const forks = new Map([...round.theirs.forks, ...message.forks]);
-      if (clock.size + forks.size > SYNC_AUTHORS_MAX)
+      if (heads.size + forks.size > SYNC_AUTHORS_MAX)
         throw unexpected(`a clock of more than ${SYNC_AUTHORS_MAX} authors`);
-      return { ...round, theirs: { ...round.theirs, clock, forks }, phase: message.more ? 'counting' : 'told' };
+      return { ...round, theirs: { ...round.theirs, heads, forks }, phase: message.more ? 'counting' : 'told' };
     }
     case 'entries': {
       const budget = round.budget - message.entries.length;

@@ -22,8 +22,8 @@ const vectors = (name: string): Vector[] =>
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const at = line.indexOf(': ');
-      return { label: line.slice(0, at), hex: line.slice(at + 2) };
+      const at = line.lastIndexOf(':');
+      return { label: line.slice(0, at), hex: line.slice(at + 1).trim() };
     });
 
 const bytesOf = ({ hex }: Vector): Uint8Array => Buffer.from(hex, 'hex');

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { LEDGER_OWN_LOG_TIMEOUT_MS } from '../../../../src/base/limits.ts';
+import { createMemoryDisk } from '../../../../src/ledger/memory-ledger.ts';
+import {
+  addressOfKey,
+  appendMany,
+  createSyncWorld,
+  holdTheSame,
+  proposal,
+  startSyncPair,
+  type SyncNode,
+} from '../../../support/sync-world.ts';
+
+describe('the own log after a start', () => {
+  const mayAppend = ({ ledger }: SyncNode): boolean => ledger.status().mayAppend;
+  /** A node of the network that stopped, with a copy of its disk from before its last 5 entries. */
+  const restored = async () => {
+    const world = await startSyncPair();
+    const { clock, b } = world;
+    await clock.advance(2_000);
+    await appendMany(b, 5);
+    const backup = { ...createMemoryDisk(), durable: [...b.disk.durable] };
+    await appendMany(b, 5, 100);
+    await clock.advance(2_000);
+    const lastSeq = b.ledger.clock().get(b.key) ?? 0;
+    await b.close();
+    return { ...world, backup, lastSeq };
+  };
+
+  test('L7 a node restored from a backup takes back its own newer entries before it appends', async () => {
+    const { clock, start, a, b, backup, lastSeq } = await restored();
+    const again = await start({ seed: b.seed, disk: backup });
+    again.network.keepDialled([{ address: a.network.address, key: a.key }]);
+    await expect(again.ledger.append(proposal(200))).rejects.toMatchObject({ code: 'LEDGER_OWN_LOG_BEHIND' });
+    await clock.runWhile(again.sync.ownLogKnown(), 3_000);
+    const { entry } = await again.ledger.append(proposal(200));
+    expect(entry.header.seq).toBe(lastSeq + 1);
+    await clock.advance(3_000);
+    expect(a.ledger.equivocations()).toEqual([]);
+    expect(holdTheSame(a, again)).toBe(true);
+  });
+
+  test('L7 with no known peer it may append at once', async () => {
+    const world = createSyncWorld();
+    const a = await world.start();
+    await a.ledger.createNetwork('n', 'open');
+    const { disk } = a;
+    await a.close();
+    const again = await world.start({ seed: a.seed, disk });
+    expect(mayAppend(again)).toBe(false);
+    await again.sync.ownLogKnown();
+    expect(mayAppend(again)).toBe(true);
+  });
+
+  test('L7 with known peers out of reach it waits as long as it was told, then goes on with a warning', async () => {
+    const { clock, hub, start, a, b, backup } = await restored();
+    hub.cut(a.key, b.key);
+    const again = await start({ seed: b.seed, disk: backup, ownLogTimeoutMs: 20_000 });
+    again.network.keepDialled([{ address: a.network.address, key: a.key }]);
+    void again.sync.ownLogKnown();
+    await clock.advance(19_000);
+    expect(mayAppend(again)).toBe(false);
+    await clock.advance(1_500);
+    expect(mayAppend(again)).toBe(true);
+  });
+
+  test('L7 the own address among the seeds is no peer to wait for', async () => {
+    const world = createSyncWorld();
+    const a = await world.start();
+    await a.ledger.createNetwork('n', 'open');
+    const { disk } = a;
+    await a.close();
+    const again = await world.start({ seed: a.seed, disk });
+    again.network.keepDialled([{ address: addressOfKey(a.key) }]);
+    await world.clock.advance(2_000);
+    expect(mayAppend(again)).toBe(true);
+  });
+
+  test('L7 one that joins with a key that has a log already waits for its first exchange, however late', async () => {
+    const { clock, hub, start, a, b, lastSeq } = await restored();
+    hub.cut(a.key, b.key);
+    const again = await start({ seed: b.seed, disk: createMemoryDisk() });
+    again.network.keepDialled([{ address: a.network.address }]);
+    await clock.runWhile(again.sync.ownLogKnown(), LEDGER_OWN_LOG_TIMEOUT_MS + 1_000);
+    expect(mayAppend(again)).toBe(false);
+    hub.heal();
+    await clock.runUntil(() => mayAppend(again), 15_000);
+    expect((await again.ledger.append(proposal(300))).entry.header.seq).toBe(lastSeq + 1);
+  });
+
+  test('waiting can be given up', async () => {
+    const { hub, start, a, b, backup } = await restored();
+    hub.cut(a.key, b.key);
+    const again = await start({ seed: b.seed, disk: backup });
+    again.network.keepDialled([{ address: a.network.address, key: a.key }]);
+    const controller = new AbortController();
+    const waiting = again.sync.ownLogKnown(controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await expect(again.sync.ownLogKnown(controller.signal)).rejects.toThrow('enough');
+  });
+});
