@@ -52,11 +52,12 @@ const runChild = async (dir: string, address: string): Promise<void> => {
     const at = sharedNow();
     for (const id of ids) tell({ kind: 'seen', id, at });
   });
-  ledger.notices.on('ledger:appended', async () => {
+  const tellSize = async (): Promise<void> => {
     const { size } = ledger;
     await policies.caughtUp();
     tell({ kind: 'size', size, at: sharedNow() });
-  });
+  };
+  ledger.notices.on('ledger:appended', () => void tellSize());
   network.subscribe(RAW_TOPIC, async (data) => {
     tell({ kind: 'raw', id: Buffer.from(data).toString('latin1', 0, 16), at: sharedNow() });
     return 'accept';

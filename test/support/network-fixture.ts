@@ -61,11 +61,11 @@ export class NetworkFixture {
     await this.settled();
   }
 
-  /** Makes a running node an operator of a cluster. */
-  async operator(name: string, cluster: string): Promise<void> {
+  /** Makes a running node an operator of a cluster; `port` where others reach it elsewhere than where it listens. */
+  async operator(name: string, cluster: string, port?: number): Promise<void> {
     const id = this.clusters.get(cluster) ?? '';
     await waitFor(async () => (await this.node(name).run(`blockchain test id ${id}`)).includes('true'));
-    await becomeOperator(this.node(name), COMPANY, id);
+    await becomeOperator(this.node(name), COMPANY, id, port === undefined ? {} : { port });
   }
 
   /** Waits until all running nodes hold the same entries. */
