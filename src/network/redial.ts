@@ -70,7 +70,7 @@ const fresh = (nowMs: number): Omit<RedialEntry, 'target'> => ({
 });
 
 /** Whether the target is reached, by whichever side dialled. */
-export const isReached = (entry: RedialEntry, connected: ConnectedView): boolean => {
+const isReached = (entry: RedialEntry, connected: ConnectedView): boolean => {
   const { address, key } = entry.target;
   if (key !== undefined) return connected.keys.has(key);
   return connected.addresses.has(address) || (entry.answeredBy !== undefined && connected.keys.has(entry.answeredBy));

@@ -64,7 +64,7 @@ export const encodeControl = (message: ControlMessage): Uint8Array =>
   Buffer.concat([Uint8Array.of(CONTROL), canonicalBytes(message)]);
 
 /** Bytes that an entry takes in a frame. */
-export const encodedBytes = ({ header, body }: RawEntry): number =>
+const encodedBytes = ({ header, body }: RawEntry): number =>
   ENTRY_OVERHEAD_BYTES + header.byteLength + body.byteLength;
 
 /** SPEC §3: entries as their exact bytes. */
