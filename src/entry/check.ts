@@ -73,7 +73,7 @@ export const parseEntry = (raw: RawEntry): Entry => {
  * depth are checked. Throws what {@link parseEntry} would throw.
  */
 export const ownEntry = (header: EntryHeader, headerBytes: Uint8Array, body: string): Entry => {
-  const raw = { header: headerBytes, signature: new Uint8Array(ENTRY_SIGNATURE_BYTES), body: Buffer.from(body) };
+  const raw = { header: headerBytes, signature: Buffer.alloc(ENTRY_SIGNATURE_BYTES), body: Buffer.from(body) };
   checkSizes(raw);
   shaped('header', headerSchema, { ...header });
   if (jsonDepth(body) > JSON_DEPTH_MAX)

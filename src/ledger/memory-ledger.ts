@@ -42,7 +42,14 @@ export const createMemoryLedger = async (options: MemoryLedgerOptions = {}): Pro
   const disk = options.disk ?? createMemoryDisk();
   const store = new MemoryStore(disk, clock, options.syncMs);
   const key = signingKeyFromSeed(options.seed ?? random.bytes(32));
-  const ledger = await openStoredLedger({ key, clock, random, log: options.log ?? silentLogger, store });
+  const ledger = await openStoredLedger({
+    key,
+    clock,
+    random,
+    log: options.log ?? silentLogger,
+    store,
+    useThreadPool: false,
+  });
   return Object.assign(ledger, { disk, crash: () => store.crash() });
 };
 

@@ -47,7 +47,7 @@ export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
       }),
     );
     const store = await openDiskStore({ journal, index, log });
-    return openStoredLedger({ key, clock, random, log, store });
+    return openStoredLedger({ key, clock, random, log, store, useThreadPool: true });
   });
 
 const checkFormat = async (dir: string, log: Logger): Promise<void> => {

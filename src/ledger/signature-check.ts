@@ -8,7 +8,7 @@ const SLICE = 8;
 export interface SignatureCheckPorts {
   /** Entries in order of arrival from the cursor on. */
   read(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]>;
-  holds(held: HeldEntry): Promise<boolean>;
+  holds(held: HeldEntry): Promise<boolean> | boolean;
   saveMark(mark: SignatureMark): void;
   readonly log: Logger;
 }

@@ -4,7 +4,7 @@ import { asFault, fault, type HoldfastError } from '../base/errors.ts';
 import { ENTRIES_WANTED_MAX, GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { signatureHoldsInBackground } from '../entry/check.ts';
+import { signatureHolds, signatureHoldsInBackground } from '../entry/check.ts';
 import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { PeerKey } from '../network/network.ts';
@@ -39,6 +39,8 @@ export interface LedgerPorts {
   readonly random: Random;
   readonly log: Logger;
   readonly store: EntryStore;
+  /** Sign groups, and check signatures after the fact, on the thread pool; otherwise at once, the same on every run. */
+  readonly useThreadPool: boolean;
 }
 
 /** Entries held back are looked at again at the latest after this: the wall clock may be corrected meanwhile. */
@@ -75,7 +77,7 @@ export class StoredLedger implements Ledger {
   constructor(ports: LedgerPorts) {
     this.#ports = ports;
     this.#own = { key: ports.key, clock: ports.clock, salts: new Salts(ports.random) };
-    const { store, log } = ports;
+    const { store, log, useThreadPool } = ports;
     for (const place of store.places()) {
       if (place === undefined) this.#chains.skip();
       else this.#chains.add(place);
@@ -83,7 +85,7 @@ export class StoredLedger implements Ledger {
     this.#network = store.network();
     const signaturePorts = {
       read: (cursor: Cursor, limit: number) => this.#reader.follow(cursor, limit),
-      holds: ({ entry }: HeldEntry) => signatureHoldsInBackground(entry),
+      holds: ({ entry }: HeldEntry) => (useThreadPool ? signatureHoldsInBackground(entry) : signatureHolds(entry)),
       saveMark: store.saveSignatureMark.bind(store),
       log,
     };
@@ -284,8 +286,8 @@ export class StoredLedger implements Ledger {
 
   /** Makes the group, saves it, then shows it: in this order, so that nobody ever sees what a crash could take back. */
   async #commit(group: readonly Job[]): Promise<void> {
-    const { clock, key, store, log } = this.#ports;
-    const draft = new Draft(this.#chains, this.#network, key.author, group.length >= LARGE_GROUP);
+    const { clock, key, store, log, useThreadPool } = this.#ports;
+    const draft = new Draft(this.#chains, this.#network, key.author, useThreadPool && group.length >= LARGE_GROUP);
     const state: AcceptState = { draft, waiting: this.#waiting, nowMicros: clock.wallMs() * 1_000 };
     const made: Job[] = [];
     for (const job of group) {
