@@ -47,8 +47,13 @@ export const nodePolicy = (node: NodeProcess, company: string): Record<string, u
 });
 
 /** Inserts an operator's own policy and starts its three processes by a script, as after each later start. */
-export const becomeOperator = async (node: NodeProcess, company: string, cluster: string): Promise<PolicyDocument> => {
-  const policy = await insertPolicy(node, 'operator', { ...nodePolicy(node, company), cluster });
+export const becomeOperator = async (
+  node: NodeProcess,
+  company: string,
+  cluster: string,
+  changes: Readonly<Record<string, unknown>> = {},
+): Promise<PolicyDocument> => {
+  const policy = await insertPolicy(node, 'operator', { ...nodePolicy(node, company), cluster, ...changes });
   await writeFile(operatorScript(node), `${operatorCommands(policy.id).join('\n')}\n`);
   await node.run(`process "${operatorScript(node)}"`);
   return policy;

@@ -1,5 +1,6 @@
 import { define, type Call, type Command } from '../registry.ts';
 import { fault } from '../../base/errors.ts';
+import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator, versionText } from '../facts.ts';
 import { anyText, optional, repeated, variableName, type OptionTable } from '../options.ts';
@@ -98,12 +99,21 @@ const connections = ({ context }: Call<OptionTable>): Reply => {
     rows.map(([type, external, local, bind]) => [type as string, { external, local, bind }]),
   );
   const dialled = network.dialStates();
-  return givesTable({
+  const table = givesTable({
     titles: ['Type', 'External Address', 'Internal Address', 'Bind Address'],
     rows,
     json: { ...json, Peers: network.peers(), Dialled: dialled },
   });
+  return { ...table, text: `${table.text ?? ''}${unreached(dialled)}` };
 };
+
+/** The addresses that are dialled in vain, one a line; nothing while all are reached. Without the signs of a table. */
+const unreached = (dialled: readonly DialState[]): string =>
+  dialled
+    .filter(({ connected }) => !connected)
+    .map(({ address, attempts, lastError }) => `\nNot reached: ${address} (tried ${attempts} times) ${lastError ?? ''}`)
+    .join('')
+    .replaceAll('|', ' ');
 
 const running =
   (what: string, address: (context: CommandContext) => string | undefined) =>
