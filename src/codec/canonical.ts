@@ -5,14 +5,11 @@ import { jsonDepth, type JsonObject, type JsonValue } from './json.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Deeper values take the general way, which does not recurse. */
-const FAST_DEPTH_MAX = 64;
-
-/** Whether `JSON.stringify` may write the value as it stands: names in order, numbers finite, of modest depth. */
+/** Whether `JSON.stringify` may write the value as it stands: names in order, numbers finite, not too deep. */
 const isInOrder = (value: JsonValue, depth = 0): boolean => {
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null) return true;
-  if (depth === FAST_DEPTH_MAX) return false;
+  if (depth === JSON_DEPTH_MAX) return false;
   if (Array.isArray(value)) return value.every((item: JsonValue) => isInOrder(item, depth + 1));
   const members = value as JsonObject;
   let before = '';
@@ -64,13 +61,20 @@ export const parseCanonical = (bytes: Uint8Array): JsonValue => {
   } catch {
     throw fault('CODEC_MALFORMED', 'bytes are not UTF-8');
   }
-  if (jsonDepth(text) > JSON_DEPTH_MAX)
-    throw fault('CODEC_TOO_DEEP', `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
   try {
     value = JSON.parse(text) as JsonValue;
   } catch (caught) {
+    refuseDepth(text);
     throw fault('CODEC_MALFORMED', `bytes are not JSON: ${textOf(caught)}`);
   }
+  if (textInOrder(value) === text) return value;
+  refuseDepth(text);
   if (canonicalJson(value) !== text) throw fault('CODEC_NOT_CANONICAL', 'JSON is not in its canonical form (RFC 8785)');
   return value;
+};
+
+/** Before anything recursive sees it (`JSON.parse` is not). */
+const refuseDepth = (text: string): void => {
+  if (jsonDepth(text) > JSON_DEPTH_MAX)
+    throw fault('CODEC_TOO_DEEP', `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
 };

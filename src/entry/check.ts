@@ -49,8 +49,9 @@ const checkSizes = (raw: RawEntry): void => {
 /**
  * The only way from bytes of outside to an {@link Entry}: size, canonical form, schema, body hash (SPEC E1 to E6).
  * Says nothing of the signature, see {@link signatureHolds}. Throws `ENTRY_…`.
+ * `hash` is that of the header, for a caller that has it already.
  */
-export const parseEntry = (raw: RawEntry): Entry => {
+export const parseEntry = (raw: RawEntry, hash = sha256Hex(raw.header)): Entry => {
   checkSizes(raw);
   const value = parsePiece('header', raw.header);
   if (isJsonObject(value) && typeof value['v'] === 'number' && value['v'] !== 1)
@@ -65,7 +66,7 @@ export const parseEntry = (raw: RawEntry): Entry => {
     });
   const { content } = shaped('body', bodySchema, parsePiece('body', raw.body));
   if (header.op === 'genesis') shaped('body', genesisSchema, content);
-  return { raw, hash: sha256Hex(raw.header), header, content };
+  return { raw, hash, header, content };
 };
 
 /**

@@ -17,7 +17,7 @@ const ascending = { error: 'expected ascending hashes, each once' };
 /** SPEC §2: the fields of a header, each on its own. */
 const fields = z.strictObject({
   v: z.literal(1),
-  net: z.union([z.literal(''), hash]),
+  net: z.string().regex(/^(?:[0-9a-f]{64})?$/, 'expected 64 lower-case hex digits, or nothing'),
   author: hash,
   seq: z.int().min(1),
   prev: hash.nullable(),

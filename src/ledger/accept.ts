@@ -89,10 +89,11 @@ const improves = (fork: Fork | undefined, seq: number, hash: string): boolean =>
 const showsFork = ({ draft, waiting }: AcceptState, candidate: Candidate): boolean => {
   const { hash, header } = candidate.entry;
   const { author, seq } = header;
-  const known = draft.fork(author);
-  const held = draft.rivals(author, seq).map((rival) => rival.hash);
+  const held = draft.rivals(author, seq);
   const early = waiting.rivals(author, seq);
-  const hashes = [hash, ...held, ...early.map(({ entry }) => entry.hash)];
+  if (held.length + early.length === 0) return false;
+  const known = draft.fork(author);
+  const hashes = [hash, ...held.map((rival) => rival.hash), ...early.map(({ entry }) => entry.hash)];
   const fork = foldFork(known, seq, hashes);
   if (fork === known || fork?.pair.includes(hash) !== true) return false;
   for (const proof of [...early.filter(({ entry }) => fork.pair.includes(entry.hash)), candidate]) {

@@ -96,8 +96,9 @@ export class Chains {
   /** All entries held of one author and seq: more than one proves equivocation. */
   rivals(author: string, seq: number): readonly Place[] {
     const log = this.#logs.get(author);
-    if (log === undefined) return [];
+    if (log === undefined) return NONE;
     const linked = log.linked[seq - 1];
+    if (linked === undefined && log.loose.size === 0) return NONE;
     const found = linked === undefined ? [] : [linked];
     for (const place of log.loose) if (place.seq === seq) found.push(place);
     return found;
@@ -250,6 +251,8 @@ export class Chains {
     return this.#summary;
   }
 }
+
+const NONE: readonly Place[] = [];
 
 /** The ledger's order. */
 const comparePlaces = (a: Place, b: Place): number =>

@@ -24,7 +24,7 @@ export class Draft {
   network: string | undefined;
   readonly #chains: Chains;
   readonly #byHash = new Map<string, Staged>();
-  readonly #rivals = new Map<string, Place[]>();
+  readonly #bySeq = new Map<string, Map<number, Place[]>>();
   readonly #forks = new Map<string, Fork>();
   readonly #named = new Set<string>();
   #ownHead: Place | undefined;
@@ -41,7 +41,7 @@ export class Draft {
   }
 
   rivals(author: string, seq: number): readonly Place[] {
-    const staged = this.#rivals.get(`${author} ${seq}`);
+    const staged = this.#bySeq.get(author)?.get(seq);
     const held = this.#chains.rivals(author, seq);
     return staged === undefined ? held : [...held, ...staged];
   }
@@ -71,7 +71,8 @@ export class Draft {
     }
     this.staged.push(staged);
     this.#byHash.set(entry.hash, staged);
-    this.#rivals.set(`${author} ${seq}`, [...(this.#rivals.get(`${author} ${seq}`) ?? []), staged.place]);
+    const ofAuthor = this.#bySeq.get(author) ?? new Map<number, Place[]>();
+    this.#bySeq.set(author, ofAuthor.set(seq, [...(ofAuthor.get(seq) ?? []), staged.place]));
     if (prev !== null) this.#named.add(prev);
     for (const parent of parents) this.#named.add(parent);
     return staged;

@@ -75,21 +75,28 @@ export const screen = async (state: ScreenState, offered: readonly RawEntry[], f
   return { candidates, refused, hashes };
 };
 
-/** The entry with bytes of its own (those offered may be a slice of a large frame), or why it goes no further. */
+/** The entry, or why it goes no further. */
 const parseKnown = ({ chains, waiting }: ScreenState, raw: RawEntry, hash: string): Entry | Acceptance => {
   if (chains.get(hash) !== undefined) return ignored('LEDGER_DUPLICATE', 'held already');
   if (waiting.has(hash)) return ignored('LEDGER_ENTRY_WAITS', 'waits already');
   try {
-    const entry = parseEntry({
-      header: Buffer.from(raw.header),
-      signature: Buffer.from(raw.signature),
-      body: Buffer.from(raw.body),
-    });
+    const entry = parseEntry(copyOf(raw), hash);
     return judgeVoid(chains.fork(entry.header.author), waiting, entry) ?? entry;
   } catch (caught) {
     const error = asFault(caught);
     return rejected(error.code, error.message);
   }
+};
+
+/** Bytes of its own: those offered may be a slice of a large frame, which would be kept with them. */
+const copyOf = ({ header, signature, body }: RawEntry): RawEntry => {
+  const bytes = Buffer.concat([header, signature, body]);
+  const [signatureAt, bodyAt] = [header.byteLength, header.byteLength + signature.byteLength];
+  return {
+    header: bytes.subarray(0, signatureAt),
+    signature: bytes.subarray(signatureAt, bodyAt),
+    body: bytes.subarray(bodyAt),
+  };
 };
 
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -54,7 +54,8 @@ export class WaitingRoom {
   }
 
   rivals(author: string, seq: number): readonly Candidate[] {
-    const hashes = this.#byAuthor.get(author)?.get(seq) ?? [];
+    const hashes = this.#byAuthor.get(author)?.get(seq);
+    if (hashes === undefined) return NOBODY;
     return [...hashes].flatMap((hash) => this.#entries.get(hash)?.candidate ?? []);
   }
 
@@ -127,6 +128,8 @@ export class WaitingRoom {
     }
   }
 }
+
+const NOBODY: readonly Candidate[] = [];
 
 const addTo = <K>(sets: Map<K, Set<string>>, key: K, value: string): void => {
   const set = sets.get(key);
