@@ -184,6 +184,10 @@ export const CONSUMER_INTERVAL_MS = 5_000;
 /** How long a starting operator waits for peers that are known and not reached, with own files and without. */
 export const PEERS_WAIT_MS = 1_000;
 export const PEERS_WAIT_EMPTY_MS = 3_000;
+/** Which files all operators of a cluster hold, as told to other nodes: origins (members), stretches of each, patience. */
+export const COMMITTED_ORIGINS_MAX = 255;
+export const COMMITTED_RANGES_MAX = 32;
+export const COMMITTED_TIMEOUT_MS = 1_000;
 
 // query
 export const QUERY_TIMEOUT_MS = 30_000;
@@ -217,7 +221,7 @@ export const QUERY_HEDGES_MAX = 3;
 /** Finished queries remembered for `query status`. */
 export const QUERY_JOBS_MAX = 100;
 /** `committed = true`: stretches of file ids of one origin named in a query; what lies beyond is left out. */
-export const QUERY_COMMITTED_RANGES_MAX = 32;
+export const QUERY_COMMITTED_RANGES_MAX = COMMITTED_RANGES_MAX;
 
 // command, rest
 export const COMMAND_CHARS_MAX = 262_144;

@@ -16,10 +16,11 @@ import type { Network } from '../network/network.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
 import type { QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
+import { createCommitted } from '../replication/committed/protocol.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
-import type { Topology } from '../topology/topology.ts';
+import type { OperatorInfo, Topology } from '../topology/topology.ts';
 import { commandFacts } from './command-facts.ts';
 import type { NodeConfig } from './config.ts';
 import { createDialling, type Dialling } from './dialling.ts';
@@ -77,16 +78,21 @@ interface QueryFloors {
   readonly log: Logger;
 }
 
-const queryPorts = ({ network, sqlite, topology, parts, log }: QueryFloors): QueryPorts => ({
-  network,
-  sqlite,
-  topology,
-  clock: systemClock,
-  log: log.child('query'),
-  isUp: ({ peer }) => peer === network.self || network.peers().some(({ key }) => key === peer),
-  operating: () => operatingOf(parts),
-  committedRanges: async () => parts.replication?.committedRanges() ?? new Map(),
-});
+const queryPorts = ({ network, sqlite, topology, parts, log }: QueryFloors): QueryPorts => {
+  const isUp = ({ peer }: OperatorInfo): boolean =>
+    peer === network.self || network.peers().some(({ key }) => key === peer);
+  return {
+    ...{ network, sqlite, topology, isUp },
+    clock: systemClock,
+    log: log.child('query'),
+    operating: () => operatingOf(parts),
+    committedRanges: createCommitted({
+      ...{ network, topology, isUp },
+      clock: systemClock,
+      operating: () => parts.sharing,
+    }),
+  };
+};
 
 const operatingOf = ({ operator, replication }: Parts): { operator: string; filled: boolean } | undefined =>
   operator === undefined ? undefined : { operator: operator.store.origin, filled: replication?.filled === true };

@@ -83,6 +83,12 @@ export class Parts implements Resource {
     return this.#running?.replication;
   }
 
+  /** The running operator's policy id and what it shares with its peers. */
+  get sharing(): { readonly operator: string; readonly replication: Replication } | undefined {
+    const running = this.#running;
+    return running && { operator: running.operator.store.origin, replication: running.replication };
+  }
+
   /** What `run …` and `exit …` do. */
   readonly control: Omit<NodeControl, 'seedFrom' | 'exitNode'> = {
     startOperator: (options) => this.#startOperator(options),

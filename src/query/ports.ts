@@ -17,8 +17,11 @@ export interface QueryPorts {
   isUp(operator: OperatorInfo): boolean;
   /** The operator that this node runs, if any; one that is not filled yet answers no network queries. */
   operating(): { readonly operator: string; readonly filled: boolean } | undefined;
-  /** Files that every active operator of a cluster holds, by origin. */
-  committedRanges(cluster: string): Promise<Holdings>;
+  /**
+   * Files that every active operator of a cluster holds, by origin. `REPLICATION_COMMITTED_UNKNOWN` where no operator says
+   * it; rejects with the signal's reason when it is aborted.
+   */
+  committedRanges(cluster: string, signal: AbortSignal): Promise<Holdings>;
 }
 
 export interface QueryServiceOptions {

@@ -33,6 +33,9 @@ export const createQueryService = (ports: QueryPorts, options: QueryServiceOptio
   return new Queries(ports, options);
 };
 
+/** The failures by which a cluster counts as missing from a partial answer. */
+const MISSING = new Set(['QUERY_CLUSTER_UNAVAILABLE', 'REPLICATION_COMMITTED_UNKNOWN']);
+
 const nowMicros = ({ clock }: QueryPorts): number => Math.floor(clock.wallMs() * 1_000);
 
 /** A query on its way. */
@@ -178,7 +181,7 @@ class Queries implements QueryService {
         answers.push(await this.#ask(target, part, keep, budget, { ...running, signal }));
       } catch (caught) {
         const error = asFault(caught);
-        if (!running.request.options.partial || error.code !== 'QUERY_CLUSTER_UNAVAILABLE') throw error;
+        if (!running.request.options.partial || !MISSING.has(error.code)) throw error;
         missing.push({ cluster: target.cluster?.id ?? '', reason: error.message });
       }
     });
@@ -200,7 +203,7 @@ class Queries implements QueryService {
     const { cluster } = target;
     const condition =
       request.options.committed && cluster !== undefined
-        ? committedCondition(cluster, await this.#ports.committedRanges(cluster.id))
+        ? committedCondition(cluster, await this.#ports.committedRanges(cluster.id, signal))
         : undefined;
     const sql = printSelect({ ...restricted(part, condition), table: target.table });
     if (sql.length > SQL_CHARS_MAX)

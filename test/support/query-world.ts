@@ -1,4 +1,5 @@
 import { systemClock } from '../../src/base/clock.ts';
+import { fault } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';
@@ -68,6 +69,8 @@ export class QueryWorld {
   readonly nodes = new Map<string, WorldNode>();
   readonly down = new Set<string>();
   readonly committed = new Map<string, Map<string, FileRanges>>();
+  /** Clusters of which nobody says what their operators all hold. */
+  readonly committedUnknown = new Set<string>();
   readonly #tables: TableInfo[] = [];
   readonly #closing: (() => Promise<void>)[] = [];
   #clusters: ClusterInfo[] = [];
@@ -171,7 +174,11 @@ export class QueryWorld {
         ...{ network, sqlite, clock: systemClock, log: silentLogger, operating },
         topology: () => this.#topology(),
         isUp: ({ id }) => !this.down.has(id),
-        committedRanges: async (cluster): Promise<Holdings> => this.committed.get(cluster) ?? new Map(),
+        committedRanges: async (cluster): Promise<Holdings> => {
+          if (this.committedUnknown.has(cluster))
+            throw fault('REPLICATION_COMMITTED_UNKNOWN', `nobody says of ${cluster}`);
+          return this.committed.get(cluster) ?? new Map();
+        },
       },
       { hedgeMs: 100, hedgeSlowMs: 1_000 },
     );

@@ -25,7 +25,8 @@ const BUNDLE_BYTES_MAX = PREFIX_BYTES + TRANSFER_RECORD_BYTES_MAX + FILE_BYTES_M
 
 const count = z.int().min(0);
 const fileId = z.int().min(1);
-const operatorId = z.string().min(1).max(NAME_CHARS_MAX);
+/** Operator policy id, on the wire. */
+export const operatorId = z.string().min(1).max(NAME_CHARS_MAX);
 const name = z.string().min(1).max(NAME_CHARS_MAX);
 const text = z.string().max(2_000);
 
@@ -37,7 +38,8 @@ const ascending = (ranges: FileRanges): boolean => {
   }
   return true;
 };
-const ranges = z
+/** Ranges of file ids, on the wire. */
+export const fileRanges = z
   .array(z.tuple([fileId, fileId]))
   .min(1)
   .max(TRANSFER_MESSAGE_RANGES_MAX)
@@ -45,7 +47,7 @@ const ranges = z
 
 /** File ids by origin, as a list of pairs. */
 const filesByOrigin = z
-  .array(z.tuple([operatorId, ranges]))
+  .array(z.tuple([operatorId, fileRanges]))
   .max(HOLDINGS_ORIGINS_MAX)
   .refine(
     (list) => list.reduce((sum, [, some]) => sum + some.length, 0) <= TRANSFER_MESSAGE_RANGES_MAX,

@@ -198,6 +198,16 @@ describe('a network query', () => {
     ]);
   });
 
+  test('committed = true: a cluster of which nobody knows what is committed is an error, or missing', async () => {
+    world.committed.set('west', new Map([['w2', [[1, 1], [3, 3]]]])); // prettier-ignore
+    world.committedUnknown.add('east');
+    const sql = 'select count(*) from readings';
+    await expect(world.ask(sql, { committed: true })).rejects.toMatchObject({ code: 'REPLICATION_COMMITTED_UNKNOWN' });
+    expect((await world.ask(sql, { committed: true, partial: true })).missing).toEqual([
+      { cluster: 'east', reason: 'nobody says of east' },
+    ]);
+  });
+
   test('a query ends when its time is up, wherever it hangs', async () => {
     for (const name of ['e1', 'e2']) misbehave(world, name, never);
     await expect(world.ask(BY_DEVICE, { timeoutMs: 300 })).rejects.toMatchObject({ code: 'QUERY_TIMEOUT' });

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { fault, type HoldfastError, textOf } from '../../base/errors.ts';
+import { COMMITTED_ORIGINS_MAX, COMMITTED_RANGES_MAX, JSON_DEPTH_MAX } from '../../base/limits.ts';
+import { jsonDepth } from '../../codec/json.ts';
+import { fileRanges, operatorId } from '../transfer/messages.ts';
+
+/** SPEC: only the major is in the id; a new major is a new folder. */
+export const COMMITTED_PROTOCOL = '/holdfast/committed/1';
+
+const TEXT_CHARS_MAX = 2_000;
+const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+const request = z.object({ cluster: z.string().min(1).max(255) });
+/** Which cluster is meant, by its policy id. */
+export type CommittedRequest = z.infer<typeof request>;
+
+const answer = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('committed'),
+    origins: z
+      .array(z.tuple([operatorId, fileRanges.max(COMMITTED_RANGES_MAX)]))
+      .max(COMMITTED_ORIGINS_MAX)
+      .refine((origins) => new Set(origins.map(([origin]) => origin)).size === origins.length, 'an origin comes twice'),
+  }),
+  z.object({ kind: z.literal('refused'), code: z.string().regex(CODE), text: z.string().max(TEXT_CHARS_MAX) }),
+]);
+/** The one answer to a request. */
+export type CommittedAnswer = z.infer<typeof answer>;
+
+export const encodeCommittedRequest = (message: CommittedRequest): Uint8Array => Buffer.from(JSON.stringify(message));
+export const encodeCommittedAnswer = (message: CommittedAnswer): Uint8Array => Buffer.from(JSON.stringify(message));
+
+/** An error as it travels: its hint and data stay at home. */
+export const refusalOf = ({ code, message }: HoldfastError): CommittedAnswer => ({
+  kind: 'refused',
+  code: CODE.test(code) ? code : 'INTERNAL',
+  text: message.slice(0, TEXT_CHARS_MAX),
+});
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+const malformed = (what: string): HoldfastError => fault('REPLICATION_COMMITTED_MALFORMED', what);
+
+const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
+  let value: unknown;
+  try {
+    const json = decoder.decode(frame);
+    if (jsonDepth(json) > JSON_DEPTH_MAX) throw malformed('the message is nested too deep');
+    value = JSON.parse(json);
+  } catch (caught) {
+    throw malformed(`the message cannot be read: ${textOf(caught)}`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw malformed(`the message is not as agreed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+};
+
+/** Throws `REPLICATION_COMMITTED_MALFORMED`. */
+export const decodeCommittedRequest = (frame: Uint8Array): CommittedRequest => decode(request, frame);
+/** Throws `REPLICATION_COMMITTED_MALFORMED`. */
+export const decodeCommittedAnswer = (frame: Uint8Array): CommittedAnswer => decode(answer, frame);

@@ -1,0 +1,116 @@
+import type { Clock } from '../../base/clock.ts';
+import { asFault, fault, textOf } from '../../base/errors.ts';
+import { COMMITTED_ORIGINS_MAX, COMMITTED_RANGES_MAX, COMMITTED_TIMEOUT_MS } from '../../base/limits.ts';
+import type { Channel, Network } from '../../network/network.ts';
+import type { Holdings } from '../../operator/file-record.ts';
+import type { OperatorInfo, Topology } from '../../topology/topology.ts';
+import type { Replication } from '../replication.ts';
+import {
+  COMMITTED_PROTOCOL,
+  type CommittedAnswer,
+  decodeCommittedAnswer,
+  decodeCommittedRequest,
+  encodeCommittedAnswer,
+  encodeCommittedRequest,
+  refusalOf,
+} from './messages.ts';
+
+export interface CommittedPorts {
+  readonly network: Pick<Network, 'handle' | 'request'>;
+  readonly clock: Clock;
+  /** As it is now. */
+  readonly topology: () => Pick<Topology, 'clusters' | 'operators'>;
+  /** Whether an operator is believed to answer. A wrong belief costs at most `COMMITTED_TIMEOUT_MS`. */
+  readonly isUp: (operator: OperatorInfo) => boolean;
+  /** The operator (policy id) that this node runs and what it shares with its peers, if any. */
+  readonly operating: () =>
+    { readonly operator: string; readonly replication: Pick<Replication, 'committedRanges'> } | undefined;
+}
+
+/**
+ * Files that every active operator of a cluster is known to hold, by origin. `REPLICATION_COMMITTED_UNKNOWN` where no
+ * operator says it: never a silent "none". Rejects with the signal's reason when it is aborted.
+ */
+export type CommittedOf = (cluster: string, signal?: AbortSignal) => Promise<Holdings>;
+
+/** Answers other nodes from now on, and asks them. Made once for a node: an operator may come and go. */
+export const createCommitted = (ports: CommittedPorts): CommittedOf => {
+  const { network, clock } = ports;
+  network.handle(COMMITTED_PROTOCOL, async (channel) => {
+    const cancel = clock.after(COMMITTED_TIMEOUT_MS, () =>
+      channel.abort(fault('NETWORK_TIMEOUT', 'the caller asked nothing in time')),
+    );
+    try {
+      const { cluster } = decodeCommittedRequest(await firstFrame(channel));
+      await channel.send(encodeCommittedAnswer(answerFor(ports, cluster)));
+    } catch (caught) {
+      await channel.send(encodeCommittedAnswer(refusalOf(asFault(caught)))).catch(() => {});
+    } finally {
+      cancel();
+      await channel.finish().catch(() => {});
+    }
+  });
+  return async (cluster, signal) => ownCommitted(ports, cluster) ?? askCluster(ports, cluster, signal);
+};
+
+const firstFrame = async (channel: Channel): Promise<Uint8Array> => {
+  for await (const frame of channel) return frame;
+  throw fault('REPLICATION_COMMITTED_MALFORMED', 'the caller asked nothing');
+};
+
+/** Undefined where this node runs no operator of the cluster. */
+const ownCommitted = ({ operating, topology }: CommittedPorts, cluster: string): Holdings | undefined => {
+  const own = operating();
+  if (own === undefined || topology().operators.get(own.operator)?.cluster !== cluster) return undefined;
+  return own.replication.committedRanges();
+};
+
+const answerFor = (ports: CommittedPorts, cluster: string): CommittedAnswer => {
+  const committed = ownCommitted(ports, cluster);
+  if (committed === undefined)
+    throw fault('REPLICATION_NOT_RUNNING', `no operator of the cluster ${cluster} runs on this node`);
+  // A policy may lose its place in the cluster; who asks knows only origins that have one.
+  const members = ports.topology().clusters.get(cluster)?.operators ?? [];
+  const origins = members.flatMap(({ id }): [string, [number, number][]][] => {
+    const ranges = (committed.get(id) ?? []).slice(0, COMMITTED_RANGES_MAX);
+    return ranges.length === 0 ? [] : [[id, ranges.map(([from, to]) => [from, to])]];
+  });
+  return { kind: 'committed', origins: origins.slice(0, COMMITTED_ORIGINS_MAX) };
+};
+
+const askCluster = async (ports: CommittedPorts, id: string, signal: AbortSignal | undefined): Promise<Holdings> => {
+  const cluster = ports.topology().clusters.get(id);
+  const failures: string[] = [];
+  for (const operator of cluster?.operators ?? []) {
+    if (!ports.isUp(operator)) continue;
+    try {
+      return await askOperator(ports, operator, id, signal);
+    } catch (caught) {
+      signal?.throwIfAborted();
+      failures.push(`${operator.name}: ${textOf(caught)}`);
+    }
+  }
+  const why = failures.length === 0 ? 'none of its operators is up' : failures.join('; ');
+  throw fault(
+    'REPLICATION_COMMITTED_UNKNOWN',
+    `nobody says what the cluster ${cluster?.name ?? ''} (${id}) holds: ${why}`,
+    {
+      data: { cluster: id },
+      hint: 'start an operator of the cluster, or ask without `committed = true`',
+    },
+  );
+};
+
+const askOperator = async (
+  { network }: CommittedPorts,
+  { peer }: OperatorInfo,
+  cluster: string,
+  signal: AbortSignal | undefined,
+): Promise<Holdings> => {
+  if (peer === undefined) throw fault('NETWORK_NOT_CONNECTED', 'its key is not known: it has not been seen yet');
+  const frame = encodeCommittedRequest({ cluster });
+  const options = { timeoutMs: COMMITTED_TIMEOUT_MS, signal };
+  const answer = decodeCommittedAnswer(await network.request(peer, COMMITTED_PROTOCOL, frame, options));
+  if (answer.kind === 'refused') throw fault(answer.code, answer.text);
+  return new Map(answer.origins);
+};
