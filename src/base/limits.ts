@@ -289,7 +289,7 @@ assertRelation(
   PING_TIMEOUT_MS >= PING_INTERVAL_MS + 2 * LIVENESS_TICK_MS,
   'a peer must have the time to answer a ping before it counts as silent',
 );
-assertRelation(FRAME_BYTES_MAX > QUERY_FRAME_BYTES, 'a frame must hold its part of a chunk of rows');
+assertRelation(QUERY_FRAME_BYTES + 1 <= FRAME_BYTES_MAX, 'a frame must hold its part of a chunk of rows');
 assertRelation(FRAME_BYTES_MAX > 6 * SQL_CHARS_MAX + 4_096, 'a frame must hold the longest SQL, escaped');
 assertRelation(
   GOSSIP_BYTES_MAX >= ENTRY_HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX + 4_096,

@@ -11,7 +11,7 @@ import type { NodeInfo, Topology } from '../topology/topology.ts';
  * Whom a node keeps dialling: its seeds, and every node that a policy names, where the policy's key must answer.
  * Never itself.
  */
-export const dialTargets = (
+const dialTargets = (
   seeds: readonly Address[],
   nodes: readonly NodeInfo[],
   self: { readonly key: string; readonly address: Address },

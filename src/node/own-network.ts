@@ -3,7 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { NodeConfig } from './config.ts';
 
 /** Name of the ledger's network, from its genesis entry; undefined before there is one. */
-export const networkName = async (ledger: Ledger): Promise<string | undefined> => {
+const networkName = async (ledger: Ledger): Promise<string | undefined> => {
   const genesis = ledger.network === undefined ? undefined : await ledger.byHash(ledger.network);
   const name = genesis?.entry.content['name'];
   return typeof name === 'string' ? name : undefined;

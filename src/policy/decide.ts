@@ -1,5 +1,5 @@
 import { fault, type HoldfastError } from '../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
+import { type JsonObject, type JsonValue } from '../codec/json.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import type { Proposal } from '../ledger/ledger.ts';
 import type { PolicyState } from './book.ts';
@@ -235,13 +235,4 @@ const checkParent = (view: View, value: JsonObject): void => {
       data: { parent, name: above.value['name'], company: above.value['company'] },
       hint: `use ${canonicalJson({ company: above.value['company'] ?? '', name: above.value['name'] ?? '' })}`,
     });
-};
-
-/** The changes that turn a policy's value into that of another: what is gone is null. For `blockchain update to`. */
-export const changesBetween = (before: JsonObject, after: unknown): JsonObject => {
-  if (!isJsonObject(after)) return {};
-  const changes = new Map<string, JsonValue>(Object.entries(after));
-  for (const name of Object.keys(before))
-    if (!changes.has(name) && !['id', 'date', 'ledger', 'member', 'peer'].includes(name)) changes.set(name, null);
-  return Object.fromEntries(changes);
 };

@@ -91,7 +91,7 @@ const candidates = (
 };
 
 /** The policies of some types that a condition names, in the ledger's order, as users see them. An id is looked up. */
-export const selectPolicies = (
+const selectPolicies = (
   source: PolicySource,
   types: readonly string[] | undefined,
   where: Condition | undefined,

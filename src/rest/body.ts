@@ -6,7 +6,7 @@ import { fault, type HoldfastError } from '../base/errors.ts';
 import { REST_BODIES_BYTES_MAX, REST_STALL_MS } from '../base/limits.ts';
 
 /** The bytes that all requests together hold. */
-export class ByteBudget {
+export class BodyBudget {
   #free: number;
 
   constructor(bytes = REST_BODIES_BYTES_MAX) {

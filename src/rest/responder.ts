@@ -10,7 +10,7 @@ import {
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { createSession, type CommandExecutor, type CommandOutput } from '../command/executor.ts';
-import { ByteBudget, readBody, textOfBody, unpack } from './body.ts';
+import { BodyBudget, readBody, textOfBody, unpack } from './body.ts';
 import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts';
 import { errorReply, methodFault } from './faults.ts';
 import { readTarget, type RestHeaders } from './headers.ts';
@@ -79,7 +79,7 @@ export const createResponder = (
 
 class Responder {
   readonly #options: ResponderOptions;
-  readonly #budget = new ByteBudget();
+  readonly #budget = new BodyBudget();
   #running = 0;
 
   constructor(options: ResponderOptions) {

@@ -13,7 +13,7 @@ import { openInlineSqlite } from '../../src/sqlite/inline.ts';
 import type { Sqlite } from '../../src/sqlite/sqlite.ts';
 import type { Column } from '../../src/topology/topology.ts';
 
-export const FIXTURE_COLUMNS: readonly Column[] = [
+const FIXTURE_COLUMNS: readonly Column[] = [
   { name: 'reading', type: 'int' },
   { name: 'device', type: 'varchar' },
 ];

@@ -6,6 +6,7 @@ const rowsOf = (databases: ReadDatabases, dbms: string, sql: string): readonly R
   return db.all(sql).map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? null])));
 };
 
+/** @public imported by the SQLite threads. */
 export const procedures = { rowsOf };
 const target = { module: import.meta.url, procedures };
 

@@ -19,7 +19,7 @@ const schema = z
   });
 
 /** The table list of a cluster policy in normal form. */
-export const clusterTables = (value: JsonObject): readonly JsonObject[] => {
+const clusterTables = (value: JsonObject): readonly JsonObject[] => {
   const list = value['table'];
   return Array.isArray(list) ? list.filter(isJsonObject) : [];
 };
