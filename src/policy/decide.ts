@@ -1,5 +1,5 @@
 import { fault, type HoldfastError } from '../base/errors.ts';
-import { type JsonObject, type JsonValue } from '../codec/json.ts';
+import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import type { Proposal } from '../ledger/ledger.ts';
 import type { PolicyState } from './book.ts';

@@ -64,8 +64,7 @@ export const encodeControl = (message: ControlMessage): Uint8Array =>
   Buffer.concat([Uint8Array.of(CONTROL), canonicalBytes(message)]);
 
 /** Bytes that an entry takes in a frame. */
-const encodedBytes = ({ header, body }: RawEntry): number =>
-  ENTRY_OVERHEAD_BYTES + header.byteLength + body.byteLength;
+const encodedBytes = ({ header, body }: RawEntry): number => ENTRY_OVERHEAD_BYTES + header.byteLength + body.byteLength;
 
 /** SPEC §3: entries as their exact bytes. */
 export const encodeEntries = (entries: readonly RawEntry[]): Uint8Array => {
