@@ -51,7 +51,7 @@ const policy = (number: number): Proposal => ({
       ip: '10.1.2.3',
       port: 32_148,
       cluster: sha256Hex('cluster').slice(0, 32),
-      description: 'x'.repeat(216),
+      description: 'x'.repeat(400 - 162),
     },
   },
 });
@@ -82,17 +82,16 @@ const appendInFlight = async (ledger: StoredLedger, count: number, inFlight: num
   return perSecond(count, await timed(() => Promise.all(Array.from({ length: inFlight }, next))));
 };
 
-const lineBytes = (ledger: { readonly header: number }): number => ledger.header + 600;
-
 const measureAppends = async (): Promise<Figure[]> => {
-  const ledger = await openLedger({ dir: freshDir(), seed: seedOf(1) });
+  const dir = freshDir();
+  const ledger = await openLedger({ dir, seed: seedOf(1) });
   const { entry } = await ledger.createNetwork('bench', 'open');
   const key = signingKeyFromSeed(seedOf(1));
-  const bytes = lineBytes({ header: entry.raw.header.byteLength });
+  const lineBytes = entry.raw.header.byteLength + 600;
   const header = Buffer.alloc(512, 'x');
   const samples = { one: [] as number[], raw: [] as number[], together: [] as number[], sign: [] as number[] };
   for (let round = 0; round < ROUNDS; round += 1) {
-    samples.raw.push(await rawAppend(bytes));
+    samples.raw.push(await rawAppend(lineBytes));
     samples.one.push(await appendInFlight(ledger, ONE_BY_ONE, 1));
     const signing = await timed(() => {
       for (let number = 0; number < TOGETHER; number += 1) signWith(key, header);
@@ -100,7 +99,9 @@ const measureAppends = async (): Promise<Figure[]> => {
     samples.sign.push(perSecond(TOGETHER, signing));
     samples.together.push(await appendInFlight(ledger, TOGETHER, IN_FLIGHT));
   }
+  const entries = ledger.size;
   await ledger.close();
+  const bytes = sizeOf(join(dir, 'journal')) + sizeOf(join(dir, 'index'));
   return [
     {
       work: 'durable append, one by one',
@@ -118,6 +119,7 @@ const measureAppends = async (): Promise<Figure[]> => {
       target: '≥ 50 %',
       against: 'Ed25519 sign',
     },
+    { work: 'disk per 400-byte policy', ours: bytes / entries, unit: 'B', target: '≤ 1,200 B' },
   ];
 };
 
@@ -171,7 +173,6 @@ const measureTakeUp = async (): Promise<Figure[]> => {
     follow: [] as number[],
     rebuild: [] as number[],
   };
-  let bytes = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     const dir = freshDir();
     samples.raw.push(await timed(() => rawTakeUp(raws)));
@@ -194,7 +195,6 @@ const measureTakeUp = async (): Promise<Figure[]> => {
       }),
     );
     await again.close();
-    bytes = sizeOf(join(dir, 'journal')) + sizeOf(join(dir, 'index'));
     rmSync(join(dir, 'index'), { recursive: true });
     samples.rebuild.push(await timed(async () => (await openLedger({ dir, seed: seedOf(99) })).close()));
   }
@@ -224,7 +224,6 @@ const measureTakeUp = async (): Promise<Figure[]> => {
     },
     { work: '… without its index', ours: median(samples.rebuild), unit: 'ms', target: '' },
     { work: '… then read all from disk', ours: median(samples.follow), unit: 'ms', target: '' },
-    { work: 'disk per 400-byte policy', ours: bytes / ENTRIES, unit: 'B', target: '≤ 1,200 B' },
   ];
 };
 

@@ -61,6 +61,3 @@ export const genesisSchema = z.strictObject({
   admission: z.enum(['open', 'invite']),
   roots: z.array(hash).min(1).max(16),
 });
-
-/** What a genesis entry says of its network. */
-export type Genesis = z.infer<typeof genesisSchema>;

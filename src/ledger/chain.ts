@@ -140,7 +140,7 @@ export class Chains {
     return this.#summarise().heads;
   }
 
-  /** 32 hex digits over the sorted heads and forks (SPEC of the ledger: `DESIGN.md`). */
+  /** 32 hex digits over the sorted heads and forks (`DESIGN.md` says how). */
   version(): string {
     return this.#summarise().version;
   }
@@ -163,8 +163,7 @@ export class Chains {
     const before = log.fork;
     const rivals = this.rivals(place.author, place.seq);
     if (rivals.length > 0) log.fork = foldFork(before, place.seq, [place.hash, ...rivals.map((rival) => rival.hash)]);
-    log.loose.add(place);
-    this.#link(log, place);
+    if (!this.#link(log, place)) log.loose.add(place);
     this.#summary = undefined;
     if (log.fork === before) return false;
     this.#recomputeTips();
@@ -204,16 +203,16 @@ export class Chains {
     return log;
   }
 
-  /** Links the new entry and whatever loose ones follow it. */
-  #link(log: AuthorLog, place: Place): void {
+  /** Links the new entry, and whatever loose ones follow it; false where it does not follow the log. */
+  #link(log: AuthorLog, place: Place): boolean {
+    if (!follows(log, place)) return false;
     for (let next: Place | undefined = place; next !== undefined;) {
-      const last: Place | undefined = log.linked.at(-1);
-      if (next.seq !== log.linked.length + 1 || next.prev !== (last?.hash ?? null)) return;
-      log.loose.delete(next);
       log.linked.push(next);
       this.#touchTips(next, log);
       next = log.loose.size === 0 ? undefined : followerOf(next, log.loose);
+      if (next !== undefined) log.loose.delete(next);
     }
+    return true;
   }
 
   #touchTips(place: Place, log: AuthorLog): void {
@@ -258,7 +257,10 @@ const NONE: readonly Place[] = [];
 const comparePlaces = (a: Place, b: Place): number =>
   a.time - b.time || (a.author < b.author ? -1 : a.author > b.author ? 1 : 0) || a.seq - b.seq;
 
+const follows = ({ linked }: AuthorLog, { seq, prev }: Place): boolean =>
+  seq === linked.length + 1 && prev === (linked.at(-1)?.hash ?? null);
+
 const followerOf = (place: Place, loose: ReadonlySet<Place>): Place | undefined => {
-  for (const candidate of loose) if (candidate.prev === place.hash) return candidate;
+  for (const candidate of loose) if (candidate.prev === place.hash && candidate.seq === place.seq + 1) return candidate;
   return undefined;
 };

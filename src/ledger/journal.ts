@@ -46,7 +46,7 @@ export interface Position {
   readonly length: number;
 }
 
-export const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
+const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
 
 export interface JournalOptions {
   readonly dir: string;
