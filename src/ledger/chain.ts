@@ -60,7 +60,7 @@ interface AuthorLog {
 
 /**
  * Everything that the ledger holds, in memory: logs, hashes, policy ids, the frontier. Pure: what it knows follows
- * from the places it was given. Memory is about 300 bytes an entry.
+ * from the places it was given. Memory is about 500 bytes an entry.
  */
 export class Chains {
   readonly #places: (Place | undefined)[] = [];

@@ -63,9 +63,11 @@ export const screen = async (state: ScreenState, offered: readonly RawEntry[], f
       if (foreign !== undefined) refused.set(entry.hash, foreign);
       return foreign === undefined;
     });
-    const { authentic, forged } = vouch(ofNetwork, from, holds);
+    const { authentic, forged, unchecked } = vouch(ofNetwork, from, holds);
     candidates.push(...authentic);
     for (const { hash } of forged) refused.set(hash, rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold'));
+    for (const { hash } of unchecked)
+      refused.set(hash, ignored('LEDGER_OFFER_FORGED', 'too many bad signatures in one offer: not looked at'));
     if (verified >= VERIFY_SLICE) {
       verified = 0;
       await breathe();

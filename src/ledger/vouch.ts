@@ -14,7 +14,12 @@ export interface Candidate {
 export interface Vouched {
   readonly authentic: readonly Candidate[];
   readonly forged: readonly Entry[];
+  /** Not looked at any more: too many before them were forged. */
+  readonly unchecked: readonly Entry[];
 }
+
+/** A sender of so many bad signatures of one author in one offer is not given more of our time. */
+const FORGED_MAX = 32;
 
 /**
  * Checks entries of one author (each hash once) at the price of one signature a branch: an entry whose signature holds
@@ -23,12 +28,17 @@ export interface Vouched {
 export const vouch = (entries: readonly Entry[], from: PeerKey, holds: (entry: Entry) => boolean): Vouched => {
   const byHash = new Map(entries.map((entry) => [entry.hash, entry]));
   const authentic = new Map<string, Candidate>();
-  const forged = new Set<Entry>();
+  const forged: Entry[] = [];
+  const unchecked: Entry[] = [];
   const newestFirst = [...entries].sort((a, b) => b.header.seq - a.header.seq);
   for (const entry of newestFirst) {
     if (authentic.has(entry.hash)) continue;
+    if (forged.length === FORGED_MAX) {
+      unchecked.push(entry);
+      continue;
+    }
     if (!holds(entry)) {
-      forged.add(entry);
+      forged.push(entry);
       continue;
     }
     let voucher: Candidate = { entry, from, ownHolds: true, voucher: undefined };
@@ -39,7 +49,7 @@ export const vouch = (entries: readonly Entry[], from: PeerKey, holds: (entry: E
       authentic.set(before.hash, voucher);
     }
   }
-  return { authentic: [...authentic.values()], forged: [...forged] };
+  return { authentic: [...authentic.values()], forged, unchecked };
 };
 
 const previousIn = (byHash: ReadonlyMap<string, Entry>, { header }: Entry): Entry | undefined => {

@@ -58,6 +58,12 @@ describe('vouching', () => {
     expect(judge([...log, branch])).toMatchObject({ authentic: [2, 3, 4, 5, 5, 6, 7], verified: 2 });
   });
 
+  test('stops after many forged signatures: they cost the sender nothing and us a lot', () => {
+    const many = Array.from({ length: 100 }, () => alice.next());
+    const { verified, forged, authentic } = judge(many, many);
+    expect({ verified, forged: forged.length, authentic }).toEqual({ verified: 32, forged: 32, authentic: [] });
+  });
+
   test('an entry that names the prev of another seq vouches for nothing', () => {
     const odd = alice.after(log[1], { seq: 9 });
     expect(judge([log[0]!, log[1]!, odd], [log[0]!, log[1]!])).toMatchObject({ authentic: [9], forged: [2, 3] });
