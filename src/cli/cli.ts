@@ -50,6 +50,7 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .option('--network <NAME>', 'create a network of that name')
     .option('--admission <RULE>', 'who may join the network that is created: open or invite (default: open)')
     .addOption(new Option('--seed <HOST:PORT>', 'join the network of the node there (repeatable)').argParser(collect))
+    .option('--remote <RULE>', 'commands of other nodes that it runs: read, or registered for all (default: read)')
     .option('--script <FILE>', 'commands to run at start, one a line')
     .option('--config <FILE>', 'JSON file with these options as its keys')
     .addHelpText('after', START_HELP)

@@ -1,3 +1,5 @@
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
 import { EventEmitter } from 'node:events';
 import { type Message, TopicValidatorResult } from '@libp2p/gossipsub';
 import type { Connection, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
@@ -13,7 +15,6 @@ import {
 import type { Logger } from '../base/log.ts';
 import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from './addresses.ts';
 import { abortedFault, exchange } from './exchange.ts';
-import type { Libp2pNetworkOptions } from './libp2p.ts';
 import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode } from './libp2p-node.ts';
 import { answerPings, Liveness, PING_PROTOCOL, type Watch } from './liveness.ts';
 import type {
@@ -30,6 +31,16 @@ import type {
 } from './network.ts';
 import { type ConnectedView, Redialer } from './redial.ts';
 import { StreamChannel } from './stream-channel.ts';
+
+export interface Libp2pNetworkOptions {
+  /** The node's private Ed25519 key, 32 bytes: its identity here is the same as in the ledger. */
+  readonly privateKeySeed: Uint8Array;
+  /** Where to listen; port 0 takes a free one. */
+  readonly listen: Address;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
 
 /** One connection as libp2p gives it, with what we keep beside it. */
 interface Link {

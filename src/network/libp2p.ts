@@ -1,17 +1,5 @@
-import type { Clock } from '../base/clock.ts';
-import type { Logger } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
-import type { Address, Network } from './network.ts';
-
-export interface Libp2pNetworkOptions {
-  /** The node's private Ed25519 key, 32 bytes: its identity here is the same as in the ledger. */
-  readonly privateKeySeed: Uint8Array;
-  /** Where to listen; port 0 takes a free one. */
-  readonly listen: Address;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-}
+import type { Libp2pNetworkOptions } from './libp2p-network.ts';
+import type { Network } from './network.ts';
 
 /**
  * The port over libp2p: TCP, noise, yamux, identify, gossipsub. libp2p is loaded here and not before (about 0.45 s), so

@@ -16,7 +16,7 @@ export const commandFacts = (
   hostname: hostname(),
   version,
   startedMs,
-  remoteCommands: 'read',
+  remoteCommands: config.remote,
   directories: {
     root: paths.dir,
     watch: paths.watch,

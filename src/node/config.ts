@@ -16,6 +16,8 @@ export interface NodeConfig {
   readonly network: string | undefined;
   readonly admission: 'open';
   readonly seeds: readonly string[];
+  /** Which commands of other nodes are served: those that only read, or all those of registered nodes. */
+  readonly remote: 'read' | 'registered';
   /** Commands to run at start, absolute path. */
   readonly script: string | undefined;
 }
@@ -47,6 +49,7 @@ const schema = z.strictObject({
   network: label.optional(),
   admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('open'),
   seed: z.array(address).default([]),
+  remote: z.enum(['read', 'registered'], 'is neither read nor registered').default('read'),
   script: z.string().min(1, 'is empty').optional(),
 });
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../../codec/json.ts';
-import { dataName, text } from './fields.ts';
+import { databaseName, tableName, text } from './fields.ts';
 import { claimList, claimOn, type PolicyKind } from './kind.ts';
 
-const tableEntry = z.looseObject({ dbms: dataName, name: dataName, status: z.string().default('active') });
+const tableEntry = z.looseObject({ dbms: databaseName, name: tableName, status: z.string().default('active') });
 
 const schema = z
   .looseObject({

@@ -15,14 +15,20 @@ export const flag = z.preprocess((value) => (value === 'true' ? true : value ===
 /** An Ed25519 public key. */
 export const publicKey = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits');
 
+/** The name of a logical database: it becomes the name of a file. The command language has names in lower case. */
+export const databaseName = z
+  .string()
+  .regex(/^[A-Za-z0-9_]{1,64}$/, 'must be letters a-z, digits or _, at most 64')
+  .transform((name) => name.toLowerCase());
+
 /**
- * The name of a logical database or table. It becomes part of file names (`dbms.table.source…`) and of SQL, so what has a
- * meaning there is refused; the command language has these names in lower case.
+ * The name of a table. It becomes a part of file names (`dbms.table.source…`) and of SQL, so what has a meaning there is
+ * refused.
  */
-export const dataName = z
+export const tableName = z
   .string()
   .regex(
     /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_$-]{0,62}$/u,
     'must be letters, digits, _, $ or -, at most 63, and not begin with $ or -',
   )
-  .transform((name) => name.toLowerCase());
+  .transform((name) => name.normalize('NFC').toLowerCase());
