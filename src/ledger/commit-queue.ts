@@ -1,14 +1,15 @@
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { GROUP_COMMIT_ENTRIES_MAX, LEDGER_QUEUE_MAX } from '../base/limits.ts';
 import type { AcceptState } from './accept.ts';
+import type { HeldEntry } from './ledger.ts';
 
 /** Something that is to go to disk with the next group. */
 export interface Job {
   readonly entries: number;
   /** Adds to the group. What it throws is the failure of this job alone. */
   stage(state: AcceptState): void;
-  /** The group is durable. */
-  done(): void;
+  /** The group is durable; `held` is all of it, in order of arrival. */
+  done(held: readonly HeldEntry[]): void;
   fail(caught: unknown): void;
 }
 

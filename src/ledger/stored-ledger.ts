@@ -251,8 +251,8 @@ export class StoredLedger implements Ledger {
         stage: ({ draft }) => {
           cursor = draft.stageOwn(make(draft)).place.cursor;
         },
-        done: () => {
-          const held = this.#recent.get(cursor);
+        done: (group) => {
+          const held = group[cursor - (group[0]?.cursor ?? 0)];
           if (held !== undefined) resolve(held);
         },
         fail: reject,
@@ -310,7 +310,7 @@ export class StoredLedger implements Ledger {
       return;
     }
     await this.#publish(draft, held);
-    for (const job of made) job.done();
+    for (const job of made) job.done(held);
     this.#lookAgainLater();
   }
 

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { LEDGER_QUEUE_MAX } from '../../../src/base/limits.ts';
+import { LEDGER_CACHE_ENTRIES_MAX, LEDGER_QUEUE_MAX } from '../../../src/base/limits.ts';
+import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { createMemoryDisk, createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
-import { everythingOf, offerAll, proposal, seedOf, START_MICROS } from '../../support/ledger-authors.ts';
+import {
+  createAuthor,
+  everythingOf,
+  genesisOf,
+  offerAll,
+  proposal,
+  seedOf,
+  START_MICROS,
+} from '../../support/ledger-authors.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const SYNC_MS = 10;
@@ -62,6 +71,25 @@ describe('the memory ledger', () => {
     expect(answers.filter((answer) => answer instanceof Error)).toEqual(
       Array.from({ length: 5 }, () => expect.objectContaining({ code: 'LEDGER_BUSY' }) as unknown),
     );
+  });
+
+  test('answers an append whose group releases more waiting entries than are kept in memory', async () => {
+    const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
+    const ledger = await createMemoryLedger({ clock, seed: seedOf(2) });
+    await offerAll(ledger, [genesis]);
+    ledger.allowAppend();
+    const author = createAuthor(66, genesis);
+    const log = Array.from({ length: LEDGER_CACHE_ENTRIES_MAX + 10 }, () => author.next());
+    await offerAll(ledger, log.slice(1));
+    const offered = offerAll(ledger, log.slice(0, 1));
+    const appends: Promise<unknown>[] = [];
+    for (let turn = 0; turn < 20; turn += 1) {
+      appends.push(ledger.append(proposal(turn)));
+      await Promise.resolve();
+    }
+    await offered;
+    expect(await Promise.all(appends)).toHaveLength(20);
+    expect(ledger.size).toBe(1 + log.length + 20);
   });
 
   test('an offer larger than the queue is still taken up whole', async () => {
