@@ -66,7 +66,10 @@ export class StreamBuffers {
     }
   }
 
-  /** Puts rows into the buffer; resolves when they are durable, or in the table where `write_immediate` is set. */
+  /**
+   * Puts rows into the buffer; resolves when they are durable, or in the table where `write_immediate` is set and the flush
+   * does not fail: a failure after the rows are durable is no failure of the call.
+   */
   async append(job: Extract<FileJob, { kind: 'append' }>): Promise<{ readonly rows: number }> {
     const buffer = this.#buffer(job);
     const threshold = this.#threshold(buffer);
@@ -80,7 +83,8 @@ export class StreamBuffers {
       buffer.streamingRows += landed.rows;
     });
     if (result.kind === 'failed') throw fromImage(result.fault);
-    if (threshold.writeImmediate) await this.#flush(buffer);
+    // The rows are durable: whoever heard of a failure now would send them again.
+    if (threshold.writeImmediate) await this.#flush(buffer).catch((caught: unknown) => this.#tryAgain(buffer, caught));
     else this.#schedule(buffer);
     return { rows: result.kind === 'appended' ? result.rows : 0 };
   }
@@ -159,12 +163,14 @@ export class StreamBuffers {
       buffer.cancelTimer = this.#ports.clock.after(waitMs, () => this.#schedule(buffer));
       return;
     }
-    this.#flush(buffer).catch((caught: unknown) => {
-      this.#ports.log.error(`the buffer of ${keyOf(buffer)} cannot be flushed; it is tried again`, {
-        error: asFault(caught).message,
-      });
-      this.#schedule(buffer, RETRY_MS);
+    this.#flush(buffer).catch((caught: unknown) => this.#tryAgain(buffer, caught));
+  }
+
+  #tryAgain(buffer: Buffer, caught: unknown): void {
+    this.#ports.log.error(`the buffer of ${keyOf(buffer)} cannot be flushed; it is tried again`, {
+      error: asFault(caught).message,
     });
+    this.#schedule(buffer, RETRY_MS);
   }
 
   /** Callers that come while one is under way share the next one: it takes all that was buffered until then. */
