@@ -93,8 +93,10 @@ const groupBy = <T>(items: Iterable<T>, keyOf: (item: T) => string | undefined):
   return groups;
 };
 
-const deriveClusters = (book: PolicyBook, operators: readonly OperatorInfo[]): ReadonlyMap<string, ClusterInfo> => {
-  const policies = new Map(book.ofType('cluster').map((state) => [state.id, state]));
+const deriveClusters = (
+  policies: ReadonlyMap<string, PolicyState>,
+  operators: readonly OperatorInfo[],
+): ReadonlyMap<string, ClusterInfo> => {
   const drafts = new Map<string, Draft>();
   for (const id of policies.keys()) {
     const root = rootOf(policies, id);
@@ -109,7 +111,7 @@ const deriveClusters = (book: PolicyBook, operators: readonly OperatorInfo[]): R
       if (draft?.tables.has(key) === false) draft.tables.set(key, entry);
     }
   }
-  for (const operator of operators) drafts.get(rootOf(policies, operator.cluster))?.operators.push(operator);
+  for (const operator of operators) drafts.get(operator.cluster)?.operators.push(operator);
   return new Map(
     [...drafts].map(([id, { state, tables, operators: members }]): [string, ClusterInfo] => [
       id,
@@ -158,8 +160,14 @@ const deriveTables = (book: PolicyBook): ReadonlyMap<string, TableInfo> => {
 
 /** What the policies in force say of who serves what. Pure: equal books give equal topologies. */
 export const deriveTopology = (book: PolicyBook): Topology => {
-  const operators = new Map(book.ofType('operator').map((state) => [state.id, operatorOf(state)]));
-  const clusters = deriveClusters(book, [...operators.values()]);
+  const policies = new Map(book.ofType('cluster').map((state) => [state.id, state]));
+  const operators = new Map(
+    book.ofType('operator').map((state): [string, OperatorInfo] => {
+      const operator = operatorOf(state);
+      return [state.id, { ...operator, cluster: rootOf(policies, operator.cluster) }];
+    }),
+  );
+  const clusters = deriveClusters(policies, [...operators.values()]);
   const tables = deriveTables(book);
   const byPeer = new Map(
     [...operators.values()].flatMap((operator) =>

@@ -71,6 +71,18 @@ describe('deriveTopology', () => {
     expect(topology.clusters.get('c2')?.operators).toEqual([]);
   });
 
+  it('counts an operator that names a child cluster to the cluster that the child adds to', () => {
+    const { operators, clusters } = deriveTopology(
+      bookOf(
+        ['root', 'cluster', cluster('one')],
+        ['child', 'cluster', cluster('one', { parent: 'root', table: [{ dbms: 'd', name: 't' }] })],
+        ['o1', 'operator', operator('child', 1, { member: 1 })],
+      ),
+    );
+    expect(operators.get('o1')?.cluster).toBe('root');
+    expect(clusters.get('root')?.operators).toEqual([operators.get('o1')]);
+  });
+
   it('knows an operator by its key and with every address that the policy names', () => {
     expect(topology.operatorByPeer(authorKey('a'))).toEqual({
       id: 'o1',
