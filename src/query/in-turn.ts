@@ -88,7 +88,7 @@ class Race<C, T> {
     this.#failures.push({ candidate, error });
     if (this.#over) return;
     if (this.#options.isFinal(error)) this.#outcome.reject(error);
-    else if (this.#running.size === 0) this.#next();
+    else if (this.#waiting.length > 0 || this.#running.size === 0) this.#next();
   }
 
   #hedgeAfter(ms: number): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { fault } from '../../../src/base/errors.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
 import { inTurn, type InTurnOptions } from '../../../src/query/in-turn.ts';
 
 const options = (signal: AbortSignal, more: Partial<InTurnOptions<string>> = {}): InTurnOptions<string> => ({
@@ -65,6 +66,22 @@ describe('candidates in turn', () => {
     const { asked, attempt } = world({ a: slow, b: answers('b') });
     expect(await inTurn(['a', 'b'], attempt, options(never, { hedgeSlowMs: 10_000 }))).toBe('a');
     expect(asked).toEqual(['a']);
+  });
+
+  test('one that fails is replaced at once, also beside silent ones', async () => {
+    let fail = (): void => {};
+    const later = (_: AbortSignal, accepted: () => void): Promise<string> => {
+      accepted();
+      return new Promise((_resolve, reject) => (fail = () => reject(fault('DOWN', 'down'))));
+    };
+    const { asked, attempt } = world({ a: untilEnded, b: untilEnded, c: later, d: answers('d') });
+    const clock = createVirtualClock();
+    const answer = inTurn(['a', 'b', 'c', 'd'], attempt, options(never, { clock, hedgeSlowMs: 10_000 }));
+    await clock.advance(20);
+    expect(asked).toEqual(['a', 'b', 'c']);
+    fail();
+    expect(await answer).toBe('d');
+    expect(clock.monotonicMs()).toBe(20);
   });
 
   test('at most three are asked at the same time', async () => {
