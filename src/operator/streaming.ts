@@ -187,21 +187,29 @@ export class StreamBuffers {
     await this.#ports.numberingAllowed();
     const { dbms, table } = buffer;
     const columns = await this.#ports.columns(buffer);
+    // Results come in the order of the commits: what is counted when a flush fails is what its `upTo` covers.
+    let refused = { rows: 0, bytes: 0 };
     const result = await this.#ports.apply(
       { kind: 'flush', dbms, table, columns, time: this.#ports.time() },
       (landed) => {
-        if (landed.kind === 'stored' || landed.kind === 'empty') this.#emptied(buffer);
+        if (landed.kind === 'stored' || landed.kind === 'empty') this.#forget(buffer, buffer);
+        else refused = { rows: buffer.rows, bytes: buffer.bytes };
       },
     );
     if (result.kind !== 'failed') return;
     if (result.buffer === undefined) throw fromImage(result.fault);
     const { content, upTo } = result.buffer;
     await this.#ports.onPoison(buffer, content, fromImage(result.fault));
-    await this.#ports.apply({ kind: 'discard', dbms, table, upTo }, () => this.#emptied(buffer));
+    const discarded = await this.#ports.apply({ kind: 'discard', dbms, table, upTo }, (landed) => {
+      if (landed.kind === 'discarded') this.#forget(buffer, refused);
+    });
+    if (discarded.kind === 'failed') throw fromImage(discarded.fault);
   }
 
-  #emptied(buffer: Buffer): void {
-    buffer.cancelTimer();
-    Object.assign(buffer, { rows: 0, bytes: 0, sinceMs: undefined });
+  /** Rows have left the buffer; what came meanwhile waits from now on. */
+  #forget(buffer: Buffer, gone: { readonly rows: number; readonly bytes: number }): void {
+    const [rows, bytes] = [buffer.rows - gone.rows, buffer.bytes - gone.bytes];
+    Object.assign(buffer, { rows, bytes, sinceMs: rows > 0 ? this.#ports.clock.monotonicMs() : undefined });
+    this.#schedule(buffer);
   }
 }

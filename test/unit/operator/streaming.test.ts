@@ -63,4 +63,34 @@ describe('streaming buffers', () => {
     expect(state.stored).toBe(1);
     expect(buffers.status()).toMatchObject([{ rows: 0 }]);
   });
+
+  test('rows that come while refused ones go to the error directory are known and flushed by themselves', async () => {
+    const poison = Promise.withResolvers<undefined>();
+    const { clock, state, buffers } = world({ onPoison: () => poison.promise });
+    await buffers.append(append);
+    state.flushFails = 'INGEST_FAILED';
+    const flushing = buffers.flush();
+    await clock.advance(0);
+    await buffers.append(append);
+    poison.resolve(undefined);
+    await flushing;
+    expect(state.rows).toHaveLength(1);
+    expect(buffers.status()).toMatchObject([{ rows: 1, bytes: ROW_BYTES, secondsLeft: 60 }]);
+    state.flushFails = undefined;
+    await clock.advance(60_000);
+    expect(state).toMatchObject({ rows: [], stored: 1 });
+    expect(buffers.status()).toMatchObject([{ rows: 0, bytes: 0 }]);
+  });
+
+  test('refused rows that cannot be taken out of the buffer are still known', async () => {
+    const { clock, state, buffers } = world();
+    await buffers.append(append);
+    Object.assign(state, { flushFails: 'INGEST_FAILED', discardFails: true });
+    await expect(buffers.flush()).rejects.toMatchObject({ code: 'SQLITE_DISK_FAILED' });
+    expect(buffers.status()).toMatchObject([{ rows: 1 }]);
+    state.discardFails = false;
+    await clock.advance(65_000);
+    expect(state.rows).toEqual([]);
+    expect(buffers.status()).toMatchObject([{ rows: 0 }]);
+  });
 });
