@@ -19,6 +19,8 @@ const WRITTEN_QUIET_MS = 500;
 /** The directory is read anyway: notices get lost, and some file systems have none. */
 const LOOK_MS = 500;
 const RETRY_MS = 1_000;
+/** A file that was written in place is looked at again so long after its last change, before it is removed. */
+const LINGER_MS = 5_000;
 /** Files that are taken up lie here until they are durable elsewhere; on the same file system, so a move is one step. */
 const TAKEN = '.taken';
 
@@ -38,7 +40,24 @@ interface Taken {
   readonly dir: string;
   /** It was taken by a process that has ended: its content may be held already. */
   readonly before: boolean;
+  /** It was written in place: its writer may not have been done. */
+  readonly written: boolean;
 }
+
+type Candidate = {
+  readonly written: boolean;
+  readonly dueMs: number;
+  /** How it looked the last time, where the clocks do not say whether it is quiet. */
+  readonly looked?: Look | undefined;
+};
+
+/** What tells whether a file has changed. */
+interface Look {
+  readonly bytes: number;
+  readonly mtimeMs: number;
+}
+
+const isSame = (a: Look, b: Look | undefined): boolean => a.bytes === b?.bytes && a.mtimeMs === b.mtimeMs;
 
 /** Takes up the files that appear in a directory. A crash at any moment neither loses a file nor takes it up twice. */
 export class WatchDirectory {
@@ -46,10 +65,12 @@ export class WatchDirectory {
   readonly #ports: WatchPorts;
   readonly #threads: number;
   /** Names that appeared, with the time at which they may be looked at. */
-  readonly #candidates = new Map<string, { readonly written: boolean; readonly dueMs: number }>();
+  readonly #candidates = new Map<string, Candidate>();
   readonly #ready: Taken[] = [];
   readonly #running = new Set<Promise<void>>();
   readonly #timers = new Set<() => void>();
+  /** Stored files that are not removed yet: looks at one for the last time. */
+  readonly #lingering = new Set<() => Promise<void>>();
   #watcher: FSWatcher | undefined;
   #counter = 0;
   #claiming: Promise<void> = Promise.resolve();
@@ -83,6 +104,7 @@ export class WatchDirectory {
     for (const cancel of this.#timers) cancel();
     await this.#claiming;
     await Promise.all(this.#running);
+    await Promise.all([...this.#lingering].map((finish) => finish()));
   }
 
   async #resume(): Promise<void> {
@@ -90,7 +112,7 @@ export class WatchDirectory {
     for (const id of (await readdir(taken)).sort()) {
       const dir = join(taken, id);
       const names = await readdir(dir).catch(() => []);
-      for (const name of names) this.#ready.push({ name, dir, before: true });
+      for (const name of names) this.#ready.push({ name, dir, before: true, written: false });
       if (names.length === 0) await rmdir(dir).catch(() => {});
     }
     this.#work();
@@ -135,10 +157,18 @@ export class WatchDirectory {
   #claimDue(): void {
     this.#claim(async () => {
       const nowMs = this.#ports.clock.monotonicMs();
-      for (const [name, { written, dueMs }] of this.#candidates)
-        if (dueMs <= nowMs) await this.#claimFile(name, written);
+      for (const [name, candidate] of this.#candidates)
+        if (candidate.dueMs <= nowMs) await this.#claimFile(name, candidate);
       this.#work();
     });
+  }
+
+  #isQuiet(found: Look, { written, looked }: Candidate): boolean {
+    const ageMs = this.#ports.clock.wallMs() - found.mtimeMs;
+    // Written by a clock that goes ahead of ours: two looks tell.
+    if (ageMs < 0) return isSame(found, looked);
+    // An empty one has been created and waits for its first bytes.
+    return (!written || ageMs >= WRITTEN_QUIET_MS) && (found.bytes > 0 || ageMs >= 10 * LOOK_MS);
   }
 
   /** One at a time: two looks at a file must not both take it. */
@@ -151,16 +181,13 @@ export class WatchDirectory {
     });
   }
 
-  async #claimFile(name: string, written: boolean): Promise<void> {
+  async #claimFile(name: string, candidate: Candidate): Promise<void> {
+    const { written } = candidate;
     const path = join(this.#dir, name);
     const found = await plainFile(path);
-    const quiet = !written || this.#ports.clock.wallMs() - (found?.mtimeMs ?? 0) >= WRITTEN_QUIET_MS;
-    // An empty one has been created and waits for its first bytes.
-    if (
-      found !== undefined &&
-      (!quiet || (found.bytes === 0 && this.#ports.clock.wallMs() - found.mtimeMs < 10 * LOOK_MS))
-    ) {
-      this.#candidates.set(name, { written: true, dueMs: this.#ports.clock.monotonicMs() + WRITTEN_QUIET_MS });
+    if (found !== undefined && !this.#isQuiet(found, candidate)) {
+      const dueMs = this.#ports.clock.monotonicMs() + WRITTEN_QUIET_MS;
+      this.#candidates.set(name, { written: true, dueMs, looked: found });
       return;
     }
     this.#candidates.delete(name);
@@ -170,7 +197,7 @@ export class WatchDirectory {
     await mkdir(dir);
     try {
       await rename(path, join(dir, name));
-      this.#ready.push({ name, dir, before: false });
+      this.#ready.push({ name, dir, before: false, written });
     } catch (caught) {
       await rmdir(dir);
       if (systemCode(caught) !== 'ENOENT') throw caught;
@@ -201,23 +228,61 @@ export class WatchDirectory {
     }
   }
 
-  async #ingest({ name, dir, before }: Taken): Promise<void> {
+  async #ingest(taken: Taken): Promise<void> {
+    const { name, dir, before } = taken;
     const path = join(dir, name);
     let table: FailedTable = { dbms: '', table: '' };
     try {
       const parsed = parseDataFileName(name);
       table = { dbms: parsed.dbms, table: parsed.table };
-      const { duplicate } = await this.#ports.ingest(parsed, await readData(path, parsed.zipped));
+      const { content, look } = await readData(path, parsed.zipped);
+      const { duplicate } = await this.#ports.ingest(parsed, content);
       // What was taken before a crash may have been stored before it, too.
       if (duplicate && !before)
         throw fault('INGEST_DUPLICATE', `the content of ${name} is in ${table.dbms}.${table.table} already`, {
           hint: 'it was not stored again',
         });
-      await unlink(path);
+      if (taken.written) this.#linger(taken, look, table, LINGER_MS - (this.#ports.clock.wallMs() - look.mtimeMs));
+      else await this.#remove(taken, look, table);
     } catch (caught) {
       if (!isOfFile(caught)) throw caught;
       await this.#ports.errors.take({ path }, table, caught, this.#ports.clock.wallMs());
+      await rmdir(dir).catch(() => {});
     }
+  }
+
+  /** The writer may have paused only: what it writes into a file that is removed would be lost. */
+  #linger(taken: Taken, look: Look, table: FailedTable, ms: number): void {
+    let done: Promise<void> | undefined;
+    const remove = async (): Promise<void> => {
+      try {
+        await this.#remove(taken, look, table);
+      } catch (caught) {
+        this.#ports.log.error(`${taken.name} is stored and cannot be removed yet`, { error: asFault(caught).message });
+        this.#linger(taken, look, table, RETRY_MS);
+      }
+      this.#lingering.delete(finish);
+    };
+    const finish = (): Promise<void> => (done ??= remove());
+    this.#lingering.add(finish);
+    this.#after(Math.min(Math.max(ms, 0), LINGER_MS), () => void finish());
+  }
+
+  /** Removes a file that is stored; one that is no longer what was stored is kept as a failure. */
+  async #remove({ name, dir }: Taken, look: Look, table: FailedTable): Promise<void> {
+    const path = join(dir, name);
+    const now = await plainFile(path);
+    if (now !== undefined && !isSame(now, look)) {
+      const grown = fault(
+        'INGEST_FILE_CHANGED',
+        `${name} had ${look.bytes} bytes when it was stored and has ${now.bytes} now`,
+        {
+          data: { stored: look.bytes, bytes: now.bytes },
+          hint: 'the first bytes are stored; give the rest again, and move files in when they are whole',
+        },
+      );
+      await this.#ports.errors.take({ path }, table, grown, this.#ports.clock.wallMs());
+    } else if (now !== undefined) await unlink(path);
     await rmdir(dir).catch(() => {});
   }
 
@@ -235,15 +300,20 @@ const oversize = (what: string): Error =>
   fault('INGEST_FILE_BYTES', `${what} more than ${FILE_BYTES_MAX} bytes`, { hint: 'split it into several files' });
 
 /** The content of a data file, unpacked within the bound of a file. */
-const readData = async (path: string, zipped: boolean): Promise<Uint8Array> => {
+const readData = async (
+  path: string,
+  zipped: boolean,
+): Promise<{ readonly content: Uint8Array; readonly look: Look }> => {
   const found = await plainFile(path);
   if (found === undefined)
     throw fault('INGEST_FILE_KIND', 'it is no plain file', { hint: 'links and devices are not read' });
   if (found.bytes > FILE_BYTES_MAX) throw oversize('the file has');
   const bytes = await readFile(path);
-  if (!zipped) return bytes;
+  // What came between the look and the reading shows as a change, too.
+  const look = { bytes: bytes.byteLength, mtimeMs: found.mtimeMs };
+  if (!zipped) return { content: bytes, look };
   try {
-    return await unzip(bytes, { maxOutputLength: FILE_BYTES_MAX });
+    return { content: await unzip(bytes, { maxOutputLength: FILE_BYTES_MAX }), look };
   } catch (caught) {
     if (systemCode(caught) === 'ERR_BUFFER_TOO_LARGE') throw oversize('unpacked it has');
     throw fault('INGEST_FILE_ZIP', `it cannot be unpacked: ${textOf(caught)}`, { cause: caught });

@@ -1,0 +1,70 @@
+import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import { ErrorDirectory } from '../../../src/operator/error-directory.ts';
+import { WatchDirectory } from '../../../src/operator/watch.ts';
+import { waitFor } from '../../support/wait.ts';
+
+let dir: string;
+let errors: ErrorDirectory;
+let watching: WatchDirectory;
+let taken: string[];
+const start = (): Promise<WatchDirectory> =>
+  WatchDirectory.start(join(dir, 'watch'), 1, {
+    clock: systemClock,
+    log: silentLogger,
+    errors,
+    ingest: async (_name, content) => {
+      taken.push(Buffer.from(content).toString());
+      return { duplicate: false };
+    },
+  });
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'holdfast-watch-'));
+  await mkdir(join(dir, 'watch'));
+  errors = await ErrorDirectory.open(join(dir, 'error'), silentLogger);
+  taken = [];
+  watching = await start();
+});
+afterEach(async () => {
+  await watching.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const left = (): Promise<string[]> => readdir(join(dir, 'watch', '.taken'));
+
+describe('watch directory', () => {
+  test('a file whose writer had only paused is kept whole as a failure', async () => {
+    const file = await open(join(dir, 'watch', 'plant.readings.json'), 'w');
+    await file.write('{"n":1}\n');
+    await waitFor(() => taken.length === 1);
+    await file.write('{"n":2}\n');
+    await file.close();
+    await watching.close();
+    const [failure] = errors.failures(9);
+    expect(failure).toMatchObject({ code: 'INGEST_FILE_CHANGED', dbms: 'plant', table: 'readings' });
+    expect(failure?.text).toMatch(/had 8 bytes when it was stored and has 16 now/);
+    expect(await readFile(failure?.path ?? '', 'utf8')).toBe('{"n":1}\n{"n":2}\n');
+    expect(taken).toEqual(['{"n":1}\n']);
+    expect(await left()).toEqual([]);
+  });
+
+  test('one that stays as it was is removed, at the latest when the watching ends', async () => {
+    await writeFile(join(dir, 'watch', 'plant.readings.json'), '{"n":1}');
+    await waitFor(() => taken.length === 1);
+    await watching.close();
+    expect(await left()).toEqual([]);
+    expect(errors.count).toBe(0);
+  });
+
+  test('a file from a clock that goes ahead is taken', async () => {
+    const path = join(dir, 'watch', 'plant.readings.json');
+    await writeFile(path, '{"n":1}');
+    const tomorrow = new Date(Date.now() + 86_400_000);
+    await utimes(path, tomorrow, tomorrow);
+    await waitFor(() => taken.length === 1);
+  });
+});
