@@ -13,14 +13,25 @@ const runsTypeScript = (version) => {
 };
 
 const runOnOwnNode = (runtime) => {
-  const child = spawn(runtime, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(runtime, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, HOLDFAST_LAUNCHED: '1' },
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
   });
 };
 
+/** A launcher that is killed hard cannot pass that on: its end closes the channel, and the program ends with it. */
+const endWithLauncher = () => {
+  if (process.env.HOLDFAST_LAUNCHED === undefined || process.channel === undefined) return;
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel.unref();
+};
+
 if (runsTypeScript(process.versions.node)) {
+  endWithLauncher();
   module.enableCompileCache?.(); // stripped and compiled once, not at every start
   await import('./main.ts');
 } else {

@@ -40,7 +40,7 @@ const PACKAGE_DOORS: Readonly<Record<string, string>> = {
 const FORBIDDEN: readonly { pattern: RegExp; allowed: RegExp; instead: string }[] = [
   {
     pattern: /\bprocess\.env\b/,
-    allowed: /^node\/(config|environment)\.ts$/,
+    allowed: /^(node\/(config|environment)\.ts|holdfast\.mjs)$/,
     instead: 'take the value from NodeConfig',
   },
   { pattern: /\bDate\.now\(|\bnew Date\(\)/, allowed: /^base\/clock\.ts$/, instead: 'use clock.wallMs()' },

@@ -47,21 +47,25 @@ export const joinBlock = (lines: readonly string[]): string | undefined => {
   return text.startsWith('<') && !text.endsWith('>') ? undefined : text;
 };
 
-const runLine = async (terminal: Terminal, node: string, line: string, signal: AbortSignal): Promise<void> => {
+/** Whether the command did what it should. */
+const runLine = async (terminal: Terminal, node: string, line: string, signal: AbortSignal): Promise<boolean> => {
   try {
     printText(terminal.stdout, await callNode({ node, command: line, signal }));
+    return true;
   } catch (caught) {
     printFault(terminal, asFault(caught));
+    return false;
   }
 };
 
-/** `ask` shows a prompt where there is a person. */
+/** `ask` shows a prompt where there is a person. Resolves to the number of commands that failed. */
 const readLines = async (
   terminal: Terminal,
   node: string,
   readline: Interface,
   ask: (open: boolean) => void,
-): Promise<void> => {
+): Promise<number> => {
+  let failed = 0;
   let block: string[] = [];
   let running: AbortController | undefined;
   readline.on('SIGINT', () => {
@@ -80,18 +84,19 @@ const readLines = async (
     const command = joinBlock(block);
     if (command !== undefined) {
       block = [];
-      if (LEAVE.has(command)) return;
+      if (LEAVE.has(command)) return failed;
       running = new AbortController();
-      if (command !== '') await runLine(terminal, node, command, running.signal);
+      if (command !== '' && !(await runLine(terminal, node, command, running.signal))) failed += 1;
       running = undefined;
     }
     ask(block.length > 0);
   }
+  return failed;
 };
 
 /**
  * Reads commands from a person (history, completion, prompt) or from a pipe (plain) until the end of input or `exit`.
- * A failing command is shown and the shell goes on. Ctrl-C drops the line or stops waiting; Ctrl-D leaves.
+ * A failing command is shown and the shell goes on; a pipe with one ends with status 1. Ctrl-C drops the line or stops waiting; Ctrl-D leaves.
  */
 export const runShell = async (terminal: Terminal, node: string): Promise<number> => {
   const interactive = terminal.stdin.isTTY;
@@ -115,12 +120,12 @@ export const runShell = async (terminal: Terminal, node: string): Promise<number
     });
   }
   const prompt = styleText('cyan', `AL ${name} +> `, { stream: terminal.stdout });
-  await readLines(terminal, node, readline, (open) => {
+  const failed = await readLines(terminal, node, readline, (open) => {
     if (!interactive) return; // a pipe needs no prompt, and may have ended
     readline.setPrompt(open ? '   … ' : prompt);
     readline.prompt();
   });
   readline.close();
   if (interactive) terminal.stdout.write('\n');
-  return 0;
+  return interactive || failed === 0 ? 0 : 1;
 };

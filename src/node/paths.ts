@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fault, textOf } from '../base/errors.ts';
 
 /** Where a node keeps what, under its one directory. */
 export interface NodePaths {
@@ -40,8 +41,17 @@ export const nodePaths = (dir: string): NodePaths => {
   };
 };
 
-/** Creates the directories that data sources and users look for. */
+/** Creates the directories that data sources and users look for. `NODE_DIR_UNUSABLE`. */
 export const createDirectories = async (paths: NodePaths): Promise<void> => {
   const { dbms, watch, prep, archive, error, distr, bkup, state } = paths;
-  for (const path of [dbms, watch, prep, archive, error, distr, bkup, state]) await mkdir(path, { recursive: true });
+  for (const path of [dbms, watch, prep, archive, error, distr, bkup, state]) {
+    try {
+      await mkdir(path, { recursive: true });
+    } catch (caught) {
+      throw fault('NODE_DIR_UNUSABLE', `the directory ${path} cannot be made: ${textOf(caught)}`, {
+        hint: 'name a directory that this user may write to: --dir DIR',
+        cause: caught,
+      });
+    }
+  }
 };

@@ -87,9 +87,28 @@ export const decideDelete = (view: View, id: string): Decision => {
   const state = view.get(id);
   const waiting = state === undefined ? view.waiting(id) : undefined;
   if (state === undefined && waiting === undefined) throw unknownPolicy(id);
+  if (state?.type === 'cluster') checkClusterFree(view, id);
   const type = state?.type ?? waiting?.type ?? null;
   const replaces = state === undefined ? (waiting?.entry ?? null) : replacedBy(state);
   return { proposal: { op: 'delete', type, id, replaces, content: {} }, keys: [idKey(id)] };
+};
+
+/** A cluster that operators serve or tables lie in would take them out of every query. */
+const checkClusterFree = (view: View, id: string): void => {
+  const users = [
+    ...view.ofType('operator').filter(({ value }) => value['cluster'] === id),
+    ...view.ofType('cluster').filter(({ value }) => value['parent'] === id),
+  ];
+  const [first] = users;
+  if (first === undefined) return;
+  throw fault(
+    'POLICY_IN_USE',
+    `the cluster ${id} is named by ${users.length} other policies, the first ${first.type} ${first.id}`,
+    {
+      data: { id, users: users.slice(0, 100).map((user) => user.id) },
+      hint: 'delete these first: operators with cluster = ID, tables as clusters with parent = ID',
+    },
+  );
 };
 
 const unknownPolicy = (id: string): HoldfastError =>

@@ -23,7 +23,9 @@ export const agentOf = (headers: RestHeaders): Agent => {
   const name = (headers.get('anylog-agent') ?? headers.get('user-agent') ?? '').toLowerCase();
   if (name.startsWith('anylog')) return 'client';
   if (name.startsWith('curl')) return 'curl';
-  return name.startsWith('grafana') ? 'grafana' : 'unknown';
+  if (name.startsWith('grafana')) return 'grafana';
+  // Whoever says a command means it; without one an unknown agent only looks whether anybody is there.
+  return headers.has('command') ? 'client' : 'unknown';
 };
 
 /** A time-out in seconds, or with a unit: `2 minutes`. Throws `REST_HEADERS`. */

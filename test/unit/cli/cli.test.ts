@@ -119,7 +119,7 @@ describe('exec and shell', () => {
 
   test('a piped shell runs line by line, goes on after a failure, and ends with its input', async () => {
     const { status, stdout, stderr } = await run(['shell', '--node', node], 'one\n\nfail\n<two\n three>\nexit\nfour\n');
-    expect(status).toBe(0);
+    expect(status).toBe(1);
     expect(commands).toEqual(['get node name', 'one', 'fail', '<two  three>']);
     expect(stdout).toContain('answer to one\n');
     expect(stderr).toContain('no such policy');

@@ -226,6 +226,21 @@ describe('update and delete', () => {
     expect((await policies.insert(operator(id, 7848))).id).toBe(op.id);
   });
 
+  it('keeps a cluster that operators or tables need', async () => {
+    const { policies } = await firstNode();
+    const { id } = await policies.insert(cluster());
+    const op = await policies.insert(operator(id, 7848));
+    const child = await policies.insert({
+      cluster: { parent: id, company: COMPANY, name: 'lsl-cluster2', table: [{ dbms: 'd', name: 't' }] },
+    });
+    for (const user of [op.id, child.id]) {
+      expect(await codeOf(policies.delete(id))).toBe('POLICY_IN_USE');
+      await policies.delete(user);
+    }
+    await policies.delete(id);
+    expect(policies.book.get(id)).toBeUndefined();
+  });
+
   it('adds the own key to a policy that stands for this node, and lets nobody else write it', async () => {
     const first = await firstNode({ isOwn: (_, value) => value['port'] === 7848 });
     const { id } = await first.policies.insert(cluster());

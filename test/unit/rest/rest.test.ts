@@ -84,11 +84,16 @@ describe('commands by GET', () => {
     await expectError(await get(AGENT), 400, 110);
   });
 
-  test('an agent that is no client gets an empty 200: it looks whether anybody is there', async () => {
-    const response = await get({ 'User-Agent': 'monitor/1', command: 'get status' });
+  test('an agent that is no client and says no command gets an empty 200: it looks whether anybody is there', async () => {
+    const response = await get({ 'User-Agent': 'monitor/1' });
     expect([response.status, await response.text()]).toEqual([200, '']);
     expect(await (await get({ 'User-Agent': 'Grafana/11' })).text()).toBe('OK');
     expect(commands()).toEqual([]);
+  });
+
+  test('whoever says a command means it, whatever the agent', async () => {
+    expect((await get({ 'User-Agent': 'node', command: 'get status' })).status).toBe(200);
+    expect(commands()).toEqual(['get status']);
   });
 
   test('a command that changes something wants POST', async () => {
@@ -163,8 +168,8 @@ describe('commands by POST', () => {
     await expectError(await post({ ...AGENT, command: 'data', topic: 'x' }, '{}'), 400, 167, 'POST');
   });
 
-  test('an agent that is no client is told', async () => {
-    await expectError(await post({ 'User-Agent': 'monitor/1', command: 'set x = 1' }), 400, 163, 'POST');
+  test('an agent that is no client and says no command is told', async () => {
+    await expectError(await post({ 'User-Agent': 'monitor/1' }), 400, 163, 'POST');
     expect(commands()).toEqual([]);
   });
 
