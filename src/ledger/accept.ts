@@ -1,4 +1,5 @@
 import { ENTRY_FUTURE_MS_MAX } from '../base/limits.ts';
+import { signatureHolds } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
 import { foldFork, type Fork, voidFrom } from './chain.ts';
 import type { Draft } from './draft.ts';
@@ -26,25 +27,20 @@ export interface AcceptState {
 
 /**
  * Steps 3 and 5 to 7 of accepting an authentic entry, and of everything that waited for it. Stages what is accepted,
- * puts into the waiting room what is early. (Steps 1, 2 and 4 are `parseEntry` and `vouch`, step 8 is the book's.)
+ * puts into the waiting room what is early. `ok`: hashes of entries that are staged with what proves them (`proven.ts`). (Steps 1, 2 and 4 are `parseEntry` and `vouch`, step 8 is the book's.)
  * Equivocation is looked at before links and clock: two headers and two signatures prove it without context, so the
  * verdict must not depend on any.
  */
-export const accept = (state: AcceptState, candidate: Candidate): Acceptance => {
+export const accept = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>): Acceptance => {
   const { staged } = state.draft;
   const from = staged.length;
-  const verdict = judge(state, candidate);
+  const verdict = judge(state, candidate, ok);
   for (let at = from; at < staged.length; at += 1)
-    for (const follower of state.waiting.takeFollowers(staged[at]?.place.hash ?? '')) judge(state, follower);
+    for (const follower of state.waiting.takeFollowers(staged[at]?.place.hash ?? '')) judge(state, follower, ok);
   return verdict;
 };
 
-/** Takes up what was held back until now. */
-export const acceptDue = (state: AcceptState): void => {
-  for (const candidate of state.waiting.takeDue(state.nowMicros)) accept(state, candidate);
-};
-
-const judge = (state: AcceptState, candidate: Candidate): Acceptance => {
+const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>): Acceptance => {
   const { entry } = candidate;
   const { draft } = state;
   if (draft.get(entry.hash) !== undefined) return ignored('LEDGER_DUPLICATE', 'held already');
@@ -55,6 +51,8 @@ const judge = (state: AcceptState, candidate: Candidate): Acceptance => {
   if (useless !== undefined) return useless;
   const linked = judgeLinks(state, candidate);
   if (linked !== undefined) return linked;
+  if (!candidate.ownHolds && !ok.has(entry.hash) && !signatureHolds(entry))
+    return rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold, and what vouches for it is not accepted');
   if (entry.header.op === 'genesis') draft.network = entry.hash;
   draft.stage(entry, candidate.ownHolds);
   return ACCEPTED;
@@ -106,8 +104,8 @@ const showsFork = ({ draft, waiting }: AcceptState, candidate: Candidate): boole
 
 /** Stages an entry with the later ones that vouch for it, so that the proof needs nothing else. */
 const stageProof = (draft: Draft, proof: Candidate): void => {
-  let part: Candidate | undefined = proof;
-  for (let count = 0; part !== undefined && count < VOUCHERS_MAX; count += 1) {
+  let part: Candidate['voucher'] = proof;
+  for (let count = 0; typeof part === 'object' && count < VOUCHERS_MAX; count += 1) {
     if (draft.get(part.entry.hash) === undefined) draft.stage(part.entry, part.ownHolds);
     if (part.ownHolds) return;
     part = part.voucher;
@@ -118,7 +116,7 @@ const stageProof = (draft: Draft, proof: Candidate): void => {
 const judgeLinks = (state: AcceptState, candidate: Candidate): Acceptance | undefined => {
   const { draft, waiting, nowMicros } = state;
   const { header } = candidate.entry;
-  const broken = judgeKnownLinks(draft, candidate.entry);
+  const broken = judgeKnownLinks((hash) => draft.get(hash), candidate.entry);
   if (broken !== undefined) return broken;
   const named = header.prev === null ? header.parents : [header.prev, ...header.parents];
   const missing = named.filter((hash) => draft.get(hash) === undefined);
@@ -129,21 +127,30 @@ const judgeLinks = (state: AcceptState, candidate: Candidate): Acceptance | unde
       `waits for ${missing.length} entr${missing.length === 1 ? 'y' : 'ies'} before it`,
     );
   }
-  if (header.time <= nowMicros + FUTURE_MICROS_MAX) return undefined;
+  if (!isEarly(candidate.entry, nowMicros)) return undefined;
   waiting.put(candidate, [], header.time - FUTURE_MICROS_MAX);
   return ignored('LEDGER_ENTRY_EARLY', 'dated more than 5 minutes ahead of this clock: held back until then');
 };
 
+/** Dated too far ahead of this clock. */
+export const isEarly = ({ header }: Entry, nowMicros: number): boolean => header.time > nowMicros + FUTURE_MICROS_MAX;
+
 /** What is held of the entries before must fit, even where others of them are missing. */
-const judgeKnownLinks = (draft: Draft, { header }: Entry): Acceptance | undefined => {
-  const prev = header.prev === null ? undefined : draft.get(header.prev);
+export const judgeKnownLinks = (
+  find: (hash: string) => Pick<Entry['header'], 'author' | 'seq' | 'time'> | undefined,
+  { header }: Entry,
+): Acceptance | undefined => {
+  const prev = header.prev === null ? undefined : find(header.prev);
   if (prev !== undefined && (prev.author !== header.author || prev.seq !== header.seq - 1))
     return rejected('LEDGER_PREV_MISMATCH', `prev is entry ${prev.seq} of ${prev.author}`);
-  const parents = header.parents.flatMap((hash) => draft.get(hash) ?? []);
+  const parents = header.parents.flatMap((hash) => find(hash) ?? []);
   if (parents.some(({ author }) => author === header.author))
     return rejected('LEDGER_PARENT_MISMATCH', 'a parent is an entry of the author itself');
   const late = [prev, ...parents].find((place) => place !== undefined && place.time >= header.time);
   return late === undefined
     ? undefined
-    : rejected('LEDGER_TIME_NOT_AFTER', `time ${header.time} is not after ${late.time}, that of ${late.hash}`);
+    : rejected(
+        'LEDGER_TIME_NOT_AFTER',
+        `time ${header.time} is not after ${late.time}, that of ${late.author} ${late.seq}`,
+      );
 };

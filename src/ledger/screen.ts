@@ -63,7 +63,7 @@ export const screen = async (state: ScreenState, offered: readonly RawEntry[], f
       if (foreign !== undefined) refused.set(entry.hash, foreign);
       return foreign === undefined;
     });
-    const { authentic, forged, unchecked } = vouch(ofNetwork, from, holds);
+    const { authentic, forged, unchecked } = vouch(ofNetwork, from, holds, (entry) => knownAfter(state, entry));
     candidates.push(...authentic);
     for (const { hash } of forged) refused.set(hash, rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold'));
     for (const { hash } of unchecked)
@@ -75,6 +75,14 @@ export const screen = async (state: ScreenState, offered: readonly RawEntry[], f
   }
   candidates.sort((a, b) => compareEntries(a.entry.header, b.entry.header));
   return { candidates, refused, hashes };
+};
+
+/** An authentic entry, held or waiting, that names this one as its `prev`: known ones are not offered to `vouch` again. */
+const knownAfter = ({ chains, waiting }: ScreenState, { hash, header }: Entry): Candidate['voucher'] => {
+  const isNext = ({ author, seq, prev }: Pick<Entry['header'], 'author' | 'seq' | 'prev'>): boolean =>
+    author === header.author && seq === header.seq + 1 && prev === hash;
+  if (chains.rivals(header.author, header.seq + 1).some(isNext)) return 'held';
+  return waiting.followers(hash).find(({ entry }) => isNext(entry.header));
 };
 
 /** The entry, or why it goes no further. */

@@ -8,7 +8,7 @@ import { signatureHolds, signatureHoldsInBackground } from '../entry/check.ts';
 import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { PeerKey } from '../network/network.ts';
-import { accept, ACCEPTED, acceptDue, type AcceptState, ignored } from './accept.ts';
+import { type AcceptState, ignored } from './accept.ts';
 import { Chains } from './chain.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
 import { Draft, type Staged } from './draft.ts';
@@ -25,6 +25,7 @@ import type {
 } from './ledger.ts';
 import { genesisEntry, nextOwnEntry, type OwnEntryPorts, Salts } from './own-entry.ts';
 import { proveFork } from './proof.ts';
+import { acceptAll, acceptDue } from './proven.ts';
 import { Reader } from './reader.ts';
 import { RecentEntries } from './recent.ts';
 import { screen } from './screen.ts';
@@ -262,14 +263,11 @@ export class StoredLedger implements Ledger {
 
   #offerGroup(candidates: readonly Candidate[], verdicts: Map<string, Acceptance>): Promise<void> {
     return new Promise((resolve) => {
-      const staged = new Map<string, Acceptance>();
+      let staged: ReadonlyMap<string, Acceptance> = new Map();
       this.#queue.push({
         entries: candidates.length,
         stage: (state) => {
-          for (const candidate of candidates) staged.set(candidate.entry.hash, accept(state, candidate));
-          // What waited at first may have been followed by what it waited for.
-          for (const [hash, { code }] of staged)
-            if (code === 'LEDGER_ENTRY_WAITS' && state.draft.get(hash) !== undefined) staged.set(hash, ACCEPTED);
+          staged = acceptAll(state, candidates);
         },
         done: () => {
           for (const [hash, verdict] of staged) verdicts.set(hash, verdict);

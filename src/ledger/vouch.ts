@@ -7,7 +7,8 @@ export interface Candidate {
   readonly from: PeerKey;
   /** The entry's own signature was checked and holds; otherwise `voucher` names it as its `prev`. */
   readonly ownHolds: boolean;
-  readonly voucher: Candidate | undefined;
+  /** `held`: the ledger holds the entry that vouches. */
+  readonly voucher: Candidate | 'held' | undefined;
 }
 
 /** What the signatures of one author's entries in one batch prove. */
@@ -23,9 +24,15 @@ const FORGED_MAX = 32;
 
 /**
  * Checks entries of one author (each hash once) at the price of one signature a branch: an entry whose signature holds
- * vouches through `prev` for all before it. A signature that does not hold is no loss where a later entry vouches.
+ * vouches through `prev` for all before it. A signature that does not hold is no loss where a later entry vouches: one
+ * of those offered, or one that `after` knows because it came before.
  */
-export const vouch = (entries: readonly Entry[], from: PeerKey, holds: (entry: Entry) => boolean): Vouched => {
+export const vouch = (
+  entries: readonly Entry[],
+  from: PeerKey,
+  holds: (entry: Entry) => boolean,
+  after: (entry: Entry) => Candidate['voucher'] = () => undefined,
+): Vouched => {
   const byHash = new Map(entries.map((entry) => [entry.hash, entry]));
   const authentic = new Map<string, Candidate>();
   const forged: Entry[] = [];
@@ -37,11 +44,13 @@ export const vouch = (entries: readonly Entry[], from: PeerKey, holds: (entry: E
       unchecked.push(entry);
       continue;
     }
-    if (!holds(entry)) {
+    const ownHolds = holds(entry);
+    const known = ownHolds ? undefined : after(entry);
+    if (!ownHolds && known === undefined) {
       forged.push(entry);
       continue;
     }
-    let voucher: Candidate = { entry, from, ownHolds: true, voucher: undefined };
+    let voucher: Candidate = { entry, from, ownHolds, voucher: known };
     authentic.set(entry.hash, voucher);
     for (let before = previousIn(byHash, entry); before !== undefined; before = previousIn(byHash, before)) {
       if (authentic.has(before.hash)) break;

@@ -92,6 +92,14 @@ export class WaitingRoom {
     return candidate;
   }
 
+  /** Everything that waits for that hash. */
+  followers(hash: string): readonly Candidate[] {
+    const hashes = this.#byMissing.get(hash);
+    return hashes === undefined
+      ? NOBODY
+      : [...hashes].flatMap((follower) => this.#entries.get(follower)?.candidate ?? []);
+  }
+
   /** Takes out everything that waited for that hash. */
   takeFollowers(hash: string): readonly Candidate[] {
     return [...(this.#byMissing.get(hash) ?? [])].flatMap((follower) => this.take(follower) ?? []);
