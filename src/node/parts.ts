@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { fault } from '../base/errors.ts';
+import { asFault, fault } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -60,6 +60,8 @@ export class Parts implements Resource {
   readonly #endpoint: TransferEndpoint;
   readonly #refresh = (): void => this.#running?.replication.refresh();
   #running: Operating | undefined;
+  /** Starts and stops of the operator go one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(ports: PartsPorts) {
     this.#ports = ports;
@@ -91,8 +93,8 @@ export class Parts implements Resource {
 
   /** What `run …` and `exit …` do. */
   readonly control: Omit<NodeControl, 'seedFrom' | 'exitNode'> = {
-    startOperator: (options) => this.#startOperator(options),
-    stopOperator: () => this.#stopOperator(),
+    startOperator: (options) => this.#inTurn(() => this.#startOperator(options)),
+    stopOperator: () => this.#inTurn(() => this.#stopOperator()),
     startDistributor: async () => {
       const running = this.#needOperator('the distributor');
       running.distributor = running.replication.startDistributor();
@@ -113,10 +115,20 @@ export class Parts implements Resource {
 
   async close(): Promise<void> {
     this.#ports.policies.notices.off('policy:changed', this.#refresh);
-    await this.#stopOperator();
+    await this.#inTurn(() => this.#stopOperator());
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(work);
+    this.#changing = done.catch(() => {});
+    return done;
   }
 
   async #startOperator(options: OperatorOptions): Promise<void> {
+    if (this.#running !== undefined)
+      throw fault('COMMAND_RUNNING', 'the operator runs already', {
+        hint: 'to start it with other options: exit operator, then run it again',
+      });
     const { topology, policies, paths, log } = this.#ports;
     const origin = options.policy;
     const ownFilesKnown = Promise.withResolvers<undefined>();
@@ -130,14 +142,23 @@ export class Parts implements Resource {
       },
       options,
     );
-    const replication = await createReplication({
-      ...this.#ports,
-      endpoint: this.#endpoint,
-      store: operator.store,
-      clusterPeers: followPeers(topology, origin),
-      filledFlag: createFilledFlag(join(paths.state, `filled-${origin}`)),
-      log,
-    });
+    let replication: Replication;
+    try {
+      replication = await createReplication({
+        ...this.#ports,
+        endpoint: this.#endpoint,
+        store: operator.store,
+        clusterPeers: followPeers(topology, origin),
+        filledFlag: createFilledFlag(join(paths.state, `filled-${origin}`)),
+        log,
+      });
+    } catch (caught) {
+      // It is known to nobody yet, so nobody else could stop it.
+      await operator.close().catch((closing: unknown) => {
+        log.error('the operator that cannot start does not stop cleanly', { error: asFault(closing).message });
+      });
+      throw caught;
+    }
     ownFilesKnown.resolve(replication.ownFilesKnown().then(() => undefined));
     this.#running = { operator, replication, distributor: undefined, consumer: undefined };
   }
@@ -145,8 +166,11 @@ export class Parts implements Resource {
   async #stopOperator(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
-    await running?.replication.close();
-    await running?.operator.close();
+    try {
+      await running?.replication.close();
+    } finally {
+      await running?.operator.close();
+    }
   }
 
   #needOperator(what: string): Operating {
