@@ -10,12 +10,13 @@ export interface TableColumnsPorts {
   readonly registry: TableRegistry;
 }
 
-/** Which columns a table has for data that arrives now; makes the table known to the network at its first data. */
+/**
+ * Which columns a table has for data that arrives now; makes the table known to the network at its first data. Policies are
+ * asked each time: data of a table that the cluster no longer holds would be missing in every answer.
+ */
 export class TableColumns {
   readonly #ports: TableColumnsPorts;
   readonly #options: OperatorOptions;
-  /** Tables that the own cluster is known to hold. */
-  readonly #declared = new Set<string>();
   readonly #declaring = new Map<string, Promise<readonly Column[]>>();
 
   constructor(ports: TableColumnsPorts, options: OperatorOptions) {
@@ -35,13 +36,10 @@ export class TableColumns {
         hint: 'see limit_tables of `run operator`',
       });
     const known = this.#ports.registry.columns(dbms, table);
-    if (known !== undefined && this.#declared.has(key)) return known;
     const declaring = this.#declaring.get(key) ?? this.#declare({ dbms, table }, known, content);
     this.#declaring.set(key, declaring);
     try {
-      const columns = await declaring;
-      this.#declared.add(key);
-      return columns;
+      return await declaring;
     } finally {
       this.#declaring.delete(key);
     }

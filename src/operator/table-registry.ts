@@ -34,10 +34,17 @@ export const createTableRegistry = (ports: TableRegistryPorts): TableRegistry =>
     return tableOf(dbms, table)?.columns ?? columns;
   };
 
+  const holds = (dbms: string, table: string): boolean => {
+    const own = ports.topology().operators.get(ports.operator)?.cluster;
+    return ports
+      .topology()
+      .clustersOf(dbms, table)
+      .some(({ id }) => id === own);
+  };
+
   const publishChild = async (dbms: string, table: string): Promise<void> => {
-    const cluster = ownCluster(ports);
-    if (cluster.tables.some((held) => held.dbms === dbms && held.table === table)) return;
-    const { id: parent, company, name } = cluster;
+    const { id: parent, company, name } = ownCluster(ports);
+    if (holds(dbms, table)) return;
     try {
       await ports.policies.insert({
         cluster: { parent, company, name, table: [{ dbms, name: table, status: 'active' }] },
@@ -46,6 +53,14 @@ export const createTableRegistry = (ports: TableRegistryPorts): TableRegistry =>
       if (!isTaken(caught)) throw caught;
       await ports.policies.caughtUp();
     }
+    if (!holds(dbms, table))
+      throw fault(
+        'OPERATOR_TABLE_NOT_HELD',
+        `the policy that says that the cluster ${name} holds ${dbms}.${table} is not in force`,
+        {
+          hint: 'its data would be missing in answers; see: blockchain get cluster',
+        },
+      );
     ports.log.info(`the cluster ${name} holds ${dbms}.${table}`);
   };
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { fault } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import type { TableRegistry } from '../../../src/operator/operator.ts';
@@ -106,6 +107,32 @@ describe('table registry', () => {
       expect(registryOf(node, operator).columns('plant', 'readings')).toEqual(COLUMNS);
     }
     expect(first.policies.book.stateHash()).toBe(second.policies.book.stateHash());
+  });
+
+  test('a table whose child cluster is deleted is published again', async () => {
+    const node = await network();
+    const { cluster: id, operator } = await cluster(node, 'one', 1);
+    const registry = registryOf(node, operator);
+    await registry.declare('plant', 'readings', COLUMNS);
+    const child = node.policies.book.ofType('cluster').find(({ value }) => value['parent'] === id);
+    await node.policies.delete(child?.id ?? '');
+    expect(tablesOf(node, id)).toEqual([]);
+    expect(await registry.declare('plant', 'readings', COLUMNS)).toEqual(COLUMNS);
+    expect(tablesOf(node, id)).toEqual(['plant.readings']);
+  });
+
+  test('a table that the cluster cannot be made to hold is refused', async () => {
+    const node = await network();
+    const { operator } = await cluster(node, 'one', 1);
+    const insert: Policies['insert'] = async (content) => {
+      if ('cluster' in content) throw fault('POLICY_VOID', 'void');
+      return node.policies.insert(content);
+    };
+    const policies = { ...node.policies, insert, caughtUp: () => node.policies.caughtUp() };
+    const registry = createTableRegistry({ policies, topology: node.topology, operator, log: silentLogger });
+    await expect(registry.declare('plant', 'readings', COLUMNS)).rejects.toMatchObject({
+      code: 'OPERATOR_TABLE_NOT_HELD',
+    });
   });
 
   test('an operator without a cluster says so', async () => {
