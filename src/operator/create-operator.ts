@@ -104,7 +104,7 @@ class SqliteOperator implements Operator {
     const operator = new SqliteOperator(ports, options, parts, (own) => own.#createBuffers(stored));
     stack.defer(() => parts.store.archived());
     stack.defer(() => parts.queue.close());
-    if (options.updateTsdInfo) stack.use(new TsdKeeper(ports, parts.store));
+    stack.use(new TsdKeeper({ ...ports, tables: options.updateTsdInfo }, parts.store));
     stack.defer(() => operator.#buffers.close());
     operator.#watch = stack.use(
       await WatchDirectory.start(options.watchDir, options.threads, {

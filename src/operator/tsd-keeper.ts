@@ -15,10 +15,15 @@ export interface TsdKeeperPorts {
   readonly sqlite: Sqlite;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whether there are TSD tables; without them only rows are renumbered. */
+  readonly tables: boolean;
   members(): ReadonlyMap<string, number>;
 }
 
-/** Keeps the documented TSD tables in `almgm` up with the records: behind them by a moment, complete after a start. */
+/**
+ * Keeps the documented TSD tables in `almgm` up with the records: behind them by a moment, complete after a start. `tsd_name` of
+ * the rows follows the member numbers in any case: queries for committed rows go by it.
+ */
 export class TsdKeeper implements Resource {
   readonly #ports: TsdKeeperPorts;
   readonly #store: FileStore;
@@ -33,7 +38,7 @@ export class TsdKeeper implements Resource {
   constructor(ports: TsdKeeperPorts, store: FileStore) {
     this.#ports = ports;
     this.#store = store;
-    store.notices.on('file:stored', this.#onStored);
+    if (ports.tables) store.notices.on('file:stored', this.#onStored);
     this.#schedule(0);
   }
 
@@ -76,7 +81,9 @@ export class TsdKeeper implements Resource {
 
   async #derive(): Promise<void> {
     try {
-      while (await this.#ports.sqlite.write(writing, 'deriveTsd', this.#store.origin, this.#ports.members())) continue;
+      const { sqlite, tables } = this.#ports;
+      if (!tables) await sqlite.write(writing, 'renumber', this.#ports.members());
+      else while (await sqlite.write(writing, 'deriveTsd', this.#store.origin, this.#ports.members())) continue;
     } catch (caught) {
       this.#ports.log.warn('the TSD tables are behind; they are completed later', { error: asFault(caught).message });
       this.#members = '';

@@ -49,7 +49,7 @@ const knownMembers = (db: ReadConnection): ReadonlyMap<string, number> =>
   );
 
 /** The rows of origins whose number has changed get the new one: `tsd_name` leads to the TSD table. */
-const renumber = (databases: WriteDatabases, members: ReadonlyMap<string, number>): void => {
+export const renumber = (databases: WriteDatabases, members: ReadonlyMap<string, number>): void => {
   for (const { dbms } of storesOf(databases)) {
     const db = databases.write(dbms);
     prepareDatabase(db);

@@ -4,7 +4,7 @@ import { tableName } from '../names.ts';
 import { apply } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
 import { columnsOfTable, ensureTable, prepareDatabase, quoted } from './schema.ts';
-import { deriveTsd } from './tsd-tables.ts';
+import { deriveTsd, renumber } from './tsd-tables.ts';
 
 /** Makes a table, or gives it the columns that it lacks. */
 const createTable = (databases: WriteDatabases, dbms: string, table: string, columns: readonly Column[]): void => {
@@ -38,6 +38,6 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
  * What runs in the writer thread.
  * @public The thread looks for it by this name.
  */
-export const procedures = { apply, createTable, dropTable, deriveTsd };
+export const procedures = { apply, createTable, dropTable, deriveTsd, renumber };
 
 export const writing = { module: import.meta.url, procedures };

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import { FILE_BYTES_MAX } from '../../../src/base/limits.ts';
 import { rowsText } from '../../conformance/file-store.ts';
+import type { OperatorOptions } from '../../../src/operator/operator.ts';
 import { openOperator, type OperatorFixture } from '../../support/operator-fixture.ts';
 import { allRows, selectRows } from '../../support/table-rows.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -375,12 +376,25 @@ describe('TSD tables', () => {
       (await allRows(fixture.sqlite, 'plant', 'readings')).every((row) => row['tsd_name'] === '99'),
     );
   });
+
+  test('rows are renumbered also where there are no TSD tables', async () => {
+    fixture = await fixture.restarted({ updateTsdInfo: false });
+    await fixture.put(rowsText(0, 2));
+    fixture = await openRenumbered(fixture, { updateTsdInfo: false });
+    await waitFor(async () =>
+      (await allRows(fixture.sqlite, 'plant', 'readings')).every((row) => row['tsd_name'] === '99'),
+    );
+    expect(await tsd('tsd_info')).toEqual([]);
+  });
 });
 
-const openRenumbered = async (old: OperatorFixture): Promise<OperatorFixture> => {
+const openRenumbered = async (
+  old: OperatorFixture,
+  change: Partial<OperatorOptions> = {},
+): Promise<OperatorFixture> => {
   await old.operator.close();
   await old.sqlite.close();
-  const opened = await openOperator({ dir: old.dir, ports: { members: () => new Map([['own', 99]]) } });
+  const opened = await openOperator({ ...change, dir: old.dir, ports: { members: () => new Map([['own', 99]]) } });
   for (const [name, columns] of old.registry.tables) opened.registry.tables.set(name, columns);
   return opened;
 };
