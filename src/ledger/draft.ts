@@ -23,6 +23,7 @@ export class Draft {
   /** Network id; a genesis entry in the group sets it. */
   network: string | undefined;
   readonly #chains: Chains;
+  readonly #author: string;
   readonly #byHash = new Map<string, Staged>();
   readonly #bySeq = new Map<string, Map<number, Place[]>>();
   readonly #forks = new Map<string, Fork>();
@@ -33,6 +34,7 @@ export class Draft {
     this.isLarge = isLarge;
     this.#chains = chains;
     this.network = network;
+    this.#author = author;
     this.#ownHead = chains.head(author);
   }
 
@@ -50,7 +52,7 @@ export class Draft {
     return this.#forks.get(author) ?? this.#chains.fork(author);
   }
 
-  /** The last entry of the own log, with what this group appends to it. */
+  /** The last entry of the own log, with what this group adds to it. */
   get ownHead(): Place | undefined {
     return this.#ownHead;
   }
@@ -75,13 +77,9 @@ export class Draft {
     this.#bySeq.set(author, ofAuthor.set(seq, [...(ofAuthor.get(seq) ?? []), staged.place]));
     if (prev !== null) this.#named.add(prev);
     for (const parent of parents) this.#named.add(parent);
-    return staged;
-  }
-
-  /** Stages the next entry of the own log. */
-  stageOwn(entry: Entry): Staged {
-    const staged = this.stage(entry, true);
-    this.#ownHead = staged.place;
+    // Also one that came back from a peer: its number is used.
+    const isNextOwn = seq === (this.#ownHead?.seq ?? 0) + 1 && prev === (this.#ownHead?.hash ?? null);
+    if (author === this.#author && isNextOwn) this.#ownHead = staged.place;
     return staged;
   }
 }

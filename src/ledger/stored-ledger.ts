@@ -191,7 +191,7 @@ export class StoredLedger implements Ledger {
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
       damaged: store.damaged,
-      mayAppend: this.#mayAppend && !this.#isOwnLogDamaged(),
+      mayAppend: this.#mayAppend && !this.#isOwnLogBehind(),
       failure: this.#failure?.message,
       index: store.index,
     };
@@ -250,7 +250,7 @@ export class StoredLedger implements Ledger {
       this.#queue.push({
         entries: 1,
         stage: ({ draft }) => {
-          cursor = draft.stageOwn(make(draft)).place.cursor;
+          cursor = draft.stage(make(draft), true).place.cursor;
         },
         done: (group) => {
           const held = group[cursor - (group[0]?.cursor ?? 0)];
@@ -362,16 +362,16 @@ export class StoredLedger implements Ledger {
       throw fault('LEDGER_OWN_LOG_BEHIND', 'the peers have not yet been asked for what this node wrote before', {
         hint: 'wait until a known peer is reached, then try again',
       });
-    if (this.#isOwnLogDamaged())
-      throw fault('LEDGER_OWN_LOG_BEHIND', 'part of what this node wrote before is damaged on disk and not yet back', {
-        hint: 'connect a peer that holds it; see: get status',
+    if (this.#isOwnLogBehind())
+      throw fault('LEDGER_OWN_LOG_BEHIND', 'part of what this node wrote before is not back in its log', {
+        hint: 'check this clock, and connect a peer that holds all of it; see: get status',
       });
   }
 
   /** Whether an own entry is known to have existed that is not in the log now: its number must not be used again. */
-  #isOwnLogDamaged(): boolean {
+  #isOwnLogBehind(): boolean {
     const inLog = this.#chains.head(this.author)?.seq ?? 0;
-    if (this.#chains.largestSeq(this.author) > inLog) return true;
+    if (this.#chains.largestSeq(this.author) > inLog || this.#waiting.hasOf(this.author)) return true;
     return this.#ports.store.damaged.some(({ author, seq }) => author === this.author && (seq ?? 0) > inLog);
   }
 

@@ -43,6 +43,11 @@ export class WaitingRoom {
     return this.#entries.has(hash);
   }
 
+  /** Whether an entry of that author waits. */
+  hasOf(author: string): boolean {
+    return this.#byAuthor.has(author);
+  }
+
   /** Whether a waiting entry builds on that hash. */
   isMissed(hash: string): boolean {
     return this.#byMissing.has(hash);

@@ -244,8 +244,9 @@ class Synchronizer implements LedgerSync {
     const record = this.#records.of(peer);
     record.lastExchangeMs = this.#options.clock.wallMs();
     record.failures = wanted && accepted === 0 ? record.failures + 1 : 0;
+    record.foreign = undefined;
     record.lastError = rejected === undefined ? undefined : `${rejected.code}: ${rejected.text}`;
-    this.#ownLog.exchanged(peer, true);
+    this.#ownLog.exchanged(peer, record.holdings.heads.get(this.#options.ledger.author)?.seq ?? 0);
   }
 
   #onFailed(peer: PeerKey, caught: unknown): void {
@@ -256,10 +257,13 @@ class Synchronizer implements LedgerSync {
     record.lastError = `${code}: ${message}`;
     this.#log.debug(`no exchange with ${peer}: ${message}`, { code });
     if (hasCode(caught, 'LEDGER_OTHER_NETWORK')) {
-      this.#log.warn(`${peer} belongs to another network; disconnecting`, { text: message });
+      // Once: it is redialled, and found foreign again, for as long as its address is known.
+      if (record.foreign !== message)
+        this.#log.warn(`${peer} belongs to another network; disconnecting`, { text: message });
+      record.foreign = message;
       void this.#options.network.disconnect(peer);
     }
-    this.#ownLog.exchanged(peer, false);
+    this.#ownLog.exchanged(peer, undefined);
   }
 
   #onLedgerChanged(newsInMs: number): void {

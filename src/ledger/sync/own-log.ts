@@ -21,16 +21,21 @@ const GRACE_MS = 1_000;
 export class OwnLog {
   readonly #ports: OwnLogPorts;
   readonly #joins: boolean;
-  readonly #exchanged = new Set<PeerKey>();
+  readonly #timeoutMs: number;
+  /** The newest own entry that each peer told of, for those asked with success. */
+  readonly #told = new Map<PeerKey, number>();
   readonly #asked = new Set<PeerKey>();
   readonly #waiters = new Set<() => void>();
   readonly #cancels: (() => void)[];
   #looked = false;
   #timedOut = false;
+  #joined = false;
+  #joinedLongAgo = false;
   #allowed = false;
 
   constructor(ports: OwnLogPorts, timeoutMs: number) {
     this.#ports = ports;
+    this.#timeoutMs = timeoutMs;
     this.#joins = ports.ledger.network === undefined;
     const { clock } = ports;
     this.#cancels = [
@@ -68,21 +73,30 @@ export class OwnLog {
     });
   }
 
-  /** An exchange with the peer ended; `whole` when it took in all that the peer holds of this node's log. */
-  exchanged(peer: PeerKey, whole: boolean): void {
+  /** An exchange with the peer ended; `toldSeq`: the newest own entry it holds, 0 for none; undefined: it failed. */
+  exchanged(peer: PeerKey, toldSeq: number | undefined): void {
     this.#asked.add(peer);
-    if (whole) this.#exchanged.add(peer);
+    if (toldSeq !== undefined) this.#told.set(peer, toldSeq);
     this.look();
   }
 
   /** Looks again: something changed. */
   look(): void {
     if (this.#allowed) return;
-    const { ledger, log } = this.#ports;
-    if (ledger.network !== undefined && (this.#isAsked() || (!this.#joins && this.#mayGoAlone()))) {
+    const { ledger, clock, log } = this.#ports;
+    if (this.#joins && ledger.network !== undefined && !this.#joined) {
+      this.#joined = true;
+      this.#cancels.push(
+        clock.after(this.#timeoutMs, () => {
+          this.#joinedLongAgo = this.#told.size > 0;
+          this.look();
+        }),
+      );
+    }
+    if (ledger.network !== undefined && (this.#isAsked() || this.#mayGoOn())) {
       this.#allowed = true;
       if (!this.#isAsked() && !this.#isAlone())
-        log.warn('no known peer could be asked for what this node wrote before; appending goes on without', {
+        log.warn('no known peer could give back all that this node wrote before; appending goes on without', {
           hint: 'if this directory was restored from a backup, stop the node and start it while a peer is up',
         });
       ledger.allowAppend();
@@ -101,6 +115,11 @@ export class OwnLog {
     return this.#allowed || (this.#ports.ledger.network === undefined && this.#mayGoAlone());
   }
 
+  /** One that joins goes on only a while after its first exchange, where peers told of more than they gave. */
+  #mayGoOn(): boolean {
+    return this.#joins ? this.#joinedLongAgo : this.#mayGoAlone();
+  }
+
   #mayGoAlone(): boolean {
     return this.#timedOut || (this.#looked && this.#isAlone());
   }
@@ -111,9 +130,11 @@ export class OwnLog {
   }
 
   #isAsked(): boolean {
-    const { network } = this.#ports;
+    const { ledger, network } = this.#ports;
+    const ownSeq = ledger.clock().get(ledger.author) ?? 0;
     return (
-      this.#exchanged.size > 0 &&
+      this.#told.size > 0 &&
+      [...this.#told.values()].every((seq) => seq <= ownSeq) &&
       network.peers().every(({ key }) => this.#asked.has(key)) &&
       network.dialStates().every(({ connected, own, lastError }) => connected || own || lastError !== undefined)
     );

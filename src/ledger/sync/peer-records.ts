@@ -10,6 +10,8 @@ export interface PeerRecord {
   news: HaveMessage[];
   lastExchangeMs: number | undefined;
   lastError: string | undefined;
+  /** What was logged last of its belonging to another network. */
+  foreign: string | undefined;
   /** Exchanges in a row that failed or brought nothing though they should have. */
   failures: number;
 }
@@ -22,7 +24,14 @@ export class PeerRecords {
   of(peer: PeerKey): PeerRecord {
     let record = this.#records.get(peer);
     if (record === undefined) {
-      record = { holdings: NOTHING, news: [], lastExchangeMs: undefined, lastError: undefined, failures: 0 };
+      record = {
+        holdings: NOTHING,
+        news: [],
+        lastExchangeMs: undefined,
+        lastError: undefined,
+        foreign: undefined,
+        failures: 0,
+      };
       this.#records.set(peer, record);
     }
     return record;

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { LEDGER_CACHE_ENTRIES_MAX, LEDGER_QUEUE_MAX } from '../../../src/base/limits.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
+import { Chains } from '../../../src/ledger/chain.ts';
+import { Draft } from '../../../src/ledger/draft.ts';
 import { createMemoryDisk, createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import {
   createAuthor,
@@ -60,6 +62,36 @@ describe('the memory ledger', () => {
     );
     expect(clock.monotonicMs() - before).toBe(SYNC_MS);
     expect(ledger.clock().get(ledger.author)).toBe(301);
+  });
+
+  test('uses no own number again that came back but must wait', async () => {
+    const slow = createVirtualClock(START_MICROS / 1_000);
+    const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
+    const before = createAuthor(77, genesis);
+    const ahead = { time: START_MICROS + 600_000_000 };
+    const [first, second] = [before.next(ahead), before.next()];
+    const ledger = await createMemoryLedger({ seed: seedOf(77), clock: slow });
+    await offerAll(ledger, [genesis, first, second]);
+    ledger.allowAppend();
+    expect(ledger.status().mayAppend).toBe(false);
+    await expect(ledger.append(proposal(1))).rejects.toMatchObject({ code: 'LEDGER_OWN_LOG_BEHIND' });
+    await slow.advance(600_000);
+    const { entry } = await ledger.append(proposal(1));
+    expect([entry.header.seq, entry.header.prev]).toEqual([3, second.hash]);
+  });
+
+  test('an own entry that came back in the same group is followed, not repeated', () => {
+    const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
+    const own = createAuthor(77, genesis);
+    const draft = new Draft(new Chains(), genesis.hash, own.author, false);
+    draft.stage(genesis, true);
+    expect(draft.ownHead).toBeUndefined();
+    const [first, second] = [own.next(), own.next()];
+    draft.stage(first, true);
+    draft.stage(second, false);
+    expect(draft.ownHead?.hash).toBe(second.hash);
+    draft.stage(own.after(first), true);
+    expect(draft.ownHead?.hash).toBe(second.hash);
   });
 
   test('refuses more than it can queue', async () => {

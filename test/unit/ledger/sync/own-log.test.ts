@@ -88,6 +88,18 @@ describe('the own log after a start', () => {
     expect((await again.ledger.append(proposal(300))).entry.header.seq).toBe(lastSeq + 1);
   });
 
+  test('L7 one whose own entries come back dated ahead of its clock waits until they are in its log', async () => {
+    const { clock, start, a, b, lastSeq } = await restored();
+    const slow = { ...clock, wallMs: () => clock.wallMs() - 600_000 };
+    const again = await start({ seed: b.seed, disk: createMemoryDisk(), clock: slow });
+    again.network.keepDialled([{ address: a.network.address, key: a.key }]);
+    await clock.advance(20_000);
+    expect(mayAppend(again)).toBe(false);
+    await expect(again.ledger.append(proposal(1))).rejects.toThrow();
+    await clock.runUntil(() => mayAppend(again), 700_000);
+    expect((await again.ledger.append(proposal(300))).entry.header.seq).toBe(lastSeq + 1);
+  });
+
   test('waiting can be given up', async () => {
     const { hub, start, a, b, backup } = await restored();
     hub.cut(a.key, b.key);
