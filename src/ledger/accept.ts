@@ -1,4 +1,4 @@
-import { ENTRY_FUTURE_MS_MAX } from '../base/limits.ts';
+import { ENTRY_FUTURE_MS_MAX, SYNC_ANCESTORS_MAX } from '../base/limits.ts';
 import { signatureHolds } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
 import { foldFork, type Fork, voidFrom } from './chain.ts';
@@ -9,8 +9,6 @@ import type { WaitingRoom } from './waiting-room.ts';
 
 export const ACCEPTED: Acceptance = { verdict: 'accept' };
 const FUTURE_MICROS_MAX = ENTRY_FUTURE_MS_MAX * 1_000;
-/** A branch whose entries are badly signed is proven by later ones; beyond so many it is not. */
-const VOUCHERS_MAX = 64;
 
 /** Refused, and not the sender's fault: known already, too early, or of no use. */
 export const ignored = (code: string, text: string): Acceptance => ({ verdict: 'ignore', code, text });
@@ -105,7 +103,7 @@ const showsFork = ({ draft, waiting }: AcceptState, candidate: Candidate): boole
 /** Stages an entry with the later ones that vouch for it, so that the proof needs nothing else. */
 const stageProof = (draft: Draft, proof: Candidate): void => {
   let part: Candidate['voucher'] = proof;
-  for (let count = 0; typeof part === 'object' && count < VOUCHERS_MAX; count += 1) {
+  for (let count = 0; typeof part === 'object' && count <= SYNC_ANCESTORS_MAX; count += 1) {
     if (draft.get(part.entry.hash) === undefined) draft.stage(part.entry, part.ownHolds);
     if (part.ownHolds) return;
     part = part.voucher;

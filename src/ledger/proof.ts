@@ -1,10 +1,8 @@
+import { SYNC_ANCESTORS_MAX } from '../base/limits.ts';
 import { signatureHolds } from '../entry/check.ts';
 import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { Chains, Fork, Place } from './chain.ts';
 import type { Equivocation, HeldEntry } from './ledger.ts';
-
-/** As in `accept`: so many badly signed entries in a row are proven by the one after them. */
-const VOUCHERS_MAX = 64;
 
 /**
  * The proof of a fork as it is passed on: the two entries, and for one that is badly signed the held entries after it
@@ -36,7 +34,7 @@ const vouchersOf = async (
 ): Promise<readonly RawEntry[]> => {
   const vouchers: RawEntry[] = [];
   let last = entry;
-  while (!signatureHolds(last) && vouchers.length < VOUCHERS_MAX) {
+  while (!signatureHolds(last) && vouchers.length < SYNC_ANCESTORS_MAX) {
     const { hash, header } = last;
     const place = chains.rivals(header.author, header.seq + 1).find(({ prev }) => prev === hash);
     const next = place === undefined ? undefined : await readEntry(place.hash);

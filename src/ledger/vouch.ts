@@ -1,3 +1,4 @@
+import { SYNC_ANCESTORS_MAX } from '../base/limits.ts';
 import type { Entry } from '../entry/entry.ts';
 import type { PeerKey } from '../network/network.ts';
 
@@ -25,7 +26,8 @@ const FORGED_MAX = 32;
 /**
  * Checks entries of one author (each hash once) at the price of one signature a branch: an entry whose signature holds
  * vouches through `prev` for all before it. A signature that does not hold is no loss where a later entry vouches: one
- * of those offered, or one that `after` knows because it came before.
+ * of those offered, or one that `after` knows because it came before; at most `SYNC_ANCESTORS_MAX` after it, since no
+ * node hands on a longer run.
  */
 export const vouch = (
   entries: readonly Entry[],
@@ -34,10 +36,24 @@ export const vouch = (
   after: (entry: Entry) => Candidate['voucher'] = () => undefined,
 ): Vouched => {
   const byHash = new Map(entries.map((entry) => [entry.hash, entry]));
-  const authentic = new Map<string, Candidate>();
+  const byPrev = new Map(entries.map((entry) => [entry.header.prev, entry.hash]));
+  const authentic = new Map<string, Mutable<Candidate>>();
   const forged: Entry[] = [];
   const unchecked: Entry[] = [];
   const newestFirst = [...entries].sort((a, b) => b.header.seq - a.header.seq);
+  /** The one after it that vouches for it, where one near enough turns out to be signed well. */
+  const nearer = ({ hash, header }: Entry): Candidate | undefined => {
+    const next = authentic.get(byPrev.get(hash) ?? '');
+    if (next?.entry.header.seq !== header.seq + 1) return undefined;
+    let part: Candidate['voucher'] = next;
+    for (let count = 0; typeof part === 'object' && count < SYNC_ANCESTORS_MAX; count += 1) {
+      const offered = authentic.get(part.entry.hash);
+      if (offered !== undefined && !offered.ownHolds) offered.ownHolds = holds(offered.entry);
+      if (part.ownHolds) return next;
+      part = part.voucher;
+    }
+    return undefined;
+  };
   for (const entry of newestFirst) {
     if (authentic.has(entry.hash)) continue;
     if (forged.length === FORGED_MAX) {
@@ -45,20 +61,32 @@ export const vouch = (
       continue;
     }
     const ownHolds = holds(entry);
-    const known = ownHolds ? undefined : after(entry);
-    if (!ownHolds && known === undefined) {
+    const known = ownHolds ? undefined : (nearer(entry) ?? after(entry));
+    let voucher: Mutable<Candidate> = { entry, from, ownHolds, voucher: known };
+    let distance = distanceOf(voucher);
+    if ((!ownHolds && known === undefined) || distance > SYNC_ANCESTORS_MAX) {
       forged.push(entry);
       continue;
     }
-    let voucher: Candidate = { entry, from, ownHolds, voucher: known };
     authentic.set(entry.hash, voucher);
     for (let before = previousIn(byHash, entry); before !== undefined; before = previousIn(byHash, before)) {
-      if (authentic.has(before.hash)) break;
+      distance += 1;
+      if (authentic.has(before.hash) || distance > SYNC_ANCESTORS_MAX) break;
       voucher = { entry: before, from, ownHolds: false, voucher };
       authentic.set(before.hash, voucher);
     }
   }
   return { authentic: [...authentic.values()], forged, unchecked };
+};
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Entries from one to the well-signed one that vouches for it. */
+const distanceOf = (candidate: Candidate): number => {
+  let distance = 0;
+  for (let part: Candidate['voucher'] = candidate; typeof part === 'object' && !part.ownHolds; part = part.voucher)
+    distance += 1;
+  return distance;
 };
 
 const previousIn = (byHash: ReadonlyMap<string, Entry>, { header }: Entry): Entry | undefined => {

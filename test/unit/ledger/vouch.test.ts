@@ -64,6 +64,17 @@ describe('vouching', () => {
     expect({ verified, forged: forged.length, authentic }).toEqual({ verified: 32, forged: 32, authentic: [] });
   });
 
+  test('no run of bad signatures is longer than what nodes hand on', () => {
+    const author = createAuthor(2, genesis);
+    const run = Array.from({ length: 130 }, () => author.next());
+    const hasBad = (good: readonly number[]) => run.filter((_, at) => !good.includes(at));
+    expect(judge(run.slice(0, 65), hasBad([64])).authentic).toHaveLength(65);
+    expect(judge(run.slice(0, 66), hasBad([65])).forged).toEqual([1]);
+    // One in between that is signed well carries on from there, though its signature was not needed at first.
+    expect(judge(run, hasBad([129, 95, 64])).authentic).toHaveLength(130);
+    expect(judge(run).verified).toBeLessThan(5);
+  });
+
   test('an entry that names the prev of another seq vouches for nothing', () => {
     const odd = alice.after(log[1], { seq: 9 });
     expect(judge([log[0]!, log[1]!, odd], [log[0]!, log[1]!])).toMatchObject({ authentic: [9], forged: [2, 3] });
