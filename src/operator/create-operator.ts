@@ -44,9 +44,14 @@ export interface OperatorPorts {
 export const createOperator = (ports: OperatorPorts, options: OperatorOptions): Promise<Operator> =>
   acquire((stack) => SqliteOperator.start(stack, ports, options));
 
+/** How long data waits for own files to be numbered, before its sender is told to come again. */
+const NUMBERING_WAIT_MS = 30_000;
+
 interface Parts {
   readonly queue: WriteQueue;
   readonly budget: ByteBudget;
+  /** Own data from its arrival on. Not the store's: what waits for numbering must leave room for what the peers return. */
+  readonly arrivals: ByteBudget;
   readonly store: SqliteFileStore;
   readonly errors: ErrorDirectory;
   readonly columns: TableColumns;
@@ -63,7 +68,8 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const archive = options.archive ? createArchive(options.archiveDir, { sqlite, log, memberOf }) : noArchive;
   const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget });
   const errors = await ErrorDirectory.open(options.errDir, log);
-  return { queue, budget, store, errors, columns: new TableColumns({ sqlite, registry }, options) };
+  const arrivals = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
+  return { queue, budget, arrivals, store, errors, columns: new TableColumns({ sqlite, registry }, options) };
 };
 
 class SqliteOperator implements Operator {
@@ -149,13 +155,13 @@ class SqliteOperator implements Operator {
   }
 
   status(): OperatorStatus {
-    const { store, errors, queue, budget } = this.#parts;
+    const { store, errors, queue, budget, arrivals } = this.#parts;
     return {
       options: this.#options,
       ...store.totals,
       failed: errors.count,
       lastFailure: errors.last,
-      queued: queue.length + budget.waiting + (this.#watch?.pending ?? 0),
+      queued: queue.length + budget.waiting + arrivals.waiting + (this.#watch?.pending ?? 0),
     };
   }
 
@@ -177,7 +183,7 @@ class SqliteOperator implements Operator {
         apply: (job, onResult) => this.store.apply(job, onResult),
         columns: (name) => this.#parts.columns.of(name, undefined),
         time: () => this.#time(),
-        numberingAllowed: () => this.#numbering,
+        numberingAllowed: () => this.#numberingAllowed(clock.monotonicMs()),
         onPoison: async (name, content, caught) => {
           await this.#fail(name, content, caught);
         },
@@ -191,14 +197,34 @@ class SqliteOperator implements Operator {
   }
 
   async #put(name: TableName, request: PutRequest, knownHash: string | undefined): Promise<PutOutcome> {
-    const { source, instructions, content } = await this.#accepted(request);
-    const columns = await this.#parts.columns.of(name, content);
-    await this.#numbering;
-    const about = { dbms: name.dbms, table: name.table, source, instructions, columns, content, knownHash };
-    const result = await this.store.submit({ kind: 'new', ...about, time: this.#time() });
-    const outcome = outcomeOf(result);
-    if (!outcome.duplicate) this.#buffers.countFile(name, outcome.record.rows);
-    return outcome;
+    const arrivedMs = this.#ports.clock.monotonicMs();
+    const giveBack = await this.#parts.arrivals.take(Math.min(request.content.byteLength, FILE_BYTES_MAX));
+    try {
+      const { source, instructions, content } = await this.#accepted(request);
+      const columns = await this.#parts.columns.of(name, content);
+      await this.#numberingAllowed(arrivedMs);
+      const about = { dbms: name.dbms, table: name.table, source, instructions, columns, content, knownHash };
+      const result = await this.store.submit({ kind: 'new', ...about, time: this.#time() });
+      const outcome = outcomeOf(result);
+      if (!outcome.duplicate) this.#buffers.countFile(name, outcome.record.rows);
+      return outcome;
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** Resolves when own files may be numbered. Throws `OPERATOR_NUMBERING_WAITS` when that takes too long, from `sinceMs` on. */
+  async #numberingAllowed(sinceMs: number): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const { clock } = this.#ports;
+    const cancel = clock.after(sinceMs + NUMBERING_WAIT_MS - clock.monotonicMs(), () => {
+      late.reject(
+        fault('OPERATOR_NUMBERING_WAITS', 'this operator still waits for its own files from its peers', {
+          hint: 'send it again later; how far it is: get operator',
+        }),
+      );
+    });
+    await Promise.race([this.#numbering, late.promise]).finally(cancel);
   }
 
   async #accepted(request: PutRequest): Promise<Pick<PutRequest, 'source' | 'instructions' | 'content'>> {

@@ -2,12 +2,13 @@ import { readdir, readFile, writeFile, appendFile, mkdir, symlink } from 'node:f
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fault } from '../../../src/base/errors.ts';
+import { asFault, fault } from '../../../src/base/errors.ts';
 import { FILE_BYTES_MAX } from '../../../src/base/limits.ts';
 import { rowsText } from '../../conformance/file-store.ts';
 import type { OperatorOptions } from '../../../src/operator/operator.ts';
 import { openOperator, type OperatorFixture } from '../../support/operator-fixture.ts';
 import { allRows, selectRows } from '../../support/table-rows.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
 import { waitFor } from '../../support/wait.ts';
 
 let fixture: OperatorFixture;
@@ -101,6 +102,20 @@ describe('put', () => {
     expect(done).toBe(false);
     allow();
     await put;
+  });
+
+  test('tells the sender when that takes too long, and holds a bounded number of bytes meanwhile', async () => {
+    await fixture.close();
+    const clock = createVirtualClock();
+    fixture = await openOperator({ ports: { clock, numberingAllowed: new Promise(() => {}) } });
+    fixture.registry.tables.set('plant.readings', [{ name: 'reading', type: 'int' }]);
+    const content = Buffer.alloc(40 * 1_048_576, ' ');
+    content.write('{"reading":1}');
+    const puts = Array.from({ length: 3 }, () => fixture.put(content));
+    const codes = Promise.all(puts.map((put) => put.catch((caught: unknown) => asFault(caught).code)));
+    await waitFor(() => fixture.operator.status().queued === 2);
+    expect(await clock.runWhile(codes, 31_000)).toEqual(Array(3).fill('OPERATOR_NUMBERING_WAITS'));
+    expect(fixture.operator.status()).toMatchObject({ files: 0, failed: 0, queued: 0 });
   });
 
   test('stops also while it waits for that', async () => {
