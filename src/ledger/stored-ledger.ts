@@ -66,6 +66,8 @@ export class StoredLedger implements Ledger {
   readonly #recent = new RecentEntries();
   readonly #queue = new CommitQueue((group) => this.#commit(group));
   readonly #proofs = new Map<string, Equivocation>();
+  /** Authors with a fork whose two entries could not be read. */
+  readonly #unproven = new Set<string>();
   readonly #signatures: SignatureCheck;
   readonly #reader: Reader;
   readonly #own: OwnEntryPorts;
@@ -314,6 +316,8 @@ export class StoredLedger implements Ledger {
 
   async #publish(draft: Draft, held: readonly HeldEntry[]): Promise<void> {
     const forked = new Set<string>();
+    // An entry that could not be read may have come again.
+    for (const { place } of draft.staged) if (this.#unproven.has(place.author)) forked.add(place.author);
     for (const [at, { place }] of draft.staged.entries()) {
       const entry = held[at];
       if (entry !== undefined) this.#recent.add(entry);
@@ -334,10 +338,17 @@ export class StoredLedger implements Ledger {
     const fork = this.#chains.fork(author);
     if (fork === undefined) return;
     const read = this.#reader.read.bind(this.#reader);
-    const proof = await proveFork(this.#chains, author, fork, read).catch(() => undefined);
-    if (proof === undefined) return;
+    const { log } = this.#ports;
+    const proof = await proveFork(this.#chains, author, fork, read).catch((caught: unknown) => {
+      log.error('a proof of equivocation cannot be read', { author, text: asFault(caught).message });
+    });
+    if (proof === undefined) {
+      this.#unproven.add(author);
+      return;
+    }
+    this.#unproven.delete(author);
     this.#proofs.set(author, proof);
-    this.#ports.log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
+    log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
     this.#tell('ledger:equivocation', proof);
   }
 
