@@ -229,7 +229,6 @@ class ClusterReplication implements Replication {
     return this.#fill.answers({
       own: this.#ports.store.holdings(),
       peers: this.#ports.clusterPeers().map(({ operator }) => operator),
-      skipped: (origin) => this.#planner.skipped(origin),
       waited: this.#waited,
     });
   }

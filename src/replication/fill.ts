@@ -7,8 +7,6 @@ export interface FillView {
   readonly own: Holdings;
   /** Operators of the cluster by its policies, without the own one. */
   readonly peers: readonly string[];
-  /** Files of an origin that are outside the consumer's window. */
-  readonly skipped: (origin: string) => FileRanges;
   /** Peers that could not be reached have been waited for long enough. */
   readonly waited: boolean;
 }
@@ -16,7 +14,8 @@ export interface FillView {
 /**
  * Whether the operator has held everything that its peers held when it joined (only then it answers queries). Pure.
  *
- * `filled` for good follows from a comparison alone. An operator that knows no peers, or reaches none, answers with what
+ * `filled` for good follows from a comparison with every peer alone: a newcomer that is as empty proves nothing. Files that the
+ * consumer's window leaves out are lacking like any other: an answer without them would be partial. An operator that knows no peers, or reaches none, answers with what
  * it has, since nobody could do better; a peer that turns up later and holds more takes that back until it is here.
  */
 export class FillState {
@@ -46,12 +45,11 @@ export class FillState {
   answers(view: FillView): boolean {
     if (this.#filled) return true;
     for (const [origin, ranges] of this.#wanted) {
-      const lacking = subtractRanges(subtractRanges(ranges, view.own.get(origin) ?? NO_FILES), view.skipped(origin));
-      if (lacking.length > 0) return false;
+      if (subtractRanges(ranges, view.own.get(origin) ?? NO_FILES).length > 0) return false;
     }
     const comparedAll = view.peers.every((peer) => this.#compared.has(peer));
     if (!comparedAll && !view.waited) return false;
-    if (this.#compared.size > 0) this.#filled = true;
+    if (comparedAll && this.#compared.size > 0) this.#filled = true;
     return true;
   }
 }

@@ -221,6 +221,25 @@ describe('a bundle', () => {
     );
   });
 
+  test('of many small files with many columns is one that the other side takes', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_200 }), fc.integer({ min: 0, max: 60 }), (files, width) => {
+        const columns = Array.from({ length: width }, (_, at) => ({
+          name: `a_rather_long_column_${at}`,
+          type: 'float',
+        }));
+        const copies = Array.from({ length: files }, (_, at) => {
+          const copy = fileOf(at + 1, Buffer.from('{}'), false);
+          return { ...copy, record: { ...copy.record, columns } };
+        });
+        const bundles = bundlesOf(copies);
+        const received = receive(bundles.flatMap((bundle, id) => [...framesOf(id, bundle)]));
+        expect(received.flatMap((bundle) => bundle.files)).toHaveLength(files);
+      }),
+      { numRuns: Math.min(numRuns, 20) },
+    );
+  });
+
   test('that was changed on the way is never taken for whole', () => {
     const copies = [fileOf(1, Buffer.from('{"value":1}'), false), fileOf(2, Buffer.from('{"value":2}'), true)];
     const [frame] = bundlesOf(copies).flatMap((bundle) => [...framesOf(1, bundle)]) as [Uint8Array];

@@ -39,7 +39,8 @@ const asSent = (copy: FileCopy): FileCopy =>
     : copy;
 
 /**
- * Groups copies, in their order, into bundles: those that fit into one frame together, a larger one alone.
+ * Groups copies, in their order, into bundles: those that fit into one frame together, and whose records fit into one
+ * list, a larger one alone.
  * Throws `TRANSFER_OVERSIZE` for a file above `FILE_BYTES_MAX` or a record above `TRANSFER_RECORD_BYTES_MAX`.
  */
 export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDLE_FILES_MAX): readonly Bundle[] => {
@@ -47,12 +48,13 @@ export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDL
   let held: FileCopy[] = [];
   let entries: string[] = [];
   let heldBytes = 0;
+  let listBytes = 0;
   const close = (): void => {
     if (held.length === 0) return;
     const list = Buffer.from(`[${entries.join(',')}]`, 'utf8');
     const contents = held.reduce((sum, { content }) => sum + content.byteLength, 0);
     bundles.push({ copies: held, list, total: LENGTH_BYTES + list.byteLength + contents });
-    [held, entries, heldBytes] = [[], [], 0];
+    [held, entries, heldBytes, listBytes] = [[], [], 0, 0];
   };
   for (const copy of copies.map(asSent)) {
     const { origin, file } = copy.record;
@@ -61,10 +63,12 @@ export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDL
     if (copy.content.byteLength > FILE_BYTES_MAX || entryBytes > TRANSFER_RECORD_BYTES_MAX)
       throw fault('TRANSFER_OVERSIZE', `file ${file} of ${origin} is too large to be sent`, { data: { origin, file } });
     const bytes = entryBytes + copy.content.byteLength;
-    if (heldBytes + bytes + LENGTH_BYTES > TRANSFER_CHUNK_BYTES || held.length >= filesMax) close();
+    const full = heldBytes + bytes + LENGTH_BYTES > TRANSFER_CHUNK_BYTES || held.length >= filesMax;
+    if (full || listBytes + entryBytes > TRANSFER_RECORD_BYTES_MAX) close();
     held.push(copy);
     entries.push(entry);
     heldBytes += bytes;
+    listBytes += entryBytes;
   }
   close();
   return bundles;

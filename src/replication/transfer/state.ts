@@ -169,13 +169,6 @@ export class PullPlanner {
     return this.#peers.get(peer)?.skipped.get(origin) ?? NO_FILES;
   }
 
-  /** What some peer said is outside the window. */
-  skipped(origin: string): FileRanges {
-    let skipped = NO_FILES;
-    for (const { skipped: some } of this.#peers.values()) skipped = uniteRanges(skipped, some.get(origin) ?? NO_FILES);
-    return skipped;
-  }
-
   /** The window has changed: everything outside the old one is open again. */
   forgetSkipped(): void {
     for (const { skipped } of this.#peers.values()) skipped.clear();

@@ -141,7 +141,7 @@ describe('the planner', () => {
     const [request] = plan(of);
     of.answered(request!.id, answerOf({ stored: 0, skipped: [['x', [[1, 9]]]] }), 0);
     expect(plan(of, { nowMs: 1e9 })).toEqual([]);
-    expect(of.skipped('x')).toEqual([[1, 9]]);
+    expect(of.skippedBy('a', 'x')).toEqual([[1, 9]]);
     of.forgetSkipped();
     expect(plan(of, { nowMs: 1e9 })).toHaveLength(1);
   });
@@ -192,6 +192,9 @@ describe('whether an operator is filled', () => {
     fill.compared('a', new Map());
     expect(fill.answers(view(new Map(), ['a', 'b']))).toBe(false);
     expect(fill.answers(view(new Map(), ['a', 'b'], true))).toBe(true);
+    expect(fill.filled, 'for good only when all were compared').toBe(false);
+    fill.compared('b', new Map());
+    expect(fill.answers(view(new Map(), ['a', 'b']))).toBe(true);
     expect(fill.filled).toBe(true);
   });
 
@@ -209,12 +212,10 @@ describe('whether an operator is filled', () => {
     expect(fill.answers(view(new Map(), ['a']))).toBe(true);
   });
 
-  test('does not count what is outside the window', () => {
+  test('needs what the window leaves out: an answer without it would be partial', () => {
     const fill = new FillState(false);
     fill.compared('a', holdings({ a: [[1, 5]] }));
-    expect(fill.answers({ own: holdings({ a: [[4, 5]] }), peers: ['a'], waited: false, skipped: () => [[1, 3]] })).toBe(
-      true,
-    );
+    expect(fill.answers({ own: holdings({ a: [[4, 5]] }), peers: ['a'], waited: true })).toBe(false);
   });
 
   test('is kept in a file', async () => {
