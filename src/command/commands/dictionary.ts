@@ -50,7 +50,10 @@ const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
 
 const readScript = async (path: string): Promise<string> => {
   try {
-    const { size } = await stat(path);
+    const about = await stat(path);
+    // A pipe would never end, a device never stop.
+    if (!about.isFile()) throw new Error('it is not a regular file');
+    const { size } = about;
     if (size > SCRIPT_BYTES_MAX)
       throw fault('COMMAND_SCRIPT_OVERSIZE', `script of ${size} bytes; at most ${SCRIPT_BYTES_MAX}`);
     return await readFile(path, 'utf8');

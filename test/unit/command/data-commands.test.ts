@@ -160,6 +160,8 @@ describe('scripts and variables', () => {
   it('does not follow a script into itself for ever', async () => {
     await script('loop.al', 'process loop.al\n');
     expect((await faultOf(node, 'process loop.al')).code).toBe('COMMAND_DEPTH');
+    for (const path of ['/dev/zero', '/'])
+      expect(await faultOf(node, `process ${path}`)).toMatchObject({ code: 'COMMAND_SCRIPT_MISSING' });
   });
 
   it('keeps what callers assign apart, and gives it to the node', async () => {
