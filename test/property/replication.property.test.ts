@@ -221,21 +221,30 @@ describe('a bundle', () => {
     );
   });
 
-  test('of many small files with many columns is one that the other side takes', () => {
+  test('of many small files with many columns, or of many duplicates, is one that the other side takes', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1_200 }), fc.integer({ min: 0, max: 60 }), (files, width) => {
-        const columns = Array.from({ length: width }, (_, at) => ({
-          name: `a_rather_long_column_${at}`,
-          type: 'float',
-        }));
-        const copies = Array.from({ length: files }, (_, at) => {
-          const copy = fileOf(at + 1, Buffer.from('{}'), false);
-          return { ...copy, record: { ...copy.record, columns } };
-        });
-        const bundles = bundlesOf(copies);
-        const received = receive(bundles.flatMap((bundle, id) => [...framesOf(id, bundle)]));
-        expect(received.flatMap((bundle) => bundle.files)).toHaveLength(files);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1_200 }),
+        fc.integer({ min: 0, max: 60 }),
+        fc.integer({ min: 0, max: 4 }),
+        (files, width, duplicateOfFour) => {
+          const columns = Array.from({ length: width }, (_, at) => ({
+            name: `a_rather_long_column_${at}`,
+            type: 'float',
+          }));
+          const copies = Array.from({ length: files }, (_, at) => {
+            const copy = fileOf(at + 1, Buffer.from('{"value":1}'), false);
+            const status = at % 4 < duplicateOfFour ? ('duplicate' as const) : ('stored' as const);
+            return { ...copy, record: { ...copy.record, columns, status } };
+          });
+          const bundles = bundlesOf(copies);
+          const received = receive(bundles.flatMap((bundle, id) => [...framesOf(id, bundle)])).flatMap(
+            (bundle) => bundle.files,
+          );
+          expect(received.filter(({ fault }) => fault !== undefined)).toEqual([]);
+          expect(received.map(({ record }) => record)).toEqual(copies.map(({ record }) => record));
+        },
+      ),
       { numRuns: Math.min(numRuns, 20) },
     );
   });
