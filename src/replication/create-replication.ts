@@ -261,18 +261,25 @@ class ClusterReplication implements Replication {
     const skipped = wanted.map(
       ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
     );
+    const outside = countFiles(skipped);
     return {
       ...{ operator, name, member, sent, received },
       connected: this.#links.isUp(operator),
       filesBehind: theirs === undefined ? 0 : countFiles(lackingOf(own, theirs)),
-      filesAhead: countFiles(wanted) - countFiles(skipped),
+      filesAhead: countFiles(wanted) - outside,
       lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
-      lastError: (linkError ?? fileError)?.message,
+      lastError: (linkError ?? fileError)?.message ?? (this.#fill.filled ? undefined : outsideWindow(outside)),
     };
   }
 }
 
 const alreadyRunning = (what: string): Error =>
   fault('REPLICATION_ALREADY_RUNNING', `the ${what} is running already`, { hint: `end it first: exit ${what}` });
+
+/** Why an operator whose window leaves out files of its peers does not answer queries. */
+const outsideWindow = (files: number): string | undefined =>
+  files === 0
+    ? undefined
+    : `not filled, so no answers to queries: ${files} files of this peer are outside the consumer's window; an earlier start_date takes them`;
 
 const stopped = (): Error => fault('REPLICATION_STOPPED', 'the operator stops');

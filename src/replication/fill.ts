@@ -14,9 +14,10 @@ export interface FillView {
 /**
  * Whether the operator has held everything that its peers held when it joined (only then it answers queries). Pure.
  *
- * `filled` for good follows from a comparison with every peer alone: a newcomer that is as empty proves nothing. Files that the
- * consumer's window leaves out are lacking like any other: an answer without them would be partial. An operator that knows no peers, or reaches none, answers with what
- * it has, since nobody could do better; a peer that turns up later and holds more takes that back until it is here.
+ * `filled` for good follows from a comparison with every peer alone: a newcomer that is as empty proves nothing. Files
+ * that the consumer's window leaves out are lacking like any other: an answer without them would be partial. An operator
+ * that knows no peers, or reaches none, answers with what it has, since nobody could do better; a peer that turns up
+ * later and holds more takes that back until it is here.
  */
 export class FillState {
   #filled: boolean;

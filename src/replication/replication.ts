@@ -26,6 +26,7 @@ export interface PeerReplication {
   readonly received: number;
   /** ISO date of the last exchange; undefined where there was none since start. */
   readonly lastExchange: string | undefined;
+  /** The last failure; where there is none, why the operator is not filled although nothing is asked of this peer. */
   readonly lastError: string | undefined;
 }
 

@@ -174,7 +174,7 @@ describe('the planner', () => {
 });
 
 describe('whether an operator is filled', () => {
-  const view = (own: Holdings, peers: string[], waited = false) => ({ own, peers, waited, skipped: () => [] });
+  const view = (own: Holdings, peers: string[], waited = false) => ({ own, peers, waited });
 
   test('follows from the first comparison with every peer', () => {
     const fill = new FillState(false);

@@ -241,6 +241,7 @@ describe('the consumer', () => {
     await clock.advance(60_000);
     expect(looked).toBe(once);
     expect(two.consumer!.peers()[0]).toMatchObject({ filesAhead: 0 });
+    expect(two.consumer!.peers()[0]?.lastError).toContain('600 files of this peer are outside');
   });
 
   test('syncNow compares and pulls without waiting for a push', async () => {
