@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { fault, textOf } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -10,6 +10,7 @@ import type { FileStore } from '../operator/file-store.ts';
 import { PullingConsumer } from './consumer.ts';
 import { PushingDistributor } from './distributor.ts';
 import { FillState } from './fill.ts';
+import { FilledKeeper } from './filled-flag.ts';
 import { Intake } from './intake.ts';
 import { PeerLinks } from './links.ts';
 import { Puller } from './puller.ts';
@@ -42,7 +43,16 @@ export interface ReplicationPorts {
 
 /** Starts what an operator shares with its peers. Closing it ends distributor and consumer too. */
 export const createReplication = async (ports: ReplicationPorts): Promise<Replication> =>
-  new ClusterReplication(ports, await ports.filledFlag.load());
+  new ClusterReplication(ports, await keptOf(ports));
+
+/** What the flag says, if all of it is still here: databases can be lost or moved away from beside it. */
+const keptOf = async ({ filledFlag, store, log }: ReplicationPorts): Promise<Holdings | undefined> => {
+  const kept = await filledFlag.load();
+  const lost = kept === undefined ? 0 : countFiles(lackingOf(kept, store.holdings()));
+  if (lost === 0) return kept;
+  log.warn(`${lost} files that were held here are lost: queries are answered when the peers have returned them`);
+  return undefined;
+};
 
 interface Waiter {
   readonly resolve: () => void;
@@ -53,6 +63,7 @@ class ClusterReplication implements Replication {
   readonly #ports: ReplicationPorts;
   readonly #planner: PullPlanner;
   readonly #fill: FillState;
+  readonly #keeper: FilledKeeper;
   readonly #intake: Intake;
   readonly #links: PeerLinks;
   readonly #puller: Puller;
@@ -65,14 +76,14 @@ class ClusterReplication implements Replication {
   #ownKnown = false;
   #waited = false;
   #cancelWait: () => void;
-  #flagSaved: boolean;
   #closed = false;
 
-  constructor(ports: ReplicationPorts, filled: boolean) {
+  /** `kept`: what it held when it was last known to be filled. */
+  constructor(ports: ReplicationPorts, kept: Holdings | undefined) {
     this.#ports = ports;
     const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
-    this.#flagSaved = filled;
-    this.#fill = new FillState(filled);
+    this.#keeper = new FilledKeeper(ports.filledFlag, kept, clock, log);
+    this.#fill = new FillState(kept !== undefined);
     this.#planner = new PullPlanner(store.origin);
     this.#intake = new Intake(store);
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
@@ -192,6 +203,7 @@ class ClusterReplication implements Replication {
     this.#puller.close();
     this.#links.close();
     await this.#server.close();
+    if (this.#fill.filled) await this.#keeper.close(this.#ports.store.holdings());
     for (const { reject } of this.#ownWaiters.splice(0)) reject(stopped());
   }
 
@@ -237,13 +249,7 @@ class ClusterReplication implements Replication {
   #look(): void {
     if (this.#closed) return;
     this.#answers();
-    if (this.#fill.filled && !this.#flagSaved) {
-      this.#flagSaved = true;
-      this.#ports.filledFlag.save().catch((caught: unknown) => {
-        this.#flagSaved = false;
-        this.#ports.log.warn(`cannot note that the operator is filled: ${textOf(caught)}`);
-      });
-    }
+    if (this.#fill.filled) this.#keeper.note(this.#ports.store.holdings());
     if (this.#ownKnown || this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
     const comparedAll = this.#ports.clusterPeers().every(({ operator }) => this.#compared.has(operator));
     if (!comparedAll && !this.#waited) return;

@@ -1,19 +1,76 @@
 import { readFile } from 'node:fs/promises';
-import { systemCode } from '../base/errors.ts';
+import { z } from 'zod';
+import type { Clock } from '../base/clock.ts';
+import { systemCode, textOf } from '../base/errors.ts';
 import { writeFileDurably } from '../base/files.ts';
+import type { Logger } from '../base/log.ts';
+import type { Holdings } from '../operator/file-record.ts';
 import type { FilledFlag } from './replication.ts';
+import { lackingOf } from './transfer/holdings.ts';
 
-const TEXT = 'filled\n';
+/** So often at most the flag is brought up to date: what came after it is held, or is lacking like after any pause. */
+const KEEP_MS = 10_000;
 
-/** The flag as a file: there, or not. It lies with the data, so that whoever loses one loses the other. */
+const id = z.int().positive();
+const heldSchema = z.object({ held: z.array(z.tuple([z.string(), z.array(z.tuple([id, id]))])) });
+
+/**
+ * The flag as a small file with what was held, so that a node whose databases were lost or moved away since is not
+ * taken for filled. A file that cannot be understood is as none: a comparison makes it again.
+ */
 export const createFilledFlag = (path: string): FilledFlag => ({
   async load() {
     try {
-      return (await readFile(path, 'utf8')) === TEXT;
+      const parsed = heldSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+      return parsed.success ? new Map(parsed.data.held) : undefined;
     } catch (caught) {
-      if (systemCode(caught) === 'ENOENT') return false;
+      if (systemCode(caught) === 'ENOENT' || caught instanceof SyntaxError) return undefined;
       throw caught;
     }
   },
-  save: () => writeFileDurably(path, TEXT),
+  save: (held) => writeFileDurably(path, `${JSON.stringify({ held: [...held] })}\n`),
 });
+
+/** Keeps the flag up to date with what a filled operator holds. */
+export class FilledKeeper {
+  readonly #flag: FilledFlag;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #kept: Holdings | undefined;
+  #nextMs = 0;
+  #saving: Promise<void> = Promise.resolve();
+
+  /** `kept`: what the flag says; undefined: it is not set. */
+  constructor(flag: FilledFlag, kept: Holdings | undefined, clock: Clock, log: Logger) {
+    this.#flag = flag;
+    this.#kept = kept;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** The operator is filled and holds this: the flag says so soon. Cheap to call often. */
+  note(own: Holdings): void {
+    if (this.#kept === undefined || this.#clock.monotonicMs() >= this.#nextMs) this.#save(own);
+  }
+
+  /** As `note`, the last time: resolves when the flag says it, or cannot. */
+  async close(own: Holdings): Promise<void> {
+    this.#save(own);
+    await this.#saving;
+  }
+
+  #save(own: Holdings): void {
+    const before = this.#kept;
+    if (before !== undefined && lackingOf(own, before).length === 0) return;
+    const held = new Map(own);
+    this.#kept = held;
+    this.#nextMs = this.#clock.monotonicMs() + KEEP_MS;
+    this.#saving = this.#saving
+      .then(() => this.#flag.save(held))
+      .catch((caught: unknown) => {
+        // Tried again with the next file, or at the end.
+        if (this.#kept === held) this.#kept = before ?? new Map();
+        this.#log.warn(`cannot note that the operator is filled: ${textOf(caught)}`);
+      });
+  }
+}

@@ -53,11 +53,15 @@ export interface Consumer extends Resource {
   syncNow(): Promise<void>;
 }
 
-/** Whether this operator was filled once, kept over restarts. Forms: `createFilledFlag` (a small file), memory (tests). */
+/**
+ * That this operator was filled once and what it held since, kept over restarts: it counts only while all of that is held.
+ * Forms: `createFilledFlag` (a small file), memory (tests).
+ */
 export interface FilledFlag {
-  load(): Promise<boolean>;
+  /** undefined: it was never filled. */
+  load(): Promise<Holdings | undefined>;
   /** Durable when it resolves. */
-  save(): Promise<void>;
+  save(held: Holdings): Promise<void>;
 }
 
 /**

@@ -41,7 +41,7 @@ const startOperator = async (
   const replication = await createReplication({
     ...{ network, store, endpoint, clock: systemClock, random: systemRandom, log: silentLogger },
     clusterPeers: () => clusterPeers.filter(({ operator }) => operator !== store.origin),
-    filledFlag: { load: () => Promise.resolve(false), save: () => Promise.resolve() },
+    filledFlag: { load: () => Promise.resolve(undefined), save: () => Promise.resolve() },
   });
   closing.push(() => replication.close());
   return { network, store, replication, again: () => startOperator(member, network, endpoint, peers) };

@@ -38,7 +38,7 @@ export class SimulatedOperator {
   readonly key: string;
   readonly member: number;
   store: MemoryFileStore;
-  flag: FilledFlag & { value: boolean };
+  flag: MemoryFlag;
   network: Network | undefined;
   replication: Replication | undefined;
   distributor: Distributor | undefined;
@@ -70,13 +70,20 @@ export class SimulatedOperator {
   }
 }
 
-const memoryFlag = (): FilledFlag & { value: boolean } => ({
+interface MemoryFlag extends FilledFlag {
+  value: boolean;
+  held: Holdings;
+}
+
+const memoryFlag = (): MemoryFlag => ({
   value: false,
+  held: new Map(),
   async load() {
-    return this.value;
+    return this.value ? this.held : undefined;
   },
-  async save() {
+  async save(held) {
     this.value = true;
+    this.held = held;
   },
 });
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -221,10 +221,15 @@ describe('whether an operator is filled', () => {
   test('is kept in a file', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-filled-'));
     try {
-      const flag = createFilledFlag(join(dir, 'replication', 'filled'));
-      expect(await flag.load()).toBe(false);
-      await flag.save();
-      expect(await createFilledFlag(join(dir, 'replication', 'filled')).load()).toBe(true);
+      const path = join(dir, 'replication', 'filled');
+      const flag = createFilledFlag(path);
+      expect(await flag.load()).toBeUndefined();
+      await flag.save(holdings({ a: [[1, 3]], b: [] }));
+      expect(await createFilledFlag(path).load()).toEqual(holdings({ a: [[1, 3]], b: [] }));
+      for (const broken of ['filled\n', '{"held":[["a",[[1,"3"]]]]}', '']) {
+        await writeFile(path, broken);
+        expect(await flag.load(), broken).toBeUndefined();
+      }
     } finally {
       await rm(dir, { recursive: true });
     }

@@ -135,6 +135,42 @@ describe('promise 5: a new operator', () => {
     expect(fresh.consumer!.filled).toBe(true);
   });
 
+  test('that has met only another as new as itself is not filled for good', async () => {
+    const { clock } = await start(1);
+    const full = world.operator(1);
+    for (let count = 0; count < 2_000; count += 1) world.put(full, 1);
+    await world.crash(full);
+    const [two, three] = [await world.join(), await world.join()];
+    await clock.advance(10_000);
+    expect([two.consumer!.filled, three.consumer!.filled], 'nobody has more for now').toEqual([true, true]);
+    expect([two.flag.value, three.flag.value]).toEqual([false, false]);
+    await world.start(full);
+    await clock.runUntil(() => !two.consumer!.filled, 20_000, 'it has met one that has more');
+    await clock.runUntil(() => two.consumer!.filled, 20_000, 'it is filled');
+    expect(files(two)).toBe(2_000);
+    expect(two.flag.value).toBe(true);
+  });
+
+  test('that lost its databases since it was filled is filled no more, though the flag is there', async () => {
+    const { clock, hub } = await start(2);
+    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    await clock.runUntil(() => two.flag.value, 10_000, 'it is filled, with nothing');
+    for (let count = 0; count < 500; count += 1) world.put(one, 1);
+    await clock.runUntil(() => files(two) === 500, 10_000, 'it holds them');
+    await clock.advance(15_000);
+    world.put(one, 1);
+    await clock.runUntil(() => two.flag.held.size > 0, 10_000, 'the flag says so');
+    const { flag } = two;
+    await world.loseDisk(two);
+    two.flag = flag;
+    hub.cut(one.key, two.key);
+    await world.start(two);
+    expect(two.consumer!.filled).toBe(false);
+    hub.heal();
+    await clock.runUntil(() => two.consumer!.filled, 20_000, 'it is filled again');
+    expect(files(two)).toBe(501);
+  });
+
   test('that knows no peers is filled', async () => {
     await start(1);
     expect(world.operator(1).consumer!.filled).toBe(true);
