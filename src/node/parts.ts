@@ -149,6 +149,11 @@ export class Parts implements Resource {
         endpoint: this.#endpoint,
         store: operator.store,
         clusterPeers: followPeers(topology, origin),
+        isForeign: (other) => {
+          const { operators } = topology();
+          const cluster = operators.get(other)?.cluster;
+          return cluster !== undefined && cluster !== operators.get(origin)?.cluster;
+        },
         filledFlag: createFilledFlag(join(paths.state, `filled-${origin}`)),
         log,
       });

@@ -35,6 +35,8 @@ export interface ReplicationPorts {
   readonly store: FileStore;
   /** The other operators of the own cluster whose key is known, as the policies are now. Asked often: remembered by who makes it. */
   readonly clusterPeers: () => readonly ClusterPeer[];
+  /** Whether an id is that of an operator of another cluster, as the policies are now. Default: none is known to be. */
+  readonly isForeign?: (operator: string) => boolean;
   readonly filledFlag: FilledFlag;
   readonly clock: Clock;
   readonly random: Random;
@@ -88,7 +90,7 @@ class ClusterReplication implements Replication {
     this.#intake = new Intake(store);
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
     const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
-    const accepts = (origin: string): boolean => this.#isOfCluster(origin);
+    const accepts = (origin: string): boolean => this.#belongsHere(origin);
     this.#puller = new Puller({
       ...{ network, clock, store, room, accepts, tally },
       log: log.child('replication'),
@@ -97,7 +99,8 @@ class ClusterReplication implements Replication {
       onProgress: () => this.#look(),
     });
     this.#server = new ReplicationServer({
-      ...{ clock, store, room, accepts, tally, clusterPeers, endpoint },
+      ...{ clock, store, room, tally, clusterPeers, endpoint },
+      accepts: (origin) => clusterPeers().some(({ operator }) => operator === origin),
       intake: this.#intake,
       onWant: (operator, files) => {
         for (const [origin, ranges] of files) if (origin === store.origin) this.#distributor?.drop(operator, ranges);
@@ -217,7 +220,7 @@ class ClusterReplication implements Replication {
       compared: (peer, holdings) => {
         this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
         this.#compared.add(peer.operator);
-        const ofCluster = [...holdings].filter(([origin]) => this.#isOfCluster(origin) || origin === this.#self);
+        const ofCluster = [...holdings].filter(([origin]) => this.#belongsHere(origin));
         this.#fill.compared(peer.operator, new Map(ofCluster));
         this.#puller.soon();
         this.#look();
@@ -233,8 +236,9 @@ class ClusterReplication implements Replication {
     return this.#ports.store.origin;
   }
 
-  #isOfCluster(origin: string): boolean {
-    return this.#ports.clusterPeers().some(({ operator }) => operator === origin);
+  /** Whether files of an origin are of this cluster, if a peer holds them: also of one whose policy is gone by now. */
+  #belongsHere(origin: string): boolean {
+    return origin === this.#self || this.#ports.isForeign?.(origin) !== true;
   }
 
   #answers(): boolean {
@@ -261,9 +265,7 @@ class ClusterReplication implements Replication {
     const own = this.#ports.store.holdings();
     const theirs = this.#planner.holdingsOf(operator);
     const { sent, received, lastExchangeMs, linkError, fileError } = this.#links.tally(operator);
-    const wanted = lackingOf(theirs ?? new Map(), own).filter(
-      ([origin]) => origin === this.#self || this.#isOfCluster(origin),
-    );
+    const wanted = lackingOf(theirs ?? new Map(), own).filter(([origin]) => this.#belongsHere(origin));
     const skipped = wanted.map(
       ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
     );

@@ -20,7 +20,7 @@ export interface PullerPorts {
   readonly intake: Intake;
   readonly room: ByteBudget;
   readonly planner: PullPlanner;
-  /** Whether an operator belongs to the cluster. */
+  /** Whether files of an origin may come in. */
   readonly accepts: (origin: string) => boolean;
   readonly tally: (operator: string) => PeerTally;
   /** Something was answered: what is lacking may have changed. */

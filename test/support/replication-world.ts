@@ -93,6 +93,9 @@ export class ReplicationWorld {
   readonly random: SeededRandom;
   readonly hub: MemoryHub;
   readonly operators: SimulatedOperator[] = [];
+  /** Operators whose policies are gone, and ids of operators of another cluster. */
+  readonly departed = new Set<SimulatedOperator>();
+  readonly foreign = new Set<string>();
   readonly #log: Logger;
   readonly #diskMs: number;
   #files = 0;
@@ -160,6 +163,7 @@ export class ReplicationWorld {
       endpoint: new TransferEndpoint(network, this.clock),
       store: this.#diskMs > 0 ? this.#slowDisk(operator, network) : operator.store,
       clusterPeers: () => this.peersOf(operator),
+      isForeign: (origin) => this.foreign.has(origin),
       filledFlag: operator.flag,
       clock: this.clock,
       random: this.random.fork(`${operator.id} ${this.clock.monotonicMs()}`),
@@ -218,7 +222,7 @@ export class ReplicationWorld {
 
   peersOf(operator: SimulatedOperator): readonly ClusterPeer[] {
     return this.operators
-      .filter((other) => other !== operator)
+      .filter((other) => other !== operator && !this.departed.has(other))
       .map(({ id, key, member }) => ({ operator: id, name: id, member, peer: key }));
   }
 

@@ -24,7 +24,7 @@ export interface PullView {
   /** Monotonic. */
   readonly nowMs: number;
   readonly own: Holdings;
-  /** Whether an operator belongs to the cluster: files of others are not asked for. */
+  /** Whether files of an origin may come in: others are not asked for. */
   readonly accepts: (origin: string) => boolean;
   /** `own`: only own files are taken back. */
   readonly scope: 'all' | 'own';

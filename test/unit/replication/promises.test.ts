@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import type { FileCopy } from '../../../src/operator/file-record.ts';
+import { createMemoryFileStore } from '../../../src/operator/memory-file-store.ts';
 import { contentsOf, ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
 
 let world: ReplicationWorld;
@@ -169,6 +170,24 @@ describe('promise 5: a new operator', () => {
     hub.heal();
     await clock.runUntil(() => two.consumer!.filled, 20_000, 'it is filled again');
     expect(files(two)).toBe(501);
+  });
+
+  test('that takes the place of one whose policy is gone holds its files too, yet none of another cluster', async () => {
+    const { clock } = await start(2);
+    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    for (let count = 0; count < 10; count += 1) world.put(one);
+    await clock.runUntil(() => files(two) === 10, 10_000, 'the other holds them');
+    const elsewhere = createMemoryFileStore('operator-of-another-cluster');
+    const { record } = elsewhere.put({ content: '{"n":-1}', time: world.recordTime() });
+    await two.store.store([await elsewhere.read(record.origin, record.file)]);
+    world.foreign.add(record.origin);
+    await world.crash(one);
+    world.departed.add(one);
+    const three = await world.join();
+    await clock.runUntil(() => three.consumer!.filled, 20_000, 'it is filled');
+    await clock.advance(10_000);
+    expect(three.store.holdings()).toEqual(new Map([[one.id, [[1, 10]]]]));
+    expect(three.consumer!.peers()).toMatchObject([{ operator: two.id, filesAhead: 0 }]);
   });
 
   test('that knows no peers is filled', async () => {
