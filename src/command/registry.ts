@@ -19,6 +19,8 @@ import type { Answer, Reply } from './reply.ts';
 export interface CommandSpec<O extends OptionTable> {
   /** The documented spelling first, then every other that is accepted. */
   readonly patterns: readonly [string, ...string[]];
+  /** What help shows; default: the first pattern with all options. */
+  readonly usage?: string;
   readonly method: CommandMethod;
   /** Default: `always` for GET, `registered` for the others. */
   readonly remote?: RemoteUse;
@@ -159,7 +161,7 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
   const format = formatOption(spec.formats ?? []);
   return {
     patterns: spec.patterns.map(compilePattern),
-    usage: usageOf(spec.patterns[0], table),
+    usage: spec.usage ?? usageOf(spec.patterns[0], table),
     method: spec.method,
     remote: spec.remote ?? (spec.method === 'GET' ? 'always' : 'registered'),
     explanation: spec.explanation,

@@ -96,6 +96,22 @@ const getError = ({ args, dictionary }: Call<OptionTable>): Reply => {
 /** What there is to type. */
 export const helpCommands = (): readonly Command[] => [
   define({
+    // `parseLine` takes this line apart before the table is asked; it stands here to be found.
+    patterns: ['run client <destination> <command...>'],
+    usage: 'run client (DESTINATION) COMMAND',
+    method: 'any',
+    remote: 'never',
+    explanation:
+      'runs a command on other nodes: addresses, a type of node, a blockchain get; for sql, () leaves the choice to the network. Without a command the destination stands until: run client ()',
+    examples: [
+      'run client (10.0.0.1:32148, 10.0.0.2:32148) get status',
+      'run client (operator where company = my_company) get processes',
+      'run client (blockchain get operator bring.ip_port) get node name',
+      'run client () sql lsl_demo "select count(*) from ping_sensor"',
+    ],
+    run: ({ execute, text }) => execute(text),
+  }),
+  define({
     patterns: ['help <command...>'],
     method: 'GET',
     explanation: 'explains a command, or lists all',

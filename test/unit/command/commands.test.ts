@@ -255,6 +255,9 @@ describe('the node', () => {
     expect(await node.text('help blockchain insert')).toMatch(
       /Usage:[\s\S]*policy = \[json\][\s\S]*Examples:[\s\S]*REST: POST/,
     );
+    expect(await node.text('help run client')).toMatch(
+      /Usage:\s+run client \(DESTINATION\) COMMAND[\s\S]*Examples:\s+run client \(10/,
+    );
     expect(await node.text('help get tsd')).toContain('get tsd summary');
     expect(errorNumber((await faultOf(node, 'help blokchain insert')).code)).toBe(1);
     expect(((await node.json('get commands')) as unknown[]).length).toBeGreaterThan(80);

@@ -7,6 +7,9 @@ import { Registry } from '../../../src/command/registry.ts';
 
 const registry = new Registry(allCommands());
 
+/** Its lines are taken apart by the grammar. */
+const clientCommand = registry.commands.find(({ patterns }) => patterns[0]?.lead.join(' ') === 'run client');
+
 /** The documented words of the command that a line is; follows assignments, destinations and conditions. */
 const commandOf = (line: string): string => {
   const statement = parseLine(line);
@@ -66,10 +69,20 @@ describe('documented examples are commands', () => {
   ])('%s', (line, expected) => expect(commandOf(line)).toBe(expected));
 
   it.each(
-    registry.commands.flatMap(({ examples, patterns }) =>
-      examples.map((example) => [example, patterns[0]?.text ?? ''] as const),
-    ),
+    registry.commands
+      .filter((command) => command !== clientCommand)
+      .flatMap(({ examples, patterns }) => examples.map((example) => [example, patterns[0]?.text ?? ''] as const)),
   )('the example %s of its own help', (example, expected) => expect(commandOf(example)).toBe(expected));
+
+  it.each(clientCommand?.examples ?? [])('%s is for other nodes, with a command that they know', (example) => {
+    expect(parseLine(example).kind).toBe('client');
+    expect(commandOf(example)).not.toBe('');
+  });
+
+  it('has run client in the table, to be found by help and completion', () => {
+    expect(clientCommand?.usage).toBe('run client (DESTINATION) COMMAND');
+    expect(registry.complete('run cl', tokenize('run cl'))).toEqual(['run client ']);
+  });
 });
 
 describe('every documented spelling is accepted', () => {
