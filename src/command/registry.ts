@@ -273,7 +273,7 @@ export class Registry {
   #unknown(tokens: readonly Token[]): HoldfastError {
     const near = this.#near(tokens.map(({ raw }) => raw.toLowerCase()));
     return fault('COMMAND_UNKNOWN', `unknown command ${quoted(tokens.map(({ raw }) => raw).join(' '))}`, {
-      data: { maybe: near },
+      data: { maybe: near, word: tokens[0]?.raw.slice(0, 200) ?? '' },
       hint: near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`,
     });
   }

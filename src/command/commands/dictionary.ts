@@ -1,6 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { asFault, fault, textOf } from '../../base/errors.ts';
+import { buffer } from 'node:stream/consumers';
+import { asFault, fault, textOf, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX } from '../../base/limits.ts';
 import { parseLine } from '../grammar/line.ts';
 import { splitScript } from '../grammar/script.ts';
@@ -37,26 +39,42 @@ const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
       if (output !== '') outputs.push(output);
     } catch (caught) {
       if (goesOn) continue;
-      const { code, message, hint, data } = asFault(caught);
-      throw fault(code, `line ${line} of ${name}: ${message}`, {
-        data: { ...data, script: path, line },
-        ...(hint === undefined ? {} : { hint }),
-        cause: caught,
-      });
+      throw atLine(asFault(caught), name, path, line);
     }
   }
   return says(outputs.join('\n'), outputs);
 };
 
+const WORD_SHOWN_CHARS_MAX = 40;
+
+/** The failure with its place. Of a line that is no command only the first word is shown: the file may be no script at all. */
+const atLine = (failure: HoldfastError, name: string, path: string, line: number): HoldfastError => {
+  const { code, message, hint, data } = failure;
+  const word = code === 'COMMAND_UNKNOWN' ? data['word'] : undefined;
+  const { word: _word, ...rest } = data;
+  const shown = typeof word === 'string' ? `unknown command '${word.slice(0, WORD_SHOWN_CHARS_MAX)}'` : message;
+  return fault(code, `line ${line} of ${name}: ${shown}`, {
+    data: { ...rest, script: path, line },
+    ...(hint === undefined ? {} : { hint }),
+    // The cause repeats the line.
+    ...(shown === message ? { cause: failure } : {}),
+  });
+};
+
+const oversize = (bytes: number): HoldfastError =>
+  fault('COMMAND_SCRIPT_OVERSIZE', `script of ${bytes} bytes or more; at most ${SCRIPT_BYTES_MAX}`);
+
+/** Only from a regular file, and never more than `SCRIPT_BYTES_MAX`. */
 const readScript = async (path: string): Promise<string> => {
   try {
     const about = await stat(path);
     // A pipe would never end, a device never stop.
     if (!about.isFile()) throw new Error('it is not a regular file');
-    const { size } = about;
-    if (size > SCRIPT_BYTES_MAX)
-      throw fault('COMMAND_SCRIPT_OVERSIZE', `script of ${size} bytes; at most ${SCRIPT_BYTES_MAX}`);
-    return await readFile(path, 'utf8');
+    if (about.size > SCRIPT_BYTES_MAX) throw oversize(about.size);
+    // One byte more than allowed shows a file that grows, or whose size the system does not tell.
+    const content = await buffer(createReadStream(path, { end: SCRIPT_BYTES_MAX }));
+    if (content.length > SCRIPT_BYTES_MAX) throw oversize(content.length);
+    return content.toString('utf8');
   } catch (caught) {
     if (asFault(caught).code === 'COMMAND_SCRIPT_OVERSIZE') throw caught;
     throw fault('COMMAND_SCRIPT_MISSING', `the script ${path} cannot be read: ${textOf(caught)}`, {

@@ -109,7 +109,7 @@ export const helpCommands = (): readonly Command[] => [
       'run client (blockchain get operator bring.ip_port) get node name',
       'run client () sql lsl_demo "select count(*) from ping_sensor"',
     ],
-    run: ({ execute, text }) => execute(text),
+    run: (call) => call.execute(call.text),
   }),
   define({
     patterns: ['help <command...>'],

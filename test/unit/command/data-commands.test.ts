@@ -152,7 +152,17 @@ describe('scripts and variables', () => {
     await script('bad.al', 'echo one\nget nosuch\necho two\n');
     const { message, data, code } = await faultOf(node, 'process bad.al');
     expect({ code, line: data['line'] }).toEqual({ code: 'COMMAND_UNKNOWN', line: 2 });
-    expect(message).toMatch(/^line 2 of bad\.al: /);
+    expect(message).toBe("line 2 of bad.al: unknown command 'get'");
+    await script('secret.al', `process bad.al\n`);
+    expect((await faultOf(node, 'process secret.al')).message).toBe(
+      "line 1 of secret.al: line 2 of bad.al: unknown command 'get'",
+    );
+    await script('long.al', `\n${'p'.repeat(1_000)} password\n`);
+    expect((await faultOf(node, 'process long.al')).message).toBe(
+      `line 2 of long.al: unknown command '${'p'.repeat(40)}'`,
+    );
+    await script('big.al', '#'.repeat(1_048_577));
+    expect((await faultOf(node, 'process big.al')).code).toBe('COMMAND_SCRIPT_OVERSIZE');
     await script('ignore.al', 'on error ignore\necho one\nget nosuch\necho two\n');
     expect(await node.text('process ignore.al')).toBe('one\ntwo');
   });
