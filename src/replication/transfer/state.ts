@@ -26,7 +26,7 @@ export interface PullView {
   readonly own: Holdings;
   /** Whether files of an origin may come in: others are not asked for. */
   readonly accepts: (origin: string) => boolean;
-  /** `own`: only own files are taken back. */
+  /** `own`: only own files are taken back, with the originals of own duplicates. */
   readonly scope: 'all' | 'own';
 }
 
@@ -35,7 +35,7 @@ export interface PullRequest {
   readonly id: number;
   readonly peer: string;
   readonly files: FilesByOrigin;
-  /** Own files are wanted whatever their time. */
+  /** Own files are wanted whatever their time, and others where an own duplicate lacks its original. */
   readonly windowed: boolean;
 }
 
@@ -90,6 +90,8 @@ export class PullPlanner {
   readonly #requests = new Map<number, Outstanding>();
   /** Own files that each peer has announced, also a peer that is down by now. */
   readonly #ownSeen = new Map<string, FileRanges>();
+  /** Own files that came back as duplicates whose original was not here: until it is, no new file can be numbered. */
+  #ownOrphans: FileRanges = NO_FILES;
   /** Origin of the own files: asked for first, whatever the window. */
   readonly #self: string;
   #nextId = 1;
@@ -184,14 +186,22 @@ export class PullPlanner {
 
   /** Requests to send now. Each is under way until it is answered, failed or its peer goes down. */
   plan(view: PullView): readonly PullRequest[] {
+    this.#ownOrphans = subtractRanges(this.#ownOrphans, view.own.get(this.#self) ?? NO_FILES);
+    const requests = this.#planFor(view, false);
+    // Which file is the original, only contents say: where the window has not brought it, everything is asked for.
+    return this.#requests.size === 0 && this.#ownOrphans.length > 0 ? this.#planFor(view, true) : requests;
+  }
+
+  /** `all`: whatever the window and the scope. */
+  #planFor(view: PullView, all: boolean): readonly PullRequest[] {
     const requests: PullRequest[] = [];
     const asked = this.#asked();
     for (;;) {
       const before = requests.length;
       for (const [peer, state] of this.#byLoad()) {
-        const files = this.#nextFor(state, view, asked);
+        const files = this.#nextFor(state, view, asked, all);
         if (files === undefined) continue;
-        const windowed = files.some(([origin]) => origin !== this.#self);
+        const windowed = !all && files.some(([origin]) => origin !== this.#self);
         const request: PullRequest = { id: this.#nextId++, peer, files, windowed };
         this.#requests.set(request.id, request);
         for (const [origin, ranges] of files) asked.set(origin, uniteRanges(asked.get(origin) ?? NO_FILES, ranges));
@@ -225,14 +235,23 @@ export class PullPlanner {
       state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
     if (answer.gone.length > 0) this.#takeBack(request.peer, state, answer.gone);
     for (const [origin, file] of answer.failed) fail(state, origin, file, nowMs);
-    for (const [origin, file] of answer.orphans) {
-      if (fail(state, origin, file, nowMs) < ORPHAN_TRIES_MAX || !request.windowed) continue;
-      state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, [[file, file]]));
-    }
+    this.#noteOrphans(request, state, answer.orphans, nowMs);
     const failures = [...state.failures.values()].reduce((sum, files) => sum + files.size, 0);
     if (failures > PULL_FAILURES_MAX) state.failures.clear();
-    if ((answer.stored === 0 && answer.skipped.length === 0) || failures > PULL_FAILURES_MAX) this.#rest(state, nowMs);
+    // An orphan waits for its own time to be asked for again: its original may well come from the same peer.
+    const inVain = answer.stored === 0 && answer.skipped.length === 0 && answer.orphans.length === 0;
+    if (inVain || failures > PULL_FAILURES_MAX) this.#rest(state, nowMs);
     else state.rests = 0;
+  }
+
+  #noteOrphans(request: Outstanding, state: PeerState, orphans: readonly FileName[], nowMs: number): void {
+    for (const [origin, file] of orphans) {
+      const times = fail(state, origin, file, nowMs);
+      const one: FileRanges = [[file, file]];
+      if (origin === this.#self) this.#ownOrphans = uniteRanges(this.#ownOrphans, one);
+      else if (times >= ORPHAN_TRIES_MAX && request.windowed)
+        state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, one));
+    }
   }
 
   /** A request came to nothing: the peer rests, others are asked. */
@@ -244,16 +263,21 @@ export class PullPlanner {
   }
 
   /** Own files are asked for alone, before all others, so that they can be asked for without the window. */
-  #nextFor(state: PeerState, view: PullView, asked: ReadonlyMap<string, FileRanges>): FilesByOrigin | undefined {
+  #nextFor(
+    state: PeerState,
+    view: PullView,
+    asked: ReadonlyMap<string, FileRanges>,
+    all: boolean,
+  ): FilesByOrigin | undefined {
     if (!state.compared || state.restUntilMs > view.nowMs) return undefined;
     let underWay = 0;
     for (const { peer } of this.#requests.values()) if (this.#peers.get(peer) === state) underWay += 1;
     if (underWay >= PULLS_PER_PEER_MAX) return undefined;
     prune(state, view);
-    const ofOrigin = (origin: string): FileRanges => this.#lacking(state, origin, view, asked);
+    const ofOrigin = (origin: string): FileRanges => this.#lacking(state, origin, view, asked, all);
     const mine = ofOrigin(this.#self);
     if (mine.length > 0) return [[this.#self, firstOfRanges(mine, PULL_FILES_MAX)]];
-    if (view.scope === 'own') return undefined;
+    if (view.scope === 'own' && !all) return undefined;
     const lacking = [...state.holdings.keys()]
       .filter((origin) => origin !== this.#self && view.accepts(origin))
       .sort()
@@ -268,14 +292,20 @@ export class PullPlanner {
     return Math.min(PULL_FILES_MAX, Math.max(SHARE_FILES_MIN, Math.ceil(lacking / (PULLS_PER_PEER_MAX * peers))));
   }
 
-  #lacking(state: PeerState, origin: string, view: PullView, asked: ReadonlyMap<string, FileRanges>): FileRanges {
+  #lacking(
+    state: PeerState,
+    origin: string,
+    view: PullView,
+    asked: ReadonlyMap<string, FileRanges>,
+    all: boolean,
+  ): FileRanges {
     let ranges = subtractRanges(state.holdings.get(origin) ?? NO_FILES, view.own.get(origin) ?? NO_FILES);
     const without = (some: FileRanges | undefined): void => {
       if (some !== undefined && ranges.length > 0) ranges = subtractRanges(ranges, some);
     };
     without(asked.get(origin));
     if (origin !== this.#self) {
-      without(state.skipped.get(origin));
+      if (!all) without(state.skipped.get(origin));
       for (const fresh of state.fresh) if (fresh.origin === origin) without(fresh.ranges);
     }
     const failures = state.failures.get(origin);

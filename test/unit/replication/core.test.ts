@@ -164,6 +164,21 @@ describe('the planner', () => {
     expect(of.ownLacking(holdings({ me: [[1, 1]] }))).toEqual([]);
   });
 
+  test('asks beyond the window for the original of an own duplicate, after all else and only until that is here', () => {
+    const of = planner(['a', holdings({ a: [[1, 10]], me: [[1, 1]] })]);
+    const [mine, windowed] = plan(of);
+    expect([mine, windowed]).toMatchObject([{ files: [['me', [[1, 1]]]] }, { windowed: true }]);
+    of.answered(mine!.id, answerOf({ stored: 0, orphans: [['me', 1]] }), 0);
+    expect(plan(of), 'the window may bring it yet').toEqual([]);
+    of.answered(windowed!.id, answerOf({ stored: 0, skipped: windowed!.files }), 0);
+    const own = holdings({ me: [[1, 1]] });
+    expect(plan(of, { scope: 'own' })).toMatchObject([{ files: [['a', [[1, 10]]]], windowed: false }]);
+    of.peerDown('a');
+    of.peerUp('a');
+    of.compared('a', holdings({ a: [[1, 10]], me: [[1, 1]] }), 0);
+    expect(plan(of, { own, scope: 'own' })).toEqual([]);
+  });
+
   test('is bounded in what a peer may scatter', () => {
     const of = planner(['a', new Map()]);
     const scattered: FileRanges = Array.from({ length: 150_000 }, (_, at) => [at * 3 + 1, at * 3 + 1]);

@@ -232,6 +232,22 @@ describe('promise 6: an operator whose disk was lost', () => {
     );
   });
 
+  test.each([
+    ['out of the window', { startMs: (): number => Date.UTC(2099, 0, 1) }],
+    ['not asked for by a suspended consumer', { mode: 'suspend' as const }],
+  ])('has an own duplicate back although its original is %s', async (_, options) => {
+    const { clock } = await start(3);
+    const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+    two.store.put({ content: '{"n":1}', time: world.recordTime() });
+    one.store.put({ content: '{"n":1}', time: '2099-01-01T00:00:00.000000Z' });
+    await clock.runUntil(() => files(three) === 2 && world.equal(), 10_000, 'all hold both');
+    expect(three.store.all().map(({ status }) => status)).toEqual(['duplicate', 'stored']);
+    await world.loseDisk(one);
+    await world.start(one, options);
+    await clock.runUntil(() => one.known, 30_000, 'the own files are known');
+    expect(one.store.all().map(({ status }) => status)).toEqual(['duplicate', 'stored']);
+  });
+
   test('waits no longer than a bound for peers that it cannot reach', async () => {
     const { clock } = await start(2);
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
