@@ -96,9 +96,19 @@ const testVersions = async (call: Call<OptionTable>): Promise<Reply> => {
 
 const tableOptions = { name: optional(anyText, 'table'), dbms: optional(anyText, 'database') };
 
+/** `table` with the option `dbms`, or `dbms.table`. */
+const namedTable = ({
+  options,
+  args,
+}: Call<typeof tableOptions>): { readonly dbms: string; readonly table: string } => {
+  const name = options.name ?? (args.text('name') || '*');
+  const dot = name.indexOf('.');
+  if (options.dbms !== undefined || dot < 0) return { dbms: options.dbms ?? '', table: name };
+  return { dbms: name.slice(0, dot), table: name.slice(dot + 1) };
+};
+
 const testTable = async (call: Call<typeof tableOptions>): Promise<Reply> => {
-  const dbms = call.options.dbms ?? '';
-  const table = call.options.name ?? (call.args.text('name') || '*');
+  const { dbms, table } = namedTable(call);
   const nodes = nodesToTest(call).filter(({ type }) => type === 'operator');
   const replies = await askAll(
     { ...call, asked: undefined },
@@ -161,7 +171,7 @@ export const networkTestCommands = (): readonly Command[] => [
     patterns: ['test network table <name?>', 'test table <name?>'],
     method: 'GET',
     explanation: 'asks every operator whether it has the table',
-    examples: ['test network table ping_sensor where dbms = lsl_demo'],
+    examples: ['test network table ping_sensor where dbms = lsl_demo', 'test network table lsl_demo.ping_sensor'],
     options: tableOptions,
     run: testTable,
   }),
