@@ -190,12 +190,12 @@ const ownerOf = (key: string, table: OptionTable): string | undefined => {
   return Object.keys(table).find((name) => name === spelt || (table[name] as Option<unknown>).aliases.includes(spelt));
 };
 
-const collect = (pairs: readonly Pair[], table: OptionTable): Map<string, Pair[]> => {
+const collect = (pairs: readonly Pair[], table: OptionTable, beside: readonly string[]): Map<string, Pair[]> => {
   const given = new Map<string, Pair[]>();
   for (const pair of pairs) {
     const name = ownerOf(pair.key, table);
     if (name === undefined) {
-      const known = Object.keys(table);
+      const known = [...Object.keys(table), ...beside];
       throw fault('COMMAND_OPTION', `unknown option ${quoted(pair.key)} (at character ${pair.at + 1})`, {
         data: { option: pair.key.slice(0, 200), at: pair.at + 1, known },
         hint: maybe(
@@ -230,13 +230,15 @@ const named = (name: string, caught: unknown): unknown => {
 /**
  * Gives the typed pairs their meaning. Throws `COMMAND_OPTION` (unknown, with suggestions), `COMMAND_OPTION_TWICE`,
  * `COMMAND_OPTION_MISSING`, and what the kinds throw (`COMMAND_VALUE`, `COMMAND_DATE` …) with the option's name.
+ * `beside` names options that are read elsewhere, for the suggestions.
  */
 export const readOptions = <O extends OptionTable>(
   pairs: readonly Pair[],
   table: O,
   lookup: Lookup,
+  beside: readonly string[] = [],
 ): OptionValues<O> => {
-  const given = collect(pairs, table);
+  const given = collect(pairs, table, beside);
   const values = Object.entries(table).map(([name, option]) => {
     const pairsOf = given.get(name) ?? [];
     if (pairsOf.length === 0 && option.need === 'required')

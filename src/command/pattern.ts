@@ -52,7 +52,10 @@ const startsOptions = (tokens: readonly Token[], at: number): boolean => {
   if (equals < 0) return false;
   return tokens
     .slice(at, equals)
-    .every((token) => token.kind === 'word' || token.kind === 'braces' || token.kind === 'string');
+    .every(
+      (token) =>
+        !isKeyword(token, 'where') && (token.kind === 'word' || token.kind === 'braces' || token.kind === 'string'),
+    );
 };
 
 interface Progress {

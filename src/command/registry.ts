@@ -175,6 +175,7 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
         pairs.filter((pair) => !isFormat(pair)),
         table,
         dictionary,
+        Object.keys(format),
       );
       const args = new Arguments(text, match.values, dictionary);
       const reply = await spec.run({ ...surroundings, text, options, args, format: chosen ?? surroundings.asked });

@@ -88,13 +88,27 @@ export const runningOperator = (context: CommandContext): Operator => {
   return operator;
 };
 
+const EXAMPLE_CHARS_MAX = 120;
+
+/** What was given, under the type that was meant. */
+const exampleOf = (type: string, given: JsonObject): string => {
+  const text = JSON.stringify(given).replaceAll('":', '": ');
+  return `{"${type}": ${text.length > EXAMPLE_CHARS_MAX ? '{…}' : text}}`;
+};
+
 /** Type and value of a policy. `POLICY_STRUCTURE` where it has not one root key with an object. */
-export const rootOf = (policy: JsonObject): { readonly type: string; readonly value: JsonObject } => {
+export const rootOf = (
+  policy: JsonObject,
+  expected?: string,
+): { readonly type: string; readonly value: JsonObject } => {
   const [type, ...others] = Object.keys(policy);
   const value = type === undefined ? undefined : policy[type];
   if (type === undefined || others.length > 0 || !isJsonObject(value))
     throw fault('POLICY_STRUCTURE', 'a policy has one root key, its type, with an object', {
-      hint: 'for example {"cluster": {"name": "c1", "company": "mine"}}',
+      hint:
+        expected === undefined
+          ? 'for example {"cluster": {"name": "c1", "company": "mine"}}'
+          : `name the type: ${exampleOf(expected, policy)}`,
     });
   return { type, value };
 };

@@ -47,7 +47,7 @@ const KEPT = new Set(['id', 'date', 'ledger', 'member', 'peer']);
 const changesTo = (call: Call<OptionTable>, id: string, given: JsonValue, whole: boolean): JsonObject => {
   const policy = policyOf(given);
   const state = stateOf(call, id);
-  const { type, value } = rootOf(policy);
+  const { type, value } = rootOf(policy, state.type);
   if (type !== state.type || (value['id'] !== undefined && value['id'] !== id))
     throw fault('COMMAND_POLICY_ID', `the policy given is not ${id}, which is of type ${state.type}`, {
       data: { id, type, given: value['id'] },

@@ -87,6 +87,11 @@ const archivedFiles = async ({ context, args }: Call<OptionTable>): Promise<Repl
     throw fault('COMMAND_VALUE', 'the day is not of the form YYYY-MM-DD', {
       hint: 'for example: get archived files 2026-11-23',
     });
+  const day = `20${found.slice(1).join('-')}`;
+  const at = Date.parse(`${day}T00:00:00Z`);
+  // Parsing rolls 30 February over into March.
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== day)
+    throw fault('COMMAND_DATE', `there is no day ${day}`, { hint: 'for example: get archived files 2026-11-23' });
   const root = context.operator()?.status().options.archiveDir ?? context.facts.directories.archive;
   const directory = join(root, ...found.slice(1));
   const names = await readdir(directory).catch((caught: unknown) => {

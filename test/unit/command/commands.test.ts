@@ -53,6 +53,9 @@ describe('policies', () => {
     expect(errorNumber((await faultOf(node, 'blockchain update to ledger !pid {"pump": {"id": "other"}}')).code)).toBe(
       247,
     );
+    expect((await faultOf(node, 'blockchain update where id = !pid and policy = {"port": 1}')).hint).toBe(
+      'name the type: {"pump": {"port": 1}}',
+    );
     await node.run('blockchain delete policy where id = !pid and master = !ledger_conn');
     expect(await node.text('blockchain get pump')).toBe('[]');
     const text = await node.text('blockchain history where id = !pid');
@@ -204,6 +207,17 @@ Tables Supported:
       { status: '+' },
       { status: '', error: 'cannot reach 24.23.250.144:7858: nobody listens there' },
     ]);
+  });
+
+  it('asks for a table by its dotted name', async () => {
+    await node.run('connect dbms plant');
+    await node.run(
+      'blockchain insert where policy = {"table": {"dbms": "plant", "name": "temperature", "create": "CREATE TABLE IF NOT EXISTS temperature (value FLOAT);"}}',
+    );
+    await node.run('create table temperature where dbms = plant');
+    const dotted = await node.text('test network table plant.temperature');
+    expect(dotted).toContain('Pass');
+    expect(await node.text('test network table temperature where dbms = plant')).toBe(dotted);
   });
 
   it('the metadata version is one line of 32 hex digits', async () =>

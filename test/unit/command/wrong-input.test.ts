@@ -64,6 +64,8 @@ describe('wrong input gives the documented number', () => {
     [175, 'connect dbms "a\'b"'],
     [175, 'connect dbms __proto__.x'],
     [175, 'get archived files ../../etc'],
+    [175, 'get archived files 2026-99-99'],
+    [175, 'get archived files 2026-02-30'],
     [175, 'get error abc'],
     [192, 'flush buffers'],
     [192, 'exit operator'],
@@ -87,6 +89,8 @@ describe('wrong input gives the documented number', () => {
       message: "option sort: 'x' is not a whole number from 0 to 10",
     });
     expect(await faultOf(node, 'blockchain insert where polcy = 3')).toMatchObject({ hint: 'Maybe: policy' });
+    expect(await faultOf(node, 'get status where frmat = json')).toMatchObject({ hint: 'Maybe: format' });
+    expect(await faultOf(node, 'get status where zzzzzz = json')).toMatchObject({ hint: 'options: include, format' });
   });
 
   it('refuses a policy inserted twice, by its id', async () => {
