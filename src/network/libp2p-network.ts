@@ -15,6 +15,7 @@ import {
 import type { Logger } from '../base/log.ts';
 import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from './addresses.ts';
 import { abortedFault, exchange } from './exchange.ts';
+import { gatherWrites } from './gathered-writes.ts';
 import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode } from './libp2p-node.ts';
 import { answerPings, Liveness, PING_PROTOCOL, type Watch } from './liveness.ts';
 import type {
@@ -55,8 +56,10 @@ interface Link {
 export const startNetwork = async (options: Libp2pNetworkOptions): Promise<Network> => {
   // What arrives on a raw connection is life of the link that will be made from it; both share one `timeline` object.
   const rawHeard = new WeakMap<object, () => void>();
-  const onSecured = (raw: MultiaddrConnection): void =>
+  const onSecured = (raw: MultiaddrConnection): void => {
     raw.addEventListener('message', () => rawHeard.get(raw.timeline)?.());
+    gatherWrites(raw);
+  };
   const node = await startLibp2pNode({ seed: options.privateKeySeed, listen: options.listen, onSecured });
   return new Libp2pNetwork(node, options, rawHeard);
 };
