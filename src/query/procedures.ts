@@ -14,6 +14,9 @@ export interface RowChunk {
   readonly bytes: Uint8Array;
 }
 
+/** The last chunk is returned, not yielded: it comes with the end. */
+type RowChunks = Generator<RowChunk, RowChunk | undefined, undefined>;
+
 interface SelectRequest {
   readonly dbms: string;
   /** Parsed and checked here again, whoever sends it. */
@@ -45,7 +48,7 @@ const columns = (databases: ReadDatabases, dbms: string, table: string): readonl
  * Runs one SELECT; a table or database that does not exist here is empty. `SQL_…` where the SQL is refused,
  * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`.
  */
-function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs }: SelectRequest): Iterable<RowChunk> {
+function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs }: SelectRequest): RowChunks {
   const parsed = parseSelect(sql);
   const place = placeOf(databases, dbms, parsed.table);
   // The asking node knows the table's policy; a column that came later than this operator's table is null here.
@@ -53,19 +56,18 @@ function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs }: 
   const statement = executableSql(resolved, place?.table);
   if (place?.table !== undefined) {
     place.connection.deadline(systemClock.monotonicMs() + timeoutMs);
-    yield* chunked(place.connection, statement);
-    return;
+    return yield* chunked(place.connection, statement);
   }
   const scratch = openScratch();
   try {
-    yield* chunked(scratch, statement);
+    return yield* chunked(scratch, statement);
   } finally {
     scratch.close();
   }
 }
 
 /** Takes up partial rows in memory and reads the result from them. */
-function* merge(_: ReadDatabases, { create, insert, result, chunks, timeoutMs }: MergeRequest): Iterable<RowChunk> {
+function* merge(_: ReadDatabases, { create, insert, result, chunks, timeoutMs }: MergeRequest): RowChunks {
   const scratch = openScratch();
   try {
     const deadlineMs = systemClock.monotonicMs() + timeoutMs;
@@ -77,7 +79,7 @@ function* merge(_: ReadDatabases, { create, insert, result, chunks, timeoutMs }:
         scratch.run(insert, [Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString()]);
       }
     });
-    yield* chunked(scratch, result);
+    return yield* chunked(scratch, result);
   } finally {
     scratch.close();
   }
@@ -119,7 +121,7 @@ const storedTable = (connection: ReadConnection, table: string): StoredTable | u
   };
 };
 
-function* chunked(connection: ReadConnection, statement: string): Iterable<RowChunk> {
+function* chunked(connection: ReadConnection, statement: string): RowChunks {
   let rows: string[] = [];
   let characters = 0;
   const flush = (): RowChunk => {
@@ -138,5 +140,5 @@ function* chunked(connection: ReadConnection, statement: string): Iterable<RowCh
     characters += text.length;
     if (characters >= QUERY_CHUNK_BYTES || rows.length >= READ_CHUNK_ROWS_MAX) yield flush();
   }
-  if (rows.length > 0) yield flush();
+  return rows.length > 0 ? flush() : undefined;
 }

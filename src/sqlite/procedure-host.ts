@@ -14,7 +14,7 @@ export type ProcedureRequest =
     }
   | { readonly kind: 'next' | 'end'; readonly stream: number };
 
-/** The answer to `open` and `next`. */
+/** The answer to `open` and `next`. After `done` comes nothing; a `value` beside it is the last item. */
 export interface StreamStep {
   readonly done: boolean;
   readonly value: unknown;
@@ -134,7 +134,7 @@ export class ProcedureHost {
     try {
       const step = open.iterator.next();
       if (step.done === true) this.#end(stream);
-      return { done: step.done === true, value: step.done === true ? undefined : step.value };
+      return { done: step.done === true, value: step.value };
     } catch (caught) {
       this.#end(stream);
       throw caught;

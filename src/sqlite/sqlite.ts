@@ -77,7 +77,11 @@ export interface Sqlite extends Resource {
     name: N,
     ...args: Rest<P[N]>
   ): Promise<Result<P[N]>>;
-  /** In a reader that is reserved while it lasts: each item that the procedure yields is fetched when it is asked for. Ending the loop early ends the statement. */
+  /**
+   * In a reader that is reserved while it lasts: each item that the procedure yields is fetched when it is asked for.
+   * What a generator returns is its last item: it comes with the end and saves a way to the thread. Ending the loop
+   * early ends the statement.
+   */
   stream<P extends StreamProcedures, N extends keyof P & string>(
     target: ProcedureModule<P>,
     name: N,

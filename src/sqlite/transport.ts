@@ -34,6 +34,7 @@ async function* pulled(
       yield step.value;
       step = (await send({ kind: 'next' })) as StreamStep;
     }
+    if (step.value !== undefined) yield step.value;
   } finally {
     // A stream that failed or ended is gone already; ending it again does nothing.
     if (!step.done) await send({ kind: 'end' }).catch(() => {});

@@ -191,6 +191,14 @@ export const describeSqlite = (form: string, open: (dir: string) => Sqlite): voi
       for (const stream of streams) await stream.return?.();
     });
 
+    test('what a procedure returns is the last item of its stream', async () => {
+      for (const yielded of [0, 2]) {
+        const items: number[] = [];
+        for await (const item of sqlite.stream(streaming, 'ending', yielded)) items.push(item);
+        expect(items).toEqual(Array.from({ length: yielded + 1 }, (_, at) => at + 1));
+      }
+    });
+
     test('leaving a stream early ends its statement', async () => {
       await filled(1, 2, 3);
       const mark = join(dir, 'mark');

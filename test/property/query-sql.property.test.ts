@@ -8,7 +8,7 @@ import { parseSelect } from '../../src/query/sql/parser.ts';
 import { printSelect } from '../../src/query/sql/print.ts';
 import { type Resolved, resolve } from '../../src/query/sql/resolve.ts';
 import type { WriteConnection } from '../../src/sqlite/sqlite.ts';
-import { databasesOf, openReadings, READINGS, reading, runs } from '../support/query-data.ts';
+import { databasesOf, itemsOf, openReadings, READINGS, reading, runs } from '../support/query-data.ts';
 import { groupedQuery, rowQuery } from '../support/query-grammar.ts';
 
 const NOW = Date.UTC(2026, 1, 1) * 1_000;
@@ -18,8 +18,8 @@ const resolved = (sql: string): Resolved => resolve(parseSelect(sql), sql, { col
 const inOrder = (rows: readonly string[], sql: string): readonly string[] =>
   /order by/i.test(sql) ? rows : [...rows].sort();
 
-const textsOf = (chunks: Iterable<RowChunk>): readonly string[] =>
-  [...chunks].flatMap(({ bytes }) => splitRows(Buffer.from(bytes).toString()));
+const textsOf = (chunks: Generator<RowChunk, RowChunk | undefined, undefined>): readonly string[] =>
+  itemsOf(chunks).flatMap(({ bytes }) => splitRows(Buffer.from(bytes).toString()));
 
 /** The rows of a JSON array as they are written. */
 const splitRows = (text: string): readonly string[] => {
@@ -93,14 +93,11 @@ describe('merging', () => {
         try {
           const plan = planQuery(resolved(sql), READINGS);
           const partial = printSelect(plan.partial);
-          const chunks = parts.flatMap((part) => [
-            ...procedures.select(databasesOf(part), {
-              dbms: 'memory',
-              sql: partial,
-              nowMicros: NOW,
-              timeoutMs: 60_000,
-            }),
-          ]);
+          const chunks = parts.flatMap((part) =>
+            itemsOf(
+              procedures.select(databasesOf(part), { dbms: 'memory', sql: partial, nowMicros: NOW, timeoutMs: 60_000 }),
+            ),
+          );
           const merged = textsOf(
             procedures.merge(databasesOf(whole), {
               ...mergeSql(plan),

@@ -56,6 +56,15 @@ export const openReadings = (rows: readonly Reading[], offset = 0): WriteConnect
   return connection;
 };
 
+/** The items of a stream's procedure with the one that it returns, as the port gives them. */
+export const itemsOf = <T>(procedure: Generator<T, T | undefined, undefined>): readonly T[] => {
+  const items: T[] = [];
+  for (let step = procedure.next(); ; step = procedure.next()) {
+    if (step.value !== undefined) items.push(step.value);
+    if (step.done === true) return items;
+  }
+};
+
 /** The databases of a thread that all are this one. */
 export const databasesOf = (connection: WriteConnection): ReadDatabases => ({
   read: () => connection,

@@ -85,6 +85,10 @@ const streams = {
       writeFileSync(path, 'ended');
     }
   },
+  *ending(_: ReadDatabases, yielded: number): Generator<number, number, undefined> {
+    for (let item = 1; item <= yielded; item += 1) yield item;
+    return yielded + 1;
+  },
   *failing(): Iterable<number> {
     yield 1;
     throw fault('TEST_REFUSED', 'refused in the middle');

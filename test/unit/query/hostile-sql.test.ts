@@ -5,7 +5,7 @@ import { executableSql } from '../../../src/query/executable.ts';
 import { procedures } from '../../../src/query/procedures.ts';
 import { parseSelect } from '../../../src/query/sql/parser.ts';
 import { resolve } from '../../../src/query/sql/resolve.ts';
-import { databasesOf, openMemory, openReadings, READINGS } from '../../support/query-data.ts';
+import { databasesOf, itemsOf, openMemory, openReadings, READINGS } from '../../support/query-data.ts';
 
 const accept = (sql: string): string =>
   executableSql(resolve(parseSelect(sql), sql, { columns: READINGS, now: 0 }), {
@@ -196,7 +196,7 @@ describe('names', () => {
       connection.run(`insert into ${quoted} values (1, 7)`);
       const request = { dbms: 'x', nowMicros: 0, timeoutMs: 10_000 };
       const sql = `select ${quoted}, max(${quoted}) from ${quoted} where ${quoted} = 7 group by ${quoted} order by ${quoted}`;
-      const chunks = [...procedures.select(databasesOf(connection), { ...request, sql })];
+      const chunks = itemsOf(procedures.select(databasesOf(connection), { ...request, sql }));
       expect(chunks.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(['[[7,7]]']);
     } finally {
       connection.close();
@@ -236,9 +236,8 @@ describe('a statement that would run on', () => {
     const connection = openMemory();
     try {
       connection.exec(slow);
-      const run = (): unknown => [
-        ...procedures.select(databasesOf(connection), { dbms: 'x', sql, nowMicros: 0, timeoutMs: 0.001 }),
-      ];
+      const run = (): unknown =>
+        itemsOf(procedures.select(databasesOf(connection), { dbms: 'x', sql, nowMicros: 0, timeoutMs: 0.001 }));
       expect(run).toThrow(expect.objectContaining({ code: 'SQLITE_DEADLINE' }) as Error);
     } finally {
       connection.close();

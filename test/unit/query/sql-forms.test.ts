@@ -3,7 +3,7 @@ import { parseSelect } from '../../../src/query/sql/parser.ts';
 import { printExpression, printSelect } from '../../../src/query/sql/print.ts';
 import { resolve } from '../../../src/query/sql/resolve.ts';
 import { procedures } from '../../../src/query/procedures.ts';
-import { databasesOf, openReadings, READINGS } from '../../support/query-data.ts';
+import { databasesOf, itemsOf, openReadings, READINGS } from '../../support/query-data.ts';
 
 /** 2026-03-31 12:34:56.789012 UTC. */
 const NOW = Date.UTC(2026, 2, 31, 12, 34, 56, 789) * 1_000 + 12;
@@ -115,7 +115,7 @@ describe('forms', () => {
       const sql =
         'select b::float(1), b::int, a::str, a::float, c::lstrip, c::rstrip, a::ljust(3), a::rjust(3) from readings';
       const request = { dbms: 'x', sql: printSelect(query(sql)), nowMicros: NOW, timeoutMs: 10_000 };
-      const [chunk] = procedures.select(databasesOf(connection), request);
+      const [chunk] = itemsOf(procedures.select(databasesOf(connection), request));
       expect(Buffer.from(chunk?.bytes ?? []).toString()).toBe('[[2.3,2,"7",7.0,"x ","  x","7  ","  7"]]');
     } finally {
       connection.close();
