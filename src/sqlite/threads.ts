@@ -86,7 +86,7 @@ class Lane {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    const worker = new Worker(new URL('./worker.mjs', import.meta.url), {
       name: this.#name,
       workerData: this.data,
       execArgv: [],
