@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
@@ -11,10 +12,16 @@ if (port === null) throw fault('SQLITE_THREAD_DIED', 'worker.ts runs in a thread
 
 const stopFlag = new Int32Array(stop);
 const options = { dir, durable: true, clock: systemClock, stopping: () => Atomics.load(stopFlag, 0) === 1 };
-const host = new ProcedureHost(
-  () => (writer ? new WriteDirectory(options) : new ReadDirectory(options)),
-  async (module) => ((await import(module)) as { readonly procedures: unknown }).procedures,
-);
+const modules = new Map<string, unknown>();
+const load = async (module: string): Promise<unknown> => {
+  if (!modules.has(module)) {
+    modules.set(module, ((await import(module)) as { readonly procedures: unknown }).procedures);
+    flushCompileCache(); // Now: a process that is killed writes nothing when it ends.
+  }
+  return modules.get(module);
+};
+
+const host = new ProcedureHost(() => (writer ? new WriteDirectory(options) : new ReadDirectory(options)), load);
 
 const reply = (message: ThreadReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
