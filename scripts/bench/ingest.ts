@@ -13,7 +13,7 @@ import type { FileCopy } from '../../src/operator/file-record.ts';
 import type { Operator } from '../../src/operator/operator.ts';
 import { startSqliteThreads } from '../../src/sqlite/threads.ts';
 import type { Column } from '../../src/topology/topology.ts';
-import { type Figure, quantile, report, timed } from './report.ts';
+import { type Figure, NODE_ENVIRONMENT, quantile, report, timed } from './report.ts';
 
 /** What one operator takes up, without network: REST adds its own. */
 const ROWS = 100_000;
@@ -270,7 +270,10 @@ const measure = async (dir: string): Promise<void> => {
 
 const [mode, target = ''] = process.argv.slice(2);
 if (mode === MAKE) await makeMillion(target);
-else {
+else if (process.env['NODE_COMPILE_CACHE'] === undefined) {
+  const again = [fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  execFileSync(process.execPath, again, { stdio: 'inherit', env: NODE_ENVIRONMENT });
+} else {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
   await measure(dir).finally(() => rm(dir, { recursive: true, force: true }));
 }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
@@ -152,6 +153,7 @@ const serve = async (dir: string, id: string): Promise<void> => {
   process.on('message', (order: Order) => {
     void obey(order).then((reply) => process.send?.(reply));
   });
+  flushCompileCache();
   process.send?.({ key: network.self, address: network.address });
 };
 

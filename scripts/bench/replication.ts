@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { benchFile, type Order, type Reply } from './replication-node.ts';
-import { type Figure, quantile, report, timed } from './report.ts';
+import { type Figure, NODE_ENVIRONMENT, quantile, report, timed } from './report.ts';
 
 /** Operators as processes of their own, over real libp2p, with real databases; the figures of all share the machine. */
 class BenchNode {
@@ -18,7 +18,9 @@ class BenchNode {
   private constructor(dir: string, member: number) {
     this.member = member;
     this.id = `operator-${member}`;
-    this.#process = fork(new URL('./replication-node.ts', import.meta.url), [join(dir, this.id), this.id]);
+    this.#process = fork(new URL('./replication-node.ts', import.meta.url), [join(dir, this.id), this.id], {
+      env: NODE_ENVIRONMENT,
+    });
   }
 
   static async start(dir: string, member: number): Promise<BenchNode> {
