@@ -114,6 +114,10 @@ export const SQLITE_CLOSE_MS = 2_000;
 export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
 /** An attribute, policy type or id; they also travel in the header. */
 export const POLICY_NAME_CHARS_MAX = 128;
+/** Grants between an entry and genesis; deeper ones give nothing. */
+export const GRANT_DEPTH_MAX = 16;
+/** Policy types that one grant names. */
+export const GRANT_TYPES_MAX = 64;
 /** Versions listed as in conflict; an update that ends it names them all in its header. */
 export const POLICY_CONFLICT_MAX = 16;
 /** Entries that the book takes up at once; between two batches other work gets its turn. */

@@ -11,6 +11,8 @@ export interface Proposal {
   readonly id: string | null;
   readonly replaces: string | readonly string[] | null;
   readonly content: JsonObject;
+  /** Hash of the grant that allows it; undefined: the genesis hash. */
+  readonly cap?: string | undefined;
 }
 
 /**

@@ -45,6 +45,8 @@ const OVERTAKEN_CODES: ReadonlyMap<string, string> = new Map([
   ['constraint', 'POLICY_NOT_UNIQUE'],
   ['cluster-full', 'POLICY_CLUSTER_FULL'],
   ['not-the-owner', 'POLICY_NOT_OWNER'],
+  ['no-authority', 'POLICY_NOT_AUTHORISED'],
+  ['revoked', 'POLICY_NOT_AUTHORISED'],
   ['deleted', 'POLICY_UNKNOWN'],
 ]);
 
@@ -95,7 +97,7 @@ class LedgerPolicies implements Policies {
   }
 
   async delete(id: string): Promise<void> {
-    await this.#write(() => decideDelete(this.#fold, id));
+    await this.#write(() => decideDelete(this.#fold, id, this.#writer));
   }
 
   prepare(policy: JsonObject): JsonObject {
