@@ -67,6 +67,8 @@ export const REDIAL_MIN_MS = 200;
 export const REDIAL_MAX_MS = 3_000;
 export const PING_INTERVAL_MS = 1_000;
 export const PING_TIMEOUT_MS = 2_000;
+/** How long a key without a grant may stay connected, to redeem an invite. */
+export const GUEST_MS_MAX = 5_000;
 /** Addresses that one node keeps dialling. */
 export const DIAL_TARGETS_MAX = 1_000;
 export const CHANNELS_PER_PEER_MAX = 64;
