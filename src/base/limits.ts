@@ -69,6 +69,10 @@ export const PING_INTERVAL_MS = 1_000;
 export const PING_TIMEOUT_MS = 2_000;
 /** How long a key without a grant may stay connected, to redeem an invite. */
 export const GUEST_MS_MAX = 5_000;
+/** Pause between two tries to be let in. */
+export const JOIN_RETRY_MS = 500;
+/** One request to be let in, both ways. */
+export const JOIN_TIMEOUT_MS = 4_000;
 /** Addresses that one node keeps dialling. */
 export const DIAL_TARGETS_MAX = 1_000;
 export const CHANNELS_PER_PEER_MAX = 64;

@@ -68,7 +68,7 @@ export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Propo
 };
 
 /** The first entry of a new network. */
-export const genesisEntry = ({ key, clock, salts }: OwnEntryPorts, name: string, admission: 'open'): Entry =>
+export const genesisEntry = ({ key, clock, salts }: OwnEntryPorts, name: string, admission: 'open' | 'invite'): Entry =>
   make(() =>
     makeEntry(key, {
       net: '',

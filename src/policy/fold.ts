@@ -15,8 +15,6 @@ const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
 
 /** The fold with what `decide` asks of it and what the shell announces. */
 export interface LedgerFold extends PolicyFold {
-  /** Who may write what. */
-  readonly authority: Authority;
   /** Returns the ids of the policies that may differ. */
   add(entries: readonly Entry[]): readonly string[];
   /** Returns the ids of the policies that may differ. */
