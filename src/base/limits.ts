@@ -67,6 +67,12 @@ export const REDIAL_MIN_MS = 200;
 export const REDIAL_MAX_MS = 3_000;
 export const PING_INTERVAL_MS = 1_000;
 export const PING_TIMEOUT_MS = 2_000;
+/** How long a key without a grant may stay connected, to redeem an invite. */
+export const GUEST_MS_MAX = 5_000;
+/** Pause between two tries to be let in. */
+export const JOIN_RETRY_MS = 500;
+/** One request to be let in, both ways. */
+export const JOIN_TIMEOUT_MS = 4_000;
 /** Addresses that one node keeps dialling. */
 export const DIAL_TARGETS_MAX = 1_000;
 export const CHANNELS_PER_PEER_MAX = 64;
@@ -114,6 +120,10 @@ export const SQLITE_CLOSE_MS = 2_000;
 export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
 /** An attribute, policy type or id; they also travel in the header. */
 export const POLICY_NAME_CHARS_MAX = 128;
+/** Grants between an entry and genesis; deeper ones give nothing. */
+export const GRANT_DEPTH_MAX = 16;
+/** Policy types that one grant names. */
+export const GRANT_TYPES_MAX = 64;
 /** Versions listed as in conflict; an update that ends it names them all in its header. */
 export const POLICY_CONFLICT_MAX = 16;
 /** Entries that the book takes up at once; between two batches other work gets its turn. */

@@ -34,8 +34,9 @@ Each option is also a variable (HOLDFAST_NAME, HOLDFAST_SEED=A:1,B:2 …) and a 
 a flag wins over the environment, the environment over the file.
 
 Examples:
-  holdfast start --network acme --listen 10.0.0.1:32148      creates a network
-  holdfast start --seed 10.0.0.1:32148 --name edge-7         joins it
+  holdfast start --network acme --listen 10.0.0.1:32148      creates a network (add --admission invite to choose who joins)
+  holdfast start --invite TOKEN --name edge-7                joins it; TOKEN is what "create invite" printed there
+  holdfast start --seed 10.0.0.1:32148 --name edge-7         joins one with open admission
 `;
 
 const addStart = (program: Command, finish: (status: Promise<number>) => Promise<void>, actions: CliActions): void => {
@@ -49,6 +50,10 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .option('--rest <HOST:PORT>', 'where commands and data come in by HTTP (default: 127.0.0.1:32149)')
     .option('--network <NAME>', 'create a network of that name')
     .option('--admission <RULE>', 'who may join the network that is created: open or invite (default: open)')
+    .option(
+      '--invite <TOKEN>',
+      'join with what `create invite` printed (better in HOLDFAST_INVITE: a flag shows in ps)',
+    )
     .addOption(new Option('--seed <HOST:PORT>', 'join the network of the node there (repeatable)').argParser(collect))
     .option('--remote <RULE>', 'commands of other nodes that it runs: read, or registered for all (default: read)')
     .option('--script <FILE>', 'commands to run at start, one a line')

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
@@ -68,6 +69,7 @@ export interface NodeControl {
 export interface CommandContext {
   readonly facts: NodeFacts;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly network: Network;
   readonly ledger: Ledger;

@@ -11,6 +11,8 @@ export interface Proposal {
   readonly id: string | null;
   readonly replaces: string | readonly string[] | null;
   readonly content: JsonObject;
+  /** Hash of the grant that allows it; undefined: the genesis hash. */
+  readonly cap?: string | undefined;
 }
 
 /**
@@ -95,7 +97,7 @@ export interface Ledger extends Resource {
    * Makes this node the first of a new network: appends the genesis entry; from then on `append` is allowed.
    * `LEDGER_NETWORK_EXISTS` where the node has a network already.
    */
-  createNetwork(name: string, admission: 'open'): Promise<HeldEntry>;
+  createNetwork(name: string, admission: 'open' | 'invite'): Promise<HeldEntry>;
   /**
    * Says that this node's own log is complete here, as far as its peers know. Sync calls it once `ownLogKnown` resolves;
    * after each start `append` refuses until then, so that a disk restored from a backup never uses a seq twice.

@@ -53,7 +53,7 @@ export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Propo
     prev: last?.hash ?? null,
     parents: parents.map(({ hash }) => hash),
     time: nextTime(clock.wallMs() * 1_000, last?.time, times),
-    cap: draft.network,
+    cap: proposal.cap ?? draft.network,
     op: proposal.op,
     type: proposal.type,
     id: proposal.id,
@@ -68,7 +68,7 @@ export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Propo
 };
 
 /** The first entry of a new network. */
-export const genesisEntry = ({ key, clock, salts }: OwnEntryPorts, name: string, admission: 'open'): Entry =>
+export const genesisEntry = ({ key, clock, salts }: OwnEntryPorts, name: string, admission: 'open' | 'invite'): Entry =>
   make(() =>
     makeEntry(key, {
       net: '',

@@ -123,7 +123,7 @@ export class StoredLedger implements Ledger {
     return this.#chains.version();
   }
 
-  createNetwork(name: string, admission: 'open'): Promise<HeldEntry> {
+  createNetwork(name: string, admission: 'open' | 'invite'): Promise<HeldEntry> {
     return this.#write((draft) => {
       if (draft.network !== undefined)
         throw fault('LEDGER_NETWORK_EXISTS', `this node belongs to network ${draft.network} already`, {

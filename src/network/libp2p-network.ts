@@ -11,10 +11,12 @@ import {
   CHANNELS_PER_PEER_MAX,
   DIAL_TIMEOUT_MS,
   GOSSIP_BYTES_MAX,
+  GUEST_MS_MAX,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from './addresses.ts';
 import { abortedFault, exchange } from './exchange.ts';
+import { type Gate, Gatekeeper } from './gate.ts';
 import { gatherWrites } from './gathered-writes.ts';
 import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode } from './libp2p-node.ts';
 import { answerPings, Liveness, PING_PROTOCOL, type Watch } from './liveness.ts';
@@ -60,8 +62,16 @@ export const startNetwork = async (options: Libp2pNetworkOptions): Promise<Netwo
     raw.addEventListener('message', () => rawHeard.get(raw.timeline)?.());
     gatherWrites(raw);
   };
-  const node = await startLibp2pNode({ seed: options.privateKeySeed, listen: options.listen, onSecured });
-  return new Libp2pNetwork(node, options, rawHeard);
+  let isMember = (_: PeerKey): boolean => true;
+  const node = await startLibp2pNode({
+    seed: options.privateKeySeed,
+    listen: options.listen,
+    onSecured,
+    isMember: (key) => isMember(key),
+  });
+  const network = new Libp2pNetwork(node, options, rawHeard);
+  isMember = (key) => network.isMember(key);
+  return network;
 };
 
 class Libp2pNetwork implements Network {
@@ -76,6 +86,7 @@ class Libp2pNetwork implements Network {
   readonly #dialling = new Map<Address, Promise<ConnectedPeer>>();
   readonly #liveness: Liveness;
   readonly #redialer: Redialer;
+  readonly #gatekeeper: Gatekeeper;
   #closed = false;
 
   constructor(node: Libp2pNode, options: Libp2pNetworkOptions, rawHeard: WeakMap<object, () => void>) {
@@ -95,19 +106,40 @@ class Libp2pNetwork implements Network {
       dial: (target) => this.dial(target),
       connected: () => this.#connectedView(),
     });
+    this.#gatekeeper = new Gatekeeper({
+      connected: () => this.#links.keys(),
+      announce: (key, isUp) => this.#announce(key, isUp),
+      drop: (key, reason) => this.#drop(key, reason),
+    });
     node.addEventListener('connection:open', (event) => this.#onOpen(event.detail));
     node.addEventListener('connection:close', (event) => this.#onClosed(event.detail));
     this.handle(PING_PROTOCOL, answerPings);
   }
 
   peers(): readonly ConnectedPeer[] {
-    return [...this.#links.values()].flatMap((links) => (links[0] === undefined ? [] : [peerOf(links[0])]));
+    return [...this.#links].flatMap(([key, [link]]) =>
+      link === undefined || !this.#gatekeeper.isAdmitted(key) ? [] : [peerOf(link)],
+    );
+  }
+
+  setGate(gate: Gate): void {
+    this.#gatekeeper.set(gate);
+  }
+
+  recheck(): void {
+    this.#gatekeeper.look();
+  }
+
+  isMember(key: PeerKey): boolean {
+    return this.#gatekeeper.isMember(key);
   }
 
   handle(protocol: string, serve: (channel: Channel) => Promise<void>): void {
     const onStream = (stream: Stream, connection: Connection): void => {
       const key = keyOfPeerId(connection.remotePeer);
       if (key === undefined) stream.abort(new Error('not an Ed25519 key'));
+      else if (protocol !== PING_PROTOCOL && !this.#gatekeeper.mayUse(key, protocol))
+        stream.abort(new Error('no member of the network'));
       else void this.#serve(new StreamChannel(stream, key, this.#options.clock), protocol, serve);
     };
     const limits = { maxInboundStreams: CHANNELS_PER_PEER_MAX, maxOutboundStreams: CHANNELS_PER_PEER_MAX };
@@ -260,8 +292,29 @@ class Libp2pNetwork implements Network {
     const others = this.#links.get(key) ?? [];
     this.#links.set(key, [...others, link]);
     if (others.length > 0) return;
-    this.notices.emit('peer:up', peerOf(link));
-    this.#redialer.onPeerUp();
+    if (this.#gatekeeper.came(key)) return;
+    this.#log.debug(`${key} has no grant: it may redeem an invite`);
+    const cancel = this.#options.clock.after(GUEST_MS_MAX, () => {
+      if (!this.#gatekeeper.isAdmitted(key)) abortOpen(connection, 'no member of the network');
+    });
+    connection.addEventListener('close', cancel, { once: true });
+  }
+
+  #announce(key: PeerKey, isUp: boolean): void {
+    if (this.#closed) return;
+    const link = this.#links.get(key)?.[0];
+    if (!isUp) {
+      this.notices.emit('peer:down', key);
+      this.#redialer.onPeerDown(key);
+    } else if (link !== undefined) {
+      this.notices.emit('peer:up', peerOf(link));
+      this.#redialer.onPeerUp();
+    }
+  }
+
+  #drop(key: PeerKey, reason: string): void {
+    this.#log.info(`dropping ${key}: ${reason}`);
+    for (const { connection } of this.#links.get(key) ?? []) abortOpen(connection, reason);
   }
 
   /**
@@ -278,9 +331,8 @@ class Libp2pNetwork implements Network {
       each.watch.stop();
       if (each !== link) abortOpen(each.connection, 'another connection to the peer was lost');
     }
-    if (this.#closed) return;
-    this.notices.emit('peer:down', key);
-    this.#redialer.onPeerDown(key);
+    if (this.#gatekeeper.isAdmitted(key)) this.#gatekeeper.gone(key);
+    else if (!this.#closed) this.#redialer.onPeerDown(key);
   }
 }
 

@@ -6,7 +6,7 @@ import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub';
 import { identify } from '@libp2p/identify';
 import type { Libp2p, MultiaddrConnection, PeerId, PrivateKey } from '@libp2p/interface';
-import { peerIdFromPublicKey } from '@libp2p/peer-id';
+import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p } from 'libp2p';
 import { fault, systemCode, textOf } from '../base/errors.ts';
@@ -81,6 +81,8 @@ export interface NodeSettings {
   readonly listen: Address;
   /** Told of each encrypted connection before anything else runs over it. */
   readonly onSecured: (connection: MultiaddrConnection) => void;
+  /** Others neither hear gossip nor are heard. */
+  readonly isMember: (key: PeerKey) => boolean;
 }
 
 /** Creates and starts libp2p with our settings; see DESIGN.md for the reason of each. */
@@ -131,7 +133,7 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
       denyInboundUpgradedConnection: observe,
       denyOutboundUpgradedConnection: observe,
     },
-    services: { identify: identify(), pubsub: createGossip() },
+    services: { identify: identify(), pubsub: createGossip(settings.isMember) },
   });
   try {
     await node.start();
@@ -142,7 +144,10 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
   return node;
 };
 
-const createGossip = (): ReturnType<typeof gossipsub> =>
+/** Below every threshold of gossipsub: nothing is sent to such a peer, and nothing of it is read. */
+const STRANGER_SCORE = -1_000_000;
+
+const createGossip = (isMember: (key: PeerKey) => boolean): ReturnType<typeof gossipsub> =>
   gossipsub({
     // Entries are signed by their authors; a second signature over each message costs three times the CPU.
     globalSignaturePolicy: 'StrictNoSign',
@@ -164,5 +169,12 @@ const createGossip = (): ReturnType<typeof gossipsub> =>
       maxPeerInfos: 16,
     },
     // A site, a container host and every test has many nodes behind one address.
-    scoreParams: { IPColocationFactorWeight: 0 },
+    scoreParams: {
+      IPColocationFactorWeight: 0,
+      appSpecificWeight: 1,
+      appSpecificScore: (peer) => {
+        const key = keyOfPeerId(peerIdFromString(peer));
+        return key !== undefined && isMember(key) ? 0 : STRANGER_SCORE;
+      },
+    },
   });

@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
-import { DIAL_TIMEOUT_MS, GOSSIP_BYTES_MAX } from '../base/limits.ts';
+import { DIAL_TIMEOUT_MS, GOSSIP_BYTES_MAX, GUEST_MS_MAX } from '../base/limits.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { abortedFault, exchange } from './exchange.ts';
+import { type Gate, Gatekeeper } from './gate.ts';
 import { createChannelPair } from './memory-channel.ts';
 import { MemoryWire } from './memory-wire.ts';
 import type {
@@ -102,6 +103,7 @@ class MemoryNetwork implements Network {
   readonly #topics = new Map<string, (data: Uint8Array, from: PeerKey) => Promise<Verdict>>();
   readonly #seen = new Set<string>();
   readonly #redialer: Redialer;
+  readonly #gatekeeper: Gatekeeper;
   #closed = false;
 
   constructor(world: World, options: MemoryNodeOptions) {
@@ -114,6 +116,11 @@ class MemoryNetwork implements Network {
         hint: 'close it, or choose another address',
       });
     world.nodes.set(this.address, this);
+    this.#gatekeeper = new Gatekeeper({
+      connected: () => this.#ends.keys(),
+      announce: (key, isUp) => this.#announce(key, isUp),
+      drop: (key, reason) => this.#dropKey(key, reason),
+    });
     this.#redialer = new Redialer({
       self: this.self,
       clock: world.clock,
@@ -128,7 +135,15 @@ class MemoryNetwork implements Network {
   }
 
   peers(): readonly ConnectedPeer[] {
-    return [...this.#ends].map(([key, end]) => this.#peerOf(key, end));
+    return [...this.#ends].flatMap(([key, end]) => (this.#gatekeeper.isAdmitted(key) ? [this.#peerOf(key, end)] : []));
+  }
+
+  setGate(gate: Gate): void {
+    this.#gatekeeper.set(gate);
+  }
+
+  recheck(): void {
+    this.#gatekeeper.look();
   }
 
   handle(protocol: string, serve: (channel: Channel) => Promise<void>): void {
@@ -143,6 +158,8 @@ class MemoryNetwork implements Network {
     const otherEnd = end.peer.#ends.get(this.self);
     if (this.#ends.get(peer) !== end || otherEnd === undefined)
       throw fault('NETWORK_CHANNEL_FAILED', `the connection to ${peer} is gone`);
+    if (!end.peer.#gatekeeper.mayUse(this.self, protocol))
+      throw fault('NETWORK_CHANNEL_FAILED', `${peer} does not know this node as a member of its network`);
     if (serve === undefined) throw fault('NETWORK_PROTOCOL_UNSUPPORTED', `${peer} does not speak ${protocol}`);
     const { wire } = this.#world;
     const [mine, theirs] = createChannelPair([this.self, peer], (from, to, deliver, onLost) =>
@@ -200,8 +217,7 @@ class MemoryNetwork implements Network {
   }
 
   async disconnect(peer: PeerKey): Promise<void> {
-    const end = this.#ends.get(peer);
-    if (end !== undefined) this.#drop(end.peer, 'disconnected');
+    this.#dropKey(peer, 'disconnected');
   }
 
   async close(): Promise<void> {
@@ -219,16 +235,35 @@ class MemoryNetwork implements Network {
     const end: End = { ...common, peer, address: peer.address, outbound: true, channels: new Set() };
     this.#ends.set(peer.self, end);
     peer.#ends.set(this.self, { ...common, peer: this, address: this.address, outbound: false, channels: new Set() });
-    this.#announce(peer.self);
-    peer.#announce(this.self);
+    this.#onConnected(peer);
+    peer.#onConnected(this);
     return end;
   }
 
-  #announce(key: PeerKey): void {
+  #onConnected(peer: MemoryNetwork): void {
+    const end = this.#ends.get(peer.self);
+    if (end === undefined || this.#gatekeeper.came(peer.self)) return;
+    this.#world.clock.after(GUEST_MS_MAX, () => {
+      const isThis = this.#ends.get(peer.self) === end;
+      if (isThis && !this.#gatekeeper.isAdmitted(peer.self)) this.#drop(peer, 'no member of the network');
+    });
+  }
+
+  #announce(key: PeerKey, isUp: boolean): void {
+    if (this.#closed) return;
     const end = this.#ends.get(key);
-    if (end === undefined) return;
-    this.notices.emit('peer:up', this.#peerOf(key, end));
-    this.#redialer.onPeerUp();
+    if (!isUp) {
+      this.notices.emit('peer:down', key);
+      this.#redialer.onPeerDown(key);
+    } else if (end !== undefined) {
+      this.notices.emit('peer:up', this.#peerOf(key, end));
+      this.#redialer.onPeerUp();
+    }
+  }
+
+  #dropKey(key: PeerKey, reason: string): void {
+    const end = this.#ends.get(key);
+    if (end !== undefined) this.#drop(end.peer, reason);
   }
 
   /** Ends the connection on both sides. */
@@ -242,9 +277,8 @@ class MemoryNetwork implements Network {
       one.#ends.delete(other.self);
       end.release();
       for (const channel of end.channels) channel.abort(new Error(reason));
-      if (one.#closed) continue;
-      one.notices.emit('peer:down', other.self);
-      one.#redialer.onPeerDown(other.self);
+      if (one.#gatekeeper.isAdmitted(other.self)) one.#gatekeeper.gone(other.self);
+      else if (!one.#closed) one.#redialer.onPeerDown(other.self);
     }
   }
 
@@ -282,7 +316,7 @@ class MemoryNetwork implements Network {
   /** Passes gossip on to every peer but the one it came from; receivers know what they have seen. */
   #spread(topic: string, data: Uint8Array, from: PeerKey | undefined): void {
     for (const [key, end] of this.#ends) {
-      if (key === from || !end.peer.#topics.has(topic)) continue;
+      if (key === from || !end.peer.#topics.has(topic) || !this.#gatekeeper.isMember(key)) continue;
       const copy = Uint8Array.from(data);
       this.#world.wire.cast(this.self, key, () => void end.peer.#hear(topic, copy, this.self));
     }
@@ -291,7 +325,7 @@ class MemoryNetwork implements Network {
   async #hear(topic: string, data: Uint8Array, from: PeerKey): Promise<void> {
     const receive = this.#topics.get(topic);
     const id = sha256Hex(data);
-    if (this.#closed || receive === undefined || this.#seen.has(id)) return;
+    if (this.#closed || receive === undefined || this.#seen.has(id) || !this.#gatekeeper.isMember(from)) return;
     this.#seen.add(id);
     try {
       if ((await receive(data, from)) === 'accept') this.#spread(topic, data, from);

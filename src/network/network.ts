@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Resource } from '../base/lifecycle.ts';
+import type { Gate } from './gate.ts';
 
 /** A node's Ed25519 public key as 64 hex digits: its identity here, in the ledger (author) and in libp2p (peer id). */
 export type PeerKey = string;
@@ -67,7 +68,15 @@ export interface Network extends Resource {
   /** As bound. */
   readonly address: Address;
   readonly notices: EventEmitter<NetworkNotices>;
+  /** The connected members. */
   peers(): readonly ConnectedPeer[];
+  /**
+   * From now on only members count as peers; others may use the protocols for guests, for a moment. Without a gate
+   * everybody is a member. A member that is none any more is dropped at the next {@link recheck}.
+   */
+  setGate(gate: Gate): void;
+  /** Who is a member may have changed. */
+  recheck(): void;
 
   /** Serves a protocol (`/holdfast/<name>/<major>`). A handler that throws aborts its channel; it never harms the node. */
   handle(protocol: string, serve: (channel: Channel) => Promise<void>): void;

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { fault, textOf } from '../base/errors.ts';
+import { decodeToken, type InviteToken } from '../policy/join/token.ts';
 
 /** Everything that `holdfast start` can be told. Addresses are `HOST:PORT`; port 0 takes a free one. */
 export interface NodeConfig {
@@ -14,7 +15,10 @@ export interface NodeConfig {
   readonly rest: string;
   /** Name of the network that this node creates; undefined for one that joins. */
   readonly network: string | undefined;
-  readonly admission: 'open';
+  /** Who may join the network that this node creates. */
+  readonly admission: 'open' | 'invite';
+  /** The invite to join with; undefined where there is none. */
+  readonly invite: InviteToken | undefined;
   readonly seeds: readonly string[];
   /** Which commands of other nodes are served: those that only read, or all those of registered nodes. */
   readonly remote: 'read' | 'registered';
@@ -48,6 +52,7 @@ const schema = z.strictObject({
   rest: address.default('127.0.0.1:32149'),
   network: label.optional(),
   admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('open'),
+  invite: z.string().min(1, 'is empty').optional(),
   seed: z.array(address).default([]),
   remote: z.enum(['read', 'registered'], 'is neither read nor registered').default('read'),
   script: z.string().min(1, 'is empty').optional(),
@@ -112,15 +117,16 @@ const originOf = (
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const { admission, seed, dir, script, network, ...rest } = parseOptions(collectOrigins(flags, environment));
-  if (admission === 'invite')
-    throw fault('CONFIG_VALUE', '--admission invite is not there yet', {
-      hint: 'only "open" can be chosen in this version',
+  const { admission, seed, dir, script, network, invite, ...rest } = parseOptions(collectOrigins(flags, environment));
+  if (network !== undefined && invite !== undefined)
+    throw fault('CONFIG_VALUE', `--network ${network} creates a network and --invite joins one`, {
+      hint: 'give only one of the two',
     });
   return {
     ...rest,
     network,
     admission,
+    invite: invite === undefined ? undefined : decodeToken(invite),
     seeds: seed,
     dir: resolve(dir),
     script: script === undefined ? undefined : resolve(script),

@@ -5,6 +5,7 @@ import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { JsonObject } from '../codec/json.ts';
+import { signingKeyFromSeed } from '../entry/keys.ts';
 import type { CommandContext } from '../command/context.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -14,6 +15,9 @@ import type { LedgerSync } from '../ledger/sync/sync.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
+import { JOIN_PROTOCOL } from '../policy/join/messages.ts';
+import { openDoor } from '../policy/join/protocol.ts';
+import type { Policies } from '../policy/policies.ts';
 import type { QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
 import { createCommitted } from '../replication/committed/protocol.ts';
@@ -25,7 +29,8 @@ import { commandFacts } from './command-facts.ts';
 import type { NodeConfig } from './config.ts';
 import { createDialling, type Dialling } from './dialling.ts';
 import { environmentVariable } from './environment.ts';
-import { loadIdentity } from './identity.ts';
+import { loadIdentity, type Identity } from './identity.ts';
+import { joinByInvite } from './joining.ts';
 import { settleNetwork } from './own-network.ts';
 import { Parts } from './parts.ts';
 import type { NodePaths } from './paths.ts';
@@ -48,6 +53,8 @@ const isOwnPolicy =
 export interface Outside {
   readonly version: string;
   readonly log: Logger;
+  /** Aborted when the node is told to stop. */
+  readonly stop: AbortSignal;
   exitNode(): void;
   /** Undefined until REST listens. */
   restAddress(): string | undefined;
@@ -69,6 +76,49 @@ const createSeedFrom =
     await dialling.addSeed(address);
     await ledgerSync.syncNow();
   };
+
+/** Members connect, others may redeem an invite; who loses its grant is dropped at once. */
+const guardNetwork = (network: Network, ledger: Ledger, policies: Policies): void => {
+  openDoor({
+    ...{ network, ledger },
+    clock: systemClock,
+    authority: policies.book.authority,
+    caughtUp: () => policies.caughtUp(),
+  });
+  network.setGate({
+    // Whoever does not belong to the network itself (yet) has nothing to guard, and cannot tell who does.
+    isMember: (key) => !policies.members.isMember(network.self) || policies.members.isMember(key),
+    guestProtocols: new Set([JOIN_PROTOCOL]),
+  });
+  policies.notices.on('members:changed', () => network.recheck());
+};
+
+interface JoinFloors {
+  readonly identity: Identity;
+  readonly ledger: Ledger;
+  readonly ledgerSync: LedgerSync;
+  readonly network: Network;
+  readonly policies: Policies;
+}
+
+const joinNetwork = async (
+  { identity, ledger, ledgerSync, network, policies }: JoinFloors,
+  { invite, name }: NodeConfig,
+  path: string,
+  { log, stop }: Outside,
+): Promise<void> => {
+  if (invite === undefined) return;
+  await joinByInvite({
+    ...{ ledger, ledgerSync, network, path, name },
+    token: invite,
+    key: signingKeyFromSeed(identity.seed),
+    clock: systemClock,
+    random: systemRandom,
+    log: log.child('join'),
+    signal: stop,
+  });
+  await policies.caughtUp();
+};
 
 interface QueryFloors {
   readonly network: Network;
@@ -133,15 +183,19 @@ export const startFloors = async (
     }),
   );
   await policies.caughtUp();
+  guardNetwork(network, ledger, policies);
   const topology = followTopology(policies.book);
-  const dialling = await createDialling({ network, topology, seeds: config.seeds, path: paths.peers, log });
+  const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
+  const dialling = await createDialling({ network, topology, seeds, path: paths.peers, log });
   policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();
+  await joinNetwork({ identity, ledger, ledgerSync, network, policies }, config, paths.join, outside);
   const parts = stack.use(new Parts({ ...ports, network, policies, sqlite, topology, paths, log }));
   const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
   return {
     facts: commandFacts(config, paths, outside.version, ports.clock.wallMs(), () => outside.restAddress()),
     clock: ports.clock,
+    random: ports.random,
     log: log.child('command'),
     network,
     ledger,

@@ -29,6 +29,8 @@ export interface Program {
   readonly version: string;
   readonly log: Logger;
   readonly startRest: StartRest;
+  /** Aborted when the node is told to stop, also while it starts. */
+  readonly stop: AbortSignal;
 }
 
 export interface RunningNode extends Resource {
@@ -89,14 +91,14 @@ const noteNetwork = (ledger: Ledger, write: () => Promise<void>, log: Logger): v
  * Starts a node: directory, ledger, databases, network, policies, queries, commands, REST, in floor order; what a failed
  * start has taken is released. When everything listens, `DIR/node.json` is there; then the start script runs.
  */
-export const startNode = (config: NodeConfig, { version, log, startRest }: Program): Promise<RunningNode> =>
+export const startNode = (config: NodeConfig, { version, log, startRest, stop }: Program): Promise<RunningNode> =>
   acquire(async (stack) => {
     if (config.script !== undefined) await checkScript(config.script);
     const paths = nodePaths(config.dir);
     await createDirectories(paths);
     const exit = Promise.withResolvers<undefined>();
     const bound: { rest?: string } = {};
-    const outside = { version, log, exitNode: () => exit.resolve(undefined), restAddress: () => bound.rest };
+    const outside = { version, log, stop, exitNode: () => exit.resolve(undefined), restAddress: () => bound.rest };
     const context = await startFloors(stack, config, paths, outside);
     const executor = createExecutor(context);
     const { name } = config;

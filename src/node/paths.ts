@@ -10,6 +10,8 @@ export interface NodePaths {
   readonly facts: string;
   /** Addresses of nodes met before, for a start without seeds. */
   readonly peers: string;
+  /** The join that waits to be let in. */
+  readonly join: string;
   readonly ledger: string;
   readonly dbms: string;
   readonly watch: string;
@@ -29,6 +31,7 @@ export const nodePaths = (dir: string): NodePaths => {
     key: join(dir, 'node.key'),
     facts: join(dir, 'node.json'),
     peers: join(dir, 'peers.json'),
+    join: join(dir, 'join.json'),
     ledger: join(dir, 'ledger'),
     dbms: data('dbms'),
     watch: data('watch'),

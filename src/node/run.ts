@@ -37,7 +37,9 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
     process.exit(1);
   });
   const stopping = stopSignal();
-  const node = await startNode(config, { version, log, startRest });
+  const stop = new AbortController();
+  void stopping.then(() => stop.abort());
+  const node = await startNode(config, { version, log, startRest, stop: stop.signal });
   process.stdout.write(readyLine(node));
   await Promise.race([stopping, node.exitAsked]);
   const cut = setTimeout(() => {

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { JsonObject } from '../codec/json.ts';
 import type { Entry } from '../entry/entry.ts';
+import type { Authority } from './authority/authority.ts';
 
 /** Why an entry or a policy has no effect, with the entry that causes it. */
 export interface VoidReason {
@@ -42,6 +43,8 @@ export interface VoidPolicy {
 
 /** The read side of the policies that follow from the ledger: a pure function of the set of entries. */
 export interface PolicyBook {
+  /** Who may write what. */
+  readonly authority: Authority;
   /** Grows with each fold; equal numbers on one node mean an unchanged book. Memoise on it. */
   readonly revision: number;
   /** Entries of unknown ops, kept and without effect. */
@@ -69,6 +72,8 @@ export interface PolicyFold extends PolicyBook {
 export interface PolicyNotices {
   /** The book has changed; ids of the policies that may differ. */
   'policy:changed': [readonly string[]];
+  /** Somebody's rights may have changed. */
+  'members:changed': [];
 }
 
 export type PolicyEmitter = EventEmitter<PolicyNotices>;

@@ -2,6 +2,8 @@ import { fault, type HoldfastError } from '../base/errors.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import type { Proposal } from '../ledger/ledger.ts';
+import { capsOf } from './authority/members.ts';
+import { type Change, covers } from './authority/rights.ts';
 import type { PolicyState } from './book.ts';
 import { placesKey } from './claims.ts';
 import { applyChanges, peerOf } from './facts.ts';
@@ -25,7 +27,7 @@ export interface Writer {
   isOwn(type: string, value: JsonObject): boolean;
 }
 
-type View = Pick<LedgerFold, 'get' | 'ofType' | 'holderOf' | 'memberHolder' | 'waiting'>;
+type View = Pick<LedgerFold, 'get' | 'ofType' | 'holderOf' | 'memberHolder' | 'waiting' | 'authority'>;
 
 /** The key that stands for a policy's id. */
 const idKey = (id: string): string => `id\u0000${id}`;
@@ -33,7 +35,7 @@ const idKey = (id: string): string => `id\u0000${id}`;
 /**
  * May this policy be added? Throws `POLICY_STRUCTURE`, `POLICY_ATTRIBUTE_NAME`, `POLICY_OVERSIZE`, `POLICY_ID_TAKEN`,
  * `POLICY_ADDRESS_TAKEN`, `POLICY_NOT_UNIQUE`, `POLICY_DUPLICATE`, `POLICY_CLUSTER_UNKNOWN`, `POLICY_CLUSTER_FULL`,
- * `POLICY_PARENT`, `POLICY_NOT_OWNER`.
+ * `POLICY_PARENT`, `POLICY_NOT_OWNER`, `POLICY_NOT_AUTHORISED`.
  */
 export const decideInsert = (view: View, policy: unknown, writer: Writer): Decision => {
   const { type, givenId, value: written } = readPolicy(policy);
@@ -46,7 +48,8 @@ export const decideInsert = (view: View, policy: unknown, writer: Writer): Decis
   const value = type === 'operator' ? placed(view, id, own, keys) : own;
   if (type === 'cluster') checkParent(view, value);
   checkSize(value);
-  return { proposal: { op: 'insert', type, id, replaces: null, content: value }, keys };
+  const cap = authorised(view, { author: writer.key, type, id, before: undefined, after: value });
+  return { proposal: { op: 'insert', type, id, replaces: null, content: value, cap }, keys };
 };
 
 /**
@@ -79,18 +82,43 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
     name,
     wish === null ? null : (after[name] ?? null),
   ]);
-  return { proposal: { op: 'update', type, id, replaces, content: Object.fromEntries(normal) }, keys };
+  const cap = authorised(view, { author: writer.key, type, id, before: value, after });
+  return { proposal: { op: 'update', type, id, replaces, content: Object.fromEntries(normal), cap }, keys };
 };
 
 /** May this policy be deleted? One that has no effect may be, too. Throws `POLICY_UNKNOWN`. */
-export const decideDelete = (view: View, id: string): Decision => {
+export const decideDelete = (view: View, id: string, writer: Writer): Decision => {
   const state = view.get(id);
   const waiting = state === undefined ? view.waiting(id) : undefined;
-  if (state === undefined && waiting === undefined) throw unknownPolicy(id);
+  const found = state ?? waiting;
+  if (found === undefined) throw unknownPolicy(id);
   if (state?.type === 'cluster') checkClusterFree(view, id);
-  const type = state?.type ?? waiting?.type ?? null;
+  const [type, before] = [found.type, found.value];
   const replaces = state === undefined ? (waiting?.entry ?? null) : replacedBy(state);
-  return { proposal: { op: 'delete', type, id, replaces, content: {} }, keys: [idKey(id)] };
+  const cap = authorised(view, { author: writer.key, type, id, before, after: undefined });
+  return { proposal: { op: 'delete', type, id, replaces, content: {}, cap }, keys: [idKey(id)] };
+};
+
+/** The grant to cite for a change; undefined before there is a network. Throws `POLICY_NOT_AUTHORISED`. */
+const authorised = ({ authority }: View, change: Change): string | undefined => {
+  if (authority.genesis === undefined) return undefined;
+  const caps = capsOf(authority, change.author);
+  const cap = caps.find((held) => {
+    const rights = authority.rightsOf({ cap: held });
+    return rights === undefined || covers(rights, change);
+  });
+  if (cap !== undefined) return cap;
+  const roles = caps.flatMap((held) => authority.rightsOf({ cap: held })?.roles ?? []);
+  throw fault(
+    'POLICY_NOT_AUTHORISED',
+    caps.length === 0
+      ? 'this node has no grant: it may read what it holds, and write nothing'
+      : `this node may not write ${change.type} ${change.id}: its grants are those of ${roles.join(', ')}`,
+    {
+      data: { type: change.type, id: change.id, roles },
+      hint: 'see what it may do with: get members; ask an admin or a root node to write it, or for another invite',
+    },
+  );
 };
 
 /** A cluster that operators serve or tables lie in would take them out of every query. */

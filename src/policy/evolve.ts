@@ -1,6 +1,7 @@
 import { POLICY_CONFLICT_MAX } from '../base/limits.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { VoidReason } from './book.ts';
+import { covers, type Rights } from './authority/rights.ts';
 import type { Holdings, Life, Subject } from './claims.ts';
 import { applyChanges, malformedBy, peerOf, type Fact } from './facts.ts';
 import type { Claim } from './kinds/kind.ts';
@@ -14,17 +15,23 @@ const isNodeType = (type: string): boolean => kindOf(type)?.isNode === true;
 
 /**
  * One entry takes its effect on its policy and on who holds what. Entries must come in the ledger's order; this order is
- * the only thing that the outcome depends on. An entry without effect gets its reason and changes nothing.
+ * the only thing that the outcome depends on. An entry without effect gets its reason and changes nothing. `rights` are what
+ * its author may do; undefined: everything.
  */
-export const evolve = (holdings: Holdings, subject: Subject, fact: Fact): void => {
+export const evolve = (holdings: Holdings, subject: Subject, fact: Fact, rights?: Rights): void => {
   fact.void = fact.malformed;
   if (fact.malformed !== undefined) return;
-  if (fact.op === 'insert') fact.void = insert(holdings, subject, fact);
-  else if (fact.op === 'update') fact.void = update(holdings, subject, fact);
-  else fact.void = end(holdings, subject, fact);
+  if (fact.op === 'insert') fact.void = insert(holdings, subject, fact, rights);
+  else if (fact.op === 'update') fact.void = update(holdings, subject, fact, rights);
+  else fact.void = end(holdings, subject, fact, rights);
 };
 
-const insert = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | undefined => {
+const insert = (
+  holdings: Holdings,
+  subject: Subject,
+  fact: Fact,
+  rights: Rights | undefined,
+): VoidReason | undefined => {
   const type = fact.type ?? '';
   const taken = subject.life;
   if (taken !== undefined)
@@ -36,6 +43,8 @@ const insert = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | 
     };
   const foreign = notTheOwner(fact, isNodeType(type) ? peerOf(fact.content) : undefined);
   if (foreign !== undefined) return foreign;
+  const unauthorised = beyond(rights, fact, type, undefined, fact.content);
+  if (unauthorised !== undefined) return unauthorised;
   const life: Life = {
     type,
     insert: fact,
@@ -51,7 +60,12 @@ const insert = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | 
   return undefined;
 };
 
-const update = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | undefined => {
+const update = (
+  holdings: Holdings,
+  subject: Subject,
+  fact: Fact,
+  rights: Rights | undefined,
+): VoidReason | undefined => {
   const { life } = subject;
   if (life === undefined) return noSuchPolicy(subject);
   const other = otherType(life, fact);
@@ -67,6 +81,8 @@ const update = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | 
   }
   const claimed = node ? notTheOwner(fact, peerOf(value)) : undefined;
   if (claimed !== undefined) return claimed;
+  const unauthorised = beyond(rights, fact, life.type, life.value, value);
+  if (unauthorised !== undefined) return unauthorised;
   const claims = claimsOf(life.type, value);
   if (life.waiting === undefined) {
     const blocked = holdings.move(subject, life, value, claims, fact.content['member'] !== undefined);
@@ -81,11 +97,13 @@ const update = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | 
   return undefined;
 };
 
-const end = (holdings: Holdings, subject: Subject, fact: Fact): VoidReason | undefined => {
+const end = (holdings: Holdings, subject: Subject, fact: Fact, rights: Rights | undefined): VoidReason | undefined => {
   const { life } = subject;
   if (life === undefined) return noSuchPolicy(subject);
   const other = otherType(life, fact);
   if (other !== undefined) return other;
+  const unauthorised = beyond(rights, fact, life.type, life.value, undefined);
+  if (unauthorised !== undefined) return unauthorised;
   subject.life = undefined;
   subject.newest = fact;
   holdings.release(subject, life);
@@ -111,3 +129,14 @@ const notTheOwner = (fact: Fact, peer: string | undefined): VoidReason | undefin
   peer === undefined || peer === fact.author
     ? undefined
     : { rule: 'not-the-owner', text: `only the node with the key ${peer} may write this`, by: undefined };
+
+const beyond = (
+  rights: Rights | undefined,
+  { author, id, cap }: Fact,
+  type: string,
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+): VoidReason | undefined =>
+  rights === undefined || covers(rights, { author, type, id: id ?? '', before, after })
+    ? undefined
+    : { rule: 'no-authority', text: 'the grant that it cites does not cover this', by: cap ?? undefined };

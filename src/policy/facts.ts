@@ -10,16 +10,21 @@ export interface Fact {
   readonly author: string;
   readonly seq: number;
   readonly time: number;
+  /** Hash of the grant that it cites. */
+  readonly cap: string | null;
   readonly op: string;
   readonly type: string | null;
   readonly id: string | null;
   readonly replaces: readonly string[];
-  /** insert: the root value in normal form, or why it is none; update: the changes. */
+  /** insert: the root value in normal form, or why it is none; update: the changes; what gives or takes authority: as it is. */
   readonly content: JsonObject;
   readonly malformed: VoidReason | undefined;
   /** Why it has no effect, as of the last evaluation. */
   void: VoidReason | undefined;
 }
+
+/** Operations that give or take the right to write. */
+export const AUTHORITY_OPS: ReadonlySet<string> = new Set(['grant', 'revoke', 'join']);
 
 const NOTHING: JsonObject = {};
 
@@ -32,12 +37,13 @@ export const malformedBy = (caught: unknown): VoidReason => ({
 
 /** The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. */
 export const factOf = (entry: Entry): Fact => {
-  const { author, seq, time, op, type, id, replaces } = entry.header;
+  const { author, seq, time, cap, op, type, id, replaces } = entry.header;
   let content = NOTHING;
   let malformed: VoidReason | undefined;
   try {
     if (op === 'insert') content = normalValue(type ?? '', withoutObserved(entry.content));
     else if (op === 'update') content = withoutObserved(entry.content);
+    else if (AUTHORITY_OPS.has(op)) content = entry.content;
   } catch (caught) {
     malformed = malformedBy(caught);
   }
@@ -46,6 +52,7 @@ export const factOf = (entry: Entry): Fact => {
     author,
     seq,
     time,
+    cap,
     op,
     type,
     id,

@@ -3,11 +3,13 @@ import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Entry } from '../entry/entry.ts';
 import { anmpByPolicy, mergeAnmp } from './anmp.ts';
+import { Authority } from './authority/authority.ts';
 import type { PolicyFold, PolicyState, VoidPolicy, VoidReason } from './book.ts';
 import { Holdings, type Life, type Subject } from './claims.ts';
 import { policyDate } from '../entry/time.ts';
 import { evolve } from './evolve.ts';
-import { compareFacts, factOf, type Fact } from './facts.ts';
+import { AUTHORITY_OPS, compareFacts, factOf, type Fact } from './facts.ts';
+import { genesisRules } from './authority/genesis.ts';
 
 const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
 
@@ -22,7 +24,16 @@ export interface LedgerFold extends PolicyFold {
   /** Id of the operator that has a member number in a cluster. */
   memberHolder(cluster: string, member: number): string | undefined;
   /** A policy that is inserted and without effect because another holds what it claims; its newest entry and the reason. */
-  waiting(id: string): { readonly type: string; readonly entry: string; readonly reason: VoidReason } | undefined;
+  waiting(id: string): WaitingPolicy | undefined;
+}
+
+/** A policy that is inserted and has no effect for now. */
+export interface WaitingPolicy {
+  readonly type: string;
+  readonly value: JsonObject;
+  /** Hash of its newest entry. */
+  readonly entry: string;
+  readonly reason: VoidReason;
 }
 
 /** An empty book that takes up entries in any order. */
@@ -37,7 +48,7 @@ class Fold implements LedgerFold {
   readonly #facts = new Map<string, Fact>();
   readonly #subjects = new Map<string, Subject>();
   readonly #holdings = new Holdings();
-  readonly #cuts = new Map<string, { readonly seq: number; readonly reason: VoidReason }>();
+  readonly #cuts = new Map<string, number>();
   readonly #states = new Map<string, PolicyState>();
   readonly #shown = new Map<string, JsonObject>();
   /** Subjects with an insert of a type, in force or not. */
@@ -46,36 +57,35 @@ class Fold implements LedgerFold {
   #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
   #latest: Fact | undefined;
   #hash: string | undefined;
+  readonly authority = new Authority();
   revision = 0;
   unknown = 0;
 
   add(entries: readonly Entry[]): readonly string[] {
-    const fresh: Fact[] = [];
+    const taken: Fact[] = [];
+    const affected = new Set<Fact>();
     for (const entry of entries) {
       if (this.#facts.has(entry.hash)) continue;
       const fact = factOf(entry);
       this.#facts.set(fact.hash, fact);
-      if (this.#takesPart(fact)) fresh.push(fact);
+      if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(entry))) affected.add(early);
+      else if (this.#takesPart(fact)) taken.push(fact);
     }
-    if (fresh.length === 0) return [];
-    fresh.sort(compareFacts);
+    for (const fact of this.authority.add(taken)) affected.add(fact);
+    const fresh = taken.filter(({ op }) => POLICY_OPS.has(op)).sort(compareFacts);
+    const moved = this.#subjectsOf(affected);
     const subjects = new Set(fresh.map((fact) => this.#file(fact)));
-    const inOrder = this.#latest === undefined || compareFacts(this.#latest, fresh[0] as Fact) < 0;
-    if (this.#latest === undefined || compareFacts(this.#latest, fresh.at(-1) as Fact) < 0) this.#latest = fresh.at(-1);
-    return this.#changed(inOrder ? this.#applyInOrder(fresh, subjects) : this.#evaluate(subjects));
+    const inOrder = this.#moveLatest(fresh);
+    if (moved.size > 0 || !inOrder) return this.#changed(this.#evaluate(new Set([...subjects, ...moved])));
+    return fresh.length === 0 ? [] : this.#changed(this.#applyInOrder(fresh, subjects));
   }
 
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[] {
     const cut = this.#cuts.get(author);
-    if (cut !== undefined && cut.seq <= fromSeq) return [];
+    if (cut !== undefined && cut <= fromSeq) return [];
+    this.#cuts.set(author, fromSeq);
     const text = `its author signed two entries with one number, ${fromSeq}: void from there on`;
-    this.#cuts.set(author, { seq: fromSeq, reason: { rule: 'equivocation', text, by } });
-    const subjects = new Set<Subject>();
-    for (const fact of this.#facts.values()) {
-      if (fact.author !== author || fact.seq < fromSeq || fact.id === null) continue;
-      const subject = this.#subjects.get(fact.id);
-      if (subject !== undefined) subjects.add(subject);
-    }
+    const subjects = this.#subjectsOf(this.authority.cut(author, fromSeq, { rule: 'equivocation', text, by }));
     return subjects.size === 0 ? [] : this.#changed(this.#evaluate(subjects));
   }
 
@@ -155,17 +165,17 @@ class Fold implements LedgerFold {
     return this.#holdings.memberHolder(cluster, member)?.id;
   }
 
-  waiting(id: string): { readonly type: string; readonly entry: string; readonly reason: VoidReason } | undefined {
+  waiting(id: string): WaitingPolicy | undefined {
     const subject = this.#subjects.get(id);
     const reason = subject?.life?.waiting;
     if (subject?.life === undefined || subject.newest === undefined || reason === undefined) return undefined;
-    return { type: subject.life.type, entry: subject.newest.hash, reason };
+    return { type: subject.life.type, value: subject.life.value, entry: subject.newest.hash, reason };
   }
 
-  /** Whether the fact belongs to a policy; those that do not get their reason at once. */
+  /** Whether the fact is about a policy or about authority; others get their reason at once. */
   #takesPart(fact: Fact): boolean {
+    if (AUTHORITY_OPS.has(fact.op)) return true;
     if (!POLICY_OPS.has(fact.op)) {
-      if (fact.op === 'genesis') return false;
       this.unknown += 1;
       fact.void = { rule: 'unknown-op', text: `this version does not know the operation ${fact.op}`, by: undefined };
       return false;
@@ -173,6 +183,15 @@ class Fold implements LedgerFold {
     if (fact.id !== null && fact.id !== '') return true;
     fact.void = { rule: 'structure', text: 'the entry names no policy', by: undefined };
     return false;
+  }
+
+  /** Whether all of them come after everything before. */
+  #moveLatest(fresh: readonly Fact[]): boolean {
+    const before = this.#latest;
+    const [first, last] = [fresh[0], fresh.at(-1)];
+    if (first === undefined || last === undefined) return true;
+    if (before === undefined || compareFacts(before, last) < 0) this.#latest = last;
+    return before === undefined || compareFacts(before, first) < 0;
   }
 
   #file(fact: Fact): Subject {
@@ -222,9 +241,19 @@ class Fold implements LedgerFold {
   }
 
   #step(subject: Subject, fact: Fact): void {
-    const cut = this.#cuts.get(fact.author);
-    if (cut !== undefined && fact.seq >= cut.seq) fact.void = cut.reason;
-    else evolve(this.#holdings, subject, fact);
+    const reason = this.authority.reasonOf(fact);
+    if (reason !== undefined) fact.void = reason;
+    else evolve(this.#holdings, subject, fact, this.authority.rightsOf(fact));
+  }
+
+  /** The policies that are taken up already of those that these facts are about. */
+  #subjectsOf(facts: ReadonlySet<Fact>): ReadonlySet<Subject> {
+    const subjects = new Set<Subject>();
+    for (const { op, id } of facts) {
+      const subject = POLICY_OPS.has(op) && id !== null ? this.#subjects.get(id) : undefined;
+      if (subject !== undefined) subjects.add(subject);
+    }
+    return subjects;
   }
 
   #changed(subjects: ReadonlySet<Subject>): readonly string[] {
@@ -249,6 +278,7 @@ class Fold implements LedgerFold {
   }
 
   #reasonOf(fact: Fact): VoidReason | undefined {
+    if (AUTHORITY_OPS.has(fact.op)) return this.authority.reasonOf(fact);
     if (fact.void !== undefined) return fact.void;
     const life = fact.id === null ? undefined : this.#subjects.get(fact.id)?.life;
     return life !== undefined && compareFacts(fact, life.insert) >= 0 ? life.waiting : undefined;

@@ -6,13 +6,14 @@ import { type Logger, silentLogger } from '../base/log.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { policyDate } from '../entry/time.ts';
-import type { Cursor, Equivocation, Ledger } from '../ledger/ledger.ts';
+import type { Cursor, Equivocation, HeldEntry, Ledger } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { PolicyBook, PolicyNotices, PolicyState, VoidReason } from './book.ts';
 import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
 import { createFold, type LedgerFold } from './fold.ts';
 import { versionsOf } from './history.ts';
 import { NODE_TYPES } from './kinds/registry.ts';
+import { LedgerMembers } from './ledger-members.ts';
 import type { Policies, PolicyVersion } from './policies.ts';
 import { policyId, readPolicy } from './shape.ts';
 
@@ -45,8 +46,15 @@ const OVERTAKEN_CODES: ReadonlyMap<string, string> = new Map([
   ['constraint', 'POLICY_NOT_UNIQUE'],
   ['cluster-full', 'POLICY_CLUSTER_FULL'],
   ['not-the-owner', 'POLICY_NOT_OWNER'],
+  ['no-authority', 'POLICY_NOT_AUTHORISED'],
+  ['revoked', 'POLICY_NOT_AUTHORISED'],
   ['deleted', 'POLICY_UNKNOWN'],
 ]);
+
+const writtenOf = (held: HeldEntry | undefined): HeldEntry => {
+  if (held === undefined) throw fault('INTERNAL', 'an act of authority is always written');
+  return held;
+};
 
 interface Waiter {
   readonly cursor: Cursor;
@@ -56,6 +64,7 @@ interface Waiter {
 
 class LedgerPolicies implements Policies {
   readonly notices = new EventEmitter<PolicyNotices>();
+  readonly members: LedgerMembers;
   readonly #ports: PoliciesPorts;
   readonly #writer: Writer;
   readonly #log: Logger;
@@ -74,6 +83,11 @@ class LedgerPolicies implements Policies {
     this.#ports = ports;
     this.#writer = { key: ports.ownKey, isOwn: (type, value) => ports.isOwn?.(type, value) ?? false };
     this.#log = ports.log ?? silentLogger;
+    this.members = new LedgerMembers({
+      authority: this.#fold.authority,
+      ownKey: ports.ownKey,
+      write: (decide) => this.#write(() => ({ proposal: decide(), keys: [] })).then(writtenOf),
+    });
     ports.ledger.notices.on('ledger:appended', this.#onAppended);
     ports.ledger.notices.on('ledger:equivocation', this.#onEquivocation);
     for (const proof of ports.ledger.equivocations()) this.#voidAuthor(proof);
@@ -85,8 +99,8 @@ class LedgerPolicies implements Policies {
   }
 
   async insert(policy: JsonObject): Promise<PolicyState> {
-    const id = await this.#write(() => decideInsert(this.#fold, policy, this.#writer));
-    return this.#stateOf(id ?? '');
+    const held = await this.#write(() => decideInsert(this.#fold, policy, this.#writer));
+    return this.#stateOf(held?.entry.header.id ?? '');
   }
 
   async update(id: string, changes: JsonObject): Promise<PolicyState> {
@@ -95,7 +109,7 @@ class LedgerPolicies implements Policies {
   }
 
   async delete(id: string): Promise<void> {
-    await this.#write(() => decideDelete(this.#fold, id));
+    await this.#write(() => decideDelete(this.#fold, id, this.#writer));
   }
 
   prepare(policy: JsonObject): JsonObject {
@@ -161,10 +175,10 @@ class LedgerPolicies implements Policies {
   }
 
   /**
-   * Decides, appends, and resolves with the policy's id when the entry is in the book. Only writes that need the same id
+   * Decides, appends, and resolves with the entry when it is in the book; undefined where nothing is to be changed. Only writes that need the same id
    * or claim wait for each other; the rest share the ledger's group commit.
    */
-  async #write(decide: () => Decision | undefined): Promise<string | undefined> {
+  async #write(decide: () => Decision | undefined): Promise<HeldEntry | undefined> {
     await this.#ports.mayWrite?.();
     for (;;) {
       if (this.#closed) throw fault('POLICY_CLOSED', 'the policies of this node are closed');
@@ -186,7 +200,7 @@ class LedgerPolicies implements Policies {
     return decision;
   }
 
-  async #append({ proposal, keys }: Decision): Promise<string | undefined> {
+  async #append({ proposal, keys }: Decision): Promise<HeldEntry> {
     const done = Promise.withResolvers<undefined>();
     for (const key of keys) this.#inFlight.set(key, done.promise);
     try {
@@ -195,7 +209,7 @@ class LedgerPolicies implements Policies {
       const effect = this.#fold.effectOf(held.entry.hash);
       const reason = typeof effect === 'object' ? effect : undefined;
       if (reason !== undefined) throw overtaken(proposal.id ?? '', held.entry.hash, reason);
-      return proposal.id ?? undefined;
+      return held;
     } finally {
       for (const key of keys) this.#inFlight.delete(key);
       done.resolve(undefined);
@@ -229,11 +243,13 @@ class LedgerPolicies implements Policies {
     try {
       while (!this.#closed && this.#cursor < this.#ports.ledger.size) {
         const held = await this.#ports.ledger.follow(this.#cursor, POLICY_FOLLOW_ENTRIES);
+        const { revision } = this.#fold.authority;
         const changed = this.#fold.add(held.map(({ entry }) => entry));
         const last = held.at(-1);
         // Nothing up to the end: what is there is damaged, and set aside by the ledger.
         this.#cursor = last === undefined ? this.#ports.ledger.size : last.cursor + 1;
         this.#announce(changed);
+        if (this.#fold.authority.revision !== revision) this.notices.emit('members:changed');
         this.#release((cursor) => cursor <= this.#cursor);
       }
     } catch (caught) {
@@ -260,6 +276,7 @@ class LedgerPolicies implements Policies {
       .map(({ header }) => sha256Hex(header))
       .sort();
     this.#announce(this.#fold.voidAuthor(author, seq, by));
+    this.notices.emit('members:changed');
   }
 
   /** A listener that fails harms neither the book nor the other listeners. */

@@ -1,5 +1,9 @@
 import type { Resource } from '../base/lifecycle.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
+import type { HeldEntry } from '../ledger/ledger.ts';
+import type { PeerKey } from '../network/network.ts';
+import type { InviteWish, RevocationWish } from './authority/decide.ts';
+import type { Invite, Membership } from './authority/members.ts';
 import type { PolicyBook, PolicyEmitter, PolicyState, VoidReason } from './book.ts';
 
 /** One entry in the life of a policy, for `blockchain history`. */
@@ -24,6 +28,20 @@ export interface PolicyVersion {
   readonly effect: 'in-force' | 'superseded' | VoidReason;
 }
 
+/** Who belongs to the network and what each may do. */
+export interface Members {
+  list(): readonly Membership[];
+  invites(): readonly Invite[];
+  /** Whether the key may connect: a root, a key with a grant, or any under open admission that was not revoked. */
+  isMember(key: PeerKey): boolean;
+  /** Gives out an invite; resolves with its entry once it is durable. `POLICY_NOT_AUTHORISED`. */
+  invite(wish: InviteWish): Promise<HeldEntry>;
+  /** Takes back an invite that nobody has redeemed. `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`. */
+  deleteInvite(grant: string): Promise<void>;
+  /** `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
+  revoke(wish: RevocationWish): Promise<void>;
+}
+
 /**
  * The policies of the network: reads go to `book`, writes are decided against it, appended to the ledger, and come back
  * through the same fold as everyone's. Each write resolves when it is durable here and in the book.
@@ -31,6 +49,7 @@ export interface PolicyVersion {
 export interface Policies extends Resource {
   readonly book: PolicyBook;
   readonly notices: PolicyEmitter;
+  readonly members: Members;
   /** `policy` has one root key, its type. `POLICY_…` errors: structure, id taken, not unique, unknown cluster, parent. */
   insert(policy: JsonObject): Promise<PolicyState>;
   /** Replaces the attributes that `changes` names (null removes one). */

@@ -115,7 +115,9 @@ describe('holdfast start', () => {
 
   test.each([
     [['--listen', 'nonsense'], 1, /--listen.*nonsense/],
-    [['--admission', 'invite'], 1, /invite/],
+    [['--admission', 'closed'], 1, /closed/],
+    [['--invite', 'holdfast-invite-1.AAAA'], 1, /invite cannot be read/],
+    [['--network', 'x', '--invite', 'y'], 1, /--network x/],
     [['--nonsense'], 2, /nonsense/],
     [['--script', '/nowhere.al'], 1, /\/nowhere\.al/],
   ])('start %j ends with %i and names the value', async (args, expected, text) => {

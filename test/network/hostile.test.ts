@@ -54,7 +54,12 @@ describe('a node among hostile peers', () => {
 
   /** A peer that speaks libp2p well and our protocols badly. */
   const attacker = async (): Promise<Libp2pNode> => {
-    const node = await startLibp2pNode({ seed: randomBytes(32), listen: '127.0.0.1:0', onSecured: () => {} });
+    const node = await startLibp2pNode({
+      seed: randomBytes(32),
+      listen: '127.0.0.1:0',
+      onSecured: () => {},
+      isMember: () => true,
+    });
     stops.push(() => node.stop());
     await node.dial(multiaddr(multiaddrText(victim.address)));
     return node;

@@ -65,7 +65,7 @@ const changes = fc.oneof(
 const act = fc.record({
   author: fc.constantFrom(...AUTHORS),
   time: fc.integer({ min: 1, max: 40 }),
-  op: fc.constantFrom('insert', 'insert', 'insert', 'update', 'update', 'delete', 'grant'),
+  op: fc.constantFrom('insert', 'insert', 'insert', 'update', 'update', 'delete', 'later-op'),
   id: fc.constantFrom(...IDS),
   policy,
   changes,

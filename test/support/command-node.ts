@@ -274,6 +274,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
   const context: CommandContext = {
     facts: createFacts(dir, options),
     clock,
+    random: systemRandom,
     log: silentLogger,
     network,
     ledger,

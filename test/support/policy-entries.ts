@@ -13,6 +13,8 @@ export interface EntrySketch {
   readonly author?: string;
   readonly seq?: number;
   readonly time?: number;
+  readonly net?: string;
+  readonly cap?: string | null;
   readonly op?: string;
   readonly type?: string | null;
   readonly id?: string | null;

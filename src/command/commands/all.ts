@@ -6,6 +6,7 @@ import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
 import { helpCommands } from './help.ts';
 import { ledgerCommands } from './ledger.ts';
+import { memberCommands } from './members.ts';
 import { networkTestCommands } from './network-tests.ts';
 import { nodeCommands } from './node.ts';
 import { operatorCommands } from './operator.ts';
@@ -26,6 +27,7 @@ export const allCommands = (): readonly Command[] => [
   ...policyVariableCommands(),
   ...ledgerCommands(),
   ...auditCommands(),
+  ...memberCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
   ...networkTestCommands(),

@@ -4,14 +4,17 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { PING_TIMEOUT_MS } from '../../../src/base/limits.ts';
 import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
 import type { Network } from '../../../src/network/network.ts';
-import { describeNetwork } from '../../conformance/network.ts';
+import { describeNetworkGate } from '../../conformance/network-gate.ts';
+import { describeNetwork, type NetworkFactory } from '../../conformance/network.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
-describeNetwork('in memory', async () => {
+const inMemory = async (): Promise<NetworkFactory> => {
   const hub = createMemoryHub({ clock: systemClock, random: createSeededRandom(1) });
   return async () => hub.node({ key: randomBytes(32).toString('hex') });
-});
+};
+describeNetwork('in memory', inMemory);
+describeNetworkGate('in memory', inMemory);
 
 const key = (digit: string): string => digit.repeat(64);
 

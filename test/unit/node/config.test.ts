@@ -17,6 +17,7 @@ describe('resolveConfig', () => {
       listen: '127.0.0.1:32148',
       rest: '127.0.0.1:32149',
       admission: 'open',
+      invite: undefined,
       network: undefined,
       seeds: [],
       script: undefined,
@@ -45,7 +46,8 @@ describe('resolveConfig', () => {
     [{}, { HOLDFAST_SEED: 'http://x:1' }, /HOLDFAST_SEED: .* is not HOST:PORT/],
     [{ name: 'a\u0000b' }, {}, /--name: .* control character/],
     [{ admission: 'closed' }, {}, /--admission: "closed" is neither open nor invite/],
-    [{ admission: 'invite' }, {}, /invite is not there yet/],
+    [{ invite: 'rubbish' }, {}, /the invite cannot be read/],
+    [{ network: 'x', invite: 'y' }, {}, /--network x creates a network and --invite joins one/],
   ])('%j %j is refused by name', (flags, environment, text) => {
     expect(() => resolveConfig(flags, environment)).toThrow(text);
   });

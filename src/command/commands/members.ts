@@ -1,0 +1,286 @@
+import { fault } from '../../base/errors.ts';
+import { signingKeyFromSeed } from '../../entry/keys.ts';
+import { policyDate } from '../../entry/time.ts';
+import type { Membership, Invite } from '../../policy/authority/members.ts';
+import { ROLES, type Rights, type Scope } from '../../policy/authority/rights.ts';
+import { encodeToken } from '../../policy/join/token.ts';
+import type { CommandContext } from '../context.ts';
+import {
+  address,
+  anyText,
+  bool,
+  integer,
+  oneOf,
+  optional,
+  type OptionTable,
+  repeated,
+  required,
+  span,
+  withDefault,
+} from '../options.ts';
+import { type Call, type Command, define } from '../registry.ts';
+import { givesTable, type Reply, says, SILENT } from '../reply.ts';
+import { addressOf } from './common.ts';
+
+const DAY_MS = 86_400_000;
+const INVITE_MS_MAX = 366 * DAY_MS;
+
+const inviteOptions = {
+  role: repeated(
+    oneOf(...ROLES),
+    'what it may do: admin any policy; operator its own operator policy and the tables of its cluster; member the types named; auditor reads',
+  ),
+  cluster: optional(anyText, 'id of the only cluster that it may serve or write'),
+  company: optional(anyText, 'beginning of the only companies that it may write for'),
+  type: repeated(anyText, 'the only types of policies that it may write; needed for a member'),
+  grants: withDefault(bool, false, 'whether it may let in others, with what it may do itself or less'),
+  expires: withDefault(span, DAY_MS, 'how long the invite can be redeemed, for example 1 day'),
+  name: optional(anyText, 'what the node is called in get members'),
+  seed: repeated(address, 'addresses where it finds the network; default: this node and those that policies name'),
+};
+
+/** Addresses where a joining node finds the network: this node first, then those that the policies name. */
+const seedsOf = (context: CommandContext): readonly string[] => {
+  const own = context.network.address;
+  const isAnywhere = /^(?:0\.0\.0\.0|\[::\]):/.test(own);
+  const named = context.topology().nodes.map(addressOf);
+  return [...new Set([...(isAnywhere ? [] : [own]), ...named])].slice(0, 8);
+};
+
+const scopeOf = ({ options }: Call<typeof inviteOptions>): Scope => ({
+  ...(options.type.length === 0 ? {} : { types: [...new Set(options.type)] }),
+  ...(options.company === undefined ? {} : { company: options.company }),
+  ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
+});
+
+const networkName = async ({ ledger }: CommandContext): Promise<string> => {
+  const genesis = ledger.network === undefined ? undefined : await ledger.byHash(ledger.network);
+  const name = genesis?.entry.content['name'];
+  return typeof name === 'string' ? name : '';
+};
+
+const checkInvite = ({ context, options }: Call<typeof inviteOptions>): void => {
+  const refuse = (text: string, hint: string): never => {
+    throw fault('COMMAND_VALUE', text, { hint });
+  };
+  if (options.role.length === 0) refuse('an invite needs a role', `role = ${ROLES.join(', or role = ')}`);
+  if (options.role.includes('member') && options.type.length === 0)
+    refuse('a member needs the types of policies that it may write', 'for example: role = member and type = query');
+  if (options.expires < 1_000 || options.expires > INVITE_MS_MAX)
+    refuse('an invite is good for a second to a year', 'for example: expires = 1 day');
+  if (options.cluster !== undefined && context.policies.book.get(options.cluster)?.type !== 'cluster')
+    refuse(
+      `there is no cluster policy with the id ${options.cluster}`,
+      'list them: blockchain get cluster bring [*][id] " " [*][name] separator = \\n',
+    );
+};
+
+const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> => {
+  checkInvite(call);
+  const { context, options } = call;
+  const seed = context.random.bytes(32);
+  const expires = Math.floor((context.clock.wallMs() + options.expires) * 1_000);
+  const { entry } = await context.policies.members.invite({
+    key: signingKeyFromSeed(seed).author,
+    roles: [...new Set(options.role)],
+    scope: scopeOf(call),
+    grants: options.grants,
+    name: options.name,
+    expires,
+  });
+  const token = encodeToken({
+    net: entry.header.net,
+    name: await networkName(context),
+    seeds: options.seed.length > 0 ? options.seed : seedsOf(context),
+    grant: entry.hash,
+    time: entry.header.time,
+    key: Buffer.from(seed).toString('hex'),
+    roles: [...new Set(options.role)],
+    expires,
+  });
+  return says(token, { token, invite: entry.hash, expires: policyDate(expires) });
+};
+
+/** Names of the nodes whose policies carry their key. */
+const nodeNames = (context: CommandContext): ReadonlyMap<string, string> =>
+  new Map(context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])));
+
+const scopeText = ({ scope, grants }: Rights): string =>
+  [
+    scope.cluster === undefined ? '' : `cluster ${scope.cluster}`,
+    scope.company === undefined ? '' : `company ${scope.company}…`,
+    scope.types === undefined ? '' : `types ${scope.types.join(', ')}`,
+    grants ? 'may grant' : '',
+  ]
+    .filter((part) => part !== '')
+    .join('; ');
+
+const memberStatus = ({ void: reason, revoked }: Membership): string => {
+  if (reason !== undefined) return `void: ${reason.text}`;
+  return revoked === undefined
+    ? 'active'
+    : `revoked from entry ${revoked.from} on${revoked.reason === undefined ? '' : `: ${revoked.reason}`}`;
+};
+
+const MEMBER_TITLES = ['Key', 'Name', 'Roles', 'Scope', 'By', 'Since', 'Status', 'Grant'];
+
+const getMembers = ({ context }: Call<OptionTable>): Reply => {
+  const { authority } = context.policies.book;
+  const names = nodeNames(context);
+  const roots = [...(authority.genesis?.roots ?? [])].map((key) => ({ key, role: 'root' }));
+  const members = context.policies.members.list();
+  const rows = [
+    ...roots.map(({ key }) => [
+      key,
+      names.get(key) ?? '',
+      'root',
+      '',
+      'genesis',
+      '',
+      'active',
+      authority.genesis?.network ?? '',
+    ]),
+    ...members.map((member) => [
+      member.key,
+      names.get(member.key) ?? member.name ?? '',
+      member.rights.roles.join(', '),
+      scopeText(member.rights),
+      names.get(member.by) ?? `${member.by.slice(0, 16)}…`,
+      policyDate(member.since),
+      memberStatus(member),
+      member.grant,
+    ]),
+  ];
+  const isOpen = authority.genesis?.admission === 'open';
+  return givesTable({
+    titles: MEMBER_TITLES,
+    rows,
+    ...(isOpen ? { above: 'Admission is open: every key may join and write, whether or not it is listed here.' } : {}),
+    json: { admission: authority.genesis?.admission ?? null, roots: roots.map(({ key }) => key), members },
+  });
+};
+
+const inviteStatus = ({ redeemedBy, deleted, expires, void: reason }: Invite, nowMs: number): string => {
+  if (reason !== undefined) return `void: ${reason.text}`;
+  if (redeemedBy !== undefined) return 'redeemed';
+  if (deleted) return 'deleted';
+  return nowMs * 1_000 > expires ? 'expired' : 'open';
+};
+
+const getInvites = ({ context }: Call<OptionTable>): Reply => {
+  const names = nodeNames(context);
+  const nowMs = context.clock.wallMs();
+  const invites = context.policies.members.invites();
+  return givesTable({
+    titles: ['Invite', 'Name', 'Roles', 'Scope', 'By', 'Expires', 'Status', 'Redeemed By'],
+    rows: invites.map((invite) => [
+      invite.grant,
+      invite.name ?? '',
+      invite.rights.roles.join(', '),
+      scopeText(invite.rights),
+      names.get(invite.by) ?? `${invite.by.slice(0, 16)}…`,
+      policyDate(invite.expires),
+      inviteStatus(invite, nowMs),
+      invite.redeemedBy ?? '',
+    ]),
+    json: invites.map((invite) => ({ ...invite, status: inviteStatus(invite, nowMs) })),
+  });
+};
+
+const inviteId = { id: required(anyText, 'the invite, as get invites shows it', ['invite']) };
+
+const deleteInvite = async ({ context, options }: Call<typeof inviteId>): Promise<Reply> => {
+  await context.policies.members.deleteInvite(options.id);
+  return SILENT;
+};
+
+const revokeOptions = {
+  key: optional(anyText, 'key of the member: everything that it was granted ends'),
+  name: optional(anyText, 'name of the member, where only one has it'),
+  grant: optional(anyText, 'one grant of a member, as get members shows it'),
+  from: optional(
+    integer(1, Number.MAX_SAFE_INTEGER),
+    'number of its first entry that is void; default: the next one after those known here',
+  ),
+  reason: optional(anyText, 'why, for the record'),
+};
+
+const keyNamed = (context: CommandContext, name: string): string => {
+  const names = nodeNames(context);
+  const keys = context.policies.members.list().filter((member) => (names.get(member.key) ?? member.name) === name);
+  const [only, ...others] = new Set(keys.map(({ key }) => key));
+  if (only === undefined || others.length > 0)
+    throw fault(
+      'POLICY_MEMBER_UNKNOWN',
+      `${only === undefined ? 'no member is' : 'several members are'} called ${name}`,
+      {
+        hint: 'give its key: get members',
+      },
+    );
+  return only;
+};
+
+const revokeMember = async ({ context, options }: Call<typeof revokeOptions>): Promise<Reply> => {
+  const { key, name, grant, reason } = options;
+  const of = grant ?? key ?? (name === undefined ? undefined : keyNamed(context, name));
+  if (of === undefined)
+    throw fault('COMMAND_OPTION_MISSING', 'whose grant ends is not said', {
+      hint: 'key = KEY, name = NAME or grant = HASH',
+    });
+  const { members } = context.policies;
+  const holder = members.list().find((member) => member.grant === of)?.key ?? of;
+  const from = options.from ?? (context.ledger.clock().get(holder) ?? 0) + 1;
+  await members.revoke({ of, from, reason });
+  return says(`revoked: what ${holder} writes from its entry ${from} on is void`, { key: holder, from });
+};
+
+/** Who belongs to the network: invites, members, revocation. */
+export const memberCommands = (): readonly Command[] => [
+  define({
+    patterns: ['create invite'],
+    method: 'POST',
+    remote: 'never',
+    explanation:
+      'lets one node join: prints a line to start it with (holdfast start --invite LINE); the line is a secret until it is redeemed',
+    examples: [
+      'create invite where role = operator and cluster = 64999c0d4d8762f67f6fe4f120c7a54b and expires = 1 day',
+      'create invite where role = member and type = query and name = query-c',
+    ],
+    options: inviteOptions,
+    run: createInvite,
+  }),
+  define({
+    patterns: ['get invites'],
+    method: 'GET',
+    explanation: 'lists all invites: what they give, until when, and who redeemed them',
+    examples: ['get invites'],
+    run: getInvites,
+  }),
+  define({
+    patterns: ['delete invite'],
+    method: 'POST',
+    remote: 'never',
+    explanation: 'takes back an invite that nobody has redeemed',
+    examples: ['delete invite where id = 9d40af23b10c4f04…'],
+    options: inviteId,
+    run: deleteInvite,
+  }),
+  define({
+    patterns: ['get members'],
+    method: 'GET',
+    explanation:
+      'lists everyone who was ever granted something: roles, scope, by whom, since when, and whether it is revoked',
+    examples: ['get members', 'get members where format = json'],
+    run: getMembers,
+  }),
+  define({
+    patterns: ['revoke member'],
+    method: 'POST',
+    remote: 'never',
+    explanation:
+      'ends what a member was granted: it is disconnected everywhere, and what it writes from then on is void',
+    examples: ['revoke member where name = operator-b and reason = "machine stolen"'],
+    options: revokeOptions,
+    run: revokeMember,
+  }),
+];

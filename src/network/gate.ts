@@ -1,0 +1,73 @@
+import type { PeerKey } from './network.ts';
+
+/** Who may do what over a connection. */
+export interface Gate {
+  /** Members use every protocol, hear gossip and count as peers. */
+  isMember(key: PeerKey): boolean;
+  /** What others may ask for, for `GUEST_MS_MAX` from when they connect; then they are dropped. */
+  readonly guestProtocols: ReadonlySet<string>;
+}
+
+/** Until a gate is set: a node that belongs to no network yet, or a test. */
+const OPEN_GATE: Gate = { isMember: () => true, guestProtocols: new Set() };
+
+export interface GatePorts {
+  /** Keys with a connection. */
+  connected(): Iterable<PeerKey>;
+  /** It counts as a peer from now on, or no longer. */
+  announce(key: PeerKey, isUp: boolean): void;
+  /** Ends all connections with it. */
+  drop(key: PeerKey, reason: string): void;
+}
+
+/** Which of the connected keys count as peers. Both forms of the network keep one. */
+export class Gatekeeper {
+  readonly #ports: GatePorts;
+  readonly #admitted = new Set<PeerKey>();
+  #gate = OPEN_GATE;
+
+  constructor(ports: GatePorts) {
+    this.#ports = ports;
+  }
+
+  set(gate: Gate): void {
+    this.#gate = gate;
+    this.look();
+  }
+
+  isMember(key: PeerKey): boolean {
+    return this.#gate.isMember(key);
+  }
+
+  isAdmitted(key: PeerKey): boolean {
+    return this.#admitted.has(key);
+  }
+
+  mayUse(key: PeerKey, protocol: string): boolean {
+    return this.#gate.isMember(key) || this.#gate.guestProtocols.has(protocol);
+  }
+
+  /** Looks again at all connections: members are admitted, who was one is dropped at once. */
+  look(): void {
+    for (const key of [...this.#ports.connected()])
+      if (this.#gate.isMember(key)) this.came(key);
+      else if (this.#admitted.has(key)) {
+        this.gone(key);
+        this.#ports.drop(key, 'it has no grant any more');
+      }
+  }
+
+  /** A key has its first connection; whether it counts as a peer. */
+  came(key: PeerKey): boolean {
+    if (!this.#gate.isMember(key)) return false;
+    if (this.#admitted.has(key)) return true;
+    this.#admitted.add(key);
+    this.#ports.announce(key, true);
+    return true;
+  }
+
+  /** A key has no connection any more. */
+  gone(key: PeerKey): void {
+    if (this.#admitted.delete(key)) this.#ports.announce(key, false);
+  }
+}

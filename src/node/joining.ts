@@ -1,0 +1,154 @@
+import { readFile, rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { type Clock, sleep } from '../base/clock.ts';
+import { asFault, fault, systemCode, textOf } from '../base/errors.ts';
+import { writeFileDurably } from '../base/files.ts';
+import { JOIN_RETRY_MS } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { parseEntry } from '../entry/check.ts';
+import type { RawEntry } from '../entry/entry.ts';
+import type { SigningKey } from '../entry/keys.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { LedgerSync } from '../ledger/sync/sync.ts';
+import type { Network, PeerKey } from '../network/network.ts';
+import { joinEntry } from '../policy/join/entry.ts';
+import { askToJoin } from '../policy/join/protocol.ts';
+import type { InviteToken } from '../policy/join/token.ts';
+
+export interface JoiningPorts {
+  readonly token: InviteToken;
+  readonly key: SigningKey;
+  /** The node's name, for the others until it has a policy. */
+  readonly name: string;
+  readonly ledger: Ledger;
+  readonly ledgerSync: LedgerSync;
+  readonly network: Network;
+  /** File that keeps the join from its making until it has come back with the ledger. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Redeems the invite at whichever peer answers, and takes up the network's ledger; at once where that was done before.
+ * Keeps trying while nobody can be reached. `NODE_OTHER_NETWORK`, `NODE_START_STOPPED`, and what the peers refuse with:
+ * `JOIN_INVITE_REDEEMED`, `JOIN_INVITE_EXPIRED` …
+ */
+export const joinByInvite = async (ports: JoiningPorts): Promise<void> => {
+  const { ledger, ledgerSync, token, path, log, clock, signal } = ports;
+  if (hasJoined(ports)) return;
+  const entry = await keptEntry(ports);
+  log.info(`joining the network ${token.name}`, { seeds: token.seeds });
+  let said = '';
+  while (!hasJoined(ports)) {
+    stopIfAsked(signal);
+    const reason = await askAll(ports, entry);
+    if (reason === undefined) await ledgerSync.syncNow();
+    if (ledger.network !== undefined && ledger.network !== token.net) throw otherNetwork(ledger.network, token);
+    if (hasJoined(ports)) break;
+    if (reason !== undefined && reason !== said) log.warn(`not let in yet: ${reason}; trying on`);
+    said = reason ?? said;
+    await sleep(clock, JOIN_RETRY_MS);
+  }
+  await rm(path, { force: true });
+  log.info(`joined the network ${token.name}`);
+};
+
+/** The ledger holds the genesis of the network and the own join. */
+const hasJoined = ({ ledger, token, key }: JoiningPorts): boolean => {
+  if (ledger.network !== undefined && ledger.network !== token.net) throw otherNetwork(ledger.network, token);
+  return ledger.network !== undefined && (ledger.clock().get(key.author) ?? 0) > 0;
+};
+
+/** Undefined where a peer let the node in; why not otherwise, where another try may help. */
+const askAll = async ({ network, signal }: JoiningPorts, entry: RawEntry): Promise<string | undefined> => {
+  let reason = whyNobody(network);
+  for (const { key, address } of network.peers()) {
+    const answer = await ask(network, key, entry, signal);
+    if (answer === undefined) return undefined;
+    if (!answer.again)
+      throw fault(answer.code, `${address} does not let this node in: ${answer.text}`, {
+        hint: 'ask for another invite: create invite where role = …',
+      });
+    reason = `${address}: ${answer.text}`;
+  }
+  return reason;
+};
+
+const ask = async (
+  network: Network,
+  peer: PeerKey,
+  entry: RawEntry,
+  signal: AbortSignal,
+): Promise<{ readonly code: string; readonly text: string; readonly again: boolean } | undefined> => {
+  try {
+    const answer = await askToJoin(network, peer, entry, signal);
+    return answer.kind === 'welcome' ? undefined : answer;
+  } catch (caught) {
+    const { code, message } = asFault(caught);
+    return { code, text: message, again: true };
+  }
+};
+
+const whyNobody = (network: Network): string => {
+  const failures = network.dialStates().map(({ address, lastError }) => `${address}: ${lastError ?? 'no answer yet'}`);
+  return failures.length === 0 ? 'no address to ask is known' : failures.join('; ');
+};
+
+const stopIfAsked = (signal: AbortSignal): void => {
+  if (signal.aborted) throw fault('NODE_START_STOPPED', 'the node was stopped before it had joined its network');
+};
+
+const otherNetwork = (held: string, { net, name }: InviteToken): Error =>
+  fault('NODE_OTHER_NETWORK', `this directory belongs to the network ${held}, the invite to ${name} (${net})`, {
+    data: { held, wanted: net },
+    hint: 'start it with another --dir, or without --invite',
+  });
+
+const kept = z.object({ grant: z.string(), header: z.string(), signature: z.string(), body: z.string() });
+
+/** The join as it was made at the first try: another one would be a second first entry, which makes the key void. */
+const keptEntry = async ({ path, token, key, name, clock, random }: JoiningPorts): Promise<RawEntry> => {
+  const found = await readKept(path);
+  if (found !== undefined && found.grant === token.grant) {
+    const raw = { header: bytes(found.header), signature: bytes(found.signature), body: bytes(found.body) };
+    if (parseEntry(raw).header.author === key.author) return raw;
+  }
+  if (found !== undefined && found.grant !== token.grant)
+    throw fault('NODE_OTHER_INVITE', `this node has tried to join with another invite: ${path}`, {
+      hint: 'start it with that invite, or with an empty directory (--dir)',
+    });
+  const { raw } = joinEntry(key, token, { nowMicros: clock.wallMs() * 1_000, salt: random.bytes(16), name });
+  const text = {
+    grant: token.grant,
+    header: base64(raw.header),
+    signature: base64(raw.signature),
+    body: base64(raw.body),
+  };
+  await writeFileDurably(path, `${JSON.stringify(text)}\n`);
+  return raw;
+};
+
+const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
+const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
+
+const readKept = async (path: string): Promise<z.infer<typeof kept> | undefined> => {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (caught) {
+    if (systemCode(caught) === 'ENOENT') return undefined;
+    throw fault('NODE_DIR_UNUSABLE', `${path} cannot be read: ${textOf(caught)}`, { cause: caught });
+  }
+  try {
+    return kept.parse(JSON.parse(text));
+  } catch (caught) {
+    throw fault('NODE_DIR_UNUSABLE', `${path} is damaged: ${textOf(caught)}`, {
+      hint: 'start with an empty directory (--dir) and another invite',
+      cause: caught,
+    });
+  }
+};

@@ -1,0 +1,219 @@
+import { GRANT_DEPTH_MAX } from '../../base/limits.ts';
+import { verifySignature } from '../../entry/keys.ts';
+import type { VoidReason } from '../book.ts';
+import { AUTHORITY_OPS, compareFacts, type Fact } from '../facts.ts';
+import { type AuthorityAct, type GrantAct, type JoinAct, joinText, type RevokeAct } from './acts.ts';
+import { GrantGraph, type Link, type Revocation } from './graph.ts';
+import { isWithin, type Rights } from './rights.ts';
+
+/** The rules that the genesis entry sets. */
+export interface GenesisRules {
+  /** The network id. */
+  readonly network: string;
+  readonly admission: 'open' | 'invite';
+  readonly roots: ReadonlySet<string>;
+}
+
+/**
+ * Who may write, as a pure function of the set of entries (SPEC.md). A verdict on an entry depends on entries above it in
+ * the chain of grants only, so there is always one; those on grants are kept, and forgotten when what they rest on moves.
+ */
+export class Authority {
+  readonly graph = new GrantGraph();
+  #genesis: GenesisRules | undefined;
+  readonly #cuts = new Map<string, { readonly seq: number; readonly reason: VoidReason }>();
+  /** Whether a join is signed with the key of its invite: this never changes. */
+  readonly #proven = new Map<Fact, boolean>();
+  /** Verdicts on grants, joins and revocations. */
+  readonly #verdicts = new Map<Fact, VoidReason | undefined>();
+  /** Grows with each act of authority: equal numbers mean that nobody's rights have changed. */
+  revision = 0;
+
+  get genesis(): GenesisRules | undefined {
+    return this.#genesis;
+  }
+
+  /** Takes up entries; returns the facts whose verdict may be another now. */
+  add(facts: readonly Fact[]): ReadonlySet<Fact> {
+    const acts = facts.filter((fact) => this.graph.add(fact));
+    return acts.length === 0 ? NOTHING : this.#affectedBy(acts);
+  }
+
+  /** The genesis entry has come; returns every fact that was taken up before it. */
+  begin(genesis: GenesisRules): ReadonlySet<Fact> {
+    this.#genesis = genesis;
+    this.#verdicts.clear();
+    this.revision += 1;
+    return new Set(this.graph.all());
+  }
+
+  /** From `seq` on the author's entries are void; returns the facts whose verdict may be another now. */
+  cut(author: string, seq: number, reason: VoidReason): ReadonlySet<Fact> {
+    this.#cuts.set(author, { seq, reason });
+    return this.#affectedBy(this.graph.ofAuthor(author).filter((fact) => fact.seq >= seq));
+  }
+
+  /** Why an entry has no authority; undefined where it has, as far as that does not depend on the policy it changes. */
+  reasonOf(fact: Fact): VoidReason | undefined {
+    if (!AUTHORITY_OPS.has(fact.op)) return this.#judge(fact);
+    if (!this.#verdicts.has(fact)) this.#verdicts.set(fact, fact.void ?? this.#judge(fact));
+    return this.#verdicts.get(fact);
+  }
+
+  /** What the grant that an entry cites lets its author do; undefined for everything. Only of entries with authority. */
+  rightsOf({ cap }: { readonly cap: string | null }): Rights | undefined {
+    const link = cap === this.#genesis?.network ? undefined : this.graph.link(cap);
+    return link === undefined ? undefined : this.graph.rights(link);
+  }
+
+  /** The revocation in force of a grant, or of what open admission gives to `key`. */
+  revocationOf(grant: string, key?: string): Revocation | undefined {
+    const isOpen = grant === this.#genesis?.network;
+    let earliest: Revocation | undefined;
+    for (const revocation of this.graph.revocationsOf(grant)) {
+      const { fact, act } = revocation;
+      if (act.key !== key && (isOpen || (act.key !== undefined && key !== undefined))) continue;
+      // By structure first: asking for the verdict of a revocation from below would go round in a circle.
+      if (this.#judgeTarget(fact, act) !== undefined || this.reasonOf(fact) !== undefined) continue;
+      if (earliest === undefined || compareRevocations(revocation, earliest) < 0) earliest = revocation;
+    }
+    return earliest;
+  }
+
+  /** The join that has redeemed an invite: the first in the ledger's order that is signed with its key, in time. */
+  redeemerOf(invite: string): Fact | undefined {
+    const link = this.graph.link(invite);
+    if (link?.act.op !== 'grant') return undefined;
+    const { fact: above, act } = link;
+    return this.graph.joinsOf(invite).find((join) => this.#faultOfJoin(above, act, join.fact, join.act) === undefined)
+      ?.fact;
+  }
+
+  /** All facts whose verdict rests on one of these, directly or by others. */
+  #affectedBy(moved: readonly Fact[]): ReadonlySet<Fact> {
+    this.revision += 1;
+    const affected = new Set(moved);
+    // A set that grows while it is walked is walked to its end.
+    for (const fact of affected) {
+      const act = this.graph.actOf(fact);
+      if (act === undefined) continue;
+      this.#verdicts.delete(fact);
+      for (const other of this.#restsOn(fact, act)) affected.add(other);
+    }
+    return affected;
+  }
+
+  #restsOn(fact: Fact, act: AuthorityAct): readonly Fact[] {
+    const { graph } = this;
+    if (act.op === 'revoke')
+      return act.grant === this.#genesis?.network ? graph.citingBy(act.grant, act.key ?? '') : graph.citing(act.grant);
+    const rivals = act.op === 'join' ? graph.joinsOf(fact.cap ?? '') : [];
+    return [...graph.citing(fact.hash), ...[...graph.revocationsOf(fact.hash), ...rivals].map((each) => each.fact)];
+  }
+
+  #judge(fact: Fact): VoidReason | undefined {
+    const genesis = this.#genesis;
+    const cut = this.#cuts.get(fact.author);
+    if (cut !== undefined && fact.seq >= cut.seq) return cut.reason;
+    if (genesis === undefined) return undefined;
+    const act = this.graph.actOf(fact);
+    if (fact.cap === genesis.network) return this.#judgeByGenesis(genesis, fact, act);
+    const link = this.graph.link(fact.cap);
+    if (link === undefined) return without(`it cites ${fact.cap ?? 'nothing'}, and no such grant is known`);
+    return this.#judgeLink(link, fact) ?? this.#judgeRevoked(link.fact.hash, fact) ?? this.#judgeAct(link, fact, act);
+  }
+
+  #judgeByGenesis(
+    { admission, roots, network }: GenesisRules,
+    fact: Fact,
+    act: AuthorityAct | undefined,
+  ): VoidReason | undefined {
+    if (act?.op === 'join') return without('it cites no invite');
+    if (roots.has(fact.author)) return act?.op === 'revoke' ? this.#judgeTarget(fact, act) : undefined;
+    if (admission === 'invite' || act !== undefined) return without('only a root key may cite genesis for this');
+    return this.#judgeRevoked(network, fact);
+  }
+
+  /** Whether the entry may stand on the grant that it cites. */
+  #judgeLink({ fact: above, act }: Link, fact: Fact): VoidReason | undefined {
+    const isInvite = act.op === 'grant' && act.expires !== undefined;
+    if (isInvite !== (fact.op === 'join'))
+      return without(isInvite ? 'it cites an invite, which is redeemed first' : 'it cites no invite', above.hash);
+    const holder = act.op === 'grant' ? act.key : above.author;
+    if (!isInvite && holder !== fact.author) return without('it cites a grant to another key', above.hash);
+    if (compareFacts(above, fact) >= 0) return without('it cites a grant that comes after it', above.hash);
+    if (this.graph.above(fact).length > GRANT_DEPTH_MAX)
+      return without(`more than ${GRANT_DEPTH_MAX} grants lie above it`);
+    const reason = this.reasonOf(above);
+    return reason === undefined ? undefined : without(`the grant that it cites is void: ${reason.text}`, above.hash);
+  }
+
+  #judgeRevoked(grant: string, fact: Fact): VoidReason | undefined {
+    const revocation = this.revocationOf(grant, fact.author);
+    if (revocation === undefined || fact.seq < revocation.act.from) return undefined;
+    return {
+      rule: 'revoked',
+      text: `the grant that it cites is revoked from number ${revocation.act.from} of its author on`,
+      by: revocation.fact.hash,
+    };
+  }
+
+  #judgeAct(link: Link, fact: Fact, act: AuthorityAct | undefined): VoidReason | undefined {
+    if (act === undefined) return undefined;
+    if (act.op === 'revoke') return this.#judgeTarget(fact, act);
+    if (act.op === 'join') return this.#judgeJoin(link, fact, act);
+    const rights = this.graph.rights(link);
+    return rights !== undefined && isWithin(act, rights)
+      ? undefined
+      : without('it grants more than what was granted to its author', link.fact.hash);
+  }
+
+  #judgeJoin({ fact: invite, act: above }: Link, fact: Fact, act: JoinAct): VoidReason | undefined {
+    if (above.op !== 'grant') return without('it cites no invite', invite.hash);
+    const wrong = this.#faultOfJoin(invite, above, fact, act);
+    if (wrong !== undefined) return wrong;
+    const first = this.redeemerOf(invite.hash);
+    return first === undefined || first === fact
+      ? undefined
+      : { rule: 'invite-redeemed', text: 'the invite was redeemed before', by: first.hash };
+  }
+
+  /** What is wrong with a join by itself, whoever else has redeemed the invite. */
+  #faultOfJoin(invite: Fact, above: GrantAct, fact: Fact, act: JoinAct): VoidReason | undefined {
+    if (compareFacts(invite, fact) >= 0) return without('it cites an invite that comes after it', invite.hash);
+    if (fact.time > (above.expires ?? 0)) return without('the invite had expired', invite.hash);
+    return this.#isProven(above, fact, act)
+      ? undefined
+      : without('it is not signed with the key of the invite', invite.hash);
+  }
+
+  /** Only who holds a grant above may revoke, so no two can revoke each other. */
+  #judgeTarget(fact: Fact, act: RevokeAct): VoidReason | undefined {
+    if (act.grant === this.#genesis?.network)
+      return fact.cap === act.grant && act.key !== undefined
+        ? undefined
+        : without('what genesis gives is revoked by a root key, for one key');
+    const target = this.graph.link(act.grant);
+    if (target === undefined) return without(`it revokes ${act.grant}, and no such grant is known`);
+    return this.graph.above(target.fact).includes(fact.cap ?? '')
+      ? undefined
+      : without('only the holder of a grant above it may revoke a grant', act.grant);
+  }
+
+  #isProven(invite: GrantAct, fact: Fact, { proof }: JoinAct): boolean {
+    let holds = this.#proven.get(fact);
+    if (holds === undefined) {
+      const signed = Buffer.from(joinText(this.#genesis?.network ?? '', fact.cap ?? '', fact.author));
+      holds = verifySignature(invite.key, signed, Buffer.from(proof, 'hex'));
+      this.#proven.set(fact, holds);
+    }
+    return holds;
+  }
+}
+
+const NOTHING: ReadonlySet<Fact> = new Set();
+
+const without = (text: string, by?: string): VoidReason => ({ rule: 'no-authority', text, by });
+
+const compareRevocations = (a: Revocation, b: Revocation): number =>
+  a.act.from - b.act.from || compareFacts(a.fact, b.fact);

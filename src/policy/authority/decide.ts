@@ -1,0 +1,139 @@
+import { fault, type HoldfastError } from '../../base/errors.ts';
+import type { JsonObject } from '../../codec/json.ts';
+import type { Proposal } from '../../ledger/ledger.ts';
+import type { Authority } from './authority.ts';
+import { capsOf, invitesOf, membersOf } from './members.ts';
+import { isWithin, type Rights } from './rights.ts';
+
+/** An invite that somebody wishes to give out. */
+export interface InviteWish extends Rights {
+  /** Public key of the pair that is made for this invite alone. */
+  readonly key: string;
+  readonly name: string | undefined;
+  /** Microseconds since 1970. */
+  readonly expires: number;
+}
+
+/** Whose writes end, from which entry on, and why. */
+export interface RevocationWish {
+  /** Hash of a grant or invite, or the key of a member: then everything that it was granted. */
+  readonly of: string;
+  /** Number of the member's first entry that is void. */
+  readonly from: number;
+  readonly reason: string | undefined;
+}
+
+/** May `author` give this out? Throws `POLICY_NOT_AUTHORISED`, `POLICY_NO_NETWORK`. */
+export const decideInvite = (authority: Authority, author: string, wish: InviteWish): Proposal => {
+  const { key, roles, scope, grants, name, expires } = wish;
+  const cap = grantingCap(authority, author, (rights) => isWithin({ roles, scope, grants }, rights));
+  if (cap === undefined)
+    throw notAuthorised('may not grant this', 'ask a root node, or an admin whose grant covers it; see: get members');
+  const content: JsonObject = {
+    v: 1,
+    key,
+    roles: [...roles],
+    scope: { ...scope, ...(scope.types === undefined ? {} : { types: [...scope.types] }) },
+    grants,
+    expires,
+    ...(name === undefined ? {} : { name }),
+  };
+  return { op: 'grant', type: null, id: null, replaces: null, content, cap };
+};
+
+/** May `author` revoke this? One proposal for each grant that ends. Throws `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
+export const decideRevocations = (
+  authority: Authority,
+  author: string,
+  { of, from, reason }: RevocationWish,
+): readonly Proposal[] => {
+  const targets = targetsOf(authority, of);
+  return targets.map(({ grant, key }) => {
+    const cap = revokingCap(authority, author, grant);
+    if (cap === undefined)
+      throw notAuthorised(
+        'may not revoke this',
+        'only a root node, or the holder of a grant above it, may: get members',
+      );
+    const content = {
+      v: 1,
+      grant,
+      from,
+      ...(key === undefined ? {} : { key }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    return { op: 'revoke', type: null, id: null, replaces: null, content, cap };
+  });
+};
+
+/** May `author` take back an invite that nobody has redeemed? Throws `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`. */
+export const decideInviteDelete = (authority: Authority, author: string, grant: string): Proposal => {
+  const invite = invitesOf(authority).find((each) => each.grant === grant);
+  if (invite === undefined) throw unknownMember(grant, 'invite', 'get invites');
+  if (invite.redeemedBy !== undefined)
+    throw fault('POLICY_INVITE_REDEEMED', `the invite ${grant} was redeemed by ${invite.redeemedBy}`, {
+      data: { grant, by: invite.redeemedBy },
+      hint: `end the membership instead: revoke member where key = ${invite.redeemedBy}`,
+    });
+  const [proposal] = decideRevocations(authority, author, { of: grant, from: 1, reason: undefined });
+  if (proposal === undefined) throw unknownMember(grant, 'invite', 'get invites');
+  return proposal;
+};
+
+/** What ends when a grant, or a key, is named. `key` is set for what open admission gives. */
+const targetsOf = (
+  authority: Authority,
+  of: string,
+): readonly { readonly grant: string; readonly key: string | undefined }[] => {
+  const { genesis } = authority;
+  const members = membersOf(authority).filter(({ grant, key, revoked }) => (grant === of || key === of) && !revoked);
+  const grants = members.map(({ grant }) => ({ grant, key: undefined }));
+  const invites = invitesOf(authority).filter(({ grant, deleted }) => grant === of && !deleted);
+  const isOpenKey =
+    genesis?.admission === 'open' &&
+    /^[0-9a-f]{64}$/.test(of) &&
+    grants.length + invites.length === 0 &&
+    authority.graph.ofAuthor(of).length > 0 &&
+    authority.revocationOf(genesis.network, of) === undefined;
+  if (genesis?.roots.has(of) === true)
+    throw fault('POLICY_NOT_AUTHORISED', 'a root key cannot be revoked', { data: { key: of } });
+  const targets = [
+    ...grants,
+    ...invites.map(({ grant }) => ({ grant, key: undefined })),
+    ...(isOpenKey ? [{ grant: genesis.network, key: of }] : []),
+  ];
+  if (targets.length === 0) throw unknownMember(of, 'member', 'get members');
+  return targets;
+};
+
+const grantingCap = (authority: Authority, author: string, covers: (rights: Rights) => boolean): string | undefined =>
+  heldCaps(authority, author).find((cap) => {
+    const rights = authority.rightsOf({ cap });
+    return rights === undefined ? authority.genesis?.roots.has(author) === true : covers(rights);
+  });
+
+const revokingCap = (authority: Authority, author: string, grant: string): string | undefined => {
+  const { genesis } = authority;
+  const held = heldCaps(authority, author).filter((cap) => cap !== genesis?.network || genesis.roots.has(author));
+  if (grant === genesis?.network) return held.find((cap) => cap === genesis.network);
+  const target = authority.graph.link(grant);
+  const above = target === undefined ? [] : authority.graph.above(target.fact);
+  return held.find((cap) => above.includes(cap));
+};
+
+const heldCaps = (authority: Authority, author: string): readonly string[] => {
+  if (authority.genesis === undefined)
+    throw fault('POLICY_NO_NETWORK', 'this node belongs to no network yet', {
+      hint: 'create one (start with --network NAME) or join one (start with --invite TOKEN or --seed HOST:PORT)',
+    });
+  return capsOf(authority, author);
+};
+
+const notAuthorised = (text: string, hint: string): HoldfastError =>
+  fault('POLICY_NOT_AUTHORISED', `this node ${text}`, { hint });
+
+const unknownMember = (of: string, what: string, list: string): HoldfastError =>
+  fault('POLICY_MEMBER_UNKNOWN', `there is no ${what} ${of.slice(0, 128)}`, {
+    data: { of: of.slice(0, 128) },
+    hint: `list them with: ${list}`,
+  });

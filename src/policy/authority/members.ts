@@ -1,0 +1,94 @@
+import type { VoidReason } from '../book.ts';
+import type { Authority } from './authority.ts';
+import type { Rights } from './rights.ts';
+
+/** What one key was granted, as commands show it. */
+export interface Membership {
+  /** Hash of the grant, or of the join that redeemed an invite: what the holder's entries cite. */
+  readonly grant: string;
+  readonly key: string;
+  /** What the granter, or else the holder, calls it. */
+  readonly name: string | undefined;
+  readonly rights: Rights;
+  /** Key of the granter. */
+  readonly by: string;
+  /** Microseconds since 1970, as stated. */
+  readonly since: number;
+  /** Hash of the invite that was redeemed. */
+  readonly invite: string | undefined;
+  /** Why it gives nothing, and never did. */
+  readonly void: VoidReason | undefined;
+  /** The revocation in force: the holder's entries from number `from` on are void. */
+  readonly revoked: { readonly from: number; readonly by: string; readonly reason: string | undefined } | undefined;
+}
+
+/** An invite, as commands show it. */
+export interface Invite {
+  readonly grant: string;
+  readonly rights: Rights;
+  readonly name: string | undefined;
+  readonly by: string;
+  readonly since: number;
+  /** Microseconds since 1970. */
+  readonly expires: number;
+  /** Key that redeemed it. */
+  readonly redeemedBy: string | undefined;
+  readonly void: VoidReason | undefined;
+  readonly deleted: boolean;
+}
+
+/** Everyone who was ever granted something, in the ledger's order. */
+export const membersOf = (authority: Authority): readonly Membership[] =>
+  authority.graph.links().flatMap((link) => {
+    const { fact, act } = link;
+    const rights = authority.graph.rights(link);
+    if (rights === undefined || (act.op === 'grant' && act.expires !== undefined)) return [];
+    const invite = act.op === 'join' ? authority.graph.link(fact.cap) : undefined;
+    const key = act.op === 'grant' ? act.key : fact.author;
+    const revocation = authority.revocationOf(fact.hash, key);
+    return {
+      grant: fact.hash,
+      key,
+      name: (invite?.act ?? act).name ?? act.name,
+      rights: { roles: rights.roles, scope: rights.scope, grants: rights.grants },
+      by: (invite?.fact ?? fact).author,
+      since: fact.time,
+      invite: invite?.fact.hash,
+      void: authority.reasonOf(fact),
+      revoked:
+        revocation === undefined
+          ? undefined
+          : { from: revocation.act.from, by: revocation.fact.author, reason: revocation.act.reason },
+    };
+  });
+
+/** All invites, in the ledger's order. */
+export const invitesOf = (authority: Authority): readonly Invite[] =>
+  authority.graph.links().flatMap(({ fact, act }) => {
+    if (act.op !== 'grant' || act.expires === undefined) return [];
+    const { roles, scope, grants, name, expires } = act;
+    return {
+      grant: fact.hash,
+      rights: { roles, scope, grants },
+      name,
+      by: fact.author,
+      since: fact.time,
+      expires,
+      redeemedBy: authority.redeemerOf(fact.hash)?.author,
+      void: authority.reasonOf(fact),
+      deleted: authority.revocationOf(fact.hash) !== undefined,
+    };
+  });
+
+/** The grants that a key may cite now, best first; the network id stands for what genesis gives. Empty: it may not write. */
+export const capsOf = (authority: Authority, key: string): readonly string[] => {
+  const { genesis } = authority;
+  if (genesis === undefined) return [];
+  const byGenesis =
+    genesis.roots.has(key) ||
+    (genesis.admission === 'open' && authority.revocationOf(genesis.network, key) === undefined);
+  const grants = membersOf(authority).filter(
+    (member) => member.key === key && member.void === undefined && member.revoked === undefined,
+  );
+  return [...(byGenesis ? [genesis.network] : []), ...grants.map(({ grant }) => grant)];
+};

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { fault, type HoldfastError, textOf } from '../../base/errors.ts';
+import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, JSON_DEPTH_MAX } from '../../base/limits.ts';
+import { jsonDepth } from '../../codec/json.ts';
+import type { RawEntry } from '../../entry/entry.ts';
+
+/** SPEC: only the major is in the id; a new major is a new folder. */
+export const JOIN_PROTOCOL = '/holdfast/join/1';
+
+const TEXT_CHARS_MAX = 2_000;
+const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+const request = z.object({
+  header: z.string().max(ENTRY_HEADER_BYTES_MAX),
+  signature: z.base64().max(88),
+  body: z.string().max(ENTRY_BODY_BYTES_MAX),
+});
+const answer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('welcome') }),
+  z.object({
+    kind: z.literal('refused'),
+    code: z.string().regex(CODE),
+    text: z.string().max(TEXT_CHARS_MAX),
+    /** Whether another node, or this one later, may say otherwise. */
+    again: z.boolean(),
+  }),
+]);
+
+/** The one answer to a request. */
+export type JoinAnswer = z.infer<typeof answer>;
+
+export const encodeJoinRequest = ({ header, signature, body }: RawEntry): Uint8Array =>
+  Buffer.from(
+    JSON.stringify({
+      header: Buffer.from(header).toString('utf8'),
+      signature: Buffer.from(signature).toString('base64'),
+      body: Buffer.from(body).toString('utf8'),
+    }),
+  );
+export const encodeJoinAnswer = (message: JoinAnswer): Uint8Array => Buffer.from(JSON.stringify(message));
+
+/** An error as it travels. */
+export const refusalOf = ({ code, message }: HoldfastError, again: boolean): JoinAnswer => ({
+  kind: 'refused',
+  code: CODE.test(code) ? code : 'INTERNAL',
+  text: message.slice(0, TEXT_CHARS_MAX),
+  again,
+});
+
+/** The entry as its author made it, unchecked. Throws `JOIN_MALFORMED`. */
+export const decodeJoinRequest = (frame: Uint8Array): RawEntry => {
+  const { header, signature, body } = decode(request, frame);
+  return { header: Buffer.from(header), signature: Buffer.from(signature, 'base64'), body: Buffer.from(body) };
+};
+
+/** Throws `JOIN_MALFORMED`. */
+export const decodeJoinAnswer = (frame: Uint8Array): JoinAnswer => decode(answer, frame);
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+const malformed = (what: string): HoldfastError => fault('JOIN_MALFORMED', what);
+
+const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
+  let value: unknown;
+  try {
+    const json = decoder.decode(frame);
+    if (jsonDepth(json) > JSON_DEPTH_MAX) throw malformed('the message is nested too deep');
+    value = JSON.parse(json);
+  } catch (caught) {
+    throw malformed(`the message cannot be read: ${textOf(caught)}`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw malformed(`the message is not as agreed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+};

@@ -1,0 +1,71 @@
+import type { HeldEntry, Proposal } from '../ledger/ledger.ts';
+import type { PeerKey } from '../network/network.ts';
+import type { Authority } from './authority/authority.ts';
+import {
+  decideInvite,
+  decideInviteDelete,
+  decideRevocations,
+  type InviteWish,
+  type RevocationWish,
+} from './authority/decide.ts';
+import { invitesOf, membersOf, type Invite, type Membership } from './authority/members.ts';
+import type { Members } from './policies.ts';
+
+export interface MembersPorts {
+  readonly authority: Authority;
+  readonly ownKey: PeerKey;
+  /** Decides on what the book says now, appends, and resolves when the book holds the entry. */
+  readonly write: (decide: () => Proposal) => Promise<HeldEntry>;
+}
+
+/** Who belongs to the network, as the ledger of this node says. */
+export class LedgerMembers implements Members {
+  readonly #ports: MembersPorts;
+  #granted: { readonly revision: number; readonly keys: ReadonlySet<PeerKey> } = { revision: -1, keys: new Set() };
+
+  constructor(ports: MembersPorts) {
+    this.#ports = ports;
+  }
+
+  list(): readonly Membership[] {
+    return membersOf(this.#ports.authority);
+  }
+
+  invites(): readonly Invite[] {
+    return invitesOf(this.#ports.authority);
+  }
+
+  isMember(key: PeerKey): boolean {
+    const { authority } = this.#ports;
+    const { genesis } = authority;
+    if (genesis === undefined || genesis.roots.has(key)) return true;
+    if (this.#grantedKeys().has(key)) return true;
+    return genesis.admission === 'open' && authority.revocationOf(genesis.network, key) === undefined;
+  }
+
+  invite(wish: InviteWish): Promise<HeldEntry> {
+    const { authority, ownKey, write } = this.#ports;
+    return write(() => decideInvite(authority, ownKey, wish));
+  }
+
+  async deleteInvite(grant: string): Promise<void> {
+    const { authority, ownKey, write } = this.#ports;
+    await write(() => decideInviteDelete(authority, ownKey, grant));
+  }
+
+  async revoke(wish: RevocationWish): Promise<void> {
+    const { authority, ownKey, write } = this.#ports;
+    // All are decided before the first is written: none is half done for want of a right.
+    const proposals = decideRevocations(authority, ownKey, wish);
+    for (const proposal of proposals) await write(() => proposal);
+  }
+
+  #grantedKeys(): ReadonlySet<PeerKey> {
+    const { revision } = this.#ports.authority;
+    if (this.#granted.revision !== revision) {
+      const inForce = this.list().filter((member) => member.void === undefined && member.revoked === undefined);
+      this.#granted = { revision, keys: new Set(inForce.map(({ key }) => key)) };
+    }
+    return this.#granted.keys;
+  }
+}

@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { becomeOperator, insertPolicy } from '../../scripts/demo/network.ts';
+import { CommandRefused, NodeProcess } from '../../scripts/demo/node-process.ts';
+import { holdfast } from '../support/executable.ts';
+import { sensorRows } from '../support/network-fixture.ts';
+import { waitFor } from '../support/wait.ts';
+
+const COMPANY = 'Acme';
+
+interface Member {
+  readonly key: string;
+  readonly grant: string;
+  readonly revoked?: { readonly from: number };
+}
+
+describe('a network that lets in by invite', () => {
+  let dir: string;
+  let root: NodeProcess;
+  let nodes: NodeProcess[];
+
+  const start = async (name: string, ...args: readonly string[]): Promise<NodeProcess> => {
+    const node = await NodeProcess.start({ dir: join(dir, name), name, args });
+    nodes.push(node);
+    return node;
+  };
+  const invite = async (node: NodeProcess, options: string): Promise<string> =>
+    (await node.run(`create invite where ${options}`)).trim();
+  const refusal = async (work: Promise<unknown>): Promise<{ err_code: number; err_text: string }> => {
+    const caught: unknown = await work.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (!(caught instanceof CommandRefused)) throw new Error(`not refused: ${String(caught)}`);
+    return JSON.parse(caught.body) as { err_code: number; err_text: string };
+  };
+  const members = async (node: NodeProcess): Promise<readonly Member[]> =>
+    ((await node.json('get members where format = json')) as { members: readonly Member[] }).members;
+  const isConnected = async (node: NodeProcess, other: NodeProcess): Promise<boolean> => {
+    const { peers } = (await node.json('get synchronizer where format = json')) as {
+      peers: readonly { readonly peer: string; readonly connected: boolean }[];
+    };
+    return peers.some(({ peer, connected }) => peer === other.facts.peer && connected);
+  };
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'holdfast-members-'));
+    nodes = [];
+    root = await start('root', '--network', 'acme', '--admission', 'invite', '--company', COMPANY);
+  });
+  afterEach(async () => {
+    await Promise.all(nodes.map((node) => node.stop('SIGKILL')));
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('an operator joins, works within its grant, comes back, and is out once it is revoked', async () => {
+    const cluster = await insertPolicy(root, 'cluster', { company: COMPANY, name: 'plant' });
+    const token = await invite(root, `role = operator and cluster = ${cluster.id} and name = op and expires = 1 hour`);
+    expect(token).toMatch(/^holdfast-invite-1\.[\w-]+$/);
+    const op = await start('op', '--invite', token, '--company', COMPANY);
+    expect(op.facts.network).toBe(root.facts.network);
+
+    // Within its grant: its own policy, and the table and child cluster that arise from data.
+    await becomeOperator(op, COMPANY, cluster.id);
+    await op.put('plant', 'readings', sensorRows(0, 10));
+    await waitFor(async () => (await root.run('blockchain get table')).includes('readings'));
+    expect(await refusal(op.run('blockchain insert where policy = {"site": {"name": "x"}}'))).toMatchObject({
+      err_code: 210,
+    });
+    expect((await refusal(op.run(`blockchain delete policy where id = ${cluster.id}`))).err_code).toBeGreaterThan(0);
+    expect(await refusal(op.run('create invite where role = auditor'))).toMatchObject({ err_code: 210 });
+
+    // An invite is good for one node.
+    const second = await holdfast([
+      'start',
+      '--dir',
+      join(dir, 'second'),
+      '--listen',
+      '127.0.0.1:0',
+      '--rest',
+      '127.0.0.1:0',
+      '--invite',
+      token,
+    ]);
+    expect(second).toMatchObject({ status: 1, stderr: expect.stringContaining('redeemed before') as string });
+
+    // Later starts need no invite.
+    await op.stop();
+    const back = await op.restart(['--company', COMPANY]);
+    nodes.push(back);
+    await waitFor(() => isConnected(back, root));
+
+    await root.run('revoke member where name = op and reason = "stolen"');
+    await waitFor(async () => (await members(root))[0]?.revoked !== undefined);
+    await waitFor(async () => !(await isConnected(root, back)));
+    expect(await refusal(root.run('revoke member where name = nobody'))).toMatchObject({ err_code: 113 });
+  }, 120_000);
+
+  test('who has no invite reads nothing and writes nothing', async () => {
+    await insertPolicy(root, 'cluster', { company: COMPANY, name: 'secret' });
+    const stranger = await start('stranger', '--seed', root.facts.listen);
+    // It dials the seed, is let go again, and dials anew: twice says that it was there.
+    await waitFor(async () => /127\.0\.0\.1/.test(await stranger.run('get connections')));
+    expect(stranger.facts.network).toBeNull();
+    expect((await stranger.run('blockchain get cluster')).trim()).toBe('[]');
+    expect(await refusal(stranger.run('blockchain insert where policy = {"site": {"name": "x"}}'))).toMatchObject({
+      err_code: 17,
+    });
+    expect(await root.run('get synchronizer where format = json')).not.toContain(stranger.facts.peer);
+  }, 120_000);
+
+  test('an admin that was let in lets in others, within what it was given; a deleted and an expired invite let in nobody', async () => {
+    const admin = await start(
+      'admin',
+      '--invite',
+      await invite(root, 'role = admin and company = Acme and grants = true'),
+    );
+    expect(await refusal(admin.run('create invite where role = admin'))).toMatchObject({ err_code: 210 });
+    const reader = await start('reader', '--invite', await invite(admin, 'role = auditor and company = Acme'));
+    expect(reader.facts.network).toBe(root.facts.network);
+    await insertPolicy(admin, 'cluster', { company: 'Acme East', name: 'c' });
+    expect(
+      await refusal(admin.run('blockchain insert where policy = {"cluster": {"company": "Other", "name": "d"}}')),
+    ).toMatchObject({ err_code: 210 });
+    await waitFor(async () => (await reader.run('blockchain get cluster')).includes('Acme East'));
+    expect(
+      await refusal(reader.run('blockchain insert where policy = {"cluster": {"company": "Acme", "name": "e"}}')),
+    ).toMatchObject({ err_code: 210 });
+
+    const deleted = await invite(root, 'role = auditor');
+    const list = (await root.json('get invites where format = json')) as { grant: string; status: string }[];
+    await root.run(`delete invite where id = ${list.find(({ status }) => status === 'open')?.grant ?? ''}`);
+    const expired = await invite(root, 'role = auditor and expires = 1 second');
+    const joining = (token: string, name: string) =>
+      holdfast(['start', '--dir', join(dir, name), '--listen', '127.0.0.1:0', '--rest', '127.0.0.1:0'], {
+        environment: { HOLDFAST_INVITE: token },
+      });
+    expect(await joining(deleted, 'x')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('taken back') as string,
+    });
+    await waitFor(async () => (await root.run('get invites')).includes('expired'));
+    expect(await joining(expired, 'y')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('expired') as string,
+    });
+    expect(await joining('holdfast-invite-1.rubbish', 'z')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('cannot be read') as string,
+    });
+  }, 120_000);
+});

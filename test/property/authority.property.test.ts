@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { membersOf } from '../../src/policy/authority/members.ts';
+import { createFold, type LedgerFold } from '../../src/policy/fold.ts';
+import type { Entry } from '../../src/entry/entry.ts';
+import { hostileHistory } from '../support/authority-histories.ts';
+import { AuthorityRules } from '../support/authority-rules.ts';
+import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
+
+const HISTORIES = Number(process.env['HOLDFAST_AUTHORITY_RUNS'] ?? 100_000);
+const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
+
+const hasAuthority = (fold: LedgerFold, hash: string): boolean => typeof fold.effectOf(hash) !== 'object';
+
+/** Gives the entries in any order and grouping, genesis first as a ledger has it, with proofs of equivocation between. */
+const arrive = (random: SeededRandom, entries: readonly Entry[], cuts: ReadonlyMap<string, number>): LedgerFold => {
+  const fold = createFold();
+  const [genesis, ...others] = entries;
+  fold.add([genesis!]);
+  const shuffled = random.shuffled(others);
+  const proofs = [...cuts];
+  for (let at = 0; at < shuffled.length;) {
+    const size = random.integer(1, 5);
+    fold.add(shuffled.slice(at, at + size));
+    at += size;
+    const proof = random.chance(0.2) ? proofs.pop() : undefined;
+    if (proof !== undefined) fold.voidAuthor(proof[0], proof[1], 'proof');
+    // Asked in between: what was kept of the answer must be forgotten when it changes.
+    fold.effectOf(random.pick(entries).hash);
+    membersOf(fold.authority);
+  }
+  for (const [author, seq] of proofs) fold.voidAuthor(author, seq, 'proof');
+  return fold;
+};
+
+const drawCuts = (random: SeededRandom, entries: readonly Entry[]): ReadonlyMap<string, number> => {
+  const authors = [...new Set(entries.map(({ header }) => header.author))];
+  return new Map(random.chance(0.2) ? [[random.pick(authors), random.integer(2, 5)]] : []);
+};
+
+describe('authority is a function of the set of entries', () => {
+  test(
+    `A1 ${HISTORIES} hostile histories, each in an order of its own, give what the rules say`,
+    { timeout: 600_000 },
+    () => {
+      for (let run = 0; run < HISTORIES; run += 1) {
+        const seed = FIRST_SEED + run;
+        const random = createSeededRandom(seed);
+        const entries = hostileHistory(random, random.integer(3, 24));
+        const cuts = drawCuts(random, entries);
+        const rules = new AuthorityRules(entries, cuts);
+        const expected = entries.filter((entry) => rules.hasAuthority(entry)).map(({ hash }) => hash);
+        const fold = arrive(random, entries, cuts);
+        const got = entries.filter(({ hash }) => hasAuthority(fold, hash)).map(({ hash }) => hash);
+        expect(got, `HOLDFAST_SEED=${seed} HOLDFAST_AUTHORITY_RUNS=1`).toEqual(expected);
+      }
+    },
+  );
+});

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { compareEntries, type Entry } from '../../src/entry/entry.ts';
+import { verifySignature } from '../../src/entry/keys.ts';
+import { joinText } from '../../src/policy/authority/acts.ts';
+
+const DEPTH_MAX = 16;
+
+const genesisContent = z.object({ admission: z.string(), roots: z.array(z.string()) });
+const grantContent = z.object({
+  key: z.string(),
+  roles: z.array(z.string()),
+  scope: z.object({ types: z.array(z.string()).optional(), company: z.string().optional() }),
+  grants: z.boolean(),
+  expires: z.number().optional(),
+});
+const revokeContent = z.object({ grant: z.string(), from: z.number(), key: z.string().optional() });
+const joinContent = z.object({ proof: z.string() });
+const insertContent = z.object({ company: z.string() });
+
+type Grant = z.infer<typeof grantContent>;
+
+/**
+ * Which entries have authority: the rules of `authority/SPEC.md` read aloud, with all entries at hand. A second implementation that
+ * shares nothing with the first but the rules: no order of arrival, nothing kept but the verdicts of one reading.
+ */
+export class AuthorityRules {
+  readonly #entries: readonly Entry[];
+  readonly #genesis: Entry;
+  readonly #cuts: ReadonlyMap<string, number>;
+  readonly #verdicts = new Map<string, boolean>();
+
+  constructor(entries: readonly Entry[], cuts: ReadonlyMap<string, number>) {
+    this.#entries = entries;
+    this.#genesis = entries.find(({ header }) => header.op === 'genesis')!;
+    this.#cuts = cuts;
+  }
+
+  hasAuthority(entry: Entry): boolean {
+    const known = this.#verdicts.get(entry.hash);
+    if (known !== undefined) return known;
+    const verdict = entry === this.#genesis || this.#judge(entry);
+    this.#verdicts.set(entry.hash, verdict);
+    return verdict;
+  }
+
+  #judge(entry: Entry): boolean {
+    const { author, seq, cap } = entry.header;
+    // A1
+    if (seq >= (this.#cuts.get(author) ?? Infinity)) return false;
+    return cap === this.#genesis.hash ? this.#judgeByGenesis(entry) : this.#judgeByLink(entry);
+  }
+
+  /** A2, A7 */
+  #judgeByGenesis(entry: Entry): boolean {
+    const { author, seq, op } = entry.header;
+    const { roots, admission } = genesisContent.parse(this.#genesis.content);
+    if (op === 'join') return false;
+    if (roots.includes(author)) return op !== 'revoke' || this.#mayRevoke(entry);
+    return admission === 'open' && op === 'insert' && seq < this.#revokedFrom(this.#genesis.hash, author);
+  }
+
+  /** A3, A4, A5, then what the operation asks. */
+  #judgeByLink(entry: Entry): boolean {
+    const { author, seq, op, cap } = entry.header;
+    const link = this.#linkOf(cap);
+    if (link === undefined || this.#above(entry).length > DEPTH_MAX) return false;
+    if (isInvite(link) !== (op === 'join')) return false;
+    if (op !== 'join' && holderOf(link) !== author) return false;
+    if (compareEntries(link.header, entry.header) >= 0 || !this.hasAuthority(link)) return false;
+    if (seq >= this.#revokedFrom(link.hash, author)) return false;
+    if (op === 'revoke') return this.#mayRevoke(entry);
+    if (op === 'join') return this.#isFirstJoin(entry, link);
+    const rights = grantContent.parse(
+      link.header.op === 'grant' ? link.content : this.#linkOf(link.header.cap)!.content,
+    );
+    return op === 'grant' ? mayGrant(rights, grantContent.parse(entry.content)) : mayInsert(rights, entry);
+  }
+
+  /** A5 */
+  #revokedFrom(cap: string, author: string): number {
+    let from = Infinity;
+    for (const revoke of this.#entries) {
+      if (revoke.header.op !== 'revoke') continue;
+      const { grant, key, from: seq } = revokeContent.parse(revoke.content);
+      if (grant !== cap || (key !== undefined && key !== author)) continue;
+      if (this.#mayRevoke(revoke) && this.hasAuthority(revoke)) from = Math.min(from, seq);
+    }
+    return from;
+  }
+
+  /** A7 */
+  #mayRevoke({ header, content }: Entry): boolean {
+    const { grant, key } = revokeContent.parse(content);
+    if (grant === this.#genesis.hash) return header.cap === grant && key !== undefined;
+    const target = this.#linkOf(grant);
+    return target !== undefined && this.#above(target).includes(header.cap ?? '');
+  }
+
+  /** A8 */
+  #isFirstJoin(entry: Entry, invite: Entry): boolean {
+    const joins = this.#entries.filter((join) => this.#redeems(join, invite));
+    return joins.sort((a, b) => compareEntries(a.header, b.header))[0] === entry;
+  }
+
+  #redeems({ header, content }: Entry, invite: Entry): boolean {
+    if (header.op !== 'join' || header.cap !== invite.hash) return false;
+    const { key, expires = 0 } = grantContent.parse(invite.content);
+    const signed = Buffer.from(joinText(this.#genesis.hash, invite.hash, header.author));
+    return (
+      header.time <= expires &&
+      compareEntries(invite.header, header) < 0 &&
+      verifySignature(key, signed, Buffer.from(joinContent.parse(content).proof, 'hex'))
+    );
+  }
+
+  #linkOf(hash: string | null): Entry | undefined {
+    return this.#entries.find((entry) => entry.hash === hash && ['grant', 'join'].includes(entry.header.op));
+  }
+
+  #above(entry: Entry): readonly string[] {
+    const caps: string[] = [];
+    for (let at: Entry | undefined = entry; at !== undefined && caps.length < 40;) {
+      const cap: string | null = at.header.cap;
+      if (cap !== null) caps.push(cap);
+      at = this.#entries.find(({ hash }) => hash === cap);
+    }
+    return caps;
+  }
+}
+
+const isInvite = ({ header, content }: Entry): boolean => header.op === 'grant' && content['expires'] !== undefined;
+
+const holderOf = ({ header, content }: Entry): string =>
+  header.op === 'grant' ? grantContent.parse(content).key : header.author;
+
+/** A6 */
+const mayGrant = (whole: Grant, part: Grant): boolean =>
+  whole.grants &&
+  (whole.roles.includes('admin') || part.roles.every((role) => whole.roles.includes(role))) &&
+  (whole.scope.types === undefined || part.scope.types?.every((type) => whole.scope.types?.includes(type)) === true) &&
+  (whole.scope.company === undefined || part.scope.company?.startsWith(whole.scope.company) === true);
+
+/** A9, for inserts of types that stand for nothing. */
+const mayInsert = ({ roles, scope }: Grant, { header, content }: Entry): boolean =>
+  (roles.includes('admin') || (roles.includes('member') && scope.types !== undefined)) &&
+  (scope.types === undefined || scope.types.includes(header.type ?? '')) &&
+  (scope.company === undefined || insertContent.parse(content).company.startsWith(scope.company));
