@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
@@ -21,6 +22,7 @@ export interface LedgerNode {
 }
 
 export const RAW_TOPIC = '/holdfast/bench-raw';
+const LOOP_TICK_MS = 10;
 const log = silentLogger;
 
 export const startLedgerNode = async (dir: string): Promise<LedgerNode> => {
@@ -33,37 +35,64 @@ export const startLedgerNode = async (dir: string): Promise<LedgerNode> => {
   return { network, ledger, sync, policies };
 };
 
-/** Microseconds on a scale that processes of one machine share. */
+type LoopWatch = ReturnType<typeof monitorEventLoopDelay>;
+
+/** How late the event loop of this process is from now on. */
+export const watchLoop = (): LoopWatch => {
+  const watch = monitorEventLoopDelay({ resolution: LOOP_TICK_MS });
+  watch.enable();
+  return watch;
+};
+
+/** 99 of 100 delays are shorter, milliseconds; the monitor's own tick is not counted. */
+export const loopDelayMs = (watch: LoopWatch): number => Math.max(0, watch.percentile(99) / 1_000_000 - LOOP_TICK_MS);
+
+/** Milliseconds on a scale that processes of one machine share. */
 export const sharedNow = (): number => performance.timeOrigin + performance.now();
 
 /** What the child tells its parent. */
 export type Told =
-  | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'size'; readonly size: number; readonly at: number }
-  | { readonly kind: 'seen'; readonly id: string; readonly at: number }
-  | { readonly kind: 'raw'; readonly id: string; readonly at: number };
+  | {
+      readonly kind: 'live';
+      readonly seen: readonly (readonly [id: string, at: number])[];
+      readonly loopP99Ms: number;
+    };
+
+/**
+ * What the parent asks of its child: to write down from now on what arrives when, and to tell it at the end. Meanwhile
+ * it says nothing, so that the node which publishes is not kept busy by reports.
+ */
+export type Asked = 'watch' | 'tell';
 
 const tell = (told: Told): void => void process.send?.(told);
 
 /** A child process: joins the node at the address and tells when things arrive. Arguments: directory, address. */
 const runChild = async (dir: string, address: string): Promise<void> => {
   const { network, ledger, policies } = await startLedgerNode(dir);
+  const loop = watchLoop();
+  const seen: [id: string, at: number][] = [];
+  let watching = false;
+  process.on('message', (asked: Asked) => {
+    watching = asked === 'watch';
+    if (watching) loop.reset();
+    else tell({ kind: 'live', seen, loopP99Ms: loopDelayMs(loop) });
+  });
   policies.notices.on('policy:changed', (ids) => {
     const at = sharedNow();
-    for (const id of ids) tell({ kind: 'seen', id, at });
+    for (const id of ids) if (watching) seen.push([id, at]);
   });
   const tellSize = async (): Promise<void> => {
     const { size } = ledger;
     await policies.caughtUp();
-    tell({ kind: 'size', size, at: sharedNow() });
+    if (!watching) tell({ kind: 'size', size, at: sharedNow() });
   };
   ledger.notices.on('ledger:appended', () => void tellSize());
   network.subscribe(RAW_TOPIC, async (data) => {
-    tell({ kind: 'raw', id: Buffer.from(data).toString('latin1', 0, 16), at: sharedNow() });
+    seen.push([Buffer.from(data).toString('latin1', 0, 16), sharedNow()]);
     return 'accept';
   });
   network.keepDialled([{ address }]);
-  tell({ kind: 'listening', address: network.address });
 };
 
 process.on('disconnect', () => process.exit()); // the parent has ended

@@ -1,8 +1,9 @@
-/** Start to `ready` with an empty ledger and with one of 10,000 entries, and what REST costs. Real processes. */
+/** Start to `ready` with an empty ledger and with one of 10,000 entries, idle memory, and what REST costs. Real processes. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NodeProcess } from '../demo/node-process.ts';
+import { bareLibp2pMb, idleMb } from './idle-memory.ts';
 import { type Figure, quantile, report, timed } from './report.ts';
 
 const ENTRIES = 10_000;
@@ -46,7 +47,9 @@ try {
     await NodeProcess.start({ dir: join(dir, 'empty'), name: 'empty', args: ['--network', 'bench'] }),
     'SIGTERM',
   );
+  const idle = await idleMb(empty.node.facts.pid);
   await empty.node.stop();
+  const bare = await bareLibp2pMb();
   const first = await NodeProcess.start({ dir: join(dir, 'full'), name: 'full', args: ['--network', 'bench'] });
   const id = await fill(first);
   const stopped = await startMs(first, 'SIGTERM');
@@ -55,6 +58,14 @@ try {
   const status = await callMs(node, 'get status');
   const figures: Figure[] = [
     { work: 'start to ready, empty ledger', ours: empty.ms, unit: 'ms', target: '≤ 800 ms' },
+    {
+      work: 'memory of an idle node, resident',
+      ours: idle,
+      limit: bare,
+      against: 'an idle process with libp2p alone',
+      unit: 'MB',
+      target: '≤ 130 %',
+    },
     {
       work: `restart with ${ENTRIES} entries`,
       ours: stopped.ms,
