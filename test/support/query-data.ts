@@ -60,6 +60,9 @@ export const openReadings = (rows: readonly Reading[], offset = 0): WriteConnect
 export const databasesOf = (connection: WriteConnection): ReadDatabases => ({
   read: () => connection,
   names: () => ['memory'],
+  copyInto: () => {
+    throw new Error('a database in memory has no file to copy');
+  },
 });
 
 /** Every number of runs of a property; `HOLDFAST_PROPERTY_RUNS` raises it. */
