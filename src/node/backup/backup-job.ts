@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import { asFault, fault, hasCode, type HoldfastError, systemCode, textOf } from '../../base/errors.ts';
+import { asFault, fault, hasCode, HoldfastError, systemCode, textOf } from '../../base/errors.ts';
 import { syncDirectory, writeFileDurably } from '../../base/files.ts';
 import { BACKUP_FILES_AT_ONCE } from '../../base/limits.ts';
 import type { BackupStatus } from '../../command/context.ts';
@@ -251,12 +251,12 @@ const notEmpty = (dir: string): Error =>
 
 const asBackupFault = (caught: unknown, dir: string): HoldfastError => {
   const sqlite = hasCode(caught, 'SQLITE_DISK_FAILED') ? String(asFault(caught).data['sqlite']) : '';
+  if (caught instanceof HoldfastError && sqlite !== 'SQLITE_FULL') return caught;
   if (['ENOSPC', 'EDQUOT'].includes(systemCode(caught) ?? '') || sqlite === 'SQLITE_FULL')
     return fault('BACKUP_DISK_FULL', `the disk of ${dir} is full: ${textOf(caught)}`, {
       hint: ROOM_HINT,
       cause: caught,
     });
-  if (systemCode(caught) === undefined) return asFault(caught);
   return fault('BACKUP_FAILED', `the backup into ${dir} failed: ${textOf(caught)}`, {
     hint: 'check that the node may write there, and read its own files',
     cause: caught,

@@ -1,15 +1,18 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/log.ts';
+import { BackupJob } from '../../../src/node/backup/backup-job.ts';
 import { copyFile, hashFile } from '../../../src/node/backup/copy-file.ts';
 import type { Holdings } from '../../../src/operator/file-record.ts';
 import { formatAbout, formatSums, parseAbout, parseSums } from '../../../src/node/backup/manifest.ts';
 import { createDirectories, nodePaths } from '../../../src/node/paths.ts';
 import { missingOf, progressOf } from '../../../src/node/recover/report.ts';
+import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
 import { filesMarkOf, takeRestored } from '../../../src/node/restore/mark.ts';
 import { type AskedView, whyNotYet } from '../../../src/node/restore/unasked.ts';
 
@@ -100,6 +103,29 @@ describe('the directory of a backup', () => {
       ['a b', '0'.repeat(64)],
     ]);
     expect(parseSums(formatSums(sums))).toEqual(sums);
+  });
+
+  test('a backup goes only into a new or empty directory outside of the node’s own', async () => {
+    const sqlite = openInlineSqlite({ dir: join(dir, 'n', 'data', 'dbms') });
+    const about = { clock: systemClock, version: '1', node: 'a'.repeat(64), name: 'n', network: null };
+    const source = {
+      ...about,
+      paths: nodePaths(join(dir, 'n')),
+      sqlite,
+      archive: dir,
+      script: undefined,
+      configuration: {},
+    };
+    await expect(new BackupJob(source, dir).prepare()).rejects.toMatchObject({ code: 'BACKUP_DIR_NOT_EMPTY' });
+    for (const bad of [join(dir, 'n', 'inside'), 'relative'])
+      await expect(new BackupJob(source, bad).prepare()).rejects.toMatchObject({ code: 'BACKUP_DIR' });
+    const job = new BackupJob(source, join(dir, 'new'));
+    await job.prepare();
+    job.stop();
+    await job.run();
+    expect(job.status).toMatchObject({ state: 'failed', error: { code: 'BACKUP_STOPPED' } });
+    expect(await readdir(join(dir, 'new'))).toEqual([]);
+    await sqlite.close();
   });
 
   test('files are copied with their hash, up to a length, and never over another', async () => {
