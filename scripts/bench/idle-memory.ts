@@ -30,6 +30,6 @@ export const bareLibp2pMb = async (): Promise<number> => {
 
 if (process.argv[2] === 'listen') {
   process.on('disconnect', () => process.exit()); // the parent has ended
-  await startLibp2pNode({ seed: randomBytes(32), listen: '127.0.0.1:0', onSecured: () => {} });
+  await startLibp2pNode({ seed: randomBytes(32), listen: '127.0.0.1:0', onSecured: () => {}, isMember: () => true });
   process.send?.('listening');
 }

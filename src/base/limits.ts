@@ -59,6 +59,15 @@ export const SYNC_GOSSIP_BURST_MAX = 64;
 export const SYNC_PEERS_REMEMBERED_MAX = 256;
 /** How long a node waits at its start for a known peer to tell it its own log. */
 export const LEDGER_OWN_LOG_TIMEOUT_MS = 10_000;
+/** Nodes that run with the same key: how often peers are asked for them, and how long what was heard of one counts. */
+export const TWINS_INTERVAL_MS = 1_000;
+export const TWINS_REMEMBERED_MS = 10_000;
+/** A peer that has answered so often, for so long, without naming one knows none. */
+export const TWINS_ANSWERS_MIN = 4;
+export const TWINS_QUIET_MS = 4_000;
+/** Instances remembered for one key, and keys. */
+export const TWINS_MAX = 4;
+export const TWINS_KEYS_MAX = 1_024;
 
 // network
 export const GOSSIP_BYTES_MAX = 131_072;
@@ -275,6 +284,10 @@ export const REST_KEEP_ALIVE_MS = 10_000;
 export const REST_LINGER_MS = 2_000;
 
 // node
+/** A recovery that gets nothing more waits so long for peers that are not reached, then says what is missing. */
+export const RECOVER_PEERS_WAIT_MS = 10_000;
+/** Files that a backup copies at the same time. */
+export const BACKUP_FILES_AT_ONCE = 4;
 /** A write right after a start waits so long for the peers to be asked for the own log. */
 export const WRITE_WAIT_MS_MAX = 10_000;
 /** The start script waits so long for the first exchange with a peer. */

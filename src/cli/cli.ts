@@ -37,6 +37,7 @@ Examples:
   holdfast start --network acme --listen 10.0.0.1:32148      creates a network (add --admission invite to choose who joins)
   holdfast start --invite TOKEN --name edge-7                joins it; TOKEN is what "create invite" printed there
   holdfast start --seed 10.0.0.1:32148 --name edge-7         joins one with open admission
+  holdfast start --dir NEW --recover --key node.key --seed 10.0.0.1:32148 --script operator.al
 `;
 
 const addStart = (program: Command, finish: (status: Promise<number>) => Promise<void>, actions: CliActions): void => {
@@ -56,6 +57,10 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     )
     .addOption(new Option('--seed <HOST:PORT>', 'join the network of the node there (repeatable)').argParser(collect))
     .option('--remote <RULE>', 'commands of other nodes that it runs: read, or registered for all (default: read)')
+    .addOption(new Option('--recover', 'the directory is gone: take everything back from the peers').preset('true'))
+    .option('--key <FILE>', 'recover with this copy of the node’s key')
+    .option('--operator <ID>', 'recover under a new key, taking over this operator policy')
+    .option('--restored <RULE>', 'restored from a backup, write: ask the peers first, or alone for none (default: ask)')
     .option('--script <FILE>', 'commands to run at start, one a line')
     .option('--config <FILE>', 'JSON file with these options as its keys')
     .addHelpText('after', START_HELP)
@@ -106,6 +111,12 @@ const buildProgram = (
     .addOption(nodeOption())
     .action((options: NodeOptions) => finish(openShell(terminal, nodeOf(options))));
   program
+    .command('backup')
+    .description('back up a running node into a new directory of its machine')
+    .argument('<DIR>', 'new or empty; restored with: holdfast start --dir COPY-OF-DIR')
+    .addOption(nodeOption())
+    .action((dir: string, options: NodeOptions) => finish(backUp(terminal, nodeOf(options), dir)));
+  program
     .command('demo')
     .description('run a network of five nodes on real sensor data and show what it does')
     .option('--once', 'end after the last step; status 0 exactly when every step held')
@@ -124,6 +135,9 @@ const execute = async (terminal: Terminal, node: string, command: string, json: 
 /** `exec` must not pay for what only the shell needs. */
 const openShell = async (terminal: Terminal, node: string): Promise<number> =>
   (await import('./shell.ts')).runShell(terminal, node);
+
+const backUp = async (terminal: Terminal, node: string, dir: string): Promise<number> =>
+  (await import('./backup.ts')).runBackup(terminal, node, dir);
 
 /** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
 export const runCli = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {

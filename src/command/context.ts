@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { JsonValue } from '../codec/json.ts';
@@ -48,6 +49,21 @@ export interface NodeFacts {
   restAddress(): Address | undefined;
 }
 
+/** A backup that runs or has ended since the node started. */
+export interface BackupStatus {
+  readonly state: 'running' | 'done' | 'failed';
+  readonly dir: string;
+  /** What is being copied: `databases`, `ledger`, `archive` … */
+  readonly part: string;
+  /** Copied so far; of the total only what is known yet. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  /** How long it has run. */
+  readonly ms: number;
+  readonly error: HoldfastError | undefined;
+}
+
 /**
  * What only the composition root can do: start and stop the parts of the node. The command checks first (running already,
  * unknown policy …); these do it or throw the part's own error.
@@ -59,6 +75,10 @@ export interface NodeControl {
   stopDistributor(): Promise<void>;
   startConsumer(options: ConsumerOptions): Promise<void>;
   stopConsumer(): Promise<void>;
+  /** Begins a backup into an absolute, new or empty directory. `BACKUP_RUNNING`, `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY` … */
+  startBackup(dir: string): Promise<void>;
+  /** Breaks off the backup that runs and removes what it copied. */
+  stopBackup(): Promise<void>;
   /** Dials the address, keeps it dialled, and resolves once the node belongs to its network and has what it had. */
   seedFrom(address: Address, signal?: AbortSignal): Promise<void>;
   /** Ends the process cleanly, after the reply to the command has had time to leave. */
@@ -84,6 +104,8 @@ export interface CommandContext {
   operator(): Operator | undefined;
   distributor(): Distributor | undefined;
   consumer(): Consumer | undefined;
+  /** The last backup since the start; undefined where there was none. */
+  backup(): BackupStatus | undefined;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;
   /** Variables to begin with, beside those that follow from the facts. */

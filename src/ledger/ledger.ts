@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { HoldfastError } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Entry, EntryOp, RawEntry } from '../entry/entry.ts';
@@ -103,6 +104,8 @@ export interface Ledger extends Resource {
    * after each start `append` refuses until then, so that a disk restored from a backup never uses a seq twice.
    */
   allowAppend(): void;
+  /** From now on `append` refuses with the reason; the function that is returned lifts it. */
+  forbidAppend(reason: HoldfastError): () => void;
   /**
    * Signs, writes (group commit), fsyncs, then resolves. `LEDGER_NO_NETWORK`, `LEDGER_OWN_LOG_BEHIND`,
    * `LEDGER_DISK_FAILED`, `LEDGER_ENTRY_OVERSIZE`, `LEDGER_AUTHOR_VOID` (the own key was proven to equivocate),

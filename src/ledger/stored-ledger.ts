@@ -73,6 +73,7 @@ export class StoredLedger implements Ledger {
   readonly #own: OwnEntryPorts;
   #network: string | undefined;
   #mayAppend = false;
+  readonly #forbidden = new Set<HoldfastError>();
   #failure: HoldfastError | undefined;
   #closed = false;
   #cancelLook: (() => void) | undefined;
@@ -140,6 +141,11 @@ export class StoredLedger implements Ledger {
     this.#mayAppend = true;
   }
 
+  forbidAppend(reason: HoldfastError): () => void {
+    this.#forbidden.add(reason);
+    return () => this.#forbidden.delete(reason);
+  }
+
   append(proposal: Proposal): Promise<HeldEntry> {
     return this.#write((draft) => {
       if (draft.network !== undefined) this.#assertOwnLogWhole(draft);
@@ -193,7 +199,7 @@ export class StoredLedger implements Ledger {
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
       damaged: store.damaged,
-      mayAppend: this.#mayAppend && !this.#isOwnLogBehind(),
+      mayAppend: this.#mayAppend && this.#forbidden.size === 0 && !this.#isOwnLogBehind(),
       failure: this.#failure?.message,
       index: store.index,
     };
@@ -369,6 +375,7 @@ export class StoredLedger implements Ledger {
       throw fault('LEDGER_AUTHOR_VOID', `this node's key signed two different entries ${fork.seq}: it counts no more`, {
         hint: 'the key was used by two nodes, or an old copy of the directory was started: give this node a new key',
       });
+    for (const reason of this.#forbidden) throw reason;
     if (!this.#mayAppend)
       throw fault('LEDGER_OWN_LOG_BEHIND', 'the peers have not yet been asked for what this node wrote before', {
         hint: 'wait until a known peer is reached, then try again',

@@ -22,6 +22,14 @@ export interface NodeConfig {
   readonly seeds: readonly string[];
   /** Which commands of other nodes are served: those that only read, or all those of registered nodes. */
   readonly remote: 'read' | 'registered';
+  /** A directory restored from a backup: append when the peers were asked, or at once because there are none. */
+  readonly restored: 'ask' | 'alone';
+  /** Take everything back from the peers: the directory of this node is gone. */
+  readonly recover: boolean;
+  /** With `recover`: a copy of the node's key, absolute path. */
+  readonly key: string | undefined;
+  /** With `recover`: the operator policy that this node takes over under a new key. */
+  readonly operator: string | undefined;
   /** Commands to run at start, absolute path. */
   readonly script: string | undefined;
 }
@@ -55,6 +63,10 @@ const schema = z.strictObject({
   invite: z.string().min(1, 'is empty').optional(),
   seed: z.array(address).default([]),
   remote: z.enum(['read', 'registered'], 'is neither read nor registered').default('read'),
+  restored: z.enum(['ask', 'alone'], 'is neither ask nor alone').default('ask'),
+  recover: z.enum(['true', 'false'], 'is neither true nor false').default('false'),
+  key: z.string().min(1, 'is empty').optional(),
+  operator: z.string().min(1, 'is empty').max(255, 'is longer than 255 characters').optional(),
   script: z.string().min(1, 'is empty').optional(),
 });
 
@@ -117,14 +129,18 @@ const originOf = (
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const { admission, seed, dir, script, network, invite, ...rest } = parseOptions(collectOrigins(flags, environment));
+  const { admission, seed, dir, script, network, invite, recover, key, operator, ...rest } = parseOptions(
+    collectOrigins(flags, environment),
+  );
   if (network !== undefined && invite !== undefined)
     throw fault('CONFIG_VALUE', `--network ${network} creates a network and --invite joins one`, {
       hint: 'give only one of the two',
     });
+  if (recover === 'false' && (key ?? operator) !== undefined)
+    throw fault('CONFIG_VALUE', '--key and --operator are for a node that recovers', { hint: 'add --recover' });
   return {
     ...rest,
-    network,
+    ...{ network, operator, recover: recover === 'true', key: key === undefined ? undefined : resolve(key) },
     admission,
     invite: invite === undefined ? undefined : decodeToken(invite),
     seeds: seed,
@@ -132,6 +148,17 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     script: script === undefined ? undefined : resolve(script),
   };
 };
+
+/** What `--config` of a node in another directory needs to run like this one; seeds are kept in `peers.json`. */
+export const configurationOf = ({
+  name,
+  company,
+  listen,
+  rest,
+  remote,
+}: NodeConfig): Readonly<Record<string, string>> => ({
+  ...{ name, company, listen, rest, remote },
+});
 
 const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): ReadonlyMap<string, Origin> => {
   const chosen = flags['config'] ?? environment['HOLDFAST_CONFIG'];

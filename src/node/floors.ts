@@ -5,13 +5,14 @@ import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { JsonObject } from '../codec/json.ts';
-import { signingKeyFromSeed } from '../entry/keys.ts';
+import { signingKeyFromSeed, type SigningKey } from '../entry/keys.ts';
 import type { CommandContext } from '../command/context.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
 import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
+import { TwinWatch } from '../ledger/twins/watch.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
@@ -21,33 +22,39 @@ import type { Policies } from '../policy/policies.ts';
 import type { QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
 import { createCommitted } from '../replication/committed/protocol.ts';
+import type { Replication } from '../replication/replication.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
+import { Backups } from './backup/backups.ts';
 import { commandFacts } from './command-facts.ts';
-import type { NodeConfig } from './config.ts';
+import { configurationOf, type NodeConfig } from './config.ts';
 import { createDialling, type Dialling } from './dialling.ts';
 import { environmentVariable } from './environment.ts';
-import { loadIdentity, type Identity } from './identity.ts';
+import { loadIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
 import { settleNetwork } from './own-network.ts';
 import { Parts } from './parts.ts';
+import { takeRestored } from './restore/mark.ts';
+import { WriteGuard } from './restore/write-guard.ts';
 import type { NodePaths } from './paths.ts';
+
+/** Whether this node itself listens at an address: its own, or one of the machine's with its port. */
+const isHereIn = (network: Network, { host, port }: { readonly host: string; readonly port: number }): boolean => {
+  const own = splitAddress(network.address);
+  const local = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return port === own.port && [own.host, ...local.map(({ address }) => address)].includes(host);
+};
 
 /** Whether a node policy that is inserted here stands for this very node: its name, or an address that is ours. */
 const isOwnPolicy =
   (config: NodeConfig, network: Network) =>
-  (_type: string, value: JsonObject): boolean => {
-    const { host, port } = splitAddress(network.address);
-    const local = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-    const ours = [host, ...local.map(({ address }) => address)];
-    return (
-      value['name'] === config.name ||
-      (Number(value['port']) === port &&
-        [value['ip'], value['local_ip']].some((ip) => typeof ip === 'string' && ours.includes(ip)))
+  (_type: string, value: JsonObject): boolean =>
+    value['name'] === config.name ||
+    [value['ip'], value['local_ip']].some(
+      (host) => typeof host === 'string' && isHereIn(network, { host, port: Number(value['port']) }),
     );
-  };
 
 /** What the floors need of what stands around them. */
 export interface Outside {
@@ -93,25 +100,16 @@ const guardNetwork = (network: Network, ledger: Ledger, policies: Policies): voi
   policies.notices.on('members:changed', () => network.recheck());
 };
 
-interface JoinFloors {
-  readonly identity: Identity;
-  readonly ledger: Ledger;
-  readonly ledgerSync: LedgerSync;
-  readonly network: Network;
-  readonly policies: Policies;
-}
-
 const joinNetwork = async (
-  { identity, ledger, ledgerSync, network, policies }: JoinFloors,
+  { key, ledger, ledgerSync, network, policies }: Base,
   { invite, name }: NodeConfig,
   path: string,
   { log, stop }: Outside,
 ): Promise<void> => {
   if (invite === undefined) return;
   await joinByInvite({
-    ...{ ledger, ledgerSync, network, path, name },
+    ...{ key, ledger, ledgerSync, network, path, name },
     token: invite,
-    key: signingKeyFromSeed(identity.seed),
     clock: systemClock,
     random: systemRandom,
     log: log.child('join'),
@@ -147,71 +145,118 @@ const queryPorts = ({ network, sqlite, topology, parts, log }: QueryFloors): Que
 const operatingOf = ({ operator, replication }: Parts): { operator: string; filled: boolean } | undefined =>
   operator === undefined ? undefined : { operator: operator.store.origin, filled: replication?.filled === true };
 
+/** What stands below the parts that commands start and stop. */
+interface Base {
+  readonly ledger: Ledger;
+  readonly sqlite: Sqlite;
+  readonly network: Network;
+  readonly ledgerSync: LedgerSync;
+  readonly policies: Policies;
+  readonly guard: WriteGuard;
+  readonly key: SigningKey;
+}
+
+const startBase = async (
+  stack: ResourceStack,
+  config: NodeConfig,
+  paths: NodePaths,
+  { log }: Outside,
+): Promise<Base> => {
+  const ports = { clock: systemClock, random: systemRandom };
+  const restored = await takeRestored(paths, config.restored, log);
+  const { seed } = await loadIdentity(paths.key);
+  const ledger = stack.use(await openLedger({ ...ports, dir: paths.ledger, seed, log: log.child('ledger') }));
+  await settleNetwork(ledger, config);
+  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, log: log.child('sqlite') }));
+  const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
+  const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
+  const ledgerSync = stack.use(createLedgerSync({ ...ports, ledger, network, log: log.child('ledger') }));
+  const isHere = (address: string): boolean => isHereIn(network, splitAddress(address));
+  const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, isHere, log }));
+  const policies = stack.use(
+    createPolicies({
+      ...{ ledger, ownKey: ledger.author, clock: ports.clock, log: log.child('policy') },
+      holders: (author, seq) => ledgerSync.holders(author, seq),
+      isOwn: isOwnPolicy(config, network),
+      mayWrite: async () => {
+        await ownLogKnown(ledger, ledgerSync);
+        await guard.allowed();
+      },
+    }),
+  );
+  await policies.caughtUp();
+  guardNetwork(network, ledger, policies);
+  return { ledger, sqlite, network, ledgerSync, policies, guard, key: signingKeyFromSeed(seed) };
+};
+
+/** Begins to dial whom the policies name, and to look for what forbids writing. */
+const startDialling = async (
+  stack: ResourceStack,
+  config: NodeConfig,
+  paths: NodePaths,
+  { log }: Outside,
+  { network, policies, guard, key, ledger, topology }: Base & { readonly topology: () => Topology },
+): Promise<Dialling> => {
+  const ports = { clock: systemClock, random: systemRandom };
+  const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
+  const dialling = await createDialling({ network, topology, seeds, path: paths.peers, log });
+  policies.notices.on('policy:changed', () => dialling.refresh());
+  dialling.refresh();
+  const twins = stack.use(
+    new TwinWatch({
+      ...{ ...ports, network, key, log: log.child('ledger') },
+      writes: () => ledger.status().mayAppend,
+      onAnswer: guard.look,
+    }),
+  );
+  const own = topology().nodes.filter(({ peer }) => peer === network.self);
+  guard.begin(
+    twins,
+    own.map(({ ip, port }) => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`),
+  );
+  return dialling;
+};
+
 /** Everything below the front doors, in floor order; each part is closed in the reverse order. */
 export const startFloors = async (
   stack: ResourceStack,
   config: NodeConfig,
   paths: NodePaths,
   outside: Outside,
-): Promise<CommandContext> => {
-  const { log } = outside;
-  const ports = { clock: systemClock, random: systemRandom };
-  const identity = await loadIdentity(paths.key);
-  const ledger = stack.use(
-    await openLedger({ ...ports, dir: paths.ledger, seed: identity.seed, log: log.child('ledger') }),
-  );
-  await settleNetwork(ledger, config);
-  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, log: log.child('sqlite') }));
-  const network = stack.use(
-    await startLibp2pNetwork({
-      ...ports,
-      privateKeySeed: identity.seed,
-      listen: config.listen,
-      log: log.child('network'),
-    }),
-  );
-  const ledgerSync = stack.use(createLedgerSync({ ...ports, ledger, network, log: log.child('ledger') }));
-  const policies = stack.use(
-    createPolicies({
-      ledger,
-      ownKey: ledger.author,
-      clock: ports.clock,
-      log: log.child('policy'),
-      holders: (author, seq) => ledgerSync.holders(author, seq),
-      isOwn: isOwnPolicy(config, network),
-      mayWrite: () => ownLogKnown(ledger, ledgerSync),
-    }),
-  );
-  await policies.caughtUp();
-  guardNetwork(network, ledger, policies);
+): Promise<{ readonly context: CommandContext; readonly replication: () => Replication | undefined }> => {
+  const { log, version } = outside;
+  const { clock, random } = { clock: systemClock, random: systemRandom };
+  const base = await startBase(stack, config, paths, outside);
+  const { ledger, sqlite, network, ledgerSync, policies, guard } = base;
   const topology = followTopology(policies.book);
-  const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
-  const dialling = await createDialling({ network, topology, seeds, path: paths.peers, log });
-  policies.notices.on('policy:changed', () => dialling.refresh());
-  dialling.refresh();
-  await joinNetwork({ identity, ledger, ledgerSync, network, policies }, config, paths.join, outside);
-  const parts = stack.use(new Parts({ ...ports, network, policies, sqlite, topology, paths, log }));
+  const dialling = await startDialling(stack, config, paths, outside, { ...base, topology });
+  await joinNetwork(base, config, paths.join, outside);
+  const mayWrite = (): Promise<void> => guard.allowed();
+  const parts = stack.use(new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, log }));
+  const backups = stack.use(
+    new Backups(() => ({
+      ...{ paths, sqlite, clock, version, node: ledger.author, name: config.name, script: config.script },
+      network: ledger.network ?? null,
+      archive: parts.operator?.status().options.archiveDir ?? paths.archive,
+      configuration: configurationOf(config),
+    })),
+  );
   const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
-  return {
-    facts: commandFacts(config, paths, outside.version, ports.clock.wallMs(), () => outside.restAddress()),
-    clock: ports.clock,
-    random: ports.random,
-    log: log.child('command'),
-    network,
-    ledger,
-    ledgerSync,
-    policies,
-    sqlite,
-    query,
-    topology,
+  const context: CommandContext = {
+    facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
+    ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
+    backup: () => backups.status,
     control: {
       ...parts.control,
       seedFrom: createSeedFrom(dialling, network, ledgerSync),
       exitNode: () => outside.exitNode(),
+      startBackup: (dir) => backups.start(dir),
+      stopBackup: () => backups.stop(),
     },
     environment: environmentVariable,
   };
+  return { context, replication: () => parts.replication };
 };

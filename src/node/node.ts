@@ -13,6 +13,8 @@ import type { NodeConfig } from './config.ts';
 import { startFloors } from './floors.ts';
 import { type NodeJson, writeNodeJson } from './node-facts.ts';
 import { createDirectories, nodePaths } from './paths.ts';
+import { prepareRecovery } from './recover/prepare.ts';
+import { recover } from './recover/recover.ts';
 
 /** How REST is started; given by the program, since front doors stand above this floor. */
 export type StartRest = (options: {
@@ -35,6 +37,8 @@ export interface Program {
 
 export interface RunningNode extends Resource {
   readonly facts: NodeJson;
+  /** The line that ends a recovery; rejects with why it cannot be done. Undefined where nothing is recovered. */
+  readonly recovered: Promise<string> | undefined;
   /** Resolves when a command asks the node to end. */
   readonly exitAsked: Promise<void>;
 }
@@ -56,11 +60,18 @@ const checkScript = async (path: string): Promise<void> => {
 const runScript = async (
   executor: CommandExecutor,
   path: string,
-  caughtUp: Promise<void>,
+  before: Promise<unknown>,
   log: Logger,
+  signal: AbortSignal,
 ): Promise<void> => {
   try {
-    await caughtUp;
+    await before;
+  } catch {
+    // Whoever waits for the recovery itself says why.
+    return;
+  }
+  if (signal.aborted) return;
+  try {
     await executor.execute({ text: `process "${path}"`, format: 'text', session: createSession() });
     log.info(`the script ${path} has run`);
   } catch (caught) {
@@ -95,11 +106,12 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
   acquire(async (stack) => {
     if (config.script !== undefined) await checkScript(config.script);
     const paths = nodePaths(config.dir);
+    const recovery = await prepareRecovery(config, paths);
     await createDirectories(paths);
     const exit = Promise.withResolvers<undefined>();
     const bound: { rest?: string } = {};
     const outside = { version, log, stop, exitNode: () => exit.resolve(undefined), restAddress: () => bound.rest };
-    const context = await startFloors(stack, config, paths, outside);
+    const { context, replication } = await startFloors(stack, config, paths, outside);
     const executor = createExecutor(context);
     const { name } = config;
     const at = splitAddress(config.rest);
@@ -118,7 +130,17 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
     await writeNodeJson(paths.facts, facts());
     if (context.ledger.network === undefined)
       noteNetwork(context.ledger, () => writeNodeJson(paths.facts, facts()), log);
-    if (config.script !== undefined)
-      void runScript(executor, config.script, firstExchange(context), log.child('script'));
-    return { facts: facts(), exitAsked: exit.promise, close: () => stack.close() };
+    const stopping = new AbortController();
+    stack.defer(() => stopping.abort());
+    const { script } = config;
+    const recovered =
+      recovery === undefined
+        ? undefined
+        : recover({
+            ...{ context, executor, recovery, replication, hasScript: script !== undefined },
+            ...{ signal: stopping.signal, log: log.child('recover') },
+          });
+    if (script !== undefined)
+      void runScript(executor, script, recovered ?? firstExchange(context), log.child('script'), stopping.signal);
+    return { facts: facts(), exitAsked: exit.promise, recovered, close: () => stack.close() };
   });

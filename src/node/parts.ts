@@ -17,6 +17,7 @@ import { TransferEndpoint } from '../replication/transfer/protocol.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { NodePaths } from './paths.ts';
+import { filesMarkOf } from './restore/mark.ts';
 
 export interface PartsPorts {
   readonly network: Network;
@@ -24,6 +25,8 @@ export interface PartsPorts {
   readonly sqlite: Sqlite;
   readonly topology: () => Topology;
   readonly paths: NodePaths;
+  /** Rejects where this node must write nothing, with the reason. */
+  readonly mayWrite: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -92,7 +95,7 @@ export class Parts implements Resource {
   }
 
   /** What `run …` and `exit …` do. */
-  readonly control: Omit<NodeControl, 'seedFrom' | 'exitNode'> = {
+  readonly control: Omit<NodeControl, 'seedFrom' | 'exitNode' | 'startBackup' | 'stopBackup'> = {
     startOperator: (options) => this.#inTurn(() => this.#startOperator(options)),
     stopOperator: () => this.#inTurn(() => this.#stopOperator()),
     startDistributor: async () => {
@@ -132,6 +135,7 @@ export class Parts implements Resource {
     const { topology, policies, paths, log } = this.#ports;
     const origin = options.policy;
     const ownFilesKnown = Promise.withResolvers<undefined>();
+    const older = filesMarkOf(paths);
     const operator = await createOperator(
       {
         ...this.#ports,
@@ -139,6 +143,10 @@ export class Parts implements Resource {
         registry: createTableRegistry({ policies, topology, operator: origin, log: log.child('operator') }),
         members: () => new Map([...topology().operators.values()].map(({ id, member }) => [id, member])),
         numberingAllowed: ownFilesKnown.promise,
+        mayWrite: async () => {
+          await this.#ports.mayWrite();
+          this.#checkOwner(origin);
+        },
       },
       options,
     );
@@ -155,6 +163,7 @@ export class Parts implements Resource {
           return cluster !== undefined && cluster !== operators.get(origin)?.cluster;
         },
         filledFlag: createFilledFlag(join(paths.state, `filled-${origin}`)),
+        askEveryPeer: older !== undefined,
         log,
       });
     } catch (caught) {
@@ -164,8 +173,28 @@ export class Parts implements Resource {
       });
       throw caught;
     }
-    ownFilesKnown.resolve(replication.ownFilesKnown().then(() => undefined));
+    ownFilesKnown.resolve(
+      replication.ownFilesKnown().then(async () => {
+        await older?.clear();
+        return undefined;
+      }),
+    );
     this.#running = { operator, replication, distributor: undefined, consumer: undefined };
+  }
+
+  /** A node that was taken for lost may come back after another took over its policy: both would give the same numbers. */
+  #checkOwner(origin: string): void {
+    const { topology, network } = this.#ports;
+    const peer = topology().operators.get(origin)?.peer;
+    if (peer === undefined || peer === network.self) return;
+    throw fault(
+      'OPERATOR_REPLACED',
+      `the operator policy ${origin} was taken over by another node: data is not taken here`,
+      {
+        data: { origin, peer },
+        hint: 'send the data to that node; for this one insert an operator policy of its own',
+      },
+    );
   }
 
   async #stopOperator(): Promise<void> {

@@ -1,4 +1,4 @@
-import { asFault, textOf } from '../base/errors.ts';
+import { asFault, HoldfastError, textOf } from '../base/errors.ts';
 import { createLogger, type LogRecord } from '../base/log.ts';
 import { type GivenOptions, resolveConfig } from './config.ts';
 import { type RunningNode, startNode, type StartRest } from './node.ts';
@@ -24,6 +24,8 @@ const stopSignal = (): Promise<NodeJS.Signals> =>
       });
   });
 
+const forever = (): Promise<never> => new Promise(() => {});
+
 const readyLine = ({ facts }: RunningNode): string =>
   `ready ${facts.name} listen=${facts.listen} rest=${facts.rest} network=${facts.network ?? 'none'} peer=${facts.peer}\n`;
 
@@ -41,7 +43,14 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
   void stopping.then(() => stop.abort());
   const node = await startNode(config, { version, log, startRest, stop: stop.signal });
   process.stdout.write(readyLine(node));
-  await Promise.race([stopping, node.exitAsked]);
+  const failed = node.recovered?.then(
+    (line) => {
+      process.stdout.write(`${line}\n`);
+      return forever();
+    },
+    (caught: unknown) => asFault(caught),
+  );
+  const end = await Promise.race([stopping, node.exitAsked, failed ?? forever()]);
   const cut = setTimeout(() => {
     log.error('stopping took too long: ended without waiting for the rest');
     process.exit(1);
@@ -53,5 +62,6 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
     process.exit(1);
   }
   clearTimeout(cut);
+  if (end instanceof HoldfastError) throw end;
   return process.exit(0);
 };

@@ -38,6 +38,8 @@ export interface OperatorPorts {
   members(): ReadonlyMap<string, number>;
   /** Resolves when own files may be numbered: after a lost disk, when they were taken back. Default: at once. */
   readonly numberingAllowed?: Promise<void>;
+  /** Asked before each numbering: rejects where this node must write nothing, with the reason. Default: it may. */
+  readonly mayWrite?: () => Promise<void>;
 }
 
 /** Starts what `run operator` starts. Fails where a directory or database cannot be used. */
@@ -224,7 +226,8 @@ class SqliteOperator implements Operator {
         }),
       );
     });
-    await Promise.race([this.#numbering, late.promise]).finally(cancel);
+    const allowed = Promise.all([this.#numbering, this.#ports.mayWrite?.()]);
+    await Promise.race([allowed, late.promise]).finally(cancel);
   }
 
   async #accepted(request: PutRequest): Promise<Pick<PutRequest, 'source' | 'instructions' | 'content'>> {

@@ -6,7 +6,7 @@ import { capsOf } from './authority/members.ts';
 import { type Change, covers } from './authority/rights.ts';
 import type { PolicyState } from './book.ts';
 import { placesKey } from './claims.ts';
-import { applyChanges, peerOf } from './facts.ts';
+import { applyChanges, isTakeover, peerOf } from './facts.ts';
 import type { LedgerFold } from './fold.ts';
 import { type Claim, describeKey } from './kinds/kind.ts';
 import { MEMBER_MAX } from './kinds/operator.ts';
@@ -69,7 +69,7 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
   );
   if (effective.length === 0 && !Array.isArray(replaces)) return undefined;
   const content: JsonObject = Object.fromEntries(effective);
-  checkOwner(writer, type, id, value);
+  if (!isTakeover(value, content, writer.key)) checkOwner(writer, type, id, value);
   const after = applyChanges(type, value, content);
   checkOwner(writer, type, id, after);
   const claims = kindOf(type)?.claims(after) ?? [];

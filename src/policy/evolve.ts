@@ -3,7 +3,7 @@ import type { JsonObject } from '../codec/json.ts';
 import type { VoidReason } from './book.ts';
 import { covers, type Rights } from './authority/rights.ts';
 import type { Holdings, Life, Subject } from './claims.ts';
-import { applyChanges, malformedBy, peerOf, type Fact } from './facts.ts';
+import { applyChanges, isTakeover, malformedBy, peerOf, type Fact } from './facts.ts';
 import type { Claim } from './kinds/kind.ts';
 import { kindOf } from './kinds/registry.ts';
 
@@ -71,7 +71,8 @@ const update = (
   const other = otherType(life, fact);
   if (other !== undefined) return other;
   const node = isNodeType(life.type);
-  const foreign = notTheOwner(fact, node ? peerOf(life.value) : undefined);
+  const taken = node && isTakeover(life.value, fact.content, fact.author);
+  const foreign = notTheOwner(fact, node && !taken ? peerOf(life.value) : undefined);
   if (foreign !== undefined) return foreign;
   let value: JsonObject;
   try {

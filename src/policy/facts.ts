@@ -85,6 +85,13 @@ export const peerOf = (value: JsonObject): string | undefined => {
   return typeof peer === 'string' ? peer : undefined;
 };
 
+/**
+ * Whether changes take a node's policy over for a new key: they name the key that they replace, and the writer's own in its place. Under
+ * open admission anybody may; a dead node cannot do it itself.
+ */
+export const isTakeover = (before: JsonObject, changes: JsonObject, writer: string): boolean =>
+  peerOf(before) !== undefined && changes['replaces'] === peerOf(before) && changes['peer'] === writer;
+
 /** The place in the ledger's order, as `compareEntries` has it. */
 export const compareFacts = (a: Fact, b: Fact): number =>
   a.time - b.time || (a.author < b.author ? -1 : a.author > b.author ? 1 : 0) || a.seq - b.seq;

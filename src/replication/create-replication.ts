@@ -7,6 +7,7 @@ import type { Network } from '../network/network.ts';
 import { ByteBudget } from '../operator/contents.ts';
 import type { FileRanges, Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
+import { uniteRanges } from '../operator/ranges.ts';
 import { PullingConsumer } from './consumer.ts';
 import { PushingDistributor } from './distributor.ts';
 import { FillState } from './fill.ts';
@@ -38,6 +39,8 @@ export interface ReplicationPorts {
   /** Whether an id is that of an operator of another cluster, as the policies are now. Default: none is known to be. */
   readonly isForeign?: (operator: string) => boolean;
   readonly filledFlag: FilledFlag;
+  /** The store is older than what this operator once numbered: own files are known only when every peer was compared. */
+  readonly askEveryPeer?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -175,6 +178,14 @@ class ClusterReplication implements Replication {
     return new Promise((resolve, reject) => this.#ownWaiters.push({ resolve, reject }));
   }
 
+  known(): Holdings {
+    const known = new Map(this.#ports.store.holdings());
+    for (const { operator } of this.#ports.clusterPeers())
+      for (const [origin, ranges] of this.#planner.holdingsOf(operator) ?? [])
+        if (this.#belongsHere(origin)) known.set(origin, uniteRanges(known.get(origin) ?? NO_FILES, ranges));
+    return known;
+  }
+
   committedRanges(): Holdings {
     const active = this.#links.active();
     const committed = new Map<string, FileRanges>();
@@ -256,7 +267,7 @@ class ClusterReplication implements Replication {
     if (this.#fill.filled) this.#keeper.note(this.#ports.store.holdings());
     if (this.#ownKnown || this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
     const comparedAll = this.#ports.clusterPeers().every(({ operator }) => this.#compared.has(operator));
-    if (!comparedAll && !this.#waited) return;
+    if (!comparedAll && (!this.#waited || this.#ports.askEveryPeer === true)) return;
     this.#ownKnown = true;
     for (const { resolve } of this.#ownWaiters.splice(0)) resolve();
   }

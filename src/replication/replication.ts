@@ -83,6 +83,8 @@ export interface Replication extends Resource {
   ownFilesKnown(): Promise<void>;
   /** Files that every active operator of the cluster is known to hold, for queries with `committed = true`. */
   committedRanges(): Holdings;
+  /** Files of each origin that are held here or that a peer has told of since the start. */
+  known(): Holdings;
   /** The policies have changed: who belongs to the cluster is looked up again. */
   refresh(): void;
 }

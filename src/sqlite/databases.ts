@@ -14,7 +14,8 @@ import { fault, hasCode, textOf } from '../base/errors.ts';
 import { SQLITE_COPY_BYTES_MAX, SQLITE_OPEN_MAX } from '../base/limits.ts';
 import type { ConnectionOptions, OpenConnection } from './connection.ts';
 import { openReadConnection, openWriteConnection } from './connection.ts';
-import type { ReadConnection, ReadDatabases, WriteConnection, WriteDatabases } from './sqlite.ts';
+import { OnlineCopy } from './online-copy.ts';
+import type { DatabasesCopy, ReadConnection, ReadDatabases, WriteConnection, WriteDatabases } from './sqlite.ts';
 
 const SUFFIX = '.sqlite';
 const NAME = /^[a-z0-9_]{1,64}$/;
@@ -117,6 +118,11 @@ export class ReadDirectory implements ReadDatabases {
       .map((file) => file.slice(0, -SUFFIX.length))
       .filter(isDatabaseName)
       .sort();
+  }
+
+  copyInto(dir: string): DatabasesCopy {
+    const files = this.names().map((name) => ({ name, from: this.path(name), to: join(dir, name + SUFFIX) }));
+    return new OnlineCopy(files, this.options);
   }
 
   /** Between procedures: forgets deadlines and closes connections over the bound. */

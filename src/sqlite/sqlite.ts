@@ -39,6 +39,27 @@ export interface ReadDatabases {
   /** `SQLITE_NO_DATABASE` where it does not exist. */
   read(name: string): ReadConnection;
   names(): readonly string[];
+  /**
+   * Begins to copy every database into a directory that exists, by SQLite's own online backup: all as they are now, while
+   * writes go on. The thread copies on between its other calls; look at it until it has ended.
+   */
+  copyInto(dir: string): DatabasesCopy;
+}
+
+/** How a copy of the databases stands. Bytes are those of the databases' pages. */
+export interface CopyProgress {
+  readonly databases: number;
+  readonly bytes: number;
+  readonly bytesTotal: number;
+}
+
+/** A copy of all databases that is being made. */
+export interface DatabasesCopy {
+  readonly ended: boolean;
+  /** Throws what the copy failed with: `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT` … */
+  progress(): CopyProgress;
+  /** Ends it where it is; what is copied stays. Safe to call twice. */
+  stop(): void;
 }
 export interface WriteDatabases extends ReadDatabases {
   /** Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`. */

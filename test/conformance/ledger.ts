@@ -1,3 +1,4 @@
+import { fault } from '../../src/base/errors.ts';
 import { describe, expect, test } from 'vitest';
 import { LEDGER_FOLLOW_ENTRIES_MAX } from '../../src/base/limits.ts';
 import { parseEntry, signatureHolds } from '../../src/entry/check.ts';
@@ -111,6 +112,19 @@ export const describeLedger = (form: string, create: LedgerFactory): void => {
       world.ledger.allowAppend();
       expect(world.ledger.status().mayAppend).toBe(true);
       expect((await world.ledger.append(proposal(2))).entry.header.seq).toBe(3);
+    });
+
+    test('what is forbidden is refused with the reason until it is allowed again', async () => {
+      await world.ledger.createNetwork('plant', 'open');
+      const [one, two] = [fault('TEST_ONE', 'one'), fault('TEST_TWO', 'two')];
+      const allow = world.ledger.forbidAppend(one);
+      await expect(world.ledger.append(proposal(1))).rejects.toMatchObject({ code: 'TEST_ONE' });
+      const allowTwo = world.ledger.forbidAppend(two);
+      allow();
+      expect(world.ledger.status().mayAppend).toBe(false);
+      await expect(world.ledger.append(proposal(1))).rejects.toMatchObject({ code: 'TEST_TWO' });
+      allowTwo();
+      expect((await world.ledger.append(proposal(1))).entry.header.seq).toBe(2);
     });
 
     test('own entries that a peer still has are taken up, and the log goes on after them', async () => {

@@ -1,8 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Sqlite } from '../../src/sqlite/sqlite.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { backUpDatabases } from '../../src/sqlite/backup.ts';
+import type { CopyProgress, Sqlite } from '../../src/sqlite/sqlite.ts';
 import { reading, streaming, writing } from '../support/sqlite-procedures.ts';
 
 /** What every form of the SQLite port must do. `open` gives one over that directory. */
@@ -231,6 +233,45 @@ export const describeSqlite = (form: string, open: (dir: string) => Sqlite): voi
       await expect(rowsOf('bad')).rejects.toMatchObject({ code: 'SQLITE_CORRUPT' });
       await expect(sqlite.write(writing, 'create', 'bad')).rejects.toMatchObject({ code: 'SQLITE_CORRUPT' });
       expect(await rowsOf()).toEqual([[1]]);
+    });
+
+    test('a copy made beside running writes holds each database whole, as it was at the begin', async () => {
+      await filled(...Array.from({ length: 3_000 }, (_, index) => index));
+      await sqlite.write(writing, 'create', 'other');
+      await sqlite.write(writing, 'insert', 'other', [[5, 5]]);
+      const target = join(dir, 'copy');
+      mkdirSync(target);
+      const copy = backUpDatabases(sqlite, target, systemClock);
+      const first = await copy.next();
+      expect(first.value).toMatchObject({ bytesTotal: expect.any(Number) as number });
+      let next = 10_000;
+      const write = (): Promise<unknown> => sqlite.write(writing, 'insert', 'd', [[(next += 1), 'x'.repeat(10_000)]]);
+      let last: CopyProgress | undefined;
+      for await (const progress of copy) {
+        await write();
+        last = progress;
+      }
+      expect(last).toEqual({ databases: 2, bytes: last?.bytesTotal, bytesTotal: last?.bytesTotal });
+      expect(readdirSync(target).sort()).toEqual(['d.sqlite', 'other.sqlite']);
+      expect(next).toBeGreaterThan(10_000);
+      const copied = open(target);
+      const rows = await copied.read(reading, 'get', 'd', 'SELECT count(*), max(a) FROM t');
+      expect(rows).toEqual([3_000, 2_999]);
+      expect(await copied.read(reading, 'all', 'other', 'SELECT a FROM t')).toEqual([[5]]);
+      await copied.close();
+    });
+
+    test('a copy that is ended early stops; one that cannot be written fails with the reason', async () => {
+      await filled(1);
+      mkdirSync(join(dir, 'copy'));
+      for await (const progress of backUpDatabases(sqlite, join(dir, 'copy'), systemClock)) {
+        expect(progress.bytesTotal).toBeGreaterThan(0);
+        break;
+      }
+      await sqlite.write(writing, 'insert', 'd', [[2, 2]]);
+      expect(await rowsOf()).toEqual([[1], [2]]);
+      const nowhere = backUpDatabases(sqlite, join(dir, 'missing'), systemClock);
+      await expect(nowhere.next().then(() => nowhere.next())).rejects.toMatchObject({ code: 'SQLITE_STATEMENT' });
     });
 
     test('byte arrays come whole; what is not ours becomes INTERNAL', async () => {

@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { fault } from '../../src/base/errors.ts';
 import { ResourceStack } from '../../src/base/lifecycle.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import type { CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
+import type { BackupStatus, CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
 import { createExecutor } from '../../src/command/create-executor.ts';
 import { createSession, type CommandExecutor, type CommandOutput, type Session } from '../../src/command/executor.ts';
 import { createMemoryLedger } from '../../src/ledger/memory-ledger.ts';
@@ -90,6 +91,7 @@ interface TestParts {
   jobs: readonly QueryJob[];
   result: QueryResult;
   exits: number;
+  backup: BackupStatus | undefined;
   seeds: string[];
   syncs: number;
 }
@@ -196,6 +198,14 @@ const createControl = (parts: TestParts): NodeControl => ({
   exitNode() {
     parts.exits += 1;
   },
+  async startBackup(dir) {
+    const counts = { files: 3, bytes: 10, bytesTotal: 40, ms: 65_000 };
+    parts.backup = { state: 'running', dir, part: 'archive', ...counts, error: undefined };
+  },
+  async stopBackup() {
+    if (parts.backup !== undefined)
+      parts.backup = { ...parts.backup, state: 'failed', error: fault('BACKUP_STOPPED', 'the backup was stopped') };
+  },
 });
 
 const createQueries = (parts: TestParts): QueryService => ({
@@ -268,6 +278,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     jobs: [],
     result: EMPTY_RESULT,
     exits: 0,
+    backup: undefined,
     seeds: [],
     syncs: 0,
   };
@@ -287,6 +298,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
+    backup: () => parts.backup,
     environment: (name) => options.environment?.[name],
   };
   const executor = createExecutor(context);

@@ -69,6 +69,9 @@ export const itemsOf = <T>(procedure: Generator<T, T | undefined, undefined>): r
 export const databasesOf = (connection: WriteConnection): ReadDatabases => ({
   read: () => connection,
   names: () => ['memory'],
+  copyInto: () => {
+    throw new Error('a database in memory has no file to copy');
+  },
 });
 
 /** Every number of runs of a property; `HOLDFAST_PROPERTY_RUNS` raises it. */

@@ -1,5 +1,6 @@
 import type { Command } from '../registry.ts';
 import { auditCommands } from './audit.ts';
+import { backupCommands } from './backup.ts';
 import { clusterCommands } from './cluster.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
 import { databaseCommands } from './databases.ts';
@@ -38,6 +39,7 @@ export const allCommands = (): readonly Command[] => [
   ...sqlCommands(),
   ...queryCommands(),
   ...nodeCommands(),
+  ...backupCommands(),
   ...dictionaryCommands(),
   ...helpCommands(),
 ];

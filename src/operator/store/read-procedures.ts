@@ -126,10 +126,25 @@ const totals = (
   return { files, rows, duplicates };
 };
 
+/** Rows held of each origin, over all databases. */
+const rowsByOrigin = (databases: ReadDatabases): ReadonlyMap<string, number> => {
+  const rows = new Map<string, number>();
+  for (const { db } of storesOf(databases))
+    for (const [origin, sum] of db.all('select origin, coalesce(sum(rows), 0) from holdfast_files group by origin'))
+      rows.set(String(origin), (rows.get(String(origin)) ?? 0) + Number(sum));
+  return rows;
+};
+
+/** Tables that a file was stored in, as `dbms.table`. */
+const tablesHeld = (databases: ReadDatabases): readonly string[] =>
+  storesOf(databases).flatMap(({ dbms, db }) =>
+    db.all('select distinct table_name from holdfast_files').map(([table]) => `${dbms}.${String(table)}`),
+  );
+
 /**
  * What runs in the reader threads.
  * @public The thread looks for it by this name.
  */
-export const procedures = { holdings, records, rebuild, infer, buffers, totals };
+export const procedures = { holdings, records, rebuild, infer, buffers, totals, rowsByOrigin, tablesHeld };
 
 export const reading = { module: import.meta.url, procedures };

@@ -32,7 +32,7 @@ beforeEach(async () => {
   const topology = followTopology(policies.book);
   clock = createVirtualClock();
   const outside = { clock, random: systemRandom, log: silentLogger };
-  parts = new Parts({ ...outside, network, policies, sqlite, topology, paths });
+  parts = new Parts({ ...outside, network, policies, sqlite, topology, paths, mayWrite: async () => {} });
   open.push(parts, sqlite, policies, ledger, network);
   const directories = { watchDir: paths.watch, errDir: paths.error, archiveDir: paths.archive, prepDir: paths.prep };
   const flags = { createTable: true, updateTsdInfo: true, archive: true, distributor: false };

@@ -273,6 +273,20 @@ describe('who may write', () => {
     expect(fold.get('o1')).toMatchObject({ owner: A, author: B, value: { peer: B } });
   });
 
+  it('a policy is taken over by an update that names the key it replaces and the writer’s own, and by no other', () => {
+    const policy = insert('o1', 'operator', operator(1, { peer: A }));
+    const wrong = [
+      update('o1', { peer: B }, { author: B }),
+      update('o1', { peer: B, replaces: B }, { author: B }),
+      update('o1', { replaces: A, name: 'x' }, { author: B }),
+    ];
+    const taken = update('o1', { peer: B, replaces: A }, { author: B });
+    const late = update('o1', { name: 'late' });
+    const fold = foldAll([policy, ...wrong, taken, update('o1', { name: 'new' }, { author: B }), late]);
+    expect(fold.get('o1')).toMatchObject({ value: { peer: B, replaces: A, name: 'new' } });
+    for (const entry of [...wrong, late]) expect(fold.effectOf(entry.hash)).toMatchObject({ rule: 'not-the-owner' });
+  });
+
   it('everything of an equivocating author from that number on is void, and others take what it held', () => {
     const bad = insert('o1', 'operator', operator(1), { author: B, seq: 5 });
     const fold = foldAll([bad, insert('o2', 'operator', operator(1))]);

@@ -1,0 +1,42 @@
+import { open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { JOURNAL_LINE_BYTES_MAX } from './journal-line.ts';
+
+/** A file of a ledger as it is to be copied. */
+export interface LedgerFile {
+  /** Relative to the ledger's directory. */
+  readonly path: string;
+  /** From its begin; the file may be longer by what is being written. */
+  readonly bytes: number;
+}
+
+const NEWLINE = 0x0a;
+
+/**
+ * The files that a copy of a ledger consists of, while it is written: the journal only grows, so whole lines from its begin
+ * are the ledger as it was a moment ago. The index is left out; it is made anew from the journal.
+ */
+export const ledgerFiles = async (dir: string): Promise<readonly LedgerFile[]> => {
+  const format = await readFile(join(dir, 'format'));
+  const names = (await readdir(join(dir, 'journal'))).filter((name) => /^\d{8}\.journal$/.test(name)).sort();
+  const files: LedgerFile[] = [{ path: 'format', bytes: format.byteLength }];
+  for (const name of names) {
+    const path = join('journal', name);
+    files.push({ path, bytes: await wholeLines(join(dir, path)) });
+  }
+  return files;
+};
+
+/** Length of a file up to the end of its last complete line. */
+const wholeLines = async (path: string): Promise<number> => {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const tail = Buffer.alloc(Math.min(size, JOURNAL_LINE_BYTES_MAX));
+    const from = size - tail.byteLength;
+    const { bytesRead } = await handle.read(tail, 0, tail.byteLength, from);
+    return from + tail.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1;
+  } finally {
+    await handle.close();
+  }
+};

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { fault, textOf } from '../../base/errors.ts';
+import { TWINS_MAX } from '../../base/limits.ts';
+import { type SigningKey, signWith, verifySignature } from '../../entry/keys.ts';
+
+/** SPEC: only the major is in the id; a new major is a new folder. */
+export const TWINS_PROTOCOL = '/holdfast/twins/1';
+
+const MESSAGE_BYTES_MAX = 16_384;
+const instance = z.string().regex(/^[0-9a-f]{32}$/);
+const presence = z.object({
+  /** Random, of one run of a node. */
+  instance,
+  /** Whether it may append. */
+  writes: z.boolean(),
+  /** Other instances with the same key that it has been told of, sorted. */
+  seen: z.array(instance).max(TWINS_MAX),
+  /** Ed25519 by the key that all of them share, 128 hex digits. */
+  signature: z.string().regex(/^[0-9a-f]{128}$/),
+});
+/** What an instance says of itself; whoever passes it on cannot change it. */
+export type Presence = z.infer<typeof presence>;
+
+const answer = z.object({ others: z.array(presence).max(TWINS_MAX) });
+
+const signedBytes = (author: string, { instance: id, writes, seen }: Omit<Presence, 'signature'>): Buffer =>
+  Buffer.from(`${TWINS_PROTOCOL}\n${author}\n${id}\n${writes ? 'writes' : 'waits'}\n${seen.join(',')}`);
+
+export const makePresence = (key: SigningKey, about: Omit<Presence, 'signature'>): Presence => ({
+  ...about,
+  signature: Buffer.from(signWith(key, signedBytes(key.author, about))).toString('hex'),
+});
+
+export const presenceHolds = (author: string, about: Presence): boolean =>
+  verifySignature(author, signedBytes(author, about), Buffer.from(about.signature, 'hex'));
+
+export const encodePresence = (about: Presence): Uint8Array => Buffer.from(JSON.stringify(about));
+export const encodeOthers = (others: readonly Presence[]): Uint8Array => Buffer.from(JSON.stringify({ others }));
+
+const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
+  try {
+    if (frame.byteLength > MESSAGE_BYTES_MAX) throw new Error('it is too long');
+    return schema.parse(JSON.parse(Buffer.from(frame).toString('utf8')));
+  } catch (caught) {
+    throw fault('LEDGER_TWINS_MALFORMED', `the message is not as agreed: ${textOf(caught).slice(0, 500)}`);
+  }
+};
+
+/** Throws `LEDGER_TWINS_MALFORMED`. */
+export const decodePresence = (frame: Uint8Array): Presence => decode(presence, frame);
+/** Throws `LEDGER_TWINS_MALFORMED`. */
+export const decodeOthers = (frame: Uint8Array): readonly Presence[] => decode(answer, frame).others;

@@ -1,0 +1,296 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { asFault, fault, hasCode, HoldfastError, systemCode, textOf } from '../../base/errors.ts';
+import { syncDirectory, writeFileDurably } from '../../base/files.ts';
+import { BACKUP_FILES_AT_ONCE } from '../../base/limits.ts';
+import type { BackupStatus } from '../../command/context.ts';
+import { ledgerFiles } from '../../ledger/ledger-files.ts';
+import { backUpDatabases } from '../../sqlite/backup.ts';
+import type { Sqlite } from '../../sqlite/sqlite.ts';
+import { nodePaths, type NodePaths } from '../paths.ts';
+import { copyFile, hashFile } from './copy-file.ts';
+import { ABOUT_FILE, formatAbout, formatSums, INCOMPLETE_MARK, SUMS_FILE } from './manifest.ts';
+
+/** What a backup is made of. */
+export interface BackupSource {
+  readonly paths: NodePaths;
+  readonly sqlite: Sqlite;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly node: string;
+  readonly name: string;
+  /** Network id; null before the node has one. */
+  readonly network: string | null;
+  /** Where accepted files are kept: `run operator` may have named another directory. */
+  readonly archive: string;
+  /** Commands that run at start, if any. */
+  readonly script: string | undefined;
+  /** The options of the node as `--config` reads them. */
+  readonly configuration: Readonly<Record<string, string>>;
+}
+
+/** A file on its way into the backup. */
+interface Wanted {
+  readonly from: string;
+  /** Relative to the backup. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly mode?: number;
+}
+
+const isMissing = (caught: unknown): boolean => systemCode(caught) === 'ENOENT';
+
+/**
+ * One backup of a running node. Order makes it consistent: the note that the operator is filled before the databases, which
+ * may hold more than it says; the ledger after them, so that no row lacks its policies; the key last. Archived files are
+ * checked when they are read, and one that is torn is made again from its rows.
+ */
+export class BackupJob {
+  readonly #source: BackupSource;
+  readonly #target: NodePaths;
+  readonly #sums = new Map<string, string>();
+  readonly #startedMs: number;
+  #state: BackupStatus['state'] = 'running';
+  #part = 'directory';
+  #files = 0;
+  #bytes = 0;
+  #bytesTotal = 0;
+  #endedMs: number | undefined;
+  #error: HoldfastError | undefined;
+  #stopped = false;
+
+  constructor(source: BackupSource, dir: string) {
+    this.#source = source;
+    this.#target = nodePaths(dir);
+    this.#startedMs = source.clock.monotonicMs();
+  }
+
+  get status(): BackupStatus {
+    return {
+      state: this.#state,
+      dir: this.#target.dir,
+      part: this.#part,
+      files: this.#files,
+      bytes: this.#bytes,
+      bytesTotal: Math.max(this.#bytes, this.#bytesTotal),
+      ms: Math.round((this.#endedMs ?? this.#source.clock.monotonicMs()) - this.#startedMs),
+      error: this.#error,
+    };
+  }
+
+  /** Makes the directory ready. `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY`, `BACKUP_DISK_FULL`. */
+  async prepare(): Promise<void> {
+    const { dir } = this.#target;
+    const inside = relative(this.#source.paths.dir, dir);
+    if (!isAbsolute(dir) || (!inside.startsWith('..') && !isAbsolute(inside)))
+      throw fault(
+        'BACKUP_DIR',
+        `${dir} cannot take the backup: name a directory outside of ${this.#source.paths.dir}`,
+        {
+          hint: 'best on another disk',
+        },
+      );
+    try {
+      await mkdir(dir, { recursive: true });
+      if ((await readdir(dir)).length > 0) throw notEmpty(dir);
+      await writeFileDurably(join(dir, INCOMPLETE_MARK), 'This backup is not complete.\n');
+    } catch (caught) {
+      throw asBackupFault(caught, dir);
+    }
+  }
+
+  /** Copies everything; never rejects: what happened stands in `status`. A failed backup leaves an empty directory. */
+  async run(): Promise<void> {
+    try {
+      await this.#copyAll();
+      this.#state = 'done';
+    } catch (caught) {
+      this.#error = asBackupFault(caught, this.#target.dir);
+      this.#state = 'failed';
+      await this.#clear();
+    }
+    this.#endedMs = this.#source.clock.monotonicMs();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #copyAll(): Promise<void> {
+    const { paths, archive, script, configuration } = this.#source;
+    await this.#copy('state', await listFiles(paths.state, 'data/state', (name) => name.startsWith('filled-')));
+    await this.#copyDatabases();
+    const ledger = await ledgerFiles(paths.ledger);
+    await this.#copy(
+      'ledger',
+      ledger.map(({ path, bytes }) => ({ from: join(paths.ledger, path), path: join('ledger', path), bytes })),
+    );
+    await this.#copy('archive', await listFiles(archive, 'data/archive', () => true));
+    const others = [
+      { from: paths.peers, path: 'peers.json' },
+      ...(script === undefined ? [] : [{ from: script, path: 'script.al' }]),
+    ];
+    await this.#write('config.json', `${JSON.stringify(configuration, undefined, 2)}\n`);
+    await this.#copy('configuration', (await Promise.all(others.map(sized))).flat());
+    await this.#copy('key', await sized({ from: paths.key, path: 'node.key', mode: 0o600 }));
+    await this.#finish();
+  }
+
+  async #copyDatabases(): Promise<void> {
+    this.#part = 'databases';
+    const { sqlite, clock, paths } = this.#source;
+    const target = this.#target.dbms;
+    await mkdir(target, { recursive: true });
+    await this.#checkRoom(await listFiles(paths.dbms, '', (name) => name.endsWith('.sqlite')));
+    const before = this.#bytes;
+    for await (const { bytes, bytesTotal } of backUpDatabases(sqlite, target, clock)) {
+      this.#assertGoingOn();
+      this.#bytes = before + bytes;
+      this.#bytesTotal = before + bytesTotal;
+    }
+    for (const name of await readdir(target)) {
+      this.#sums.set(`data/dbms/${name}`, (await hashFile(join(target, name))).sha256);
+      this.#files += 1;
+    }
+    await syncDirectory(target);
+  }
+
+  async #copy(part: string, wanted: readonly Wanted[]): Promise<void> {
+    this.#part = part;
+    await this.#checkRoom(wanted);
+    this.#bytesTotal = this.#bytes + wanted.reduce((sum, { bytes }) => sum + bytes, 0);
+    const waiting = wanted.values();
+    const failures: HoldfastError[] = [];
+    // None is left running when another fails: it would write into a directory that is being emptied.
+    const work = async (): Promise<void> => {
+      try {
+        for (const file of waiting) {
+          if (failures.length > 0) return;
+          await this.#copyOne(file);
+        }
+      } catch (caught) {
+        failures.push(asBackupFault(caught, this.#target.dir));
+      }
+    };
+    await Promise.all(Array.from({ length: BACKUP_FILES_AT_ONCE }, work));
+    if (failures[0] !== undefined) throw failures[0];
+  }
+
+  async #copyOne({ from, path, bytes, mode = 0o644 }: Wanted): Promise<void> {
+    const onBytes = (count: number): void => {
+      this.#assertGoingOn();
+      this.#bytes += count;
+    };
+    const { sha256 } = await copyFile(from, join(this.#target.dir, path), { bytes, mode, onBytes });
+    this.#sums.set(path.split(sep).join('/'), sha256);
+    this.#files += 1;
+  }
+
+  async #write(path: string, text: string): Promise<void> {
+    await writeFileDurably(join(this.#target.dir, path), text);
+    this.#sums.set(path, createHash('sha256').update(text).digest('hex'));
+    this.#files += 1;
+  }
+
+  /** The mark goes last: until then the directory does not pass for a backup. */
+  async #finish(): Promise<void> {
+    const { version, node, name, network, clock } = this.#source;
+    const { dir } = this.#target;
+    await syncDirectories(dir);
+    const sums = formatSums(this.#sums);
+    await writeFileDurably(join(dir, SUMS_FILE), sums);
+    const about = {
+      ...{ version, node, name, network },
+      time: new Date(clock.wallMs()).toISOString(),
+      files: this.#files,
+      bytes: this.#bytes,
+      sums: createHash('sha256').update(sums).digest('hex'),
+    };
+    await writeFileDurably(join(dir, ABOUT_FILE), formatAbout(about));
+    await rm(join(dir, INCOMPLETE_MARK));
+    await syncDirectory(dir);
+  }
+
+  /** Said before anything is written where the disk has no room, not after hours. */
+  async #checkRoom(files: readonly Pick<Wanted, 'bytes'>[]): Promise<void> {
+    this.#assertGoingOn();
+    const needed = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    const { bavail, bsize } = await statfs(this.#target.dir);
+    if (needed > bavail * bsize)
+      throw fault(
+        'BACKUP_DISK_FULL',
+        `no room for the backup in ${this.#target.dir}: ${needed} bytes are needed, ${bavail * bsize} are free`,
+        { hint: ROOM_HINT },
+      );
+  }
+
+  #assertGoingOn(): void {
+    if (this.#stopped) throw fault('BACKUP_STOPPED', 'the backup was stopped', { hint: 'start it again' });
+  }
+
+  /** Removes what was copied; the mark last, so that what cannot be removed does not pass for a backup. */
+  async #clear(): Promise<void> {
+    const { dir } = this.#target;
+    try {
+      const names = (await readdir(dir)).filter((name) => name !== INCOMPLETE_MARK);
+      for (const name of [...names, INCOMPLETE_MARK]) await rm(join(dir, name), { recursive: true, force: true });
+    } catch {
+      // The mark is still there: it says so.
+    }
+  }
+}
+
+const ROOM_HINT = 'free the disk, or name a directory on another one';
+
+const notEmpty = (dir: string): Error =>
+  fault('BACKUP_DIR_NOT_EMPTY', `the directory ${dir} is not empty: nothing in it is overwritten`, {
+    hint: 'name a new directory, or empty this one (a backup that was broken off, for example)',
+  });
+
+const asBackupFault = (caught: unknown, dir: string): HoldfastError => {
+  const sqlite = hasCode(caught, 'SQLITE_DISK_FAILED') ? String(asFault(caught).data['sqlite']) : '';
+  if (caught instanceof HoldfastError && sqlite !== 'SQLITE_FULL') return caught;
+  if (['ENOSPC', 'EDQUOT'].includes(systemCode(caught) ?? '') || sqlite === 'SQLITE_FULL')
+    return fault('BACKUP_DISK_FULL', `the disk of ${dir} is full: ${textOf(caught)}`, {
+      hint: ROOM_HINT,
+      cause: caught,
+    });
+  return fault('BACKUP_FAILED', `the backup into ${dir} failed: ${textOf(caught)}`, {
+    hint: 'check that the node may write there, and read its own files',
+    cause: caught,
+  });
+};
+
+/** A file with its size; nothing where it is missing. */
+const sized = async (file: Omit<Wanted, 'bytes'>): Promise<Wanted[]> => {
+  try {
+    return [{ ...file, bytes: (await stat(file.from)).size }];
+  } catch (caught) {
+    if (isMissing(caught)) return [];
+    throw caught;
+  }
+};
+
+/** All files below a directory that is there or not; `path` begins with `as`. */
+const listFiles = async (dir: string, as: string, isWanted: (name: string) => boolean): Promise<readonly Wanted[]> => {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch((caught: unknown) => {
+    if (isMissing(caught)) return [];
+    throw caught;
+  });
+  const wanted: Wanted[] = [];
+  for (const entry of entries) {
+    if (!entry.isFile() || !isWanted(entry.name)) continue;
+    const from = join(entry.parentPath, entry.name);
+    wanted.push(...(await sized({ from, path: join(as, relative(dir, from)) })));
+  }
+  return wanted;
+};
+
+/** Makes the names in a directory and below durable. */
+const syncDirectories = async (dir: string): Promise<void> => {
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true }))
+    if (entry.isDirectory()) await syncDirectory(join(entry.parentPath, entry.name));
+  await syncDirectory(dir);
+};

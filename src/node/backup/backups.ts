@@ -1,0 +1,49 @@
+import { fault } from '../../base/errors.ts';
+import type { Resource } from '../../base/lifecycle.ts';
+import type { BackupStatus } from '../../command/context.ts';
+import { BackupJob, type BackupSource } from './backup-job.ts';
+
+/** The backups of a running node, one at a time. Closing breaks off the one that runs. */
+export class Backups implements Resource {
+  readonly #source: () => BackupSource;
+  #job: BackupJob | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(source: () => BackupSource) {
+    this.#source = source;
+  }
+
+  get status(): BackupStatus | undefined {
+    return this.#job?.status;
+  }
+
+  /** Resolves when the copying has begun. `BACKUP_RUNNING`, and what {@link BackupJob.prepare} throws. */
+  async start(dir: string): Promise<void> {
+    if (this.#running !== undefined)
+      throw fault('BACKUP_RUNNING', `a backup into ${this.status?.dir ?? 'another directory'} is being made`, {
+        hint: 'how far it is: get backup; to break it off: exit backup',
+      });
+    const job = new BackupJob(this.#source(), dir);
+    const begun = job.prepare();
+    this.#running = begun
+      .then(async () => {
+        this.#job = job;
+        await job.run();
+      })
+      .catch(() => {})
+      .finally(() => {
+        this.#running = undefined;
+      });
+    await begun;
+    this.#job = job;
+  }
+
+  async stop(): Promise<void> {
+    this.#job?.stop();
+    await this.#running;
+  }
+
+  close(): Promise<void> {
+    return this.stop();
+  }
+}
