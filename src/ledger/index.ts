@@ -34,6 +34,7 @@ export class LedgerIndex {
   readonly #log: Logger;
   #authors = new AuthorTable();
   #unwritten: IndexRecord[] = [];
+  #mark: SignatureMark | undefined;
   #unwrittenFrom: Cursor = 0;
   #cursorOf: (hash: string) => Cursor | undefined = () => undefined;
   #pending: { readonly key: string; readonly value: Buffer }[] = [];
@@ -67,7 +68,8 @@ export class LedgerIndex {
       } finally {
         await groups.close();
       }
-      return { records, mark: parseMark(mark) };
+      const { checkedTo, bad } = parseMark(mark);
+      return { records, mark: { checkedTo: Math.min(checkedTo, records.length), bad } };
     } catch (caught) {
       this.#log.warn('cannot read the index of the ledger', { text: textOf(caught) });
       return undefined;
@@ -100,13 +102,17 @@ export class LedgerIndex {
     if (!this.#failed) this.#put(FORM_KEY, Buffer.from('distrusted'));
   }
 
+  /**
+   * Written with the next group, not at once: a mark for every few entries, and a group cut short for each, would take
+   * more room than the entries' records. After a crash some signatures are checked again.
+   */
   saveMark(mark: SignatureMark): void {
-    this.#flush();
-    if (!this.#failed) this.#put(MARK_KEY, Buffer.from(JSON.stringify(mark)));
+    this.#mark = mark;
   }
 
   async close(): Promise<void> {
     this.#flush();
+    this.#flushMark();
     await this.#writing;
     await this.#db.close();
   }
@@ -116,6 +122,13 @@ export class LedgerIndex {
     const group = { cursor: this.#unwrittenFrom, records: this.#unwritten };
     this.#unwritten = [];
     this.#put(groupKey(group.cursor), encodeGroup(group, this.#authors, this.#cursorOf));
+    this.#flushMark();
+  }
+
+  #flushMark(): void {
+    if (this.#mark === undefined || this.#failed) return;
+    this.#put(MARK_KEY, Buffer.from(JSON.stringify(this.#mark)));
+    this.#mark = undefined;
   }
 
   #put(key: string, value: Buffer): void {
