@@ -35,6 +35,8 @@ export class LedgerIndex {
   #authors = new AuthorTable();
   #unwritten: IndexRecord[] = [];
   #mark: SignatureMark | undefined;
+  /** How far the mark in the index says. */
+  #markedTo: Cursor = 0;
   #unwrittenFrom: Cursor = 0;
   #cursorOf: (hash: string) => Cursor | undefined = () => undefined;
   #pending: { readonly key: string; readonly value: Buffer }[] = [];
@@ -69,6 +71,7 @@ export class LedgerIndex {
         await groups.close();
       }
       const { checkedTo, bad } = parseMark(mark);
+      this.#markedTo = checkedTo;
       return { records, mark: { checkedTo: Math.min(checkedTo, records.length), bad } };
     } catch (caught) {
       this.#log.warn('cannot read the index of the ledger', { text: textOf(caught) });
@@ -79,6 +82,7 @@ export class LedgerIndex {
   /** Forgets everything, before it is built again. */
   async clear(): Promise<void> {
     this.#authors = new AuthorTable();
+    this.#markedTo = 0;
     await this.#db.clear();
     await this.#db.put(FORM_KEY, Buffer.from(INDEX_FORM));
   }
@@ -103,11 +107,12 @@ export class LedgerIndex {
   }
 
   /**
-   * Written with the next group, not at once: a mark for every few entries, and a group cut short for each, would take
-   * more room than the entries' records. After a crash some signatures are checked again.
+   * Written with the next group, or at once where it is a group's worth ahead: a mark for every few entries, and a group
+   * cut short for each, would take more room than the entries' records. After a crash some signatures are checked again.
    */
   saveMark(mark: SignatureMark): void {
     this.#mark = mark;
+    if (mark.checkedTo >= this.#markedTo + GROUP_RECORDS) this.#flushMark();
   }
 
   async close(): Promise<void> {
@@ -128,6 +133,7 @@ export class LedgerIndex {
   #flushMark(): void {
     if (this.#mark === undefined || this.#failed) return;
     this.#put(MARK_KEY, Buffer.from(JSON.stringify(this.#mark)));
+    this.#markedTo = this.#mark.checkedTo;
     this.#mark = undefined;
   }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { openLedger } from '../../../src/ledger/open-ledger.ts';
 import { SignatureCheck } from '../../../src/ledger/signature-check.ts';
 import { createAuthor, genesisOf, offerAll, seedOf } from '../../support/ledger-authors.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
 
@@ -95,6 +96,34 @@ test('the index stays small where entries come a few at a time', async () => {
     expect(again.status().signatures).toEqual({ checked: 241, unchecked: 0, bad: 0 });
     await again.close();
   } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
+test('how far the check came survives a crash, but for the last few', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-index-'));
+  const dir = join(root, 'ledger');
+  const ledger = await openLedger({ dir, seed: seedOf(3) });
+  try {
+    const author = createAuthor(2, genesis);
+    await offerAll(ledger, [genesis, ...Array.from({ length: 600 }, () => author.next())]);
+    await ledger.signaturesChecked();
+    const index = join(dir, 'index');
+    const written = (): string =>
+      readdirSync(index)
+        .map((name) => readFileSync(join(index, name), 'latin1'))
+        .join('');
+    await waitFor(() => written().includes('"checkedTo":601'));
+    const crashed = join(root, 'crashed');
+    cpSync(dir, crashed, { recursive: true });
+    const again = await openLedger({ dir: crashed, seed: seedOf(3), clock: createVirtualClock() });
+    // What the index does not know yet is not vouched for by the mark either.
+    expect(again.status().signatures.unchecked).toBeLessThan(256);
+    await again.signaturesChecked();
+    expect(again.status().signatures).toEqual({ checked: 601, unchecked: 0, bad: 0 });
+    await again.close();
+  } finally {
+    await ledger.close();
     rmSync(root, { recursive: true });
   }
 });
