@@ -145,22 +145,24 @@ export class DiskStore implements EntryStore {
   /** Reads the lines that the index does not know, checks each in full, and gives them to the index. */
   async #scanTail(): Promise<void> {
     const { journal, index } = this.#parts;
-    const cursors = new Map<string, Cursor>();
-    for (const [cursor, place] of this.#places.entries()) if (place !== undefined) cursors.set(place.hash, cursor);
+    let cursors: Map<string, Cursor> | undefined;
     const last = this.#positions.at(-1);
     const from = { file: last?.file ?? 0, offset: last === undefined ? 0 : last.offset + last.length };
     for (const file of journal.files().filter((number) => number >= from.file)) {
       const start = file === from.file ? from.offset : 0;
       const bytes = await journal.readFrom(file, start);
+      if (bytes.byteLength === 0) continue;
+      // Only where there is a tail: after a clean stop there is none.
+      const known = (cursors ??= this.#cursorsByHash());
       let records: IndexRecord[] = [];
       const flush = (): void => {
-        index?.add(this.#positions.length - records.length, records, (hash) => cursors.get(hash));
+        index?.add(this.#positions.length - records.length, records, (hash) => known.get(hash));
         records = [];
       };
       for (const { offset, line } of linesOf(bytes)) {
         const position = { file, offset: start + offset, length: line.byteLength + 1 };
         const place = this.#check(line, position);
-        if (place !== undefined) cursors.set(place.hash, place.cursor);
+        if (place !== undefined) known.set(place.hash, place.cursor);
         records.push({ position, place });
         if (records.length < SCAN_SLICE) continue;
         flush();
@@ -168,6 +170,12 @@ export class DiskStore implements EntryStore {
       }
       flush();
     }
+  }
+
+  #cursorsByHash(): Map<string, Cursor> {
+    const cursors = new Map<string, Cursor>();
+    for (const [cursor, place] of this.#places.entries()) if (place !== undefined) cursors.set(place.hash, cursor);
+    return cursors;
   }
 
   #check(bytes: Buffer, position: Position): Place | undefined {

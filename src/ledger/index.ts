@@ -34,6 +34,9 @@ export class LedgerIndex {
   readonly #log: Logger;
   #authors = new AuthorTable();
   #unwritten: IndexRecord[] = [];
+  #mark: SignatureMark | undefined;
+  /** How far the mark in the index says. */
+  #markedTo: Cursor = 0;
   #unwrittenFrom: Cursor = 0;
   #cursorOf: (hash: string) => Cursor | undefined = () => undefined;
   #pending: { readonly key: string; readonly value: Buffer }[] = [];
@@ -67,7 +70,9 @@ export class LedgerIndex {
       } finally {
         await groups.close();
       }
-      return { records, mark: parseMark(mark) };
+      const { checkedTo, bad } = parseMark(mark);
+      this.#markedTo = checkedTo;
+      return { records, mark: { checkedTo: Math.min(checkedTo, records.length), bad } };
     } catch (caught) {
       this.#log.warn('cannot read the index of the ledger', { text: textOf(caught) });
       return undefined;
@@ -77,6 +82,7 @@ export class LedgerIndex {
   /** Forgets everything, before it is built again. */
   async clear(): Promise<void> {
     this.#authors = new AuthorTable();
+    this.#markedTo = 0;
     await this.#db.clear();
     await this.#db.put(FORM_KEY, Buffer.from(INDEX_FORM));
   }
@@ -100,13 +106,18 @@ export class LedgerIndex {
     if (!this.#failed) this.#put(FORM_KEY, Buffer.from('distrusted'));
   }
 
+  /**
+   * Written with the next group, or at once where it is a group's worth ahead: a mark for every few entries, and a group
+   * cut short for each, would take more room than the entries' records. After a crash some signatures are checked again.
+   */
   saveMark(mark: SignatureMark): void {
-    this.#flush();
-    if (!this.#failed) this.#put(MARK_KEY, Buffer.from(JSON.stringify(mark)));
+    this.#mark = mark;
+    if (mark.checkedTo >= this.#markedTo + GROUP_RECORDS) this.#flushMark();
   }
 
   async close(): Promise<void> {
     this.#flush();
+    this.#flushMark();
     await this.#writing;
     await this.#db.close();
   }
@@ -116,6 +127,14 @@ export class LedgerIndex {
     const group = { cursor: this.#unwrittenFrom, records: this.#unwritten };
     this.#unwritten = [];
     this.#put(groupKey(group.cursor), encodeGroup(group, this.#authors, this.#cursorOf));
+    this.#flushMark();
+  }
+
+  #flushMark(): void {
+    if (this.#mark === undefined || this.#failed) return;
+    this.#put(MARK_KEY, Buffer.from(JSON.stringify(this.#mark)));
+    this.#markedTo = this.#mark.checkedTo;
+    this.#mark = undefined;
   }
 
   #put(key: string, value: Buffer): void {

@@ -1,9 +1,15 @@
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Cursor, HeldEntry } from './ledger.ts';
 import type { SignatureMark } from './store.ts';
 
 /** Verified at a time: few, so that a write to disk never waits long for the same thread pool. */
 const SLICE = 8;
+/** Read at a time. */
+const PIECE = 64;
+/** While entries keep coming the check waits for a pause, since it needs the same cores; but no longer than this. */
+const PAUSE_MS = 50;
+const PAUSE_WAIT_MS_MAX = 500;
 
 export interface SignatureCheckPorts {
   /** Entries in order of arrival from the cursor on. */
@@ -11,6 +17,8 @@ export interface SignatureCheckPorts {
   holds(held: HeldEntry): Promise<boolean> | boolean;
   saveMark(mark: SignatureMark): void;
   readonly log: Logger;
+  /** Waits for a pause; where left out, new entries are checked at once. */
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -26,6 +34,9 @@ export class SignatureCheck {
   readonly #known = new Set<Cursor>();
   #running: Promise<void> | undefined;
   #closed = false;
+  #cancelPause: (() => void) | undefined;
+  /** When the first of the entries came that wait for a pause, monotonic milliseconds. */
+  #waitsSinceMs: number | undefined;
 
   constructor(ports: SignatureCheckPorts, mark: SignatureMark, end: Cursor) {
     this.#ports = ports;
@@ -49,38 +60,57 @@ export class SignatureCheck {
     this.#end = end;
     for (const cursor of known) this.#known.add(cursor);
     this.#skipKnown();
-    this.start();
+    this.#startAtPause();
   }
 
   /** Goes on in the background, if there is anything to check. */
   start(): void {
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
+    this.#waitsSinceMs = undefined;
     if (this.#running !== undefined || this.#closed || this.#checkedTo >= this.#end) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
     });
   }
 
-  /** Resolves when everything held at the time was checked. */
+  /** Resolves when everything held at the time was checked; does not wait for a pause. */
   async finished(): Promise<void> {
+    this.start();
     while (this.#running !== undefined) await this.#running;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#cancelPause?.();
     await this.#running;
     this.#saveMark();
   }
 
+  #startAtPause(): void {
+    const { clock } = this.#ports;
+    if (clock === undefined) {
+      this.start();
+      return;
+    }
+    if (this.#checkedTo >= this.#end || this.#closed) return;
+    const nowMs = clock.monotonicMs();
+    this.#waitsSinceMs ??= nowMs;
+    this.#cancelPause?.();
+    const ms = Math.min(PAUSE_MS, Math.max(0, this.#waitsSinceMs + PAUSE_WAIT_MS_MAX - nowMs));
+    this.#cancelPause = clock.after(ms, () => this.start());
+  }
+
   async #run(): Promise<void> {
+    let piece: readonly HeldEntry[] = [];
     try {
       while (!this.#closed && this.#checkedTo < this.#end) {
-        const slice = await this.#ports.read(this.#checkedTo, SLICE);
+        if (piece.length === 0) piece = await this.#ports.read(this.#checkedTo, PIECE);
+        const slice = piece.slice(0, SLICE);
         await Promise.all(slice.map((held) => this.#check(held)));
         const last = slice.at(-1);
-        const next = last === undefined ? this.#end : last.cursor + 1;
-        for (let cursor = this.#checkedTo; cursor < next; cursor += 1) this.#known.delete(cursor);
-        this.#checkedTo = next;
-        this.#skipKnown();
+        this.#passTo(last === undefined ? this.#end : last.cursor + 1);
+        piece = piece.filter(({ cursor }) => cursor >= this.#checkedTo);
       }
       this.#saveMark();
     } catch (caught) {
@@ -91,6 +121,12 @@ export class SignatureCheck {
 
   #saveMark(): void {
     this.#ports.saveMark({ checkedTo: this.#checkedTo, bad: [...this.#bad] });
+  }
+
+  #passTo(next: Cursor): void {
+    for (let cursor = this.#checkedTo; cursor < next; cursor += 1) this.#known.delete(cursor);
+    this.#checkedTo = next;
+    this.#skipKnown();
   }
 
   #skipKnown(): void {

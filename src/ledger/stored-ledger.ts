@@ -44,7 +44,7 @@ export interface LedgerPorts {
   readonly useThreadPool: boolean;
 }
 
-/** Entries held back are looked at again at the latest after this: the wall clock may be corrected meanwhile. */
+/** Entries held back are looked at again after this at the latest: the wall clock may be corrected meanwhile. */
 const HELD_BACK_LOOK_MS_MAX = 60_000;
 
 /** From so many jobs on, own entries are signed on the thread pool; for fewer the way there costs more than it saves. */
@@ -81,7 +81,7 @@ export class StoredLedger implements Ledger {
   constructor(ports: LedgerPorts) {
     this.#ports = ports;
     this.#own = { key: ports.key, clock: ports.clock, salts: new Salts(ports.random) };
-    const { store, log, useThreadPool } = ports;
+    const { store, log, clock, useThreadPool } = ports;
     for (const place of store.places()) {
       if (place === undefined) this.#chains.skip();
       else this.#chains.add(place);
@@ -92,6 +92,7 @@ export class StoredLedger implements Ledger {
       holds: ({ entry }: HeldEntry) => (useThreadPool ? signatureHoldsInBackground(entry) : signatureHolds(entry)),
       saveMark: store.saveSignatureMark.bind(store),
       log,
+      clock: useThreadPool ? clock : undefined,
     };
     this.#signatures = new SignatureCheck(signaturePorts, store.signatureMark(), this.#chains.size);
     this.#reader = new Reader({

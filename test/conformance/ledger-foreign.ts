@@ -198,6 +198,7 @@ export const describeForeignEntries = (form: string, create: LedgerFactory): voi
         'reject ENTRY_SIGNATURE_BAD',
       ]);
       expect(world.ledger.clock().get(alice.author)).toBe(3);
+      await world.clock.advance(1_000);
       await waitFor(() => world.ledger.status().signatures.unchecked === 0);
       expect(world.ledger.status().signatures).toEqual({ checked: 2, unchecked: 0, bad: 1 });
       // It is served with the entry that vouches for it, however small the batch.

@@ -1,0 +1,129 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../src/base/log.ts';
+import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
+import type { HeldEntry } from '../../../src/ledger/ledger.ts';
+import { openLedger } from '../../../src/ledger/open-ledger.ts';
+import { SignatureCheck } from '../../../src/ledger/signature-check.ts';
+import { createAuthor, genesisOf, offerAll, seedOf } from '../../support/ledger-authors.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
+import { waitFor } from '../../support/wait.ts';
+
+const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
+
+const createCheck = (paced: boolean) => {
+  const clock = createVirtualClock();
+  const author = createAuthor(2, genesis);
+  const held: HeldEntry[] = [];
+  const checked: number[] = [];
+  const check = new SignatureCheck(
+    {
+      read: async (cursor, limit) => held.slice(cursor, cursor + limit),
+      holds: ({ cursor }) => checked.push(cursor) > 0,
+      saveMark: () => {},
+      log: silentLogger,
+      clock: paced ? clock : undefined,
+    },
+    { checkedTo: 0, bad: [] },
+    0,
+  );
+  const grow = (count: number): void => {
+    for (let left = count; left > 0; left -= 1) held.push({ entry: author.next(), cursor: held.length, receivedMs: 0 });
+    check.extend(held.length, []);
+  };
+  return { clock, check, checked, grow };
+};
+
+describe('the check of single signatures', () => {
+  test('goes through all, each once, in order', async () => {
+    const { check, checked, grow } = createCheck(false);
+    grow(150);
+    await check.finished();
+    expect(checked).toEqual(Array.from({ length: 150 }, (_, cursor) => cursor));
+    expect(check.counts).toEqual({ checked: 150, unchecked: 0, bad: 0 });
+  });
+
+  test('waits for a pause while entries keep coming', async () => {
+    const { clock, checked, grow } = createCheck(true);
+    for (let turn = 0; turn < 5; turn += 1) {
+      grow(1);
+      await clock.advance(40);
+    }
+    expect(checked).toEqual([]);
+    await clock.advance(10);
+    expect(checked).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test('waits no longer than half a second', async () => {
+    const { clock, checked, grow } = createCheck(true);
+    for (let turn = 0; turn < 12; turn += 1) {
+      grow(1);
+      await clock.advance(40);
+    }
+    expect(checked).toEqual([]);
+    grow(1);
+    await clock.advance(40);
+    expect(checked).toHaveLength(13);
+  });
+
+  test('is done at once for whoever waits for its end', async () => {
+    const { check, checked, grow } = createCheck(true);
+    grow(20);
+    await check.finished();
+    expect(checked).toHaveLength(20);
+  });
+});
+
+test('the index stays small where entries come a few at a time', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-index-'));
+  try {
+    const dir = join(root, 'ledger');
+    const ledger = await openLedger({ dir, seed: seedOf(3) });
+    const author = createAuthor(2, genesis);
+    await offerAll(ledger, [genesis]);
+    for (let turn = 0; turn < 120; turn += 1) {
+      await offerAll(ledger, [author.next(), author.next()]);
+      await ledger.signaturesChecked();
+    }
+    await ledger.close();
+    const index = join(dir, 'index');
+    const bytes = readdirSync(index).reduce((sum, name) => sum + statSync(join(index, name)).size, 0);
+    // 50 to 70 bytes an entry, and the fixed files of level.
+    expect(bytes / ledger.size).toBeLessThan(80);
+    const again = await openLedger({ dir, seed: seedOf(3) });
+    expect(again.status().signatures).toEqual({ checked: 241, unchecked: 0, bad: 0 });
+    await again.close();
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
+test('how far the check came survives a crash, but for the last few', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-index-'));
+  const dir = join(root, 'ledger');
+  const ledger = await openLedger({ dir, seed: seedOf(3) });
+  try {
+    const author = createAuthor(2, genesis);
+    await offerAll(ledger, [genesis, ...Array.from({ length: 600 }, () => author.next())]);
+    await ledger.signaturesChecked();
+    const index = join(dir, 'index');
+    const written = (): string =>
+      readdirSync(index)
+        .map((name) => readFileSync(join(index, name), 'latin1'))
+        .join('');
+    await waitFor(() => written().includes('"checkedTo":601'));
+    const crashed = join(root, 'crashed');
+    cpSync(dir, crashed, { recursive: true });
+    const again = await openLedger({ dir: crashed, seed: seedOf(3), clock: createVirtualClock() });
+    // What the index does not know yet is not vouched for by the mark either.
+    expect(again.status().signatures.unchecked).toBeLessThan(256);
+    await again.signaturesChecked();
+    expect(again.status().signatures).toEqual({ checked: 601, unchecked: 0, bad: 0 });
+    await again.close();
+  } finally {
+    await ledger.close();
+    rmSync(root, { recursive: true });
+  }
+});
