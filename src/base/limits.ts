@@ -116,6 +116,11 @@ export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
 export const POLICY_NAME_CHARS_MAX = 128;
 /** Versions listed as in conflict; an update that ends it names them all in its header. */
 export const POLICY_CONFLICT_MAX = 16;
+/** Results of a join of policies, and pairs that it compares. */
+export const POLICY_JOIN_ROWS_MAX = 10_000;
+export const POLICY_JOIN_PAIRS_MAX = 1_000_000;
+/** Paths that lead to one policy. */
+export const POLICY_PATHS_MAX = 1_000;
 /** Entries that the book takes up at once; between two batches other work gets its turn. */
 export const POLICY_FOLLOW_ENTRIES = 1_000;
 
