@@ -6,6 +6,7 @@ import { asFault, fault } from '../../../src/base/errors.ts';
 import { FILE_BYTES_MAX } from '../../../src/base/limits.ts';
 import { rowsText } from '../../conformance/file-store.ts';
 import type { OperatorOptions } from '../../../src/operator/operator.ts';
+import { reading } from '../../../src/operator/store/read-procedures.ts';
 import { openOperator, type OperatorFixture } from '../../support/operator-fixture.ts';
 import { allRows, selectRows } from '../../support/table-rows.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
@@ -72,6 +73,35 @@ describe('put', () => {
     await expect(fixture.operator.stream(request)).rejects.toMatchObject({ code: 'INGEST_NAME' });
   });
 
+  test('what is refused declares no table, and is no failure of others that come with it', async () => {
+    const deep = '['.repeat(100) + ']'.repeat(100);
+    const bad = [`{"reading":1}\n{"reading":2,"a":${deep}}`, '{"reading":1}\n{"reading":1e999}', '{"reading":'];
+    for (const content of bad) {
+      await expect(fixture.put(content)).rejects.toMatchObject({
+        code: expect.stringMatching(/^INGEST_ROW_/) as string,
+      });
+      await expect(fixture.stream(content)).rejects.toMatchObject({
+        code: expect.stringMatching(/^INGEST_ROW_/) as string,
+      });
+    }
+    expect(fixture.registry.tables.size).toBe(0);
+    const outcomes = await Promise.allSettled([...bad, rowsText(0, 2)].map((content) => fixture.put(content)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'fulfilled']);
+    expect(await readings()).toEqual([0, 1]);
+  });
+
+  test('integers of 64 bits are exact, also in the copy that is rebuilt from rows', async () => {
+    const content = '{"n":9223372036854775807,"m":-9007199254740993}\n{"n":-9223372036854775808}\n';
+    const { record } = await fixture.put(content);
+    const rows = await allRows(fixture.sqlite, 'plant', 'readings');
+    expect(rows.map(({ n }) => n)).toEqual([2n ** 63n - 1n, -(2n ** 63n)]);
+    expect(record.columns.map(({ type }) => type)).toEqual(['int', 'int']);
+    const [rebuilt] = await fixture.sqlite.read(reading, 'rebuild', [record]);
+    expect(Buffer.from(rebuilt ?? []).toString()).toBe(
+      '{"n":"9223372036854775807","m":"-9007199254740993"}\n{"n":"-9223372036854775808"}\n',
+    );
+  });
+
   test('tables with odd but possible names', async () => {
     for (const table of ['select', '__proto__', 'größe', '2026-data', 'a$b']) {
       await fixture.put(rowsText(0, 2), table);
@@ -135,7 +165,7 @@ describe('put', () => {
     const declare = async (): Promise<never> => {
       throw fault('OPERATOR_NO_CLUSTER', 'no cluster');
     };
-    fixture = await openOperator({ ports: { registry: { columns: () => undefined, declare } } });
+    fixture = await openOperator({ ports: { registry: { columns: () => undefined, isHeld: () => false, declare } } });
     await expect(fixture.put(rowsText(0, 1))).rejects.toMatchObject({ code: 'OPERATOR_NO_CLUSTER' });
     expect(fixture.operator.failures(1)).toEqual([]);
   });
@@ -261,7 +291,7 @@ describe('watch directory', () => {
       if (broken) throw fault('LEDGER_DISK', 'disk full');
       return columns(dbms, table) ?? [];
     };
-    fixture = await openOperator({ ports: { registry: { columns, declare } } });
+    fixture = await openOperator({ ports: { registry: { columns, isHeld: () => true, declare } } });
     await fixture.drop('plant.readings.json', rowsText(0, 1));
     await waitFor(() => fixture.operator.status().queued === 0 && broken);
     broken = false;
