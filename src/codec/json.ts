@@ -1,3 +1,6 @@
+import { fault } from '../base/errors.ts';
+import { JSON_DEPTH_MAX } from '../base/limits.ts';
+
 /** A JSON value as `JSON.parse` gives it. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -54,9 +57,14 @@ const keepDigits = (_: string, value: unknown, context?: { readonly source?: str
 
 /**
  * As `JSON.parse`, but integers beyond 2^53 keep their digits: `JSON.stringify` writes them as they were, and
- * {@link digitsOf} gives them.
+ * {@link digitsOf} gives them. Throws `CODEC_TOO_DEEP`.
  */
-export const parseExactly = (text: string): JsonValue => JSON.parse(text, keepDigits) as JsonValue;
+export const parseExactly = (text: string): JsonValue => {
+  // Revivers recurse.
+  if (jsonDepth(text) > JSON_DEPTH_MAX)
+    throw fault('CODEC_TOO_DEEP', `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
+  return JSON.parse(text, keepDigits) as JsonValue;
+};
 
 /** The digits of an integer that {@link parseExactly} kept; undefined for every other value. */
 export const digitsOf = (value: JsonValue | undefined): string | undefined =>

@@ -10,6 +10,8 @@ export interface NodePaths {
   readonly facts: string;
   /** Addresses of nodes met before, for a start without seeds. */
   readonly peers: string;
+  /** Scripts that may be run by name. */
+  readonly scripts: string;
   readonly ledger: string;
   readonly dbms: string;
   readonly watch: string;
@@ -29,6 +31,7 @@ export const nodePaths = (dir: string): NodePaths => {
     key: join(dir, 'node.key'),
     facts: join(dir, 'node.json'),
     peers: join(dir, 'peers.json'),
+    scripts: join(dir, 'local_scripts'),
     ledger: join(dir, 'ledger'),
     dbms: data('dbms'),
     watch: data('watch'),
@@ -43,8 +46,8 @@ export const nodePaths = (dir: string): NodePaths => {
 
 /** Creates the directories that data sources and users look for. `NODE_DIR_UNUSABLE`. */
 export const createDirectories = async (paths: NodePaths): Promise<void> => {
-  const { dbms, watch, prep, archive, error, distr, bkup, state } = paths;
-  for (const path of [dbms, watch, prep, archive, error, distr, bkup, state]) {
+  const { scripts, dbms, watch, prep, archive, error, distr, bkup, state } = paths;
+  for (const path of [scripts, dbms, watch, prep, archive, error, distr, bkup, state]) {
     try {
       await mkdir(path, { recursive: true });
     } catch (caught) {

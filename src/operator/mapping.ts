@@ -1,17 +1,9 @@
-import {
-  digitsOf,
-  isInexact,
-  isJsonObject,
-  type JsonObject,
-  type JsonValue,
-  mayLoseDigits,
-  parseExactly,
-} from '../codec/json.ts';
+import { digitsOf, isInexact, type JsonObject, type JsonValue, mayLoseDigits } from '../codec/json.ts';
 import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { columnName } from './names.ts';
-import { rowFault } from './rows.ts';
-import { type ColumnKind, CONVERTERS, type Converter, jsonOf, kindOf } from './values.ts';
+import { parseRowExactly, rowFault, rowTooDeep } from './rows.ts';
+import { type ColumnKind, CONVERTERS, type Converter, isDeep, jsonOf, kindOf } from './values.ts';
 
 /** Attributes remembered; a file may have a new one in each row. */
 const REMEMBERED_MAX = 4_096;
@@ -30,17 +22,17 @@ class ExactRow {
   #row: JsonObject = {};
 
   /** What the converter of a column gets, so that no digit of an integer is lost on the way. */
-  value(kind: ColumnKind, value: JsonValue, text: string, attribute: string): JsonValue {
+  value(kind: ColumnKind, value: JsonValue, text: string, line: number, attribute: string): JsonValue {
     if (kind !== 'int' && kind !== 'decimal' && kind !== 'text') return value;
-    if (typeof value === 'number') return isInexact(value) ? (digitsOf(this.#of(text)[attribute]) ?? value) : value;
+    if (typeof value === 'number')
+      return isInexact(value) ? (digitsOf(this.#of(text, line)[attribute]) ?? value) : value;
     const isTree = typeof value === 'object' && value !== null;
-    return isTree && mayLoseDigits(text) ? (this.#of(text)[attribute] ?? value) : value;
+    return isTree && mayLoseDigits(text) ? (this.#of(text, line)[attribute] ?? value) : value;
   }
 
-  #of(text: string): JsonObject {
+  #of(text: string, line: number): JsonObject {
     if (text === this.#text) return this.#row;
-    const row = parseExactly(text);
-    [this.#text, this.#row] = [text, isJsonObject(row) ? row : {}];
+    [this.#text, this.#row] = [text, parseRowExactly(text, line)];
     return this.#row;
   }
 }
@@ -89,7 +81,8 @@ export class RowMapper {
 
   #convert(place: number, value: JsonValue, line: number, text: string, attribute: string): SqlValue {
     const target = this.#targets[place] as Target;
-    const converted = target.convert(this.#exact.value(target.kind, value, text, attribute));
+    if (typeof value === 'object' && isDeep(value)) throw rowTooDeep(line, `the value of ${target.name}`);
+    const converted = target.convert(this.#exact.value(target.kind, value, text, line, attribute));
     if (converted !== undefined) return converted;
     throw rowFault('VALUE', line, `${shown(value)} does not fit the column ${target.name} (${target.type})`);
   }

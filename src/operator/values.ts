@@ -106,7 +106,8 @@ const ofText =
   (value) =>
     typeof value === 'string' ? convert(value) : undefined;
 
-const isDeep = (value: JsonValue, left = JSON_DEPTH_MAX): boolean => {
+/** Whether a value is nested deeper than is kept: nothing that recurses may see it. */
+export const isDeep = (value: JsonValue, left = JSON_DEPTH_MAX): boolean => {
   if (typeof value !== 'object' || value === null) return false;
   if (left === 0) return true;
   const inside: readonly JsonValue[] = isJsonObject(value) ? Object.values(value) : value;

@@ -86,7 +86,10 @@ describe('values by the type of their column', () => {
   ])('%s refuses %s and names the line', (type, json) => {
     const content = `{"a":null}\n\n{"a":${json}}\n`;
     expect(() => mapped([{ name: 'a', type }], content)).toThrow(
-      expect.objectContaining({ code: 'INGEST_ROW_VALUE', data: { line: 3 } }),
+      expect.objectContaining({
+        code: json.startsWith('[[') ? 'INGEST_ROW_DEPTH' : 'INGEST_ROW_VALUE',
+        data: { line: 3 },
+      }),
     );
   });
 });
