@@ -194,6 +194,16 @@ const nameOf = (item: BringItem): string => {
   return name === undefined ? 'type' : name === '*' ? 'policy' : name;
 };
 
+/** One name an item; where two items end in the same name, as those of a join do, each is named by its whole path. */
+const namesOf = (items: readonly BringItem[]): readonly string[] => {
+  const short = items.map(nameOf);
+  return items.map((item, at) => {
+    const name = short[at] ?? '';
+    const isShared = short.filter((other) => other === name).length > 1;
+    return isShared && item.kind === 'path' && item.path.names.length > 1 ? item.path.names.join('.') : name;
+  });
+};
+
 const compareValues = (a: JsonValue | undefined, b: JsonValue | undefined): number => {
   if (a === undefined || b === undefined) return (a === undefined ? 1 : 0) - (b === undefined ? 1 : 0);
   const [left, right] = [textOfValue(a), textOfValue(b)];
@@ -252,11 +262,12 @@ const addressIn = (root: JsonObject, ownIp: string | undefined): string | undefi
 
 const objectOf = (items: readonly BringItem[], document: Document, keepMissing: boolean): JsonObject | undefined => {
   const members: [string, JsonValue][] = [];
-  for (const item of items) {
-    if (item.kind === 'text') continue;
+  const paths = items.filter(({ kind }) => kind !== 'text');
+  const names = namesOf(paths);
+  for (const [at, item] of paths.entries()) {
     const cell = cellOf(item, document);
-    if (cell !== undefined) members.push([nameOf(item), cell]);
-    else if (keepMissing) members.push([nameOf(item), '']);
+    if (cell !== undefined) members.push([names[at] ?? '', cell]);
+    else if (keepMissing) members.push([names[at] ?? '', '']);
   }
   return members.length === 0 ? undefined : Object.fromEntries(members);
 };
@@ -276,7 +287,7 @@ const tableOf = (documents: readonly Document[], { variants, items }: Bring): Br
     .map((document) => paths.map((item) => cellOf(item, document)))
     .filter((row) => variants.has('null') || row.some((cell) => cell !== undefined))
     .map((row) => row.map((cell) => cell ?? ''));
-  const headings = paths.map(nameOf).map((name) => name.charAt(0).toUpperCase() + name.slice(1));
+  const headings = namesOf(paths).map((name) => name.charAt(0).toUpperCase() + name.slice(1));
   return {
     kind: 'table',
     headings,

@@ -73,6 +73,11 @@ describe('join', () => {
     });
   });
 
+  it('names columns that end in the same name by their whole path', () => {
+    const names = `bucket where name = first join ${BY_NAME} bring.json [bucket][name] [machine][name] [machine][ip]`;
+    expect(json(names)).toEqual([{ 'bucket.name': 'first', 'machine.name': 'op1', ip: '24.5.219.50' }]);
+  });
+
   it('a path without a type looks into both; date, id and parent are those of the first; an address may be of either', () => {
     expect(json(`bucket where name = first join ${BY_NAME} bring.json [*][name] [ip]`)).toEqual([
       { name: ['first', 'op1'], ip: '24.5.219.50' },
@@ -170,7 +175,10 @@ describe('what is refused', () => {
     const many = Array.from({ length: 1_100 }, (_, at): (typeof DOCUMENTS)[number] => [`x${at}`, 'x', { n: at % 7 }]);
     const large = sourceOf(many);
     const run = (line: string): BringResult => runGet(large, parseGet(line), { nowMs: 0 });
-    const tooLarge = expect.objectContaining({ code: 'POLICY_JOIN_TOO_LARGE', hint: expect.any(String) as string }) as Error;
+    const tooLarge = expect.objectContaining({
+      code: 'POLICY_JOIN_TOO_LARGE',
+      hint: expect.any(String) as string,
+    }) as Error;
     expect(() => run('x join (blockchain get x)')).toThrow(tooLarge);
     expect(() => run('x join (blockchain get x where n = 9)')).toThrow(tooLarge);
     expect(run('x join (blockchain get x where id = [id]) bring.count')).toEqual({ kind: 'text', text: '1100' });
