@@ -208,6 +208,7 @@ const open = async (dir: string): Promise<Bench & { close(): Promise<void> }> =>
   ]);
   const registry = {
     columns: (_: string, table: string) => tables.get(table),
+    isHeld: (_: string, table: string) => tables.has(table),
     declare: async (_: string, table: string, columns: readonly Column[]) => {
       tables.set(table, columns);
       return columns;

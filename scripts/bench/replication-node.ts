@@ -68,7 +68,7 @@ const startNode = async (dir: string, id: string) => {
   const operator = await createOperator(
     {
       ...{ sqlite, clock, log },
-      registry: { columns: () => COLUMNS, declare: () => Promise.resolve(COLUMNS) },
+      registry: { columns: () => COLUMNS, isHeld: () => true, declare: () => Promise.resolve(COLUMNS) },
       members: () => new Map([[id, 1], ...peers.map(({ operator: peer, member }) => [peer, member] as const)]),
     },
     {

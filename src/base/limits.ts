@@ -135,6 +135,11 @@ export const GRANT_DEPTH_MAX = 16;
 export const GRANT_TYPES_MAX = 64;
 /** Versions listed as in conflict; an update that ends it names them all in its header. */
 export const POLICY_CONFLICT_MAX = 16;
+/** Results of a join of policies, and pairs that it compares. */
+export const POLICY_JOIN_ROWS_MAX = 10_000;
+export const POLICY_JOIN_PAIRS_MAX = 1_000_000;
+/** Paths that lead to one policy. */
+export const POLICY_PATHS_MAX = 1_000;
 /** Entries that the book takes up at once; between two batches other work gets its turn. */
 export const POLICY_FOLLOW_ENTRIES = 1_000;
 

@@ -1,3 +1,6 @@
+import { fault } from '../base/errors.ts';
+import { JSON_DEPTH_MAX } from '../base/limits.ts';
+
 /** A JSON value as `JSON.parse` gives it. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -28,3 +31,41 @@ export const jsonDepth = (text: string): number => {
   }
   return deepest;
 };
+
+declare global {
+  interface JSON {
+    /** A value that `JSON.stringify` writes as the text says. */
+    rawJSON(text: string): object;
+    isRawJSON(value: unknown): value is { readonly rawJSON: string };
+  }
+}
+
+/** A number of fewer digits is exact. */
+const MAYBE_INEXACT = /[0-9]{16}/;
+const WHOLE = /^-?[0-9]+$/;
+
+/** Whether a JSON text may hold integers that a number cannot: only then {@link parseExactly} is worth its price. */
+export const mayLoseDigits = (text: string): boolean => MAYBE_INEXACT.test(text);
+
+/** Whether a number may stand for an integer of which it lost digits. */
+export const isInexact = (value: number): boolean => Number.isInteger(value) && !Number.isSafeInteger(value);
+
+const keepDigits = (_: string, value: unknown, context?: { readonly source?: string }): unknown => {
+  const source = context?.source ?? '';
+  return typeof value === 'number' && !Number.isSafeInteger(value) && WHOLE.test(source) ? JSON.rawJSON(source) : value;
+};
+
+/**
+ * As `JSON.parse`, but integers beyond 2^53 keep their digits: `JSON.stringify` writes them as they were, and
+ * {@link digitsOf} gives them. Throws `CODEC_TOO_DEEP`.
+ */
+export const parseExactly = (text: string): JsonValue => {
+  // Revivers recurse.
+  if (jsonDepth(text) > JSON_DEPTH_MAX)
+    throw fault('CODEC_TOO_DEEP', `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
+  return JSON.parse(text, keepDigits) as JsonValue;
+};
+
+/** The digits of an integer that {@link parseExactly} kept; undefined for every other value. */
+export const digitsOf = (value: JsonValue | undefined): string | undefined =>
+  JSON.isRawJSON(value) ? value.rawJSON : undefined;

@@ -40,6 +40,8 @@ export interface NodeFacts {
   /** Milliseconds since 1970 when the node started. */
   readonly startedMs: number;
   readonly directories: NodeDirectories;
+  /** The start script, absolute; undefined where there is none. */
+  readonly script: string | undefined;
   /**
    * Which commands of other nodes are served: `read` only those that change nothing, `registered` also others when the
    * sender's key stands in a node policy in force. `remote/SPEC.md` says which commands are never served.

@@ -165,7 +165,7 @@ class NodeExecutor implements CommandExecutor {
 
   async #command(statement: Statement & { kind: 'command' }, request: CommandRequest, depth: number): Promise<Answer> {
     const standing = request.session.destination;
-    if (standing !== undefined && !statement.here && depth === 0 && request.session.caller === 'local')
+    if (standing !== undefined && !statement.here && depth === 0 && request.session.caller !== 'peer')
       return this.#client(standing, statement.text, request, depth);
     const { command, match, tokens } = this.#registry.get(statement.tokens);
     // Checked again here: a command that runs others must not become a way around the rights of its caller.

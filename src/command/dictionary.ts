@@ -1,6 +1,7 @@
 import { fault } from '../base/errors.ts';
 import { DICTIONARY_ENTRIES_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
+import { mayReadEnvironment } from './environment.ts';
 import type { Session } from './executor.ts';
 import type { Lookup } from './grammar/values.ts';
 
@@ -60,8 +61,7 @@ export const sessionDictionary = (
     const own = session.scope?.get(name);
     return own === undefined ? dictionary.get(name) : own === '' ? undefined : own;
   },
-  // Another node has no business in this process's environment.
-  environment: (name) => (session.caller === 'peer' ? undefined : environment(name)),
+  environment: (name) => (mayReadEnvironment(session.caller, name) ? environment(name) : undefined),
   assign: (name, value) => {
     if (session.scope !== undefined) {
       if (!session.scope.has(name) && session.scope.size >= DICTIONARY_ENTRIES_MAX)

@@ -1,9 +1,14 @@
 import type { JsonValue } from '../codec/json.ts';
 
+export type Caller = 'local' | 'rest' | 'peer';
+
 /** What one caller (a REST request, a shell, a script) keeps between its commands. Make one with {@link createSession}. */
 export interface Session {
-  /** `peer`: the command came from another node, which narrows what it may do (`remote/SPEC.md`). */
-  readonly caller: 'local' | 'peer';
+  /**
+   * `local`: the node's own start script. `rest`: whoever reaches the REST port; reads of the node's user's files and environment
+   * only what is meant for it. `peer`: another node, which may do less still (`remote/SPEC.md`).
+   */
+  readonly caller: Caller;
   /**
    * The caller's own view of the dictionary: what it assigned itself hides what others assign meanwhile, so that two
    * callers which both say `policy = …` never insert each other's. Assignments reach the node's dictionary as well.
@@ -15,7 +20,7 @@ export interface Session {
 }
 
 /** A session; `isolated` gives it a scope of its own (one for each REST request). */
-export const createSession = (options: { isolated?: boolean; caller?: 'local' | 'peer' } = {}): Session => ({
+export const createSession = (options: { isolated?: boolean; caller?: Caller } = {}): Session => ({
   caller: options.caller ?? 'local',
   scope: options.isolated === true ? new Map() : undefined,
   destination: undefined,

@@ -57,7 +57,7 @@ export const givesTable = (table: TableReply): Reply => ({
 /** JSON text as it is printed: a list of objects one a line, so that a terminal and `grep` can read it. */
 export const jsonText = (value: unknown): string => {
   const plain = (item: unknown): string =>
-    JSON.stringify(item, (_, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner));
+    JSON.stringify(item, (_, inner: unknown) => (typeof inner === 'bigint' ? JSON.rawJSON(String(inner)) : inner));
   if (Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === 'object' && item !== null))
     return `[${value.map(plain).join(',\n ')}]`;
   return plain(value ?? null);

@@ -27,7 +27,8 @@ export const commandFacts = (
     distribution: paths.distr,
     databases: paths.dbms,
     ledger: paths.ledger,
-    scripts: paths.dir,
+    scripts: paths.scripts,
   },
+  script: config.script,
   restAddress,
 });

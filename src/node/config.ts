@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { fault, textOf } from '../base/errors.ts';
-import { decodeToken, type InviteToken } from '../policy/join/token.ts';
+import { decodeToken, type InviteToken } from '../policy/admission/token.ts';
 
 /** Everything that `holdfast start` can be told. Addresses are `HOST:PORT`; port 0 takes a free one. */
 export interface NodeConfig {

@@ -12,9 +12,9 @@ import type { SigningKey } from '../entry/keys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import type { Network, PeerKey } from '../network/network.ts';
-import { joinEntry } from '../policy/join/entry.ts';
-import { askToJoin } from '../policy/join/protocol.ts';
-import type { InviteToken } from '../policy/join/token.ts';
+import { joinEntry } from '../policy/admission/entry.ts';
+import { askToJoin } from '../policy/admission/protocol.ts';
+import type { InviteToken } from '../policy/admission/token.ts';
 
 export interface JoiningPorts {
   readonly token: InviteToken;

@@ -12,6 +12,8 @@ export interface NodePaths {
   readonly peers: string;
   /** The join that waits to be let in. */
   readonly join: string;
+  /** Scripts that may be run by name. */
+  readonly scripts: string;
   readonly ledger: string;
   readonly dbms: string;
   readonly watch: string;
@@ -32,6 +34,7 @@ export const nodePaths = (dir: string): NodePaths => {
     facts: join(dir, 'node.json'),
     peers: join(dir, 'peers.json'),
     join: join(dir, 'join.json'),
+    scripts: join(dir, 'local_scripts'),
     ledger: join(dir, 'ledger'),
     dbms: data('dbms'),
     watch: data('watch'),
@@ -46,8 +49,8 @@ export const nodePaths = (dir: string): NodePaths => {
 
 /** Creates the directories that data sources and users look for. `NODE_DIR_UNUSABLE`. */
 export const createDirectories = async (paths: NodePaths): Promise<void> => {
-  const { dbms, watch, prep, archive, error, distr, bkup, state } = paths;
-  for (const path of [dbms, watch, prep, archive, error, distr, bkup, state]) {
+  const { scripts, dbms, watch, prep, archive, error, distr, bkup, state } = paths;
+  for (const path of [scripts, dbms, watch, prep, archive, error, distr, bkup, state]) {
     try {
       await mkdir(path, { recursive: true });
     } catch (caught) {

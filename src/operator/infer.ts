@@ -1,18 +1,26 @@
 import { fault } from '../base/errors.ts';
 import { COLUMNS_MAX } from '../base/limits.ts';
-import type { JsonValue } from '../codec/json.ts';
+import { digitsOf, type JsonValue } from '../codec/json.ts';
 import type { Column } from '../topology/topology.ts';
 import { columnName } from './names.ts';
-import { eachRow } from './rows.ts';
+import { eachRow, parseRowExactly } from './rows.ts';
 import { isDateOnly, timestampOf } from './timestamps.ts';
+import { fitsInt64 } from './values.ts';
 
 const UUID = /^(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/i;
 const INT64 = 2 ** 63;
 
+/** Of the integers that a number takes for 2^63 some still have 64 bits: their digits decide. */
+const isInt64 = (value: number, attribute: string, text: string, line: number): boolean => {
+  if (!Number.isInteger(value) || Math.abs(value) > INT64) return false;
+  if (Math.abs(value) < INT64) return true;
+  return fitsInt64(digitsOf(parseRowExactly(text, line)[attribute]) ?? '');
+};
+
 type Guess = 'int' | 'float' | 'bool' | 'date' | 'timestamp' | 'uuid' | 'varchar';
 
-const guessOf = (value: Exclude<JsonValue, null>): Guess => {
-  if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) < INT64 ? 'int' : 'float';
+const guessOf = (value: Exclude<JsonValue, null>, attribute: string, text: string, line: number): Guess => {
+  if (typeof value === 'number') return isInt64(value, attribute, text, line) ? 'int' : 'float';
   if (typeof value === 'boolean') return 'bool';
   if (typeof value !== 'string') return 'varchar';
   const first = value.charCodeAt(0);
@@ -45,14 +53,14 @@ export const inferColumns = (content: Uint8Array): readonly Column[] => {
     if (names.size > 4 * COLUMNS_MAX) throw tooMany();
     return name;
   };
-  eachRow(content, (row) => {
+  eachRow(content, (row, line, text) => {
     for (const attribute in row) {
       const name = names.get(attribute) ?? settle(attribute);
       const value = row[attribute] as JsonValue;
       const known = guesses.get(name);
       if (known === 'varchar') continue;
-      if (value === null) guesses.set(name, known);
-      else guesses.set(name, known === undefined ? guessOf(value) : join(known, guessOf(value)));
+      const guess = value === null ? known : guessOf(value, attribute, text, line);
+      guesses.set(name, known === undefined || guess === undefined ? guess : join(known, guess));
       if (guesses.size > COLUMNS_MAX) throw tooMany();
     }
   });

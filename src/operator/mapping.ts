@@ -1,9 +1,9 @@
-import type { JsonObject, JsonValue } from '../codec/json.ts';
+import { digitsOf, isInexact, type JsonObject, type JsonValue, mayLoseDigits } from '../codec/json.ts';
 import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { columnName } from './names.ts';
-import { rowFault } from './rows.ts';
-import { type ColumnKind, CONVERTERS, type Converter, jsonOf, kindOf } from './values.ts';
+import { parseRowExactly, rowFault, rowTooDeep } from './rows.ts';
+import { type ColumnKind, CONVERTERS, type Converter, isDeep, jsonOf, kindOf } from './values.ts';
 
 /** Attributes remembered; a file may have a new one in each row. */
 const REMEMBERED_MAX = 4_096;
@@ -16,12 +16,26 @@ interface Target {
   readonly convert: Converter;
 }
 
-/** Integers beyond 2^53 as their digits, so that none is changed on the way. */
-const exactIntegers = (text: string): JsonObject => {
-  const reviver = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
-    Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value;
-  return JSON.parse(text, reviver) as JsonObject;
-};
+/** The row that was read last with all digits of its integers: several of its values may ask for it. */
+class ExactRow {
+  #text = '';
+  #row: JsonObject = {};
+
+  /** What the converter of a column gets, so that no digit of an integer is lost on the way. */
+  value(kind: ColumnKind, value: JsonValue, text: string, line: number, attribute: string): JsonValue {
+    if (kind !== 'int' && kind !== 'decimal' && kind !== 'text') return value;
+    if (typeof value === 'number')
+      return isInexact(value) ? (digitsOf(this.#of(text, line)[attribute]) ?? value) : value;
+    const isTree = typeof value === 'object' && value !== null;
+    return isTree && mayLoseDigits(text) ? (this.#of(text, line)[attribute] ?? value) : value;
+  }
+
+  #of(text: string, line: number): JsonObject {
+    if (text === this.#text) return this.#row;
+    [this.#text, this.#row] = [text, parseRowExactly(text, line)];
+    return this.#row;
+  }
+}
 
 const shown = (value: JsonValue): string => {
   const text = JSON.stringify(value);
@@ -38,6 +52,7 @@ export class RowMapper {
   /** Attribute → index of its column. */
   readonly #places = new Map<string, number>();
   readonly #byName = new Map<string, number>();
+  readonly #exact = new ExactRow();
   /** Values left out because their attribute has no column. */
   leftOut = 0;
 
@@ -66,8 +81,8 @@ export class RowMapper {
 
   #convert(place: number, value: JsonValue, line: number, text: string, attribute: string): SqlValue {
     const target = this.#targets[place] as Target;
-    const unsafe = target.kind === 'int' && Number.isInteger(value) && !Number.isSafeInteger(value);
-    const converted = target.convert(unsafe ? (exactIntegers(text)[attribute] ?? value) : value);
+    if (typeof value === 'object' && isDeep(value)) throw rowTooDeep(line, `the value of ${target.name}`);
+    const converted = target.convert(this.#exact.value(target.kind, value, text, line, attribute));
     if (converted !== undefined) return converted;
     throw rowFault('VALUE', line, `${shown(value)} does not fit the column ${target.name} (${target.type})`);
   }

@@ -99,6 +99,8 @@ export interface Operator extends Resource {
 export interface TableRegistry {
   /** Columns of a declared table; waits for nothing. */
   columns(dbms: string, table: string): readonly Column[] | undefined;
+  /** Whether the table is declared and the own cluster holds it: then `declare` writes nothing. */
+  isHeld(dbms: string, table: string): boolean;
   /**
    * Publishes the table (unless some node has by now) and the own cluster's child policy (unless it is in force);
    * returns the columns in force. Asked for all data, so that none is taken which queries would leave out.

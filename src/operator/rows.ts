@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { fault, textOf } from '../base/errors.ts';
 import type { HoldfastError } from '../base/errors.ts';
-import { ROW_BYTES_MAX } from '../base/limits.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
+import { JSON_DEPTH_MAX, ROW_BYTES_MAX } from '../base/limits.ts';
+import { isJsonObject, jsonDepth, type JsonObject, type JsonValue, parseExactly } from '../codec/json.ts';
 
 /** Called for each row with its line (from 1) and its JSON text. */
 export type RowVisitor = (row: JsonObject, line: number, text: string) => void;
@@ -33,6 +33,16 @@ const parseRow = (text: string, line: number): JsonObject => {
   }
   if (!isJsonObject(value)) throw rowFault('FORM', line, `a row must be a JSON object, not ${text.slice(0, 40)}`);
   return value;
+};
+
+export const rowTooDeep = (line: number, what: string): HoldfastError =>
+  rowFault('DEPTH', line, `${what} is nested deeper than ${JSON_DEPTH_MAX} levels`);
+
+/** The row again with all digits of its integers. Throws `INGEST_ROW_DEPTH`. */
+export const parseRowExactly = (text: string, line: number): JsonObject => {
+  if (jsonDepth(text) > JSON_DEPTH_MAX) throw rowTooDeep(line, 'the row');
+  const row = parseExactly(text);
+  return isJsonObject(row) ? row : {};
 };
 
 const checkUtf8 = (content: Buffer): void => {

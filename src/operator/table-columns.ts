@@ -25,7 +25,7 @@ export class TableColumns {
   }
 
   /**
-   * `content` is what a new table is made from. Throws `INGEST_TABLE_EXCLUDED`, `INGEST_TABLE_UNDECLARED`, what reading
+   * `content` is what a new table is made from; where it is refused nothing is declared. Throws `INGEST_TABLE_EXCLUDED`, `INGEST_TABLE_UNDECLARED`, what reading
    * the content throws, and what publishing the policies throws.
    */
   async of({ dbms, table }: TableName, content: Uint8Array | undefined): Promise<readonly Column[]> {
@@ -35,8 +35,14 @@ export class TableColumns {
       throw fault('INGEST_TABLE_EXCLUDED', `this operator does not take ${key}`, {
         hint: 'see limit_tables of `run operator`',
       });
-    const known = this.#ports.registry.columns(dbms, table);
-    const declaring = this.#declaring.get(key) ?? this.#declare({ dbms, table }, known, content);
+    for (let other = this.#declaring.get(key); other !== undefined; other = this.#declaring.get(key)) {
+      try {
+        return await other;
+      } catch {
+        // What another's content was refused for says nothing of this one.
+      }
+    }
+    const declaring = this.#declare({ dbms, table }, this.#ports.registry.columns(dbms, table), content);
     this.#declaring.set(key, declaring);
     try {
       return await declaring;
@@ -54,8 +60,10 @@ export class TableColumns {
       throw fault('INGEST_TABLE_UNDECLARED', `there is no table ${dbms}.${table}`, {
         hint: 'declare it by a table policy, or: run operator where create_table = true',
       });
-    const wanted = known ?? (await this.#infer(content ?? new Uint8Array()));
-    const columns = await this.#ports.registry.declare(dbms, table, wanted);
+    const isHeld = this.#ports.registry.isHeld(dbms, table);
+    // Policies stay: none is written for data that is refused.
+    const wanted = isHeld || content === undefined ? known : await this.#fitting(content, known);
+    const columns = await this.#ports.registry.declare(dbms, table, wanted ?? []);
     if (columns.length === 0)
       throw fault('INGEST_TABLE_UNDECLARED', `the policy of the table ${dbms}.${table} names no columns`, {
         hint: 'see its `create` statement: blockchain get table',
@@ -65,8 +73,8 @@ export class TableColumns {
   }
 
   /** A view of a pool would take the whole pool to the thread. */
-  #infer(content: Uint8Array): Promise<readonly Column[]> {
+  #fitting(content: Uint8Array, known: readonly Column[] | undefined): Promise<readonly Column[]> {
     const own = content.buffer instanceof SharedArrayBuffer ? content : Uint8Array.from(content);
-    return this.#ports.sqlite.read(reading, 'infer', own);
+    return this.#ports.sqlite.read(reading, 'fitting', own, known);
   }
 }

@@ -66,6 +66,7 @@ export const createTableRegistry = (ports: TableRegistryPorts): TableRegistry =>
 
   return {
     columns: (dbms, table) => tableOf(dbms, table)?.columns,
+    isHeld: (dbms, table) => tableOf(dbms, table) !== undefined && holds(dbms, table),
     async declare(dbms, table, columns) {
       const inForce = await publishTable(dbms, table, columns);
       await publishChild(dbms, table);

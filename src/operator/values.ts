@@ -4,11 +4,12 @@ import type { SqlValue } from '../sqlite/sqlite.ts';
 import { dateOf, timeOf, timestampOf, timestampOfNumber } from './timestamps.ts';
 
 /** How values of a column are kept. Every declared type is of one of these kinds; what we do not know is text. */
-export type ColumnKind = 'int' | 'float' | 'bool' | 'timestamp' | 'date' | 'time' | 'text';
+export type ColumnKind = 'int' | 'float' | 'decimal' | 'bool' | 'timestamp' | 'date' | 'time' | 'text';
 
 const KINDS: readonly (readonly [RegExp, ColumnKind])[] = [
   [/^(?:int|integer|int2|int4|int8|bigint|smallint|tinyint|serial|bigserial)$/, 'int'],
-  [/^(?:float|float4|float8|real|double|double precision|decimal|numeric|number)$/, 'float'],
+  [/^(?:float|float4|float8|real|double|double precision)$/, 'float'],
+  [/^(?:decimal|numeric|number)$/, 'decimal'],
   [/^(?:bool|boolean)$/, 'bool'],
   [/^(?:timestamp|datetime|timestamptz)\b/, 'timestamp'],
   [/^date$/, 'date'],
@@ -37,6 +38,7 @@ export const sqliteType = (type: string): string => {
     case 'int':
       return plain.includes('int') ? plain : 'integer';
     case 'float':
+    case 'decimal':
     case 'bool':
     case 'timestamp':
     case 'date':
@@ -52,6 +54,13 @@ const INTEGER = /^[+-]?\d{1,400}$/;
 const NUMBER = /^[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?$/;
 const INT64_MAX = 2n ** 63n - 1n;
 
+/** Whether the digits are an integer of at most 64 bits. */
+export const fitsInt64 = (digits: string): boolean => {
+  if (!INTEGER.test(digits)) return false;
+  const exact = BigInt(digits.replace('+', ''));
+  return exact <= INT64_MAX && exact >= -INT64_MAX - 1n;
+};
+
 /** SQLite has neither infinity nor our -0. */
 const finite = (value: number): number | undefined => (Number.isFinite(value) ? value + 0 : undefined);
 
@@ -60,11 +69,11 @@ const numberOfText = (text: string): SqlValue | undefined => {
   if (!INTEGER.test(plain)) return NUMBER.test(plain) ? finite(Number(plain)) : undefined;
   const value = Number(plain);
   if (Number.isSafeInteger(value)) return value + 0;
-  const exact = BigInt(plain.replace('+', ''));
-  return exact <= INT64_MAX && exact >= -INT64_MAX - 1n ? exact : finite(value);
+  return fitsInt64(plain) ? BigInt(plain.replace('+', '')) : finite(value);
 };
 
-const toInt: Converter = (value) => {
+/** Integers of up to 64 bits are kept exactly; larger ones are floating-point numbers, as in SQLite. */
+const toNumeric: Converter = (value) => {
   if (typeof value === 'number') return finite(value);
   if (typeof value === 'string') return numberOfText(value);
   return typeof value === 'boolean' ? Number(value) : undefined;
@@ -97,7 +106,8 @@ const ofText =
   (value) =>
     typeof value === 'string' ? convert(value) : undefined;
 
-const isDeep = (value: JsonValue, left = JSON_DEPTH_MAX): boolean => {
+/** Whether a value is nested deeper than is kept: nothing that recurses may see it. */
+export const isDeep = (value: JsonValue, left = JSON_DEPTH_MAX): boolean => {
   if (typeof value !== 'object' || value === null) return false;
   if (left === 0) return true;
   const inside: readonly JsonValue[] = isJsonObject(value) ? Object.values(value) : value;
@@ -112,8 +122,9 @@ const toText: Converter = (value) => {
 };
 
 export const CONVERTERS: Readonly<Record<ColumnKind, Converter>> = {
-  int: toInt,
+  int: toNumeric,
   float: toFloat,
+  decimal: toNumeric,
   bool: toBool,
   timestamp: toTimestamp,
   date: ofText(dateOf),

@@ -1,7 +1,8 @@
 import { fault } from '../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
-import { type Document, documentOf, type Path, readPath, syntax, textOfValue, valuesAt } from './get-path.ts';
+import { type Document, mainOf, type Path, readPath, syntax, textOfValue, valuesAt } from './get-path.ts';
 import { dateMicros } from './get-compare.ts';
+import { childrenOf, type Hierarchy, parentsOf, withObject, withPaths } from './hierarchy.ts';
 
 const VARIANTS = [
   'unique',
@@ -19,6 +20,8 @@ const VARIANTS = [
   'max',
   'children',
   'parents',
+  'paths',
+  'extend',
 ] as const;
 export type BringVariant = (typeof VARIANTS)[number];
 
@@ -34,6 +37,8 @@ const WITHOUT_ITEMS: readonly BringVariant[] = [
   'ip_port',
   'children',
   'parents',
+  'paths',
+  'extend',
 ];
 
 /** A path, two paths joined by a colon in one word (`[ip]:[port]`), or text that is copied. */
@@ -59,12 +64,10 @@ export type BringResult =
   | { readonly kind: 'table'; readonly headings: readonly string[]; readonly rows: readonly (readonly JsonValue[])[] };
 
 /** What a bring may ask beside the policies themselves. */
-export interface BringContext {
+export interface BringContext extends Hierarchy {
   readonly nowMs: number;
   /** The own external ip: a policy with the same one is reached at its `local_ip`. */
   readonly ownIp?: string | undefined;
-  childrenOf?(id: string): readonly JsonObject[];
-  policy?(id: string): JsonObject | undefined;
 }
 
 const HINT = 'for example: bring.unique [*][ip] : [*][port] separator = ,';
@@ -191,6 +194,16 @@ const nameOf = (item: BringItem): string => {
   return name === undefined ? 'type' : name === '*' ? 'policy' : name;
 };
 
+/** One name an item; where two items end in the same name, as those of a join do, each is named by its whole path. */
+const namesOf = (items: readonly BringItem[]): readonly string[] => {
+  const short = items.map(nameOf);
+  return items.map((item, at) => {
+    const name = short[at] ?? '';
+    const isShared = short.filter((other) => other === name).length > 1;
+    return isShared && item.kind === 'path' && item.path.names.length > 1 ? item.path.names.join('.') : name;
+  });
+};
+
 const compareValues = (a: JsonValue | undefined, b: JsonValue | undefined): number => {
   if (a === undefined || b === undefined) return (a === undefined ? 1 : 0) - (b === undefined ? 1 : 0);
   const [left, right] = [textOfValue(a), textOfValue(b)];
@@ -199,16 +212,18 @@ const compareValues = (a: JsonValue | undefined, b: JsonValue | undefined): numb
   return left < right ? -1 : left > right ? 1 : 0;
 };
 
-const dateOf = ({ root }: Document, nowMs: number): number => {
-  const { date } = root;
+const dateOf = (document: Document, nowMs: number): number => {
+  const { date } = mainOf(document);
   return (typeof date === 'string' ? dateMicros(date, nowMs) : undefined) ?? 0;
 };
 
 /** The policies that the variants leave or lead to. */
 const chosen = (documents: readonly Document[], { variants }: Bring, context: BringContext): readonly Document[] => {
   let left = documents;
-  if (variants.has('children')) left = distinct(left.flatMap((document) => childrenOf(document, context)));
-  if (variants.has('parents')) left = distinct(left.flatMap((document) => parentsOf(document, context)));
+  if (variants.has('children')) left = childrenOf(left, context);
+  if (variants.has('parents')) left = parentsOf(left, context);
+  if (variants.has('paths')) left = withPaths(left, context);
+  if (variants.has('extend')) left = withObject(left, context);
   const newest = variants.has('recent') || variants.has('last');
   if (!newest && !variants.has('first')) return left;
   let best: { readonly document: Document; readonly date: number } | undefined;
@@ -218,28 +233,6 @@ const chosen = (documents: readonly Document[], { variants }: Bring, context: Br
     if (best === undefined || (newest ? date >= best.date : date < best.date)) best = { document, date };
   }
   return best === undefined ? [] : [best.document];
-};
-
-const idOf = ({ root }: Document): string => (typeof root['id'] === 'string' ? root['id'] : '');
-
-const distinct = (documents: readonly Document[]): readonly Document[] => [
-  ...new Map(documents.map((document) => [idOf(document), document])).values(),
-];
-
-const childrenOf = (document: Document, context: BringContext): readonly Document[] =>
-  (context.childrenOf?.(idOf(document)) ?? []).map(documentOf);
-
-const parentsOf = (document: Document, context: BringContext): readonly Document[] => {
-  const chain = new Map<string, Document>();
-  let { parent } = document.root;
-  while (typeof parent === 'string' && !chain.has(parent)) {
-    const above = context.policy?.(parent);
-    if (above === undefined) break;
-    const opened = documentOf(above);
-    chain.set(parent, opened);
-    ({ parent } = opened.root);
-  }
-  return [...chain.values()];
 };
 
 const sorted = (documents: readonly Document[], { variants, sort, items }: Bring): readonly Document[] => {
@@ -256,7 +249,10 @@ const sorted = (documents: readonly Document[], { variants, sort, items }: Bring
   });
 };
 
-const addressOf = ({ root }: Document, ownIp: string | undefined): string | undefined => {
+const addressOf = ({ root, sides }: Document, ownIp: string | undefined): string | undefined =>
+  (sides ?? [root]).map((side) => addressIn(side, ownIp)).find((address) => address !== undefined);
+
+const addressIn = (root: JsonObject, ownIp: string | undefined): string | undefined => {
   const local = root['local_ip'] ?? root['internal_ip'] ?? root['local ip'];
   const ip = ownIp !== undefined && root['ip'] === ownIp && typeof local === 'string' ? local : root['ip'];
   const { port } = root;
@@ -266,11 +262,12 @@ const addressOf = ({ root }: Document, ownIp: string | undefined): string | unde
 
 const objectOf = (items: readonly BringItem[], document: Document, keepMissing: boolean): JsonObject | undefined => {
   const members: [string, JsonValue][] = [];
-  for (const item of items) {
-    if (item.kind === 'text') continue;
+  const paths = items.filter(({ kind }) => kind !== 'text');
+  const names = namesOf(paths);
+  for (const [at, item] of paths.entries()) {
     const cell = cellOf(item, document);
-    if (cell !== undefined) members.push([nameOf(item), cell]);
-    else if (keepMissing) members.push([nameOf(item), '']);
+    if (cell !== undefined) members.push([names[at] ?? '', cell]);
+    else if (keepMissing) members.push([names[at] ?? '', '']);
   }
   return members.length === 0 ? undefined : Object.fromEntries(members);
 };
@@ -290,7 +287,7 @@ const tableOf = (documents: readonly Document[], { variants, items }: Bring): Br
     .map((document) => paths.map((item) => cellOf(item, document)))
     .filter((row) => variants.has('null') || row.some((cell) => cell !== undefined))
     .map((row) => row.map((cell) => cell ?? ''));
-  const headings = paths.map(nameOf).map((name) => name.charAt(0).toUpperCase() + name.slice(1));
+  const headings = namesOf(paths).map((name) => name.charAt(0).toUpperCase() + name.slice(1));
   return {
     kind: 'table',
     headings,
@@ -343,10 +340,10 @@ const listOf = (documents: readonly Document[], bring: Bring, ownIp: string | un
     ? { kind: 'json', value: documents.map(({ policy }) => policy) }
     : { kind: 'json', value: linesOf(documents, bring, ownIp) };
 
-/** Takes out of policies what a bring asks for. Pure. */
-export const applyBring = (policies: readonly JsonObject[], bring: Bring, context: BringContext): BringResult => {
+/** Takes out of policies, or of what a join made of them, what a bring asks for. Pure. */
+export const applyBring = (given: readonly Document[], bring: Bring, context: BringContext): BringResult => {
   const { variants, items } = bring;
-  const documents = sorted(chosen(policies.map(documentOf), bring, context), bring);
+  const documents = sorted(chosen(given, bring, context), bring);
   if (variants.has('count')) return countOf(documents, bring, context.ownIp);
   if (variants.has('min') || variants.has('max')) return extremeOf(documents, bring);
   if (variants.has('table')) return tableOf(documents, bring);

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../codec/json.ts';
-import { textOfValue } from './get-path.ts';
+import { type Path, textOfValue } from './get-path.ts';
 
 /** The operators of a condition; `=` is that of pairs and ignores the case of texts. */
 export const OPERATORS = [
@@ -23,6 +23,8 @@ export type Operator = (typeof OPERATORS)[number];
 export interface Literal {
   readonly text: string;
   readonly quoted: boolean;
+  /** Of a value in brackets: in the second search of a join it means what the path finds in the first policy. */
+  readonly path?: Path;
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

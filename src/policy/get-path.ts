@@ -6,7 +6,19 @@ export interface Document {
   readonly type: string;
   readonly root: JsonObject;
   readonly policy: JsonObject;
+  /** Of policies joined side by side: the root of each; then `root` holds both under their types. */
+  readonly sides?: readonly JsonObject[];
 }
+
+/** Where id, date and parent of a document stand: of policies side by side those of the first count. */
+export const mainOf = ({ root, sides }: Document): JsonObject => sides?.[0] ?? root;
+
+/** The name, or with `_2`, `_3` … behind it the first that the object does not use. */
+export const freeName = (object: JsonObject, name: string): string => {
+  let free = name;
+  for (let count = 2; Object.hasOwn(object, free); count += 1) free = `${name}_${count}`;
+  return free;
+};
 
 /** The one root key of a policy; any other object is its own root. */
 export const documentOf = (policy: JsonObject): Document => {
@@ -104,11 +116,21 @@ const cutText = (text: string, { name, argument }: TextFunction): string => {
   return at < 0 ? text : text.slice(at + argument.length);
 };
 
+/** Of policies side by side a path that names no type looks into each. */
+const found = (document: Document, names: readonly string[]): readonly JsonValue[] => {
+  const { root, sides } = document;
+  const [first = ''] = names;
+  if (sides === undefined) return descend(root, below(names, document));
+  if (Object.hasOwn(root, first)) return descend(root, names);
+  return sides.flatMap((side) => descend(side, first === '*' ? names.slice(1) : names));
+};
+
 /** Everything that a path finds; a list on the way is entered at each of its items. */
-export const valuesAt = (document: Document, { names, cut }: Path): readonly JsonValue[] => {
+export const valuesAt = (document: Document, path: Path): readonly JsonValue[] => {
+  const { names, cut } = path;
   if (names.length === 0) return [document.type];
-  const found = descend(document.root, below(names, document));
-  return cut === undefined ? found : found.map((value) => cutText(textOfValue(value), cut));
+  const values = found(document, names);
+  return cut === undefined ? values : values.map((value) => cutText(textOfValue(value), cut));
 };
 
 const someBelow = (

@@ -1,8 +1,9 @@
 import { COMMAND_CHARS_MAX } from '../base/limits.ts';
-import type { JsonObject, JsonValue } from '../codec/json.ts';
+import type { JsonValue } from '../codec/json.ts';
 import type { PolicyState } from './book.ts';
-import { applyBring, type Bring, type BringResult, parseBring } from './bring.ts';
+import { applyBring, type Bring, type BringContext, type BringResult, parseBring } from './bring.ts';
 import { documentOf, syntax } from './get-path.ts';
+import { type Found, type Relation, related } from './join.ts';
 import { matcher } from './matching.ts';
 import type { Policies } from './policies.ts';
 import { type Condition, idsOf, mentions, parseWhere } from './where.ts';
@@ -12,6 +13,7 @@ export interface GetRequest {
   /** Undefined: any type (`*`). */
   readonly types: readonly string[] | undefined;
   readonly where: Condition | undefined;
+  readonly relation: Relation | undefined;
   readonly bring: Bring | undefined;
 }
 
@@ -25,7 +27,12 @@ export interface GetContext {
   readonly ownIp?: string | undefined;
 }
 
-const HINT = 'blockchain get TYPE|(TYPE, TYPE)|* [where …] [bring …]';
+const HINT = 'blockchain get TYPE|(TYPE, TYPE)|* [where …] [join|merge (blockchain get …)] [bring …]';
+const RELATION_HINT =
+  'for example: blockchain get operator join (blockchain get cluster where id = [operator][cluster])';
+
+/** Characters that a keyword and what must follow it take up at most. */
+const KEYWORD_CHARS = 16;
 
 /** Where a keyword stands outside quotes, brackets and parentheses; -1 where it does not. */
 const findKeyword = (text: string, pattern: RegExp): number => {
@@ -39,7 +46,7 @@ const findKeyword = (text: string, pattern: RegExp): number => {
       at = close;
     } else if (char === '[' || char === '(') depth += 1;
     else if (char === ']' || char === ')') depth -= 1;
-    else if (depth === 0 && starts && pattern.test(text.slice(at, at + 8))) return at;
+    else if (depth === 0 && starts && pattern.test(text.slice(at, at + KEYWORD_CHARS))) return at;
   }
   return -1;
 };
@@ -61,15 +68,38 @@ const readTypes = (text: string): readonly string[] | undefined => {
  */
 export const parseGet = (text: string): GetRequest => {
   if (text.length > COMMAND_CHARS_MAX) throw syntax(`more than ${COMMAND_CHARS_MAX} characters`, '', HINT);
-  const bringAt = findKeyword(text, /^bring(?![\w-])/i);
-  const head = bringAt < 0 ? text : text.slice(0, bringAt);
-  const whereAt = findKeyword(head, /^where(?![\w-])/i);
-  const types = readTypes(whereAt < 0 ? head : head.slice(0, whereAt));
+  const [searched, bring] = cutAt(text, /^bring(?![\w-])/i);
+  const [search, relation] = cutAt(searched, /^(?:join|merge)\s{0,8}\(/i);
   return {
-    types,
-    where: whereAt < 0 ? undefined : parseWhere(head.slice(whereAt + 'where'.length)),
-    bring: bringAt < 0 ? undefined : parseBring(text.slice(bringAt)),
+    ...parseSearch(search),
+    relation: relation === undefined ? undefined : parseRelation(relation),
+    bring: bring === undefined ? undefined : parseBring(bring),
   };
+};
+
+/** What stands before a keyword, and what begins with it. */
+const cutAt = (text: string, pattern: RegExp): readonly [string, string | undefined] => {
+  const at = findKeyword(text, pattern);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at)];
+};
+
+const parseSearch = (text: string): Pick<GetRequest, 'types' | 'where'> => {
+  const [types, where] = cutAt(text, /^where(?![\w-])/i);
+  return {
+    types: readTypes(types),
+    where: where === undefined ? undefined : parseWhere(where.slice('where'.length)),
+  };
+};
+
+/** `join (blockchain get …)`: the second search has neither a bring nor a join of its own. */
+const parseRelation = (text: string): Relation => {
+  const [, kind = '', rest = ''] = /^(join|merge)\s*\((.*)$/is.exec(text.trimEnd()) ?? [];
+  const [, inner] = /^\s*(?:blockchain|ledger)\s+(?:get|read)\s+(.*)\)$/is.exec(rest) ?? [];
+  if (inner === undefined)
+    throw syntax(`${kind} takes (blockchain get …) and only bring may follow it`, rest, RELATION_HINT);
+  const further = [/^bring(?![\w-])/i, /^(?:join|merge)\s{0,8}\(/i].some((word) => findKeyword(inner, word) >= 0);
+  if (further) throw syntax(`the search of a ${kind} has no bring, join or merge of its own`, inner, RELATION_HINT);
+  return { kind: kind.toLowerCase() === 'join' ? 'join' : 'merge', ...parseSearch(inner) };
 };
 
 const candidates = (
@@ -96,32 +126,43 @@ const selectPolicies = (
   types: readonly string[] | undefined,
   where: Condition | undefined,
   { nowMs }: GetContext,
-): readonly JsonObject[] => {
+): Found => {
   const { book } = source;
   const found = candidates(source, types, where);
-  if (where === undefined) return found.map((state) => source.document(state));
+  const looked = found.length;
+  if (where === undefined) return { policies: found.map((state) => source.document(state)), looked };
   const match = matcher(where, { nowMs, rootOf: (id) => book.get(id)?.value });
   // Whether a policy is local or global is observed, at some cost: only where it is asked for.
   const needsLedger = mentions(where, 'ledger');
-  return found
-    .filter((state) => {
-      const { root } = needsLedger ? documentOf(source.document(state)) : { root: book.shown(state.id) ?? state.value };
-      return match({ type: state.type, root, policy: root });
-    })
-    .map((state) => source.document(state));
+  const matching = found.filter((state) => {
+    const { root } = needsLedger ? documentOf(source.document(state)) : { root: book.shown(state.id) ?? state.value };
+    return match({ type: state.type, root, policy: root });
+  });
+  return { policies: matching.map((state) => source.document(state)), looked };
+};
+
+/** Policies by what one of their attributes holds, put in order once. */
+const referencesIn = (source: PolicySource): NonNullable<BringContext['withReference']> => {
+  const byAttribute = new Map<string, ReadonlyMap<JsonValue | undefined, readonly PolicyState[]>>();
+  return (attribute, id) => {
+    const held = byAttribute.get(attribute) ?? Map.groupBy(source.book.ofType(), ({ value }) => value[attribute]);
+    byAttribute.set(attribute, held);
+    return (held.get(id) ?? []).map((state) => source.document(state));
+  };
 };
 
 /** Answers `blockchain get`. Pure: the same book gives the same answer. */
 export const runGet = (source: PolicySource, request: GetRequest, context: GetContext): BringResult => {
-  const policies = selectPolicies(source, request.types, request.where, context);
-  if (request.bring === undefined) return { kind: 'policies', policies };
-  let children: ReadonlyMap<JsonValue | undefined, readonly PolicyState[]> | undefined;
-  return applyBring(policies, request.bring, {
+  const { types, where, relation, bring } = request;
+  const { policies } = selectPolicies(source, types, where, context);
+  const documents =
+    relation === undefined
+      ? policies.map(documentOf)
+      : related(policies, relation, (others, condition) => selectPolicies(source, others, condition, context));
+  if (bring === undefined) return { kind: 'policies', policies: documents.map(({ policy }) => policy) };
+  return applyBring(documents, bring, {
     ...context,
-    childrenOf: (id) => {
-      children ??= Map.groupBy(source.book.ofType(), ({ value }) => value['parent']);
-      return (children.get(id) ?? []).map((state) => source.document(state));
-    },
+    withReference: referencesIn(source),
     policy: (id) => {
       const state = source.book.get(id);
       return state === undefined ? undefined : source.document(state);

@@ -201,7 +201,8 @@ class Parser {
       end = token.end;
     }
     if (first === undefined || end === first.at) throw syntax('a value expected', this.#rest(), HINT);
-    return { text: this.#text.slice(first.at, end), quoted: false };
+    const path = first.kind === 'path' && first.end === end ? first.path : undefined;
+    return { text: this.#text.slice(first.at, end), quoted: false, ...(path === undefined ? {} : { path }) };
   }
 
   #endsValue(inList: boolean): boolean {

@@ -18,6 +18,12 @@ const BY_PRIMARY_CODE: Readonly<Record<string, { readonly code: string; readonly
   TOOBIG: { code: 'SQLITE_TOO_LARGE' },
 };
 
+/** A sum of integers is exact, or it fails. */
+const OVERFLOW = {
+  code: 'SQLITE_STATEMENT',
+  hint: 'the sum has more than 64 bits; as a floating-point number: sum(COLUMN * 1.0)',
+} as const;
+
 /**
  * Anything that a call into SQLite threw, as our error. `SQLITE_DISK_FAILED` (full, read-only or failing disk),
  * `SQLITE_CORRUPT`, `SQLITE_BUSY`, `SQLITE_CONSTRAINT`, `SQLITE_TOO_LARGE`; every other refusal by SQLite or its
@@ -26,7 +32,7 @@ const BY_PRIMARY_CODE: Readonly<Record<string, { readonly code: string; readonly
 export const sqliteFault = (caught: unknown, database: string): HoldfastError => {
   if (caught instanceof HoldfastError) return caught;
   if (caught instanceof BetterSqlite3.SqliteError) {
-    const known = BY_PRIMARY_CODE[caught.code.split('_')[1] ?? ''];
+    const known = caught.message === 'integer overflow' ? OVERFLOW : BY_PRIMARY_CODE[caught.code.split('_')[1] ?? ''];
     return fault(known?.code ?? 'SQLITE_STATEMENT', `database ${database}: ${caught.message}`, {
       data: { database, sqlite: caught.code },
       ...(known?.hint === undefined ? {} : { hint: known.hint }),

@@ -197,9 +197,10 @@ export const describeNetwork = (name: string, world: () => Promise<NetworkFactor
       test('errors are typed: not connected, unknown protocol, no answer in time, too large a frame', async () => {
         const [a, b] = await pair();
         const stranger: PeerKey = (await node()).self;
+        const asked = Promise.withResolvers<undefined>();
         b.handle('/holdfast/mute/1', async (channel) => {
           for await (const _ of channel) continue;
-          await new Promise((resolve) => setTimeout(resolve, 400));
+          await asked.promise;
         });
         echo(b);
         expect(await codeOf(a.open(stranger, ECHO))).toBe('NETWORK_NOT_CONNECTED');
@@ -207,6 +208,7 @@ export const describeNetwork = (name: string, world: () => Promise<NetworkFactor
         expect(await codeOf(a.request(b.self, '/holdfast/mute/1', bytes('?'), { timeoutMs: 200 }))).toBe(
           'NETWORK_TIMEOUT',
         );
+        asked.resolve(undefined);
         const channel = await a.open(b.self, ECHO);
         expect(await codeOf(channel.send(new Uint8Array(FRAME_BYTES_MAX + 1)))).toBe('NETWORK_FRAME_OVERSIZE');
         await channel.finish();
@@ -215,14 +217,18 @@ export const describeNetwork = (name: string, world: () => Promise<NetworkFactor
 
       test('a signal gives up an opening and a request', async () => {
         const [a, b] = await pair();
+        const [asked, given] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
         b.handle('/holdfast/mute/1', async (channel) => {
           for await (const _ of channel) continue;
-          await new Promise((resolve) => setTimeout(resolve, 2_000));
+          asked.resolve(undefined);
+          await given.promise;
         });
         const controller = new AbortController();
         const work = codeOf(a.request(b.self, '/holdfast/mute/1', bytes('?'), { signal: controller.signal }));
-        setTimeout(() => controller.abort(), 50);
+        await asked.promise;
+        controller.abort();
         expect(await work).toBe('NETWORK_ABORTED');
+        given.resolve(undefined);
       });
 
       test('a handler that throws ends its own channel and nothing else', async () => {

@@ -97,6 +97,25 @@ describe('holdfast start', () => {
     const joined = await two.restart(['--seed', one.facts.listen]);
     started.push(joined);
     await waitFor(async () => /OTHER_NETWORK/.test(await joined.run('get synchronizer')));
+    for (const command of ['get status', 'get connections', 'get synchronizer']) {
+      const text = await joined.run(command);
+      expect(text).toContain(`Different network: ${one.facts.listen} belongs to the network ${one.facts.network}`);
+      expect(text).toContain(`this node to ${joined.facts.network}`);
+      expect(text).toContain('peers.json');
+    }
+    expect(await joined.run('get status')).toMatch(/^[^\n]* running\n(?:(?!not)[^])*$/);
+    expect(await joined.json('get status where format = json')).toMatchObject({
+      status: expect.stringMatching(/ running$/) as string,
+      'Different network': [{ address: one.facts.listen, network: one.facts.network }],
+    });
+    const said = (name: string): string => readFileSync(join(dir, name, 'node.log'), 'utf8');
+    await waitFor(() => said('two').includes(`belongs to the network ${one.facts.network}`));
+    expect(said('two')).toMatch(
+      /^error ledger\.sync: the node at .* this node to "two" \([0-9a-f]{64}\): start without that seed/m,
+    );
+    await waitFor(() => said('one').includes(`belongs to the network ${joined.facts.network}`));
+    expect(said('one')).not.toMatch(/^error/m);
+    expect(await one.run('get status')).not.toContain('Different network');
     expect(await joined.run('blockchain get *')).toBe('[]');
   }, 60_000);
 

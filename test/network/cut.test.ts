@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { PING_TIMEOUT_MS } from '../../src/base/limits.ts';
+import { PING_INTERVAL_MS, PING_TIMEOUT_MS } from '../../src/base/limits.ts';
 import type { Network } from '../../src/network/network.ts';
 import { startTestNetwork } from '../support/libp2p-network.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -27,6 +27,14 @@ const throughProxy = async (): Promise<{ a: Network; b: Network; path: TcpProxy;
   a.keepDialled([{ address: path.address, key: b.self }]);
   await waitFor(() => a.peers().length === 1 && b.peers().length === 1);
   return { a, b, path, downs };
+};
+
+/** Resolves when both sides have heard as many answers to their pings. */
+const pinged = async (networks: readonly Network[], times: number): Promise<void> => {
+  for (let count = 0; count < times; count += 1) {
+    const before = networks.map((network) => network.peers()[0]?.rttMs);
+    await waitFor(() => networks.every((network, at) => network.peers()[0]?.rttMs !== before[at]));
+  }
 };
 
 /** Detection is promised within the ping time-out; the rest is what two loaded cores may add. */
@@ -75,7 +83,7 @@ describe('a healthy path', () => {
     const endMs = performance.now() + PING_TIMEOUT_MS + 1_500;
     while (performance.now() < endMs) continue;
     for (let round = 0; round < 10; round += 1) await a.request(b.self, '/holdfast/echo/1', Buffer.from('x'));
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await pinged([a, b], 1);
     expect(downs).toEqual([]);
   });
 
@@ -95,7 +103,7 @@ describe('a healthy path', () => {
     await channel.finish();
     await waitFor(() => received === sent);
     const since = a.peers()[0]?.sinceMs;
-    await new Promise((resolve) => setTimeout(resolve, PING_TIMEOUT_MS + 500));
+    await pinged([a, b], Math.ceil(PING_TIMEOUT_MS / PING_INTERVAL_MS) + 1);
     expect(a.peers()[0]?.sinceMs).toBe(since);
     expect(downs).toEqual([]);
   });

@@ -26,6 +26,7 @@ const attribute = fc.oneof(
   ),
   fc.string({ unit: 'grapheme', maxLength: 20 }),
 );
+const EDGES = [2n ** 53n, 2n ** 63n].flatMap((edge) => [-2n, -1n, 0n, 1n, 2n].flatMap((by) => [edge + by, by - edge]));
 const value = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   fc.constantFrom(
@@ -40,10 +41,15 @@ const value = fc.oneof(
   fc.integer(),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
 );
+const text = fc.oneof(
+  { weight: 4, arbitrary: value.map((of) => JSON.stringify(of)) },
+  { weight: 1, arbitrary: fc.bigInt({ min: -(2n ** 66n), max: 2n ** 66n }).map(String) },
+  { weight: 1, arbitrary: fc.constantFrom(...EDGES).map(String) },
+);
 /** Entries, not an object: `__proto__` would set its prototype. */
 const row = fc
-  .array(fc.tuple(attribute, value), { minLength: 1, maxLength: 6 })
-  .map((entries) => `{${entries.map(([name, of]) => `${JSON.stringify(name)}:${JSON.stringify(of)}`).join(',')}}`);
+  .array(fc.tuple(attribute, text), { minLength: 1, maxLength: 6 })
+  .map((entries) => `{${entries.map(([name, of]) => `${JSON.stringify(name)}:${of}`).join(',')}}`);
 
 const mapped = (columns: readonly Column[], content: string): SqlValue[][] => {
   const mapper = new RowMapper(columns);
@@ -65,6 +71,29 @@ describe('mapping', () => {
         const rows = mapped(columns, content);
         expect(rows).toHaveLength(lines.length);
         expect(mapped(columns, rows.map(rowWriter(columns)).join(''))).toEqual(rows);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('integers of up to 64 bits are exact, in a column of integers, of decimals and of text', () => {
+    const int64 = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(...EDGES));
+    fc.assert(
+      fc.property(fc.array(int64, { minLength: 1, maxLength: 4 }), (integers) => {
+        const content = integers.map((of) => `{"a":${of},"b":{"c":[${of}]}}`).join('\n');
+        const fit = integers.every((of) => BigInt.asIntN(64, of) === of);
+        expect(inferColumns(Buffer.from(content))[0]).toEqual({ name: 'a', type: fit ? 'int' : 'float' });
+        for (const type of ['int', 'bigint', 'decimal(20,0)', 'varchar']) {
+          const columns = [
+            { name: 'a', type },
+            { name: 'b', type: 'varchar' },
+          ];
+          const kept = (of: bigint): SqlValue => {
+            if (type === 'varchar') return String(of);
+            return BigInt.asIntN(64, of) === of && !Number.isSafeInteger(Number(of)) ? of : Number(of);
+          };
+          expect(mapped(columns, content)).toEqual(integers.map((of) => [kept(of), `{"c":[${of}]}`]));
+        }
       }),
       { numRuns: RUNS },
     );

@@ -250,8 +250,9 @@ const createFacts = (
     distribution: join(dir, 'distr'),
     databases: join(dir, 'dbms'),
     ledger: join(dir, 'ledger'),
-    scripts: dir,
+    scripts: join(dir, 'local_scripts'),
   },
+  script: join(dir, 'start.al'),
   restAddress: () => '127.0.0.1:32149',
 });
 

@@ -15,6 +15,7 @@ export const createMemoryRegistry = (): TableRegistry & { readonly tables: Map<s
   return {
     tables,
     columns: (dbms, table) => tables.get(`${dbms}.${table}`),
+    isHeld: (dbms, table) => tables.has(`${dbms}.${table}`),
     async declare(dbms, table, columns) {
       const known = tables.get(`${dbms}.${table}`) ?? columns;
       tables.set(`${dbms}.${table}`, known);

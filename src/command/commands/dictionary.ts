@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { asFault, fault, textOf, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX } from '../../base/limits.ts';
+import { checkEnvironment } from '../environment.ts';
 import { parseLine } from '../grammar/line.ts';
 import { splitScript } from '../grammar/script.ts';
 import { resolveReference, textOfValue, valueOfRun } from '../grammar/values.ts';
@@ -24,9 +25,21 @@ const dictionary = ({ variables, session, args }: Call<OptionTable>): Reply => {
   });
 };
 
+/** Over REST only scripts that were put where scripts are, or the start script: any other file is the node's user's. */
+const scriptPath = ({ context, session }: Call<OptionTable>, name: string): string => {
+  const { directories, script } = context.facts;
+  const path = resolve(directories.scripts, name);
+  const inside = relative(directories.scripts, path);
+  const isOurs = inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+  if (session.caller === 'local' || isOurs || path === script) return path;
+  throw fault('COMMAND_SCRIPT_REFUSED', `the script ${path} is not in ${directories.scripts}`, {
+    hint: 'put it there, or name it when the node starts: --script FILE',
+  });
+};
+
 const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
   const name = call.args.text('file');
-  const path = isAbsolute(name) ? name : join(call.context.facts.directories.scripts, name);
+  const path = scriptPath(call, name);
   const outputs: string[] = [];
   let goesOn = false;
   for (const { text, line } of splitScript(await readScript(path))) {
@@ -78,7 +91,7 @@ const readScript = async (path: string): Promise<string> => {
   } catch (caught) {
     if (asFault(caught).code === 'COMMAND_SCRIPT_OVERSIZE') throw caught;
     throw fault('COMMAND_SCRIPT_MISSING', `the script ${path} cannot be read: ${textOf(caught)}`, {
-      hint: 'give an absolute path, or a name in !local_scripts',
+      hint: 'give a name in !local_scripts',
     });
   }
 };
@@ -97,8 +110,9 @@ const wait = async (call: Call<OptionTable>): Promise<Reply> => {
   return SILENT;
 };
 
-const environment = ({ args, context }: Call<OptionTable>): Reply => {
+const environment = ({ args, context, session }: Call<OptionTable>): Reply => {
   const name = args.raw('name').replace(/^\$/, '');
+  checkEnvironment(session.caller, name);
   return says(context.environment(name) ?? '', context.environment(name) ?? null);
 };
 
@@ -116,8 +130,8 @@ export const dictionaryCommands = (): readonly Command[] => [
     patterns: ['get env var <name>', 'get env <name>'],
     method: 'GET',
     remote: 'never',
-    explanation: 'prints a variable of the environment',
-    examples: ['get env var HOME'],
+    explanation: 'prints a variable of the environment: one that begins with HOLDFAST_, or that deployments set',
+    examples: ['get env var HOLDFAST_NAME', 'get env var NODE_TYPE'],
     run: environment,
   }),
   define({
@@ -132,8 +146,9 @@ export const dictionaryCommands = (): readonly Command[] => [
     patterns: ['process <file>', 'script <file>'],
     method: 'POST',
     remote: 'never',
-    explanation: 'runs the commands of a file; stops at the first that fails, unless after: on error ignore',
-    examples: ['process /etc/holdfast/operator.al'],
+    explanation:
+      'runs the commands of a file in !local_scripts, or of the start script; stops at the first that fails, unless after: on error ignore',
+    examples: ['process operator.al', 'process !local_scripts/operator.al'],
     run: runScript,
   }),
   define({

@@ -1,5 +1,6 @@
 import type { PolicyVersion } from '../../policy/policies.ts';
 import { fault } from '../../base/errors.ts';
+import { foreignSeedLines } from './foreign-seeds.ts';
 import { anyText, optional, repeated, required, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
@@ -81,9 +82,9 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
   const peers = ledgerSync
     .peers()
     .map((peer): readonly Cell[] => [
-      peer.connected ? 'Running' : 'Not connected',
+      peer.foreign !== undefined ? 'Different network' : peer.connected ? 'Running' : 'Not connected',
       names.get(peer.peer) ?? shortKey(peer.peer),
-      addresses.get(peer.peer) ?? '',
+      addresses.get(peer.peer) ?? peer.foreign?.address ?? '',
       SYNC_TIME,
       peer.version ?? '',
       peer.lastExchangeMs === undefined ? 'Not updated' : hoursMinutesSeconds(now - peer.lastExchangeMs),
@@ -92,7 +93,7 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
       '',
       peer.lastError ?? '',
     ]);
-  return givesTable({
+  const table = givesTable({
     titles: SYNC_TITLES,
     rows: [own, ...peers],
     json: {
@@ -102,6 +103,7 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
       peers: ledgerSync.peers(),
     },
   });
+  return { ...table, text: `${table.text ?? ''}${foreignSeedLines(context)}` };
 };
 
 const syncOptions = {

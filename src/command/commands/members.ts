@@ -3,7 +3,7 @@ import { signingKeyFromSeed } from '../../entry/keys.ts';
 import { policyDate } from '../../entry/time.ts';
 import type { Membership, Invite } from '../../policy/authority/members.ts';
 import { ROLES, type Rights, type Scope } from '../../policy/authority/rights.ts';
-import { encodeToken } from '../../policy/join/token.ts';
+import { encodeToken } from '../../policy/admission/token.ts';
 import type { CommandContext } from '../context.ts';
 import {
   address,

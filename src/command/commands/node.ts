@@ -3,6 +3,7 @@ import { fault } from '../../base/errors.ts';
 import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator, versionText } from '../facts.ts';
+import { foreignSeedLines, foreignSeeds } from './foreign-seeds.ts';
 import { anyText, optional, repeated, variableName, type OptionTable } from '../options.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell } from '../table.ts';
@@ -13,7 +14,16 @@ const safeName = (name: string): string => (/not/i.test(name) ? 'node' : name);
 const status = ({ context, dictionary, options }: Call<typeof statusOptions>): Reply => {
   const text = `${safeName(context.facts.name)}@${context.network.address} running`;
   const included = Object.fromEntries(options.include.map((name) => [name, dictionary.variable(name) ?? null]));
-  return { text, json: { Status: text, status: text, ...included } };
+  const foreign = foreignSeeds(context);
+  return {
+    text: `${text}${foreignSeedLines(context)}`,
+    json: {
+      Status: text,
+      status: text,
+      ...(foreign.length === 0 ? {} : { 'Different network': foreign }),
+      ...included,
+    },
+  };
 };
 const statusOptions = { include: repeated(variableName, 'variables to add to the JSON') };
 
@@ -102,9 +112,9 @@ const connections = ({ context }: Call<OptionTable>): Reply => {
   const table = givesTable({
     titles: ['Type', 'External Address', 'Internal Address', 'Bind Address'],
     rows,
-    json: { ...json, Peers: network.peers(), Dialled: dialled },
+    json: { ...json, Peers: network.peers(), Dialled: dialled, 'Different network': foreignSeeds(context) },
   });
-  return { ...table, text: `${table.text ?? ''}${unreached(dialled)}` };
+  return { ...table, text: `${table.text ?? ''}${unreached(dialled)}${foreignSeedLines(context)}` };
 };
 
 /** The addresses that are dialled in vain, one a line; nothing while all are reached. Without the signs of a table. */

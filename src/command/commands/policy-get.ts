@@ -1,6 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
 import { applyBring, parseBring, type BringResult } from '../../policy/bring.ts';
+import { documentOf } from '../../policy/get-path.ts';
 import { parseGet, runGet, type GetContext, type PolicySource } from '../../policy/query.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
@@ -76,7 +77,7 @@ const from = ({ context, args, dictionary }: Call<OptionTable>): Reply => {
         : { object: policyOf(item) };
     },
   );
-  return replyOf(applyBring(documents, parseBring(args.expanded('bring')), getContext(context)));
+  return replyOf(applyBring(documents.map(documentOf), parseBring(args.expanded('bring')), getContext(context)));
 };
 
 /** Reading policies. */
@@ -84,12 +85,18 @@ export const policyGetCommands = (): readonly Command[] => [
   define({
     patterns: ['blockchain get <query...>'],
     method: 'GET',
-    explanation: 'finds policies: by type, where attributes hold, and brings whole policies or what is asked of them',
+    explanation:
+      'finds policies: by type, where attributes hold, and brings whole policies or what is asked of them; join puts ' +
+      'those of a second search beside them (only pairs; of two of one type the second is TYPE_2), merge adds their ' +
+      'attributes (own ones win; without a partner as they are); bring.paths adds all paths of names from the root, ' +
+      'bring.extend the policy that object_id names',
     examples: [
       'blockchain get operator where ip = !ip and port = !anylog_server_port bring.first [*][id]',
       'blockchain get (operator, query) where [country] == US or [country] == IL bring [*][ip]:[*][port] separator = ,',
       'blockchain get cluster where table[dbms] = my_data and table[name] = ping_sensor bring [cluster][id] separator = ,',
       `blockchain get table bring.unique ['table']['dbms'] "." ['table']['name'] separator = ,`,
+      'blockchain get operator join (blockchain get cluster where id = [operator][cluster]) bring.table [operator][name] [cluster][name]',
+      'blockchain get * where [id] = "x" bring.paths',
     ],
     run: (call) => get(call, call.context.policies),
   }),

@@ -14,7 +14,7 @@ import { LedgerGossip } from './gossip.ts';
 import { type AskMessage, type HaveMessage, LEDGER_SYNC_ID } from './messages.ts';
 import { OwnLog } from './own-log.ts';
 import { PeerLink } from './peer-link.ts';
-import { PeerRecords } from './peer-records.ts';
+import { type PeerRecord, PeerRecords } from './peer-records.ts';
 import { answer, headsOf, isOtherNetwork, type Pulled } from './protocol.ts';
 import { type Holdings, isNothing, lacking, NOTHING, withNews } from './state.ts';
 import type { LedgerSync, PeerSync } from './sync.ts';
@@ -88,7 +88,7 @@ class Synchronizer implements LedgerSync {
 
   peers(): readonly PeerSync[] {
     const mine = this.#holdings();
-    return [...this.#records.entries()].map(([peer, { holdings, lastExchangeMs, lastError }]) => {
+    return [...this.#records.entries()].map(([peer, { holdings, lastExchangeMs, lastError, foreign }]) => {
       const comparable = !isOtherNetwork(mine.network, holdings.network);
       return {
         peer,
@@ -98,6 +98,7 @@ class Synchronizer implements LedgerSync {
         ahead: comparable && holdings.version !== undefined ? lacking(holdings, mine).entries : 0,
         lastExchangeMs,
         lastError,
+        foreign,
       };
     });
   }
@@ -213,9 +214,10 @@ class Synchronizer implements LedgerSync {
   #onAsk(peer: PeerKey, { net, version }: AskMessage): void {
     const record = this.#records.of(peer);
     const mine = this.#holdings();
-    if (isOtherNetwork(mine.network, net)) {
+    if (net !== null && isOtherNetwork(mine.network, net)) {
       const { network, clock } = this.#options;
-      record.holdings = { ...NOTHING, network: net ?? undefined, version };
+      record.holdings = { ...NOTHING, network: net, version };
+      this.#metForeign(peer, record, net);
       record.lastError = `LEDGER_OTHER_NETWORK: the peer belongs to network ${net}; this node to ${mine.network}`;
       clock.after(FAREWELL_MS, () => {
         if (!this.#closed) void network.disconnect(peer);
@@ -257,13 +259,30 @@ class Synchronizer implements LedgerSync {
     record.lastError = `${code}: ${message}`;
     this.#log.debug(`no exchange with ${peer}: ${message}`, { code });
     if (hasCode(caught, 'LEDGER_OTHER_NETWORK')) {
-      // Once: it is redialled, and found foreign again, for as long as its address is known.
-      if (record.foreign !== message)
-        this.#log.warn(`${peer} belongs to another network; disconnecting`, { text: message });
-      record.foreign = message;
+      this.#metForeign(peer, record, String(asFault(caught).data['theirs']));
       void this.#options.network.disconnect(peer);
     }
     this.#ownLog.exchanged(peer, undefined);
+  }
+
+  /** Said once: it is redialled, and found foreign again, for as long as its address is known. */
+  #metForeign(peer: PeerKey, record: PeerRecord, theirs: string): void {
+    const { network, ledger } = this.#options;
+    const met = network.peers().find(({ key }) => key === peer);
+    const known = record.foreign;
+    const address = met?.address ?? known?.address ?? '';
+    const dialled = met?.outbound === true || known?.dialled === true;
+    record.foreign = { network: theirs, address, dialled };
+    if (known?.network === theirs && known.dialled === dialled) return;
+    void ownNetworkName(ledger).then((name) => {
+      const text = `the node at ${address} belongs to the network ${theirs}, this node to "${name}" (${ledger.network})`;
+      if (!dialled) this.#log.warn(`${text}: nothing is exchanged with it`, { peer });
+      else
+        this.#log.error(
+          `${text}: start without that seed and take its address out of peers.json, or start with another --dir to join that network`,
+          { peer },
+        );
+    });
   }
 
   #onLedgerChanged(newsInMs: number): void {
@@ -306,3 +325,10 @@ class Synchronizer implements LedgerSync {
     });
   }
 }
+
+/** The name in the genesis entry; empty where it cannot be read. */
+const ownNetworkName = async (ledger: Ledger): Promise<string> => {
+  const genesis = ledger.network === undefined ? undefined : await ledger.byHash(ledger.network).catch(() => undefined);
+  const name = genesis?.entry.content['name'];
+  return typeof name === 'string' ? name : '';
+};

@@ -2,6 +2,7 @@ import { SYNC_PEERS_REMEMBERED_MAX } from '../../base/limits.ts';
 import type { PeerKey } from '../../network/network.ts';
 import type { HaveMessage } from './messages.ts';
 import { type Holdings, NOTHING } from './state.ts';
+import type { ForeignPeer } from './sync.ts';
 
 /** What is remembered of a peer, also while it is away. */
 export interface PeerRecord {
@@ -10,8 +11,8 @@ export interface PeerRecord {
   news: HaveMessage[];
   lastExchangeMs: number | undefined;
   lastError: string | undefined;
-  /** What was logged last of its belonging to another network. */
-  foreign: string | undefined;
+  /** Where it was last found to belong to another network. */
+  foreign: ForeignPeer | undefined;
   /** Exchanges in a row that failed or brought nothing though they should have. */
   failures: number;
 }

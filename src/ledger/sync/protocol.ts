@@ -155,6 +155,7 @@ class Exchange implements Pulled {
     const [mine, theirs] = [this.#ports.holdings().network, this.#round.theirs.network];
     if (isOtherNetwork(mine, theirs))
       throw fault('LEDGER_OTHER_NETWORK', `the peer belongs to network ${theirs}; this node to ${mine}`, {
+        data: { theirs, mine },
         hint: 'a node belongs to one network for good: remove the address, or start with another --dir',
       });
   }

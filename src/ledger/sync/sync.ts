@@ -1,6 +1,16 @@
 import type { Resource } from '../../base/lifecycle.ts';
 import type { PeerKey } from '../../network/network.ts';
 
+/** A peer that belongs to another network: nothing is exchanged with it. */
+export interface ForeignPeer {
+  /** Id of its network. */
+  readonly network: string;
+  /** Where it was met last; empty where that is not known. */
+  readonly address: string;
+  /** This node dialled it: somebody gave its address as a seed. */
+  readonly dialled: boolean;
+}
+
 /** How the exchange with one peer stands, for `get synchronizer` and `test network metadata version`. */
 export interface PeerSync {
   readonly peer: PeerKey;
@@ -13,6 +23,7 @@ export interface PeerSync {
   /** Wall clock of the last exchange, milliseconds. */
   readonly lastExchangeMs: number | undefined;
   readonly lastError: string | undefined;
+  readonly foreign: ForeignPeer | undefined;
 }
 
 /** Keeps the ledger the same as the peers': gossip as a shortcut, exchange of clocks as the guarantee. */

@@ -3,8 +3,10 @@ import type { ReadConnection, ReadDatabases } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import type { FileRanges, FileRecord } from '../file-record.ts';
 import { inferColumns } from '../infer.ts';
-import { rowWriter } from '../mapping.ts';
+import { RowMapper, rowWriter } from '../mapping.ts';
+import { checkColumns } from '../names.ts';
 import { uniteRanges } from '../ranges.ts';
+import { eachRow } from '../rows.ts';
 import { type PlacedRecord, selectRecords } from './records.ts';
 import { quoted, storesOf } from './schema.ts';
 
@@ -92,7 +94,17 @@ const contentOf = (db: ReadConnection, { record, rows }: PlacedRecord): Uint8Arr
   return Buffer.concat(parts);
 };
 
-const infer = (_: ReadDatabases, content: Uint8Array): readonly Column[] => inferColumns(content);
+/**
+ * The columns that a table of this content has: those given, or inferred ones. Maps every row, so that a file which will be
+ * refused is so before anything is declared for it. Throws what inferring and mapping throw.
+ */
+const fitting = (_: ReadDatabases, content: Uint8Array, known: readonly Column[] | undefined): readonly Column[] => {
+  const columns = known ?? inferColumns(content);
+  checkColumns(columns);
+  const mapper = new RowMapper(columns);
+  eachRow(content, (row, line, text) => mapper.map(row, line, text, []));
+  return columns;
+};
 
 /** A streaming buffer as it lies on the disk. */
 export interface StoredBuffer {
@@ -145,6 +157,6 @@ const tablesHeld = (databases: ReadDatabases): readonly string[] =>
  * What runs in the reader threads.
  * @public The thread looks for it by this name.
  */
-export const procedures = { holdings, records, rebuild, infer, buffers, totals, rowsByOrigin, tablesHeld };
+export const procedures = { holdings, records, rebuild, fitting, buffers, totals, rowsByOrigin, tablesHeld };
 
 export const reading = { module: import.meta.url, procedures };

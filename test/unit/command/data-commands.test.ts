@@ -139,6 +139,34 @@ describe('scripts and variables', () => {
     return name;
   };
 
+  it('over REST: scripts of the directory and the start script, variables that are meant for it', async () => {
+    const rest = createSession({ isolated: true, caller: 'rest' });
+    const environment = { HOME: '/home/user', NODE_TYPE: 'operator', HOLDFAST_X: 'x' };
+    Object.assign(node.context, { environment: (name: string) => new Map(Object.entries(environment)).get(name) });
+    const { directories, script: start = '' } = node.context.facts;
+    await script('own.al', 'echo own');
+    await writeFile(start, 'echo start\nprocess own.al');
+    await writeFile(join(directories.root, 'other.al'), 'echo other');
+    expect((await node.run('process own.al', rest)).text).toBe('own');
+    expect((await node.run(`process ${directories.scripts}/own.al`, rest)).text).toBe('own');
+    expect((await node.run(`process ${start}`, rest)).text).toBe('start\nown');
+    await script('outside.al', 'process ../other.al');
+    for (const text of ['/etc/passwd', '../other.al', '..', '.', `${directories.root}/other.al`, 'outside.al'])
+      await expect(node.run(`process ${text}`, rest)).rejects.toMatchObject({
+        code: 'COMMAND_SCRIPT_REFUSED',
+        hint: expect.stringContaining('--script') as string,
+      });
+    expect(await node.text('process ../other.al')).toBe('other');
+    await expect(node.run('get env var HOME', rest)).rejects.toMatchObject({
+      code: 'COMMAND_ENVIRONMENT_REFUSED',
+      hint: expect.stringContaining('NODE_TYPE') as string,
+    });
+    await expect(node.run('get env var $SECRET', rest)).rejects.toMatchObject({ code: 'COMMAND_ENVIRONMENT_REFUSED' });
+    expect((await node.run('echo $HOME $NODE_TYPE $HOLDFAST_X', rest)).text).toBe('$HOME operator x');
+    expect((await node.run('get env var NODE_TYPE', rest)).text).toBe('operator');
+    expect(await node.text('get env var HOME')).toBe('/home/user');
+  });
+
   it('runs lines, blocks and conditions', async () => {
     await script('inner.al', 'greeting = "good day"\n');
     await script(

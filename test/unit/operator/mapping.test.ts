@@ -29,6 +29,15 @@ describe('values by the type of their column', () => {
     ['bigint', '9007199254740993', 9_007_199_254_740_993n],
     ['bigint', '"9223372036854775807"', 9_223_372_036_854_775_807n],
     ['bigint', '"9223372036854775808"', 9_223_372_036_854_775_808],
+    ['bigint', '-9223372036854775808', -9_223_372_036_854_775_808n],
+    ['bigint', '9223372036854775808', 9_223_372_036_854_775_808],
+    ['bigint', '9007199254740993.0', 9_007_199_254_740_992],
+    ['numeric', '9007199254740993', 9_007_199_254_740_993n],
+    ['float', '9007199254740993', 9_007_199_254_740_992],
+    ['varchar', '123456789012345678901234567890', '123456789012345678901234567890'],
+    ['varchar', '[9007199254740993, {"x": "1234567890123456"}]', '[9007199254740993,{"x":"1234567890123456"}]'],
+    ['varchar', '{"rawJSON":"5"}', '{"rawJSON":"5"}'],
+    ['varchar', '1e20', '100000000000000000000'],
     ['float', '1', 1],
     ['decimal(10,2)', '"1e3"', 1_000],
     ['double precision', '"-.5"', -0.5],
@@ -77,7 +86,10 @@ describe('values by the type of their column', () => {
   ])('%s refuses %s and names the line', (type, json) => {
     const content = `{"a":null}\n\n{"a":${json}}\n`;
     expect(() => mapped([{ name: 'a', type }], content)).toThrow(
-      expect.objectContaining({ code: 'INGEST_ROW_VALUE', data: { line: 3 } }),
+      expect.objectContaining({
+        code: json.startsWith('[[') ? 'INGEST_ROW_DEPTH' : 'INGEST_ROW_VALUE',
+        data: { line: 3 },
+      }),
     );
   });
 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile, appendFile, mkdir, symlink } from 'node:fs/promises';
+import { readdir, readFile, writeFile, appendFile, mkdir, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -94,13 +94,15 @@ describe('put', () => {
 
   test('waits until own files may be numbered', async () => {
     await fixture.close();
-    let allow: () => void = () => {};
-    fixture = await openOperator({ ports: { numberingAllowed: new Promise((resolve) => (allow = resolve)) } });
+    const clock = createVirtualClock();
+    const allowed = Promise.withResolvers<undefined>();
+    fixture = await openOperator({ ports: { clock, numberingAllowed: allowed.promise } });
     let done = false;
     const put = fixture.put(rowsText(0, 1)).then(() => (done = true));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await waitFor(() => fixture.registry.tables.size === 1);
+    await clock.advance(20_000);
     expect(done).toBe(false);
-    allow();
+    allowed.resolve(undefined);
     await put;
   });
 
@@ -135,7 +137,7 @@ describe('put', () => {
     const declare = async (): Promise<never> => {
       throw fault('OPERATOR_NO_CLUSTER', 'no cluster');
     };
-    fixture = await openOperator({ ports: { registry: { columns: () => undefined, declare } } });
+    fixture = await openOperator({ ports: { registry: { columns: () => undefined, isHeld: () => false, declare } } });
     await expect(fixture.put(rowsText(0, 1))).rejects.toMatchObject({ code: 'OPERATOR_NO_CLUSTER' });
     expect(fixture.operator.failures(1)).toEqual([]);
   });
@@ -160,14 +162,19 @@ describe('watch directory', () => {
   });
 
   test('a file written in place is taken when nothing more comes', async () => {
+    await fixture.close();
+    const clock = createVirtualClock();
+    fixture = await openOperator({ ports: { clock } });
     const path = join(fixture.options.watchDir, 'plant.readings.json');
     await writeFile(path, '');
     for (let part = 0; part < 6; part += 1) {
       await appendFile(path, `${rowsText(part, 1)}\n`);
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await utimes(path, clock.wallMs() / 1_000, clock.wallMs() / 1_000);
+      await clock.advance(400);
       expect(fixture.operator.status().files).toBe(0);
     }
-    await waitFor(async () => (await readings()).length === 6);
+    await clock.runUntil(() => fixture.operator.status().files === 1, 10_000);
+    expect(await readings()).toHaveLength(6);
   });
 
   test('what fails goes to the error directory with its reason and holds up no other', async () => {
@@ -261,7 +268,7 @@ describe('watch directory', () => {
       if (broken) throw fault('LEDGER_DISK', 'disk full');
       return columns(dbms, table) ?? [];
     };
-    fixture = await openOperator({ ports: { registry: { columns, declare } } });
+    fixture = await openOperator({ ports: { registry: { columns, isHeld: () => true, declare } } });
     await fixture.drop('plant.readings.json', rowsText(0, 1));
     await waitFor(() => fixture.operator.status().queued === 0 && broken);
     broken = false;

@@ -72,6 +72,7 @@ describe('table registry', () => {
     expect(registry.columns('plant', 'readings')).toBeUndefined();
     expect(await registry.declare('plant', 'readings', COLUMNS)).toEqual(COLUMNS);
     expect(registry.columns('plant', 'readings')).toEqual(COLUMNS);
+    expect(registry.isHeld('plant', 'readings')).toBe(true);
     const before = node.policies.book.ofType().length;
     expect(await registry.declare('plant', 'readings', [{ name: 'other', type: 'int' }])).toEqual(COLUMNS);
     expect(node.policies.book.ofType().length).toBe(before);
@@ -83,6 +84,7 @@ describe('table registry', () => {
     const [one, two] = [await cluster(node, 'one', 1), await cluster(node, 'two', 2)];
     await registryOf(node, one.operator).declare('plant', 'readings', COLUMNS);
     expect(tablesOf(node, two.cluster)).toEqual([]);
+    expect(registryOf(node, two.operator).isHeld('plant', 'readings')).toBe(false);
     expect(await registryOf(node, two.operator).declare('plant', 'readings', [{ name: 'a', type: 'int' }])).toEqual(
       COLUMNS,
     );

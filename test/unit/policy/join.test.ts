@@ -1,214 +1,186 @@
-import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RawEntry } from '../../../src/entry/entry.ts';
-import { type SigningKey, signingKeyFromSeed } from '../../../src/entry/keys.ts';
-import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
-import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
-import type { Network } from '../../../src/network/network.ts';
-import { joinEntry } from '../../../src/policy/join/entry.ts';
-import {
-  decodeJoinAnswer,
-  decodeJoinRequest,
-  encodeJoinAnswer,
-  encodeJoinRequest,
-  JOIN_PROTOCOL,
-  type JoinAnswer,
-} from '../../../src/policy/join/messages.ts';
-import { askToJoin, openDoor } from '../../../src/policy/join/protocol.ts';
-import { decodeToken, encodeToken, type InviteToken } from '../../../src/policy/join/token.ts';
-import { createPolicies } from '../../../src/policy/ledger-policies.ts';
-import type { Policies } from '../../../src/policy/policies.ts';
-import { createSeededRandom } from '../../support/seeded-random.ts';
-import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../../src/codec/json.ts';
+import type { BringResult } from '../../../src/policy/bring.ts';
+import { createFold } from '../../../src/policy/fold.ts';
+import { parseGet, type PolicySource, runGet } from '../../../src/policy/query.ts';
+import { entryOf } from '../../support/policy-entries.ts';
 
-const linesOf = (name: string): string[] =>
-  readFileSync(new URL(`../../../fixtures/wire/join/1/${name}`, import.meta.url), 'utf8')
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'));
+const DOCUMENTS: readonly (readonly [string, string, JsonObject])[] = [
+  ['b1', 'bucket', { name: 'first', operator: 'op1', port: 1, tags: ['x', 'y'] }],
+  ['b2', 'bucket', { name: 'second', operator: 'op2' }],
+  ['b3', 'bucket', { name: 'third', operator: 'nobody' }],
+  ['o1', 'machine', { name: 'op1', ip: '24.5.219.50', port: 7848, tag: 'y', site: 'n2' }],
+  ['o2', 'machine', { name: 'op2', ip: '24.5.219.51', port: 7849, tag: 'y' }],
+  ['o3', 'machine', { name: 'op2', ip: '24.5.219.52', port: '7849' }],
+  ['n1', 'uns', { name: 'enterprise' }],
+  ['n2', 'uns', { name: 'sensors', parent: 'n1' }],
+  ['n3', 'uns', { name: 'pump', parent: 'n2', object_id: 'o1' }],
+  ['n4', 'uns', { name: 'spare', parent: 'n1', object_id: 'o1', machine: 'taken' }],
+  ['n5', 'uns', { name: 'lost', parent: 'n1', object_id: 'gone' }],
+  ['r1', 'ring', { name: 'one', object_id: 'r2' }],
+  ['r2', 'ring', { name: 'two', object_id: 'r1' }],
+  ['r3', 'loop', { name: 'three', parent: 'r4' }],
+  ['r4', 'loop', { name: 'four', parent: 'r3' }],
+];
 
-const codecOf = (line: string): { readonly frame: Uint8Array; readonly read: () => Uint8Array } => {
-  const cut = line.indexOf(' ');
-  const frame = Buffer.from(line.slice(cut + 1));
-  return line.slice(0, cut) === 'request'
-    ? { frame, read: () => encodeJoinRequest(decodeJoinRequest(frame)) }
-    : { frame, read: () => encodeJoinAnswer(decodeJoinAnswer(frame)) };
+const sourceOf = (documents: typeof DOCUMENTS): PolicySource => {
+  const fold = createFold();
+  fold.add(documents.map(([id, type, content]) => entryOf({ id, type, content })));
+  return { book: fold, document: (state) => ({ [state.type]: { ...fold.shown(state.id) } }) };
 };
 
-const codeOf = (code: string): unknown => expect.objectContaining({ code });
+let source: PolicySource;
+beforeAll(() => {
+  source = sourceOf(DOCUMENTS);
+});
 
-describe(`the golden vectors of ${JOIN_PROTOCOL}`, () => {
-  test.each(linesOf('valid.txt'))('%s is read, and written again as it was', (line) => {
-    const { frame, read } = codecOf(line);
-    expect(Buffer.from(read()).toString()).toBe(frame.toString());
+const get = (text: string): BringResult => runGet(source, parseGet(text), { nowMs: 0 });
+const policies = (text: string): readonly JsonObject[] => {
+  const result = get(text);
+  if (result.kind !== 'policies') throw new Error(result.kind);
+  return result.policies;
+};
+const text = (line: string): string => {
+  const result = get(line);
+  if (result.kind !== 'text') throw new Error(result.kind);
+  return result.text;
+};
+const json = (line: string): unknown => {
+  const result = get(line);
+  if (result.kind !== 'json') throw new Error(result.kind);
+  return result.value;
+};
+
+const BY_NAME = '(blockchain get machine where name = [bucket][operator])';
+
+describe('join', () => {
+  it('gives each pair side by side and leaves out what has no partner', () => {
+    const rows = policies(`bucket join ${BY_NAME}`);
+    expect(rows.map((row) => Object.keys(row))).toEqual([
+      ['bucket', 'machine'],
+      ['bucket', 'machine'],
+      ['bucket', 'machine'],
+    ]);
+    expect(rows[0]).toMatchObject({ bucket: { id: 'b1', name: 'first' }, machine: { id: 'o1', name: 'op1' } });
+    expect(text(`bucket join ${BY_NAME} bring [machine][id] separator = ,`)).toBe('o1,o2,o3');
   });
 
-  test.each(linesOf('invalid.txt'))('%s is refused', (line) => {
-    expect(codecOf(line).read).toThrow(codeOf('JOIN_MALFORMED'));
+  it('lays out a table of both', () => {
+    expect(get(`bucket where name = first join ${BY_NAME} bring.table [bucket][name] [machine][ip]`)).toEqual({
+      kind: 'table',
+      headings: ['Name', 'Ip'],
+      rows: [['first', '24.5.219.50']],
+    });
+  });
+
+  it('names columns that end in the same name by their whole path', () => {
+    const names = `bucket where name = first join ${BY_NAME} bring.json [bucket][name] [machine][name] [machine][ip]`;
+    expect(json(names)).toEqual([{ 'bucket.name': 'first', 'machine.name': 'op1', ip: '24.5.219.50' }]);
+  });
+
+  it('a path without a type looks into both; date, id and parent are those of the first; an address may be of either', () => {
+    expect(json(`bucket where name = first join ${BY_NAME} bring.json [*][name] [ip]`)).toEqual([
+      { name: ['first', 'op1'], ip: '24.5.219.50' },
+    ]);
+    expect(text(`bucket join ${BY_NAME} bring.first [bucket][id]`)).toBe('b1');
+    expect(text(`bucket where name = first join ${BY_NAME} bring.ip_port`)).toBe('24.5.219.50:7848');
+    expect(text(`bucket where name = first join ${BY_NAME} bring [] [name]`)).toBe('bucketfirst,op1');
+  });
+
+  it('two of one type: the second gets a number', () => {
+    const [row] = policies('uns where name = sensors join (ledger get uns where id = [uns][parent])');
+    expect(row).toMatchObject({ uns: { name: 'sensors' }, uns_2: { name: 'enterprise' } });
+  });
+
+  it('looks ids up, takes several types, quoted types of the left, lists, numbers, or and not', () => {
+    expect(text('uns where object_id = o1 join (blockchain get * where id = [object_id]) bring [uns][name]')).toBe(
+      'pumpspare',
+    );
+    const tagged = 'bucket where name = first join (blockchain get machine where tag = [tags])';
+    expect(text(`${tagged} bring.list.count [machine][id]`)).toBe('2');
+    const ports = 'machine where id = o2 join(blockchain read machine where port = [machine][port])';
+    expect(text(`${ports} bring [machine_2][id] separator = ,`)).toBe('o2,o3');
+    const others = 'machine where id = o2 join (blockchain get machine where [port] == [port] and not [id] = [id])';
+    expect(text(`${others} bring [machine_2][id]`)).toBe('o3');
+    expect(policies('machine join (blockchain get uns where [name] == [no][such])')).toEqual([]);
+    expect(text('machine where id = o1 join (blockchain get (ring, loop)) bring.count')).toBe('4');
   });
 });
 
-const seedOf = (number: number): Uint8Array => Buffer.alloc(32, number);
-const MINUTE_MICROS = 60_000_000;
+describe('merge', () => {
+  it('adds what the partner has; the own attributes win; without a partner it stays', () => {
+    const rows = policies(`bucket merge ${BY_NAME}`);
+    expect(rows.map(({ bucket }) => bucket)).toMatchObject([
+      { id: 'b1', name: 'first', ip: '24.5.219.50', port: 1 },
+      { id: 'b2', name: 'second', ip: '24.5.219.51', port: 7849 },
+      { id: 'b2', name: 'second', ip: '24.5.219.52', port: '7849' },
+      { id: 'b3', name: 'third' },
+    ]);
+    expect(rows.every((row) => Object.keys(row).length === 1)).toBe(true);
+    expect(rows[3]?.['bucket']).not.toHaveProperty('ip');
+    expect(json(`bucket where name = first merge ${BY_NAME} bring.json [bucket][name] [bucket][ip]`)).toEqual([
+      { name: 'first', ip: '24.5.219.50' },
+    ]);
+  });
+});
 
-describe('the door', () => {
-  let clock: VirtualClock;
-  let hub: MemoryHub;
-  let ledger: MemoryLedger;
-  let policies: Policies;
-  let inside: Network;
-  let nodes: Network[];
-
-  const invite = async (changes: { readonly expires?: number } = {}): Promise<InviteToken> => {
-    const seed = Buffer.alloc(32, 90 + policies.members.invites().length);
-    const expires = clock.wallMs() * 1_000 + (changes.expires ?? 10 * MINUTE_MICROS);
-    const wish = { roles: ['auditor' as const], scope: {}, grants: false, name: undefined, expires };
-    const { entry } = await policies.members.invite({ ...wish, key: signingKeyFromSeed(seed).author });
-    const { hash, header } = entry;
-    return {
-      net: header.net,
-      name: 'n',
-      seeds: [],
-      grant: hash,
-      time: header.time,
-      key: seed.toString('hex'),
-      roles: ['auditor'],
-      expires,
-    };
-  };
-  const joinOf = (key: SigningKey, token: InviteToken): RawEntry =>
-    joinEntry(key, token, { nowMicros: clock.wallMs() * 1_000, salt: new Uint8Array(16), name: 'x' }).raw;
-  const ask = async (number: number, raw: RawEntry): Promise<JoinAnswer> => {
-    const { author } = signingKeyFromSeed(seedOf(number));
-    const network = nodes.find(({ self }) => self === author) ?? hub.node({ key: author });
-    if (!nodes.includes(network)) nodes.push(network);
-    await clock.runWhile(network.dial({ address: inside.address }), 1_000);
-    return clock.runWhile(askToJoin(network, inside.self, raw, new AbortController().signal), 10_000);
-  };
-
-  beforeEach(async () => {
-    clock = createVirtualClock();
-    hub = createMemoryHub({ clock, random: createSeededRandom(1) });
-    ledger = await createMemoryLedger({ seed: seedOf(1), clock });
-    await ledger.createNetwork('n', 'invite');
-    policies = createPolicies({ ledger, ownKey: ledger.author, clock, holders: () => new Set() });
-    await policies.caughtUp();
-    inside = hub.node({ key: ledger.author });
-    nodes = [inside];
-    openDoor({
-      ...{ network: inside, ledger, clock },
-      authority: policies.book.authority,
-      caughtUp: () => policies.caughtUp(),
+describe('bring.paths and bring.extend', () => {
+  it('paths: names from the root, for a policy that others stand for those places', () => {
+    expect(json('uns where name = sensors bring.paths.json [*][paths]')).toEqual([{ paths: ['enterprise/sensors'] }]);
+    expect(policies('machine where name = op1 bring.paths')[0]).toMatchObject({
+      machine: { id: 'o1', paths: ['enterprise/sensors/pump', 'enterprise/spare'] },
     });
-    inside.setGate({
-      isMember: (key) => policies.members.isMember(key),
-      guestProtocols: new Set([JOIN_PROTOCOL]),
-    });
-  });
-  afterEach(async () => {
-    await policies.close();
-    for (const node of nodes) await node.close();
+    expect(policies('machine where id = o2 bring.paths')[0]).toMatchObject({ machine: { paths: ['op2'] } });
   });
 
-  test('J1 J2 a join with the invite is welcome, makes its author a member, and may be asked again', async () => {
-    const key = signingKeyFromSeed(seedOf(2));
-    const raw = joinOf(key, await invite());
-    expect(policies.members.isMember(key.author)).toBe(false);
-    expect(await ask(2, raw)).toEqual({ kind: 'welcome' });
-    expect(policies.members.isMember(key.author)).toBe(true);
-    await clock.advance(60 * 60_000);
-    const size = ledger.size;
-    expect(await ask(2, raw)).toEqual({ kind: 'welcome' });
-    expect(ledger.size).toBe(size);
+  it('ends where policies name each other', () => {
+    expect(policies('ring where id = r1 bring.paths')).toHaveLength(1);
+    expect(json('loop where id = r3 bring.paths.json [paths]')).toEqual([{ paths: ['three/four/three'] }]);
   });
 
-  test.each<readonly [string, (token: InviteToken, key: SigningKey) => RawEntry | Promise<RawEntry>, boolean]>([
-    ['JOIN_MALFORMED', (token) => joinOf(signingKeyFromSeed(seedOf(9)), token), false],
-    ['JOIN_NOT_PROVEN', (token, key) => joinOf(key, { ...token, key: 'ab'.repeat(32) }), false],
-    ['JOIN_INVITE_UNKNOWN', (token, key) => joinOf(key, { ...token, grant: 'ab'.repeat(32) }), true],
-    ['JOIN_OTHER_NETWORK', (token, key) => joinOf(key, { ...token, net: 'ab'.repeat(32) }), false],
-    ['JOIN_CLOCK', (token, key) => joinOf(key, { ...token, time: token.time + 9 * MINUTE_MICROS }), false],
-    [
-      'ENTRY_MALFORMED',
-      () => ({ header: Buffer.from('{'), signature: Buffer.alloc(64), body: Buffer.from('{}') }),
-      false,
-    ],
-    [
-      'JOIN_INVITE_VOID',
-      async (token, key) => {
-        await policies.members.deleteInvite(token.grant);
-        return joinOf(key, token);
-      },
-      false,
-    ],
-    [
-      'JOIN_INVITE_REDEEMED',
-      async (token, key) => {
-        expect(await ask(3, joinOf(signingKeyFromSeed(seedOf(3)), token))).toEqual({ kind: 'welcome' });
-        return joinOf(key, token);
-      },
-      false,
-    ],
-    [
-      'JOIN_INVITE_EXPIRED',
-      async (token, key) => {
-        const raw = joinOf(key, token);
-        await clock.advance(11 * 60_000);
-        return raw;
-      },
-      false,
-    ],
-  ])('J1 J2 refuses with %s, and nothing of it is in the ledger', async (code, make, again) => {
-    const key = signingKeyFromSeed(seedOf(2));
-    const raw = await make(await invite(), key);
-    const size = ledger.size;
-    expect(await ask(2, raw)).toMatchObject({ kind: 'refused', code, again });
-    expect(ledger.size).toBe(size);
-    expect(policies.members.isMember(key.author)).toBe(false);
+  it('extend: the policy that object_id names, under its type', () => {
+    const rows = policies('uns where object_id is declared bring.extend');
+    expect(rows).toMatchObject([
+      { uns: { name: 'pump', machine: { id: 'o1', ip: '24.5.219.50' } } },
+      { uns: { name: 'spare', machine: 'taken', machine_2: { id: 'o1' } } },
+      { uns: { name: 'lost' } },
+    ]);
+    expect(text('uns where name = pump bring.extend [uns][machine][ip]')).toBe('24.5.219.50');
   });
 
-  test('J3 redeemed twice, the earlier in the order of the ledger holds, whichever came first', async () => {
-    const token = await invite();
-    const early = signingKeyFromSeed(seedOf(4));
-    const late = signingKeyFromSeed(seedOf(5));
-    const earlyJoin = joinOf(early, token);
-    await clock.advance(1_000);
-    expect(await ask(5, joinOf(late, token))).toEqual({ kind: 'welcome' });
-    // The other end of a partition let the earlier one in.
-    await ledger.offer([earlyJoin], 'x');
-    await policies.caughtUp();
-    expect([early, late].map(({ author }) => policies.members.isMember(author))).toEqual([true, false]);
-    expect(policies.members.list().map((member) => member.void?.rule)).toEqual([undefined, 'invite-redeemed']);
+  it('of a join they are those of the first', () => {
+    expect(text(`uns where name = pump join (blockchain get machine where id = [object_id]) bring.paths [paths]`)).toBe(
+      '["enterprise/sensors/pump"]',
+    );
+  });
+});
+
+describe('what is refused', () => {
+  it.each([
+    'a join ()',
+    'a join (b)',
+    'a join (blockchain get)',
+    'a join (blockchain get b',
+    'a join (blockchain get b) where x = 1',
+    'a join (blockchain get b bring [c])',
+    'a join (blockchain get b merge (blockchain get c))',
+    'a join (blockchain get b) join (blockchain get c)',
+    'a merge (blockchain insert where policy = {})',
+    'a join (blockchain get b where)',
+  ])('%s', (line) => {
+    expect(() => parseGet(line)).toThrow(expect.objectContaining({ code: 'POLICY_GET_SYNTAX' }));
   });
 
-  test('J4 rubbish costs its channel only', async () => {
-    const other = hub.node({ key: 'e'.repeat(64) });
-    nodes.push(other);
-    await clock.runWhile(other.dial({ address: inside.address }), 1_000);
-    const answer = await clock.runWhile(other.request(inside.self, JOIN_PROTOCOL, Buffer.from('{"x"')), 10_000);
-    expect(decodeJoinAnswer(answer)).toMatchObject({ kind: 'refused', code: 'JOIN_MALFORMED' });
-    expect(await ask(2, joinOf(signingKeyFromSeed(seedOf(2)), await invite()))).toEqual({ kind: 'welcome' });
-  });
-
-  test('a token is read as it was written; a part of it is refused without being shown', async () => {
-    const token = await invite();
-    const text = encodeToken(token);
-    expect(decodeToken(` ${text}\n`)).toEqual(token);
-    for (const wrong of [
-      '',
-      'x',
-      text.slice(0, -9),
-      text.replace('-1.', '-2.'),
-      `holdfast-invite-1.${'A'.repeat(50)}`,
-    ]) {
-      let message = '';
-      try {
-        decodeToken(wrong);
-      } catch (caught) {
-        message = (caught as Error).message;
-        expect(caught).toMatchObject({ code: 'JOIN_TOKEN_MALFORMED' });
-      }
-      expect(message).not.toBe('');
-      expect(message).not.toContain(token.key.slice(0, 8));
-    }
+  it('too many results, too many pairs', () => {
+    const many = Array.from({ length: 1_100 }, (_, at): (typeof DOCUMENTS)[number] => [`x${at}`, 'x', { n: at % 7 }]);
+    const large = sourceOf(many);
+    const run = (line: string): BringResult => runGet(large, parseGet(line), { nowMs: 0 });
+    const tooLarge = expect.objectContaining({
+      code: 'POLICY_JOIN_TOO_LARGE',
+      hint: expect.any(String) as string,
+    }) as Error;
+    expect(() => run('x join (blockchain get x)')).toThrow(tooLarge);
+    expect(() => run('x join (blockchain get x where n = 9)')).toThrow(tooLarge);
+    expect(run('x join (blockchain get x where id = [id]) bring.count')).toEqual({ kind: 'text', text: '1100' });
   });
 });

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import { applyBring, type BringResult, isEmptyResult, parseBring } from '../../../src/policy/bring.ts';
 import { createFold } from '../../../src/policy/fold.ts';
-import { textOfValue } from '../../../src/policy/get-path.ts';
+import { documentOf, textOfValue } from '../../../src/policy/get-path.ts';
 import { parseGet, type PolicySource, runGet } from '../../../src/policy/query.ts';
 import { entryOf } from '../../support/policy-entries.ts';
 
@@ -302,7 +302,10 @@ describe('what is refused', () => {
 describe('bring on plain objects and empty results', () => {
   it('reads what has no type', () => {
     const bring = parseBring('bring [a][b] , [c]');
-    expect(applyBring([{ a: { b: 1 }, c: 'x' }], bring, { nowMs: NOW })).toEqual({ kind: 'text', text: '1,x' });
+    expect(applyBring([documentOf({ a: { b: 1 }, c: 'x' })], bring, { nowMs: NOW })).toEqual({
+      kind: 'text',
+      text: '1,x',
+    });
   });
 
   it('knows an empty result of each kind', () => {

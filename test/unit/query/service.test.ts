@@ -40,6 +40,20 @@ describe('a network query', () => {
   });
   afterEach(() => world.close());
 
+  test('sums and extremes of integers are exact over clusters; a sum beyond 64 bits is an error that says what to do', async () => {
+    const all = await world.ask('select count(*) from readings');
+    const count = BigInt(Number(all.rows[0]?.[0]));
+    const { rows, parts } = await world.ask(
+      'select sum(9007199254740993), min(-9007199254740993), max(9223372036854775807) from readings',
+    );
+    expect(parts.length).toBeGreaterThan(1);
+    expect(rows).toEqual([[count * 9007199254740993n, -9007199254740993n, 9223372036854775807n]]);
+    await expect(world.ask('select sum(9223372036854775807) from readings')).rejects.toMatchObject({
+      code: 'SQLITE_STATEMENT',
+      hint: expect.stringContaining('sum(COLUMN * 1.0)') as string,
+    });
+  });
+
   const answeredBy = (result: { parts: readonly { operator: string; status: string }[] }): readonly string[] =>
     result.parts
       .filter(({ status }) => status === 'Completed')

@@ -114,7 +114,7 @@ describe('commands by GET', () => {
     await get({ ...AGENT, command: 'get a' });
     await get({ ...AGENT, command: 'get b' });
     const [first, second] = node.executed.map(({ session }) => session);
-    expect(first).toMatchObject({ caller: 'local', scope: new Map() });
+    expect(first).toMatchObject({ caller: 'rest', scope: new Map() });
     expect(second?.scope).not.toBe(first?.scope);
   });
 
