@@ -47,6 +47,7 @@ class World {
   readonly #acknowledged: string[] = [];
   /** In flight when a write failed: at most these may be there beside what was acknowledged. */
   #inFlight = 0;
+  #unsure = 0;
   #proposals = 0;
   #lives = 0;
   peer!: MemoryLedger;
@@ -68,8 +69,7 @@ class World {
       case 'wait':
         return this.#clock.advance(taken.ms);
       case 'repair':
-        this.#files.fault = undefined;
-        return;
+        return this.#repair();
       case 'crash':
         return this.#crash();
     }
@@ -77,12 +77,14 @@ class World {
 
   /** The disk works for good: everything goes on, and what is there is checked. */
   async end(): Promise<void> {
-    this.#files.fault = undefined;
-    await waitFor(async () => {
-      await this.#clock.advance(1_000);
-      return this.ledger.status().failure === undefined;
-    });
+    await this.#repair();
     await this.#append(1);
+    await this.#check();
+    await this.#crash();
+    await this.#check();
+  }
+
+  async #check(): Promise<void> {
     const held = await this.ledger.follow(0, 1_000);
     const hashes = held.map(({ entry }) => entry.hash);
     expect(hashes.filter((hash) => this.#acknowledged.includes(hash))).toEqual(this.#acknowledged);
@@ -99,12 +101,23 @@ class World {
     rmSync(this.#root, { recursive: true });
   }
 
+  /** The disk works; pauses pass in virtual time, what is done to files takes real time. */
+  async #repair(): Promise<void> {
+    this.#files.fault = undefined;
+    await waitFor(async () => {
+      await this.#clock.advance(1_000);
+      return this.ledger.status().failure === undefined;
+    });
+    this.#unsure = 0;
+  }
+
   async #append(count: number): Promise<void> {
     const asked = Array.from({ length: count }, () => this.ledger.append(proposal((this.#proposals += 1))));
     for (const result of await Promise.allSettled(asked)) {
       if (result.status === 'fulfilled') this.#acknowledged.push(result.value.entry.hash);
       else expect(result.reason).toMatchObject({ code: 'LEDGER_DISK_FAILED' });
     }
+    if (this.ledger.status().failure !== undefined) this.#unsure = Math.max(this.#unsure, count);
     await this.#show();
   }
 
@@ -119,7 +132,8 @@ class World {
     this.#abandoned.push(this.ledger);
     this.#lives += 1;
     cpSync(join(dir, 'journal'), join(this.#dir, 'journal'), { recursive: true });
-    this.#inFlight += 6;
+    this.#inFlight += this.#unsure;
+    this.#unsure = 0;
     await this.#open();
     await this.#show();
   }
