@@ -118,6 +118,8 @@ export const SQLITE_COPY_BYTES_MAX = 256 * 1_048_576;
 export const SQLITE_WAITING_MAX = 1_000;
 /** Streams open at once in one reader. */
 export const SQLITE_STREAMS_MAX = 32;
+/** A database of at most so many pages is checked whole after a failed write. */
+export const SQLITE_CHECK_PAGES_MAX = 16_384;
 /** How long stopping waits for a statement that is running. */
 export const SQLITE_CLOSE_MS = 2_000;
 
