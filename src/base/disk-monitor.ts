@@ -15,7 +15,7 @@ export interface DiskFiles {
   mayWrite(dir: string): Promise<void>;
 }
 
-export const systemDiskFiles: DiskFiles = {
+const systemDiskFiles: DiskFiles = {
   async space(dir) {
     const { bavail, blocks, bsize, files, ffree } = await statfs(dir);
     return { free: bavail * bsize, total: blocks * bsize, inodes: files > 0 ? ffree : undefined };
@@ -51,8 +51,6 @@ export interface DiskStatus {
 export interface DiskMonitorOptions {
   /** All of the node's files. */
   readonly dir: string;
-  /** Undefined: a share of the disk, at most `DISK_RESERVE_BYTES_MAX`. */
-  readonly reserveBytes: number | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly files?: DiskFiles;
@@ -150,7 +148,7 @@ export class DiskMonitor implements DiskHealth, Resource {
 
   get #reserve(): number {
     const share = Math.floor((this.#measured.total ?? 0) * DISK_RESERVE_SHARE);
-    return this.#options.reserveBytes ?? Math.min(DISK_RESERVE_BYTES_MAX, share);
+    return Math.min(DISK_RESERVE_BYTES_MAX, share);
   }
 
   async #look(): Promise<void> {
@@ -162,16 +160,15 @@ export class DiskMonitor implements DiskHealth, Resource {
   }
 
   async #measure(): Promise<Measured> {
-    const { dir, files = systemDiskFiles, reserveBytes } = this.#options;
+    const { dir, files = systemDiskFiles } = this.#options;
     try {
       const { free, total, inodes } = await files.space(dir);
       const space = { free, total };
       this.#measured = { ...this.#measured, ...space };
       await files.mayWrite(dir);
-      const reserve = reserveBytes ?? this.#reserve;
       if (inodes !== undefined && inodes < INODES_MIN) return { ...space, state: 'full', cause: 'no inodes are left' };
       if (free < DISK_FULL_BYTES) return { ...space, state: 'full', cause: `${sized(free)} are free` };
-      if (free < reserve) return { ...space, state: 'low', cause: `${sized(free)} are free, below the reserve` };
+      if (free < this.#reserve) return { ...space, state: 'low', cause: `${sized(free)} are free, below the reserve` };
       return { ...space, state: 'ok', cause: undefined };
     } catch (caught) {
       const { free, total } = this.#measured;

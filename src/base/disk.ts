@@ -42,7 +42,7 @@ export const stateOfCode = (code: string): 'full' | 'read-only' | 'failing' =>
   FULL.test(code) ? 'full' : READ_ONLY.test(code) ? 'read-only' : 'failing';
 
 const NEXT_STEPS: Readonly<Record<Exclude<DiskState, 'ok'>, string>> = {
-  low: 'free space on the disk, or lower --reserve; data is taken again by itself',
+  low: 'free space on the disk; data is taken again by itself',
   full: 'free space on the disk; writing goes on by itself, reads and queries work meanwhile',
   'read-only': 'see why the file system is read-only (dmesg) and mount it writable; writing goes on by itself',
   failing:

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { DiskStatus } from '../base/disk-monitor.ts';
 import type { Logger } from '../base/log.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -82,6 +83,8 @@ export interface CommandContext {
   operator(): Operator | undefined;
   distributor(): Distributor | undefined;
   consumer(): Consumer | undefined;
+  /** How the node's disk stands; undefined where nobody watches it (tests). */
+  readonly disk?: () => DiskStatus;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;
   /** Variables to begin with, beside those that follow from the facts. */

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
+import { DiskMonitor } from '../base/disk-monitor.ts';
 import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -106,12 +107,13 @@ export const startFloors = async (
 ): Promise<CommandContext> => {
   const { log } = outside;
   const ports = { clock: systemClock, random: systemRandom };
+  const disk = stack.use(await DiskMonitor.start({ dir: paths.dir, clock: systemClock, log: log.child('disk') }));
   const identity = await loadIdentity(paths.key);
   const ledger = stack.use(
-    await openLedger({ ...ports, dir: paths.ledger, seed: identity.seed, log: log.child('ledger') }),
+    await openLedger({ ...ports, dir: paths.ledger, seed: identity.seed, disk, log: log.child('ledger') }),
   );
   await settleNetwork(ledger, config);
-  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, log: log.child('sqlite') }));
+  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, disk, log: log.child('sqlite') }));
   const network = stack.use(
     await startLibp2pNetwork({
       ...ports,
@@ -137,7 +139,7 @@ export const startFloors = async (
   const dialling = await createDialling({ network, topology, seeds: config.seeds, path: paths.peers, log });
   policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();
-  const parts = stack.use(new Parts({ ...ports, network, policies, sqlite, topology, paths, log }));
+  const parts = stack.use(new Parts({ ...ports, network, policies, sqlite, topology, paths, disk, log }));
   const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
   return {
     facts: commandFacts(config, paths, outside.version, ports.clock.wallMs(), () => outside.restAddress()),
@@ -158,6 +160,7 @@ export const startFloors = async (
       seedFrom: createSeedFrom(dialling, network, ledgerSync),
       exitNode: () => outside.exitNode(),
     },
+    disk: () => disk.status(),
     environment: environmentVariable,
   };
 };

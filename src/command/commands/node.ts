@@ -1,4 +1,5 @@
 import { define, type Call, type Command } from '../registry.ts';
+import { type DiskStatus, sized } from '../../base/disk-monitor.ts';
 import { fault } from '../../base/errors.ts';
 import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
@@ -13,9 +14,27 @@ const safeName = (name: string): string => (/not/i.test(name) ? 'node' : name);
 const status = ({ context, dictionary, options }: Call<typeof statusOptions>): Reply => {
   const text = `${safeName(context.facts.name)}@${context.network.address} running`;
   const included = Object.fromEntries(options.include.map((name) => [name, dictionary.variable(name) ?? null]));
-  return { text, json: { Status: text, status: text, ...included } };
+  const disk = context.disk?.();
+  const shown = disk === undefined ? {} : { disk: diskJson(disk) };
+  // Without the cause, which may hold those letters: it is in the JSON and in `get processes`.
+  const more = disk === undefined || disk.state === 'ok' ? '' : `\nDisk: ${disk.state}. ${disk.nextStep ?? ''}`;
+  return { text: `${text}${more}`, json: { Status: text, status: text, ...shown, ...included } };
 };
 const statusOptions = { include: repeated(variableName, 'variables to add to the JSON') };
+
+/** State, since when, why and what to do, in one line. */
+export const diskDetails = (disk: DiskStatus): string => {
+  const { state, sinceMs, freeBytes, cause, nextStep } = disk;
+  const free = freeBytes === undefined ? '' : `, ${sized(freeBytes)} free`;
+  if (state === 'ok') return `ok${free}`;
+  return `${state} since ${new Date(sinceMs).toISOString()}${free}. ${cause ?? ''}. ${nextStep ?? ''}`;
+};
+
+const diskJson = ({ sinceMs, lastError, ...disk }: DiskStatus): object => ({
+  ...disk,
+  since: new Date(sinceMs).toISOString(),
+  lastError: lastError === undefined ? null : { ...lastError, at: new Date(lastError.atMs).toISOString() },
+});
 
 interface Process {
   readonly name: string;
@@ -54,6 +73,7 @@ const processesOf = (context: CommandContext): readonly Process[] => {
       `Cluster Member: ${ownOperator(context) === undefined ? 'False' : 'True'}, Threads Pool: ${operator?.status().options.threads ?? 0}`,
     ),
     process('Blockchain Sync', true, `Sync with ${synchronized} connected nodes, ${ledger.size} entries`),
+    ...(context.disk === undefined ? [] : [process('Disk', true, diskDetails(context.disk()))]),
     process('Scheduler', false, ''),
     process('Distributor', distributor !== undefined, peersDetails(distributor?.peers())),
     process(
