@@ -3,6 +3,18 @@
  * Reaching a bound is a typed error or back-pressure, never an unbounded queue.
  */
 
+// base
+/** How often the disk's space and the clocks are looked at. */
+export const DISK_LOOK_MS = 1_000;
+/** What could not write is opened again and checked after such a pause: doubled each time. */
+export const DISK_RETRY_MIN_MS = 250;
+export const DISK_RETRY_MAX_MS = 4_000;
+/** Below so much free space no data is taken: this share of the disk, and never more than that. */
+export const DISK_RESERVE_SHARE = 0.05;
+export const DISK_RESERVE_BYTES_MAX = 256 * 1_048_576;
+/** A disk with less free than this is full. */
+export const DISK_FULL_BYTES = 65_536;
+
 // codec
 export const JSON_DEPTH_MAX = 32;
 export const FRAME_BYTES_MAX = 1_048_576;
@@ -121,6 +133,8 @@ export const SQLITE_COPY_BYTES_MAX = 256 * 1_048_576;
 export const SQLITE_WAITING_MAX = 1_000;
 /** Streams open at once in one reader. */
 export const SQLITE_STREAMS_MAX = 32;
+/** A database of at most so many pages is checked whole after a failed write. */
+export const SQLITE_CHECK_PAGES_MAX = 16_384;
 /** How long stopping waits for a statement that is running. */
 export const SQLITE_CLOSE_MS = 2_000;
 

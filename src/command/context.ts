@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { DiskStatus } from '../base/disk-monitor.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -108,6 +109,8 @@ export interface CommandContext {
   consumer(): Consumer | undefined;
   /** The last backup since the start; undefined where there was none. */
   backup(): BackupStatus | undefined;
+  /** How the node's disk stands; undefined where nobody watches it (tests). */
+  readonly disk?: () => DiskStatus;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;
   /** Variables to begin with, beside those that follow from the facts. */

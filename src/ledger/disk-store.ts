@@ -1,4 +1,7 @@
-import { asFault } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { DiskHealth } from '../base/disk.ts';
+import { asFault, type HoldfastError } from '../base/errors.ts';
+import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { parseEntry } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
@@ -9,6 +12,7 @@ import { decodeLine, encodeLine, identifyLine, linesOf, reviveEntry } from './jo
 import type { Journal, Position } from './journal.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
 import type { EntryStore, SignatureMark } from './store.ts';
+import { Retry } from '../base/retry.ts';
 
 /** Lines that are checked, and go into the index, in one go at a start. */
 const SCAN_SLICE = 256;
@@ -17,6 +21,10 @@ export interface DiskStoreParts {
   readonly journal: Journal;
   /** Undefined where level could not open: then the journal is read into memory. */
   readonly index: LedgerIndex | undefined;
+  /** Opens level anew, after it could not be opened or written. */
+  readonly openIndex: () => Promise<LedgerIndex>;
+  readonly clock: Clock;
+  readonly disk: DiskHealth;
   readonly log: Logger;
 }
 
@@ -29,8 +37,9 @@ export const openDiskStore = async (parts: DiskStoreParts): Promise<DiskStore> =
 
 /** Entries in the journal, found by the index. The journal is the truth: the index may be behind it, never ahead. */
 export class DiskStore implements EntryStore {
-  readonly index: 'level' | 'memory';
   readonly #parts: DiskStoreParts;
+  readonly #indexRetry: Retry;
+  #index: LedgerIndex | undefined;
   readonly #positions: Position[] = [];
   readonly #damaged: DamagedLine[] = [];
   #places: (Place | undefined)[] = [];
@@ -39,7 +48,17 @@ export class DiskStore implements EntryStore {
 
   constructor(parts: DiskStoreParts) {
     this.#parts = parts;
-    this.index = parts.index === undefined ? 'memory' : 'level';
+    const pauses = { minMs: DISK_RETRY_MIN_MS, maxMs: DISK_RETRY_MAX_MS };
+    this.#indexRetry = new Retry(parts.clock, pauses, () => this.#takeIndexBack());
+    this.#use(parts.index);
+  }
+
+  get index(): 'level' | 'memory' {
+    return this.#index === undefined ? 'memory' : 'level';
+  }
+
+  get failure(): HoldfastError | undefined {
+    return this.#parts.journal.failure;
   }
 
   get damaged(): readonly DamagedLine[] {
@@ -48,7 +67,8 @@ export class DiskStore implements EntryStore {
 
   /** Takes up the index, or rebuilds it where it does not fit the journal; then the tail of the journal. */
   async load(): Promise<void> {
-    const { index, log } = this.#parts;
+    const { log } = this.#parts;
+    const index = this.#index;
     const content = await index?.load();
     if (content !== undefined && (await this.#fits(content.records))) {
       this.#mark = content.mark;
@@ -81,13 +101,17 @@ export class DiskStore implements EntryStore {
     const positions = await this.#parts.journal.append(lines);
     const cursor = this.#positions.length;
     this.#positions.push(...positions);
-    const { index } = this.#parts;
+    const index = this.#index;
     if (index === undefined) return;
     const records = entries.flatMap(({ entry, cursor: at }, number) => {
       const position = positions[number];
       return position === undefined ? [] : [{ position, place: placeOf(entry, at) }];
     });
     index.add(cursor, records, cursorOf);
+  }
+
+  reopen(): Promise<void> {
+    return this.#parts.journal.reopen();
   }
 
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
@@ -100,7 +124,7 @@ export class DiskStore implements EntryStore {
       if (line !== undefined && entry !== undefined)
         return { entry, cursor: place.cursor, receivedMs: line.receivedMs };
       this.#report(positions[at], place);
-      this.#parts.index?.distrust();
+      this.#index?.distrust();
       return undefined;
     });
   }
@@ -110,12 +134,67 @@ export class DiskStore implements EntryStore {
   }
 
   saveSignatureMark(mark: SignatureMark): void {
-    this.#parts.index?.saveMark(mark);
+    this.#index?.saveMark(mark);
   }
 
   async close(): Promise<void> {
+    await this.#indexRetry.close();
     await this.#parts.journal.close();
-    await this.#parts.index?.close();
+    await this.#index?.close();
+  }
+
+  /** Level or, where there is none, the look-out for it. */
+  #use(index: LedgerIndex | undefined): void {
+    this.#index = index;
+    if (index === undefined) this.#indexRetry.start();
+    else
+      index.onFailure = (failure) => {
+        this.#parts.disk.failed('ledger index', failure);
+        this.#indexRetry.start();
+      };
+  }
+
+  /** Opens level again and brings it up to date with the journal; then each write goes there too. */
+  async #takeIndexBack(): Promise<void> {
+    const { disk, log } = this.#parts;
+    const outdated = this.#index;
+    this.#index = undefined;
+    await outdated?.close().catch(() => {});
+    try {
+      const index = await this.#parts.openIndex();
+      await this.#bringUpToDate(index).catch(async (caught: unknown) => {
+        await index.close().catch(() => {});
+        throw caught;
+      });
+    } catch (caught) {
+      disk.failed('ledger index', caught);
+      throw caught;
+    }
+    disk.works('ledger index');
+    log.info('the index of the ledger is written again');
+  }
+
+  async #bringUpToDate(index: LedgerIndex): Promise<void> {
+    const content = await index.load();
+    const fits = content !== undefined && (await this.#fits(content.records));
+    if (!fits) await index.clear();
+    const cursors = new Map<string, Cursor>();
+    const known = fits ? content.records : [];
+    for (const [cursor, { place }] of known.entries()) if (place !== undefined) cursors.set(place.hash, cursor);
+    for (let cursor = known.length; cursor < this.#positions.length;) {
+      const file = this.#positions[cursor]?.file;
+      const next = this.#positions.slice(cursor, cursor + SCAN_SLICE);
+      const positions = next.filter((position) => position.file === file);
+      const lines = await this.#parts.journal.read(positions);
+      const from = cursor;
+      const records = positions.map((position, at) => recordOf(lines[at], position, from + at));
+      for (const { place } of records) if (place !== undefined) cursors.set(place.hash, place.cursor);
+      index.add(cursor, records, (hash) => cursors.get(hash));
+      cursor += positions.length;
+    }
+    if (index.failure !== undefined) throw index.failure;
+    // In the turn in which it knows every line: the next one is given to it when it is written.
+    this.#use(index);
   }
 
   async #takeUp(records: readonly IndexRecord[]): Promise<void> {
@@ -144,7 +223,8 @@ export class DiskStore implements EntryStore {
 
   /** Reads the lines that the index does not know, checks each in full, and gives them to the index. */
   async #scanTail(): Promise<void> {
-    const { journal, index } = this.#parts;
+    const { journal } = this.#parts;
+    const index = this.#index;
     let cursors: Map<string, Cursor> | undefined;
     const last = this.#positions.at(-1);
     const from = { file: last?.file ?? 0, offset: last === undefined ? 0 : last.offset + last.length };
@@ -181,8 +261,7 @@ export class DiskStore implements EntryStore {
   #check(bytes: Buffer, position: Position): Place | undefined {
     const cursor = this.#positions.length;
     this.#positions.push(position);
-    const entry = checkedEntry(bytes);
-    const place = entry === undefined ? undefined : placeOf(entry, cursor);
+    const { place } = recordOf(bytes, position, cursor);
     this.#places.push(place);
     if (place === undefined) this.#report(position, identifyLine(bytes));
     return place;
@@ -209,6 +288,12 @@ export class DiskStore implements EntryStore {
     return undefined;
   }
 }
+
+/** What the index keeps of a line, checked in full. */
+const recordOf = (bytes: Buffer | undefined, position: Position, cursor: Cursor): IndexRecord => {
+  const entry = bytes === undefined ? undefined : checkedEntry(bytes);
+  return { position, place: entry === undefined ? undefined : placeOf(entry, cursor) };
+};
 
 const checkedEntry = (bytes: Buffer): Entry | undefined => {
   const line = decodeLine(bytes);

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { Level } from 'level';
-import { fault, textOf } from '../base/errors.ts';
+import { fault, type HoldfastError, textOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { AuthorTable, decodeGroup, encodeGroup, type IndexRecord } from './index-record.ts';
 import type { Cursor } from './ledger.ts';
@@ -31,6 +31,7 @@ export interface IndexContent {
  */
 export class LedgerIndex {
   readonly #db: Level<string, Buffer>;
+  readonly #dir: string;
   readonly #log: Logger;
   #authors = new AuthorTable();
   #unwritten: IndexRecord[] = [];
@@ -41,10 +42,14 @@ export class LedgerIndex {
   #cursorOf: (hash: string) => Cursor | undefined = () => undefined;
   #pending: { readonly key: string; readonly value: Buffer }[] = [];
   #writing: Promise<void> | undefined;
-  #failed = false;
+  /** Why it cannot be written any more. */
+  failure: HoldfastError | undefined;
+  /** Called once, when it cannot be written any more: then another one takes over. */
+  onFailure: (failure: HoldfastError) => void = () => {};
 
-  constructor(db: Level<string, Buffer>, log: Logger) {
+  constructor(db: Level<string, Buffer>, dir: string, log: Logger) {
     this.#db = db;
+    this.#dir = dir;
     this.#log = log;
   }
 
@@ -81,6 +86,7 @@ export class LedgerIndex {
 
   /** Forgets everything, before it is built again. */
   async clear(): Promise<void> {
+    this.#unwritten = [];
     this.#authors = new AuthorTable();
     this.#markedTo = 0;
     await this.#db.clear();
@@ -92,7 +98,7 @@ export class LedgerIndex {
    * takes is read from the journal again.
    */
   add(cursor: Cursor, records: readonly IndexRecord[], cursorOf: (hash: string) => Cursor | undefined): void {
-    if (this.#failed) return;
+    if (this.failure !== undefined) return;
     // The lines of a group follow one another in one file.
     if (this.#unwritten.at(-1)?.position.file !== records[0]?.position.file) this.#flush();
     if (this.#unwritten.length === 0) this.#unwrittenFrom = cursor;
@@ -103,7 +109,7 @@ export class LedgerIndex {
 
   /** A line was not where the index says, or is damaged: the next start builds the index from the journal. */
   distrust(): void {
-    if (!this.#failed) this.#put(FORM_KEY, Buffer.from('distrusted'));
+    if (this.failure === undefined) this.#put(FORM_KEY, Buffer.from('distrusted'));
   }
 
   /**
@@ -123,7 +129,7 @@ export class LedgerIndex {
   }
 
   #flush(): void {
-    if (this.#unwritten.length === 0) return;
+    if (this.#unwritten.length === 0 || this.failure !== undefined) return;
     const group = { cursor: this.#unwrittenFrom, records: this.#unwritten };
     this.#unwritten = [];
     this.#put(groupKey(group.cursor), encodeGroup(group, this.#authors, this.#cursorOf));
@@ -131,7 +137,7 @@ export class LedgerIndex {
   }
 
   #flushMark(): void {
-    if (this.#mark === undefined || this.#failed) return;
+    if (this.#mark === undefined || this.failure !== undefined) return;
     this.#put(MARK_KEY, Buffer.from(JSON.stringify(this.#mark)));
     this.#markedTo = this.#mark.checkedTo;
     this.#mark = undefined;
@@ -151,11 +157,12 @@ export class LedgerIndex {
       }
     } catch (caught) {
       // No harm done: level keeps a prefix of what it was given, and the journal has the rest.
-      this.#failed = true;
+      this.failure = indexFault(this.#dir, caught);
       this.#pending = [];
-      this.#log.warn('the index of the ledger cannot be written; it is brought up to date at the next start', {
+      this.#log.warn('the index of the ledger cannot be written; it is opened again and brought up to date', {
         text: textOf(caught),
       });
+      this.onFailure(this.failure);
     } finally {
       this.#writing = undefined;
     }
@@ -176,28 +183,46 @@ const codesOf = (caught: unknown): readonly unknown[] => {
   return codes;
 };
 
+/** What the operating system says in level's texts, which carry no code. */
+const SYSTEM_TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/no space left/i, 'ENOSPC'],
+  [/read-only file system/i, 'EROFS'],
+  [/input\/output error/i, 'EIO'],
+];
+
+const indexFault = (dir: string, caught: unknown): HoldfastError => {
+  let text = textOf(caught);
+  for (let error = caught; error instanceof Error; error = error.cause) text = error.message;
+  const reason = SYSTEM_TEXTS.find(([pattern]) => pattern.test(text))?.[1] ?? 'LEVEL';
+  return fault('LEDGER_INDEX_FAILED', `the index of the ledger in ${dir}: ${text}`, {
+    data: { reason },
+    cause: caught,
+  });
+};
+
 /**
- * Opens the index; its lock (the operating system's, gone with the process) is also the directory's.
- * A damaged one is deleted. Undefined where level cannot open at all: a full or read-only disk. `LEDGER_DIR_IN_USE`.
+ * Opens the index; its lock (the operating system's, gone with the process) is also the directory's. A damaged one is
+ * deleted. `LEDGER_INDEX_FAILED` where level cannot open at all: a full or read-only disk. `LEDGER_DIR_IN_USE`.
  */
-export const openIndex = async (dir: string, log: Logger): Promise<LedgerIndex | undefined> => {
-  for (const isLastTry of [false, true]) {
+export const openIndex = async (dir: string, log: Logger): Promise<LedgerIndex> => {
+  for (let attempt = 1; ; attempt += 1) {
     const db = new Level<string, Buffer>(dir, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
     try {
       await db.open();
-      return new LedgerIndex(db, log);
+      return new LedgerIndex(db, dir, log);
     } catch (caught) {
-      const codes = codesOf(caught);
-      if (codes.includes('LEVEL_LOCKED'))
+      if (codesOf(caught).includes('LEVEL_LOCKED'))
         throw fault('LEDGER_DIR_IN_USE', `another running node uses ${dir}`, {
           data: { dir },
           hint: 'stop that node, or start this one with another --dir',
         });
-      log.warn('cannot open the index of the ledger', { dir, codes, text: textOf(caught) });
-      if (!isLastTry) await removeIndex(dir, log);
+      const failure = indexFault(dir, caught);
+      // Nothing is wrong with an index that the disk has no room for.
+      if (attempt === 2 || failure.data['reason'] !== 'LEVEL') throw failure;
+      log.warn('cannot open the index of the ledger', { dir, text: textOf(caught) });
+      await removeIndex(dir, log);
     }
   }
-  return undefined;
 };
 
 const removeIndex = async (dir: string, log: Logger): Promise<void> => {

@@ -1,42 +1,21 @@
-import { close, constants, fdatasync, ftruncate, open, read, readdir, stat, write } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { fault, type HoldfastError, systemCode, textOf } from '../base/errors.ts';
-import { syncDirectory } from '../base/files.ts';
+import { writeFault } from '../base/disk.ts';
+import { fault, HoldfastError, textOf } from '../base/errors.ts';
 import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import { JOURNAL_LINE_BYTES_MAX } from './journal-line.ts';
-
-/** Undefined where the platform has no such flag (Windows). */
-const O_DSYNC = constants.O_DSYNC as number | undefined;
-/**
- * Each write is durable when it returns, as if followed by fdatasync: one turn on the thread pool instead of two, which
- * for single appends is a third of their time.
- */
-const DURABLE = O_DSYNC ?? 0;
-
-// The callback forms: fs/promises costs an append twice as much.
-const openFile = promisify(open);
-const closeFile = promisify(close);
-const syncFile = promisify(fdatasync);
-const truncateFile = promisify(ftruncate);
-const listFiles = promisify(readdir);
-const statFile = promisify(stat);
-const readBytes = (fd: number, into: Buffer, at: number): Promise<number> =>
-  new Promise((resolve, reject) =>
-    read(fd, into, 0, into.byteLength, at, (error, count) => (error === null ? resolve(count) : reject(error))),
-  );
-const writeBytes = (fd: number, bytes: Buffer, at: number): Promise<number> =>
-  new Promise((resolve, reject) =>
-    write(fd, bytes, 0, bytes.byteLength, at, (error, count) => (error === null ? resolve(count) : reject(error))),
-  );
+import { type JournalFiles, systemJournalFiles } from './journal-files.ts';
+import { decodeLine, JOURNAL_LINE_BYTES_MAX, linesOf } from './journal-line.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
 const NEWLINE = 0x0a;
 /** Lines that lie near each other are read together. */
 const READ_GAP_BYTES_MAX = 16_384;
 const READ_RUN_BYTES_MAX = 1_048_576;
+/** What was appended is read back after a failure, the newest so much of it. */
+const READ_BACK_BYTES_MAX = 1_048_576;
+/** The room that must be there before appends go on: at least so much, and what the failed one needed. */
+const TRIAL_BYTES_MIN = 4_096;
+const TRIAL_BYTES_MAX = 1_048_576;
 
 /** Where a line lies, its newline included. */
 export interface Position {
@@ -53,20 +32,15 @@ export interface JournalOptions {
   readonly log: Logger;
   /** A new file is begun beyond this size. */
   readonly fileBytesMax?: number;
+  readonly files?: JournalFiles;
 }
 
 /** Opens the journal for reading and, where the disk allows, for writing; cuts off a torn last line. `LEDGER_JOURNAL_UNREADABLE`. */
 export const openJournal = async (options: JournalOptions): Promise<Journal> => {
-  const { dir } = options;
+  const { dir, files = systemJournalFiles } = options;
   try {
-    await mkdir(dir, { recursive: true }).catch((caught: unknown) => {
-      if (systemCode(caught) !== 'EROFS') throw caught;
-    });
-    const sizes = new Map<number, number>();
-    for (const name of (await listFiles(dir)).sort()) {
-      const number = FILE_NAME.exec(name)?.[1];
-      if (number !== undefined) sizes.set(Number(number), (await statFile(join(dir, name))).size);
-    }
+    await files.makeDirectory(dir);
+    const sizes = new Map((await numberedFiles(files, dir)).map(({ number, bytes }) => [number, bytes]));
     const journal = new Journal(options, sizes);
     await journal.openLast();
     return journal;
@@ -78,18 +52,39 @@ export const openJournal = async (options: JournalOptions): Promise<Journal> => 
   }
 };
 
-/** Append-only files of lines. Knows bytes and lines, nothing of entries. After a failed write nothing more is written. */
+/** The files of a journal, oldest first. */
+const numberedFiles = async (
+  files: JournalFiles,
+  dir: string,
+): Promise<readonly { readonly number: number; readonly bytes: number }[]> => {
+  const found = (await files.list(dir)).flatMap(({ name, bytes }) => {
+    const number = FILE_NAME.exec(name)?.[1];
+    return number === undefined ? [] : [{ number: Number(number), bytes }];
+  });
+  return found.sort((a, b) => a.number - b.number);
+};
+
+/**
+ * Append-only files of lines. Knows bytes and lines, nothing of entries. After a failed write the file is closed, and
+ * nothing is written until `reopen` has found in it what was acknowledged and nothing else.
+ */
 export class Journal {
   readonly #options: JournalOptions;
+  readonly #files: JournalFiles;
   /** Sizes of the files up to the last complete line. */
   readonly #sizes: Map<number, number>;
   readonly #readHandles = new Map<number, Promise<number>>();
   #last: { file: number; offset: number };
+  /** From here on the last file was not read back since it was opened. */
+  #checkedTo = 0;
   #writeHandle: number | undefined;
   #failure: HoldfastError | undefined;
+  /** Bytes of the append that failed. */
+  #refused = 0;
 
   constructor(options: JournalOptions, sizes: Map<number, number>) {
     this.#options = options;
+    this.#files = options.files ?? systemJournalFiles;
     this.#sizes = sizes;
     const file = Math.max(0, ...sizes.keys());
     this.#last = { file, offset: sizes.get(file) ?? 0 };
@@ -98,6 +93,11 @@ export class Journal {
   /** Just after the last complete line. */
   get end(): { readonly file: number; readonly offset: number } {
     return this.#last;
+  }
+
+  /** Why nothing can be written; undefined while all is well. */
+  get failure(): HoldfastError | undefined {
+    return this.#failure;
   }
 
   /** Numbers of the files, oldest first. */
@@ -113,14 +113,31 @@ export class Journal {
     const end = await this.#endOfLines(file, offset);
     this.#last = { file, offset: end };
     this.#sizes.set(file, end);
+    this.#checkedTo = end;
     try {
-      this.#writeHandle = await openFile(path, constants.O_RDWR | DURABLE);
+      this.#writeHandle = await this.#files.open(path, 'write');
       if (end === offset) return;
-      await truncateFile(this.#writeHandle, end);
-      await syncFile(this.#writeHandle);
+      await this.#files.truncate(this.#writeHandle, end);
+      await this.#files.sync(this.#writeHandle);
       this.#options.log.warn('cut off a line that was not completely written', { file: path, bytes: offset - end });
     } catch (caught) {
-      this.#fail(caught);
+      await this.#fail(caught);
+    }
+  }
+
+  /**
+   * After a failure, not after `close`: opens the last file anew, cuts off what no append has acknowledged (whole or not: its caller was
+   * refused, and nobody was shown it), reads back what was acknowledged, and tries whether there is room. Then appends go
+   * on. Throws while that does not succeed: `LEDGER_DISK_FAILED`, `LEDGER_JOURNAL_CHANGED`.
+   */
+  async reopen(): Promise<void> {
+    if (this.#failure === undefined) return;
+    try {
+      this.#writeHandle = await this.#openChecked();
+      this.#failure = undefined;
+      this.#refused = 0;
+    } catch (caught) {
+      throw await this.#fail(caught);
     }
   }
 
@@ -136,8 +153,8 @@ export class Journal {
       const handle = await this.#handleFor(bytes.byteLength);
       const { file, offset: start } = this.#last;
       for (let done = 0; done < bytes.byteLength;)
-        done += await writeBytes(handle, done === 0 ? bytes : bytes.subarray(done), start + done);
-      if (O_DSYNC === undefined) await syncFile(handle);
+        done += await this.#files.write(handle, done === 0 ? bytes : bytes.subarray(done), start + done);
+      if (this.#files.syncWrites) await this.#files.sync(handle);
       let offset = start;
       const positions = lines.map(({ byteLength: length }) => {
         offset += length;
@@ -147,7 +164,8 @@ export class Journal {
       this.#sizes.set(file, offset);
       return positions;
     } catch (caught) {
-      throw this.#fail(caught);
+      this.#refused = bytes.byteLength;
+      throw await this.#fail(caught);
     }
   }
 
@@ -167,31 +185,93 @@ export class Journal {
 
   /** All complete lines of a file from an offset on, in one piece. */
   async readFrom(file: number, offset: number): Promise<Buffer> {
-    const length = (this.#sizes.get(file) ?? 0) - offset;
-    if (length <= 0) return Buffer.alloc(0);
-    const bytes = Buffer.allocUnsafe(length);
-    let done = 0;
-    for (let count = 1; count > 0 && done < length; done += count)
-      count = await readBytes(await this.#readHandle(file), bytes.subarray(done), offset + done);
-    return bytes.subarray(0, done);
+    const end = this.#sizes.get(file) ?? 0;
+    return end <= offset ? Buffer.alloc(0) : this.#readAll(await this.#readHandle(file), offset, end);
   }
 
   async close(): Promise<void> {
-    this.#failure ??= fault('LEDGER_CLOSED', 'the ledger is closed');
+    this.#failure = closedFault();
     const handles = await Promise.all(this.#readHandles.values());
     this.#readHandles.clear();
     if (this.#writeHandle !== undefined) handles.push(this.#writeHandle);
     this.#writeHandle = undefined;
-    for (const handle of handles) await closeFile(handle);
+    for (const handle of handles) await this.#files.close(handle);
   }
 
-  #fail(caught: unknown): HoldfastError {
-    this.#failure ??= fault('LEDGER_DISK_FAILED', `cannot write the ledger's journal: ${textOf(caught)}`, {
-      data: { dir: this.#options.dir, reason: systemCode(caught) },
-      hint: 'check the disk (full? read-only? failing?), then start the node again; reads go on meanwhile',
-      cause: caught,
-    });
+  /** Remembers why, and lets go of the file: after a failed sync its cached bytes tell nothing of the disk. */
+  async #fail(caught: unknown): Promise<HoldfastError> {
+    this.#failure = caught instanceof HoldfastError ? caught : this.#diskFault(caught);
+    const handle = this.#writeHandle;
+    this.#writeHandle = undefined;
+    if (handle !== undefined) await this.#files.close(handle).catch(() => {});
     return this.#failure;
+  }
+
+  #diskFault(caught: unknown): HoldfastError {
+    return writeFault('LEDGER_DISK_FAILED', `cannot write the ledger's journal in ${this.#options.dir}`, caught);
+  }
+
+  /** The last file as `reopen` wants it; undefined where there is none yet. */
+  async #openChecked(): Promise<number | undefined> {
+    const { dir } = this.#options;
+    const { file, offset } = this.#last;
+    await this.#files.makeDirectory(dir);
+    const later = (await numberedFiles(this.#files, dir)).filter(({ number }) => number > file);
+    for (const { number } of later) await this.#files.remove(this.path(number));
+    if (later.length > 0) await this.#files.syncDirectory(dir);
+    if (file === 0) return undefined;
+    const handle = await this.#files.open(this.path(file), 'write');
+    try {
+      await this.#readBack(handle, offset);
+      await this.#cut(handle, offset);
+      await this.#tryRoom(handle, offset);
+      this.#checkedTo = offset;
+      return handle;
+    } catch (caught) {
+      await this.#files.close(handle).catch(() => {});
+      throw caught;
+    }
+  }
+
+  /** Everything acknowledged is there and whole, as far as it was appended since the file was last read. */
+  async #readBack(handle: number, end: number): Promise<void> {
+    const size = await this.#files.size(handle);
+    if (size < end) throw this.#changed(`${end} bytes of it were acknowledged, and it has ${size}`);
+    const from = Math.max(this.#checkedTo, end - READ_BACK_BYTES_MAX);
+    const bytes = await this.#readAll(handle, from, end);
+    if (end > 0 && end > from && bytes.at(-1) !== NEWLINE) throw this.#changed('its last line is not whole');
+    // The first bytes may be the end of a longer line.
+    const first = from === this.#checkedTo ? 0 : bytes.indexOf(NEWLINE) + 1;
+    for (const { offset, line } of linesOf(bytes.subarray(first)))
+      if (decodeLine(line) === undefined) throw this.#changed(`the line at ${from + first + offset} is damaged`);
+  }
+
+  #changed(what: string): HoldfastError {
+    return fault('LEDGER_JOURNAL_CHANGED', `${this.path(this.#last.file)} is not as it was written: ${what}`, {
+      data: { file: this.path(this.#last.file) },
+      hint: 'check the disk, then start the node again: it takes back from its peers what is missing',
+    });
+  }
+
+  async #cut(handle: number, end: number): Promise<void> {
+    const bytes = (await this.#files.size(handle)) - end;
+    if (bytes > 0) await this.#files.truncate(handle, end);
+    await this.#files.sync(handle);
+    if (bytes > 0)
+      this.#options.log.warn('cut off what was written and not acknowledged', {
+        file: this.path(this.#last.file),
+        bytes,
+      });
+  }
+
+  /** Writes zeros, and takes them back. A crash in between leaves a line without an end, which every start cuts off. */
+  async #tryRoom(handle: number, at: number): Promise<void> {
+    const zeros = Buffer.alloc(Math.min(TRIAL_BYTES_MAX, Math.max(TRIAL_BYTES_MIN, this.#refused)));
+    for (let done = 0; done < zeros.byteLength;)
+      done += await this.#files.write(handle, zeros.subarray(done), at + done);
+    await this.#files.sync(handle);
+    await this.#files.truncate(handle, at);
+    await this.#files.sync(handle);
   }
 
   /** The handle that takes the next bytes, of a new file where the last one is full. */
@@ -199,15 +279,19 @@ export class Journal {
     const { file, offset } = this.#last;
     const isFull = offset > 0 && offset + bytes > (this.#options.fileBytesMax ?? JOURNAL_FILE_BYTES_MAX);
     if (this.#writeHandle !== undefined && !isFull) return this.#writeHandle;
-    const handle = await openFile(
-      this.path(file + 1),
-      constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | DURABLE,
-    );
-    await syncDirectory(this.#options.dir);
-    if (this.#writeHandle !== undefined) await closeFile(this.#writeHandle);
+    const handle = await this.#files.open(this.path(file + 1), 'create');
+    try {
+      await this.#files.syncDirectory(this.#options.dir);
+    } catch (caught) {
+      await this.#files.close(handle).catch(() => {});
+      throw caught;
+    }
+    const full = this.#writeHandle;
     this.#writeHandle = handle;
     this.#last = { file: file + 1, offset: 0 };
+    this.#checkedTo = 0;
     this.#sizes.set(file + 1, 0);
+    if (full !== undefined) await this.#files.close(full);
     return handle;
   }
 
@@ -217,7 +301,7 @@ export class Journal {
     if (first === undefined || last === undefined) return Buffer.alloc(0);
     const into = Buffer.allocUnsafe(last.offset + last.length - first.offset);
     try {
-      const count = await readBytes(await this.#readHandle(first.file), into, first.offset);
+      const count = await this.#files.read(await this.#readHandle(first.file), into, first.offset);
       return into.subarray(0, count);
     } catch (caught) {
       this.#options.log.error('cannot read the journal', { file: this.path(first.file), text: textOf(caught) });
@@ -225,10 +309,18 @@ export class Journal {
     }
   }
 
+  async #readAll(handle: number, from: number, end: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(end - from);
+    let done = 0;
+    for (let count = 1; count > 0 && done < bytes.byteLength; done += count)
+      count = await this.#files.read(handle, bytes.subarray(done), from + done);
+    return bytes.subarray(0, done);
+  }
+
   #readHandle(file: number): Promise<number> {
     const held = this.#readHandles.get(file);
     if (held !== undefined) return held;
-    const opened = openFile(this.path(file), 'r');
+    const opened = this.#files.open(this.path(file), 'read');
     this.#readHandles.set(file, opened);
     opened.catch(() => this.#readHandles.delete(file));
     return opened;
@@ -238,7 +330,7 @@ export class Journal {
     for (let end = size; end > 0;) {
       const start = Math.max(0, end - JOURNAL_LINE_BYTES_MAX);
       const bytes = Buffer.allocUnsafe(end - start);
-      const count = await readBytes(await this.#readHandle(file), bytes, start);
+      const count = await this.#files.read(await this.#readHandle(file), bytes, start);
       const at = bytes.subarray(0, count).lastIndexOf(NEWLINE);
       if (at !== -1) return start + at + 1;
       end = start;
@@ -246,6 +338,8 @@ export class Journal {
     return 0;
   }
 }
+
+const closedFault = (): HoldfastError => fault('LEDGER_CLOSED', 'the ledger is closed');
 
 /** Positions in the order of the files, those near each other together. */
 const runsOf = (positions: readonly Position[]): readonly (readonly Position[])[] => {

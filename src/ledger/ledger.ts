@@ -63,9 +63,9 @@ export interface LedgerStatus {
   readonly signatures: { readonly checked: number; readonly unchecked: number; readonly bad: number };
   readonly damaged: readonly DamagedLine[];
   readonly mayAppend: boolean;
-  /** Why nothing more can be written until the ledger is opened again; undefined while all is well. */
+  /** Why nothing can be written just now; undefined while all is well. It is tried again all the time. */
   readonly failure: string | undefined;
-  /** `level`, or `memory` where level could not be opened and the journal was read instead. */
+  /** `level`, or `memory` while level cannot be opened and the journal was read instead. */
   readonly index: 'level' | 'memory';
 }
 

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../base/clock.ts';
-import { fault } from '../base/errors.ts';
+import { fault, type HoldfastError } from '../base/errors.ts';
 import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
@@ -13,6 +13,8 @@ import { openStoredLedger } from './stored-ledger.ts';
 export interface MemoryDisk {
   readonly durable: HeldEntry[];
   mark: SignatureMark;
+  /** While set, each write fails with it. */
+  failure?: HoldfastError | undefined;
 }
 
 export const createMemoryDisk = (): MemoryDisk => ({ durable: [], mark: { checkedTo: 0, bad: [] } });
@@ -61,6 +63,8 @@ class MemoryStore implements EntryStore {
   readonly #syncMs: number | undefined;
   #crash: (() => void) | undefined;
   #crashed = false;
+  /** Of the last write; ended by `reopen`. */
+  failure: HoldfastError | undefined;
 
   constructor(disk: MemoryDisk, clock: Clock, syncMs: number | undefined) {
     this.#disk = disk;
@@ -84,7 +88,14 @@ class MemoryStore implements EntryStore {
   async write(entries: readonly HeldEntry[]): Promise<void> {
     if (this.#syncMs !== undefined) await this.#sync(this.#syncMs);
     if (this.#crashed) throw fault('LEDGER_CLOSED', 'the node crashed');
+    this.failure ??= this.#disk.failure;
+    if (this.failure !== undefined) throw this.failure;
     this.#disk.durable.push(...entries);
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#disk.failure !== undefined) throw this.#disk.failure;
+    this.failure = undefined;
   }
 
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {

@@ -1,14 +1,16 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../base/clock.ts';
-import { fault, systemCode, textOf } from '../base/errors.ts';
+import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
+import { fault, hasCode, systemCode, textOf } from '../base/errors.ts';
 import { writeFileDurably } from '../base/files.ts';
 import { acquire } from '../base/lifecycle.ts';
 import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
 import { openDiskStore } from './disk-store.ts';
-import { openIndex } from './index.ts';
+import { type LedgerIndex, openIndex } from './index.ts';
+import type { JournalFiles } from './journal-files.ts';
 import { openJournal } from './journal.ts';
 import { openStoredLedger, type StoredLedger } from './stored-ledger.ts';
 
@@ -23,7 +25,10 @@ export interface LedgerOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;
+  /** Told how writes end. */
+  readonly disk?: DiskHealth;
   readonly journalFileBytesMax?: number;
+  readonly journalFiles?: JournalFiles;
 }
 
 /**
@@ -32,22 +37,28 @@ export interface LedgerOptions {
  */
 export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
   acquire(async (stack) => {
-    const { dir, seed, clock = systemClock, random = systemRandom, journalFileBytesMax } = options;
+    const { dir, seed, clock = systemClock, random = systemRandom, disk = unwatchedDisk } = options;
+    const { journalFileBytesMax, journalFiles } = options;
     const log = options.log ?? silentLogger;
     const key = signingKeyFromSeed(seed);
     await checkFormat(dir, log);
-    const index = await openIndex(join(dir, 'index'), log);
-    if (index === undefined) log.warn('the ledger runs without its index: reading the whole journal', { dir });
-    else stack.use(index);
+    const openLevel = (): Promise<LedgerIndex> => openIndex(join(dir, 'index'), log);
+    const index = await openLevel().catch((caught: unknown) => {
+      if (!hasCode(caught, 'LEDGER_INDEX_FAILED')) throw caught;
+      disk.failed('ledger index', caught);
+      log.warn('the ledger runs without its index: reading the whole journal', { dir, text: textOf(caught) });
+    });
+    if (index !== undefined) stack.use(index);
     const journal = stack.use(
       await openJournal({
         dir: join(dir, 'journal'),
         log,
         ...(journalFileBytesMax === undefined ? {} : { fileBytesMax: journalFileBytesMax }),
+        ...(journalFiles === undefined ? {} : { files: journalFiles }),
       }),
     );
-    const store = await openDiskStore({ journal, index, log });
-    return openStoredLedger({ key, clock, random, log, store, useThreadPool: true });
+    const store = await openDiskStore({ journal, index: index ?? undefined, openIndex: openLevel, clock, disk, log });
+    return openStoredLedger({ key, clock, random, log, disk, store, useThreadPool: true });
   });
 
 const checkFormat = async (dir: string, log: Logger): Promise<void> => {

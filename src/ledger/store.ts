@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Place } from './chain.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
@@ -19,11 +20,15 @@ export interface EntryStore extends Resource {
   signatureMark(): SignatureMark;
   /** Network id, where anything is kept. */
   network(): string | undefined;
+  /** Why nothing can be written; undefined while all is well. */
+  readonly failure: HoldfastError | undefined;
   /**
-   * Resolves when all of it is durable; after a failure (`LEDGER_DISK_FAILED`) it refuses for good. `cursorOf` knows
-   * what is held and what is being written.
+   * Resolves when all of it is durable; after a failure (`LEDGER_DISK_FAILED`) it refuses until `reopen`. `cursorOf`
+   * knows what is held and what is being written.
    */
   write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void>;
+  /** After a failure: resolves when exactly what was acknowledged is kept and more can be written; throws while not. */
+  reopen(): Promise<void>;
   /** One answer a place, in order; undefined for a line that turned out to be damaged. */
   read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]>;
   /** Bytes that the entry takes when it is sent, about. */

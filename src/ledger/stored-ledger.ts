@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../base/clock.ts';
+import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
 import { ENTRIES_WANTED_MAX, GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
@@ -28,6 +29,7 @@ import { proveFork } from './proof.ts';
 import { acceptAll, acceptDue } from './proven.ts';
 import { Reader } from './reader.ts';
 import { RecentEntries } from './recent.ts';
+import { Recovery } from './recovery.ts';
 import { screen } from './screen.ts';
 import { SignatureCheck } from './signature-check.ts';
 import type { EntryStore } from './store.ts';
@@ -39,6 +41,8 @@ export interface LedgerPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Told how writes end. */
+  readonly disk?: DiskHealth;
   readonly store: EntryStore;
   /** Sign groups, and check signatures after the fact, on the thread pool; otherwise at once, the same on every run. */
   readonly useThreadPool: boolean;
@@ -74,7 +78,7 @@ export class StoredLedger implements Ledger {
   #network: string | undefined;
   #mayAppend = false;
   readonly #forbidden = new Set<HoldfastError>();
-  #failure: HoldfastError | undefined;
+  readonly #recovery: Recovery;
   #closed = false;
   #cancelLook: (() => void) | undefined;
 
@@ -87,6 +91,8 @@ export class StoredLedger implements Ledger {
       else this.#chains.add(place);
     }
     this.#network = store.network();
+    const { disk = unwatchedDisk } = ports;
+    this.#recovery = new Recovery({ ...ports, disk, onRecovered: () => this.#lookAgainLater() });
     const signaturePorts = {
       read: (cursor: Cursor, limit: number) => this.#reader.follow(cursor, limit),
       holds: ({ entry }: HeldEntry) => (useThreadPool ? signatureHoldsInBackground(entry) : signatureHolds(entry)),
@@ -107,6 +113,8 @@ export class StoredLedger implements Ledger {
   async start(): Promise<void> {
     for (const author of this.#chains.forks().keys()) await this.#prove(author);
     this.#signatures.start();
+    const { failure } = this.#ports.store;
+    if (failure !== undefined) this.#recovery.failed(failure);
   }
 
   get author(): PeerKey {
@@ -201,7 +209,7 @@ export class StoredLedger implements Ledger {
       signatures: this.#signatures.counts,
       damaged: store.damaged,
       mayAppend: this.#mayAppend && this.#forbidden.size === 0 && !this.#isOwnLogBehind(),
-      failure: this.#failure?.message,
+      failure: this.#recovery.failure?.message,
       index: store.index,
     };
   }
@@ -233,6 +241,7 @@ export class StoredLedger implements Ledger {
     this.#closed = true;
     this.#cancelLook?.();
     await this.#queue.idle();
+    await this.#recovery.close();
     await this.#signatures.close();
     this.notices.removeAllListeners();
     await this.#ports.store.close();
@@ -245,7 +254,7 @@ export class StoredLedger implements Ledger {
 
   #refusal(entries: number): HoldfastError | undefined {
     if (this.#closed) return fault('LEDGER_CLOSED', 'the ledger is closed');
-    return this.#failure ?? this.#queue.refusal(entries);
+    return this.#recovery.failure ?? this.#queue.refusal(entries);
   }
 
   #write(make: (draft: Draft) => Entry): Promise<HeldEntry> {
@@ -293,7 +302,11 @@ export class StoredLedger implements Ledger {
 
   /** Makes the group, saves it, then shows it: in this order, so that nobody ever sees what a crash could take back. */
   async #commit(group: readonly Job[]): Promise<void> {
-    const { clock, key, store, log, useThreadPool } = this.#ports;
+    if (this.#recovery.failure !== undefined) {
+      for (const job of group) job.fail(this.#recovery.failure);
+      return;
+    }
+    const { clock, key, store, useThreadPool } = this.#ports;
     const draft = new Draft(this.#chains, this.#network, key.author, useThreadPool && group.length >= LARGE_GROUP);
     const state: AcceptState = { draft, waiting: this.#waiting, nowMicros: clock.wallMs() * 1_000 };
     const made: Job[] = [];
@@ -311,9 +324,8 @@ export class StoredLedger implements Ledger {
       await Promise.all(draft.signing);
       if (held.length > 0) await store.write(held, (hash) => draft.get(hash)?.cursor);
     } catch (caught) {
-      this.#failure = asFault(caught);
-      log.error('the ledger cannot be written any more; reads go on', { text: this.#failure.message });
-      for (const job of made) job.fail(this.#failure);
+      const failure = this.#recovery.failed(caught);
+      for (const job of made) job.fail(failure);
       return;
     }
     await this.#publish(draft, held);

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
+import { DiskMonitor } from '../base/disk-monitor.ts';
 import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -153,6 +154,7 @@ interface Base {
   readonly ledgerSync: LedgerSync;
   readonly policies: Policies;
   readonly guard: WriteGuard;
+  readonly disk: DiskMonitor;
   readonly key: SigningKey;
 }
 
@@ -163,11 +165,12 @@ const startBase = async (
   { log }: Outside,
 ): Promise<Base> => {
   const ports = { clock: systemClock, random: systemRandom };
+  const disk = stack.use(await DiskMonitor.start({ dir: paths.dir, clock: systemClock, log: log.child('disk') }));
   const restored = await takeRestored(paths, config.restored, log);
   const { seed } = await loadIdentity(paths.key);
-  const ledger = stack.use(await openLedger({ ...ports, dir: paths.ledger, seed, log: log.child('ledger') }));
+  const ledger = stack.use(await openLedger({ ...ports, dir: paths.ledger, seed, disk, log: log.child('ledger') }));
   await settleNetwork(ledger, config);
-  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, log: log.child('sqlite') }));
+  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, disk, log: log.child('sqlite') }));
   const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
   const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
   const ledgerSync = stack.use(createLedgerSync({ ...ports, ledger, network, log: log.child('ledger') }));
@@ -186,7 +189,7 @@ const startBase = async (
   );
   await policies.caughtUp();
   guardNetwork(network, ledger, policies);
-  return { ledger, sqlite, network, ledgerSync, policies, guard, key: signingKeyFromSeed(seed) };
+  return { ledger, sqlite, network, ledgerSync, policies, guard, disk, key: signingKeyFromSeed(seed) };
 };
 
 /** Begins to dial whom the policies name, and to look for what forbids writing. */
@@ -227,12 +230,14 @@ export const startFloors = async (
   const { log, version } = outside;
   const { clock, random } = { clock: systemClock, random: systemRandom };
   const base = await startBase(stack, config, paths, outside);
-  const { ledger, sqlite, network, ledgerSync, policies, guard } = base;
+  const { ledger, sqlite, network, ledgerSync, policies, guard, disk } = base;
   const topology = followTopology(policies.book);
   const dialling = await startDialling(stack, config, paths, outside, { ...base, topology });
   await joinNetwork(base, config, paths.join, outside);
   const mayWrite = (): Promise<void> => guard.allowed();
-  const parts = stack.use(new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, log }));
+  const parts = stack.use(
+    new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, disk, log }),
+  );
   const backups = stack.use(
     new Backups(() => ({
       ...{ paths, sqlite, clock, version, node: ledger.author, name: config.name, script: config.script },
@@ -256,6 +261,7 @@ export const startFloors = async (
       startBackup: (dir) => backups.start(dir),
       stopBackup: () => backups.stop(),
     },
+    disk: () => disk.status(),
     environment: environmentVariable,
   };
   return { context, replication: () => parts.replication };

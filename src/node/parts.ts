@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import type { DiskHealth } from '../base/disk.ts';
 import { asFault, fault } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -30,6 +31,7 @@ export interface PartsPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly disk: DiskHealth;
 }
 
 /** An operator with what it shares with its peers; they live and end together. */

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
+import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
 import { asFault, fault } from '../base/errors.ts';
 import { FILE_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '../base/limits.ts';
 import { acquire, type ResourceStack } from '../base/lifecycle.ts';
@@ -34,6 +35,8 @@ export interface OperatorPorts {
   readonly registry: TableRegistry;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Asked for room before data is taken. */
+  readonly disk?: DiskHealth;
   /** Member numbers of the cluster's operators by their operator policy id, as the policies have them now. */
   members(): ReadonlyMap<string, number>;
   /** Resolves when own files may be numbered: after a lost disk, when they were taken back. Default: at once. */
@@ -60,7 +63,7 @@ interface Parts {
 }
 
 const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promise<Parts> => {
-  const { sqlite, registry, log } = ports;
+  const { sqlite, registry, log, disk = unwatchedDisk } = ports;
   const origin = options.policy;
   for (const dir of [options.watchDir, options.prepDir]) await mkdir(dir, { recursive: true });
   if (options.archive) await mkdir(options.archiveDir, { recursive: true });
@@ -68,7 +71,10 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
   const archive = options.archive ? createArchive(options.archiveDir, { sqlite, log, memberOf }) : noArchive;
-  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget });
+  const store = await SqliteFileStore.open({
+    ...{ sqlite, queue, archive, origin, budget },
+    assertRoom: (bytes) => disk.assertRoom(bytes),
+  });
   const errors = await ErrorDirectory.open(options.errDir, log);
   const arrivals = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   return { queue, budget, arrivals, store, errors, columns: new TableColumns({ sqlite, registry }, options) };

@@ -20,6 +20,8 @@ export interface SqliteFileStorePorts {
   readonly origin: string;
   /** Content that is being ingested or waits for the archive. */
   readonly budget: ByteBudget;
+  /** Throws where the disk has no room for data of so many bytes. */
+  assertRoom(bytes: number): void;
 }
 
 /** Read at once: many small files, but not two large ones. */
@@ -99,6 +101,7 @@ export class SqliteFileStore implements FileStore {
   async store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]> {
     for (const copy of copies) if (copy.content.byteLength <= CHECKED_EARLY_BYTES) checkDigest(copy);
     const bytes = copies.reduce((sum, { content }) => sum + content.byteLength, 0);
+    this.#ports.assertRoom(bytes);
     const giveBack = await this.#ports.budget.take(bytes, true);
     const results = await this.#withRoom(giveBack, async (kept) => {
       const contents = await Promise.all(copies.map(({ content }) => shared(content)));
@@ -112,10 +115,11 @@ export class SqliteFileStore implements FileStore {
 
   /**
    * Applies a job of the operator itself; archive and notices follow from its result. `onResult` sees the result in the
-   * order in which jobs were applied. Throws `OPERATOR_OVERLOADED`.
+   * order in which jobs were applied. Throws `OPERATOR_OVERLOADED`, `DISK_NO_ROOM`.
    */
   async apply(job: FileJob, onResult: (result: JobResult) => void = () => {}): Promise<JobResult> {
     const bytes = job.kind === 'new' || job.kind === 'append' ? job.content.byteLength : 0;
+    if (job.kind !== 'discard') this.#ports.assertRoom(bytes);
     const giveBack = await this.#ports.budget.take(bytes);
     return this.#withRoom(giveBack, (kept) => this.#apply(job, kept, onResult));
   }

@@ -30,7 +30,13 @@ const OWN: Readonly<Record<string, readonly [status: number, number: number]>> =
 
 const statusOf = (code: string): number => (Object.hasOwn(OWN, code) ? OWN[code]?.[0] : undefined) ?? otherStatus(code);
 /** Documented: a command that fails is 400; only what is our own fault is not. */
-const otherStatus = (code: string): number => (code === 'INTERNAL' ? 500 : 400);
+const otherStatus = (code: string): number => OF_THE_NODE[code] ?? 400;
+const OF_THE_NODE: Readonly<Record<string, number>> = {
+  INTERNAL: 500,
+  DISK_NO_ROOM: 507,
+  LEDGER_DISK_FAILED: 503,
+  SQLITE_DISK_FAILED: 503,
+};
 
 const numberOf = (code: string): number => (Object.hasOwn(OWN, code) ? OWN[code]?.[1] : undefined) ?? errorNumber(code);
 

@@ -1,7 +1,7 @@
 import BetterSqlite3 from 'better-sqlite3';
 import type { Clock } from '../base/clock.ts';
-import { fault } from '../base/errors.ts';
-import { SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
+import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import { SQLITE_CHECK_PAGES_MAX, SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
 import { sqliteFault } from './sqlite-faults.ts';
 import type { ReadConnection, ResultColumn, SqlRow, SqlValue, WriteConnection } from './sqlite.ts';
 
@@ -17,6 +17,8 @@ export interface ConnectionOptions {
 
 /** A connection that its owner can close; what it reads and writes goes through the port's interfaces. */
 export interface OpenConnection {
+  /** Of a write that the disk failed: nothing more is written through this connection. */
+  readonly failure: HoldfastError | undefined;
   close(): void;
 }
 
@@ -64,6 +66,7 @@ class SqliteReadConnection implements ReadConnection, OpenConnection {
   protected readonly name: string;
   protected readonly handle: Handle;
   readonly #cache: StatementCache;
+  failure: HoldfastError | undefined;
   #deadlineMs: number | undefined;
 
   constructor(name: string, handle: Handle, options: ConnectionOptions) {
@@ -154,13 +157,15 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
 
   run(sql: string, params: readonly SqlValue[] = []): number {
     this.#assertNotLost();
-    return this.prepared(sql, (statement) => {
-      if (statement.reader) {
-        statement.raw().all(...params);
-        return 0;
-      }
-      return statement.run(...params).changes;
-    });
+    return this.#noting(() =>
+      this.prepared(sql, (statement) => {
+        if (statement.reader) {
+          statement.raw().all(...params);
+          return 0;
+        }
+        return statement.run(...params).changes;
+      }),
+    );
   }
 
   exec(sql: string): void {
@@ -179,6 +184,21 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
       throw fault('SQLITE_STATEMENT', `database ${this.name}: a savepoint needs an open transaction`);
     const point = `holdfast_${this.#depth}`;
     return this.#enclosed(`SAVEPOINT ${point}`, `RELEASE ${point}`, [`ROLLBACK TO ${point}`, `RELEASE ${point}`], work);
+  }
+
+  checkAfterFailure(): void {
+    const [busy] = this.#pragma('wal_checkpoint(TRUNCATE)');
+    if (busy !== 0)
+      throw fault('SQLITE_BUSY', `database ${this.name}: it is checked after a failed write once queries have ended`);
+    if (Number(this.#pragma('page_count')[0]) <= SQLITE_CHECK_PAGES_MAX) {
+      const [found] = this.#pragma('quick_check(1)');
+      if (found !== 'ok') throw fault('SQLITE_CORRUPT', `database ${this.name}: ${String(found)}`);
+    }
+    this.exec(`PRAGMA user_version = ${Number(this.#pragma('user_version')[0])}`);
+  }
+
+  #pragma(what: string): readonly SqlValue[] {
+    return this.#guarded(() => this.handle.prepare<[], SqlValue[]>(`PRAGMA ${what}`).raw().get() ?? []);
   }
 
   #enclosed<T>(begin: string, end: string, undo: readonly string[], work: () => T): T {
@@ -203,20 +223,33 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
 
   /** After SQLite rolled back by itself each further statement would commit alone: half of the work would be done. */
   #assertNotLost(): void {
+    if (this.failure !== undefined) throw this.failure;
     if (this.#depth > 0 && !this.handle.inTransaction)
       throw fault('SQLITE_DISK_FAILED', `database ${this.name}: the transaction was rolled back after a failure`);
   }
 
   #guarded<T>(work: () => T): T {
+    return this.#noting(() => {
+      try {
+        return work();
+      } catch (caught) {
+        throw sqliteFault(caught, this.name);
+      }
+    });
+  }
+
+  #noting<T>(work: () => T): T {
     try {
       return work();
     } catch (caught) {
-      throw sqliteFault(caught, this.name);
+      const error = asFault(caught);
+      if (error.code === 'SQLITE_DISK_FAILED') this.failure ??= error;
+      throw caught;
     }
   }
 }
 
-const opened = <T extends OpenConnection>(
+const opened = <T>(
   name: string,
   path: string | Buffer,
   how: BetterSqlite3.Options,
@@ -245,7 +278,8 @@ export const openReadConnection = (
   });
 
 /** A database file as it was when it was opened, whatever is written to it meanwhile. */
-export interface Snapshot extends OpenConnection {
+export interface Snapshot {
+  close(): void;
   readonly bytes: number;
   /**
    * Copies it to a file, durable when it resolves. `step` is told the bytes still to come, about once a MiB; what it throws ends
@@ -292,7 +326,7 @@ export const openWriteConnection = (
   name: string,
   path: string,
   options: ConnectionOptions & { readonly durable: boolean },
-): WriteConnection & OpenConnection =>
+): SqliteWriteConnection =>
   opened(name, path, {}, (handle) => {
     handle.pragma('journal_mode = WAL');
     handle.pragma(`synchronous = ${options.durable ? 'FULL' : 'OFF'}`);
@@ -300,3 +334,22 @@ export const openWriteConnection = (
     handle.pragma('journal_size_limit = 67108864');
     return new SqliteWriteConnection(name, handle, options);
   });
+
+/**
+ * Opens a file again whose last write failed. All that is committed goes from SQLite's log into the file, durably, so that
+ * nothing rests on a log that was not flushed; the file is checked; one commit is tried. Throws while any of it fails.
+ */
+export const reopenWriteConnection = (
+  name: string,
+  path: string,
+  options: ConnectionOptions & { readonly durable: boolean },
+): WriteConnection & OpenConnection => {
+  const connection = openWriteConnection(name, path, options);
+  try {
+    connection.checkAfterFailure();
+    return connection;
+  } catch (caught) {
+    connection.close();
+    throw caught;
+  }
+};

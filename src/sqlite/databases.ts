@@ -10,10 +10,10 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fault, hasCode, textOf } from '../base/errors.ts';
+import { asFault, fault, hasCode, type HoldfastError, textOf } from '../base/errors.ts';
 import { SQLITE_COPY_BYTES_MAX, SQLITE_OPEN_MAX } from '../base/limits.ts';
 import type { ConnectionOptions, OpenConnection } from './connection.ts';
-import { openReadConnection, openWriteConnection } from './connection.ts';
+import { openReadConnection, openWriteConnection, reopenWriteConnection } from './connection.ts';
 import { OnlineCopy } from './online-copy.ts';
 import type { DatabasesCopy, ReadConnection, ReadDatabases, WriteConnection, WriteDatabases } from './sqlite.ts';
 
@@ -77,8 +77,8 @@ class Connections<C> {
     this.#open.delete(name);
   }
 
-  each(work: (connection: C) => void): void {
-    for (const { connection } of this.#open.values()) work(connection);
+  each(work: (connection: C & OpenConnection, name: string) => void): void {
+    for (const [name, { connection }] of this.#open) work(connection, name);
   }
 
   /** Closes what is outdated, what was for one procedure, and the least recently used over `keep`. */
@@ -135,6 +135,14 @@ export class ReadDirectory implements ReadDatabases {
     this.#reading.rest(0);
   }
 
+  /** Of a database that rests because the disk failed a write: see `mend`. */
+  get failing(): HoldfastError | undefined {
+    return undefined;
+  }
+
+  /** Opens again and checks what rests; throws while any of it must rest on. */
+  mend(): void {}
+
   protected forget(name: string): void {
     this.#reading.drop(name);
   }
@@ -173,18 +181,46 @@ const copyOf = (path: string): Buffer | undefined => {
 /** The databases of one directory, for the writer. */
 export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   readonly #writing = new Connections<WriteConnection>();
+  /** Databases to which a write failed: nothing is written to them before `mend`. */
+  readonly #resting = new Map<string, HoldfastError>();
 
   write(name: string): WriteConnection {
     const path = this.path(name);
+    const resting = this.#resting.get(name);
+    if (resting !== undefined) throw resting;
     const held = this.#writing.get(name, fileOf(path));
     if (held !== undefined) return held;
-    this.#makeReady(path);
-    const connection = openWriteConnection(name, path, this.options);
-    return this.#writing.put(name, { connection, file: fileOf(path) });
+    try {
+      this.#makeReady(path);
+      const connection = openWriteConnection(name, path, this.options);
+      return this.#writing.put(name, { connection, file: fileOf(path) });
+    } catch (caught) {
+      if (hasCode(caught, 'SQLITE_DISK_FAILED')) this.#resting.set(name, asFault(caught));
+      throw caught;
+    }
+  }
+
+  override get failing(): HoldfastError | undefined {
+    return this.#resting.values().next().value;
+  }
+
+  override mend(): void {
+    for (const name of [...this.#resting.keys()]) {
+      try {
+        this.#makeReady(this.path(name));
+        const connection = reopenWriteConnection(name, this.path(name), this.options);
+        this.#writing.put(name, { connection, file: fileOf(this.path(name)) });
+        this.#resting.delete(name);
+      } catch (caught) {
+        this.#resting.set(name, asFault(caught));
+      }
+    }
+    if (this.failing !== undefined) throw this.failing;
   }
 
   drop(name: string): void {
     const path = this.path(name);
+    this.#resting.delete(name);
     this.forget(name);
     this.#writing.drop(name);
     try {
@@ -197,7 +233,14 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
 
   override rest(): void {
     super.rest();
-    this.#writing.each((connection) => connection.deadline(undefined));
+    const failed: string[] = [];
+    this.#writing.each((connection, name) => {
+      connection.deadline(undefined);
+      if (connection.failure === undefined) return;
+      this.#resting.set(name, connection.failure);
+      failed.push(name);
+    });
+    for (const name of failed) this.#writing.drop(name);
     this.#writing.rest(SQLITE_OPEN_MAX);
   }
 

@@ -45,6 +45,8 @@ export const openInlineSqlite = ({ dir, clock = systemClock }: InlineOptions): S
     async call(side, target, name, args) {
       enter(target);
       const host = side === 'write' ? writer : reader;
+      // Nothing waits here: what rests is looked at again with each write.
+      if (side === 'write' && writer.failing !== undefined) await writer.handle({ kind: 'mend' }).catch(() => {});
       return crossed(await host.handle({ kind: 'call', module: target.module, name, args: structuredClone(args) }));
     },
     stream(target) {

@@ -12,7 +12,9 @@ export type ProcedureRequest =
       readonly name: string;
       readonly args: readonly unknown[];
     }
-  | { readonly kind: 'next' | 'end'; readonly stream: number };
+  | { readonly kind: 'next' | 'end'; readonly stream: number }
+  /** Opens again what rests because the disk failed a write. */
+  | { readonly kind: 'mend' };
 
 /** The answer to `open` and `next`. After `done` comes nothing; a `value` beside it is the last item. */
 export interface StreamStep {
@@ -77,6 +79,11 @@ export class ProcedureHost {
     }
   }
 
+  /** Of a database that rests because the disk failed a write; undefined while all are written. */
+  get failing(): HoldfastError | undefined {
+    return this.#main.failing;
+  }
+
   close(): void {
     for (const stream of [...this.#streams.keys()]) this.#end(stream);
     for (const databases of [this.#main, ...this.#idle]) databases.close();
@@ -98,6 +105,9 @@ export class ProcedureHost {
         return this.#next(request.stream);
       case 'end':
         this.#end(request.stream);
+        return undefined;
+      case 'mend':
+        this.#main.mend();
         return undefined;
     }
   }

@@ -1,8 +1,16 @@
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../base/clock.ts';
+import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
 import { fault, type HoldfastError, textOf } from '../base/errors.ts';
-import { SQLITE_CLOSE_MS, SQLITE_READERS, SQLITE_WAITING_MAX } from '../base/limits.ts';
+import {
+  DISK_RETRY_MAX_MS,
+  DISK_RETRY_MIN_MS,
+  SQLITE_CLOSE_MS,
+  SQLITE_READERS,
+  SQLITE_WAITING_MAX,
+} from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import { Retry } from '../base/retry.ts';
 import { type FaultImage, fromImage, type ProcedureRequest } from './procedure-host.ts';
 import type { Sqlite } from './sqlite.ts';
 import { numbered, sqliteOver } from './transport.ts';
@@ -12,6 +20,8 @@ export interface ThreadsOptions {
   readonly dir: string;
   readonly readers?: number;
   readonly log: Logger;
+  /** Told how writes end. */
+  readonly disk?: DiskHealth;
 }
 
 /** What a thread is started with. */
@@ -22,7 +32,9 @@ export interface ThreadData {
   readonly stop: SharedArrayBuffer;
 }
 
-export type ThreadReply = { readonly value: unknown } | { readonly fault: FaultImage };
+export type ThreadOutcome = { readonly value: unknown } | { readonly fault: FaultImage };
+/** `failing`: of a database that rests because the disk failed a write. */
+export type ThreadReply = ThreadOutcome & { readonly failing: FaultImage | undefined };
 
 interface Waiting {
   readonly request: ProcedureRequest;
@@ -40,6 +52,8 @@ class Lane {
   #worker: Worker | undefined;
   #current: Waiting | undefined;
   #onIdle: () => void = () => {};
+  /** Called with each reply of a thread in which a database rests. */
+  onFailing: (failure: FaultImage) => void = () => {};
 
   constructor(name: string, data: ThreadData, log: Logger) {
     this.#name = name;
@@ -93,6 +107,7 @@ class Lane {
     });
     let failure: unknown;
     worker.on('message', (reply: ThreadReply) => {
+      if (reply.failing !== undefined) this.onFailing(reply.failing);
       this.#finish((current) =>
         'fault' in reply ? current.reject(fromImage(reply.fault)) : current.resolve(reply.value),
       );
@@ -172,11 +187,22 @@ class Lanes {
  * The port with one writer thread and several readers, so that no statement ever blocks the event loop. Threads are
  * started by the first call that needs them. Calls: `SQLITE_OVERLOADED`, `SQLITE_THREAD_DIED`, `SQLITE_CLOSED`.
  */
-export const startSqliteThreads = ({ dir, readers = SQLITE_READERS, log }: ThreadsOptions): Sqlite => {
+export const startSqliteThreads = (options: ThreadsOptions): Sqlite => {
+  const { dir, readers = SQLITE_READERS, log, disk = unwatchedDisk } = options;
   const stop = new SharedArrayBuffer(4);
   const lane = (name: string, writer: boolean): Lane => new Lane(name, { dir, writer, stop }, log);
-  const writing = new Lanes([lane('sqlite-writer', true)]);
+  const writer = lane('sqlite-writer', true);
+  const writing = new Lanes([writer]);
   const reading = new Lanes(Array.from({ length: readers }, (_, index) => lane(`sqlite-reader-${index + 1}`, false)));
+  const mending = new Retry(systemClock, { minMs: DISK_RETRY_MIN_MS, maxMs: DISK_RETRY_MAX_MS }, async () => {
+    await writing.request({ kind: 'mend' });
+    disk.works('databases');
+    log.info('the databases are written again');
+  });
+  writer.onFailing = (failure) => {
+    disk.failed('databases', fromImage(failure));
+    mending.start();
+  };
   let streams = 0;
 
   return sqliteOver({
@@ -189,7 +215,7 @@ export const startSqliteThreads = ({ dir, readers = SQLITE_READERS, log }: Threa
     },
     async close() {
       Atomics.store(new Int32Array(stop), 0, 1);
-      await Promise.all([writing.close(), reading.close()]);
+      await Promise.all([mending.close(), writing.close(), reading.close()]);
     },
   });
 };

@@ -4,7 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
 import { ReadDirectory, WriteDirectory } from './databases.ts';
 import { imageOf, ProcedureHost, type ProcedureRequest, transferable } from './procedure-host.ts';
-import type { ThreadData, ThreadReply } from './threads.ts';
+import type { ThreadData, ThreadOutcome, ThreadReply } from './threads.ts';
 
 const { dir, writer, stop } = workerData as ThreadData;
 const port = parentPort;
@@ -23,7 +23,10 @@ const load = async (module: string): Promise<unknown> => {
 
 const host = new ProcedureHost(() => (writer ? new WriteDirectory(options) : new ReadDirectory(options)), load);
 
-const reply = (message: ThreadReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+const reply = (message: ThreadOutcome, transfer: ArrayBuffer[] = []): void => {
+  const { failing } = host;
+  port.postMessage({ ...message, failing: failing && imageOf(failing) } satisfies ThreadReply, transfer);
+};
 
 const answer = async (request: ProcedureRequest): Promise<void> => {
   try {

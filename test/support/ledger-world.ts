@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect } from 'vitest';
 import type { Entry } from '../../src/entry/entry.ts';
 import { signingKeyFromSeed } from '../../src/entry/keys.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { DiskFault } from './failing-journal-files.ts';
 import { genesisOf, offerAll, seedOf, START_MICROS } from './ledger-authors.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
@@ -9,6 +10,8 @@ import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
   reopen(how?: 'close' | 'crash'): Promise<Ledger>;
+  /** From now on its disk fails, in that way where it can; undefined: it works again. */
+  fail(fault: DiskFault | undefined): void;
   dispose(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import { define, type Call, type Command } from '../registry.ts';
+import { type DiskStatus, sized } from '../../base/disk-monitor.ts';
 import { fault } from '../../base/errors.ts';
 import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
@@ -15,17 +16,35 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
   const text = `${safeName(context.facts.name)}@${context.network.address} running`;
   const included = Object.fromEntries(options.include.map((name) => [name, dictionary.variable(name) ?? null]));
   const foreign = foreignSeeds(context);
+  const disk = context.disk?.();
+  // Without the cause, which may hold those letters: it is in the JSON and in `get processes`.
+  const more = disk === undefined || disk.state === 'ok' ? '' : `\nDisk: ${disk.state}. ${disk.nextStep ?? ''}`;
   return {
-    text: `${text}${foreignSeedLines(context)}`,
+    text: `${text}${more}${foreignSeedLines(context)}`,
     json: {
       Status: text,
       status: text,
+      ...(disk === undefined ? {} : { disk: diskJson(disk) }),
       ...(foreign.length === 0 ? {} : { 'Different network': foreign }),
       ...included,
     },
   };
 };
 const statusOptions = { include: repeated(variableName, 'variables to add to the JSON') };
+
+/** State, since when, why and what to do, in one line. */
+export const diskDetails = (disk: DiskStatus): string => {
+  const { state, sinceMs, freeBytes, cause, nextStep } = disk;
+  const free = freeBytes === undefined ? '' : `, ${sized(freeBytes)} free`;
+  if (state === 'ok') return `ok${free}`;
+  return `${state} since ${new Date(sinceMs).toISOString()}${free}. ${cause ?? ''}. ${nextStep ?? ''}`;
+};
+
+const diskJson = ({ sinceMs, lastError, ...disk }: DiskStatus): object => ({
+  ...disk,
+  since: new Date(sinceMs).toISOString(),
+  lastError: lastError === undefined ? null : { ...lastError, at: new Date(lastError.atMs).toISOString() },
+});
 
 interface Process {
   readonly name: string;
@@ -64,6 +83,7 @@ const processesOf = (context: CommandContext): readonly Process[] => {
       `Cluster Member: ${ownOperator(context) === undefined ? 'False' : 'True'}, Threads Pool: ${operator?.status().options.threads ?? 0}`,
     ),
     process('Blockchain Sync', true, `Sync with ${synchronized} connected nodes, ${ledger.size} entries`),
+    ...(context.disk === undefined ? [] : [process('Disk', true, diskDetails(context.disk()))]),
     process('Scheduler', false, ''),
     process('Distributor', distributor !== undefined, peersDetails(distributor?.peers())),
     process(

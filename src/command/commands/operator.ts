@@ -19,6 +19,7 @@ import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import type { Cell, Title } from '../table.ts';
 import { notRunning } from './common.ts';
+import { diskDetails } from './node.ts';
 
 const alreadyRuns = (what: string): HoldfastError =>
   fault('COMMAND_RUNNING', `the ${what} runs already`, {
@@ -189,6 +190,7 @@ const getOperator = ({ context }: Call<OptionTable>): Reply => {
     ['Values Left Out', status.leftOut],
     ['Waiting Files', status.queued],
     ['Last Error', lastFailure === undefined ? '' : `${lastFailure.time} ${lastFailure.path}: ${lastFailure.text}`],
+    ...(context.disk === undefined ? [] : [['Disk', diskDetails(context.disk())] as const]),
     ['Create Table', options.createTable],
     ['Update TSD Info', options.updateTsdInfo],
     ['Archive', options.archive],

@@ -294,6 +294,8 @@ const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, jobs: re
     return results;
   } catch (caught) {
     if (db !== undefined) forgetTables(db);
+    // Whether a commit that failed is there shows when the database is open again: the numbers are read anew.
+    numbering.delete(databases);
     return allFailed(jobs, caught);
   }
 };

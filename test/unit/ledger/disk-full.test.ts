@@ -8,6 +8,7 @@ import { auditLedger } from '../../../src/ledger/audit/audit.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { openLedger } from '../../../src/ledger/open-ledger.ts';
 import { proposal, seedOf } from '../../support/ledger-authors.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const mount = (...args: string[]): boolean => {
   try {
@@ -79,6 +80,28 @@ describe.skipIf(!canMount())('a small disk (skipped where a tmpfs cannot be moun
     expect(await auditLedger(ledger)).toMatchObject({ sound: true });
   });
 
+  test('that has room again: writes, and the index, go on without a start', async () => {
+    fillDisk();
+    const text = 'x'.repeat(4_000);
+    await waitFor(() =>
+      ledger.append(proposal(1, { text })).then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect(ledger.status().failure).toContain('ENOSPC');
+    const { size } = ledger;
+    rmSync(join(disk, 'ballast'));
+    await waitFor(() => ledger.status().failure === undefined);
+    for (let number = 0; number < 300; number += 1) await ledger.append(proposal(number));
+    expect(ledger.size).toBe(size + 300);
+    expect(records.map((record) => record.text)).toContain('the ledger is written again');
+    await ledger.close();
+    await open();
+    expect(ledger.size).toBe(size + 300);
+    expect(await auditLedger(ledger)).toMatchObject({ sound: true });
+  });
+
   test('that is full from the first moment of a start', async () => {
     await ledger.close();
     fillDisk();
@@ -98,6 +121,18 @@ describe.skipIf(!canMount())('a small disk (skipped where a tmpfs cannot be moun
     expect(ledger.status().index).toBe('memory');
     expect(await ledger.follow(0, 100)).toHaveLength(21);
     await expect(ledger.append(proposal(1))).rejects.toMatchObject({ code: 'LEDGER_DISK_FAILED' });
+    expect(await auditLedger(ledger)).toMatchObject({ sound: true });
+
+    mount('-o', 'remount,rw', disk);
+    await waitFor(() => ledger.status().failure === undefined && ledger.status().index === 'level');
+    const { size } = ledger;
+    for (let number = 0; number < 300; number += 1) await ledger.append(proposal(number));
+    await ledger.close();
+    records = [];
+    await open();
+    expect(ledger.size).toBe(size + 300);
+    expect(ledger.status().index).toBe('level');
+    expect(records.map((record) => record.text)).not.toContain('rebuilding the index from the journal');
     expect(await auditLedger(ledger)).toMatchObject({ sound: true });
   });
 });

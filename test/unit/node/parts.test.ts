@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { unwatchedDisk } from '../../../src/base/disk.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { createMemoryLedger } from '../../../src/ledger/memory-ledger.ts';
@@ -31,7 +32,7 @@ beforeEach(async () => {
   const sqlite = openInlineSqlite({ dir: join(dir, 'dbms') });
   const topology = followTopology(policies.book);
   clock = createVirtualClock();
-  const outside = { clock, random: systemRandom, log: silentLogger };
+  const outside = { clock, random: systemRandom, log: silentLogger, disk: unwatchedDisk };
   parts = new Parts({ ...outside, network, policies, sqlite, topology, paths, mayWrite: async () => {} });
   open.push(parts, sqlite, policies, ledger, network);
   const directories = { watchDir: paths.watch, errDir: paths.error, archiveDir: paths.archive, prepDir: paths.prep };

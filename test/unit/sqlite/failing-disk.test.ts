@@ -29,7 +29,7 @@ const inProcess = (script: string, how: { readonly shell?: string; readonly uid?
   return JSON.parse(out) as unknown;
 };
 
-test('a disk that takes no more bytes: the write fails typed and whole, reads and later writes go on', () => {
+test('a disk that takes no more bytes: the write fails typed and whole, reads go on, writes once it was opened again', () => {
   // A limit on file sizes is the same to SQLite as a full disk: the write comes back short.
   const result = inProcess(
     `
@@ -37,11 +37,16 @@ test('a disk that takes no more bytes: the write fails typed and whole, reads an
     d.exec('CREATE TABLE t (a); INSERT INTO t VALUES (1)');
     const fill = () => d.transaction(() => { for (let i = 0; i < 3000; i += 1) d.run('INSERT INTO t VALUES (?)', ['x'.repeat(900)]); });
     const failed = codeOf(fill);
-    console.log(JSON.stringify([failed, readers.read('d').all('SELECT a FROM t'), d.run('INSERT INTO t VALUES (2)'),
+    const refused = codeOf(() => d.run('INSERT INTO t VALUES (2)'));
+    writers.rest();
+    const rests = codeOf(() => writers.write('d')), read = readers.read('d').all('SELECT a FROM t');
+    writers.mend();
+    console.log(JSON.stringify([failed, refused, rests, read, writers.write('d').run('INSERT INTO t VALUES (2)'),
       readers.read('d').all('SELECT a FROM t')]));`,
     { shell: "trap '' XFSZ; ulimit -f 1000;" },
   );
-  expect(result).toEqual(['SQLITE_DISK_FAILED', [[1]], 1, [[1], [2]]]);
+  const failed = 'SQLITE_DISK_FAILED';
+  expect(result).toEqual([failed, failed, failed, [[1]], 1, [[1], [2]]]);
 });
 
 test.runIf(process.getuid?.() === 0)('a read-only disk: reads go on, a write is SQLITE_DISK_FAILED', () => {

@@ -1,0 +1,219 @@
+import { EventEmitter } from 'node:events';
+import { access, constants, statfs } from 'node:fs/promises';
+import type { Clock } from './clock.ts';
+import { type DiskHealth, type DiskPart, type DiskState, diskCode, nextStep, stateOfCode } from './disk.ts';
+import { fault, textOf } from './errors.ts';
+import type { Resource } from './lifecycle.ts';
+import { DISK_FULL_BYTES, DISK_LOOK_MS, DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE } from './limits.ts';
+import type { Logger } from './log.ts';
+
+/** What the monitor asks of the operating system. */
+export interface DiskFiles {
+  /** Of the file system that holds the directory. `inodes`: undefined where it does not count them. */
+  space(dir: string): Promise<{ readonly free: number; readonly total: number; readonly inodes: number | undefined }>;
+  /** Rejects where the directory cannot be written to (`EROFS`, `EACCES` …). */
+  mayWrite(dir: string): Promise<void>;
+}
+
+const systemDiskFiles: DiskFiles = {
+  async space(dir) {
+    const { bavail, blocks, bsize, files, ffree } = await statfs(dir);
+    return { free: bavail * bsize, total: blocks * bsize, inodes: files > 0 ? ffree : undefined };
+  },
+  mayWrite: (dir) => access(dir, constants.W_OK),
+};
+
+export interface DiskError {
+  readonly part: DiskPart;
+  /** The system's own code: `ENOSPC`, `EROFS`, `EIO`, `SQLITE_FULL` … */
+  readonly code: string;
+  readonly text: string;
+  /** Wall clock, milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+export interface DiskStatus {
+  readonly state: DiskState;
+  /** Wall clock at which the state began. */
+  readonly sinceMs: number;
+  /** Bytes that this user may still write; undefined where the system does not say. */
+  readonly freeBytes: number | undefined;
+  readonly totalBytes: number | undefined;
+  /** Below so many free bytes no data is taken. */
+  readonly reserveBytes: number;
+  /** Why it is not `ok`. */
+  readonly cause: string | undefined;
+  readonly nextStep: string | undefined;
+  /** The newest failed write, also when it is over. */
+  readonly lastError: DiskError | undefined;
+}
+
+export interface DiskMonitorOptions {
+  /** All of the node's files. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly files?: DiskFiles;
+}
+
+export interface DiskNotices {
+  /** The disk can be written to again; what waits for it need not wait out its pause. */
+  'disk:works': [];
+}
+
+interface Measured {
+  readonly free: number | undefined;
+  readonly total: number | undefined;
+  readonly state: DiskState;
+  readonly cause: string | undefined;
+}
+
+/** Inodes below which no new file can be counted on. */
+const INODES_MIN = 16;
+
+/** Watches the disk of a node: looks at its space, and hears from the parts how their writes end. */
+export class DiskMonitor implements DiskHealth, Resource {
+  readonly notices = new EventEmitter<DiskNotices>();
+  readonly #options: DiskMonitorOptions;
+  readonly #failing = new Map<DiskPart, DiskError>();
+  #measured: Measured = { free: undefined, total: undefined, state: 'ok', cause: undefined };
+  /** Data taken since the last look, which that look did not see. */
+  #taken = 0;
+  #lastError: DiskError | undefined;
+  #state: DiskState = 'ok';
+  #sinceMs: number;
+  #cancel: () => void = () => {};
+  #closed = false;
+
+  private constructor(options: DiskMonitorOptions) {
+    this.#options = options;
+    this.#sinceMs = options.clock.wallMs();
+  }
+
+  /** Looks once, then regularly. */
+  static async start(options: DiskMonitorOptions): Promise<DiskMonitor> {
+    const monitor = new DiskMonitor(options);
+    await monitor.#look();
+    return monitor;
+  }
+
+  status(): DiskStatus {
+    const { free, total } = this.#measured;
+    return {
+      state: this.#state,
+      sinceMs: this.#sinceMs,
+      freeBytes: free,
+      totalBytes: total,
+      reserveBytes: this.#reserve,
+      cause: this.#cause(),
+      nextStep: nextStep(this.#state),
+      lastError: this.#lastError,
+    };
+  }
+
+  failed(part: DiskPart, caught: unknown): void {
+    const error = { part, code: diskCode(caught), text: textOf(caught), atMs: this.#options.clock.wallMs() };
+    this.#failing.set(part, error);
+    this.#lastError = error;
+    this.#settle();
+  }
+
+  works(part: DiskPart): void {
+    if (this.#failing.delete(part)) this.#settle();
+  }
+
+  assertRoom(bytes: number): void {
+    const { free } = this.#measured;
+    // Content lies on the disk as rows and in the archive, and passes through SQLite's log.
+    const left = (free ?? Number.POSITIVE_INFINITY) - 2 * (this.#taken + bytes);
+    if (left >= this.#reserve) {
+      this.#taken += bytes;
+      return;
+    }
+    throw fault(
+      'DISK_NO_ROOM',
+      `the disk has ${sized(free ?? 0)} free; ${sized(this.#reserve)} are kept for the ledger`,
+      {
+        data: { free, reserve: this.#reserve, bytes },
+        hint: nextStep('low') ?? '',
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel();
+    this.notices.removeAllListeners();
+  }
+
+  get #reserve(): number {
+    const share = Math.floor((this.#measured.total ?? 0) * DISK_RESERVE_SHARE);
+    return Math.min(DISK_RESERVE_BYTES_MAX, share);
+  }
+
+  async #look(): Promise<void> {
+    this.#taken = 0;
+    this.#measured = await this.#measure();
+    if (this.#closed) return;
+    this.#settle();
+    this.#cancel = this.#options.clock.after(DISK_LOOK_MS, () => void this.#look());
+  }
+
+  async #measure(): Promise<Measured> {
+    const { dir, files = systemDiskFiles } = this.#options;
+    try {
+      const { free, total, inodes } = await files.space(dir);
+      const space = { free, total };
+      this.#measured = { ...this.#measured, ...space };
+      await files.mayWrite(dir);
+      if (inodes !== undefined && inodes < INODES_MIN) return { ...space, state: 'full', cause: 'no inodes are left' };
+      if (free < DISK_FULL_BYTES) return { ...space, state: 'full', cause: `${sized(free)} are free` };
+      if (free < this.#reserve) return { ...space, state: 'low', cause: `${sized(free)} are free, below the reserve` };
+      return { ...space, state: 'ok', cause: undefined };
+    } catch (caught) {
+      const { free, total } = this.#measured;
+      return { free, total, state: stateOfCode(diskCode(caught)), cause: textOf(caught) };
+    }
+  }
+
+  /** What the system says explains more than what a write ended with: it comes first. */
+  #settle(): void {
+    const { state: measured } = this.#measured;
+    const reported = [...this.#failing.values()].map(({ code }) => stateOfCode(code));
+    const state =
+      measured !== 'ok' && measured !== 'low'
+        ? measured
+        : (SEVERITY.find((candidate) => reported.includes(candidate)) ?? measured);
+    if (state === this.#state) return;
+    const before = this.#state;
+    this.#state = state;
+    this.#sinceMs = this.#options.clock.wallMs();
+    this.#tell(before);
+  }
+
+  #tell(before: DiskState): void {
+    const { log } = this.#options;
+    const { state, cause, nextStep: next } = this.status();
+    if (state === 'ok') log.info('the disk is well again', { before });
+    else log.error(`the disk is ${state}: ${cause ?? ''}`, { next });
+    if (canWrite(state) && (!canWrite(before) || state === 'ok')) this.notices.emit('disk:works');
+  }
+
+  #cause(): string | undefined {
+    if (this.#state === this.#measured.state) return this.#measured.cause;
+    const error = [...this.#failing.values()].find(({ code }) => stateOfCode(code) === this.#state);
+    return error && `${error.part}: ${error.text}`;
+  }
+}
+
+const SEVERITY = ['read-only', 'full', 'failing'] as const;
+
+const canWrite = (state: DiskState): boolean => state === 'ok' || state === 'low';
+
+/** Bytes for people: `1.5 GB`. */
+export const sized = (bytes: number): string => {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const value = bytes / 1_000 ** power;
+  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.floor(value)} ${units[power] ?? ''}`;
+};

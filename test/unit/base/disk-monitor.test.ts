@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type DiskFiles, DiskMonitor } from '../../../src/base/disk-monitor.ts';
+import { writeFault } from '../../../src/base/disk.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
+
+const MB = 1_048_576;
+let clock: VirtualClock;
+let free: number;
+let refusal: Error | undefined;
+let disk: DiskMonitor;
+const systemError = (code: string): Error => Object.assign(new Error(`${code}: made by the test`), { code });
+const files: DiskFiles = {
+  space: async () => ({ free, total: 1_000 * MB, inodes: undefined }),
+  mayWrite: async () => {
+    if (refusal !== undefined) throw refusal;
+  },
+};
+
+beforeEach(async () => {
+  clock = createVirtualClock();
+  [free, refusal] = [500 * MB, undefined];
+  disk = await DiskMonitor.start({ dir: '/data', clock, log: silentLogger, files });
+});
+afterEach(() => disk.close());
+
+test('data is refused before the disk is full, and taken again once there is room', async () => {
+  expect(disk.status()).toMatchObject({ state: 'ok', reserveBytes: 50 * MB, cause: undefined });
+  disk.assertRoom(100 * MB);
+  // What was taken since the last look counts.
+  expect(() => disk.assertRoom(200 * MB)).toThrow(expect.objectContaining({ code: 'DISK_NO_ROOM' }) as Error);
+  free = 40 * MB;
+  await clock.advance(1_000);
+  expect(disk.status()).toMatchObject({ state: 'low', sinceMs: clock.wallMs(), freeBytes: 40 * MB });
+  expect(() => disk.assertRoom(0)).toThrow(expect.objectContaining({ code: 'DISK_NO_ROOM' }) as Error);
+  free = 500 * MB;
+  await clock.advance(1_000);
+  expect(disk.status()).toMatchObject({ state: 'ok', nextStep: undefined });
+  disk.assertRoom(1);
+});
+
+test.each([
+  ['EROFS', 'read-only'],
+  ['EACCES', 'failing'],
+])('a directory that cannot be written to (%s) is %s within a second', async (code, state) => {
+  refusal = systemError(code);
+  await clock.advance(1_000);
+  expect(disk.status()).toMatchObject({ state, cause: expect.stringContaining(code) as string });
+});
+
+test('a part that cannot write shows with cause and next step until it writes again', () => {
+  let told = 0;
+  disk.notices.on('disk:works', () => (told += 1));
+  disk.failed('ledger', writeFault('LEDGER_DISK_FAILED', 'no write', systemError('EIO')));
+  expect(disk.status()).toMatchObject({ state: 'failing', nextStep: expect.stringContaining('by itself') as string });
+  disk.failed('databases', writeFault('SQLITE_DISK_FAILED', 'no write', systemError('ENOSPC')));
+  expect(disk.status()).toMatchObject({ state: 'full', lastError: { part: 'databases', code: 'ENOSPC' } });
+  disk.works('databases');
+  expect(disk.status().state).toBe('failing');
+  disk.works('ledger');
+  expect(disk.status()).toMatchObject({ state: 'ok', lastError: { part: 'databases' } });
+  expect(told).toBe(1);
+});
