@@ -1,15 +1,18 @@
 import { EventEmitter } from 'node:events';
 import { fault } from '../base/errors.ts';
+import { SCRUB_LISTED_MAX } from '../base/limits.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
 import { type ByteBudget, shared } from './contents.ts';
 import { checkDigest } from './file-order.ts';
+import type { CheckLimits, Damage, FileCheck, Finding, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
-import { addToRanges } from './ranges.ts';
-import type { FileJob, JobResult } from './store/apply.ts';
+import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
+import type { FileJob, JobResult } from './store/jobs.ts';
 import { reading } from './store/read-procedures.ts';
+import { scrubbing } from './store/scrub-reads.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 export interface SqliteFileStorePorts {
@@ -50,6 +53,7 @@ export class SqliteFileStore implements FileStore {
   /** Contents on their way to the archive: the distributor wants them at once. */
   readonly #archiving = new Map<string, { readonly content: Uint8Array; readonly done: Promise<void> }>();
   #told: FileRecord[] = [];
+  #damages: readonly Damage[] = [];
 
   private constructor(ports: SqliteFileStorePorts, holdings: Map<string, FileRanges>) {
     this.#ports = ports;
@@ -64,6 +68,7 @@ export class SqliteFileStore implements FileStore {
     ]);
     const store = new SqliteFileStore(ports, new Map(held));
     Object.assign(store.totals, totals);
+    await store.#readDamages();
     return store;
   }
 
@@ -110,6 +115,64 @@ export class SqliteFileStore implements FileStore {
     return results.map((result) => outcomeOf(succeeded(result)));
   }
 
+  async check(origin: string, ranges: FileRanges, limits: CheckLimits): Promise<readonly FileCheck[]> {
+    const held = heldOf(this.#holdings, origin, ranges);
+    const ids = idsOf(held, limits.files);
+    const records = new Map(
+      (await this.records(origin, held, limits.files)).map((record) => [record.file, record] as const),
+    );
+    const files = withinRows(ids, records, limits.rows);
+    const known = files.flatMap((file) => records.get(file) ?? []);
+    const contents = new Map<number, Uint8Array | undefined>();
+    for (const group of readGroups(known)) {
+      const found = await this.#archived(group);
+      for (const [index, { file }] of group.entries()) contents.set(file, found[index]);
+    }
+    const checks = await this.#ports.sqlite.read(
+      scrubbing,
+      'checkFiles',
+      files.map((file) => ({ origin, file })),
+      files.map((file) => contents.get(file)),
+    );
+    return Promise.all(checks.map((check) => this.#withArchive(check)));
+  }
+
+  async repair(copy: FileCopy, sum?: string): Promise<Repair> {
+    const giveBack = await this.#ports.budget.take(copy.content.byteLength, true);
+    return this.#withRoom(giveBack, async (kept) => {
+      const content = await shared(copy.content);
+      const result = succeeded(await this.#apply({ kind: 'repair', copy: { ...copy, content }, sum }, kept));
+      if (result.kind !== 'repaired') throw fault('INTERNAL', `a repair cannot be ${result.kind}`);
+      await this.#keepWhole(result.record, copy.rebuilt ? undefined : content);
+      await this.#readDamages();
+      if (result.repair.did !== 'none') this.notices.emit('file:mended', result.record);
+      return result.repair;
+    });
+  }
+
+  async note(findings: readonly Finding[]): Promise<void> {
+    const byDatabase = new Map<string, Finding[]>();
+    for (const finding of findings) {
+      const [record] = await this.records(finding.origin, [[finding.file, finding.file]], 1);
+      if (record !== undefined) byDatabase.set(record.dbms, [...(byDatabase.get(record.dbms) ?? []), finding]);
+    }
+    for (const [dbms, of] of byDatabase) await this.submit({ kind: 'note', dbms, findings: of });
+    if (this.#damages.length > 0 || findings.some(({ damage }) => damage !== undefined)) await this.#readDamages();
+  }
+
+  damages(): readonly Damage[] {
+    return this.#damages;
+  }
+
+  strays(): Promise<readonly Strays[]> {
+    return this.#ports.sqlite.read(scrubbing, 'strays');
+  }
+
+  async setAside({ dbms, table, rows }: Strays): Promise<number> {
+    const result = await this.submit({ kind: 'aside', dbms, table, rows });
+    return result.kind === 'aside' ? result.rows : 0;
+  }
+
   /**
    * Applies a job of the operator itself; archive and notices follow from its result. `onResult` sees the result in the
    * order in which jobs were applied. Throws `OPERATOR_OVERLOADED`.
@@ -151,6 +214,7 @@ export class SqliteFileStore implements FileStore {
         }
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
+      else if (result.kind === 'repaired') this.#mended(result);
       onResult?.(result);
     });
   }
@@ -163,6 +227,41 @@ export class SqliteFileStore implements FileStore {
     // After the other results of the same commit, before anyone who waits for one of them goes on.
     if (this.#told.length === 0) queueMicrotask(() => this.#tell());
     this.#told.push(record);
+  }
+
+  #mended({ record, before, replaced }: Extract<JobResult, { kind: 'repaired' }>): void {
+    if (before === undefined) {
+      // Its number was held before, unless the operator was started since the record was lost.
+      if (!inRanges(this.#holdings.get(record.origin) ?? [], record.file)) this.#took(record);
+    } else this.totals.rows += record.rows - before.rows;
+    if (replaced === undefined) return;
+    this.totals.duplicates += 1;
+    this.totals.rows -= record.rows;
+  }
+
+  async #readDamages(): Promise<void> {
+    this.#damages = await this.#ports.sqlite.read(scrubbing, 'damages', SCRUB_LISTED_MAX);
+  }
+
+  async #archived(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const stored = records.filter(({ status }) => status === 'stored');
+    const contents = await this.#ports.archive.read(stored);
+    return records.map((record) => this.#archiving.get(keyOf(record))?.content ?? contents[stored.indexOf(record)]);
+  }
+
+  async #withArchive(check: FileCheck): Promise<FileCheck> {
+    const { record, archive } = check;
+    if (archive === 'whole' || record?.status !== 'stored' || !(await this.#ports.archive.has(record))) return check;
+    return { ...check, archive: 'damaged' };
+  }
+
+  /** Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not. */
+  async #keepWhole(record: FileRecord, content: Uint8Array | undefined): Promise<void> {
+    if (record.status !== 'stored' || content === undefined) return;
+    const [kept] = await this.#archived([record]);
+    if (kept !== undefined) return;
+    await this.#ports.archive.setAside(record);
+    await this.#ports.archive.keep(record, content);
   }
 
   #tell(): void {
@@ -225,6 +324,9 @@ const outcomeOf = (result: Success): StoreOutcome => {
     case 'appended':
     case 'empty':
     case 'discarded':
+    case 'repaired':
+    case 'noted':
+    case 'aside':
       throw fault('INTERNAL', `a copy cannot be ${result.kind}`);
   }
 };
@@ -242,4 +344,18 @@ const readGroups = (records: readonly FileRecord[]): FileRecord[][] => {
     }
   }
   return groups;
+};
+
+/** As many as have so many rows together, at least the first. */
+const withinRows = (
+  files: readonly number[],
+  records: ReadonlyMap<number, FileRecord>,
+  limit: number,
+): readonly number[] => {
+  let rows = 0;
+  const over = files.findIndex((file, index) => {
+    rows += records.get(file)?.rows ?? 0;
+    return index > 0 && rows > limit;
+  });
+  return over < 0 ? files : files.slice(0, over);
 };

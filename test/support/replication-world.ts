@@ -253,6 +253,12 @@ export class ReplicationWorld {
       read: (...about) => after(() => store.read(...about)),
       readMany: (...about) => after(() => store.readMany(...about)),
       store: (copies) => after(() => store.store(copies)),
+      check: (...about) => after(() => store.check(...about)),
+      repair: (...about) => after(() => store.repair(...about)),
+      note: (findings) => after(() => store.note(findings)),
+      damages: () => store.damages(),
+      strays: () => after(() => store.strays()),
+      setAside: (strays) => after(() => store.setAside(strays)),
     };
   }
 
