@@ -267,9 +267,12 @@ export const REST_LINGER_MS = 2_000;
 // scrub
 /** A full pass over all files takes about so long, or as long as the bound on rows makes it. */
 export const SCRUB_PASS_MS = 86_400_000;
-/** Rows read in a second, at most, and at least while there are any. */
+/** The longest rest between two steps of a pass: a small store is through soon and rests for the rest of the day. */
+export const SCRUB_REST_MS_MAX = 60_000;
+/** The first pass begins so long after a start. */
+export const SCRUB_START_MS = 30_000;
+/** Rows read in a second, at most. */
 export const SCRUB_ROWS_PER_S_MAX = 20_000;
-export const SCRUB_ROWS_PER_S_MIN = 100;
 /** Read at a time. */
 export const SCRUB_STEP_FILES = 64;
 export const SCRUB_STEP_ROWS = 5_000;

@@ -13,6 +13,7 @@ import type { Policies } from '../policy/policies.ts';
 import { createReplication } from '../replication/create-replication.ts';
 import { createFilledFlag } from '../replication/filled-flag.ts';
 import type { ClusterPeer, Consumer, Distributor, Replication } from '../replication/replication.ts';
+import { ScrubEndpoint } from '../replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../replication/transfer/protocol.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -58,6 +59,7 @@ const followPeers = (topology: () => Topology, self: string): (() => readonly Cl
 export class Parts implements Resource {
   readonly #ports: PartsPorts;
   readonly #endpoint: TransferEndpoint;
+  readonly #scrubEndpoint: ScrubEndpoint;
   readonly #refresh = (): void => this.#running?.replication.refresh();
   #running: Operating | undefined;
   /** Starts and stops of the operator go one after the other. */
@@ -66,6 +68,7 @@ export class Parts implements Resource {
   constructor(ports: PartsPorts) {
     this.#ports = ports;
     this.#endpoint = new TransferEndpoint(ports.network, ports.clock);
+    this.#scrubEndpoint = new ScrubEndpoint(ports.network, ports.clock);
     ports.policies.notices.on('policy:changed', this.#refresh);
   }
 
@@ -147,6 +150,7 @@ export class Parts implements Resource {
       replication = await createReplication({
         ...this.#ports,
         endpoint: this.#endpoint,
+        scrubEndpoint: this.#scrubEndpoint,
         store: operator.store,
         clusterPeers: followPeers(topology, origin),
         isForeign: (other) => {

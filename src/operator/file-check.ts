@@ -74,3 +74,9 @@ export interface Strays {
   readonly rows: readonly number[];
   readonly count: number;
 }
+
+/** A table of a database file. */
+export interface PageScope {
+  readonly dbms: string;
+  readonly table: string;
+}

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { CheckLimits, Damage, FileCheck, Finding, Repair, Strays } from './file-check.ts';
+import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 
 export interface FileStoreNotices {
@@ -62,4 +62,8 @@ export interface FileStore {
   strays(): Promise<readonly Strays[]>;
   /** Takes such rows out of their table and keeps them aside; returns how many. */
   setAside(strays: Strays): Promise<number>;
+  /** The tables whose pages can be checked. */
+  pages(): Promise<readonly PageScope[]>;
+  /** Reads the pages of a table. `SQLITE_CORRUPT` where they do not hold together. */
+  checkPages(scope: PageScope): Promise<void>;
 }

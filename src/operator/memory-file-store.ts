@@ -3,7 +3,7 @@ import { fault } from '../base/errors.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { Column } from '../topology/topology.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from './file-order.ts';
-import type { CheckLimits, Damage, FileCheck, Finding, Repair, RowChange, Strays } from './file-check.ts';
+import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, RowChange, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
 import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
@@ -121,6 +121,12 @@ class MemoryFiles implements MemoryFileStore {
   async setAside(): Promise<number> {
     return 0;
   }
+
+  async pages(): Promise<readonly PageScope[]> {
+    return [];
+  }
+
+  async checkPages(): Promise<void> {}
 
   async store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]> {
     for (const copy of copies) checkDigest(copy);

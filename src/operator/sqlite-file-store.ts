@@ -6,7 +6,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
 import { type ByteBudget, shared } from './contents.ts';
 import { checkDigest } from './file-order.ts';
-import type { CheckLimits, Damage, FileCheck, Finding, Repair, Strays } from './file-check.ts';
+import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
 import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
@@ -166,6 +166,14 @@ export class SqliteFileStore implements FileStore {
 
   strays(): Promise<readonly Strays[]> {
     return this.#ports.sqlite.read(scrubbing, 'strays');
+  }
+
+  pages(): Promise<readonly PageScope[]> {
+    return this.#ports.sqlite.read(scrubbing, 'pagesToCheck');
+  }
+
+  checkPages({ dbms, table }: PageScope): Promise<void> {
+    return this.#ports.sqlite.read(scrubbing, 'checkPages', dbms, table);
   }
 
   async setAside({ dbms, table, rows }: Strays): Promise<number> {

@@ -23,6 +23,8 @@ import type {
   PeerReplication,
   Replication,
 } from './replication.ts';
+import type { ScrubEndpoint } from './scrub/protocol.ts';
+import { Scrubber } from './scrub/scrubber.ts';
 import { ReplicationServer } from './server.ts';
 import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/holdings.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
@@ -32,6 +34,8 @@ export interface ReplicationPorts {
   readonly network: Network;
   /** The node's one registration of the transfer protocol. */
   readonly endpoint: TransferEndpoint;
+  /** Its registration of the scrub protocol. */
+  readonly scrubEndpoint: ScrubEndpoint;
   readonly store: FileStore;
   /** The other operators of the own cluster whose key is known, as the policies are now. Asked often: remembered by who makes it. */
   readonly clusterPeers: () => readonly ClusterPeer[];
@@ -70,6 +74,7 @@ class ClusterReplication implements Replication {
   readonly #links: PeerLinks;
   readonly #puller: Puller;
   readonly #server: ReplicationServer;
+  readonly scrubber: Scrubber;
   readonly #onStored = (): void => this.#look();
   #distributor: PushingDistributor | undefined;
   #consumer: PullingConsumer | undefined;
@@ -107,6 +112,13 @@ class ClusterReplication implements Replication {
       },
     });
     this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
+    this.scrubber = new Scrubber({
+      ...{ network, clock, store, room, clusterPeers },
+      endpoint: ports.scrubEndpoint,
+      self: store.origin,
+      isUp: (operator) => this.#links.isUp(operator),
+      log: log.child('scrub'),
+    });
     store.notices.on('file:stored', this.#onStored);
     const waitMs = store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS;
     this.#cancelWait = clock.after(waitMs, () => {
@@ -117,7 +129,7 @@ class ClusterReplication implements Replication {
   }
 
   get filled(): boolean {
-    return this.#answers();
+    return this.#answers() && !this.scrubber.holdsBack;
   }
 
   peers(): readonly PeerReplication[] {
@@ -206,6 +218,7 @@ class ClusterReplication implements Replication {
     this.#puller.close();
     this.#links.close();
     await this.#server.close();
+    await this.scrubber.close();
     if (this.#fill.filled) await this.#keeper.close(this.#ports.store.holdings());
     for (const { reject } of this.#ownWaiters.splice(0)) reject(stopped());
   }

@@ -16,6 +16,7 @@ import type {
   FilledFlag,
   Replication,
 } from '../../src/replication/replication.ts';
+import { ScrubEndpoint } from '../../src/replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../../src/replication/transfer/protocol.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
@@ -161,6 +162,7 @@ export class ReplicationWorld {
     const replication = await createReplication({
       network,
       endpoint: new TransferEndpoint(network, this.clock),
+      scrubEndpoint: new ScrubEndpoint(network, this.clock),
       store: this.#diskMs > 0 ? this.#slowDisk(operator, network) : operator.store,
       clusterPeers: () => this.peersOf(operator),
       isForeign: (origin) => this.foreign.has(origin),
@@ -259,6 +261,8 @@ export class ReplicationWorld {
       damages: () => store.damages(),
       strays: () => after(() => store.strays()),
       setAside: (strays) => after(() => store.setAside(strays)),
+      pages: () => after(() => store.pages()),
+      checkPages: (scope) => after(() => store.checkPages(scope)),
     };
   }
 
