@@ -294,6 +294,8 @@ export const REPAIR_ROWS_LISTED_MAX = 20;
 export const SUM_BUCKETS_MAX = 1_000;
 export const SUM_FILES_MAX = 1_000;
 export const SUM_ROWS_MAX = 5_000;
+/** Files that `test cluster data` names, and mends in one go. */
+export const DIFFERENCES_MAX = 1_000;
 
 // node
 /** A write right after a start waits so long for the peers to be asked for the own log. */

@@ -7,7 +7,7 @@ import type { Address, Network } from '../network/network.ts';
 import type { Operator, OperatorOptions } from '../operator/operator.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { QueryService } from '../query/query.ts';
-import type { Consumer, ConsumerOptions, Distributor } from '../replication/replication.ts';
+import type { Consumer, ConsumerOptions, Distributor, Scrubbing } from '../replication/replication.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
 
@@ -82,6 +82,7 @@ export interface CommandContext {
   operator(): Operator | undefined;
   distributor(): Distributor | undefined;
   consumer(): Consumer | undefined;
+  scrubber(): Scrubbing | undefined;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;
   /** Variables to begin with, beside those that follow from the facts. */

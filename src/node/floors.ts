@@ -153,6 +153,7 @@ export const startFloors = async (
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
+    scrubber: () => parts.replication?.scrubber,
     control: {
       ...parts.control,
       seedFrom: createSeedFrom(dialling, network, ledgerSync),

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
+import type { FileSums } from './file-sums.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 
 export interface FileStoreNotices {
@@ -28,6 +29,8 @@ export interface FileStore {
   readonly notices: EventEmitter<FileStoreNotices>;
   /** Own operator policy id. */
   readonly origin: string;
+  /** What operators compare. */
+  readonly sums: FileSums;
   /** In memory, always current: costs nothing to ask. */
   holdings(): Holdings;
   /** Records of an origin with ids in `ranges`, ascending, at most `limit`. */

@@ -2,10 +2,12 @@ import { EventEmitter } from 'node:events';
 import { fault } from '../base/errors.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { Column } from '../topology/topology.ts';
+import { recordDigest } from './row-sums.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from './file-order.ts';
 import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, RowChange, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
+import { BucketSums, type FileSum, type FileSums, type SumScope } from './file-sums.ts';
 import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
 
 /** A file that a data source gives to the operator of a memory store. */
@@ -42,6 +44,19 @@ export const createMemoryFileStore = (origin: string): MemoryFileStore => new Me
 class MemoryFiles implements MemoryFileStore {
   readonly notices = new EventEmitter<FileStoreNotices>();
   readonly origin: string;
+  readonly sums: FileSums = {
+    tables: async () => {
+      const names = new Map(this.all().map(({ dbms, table }) => [`${dbms}.${table}`, { dbms, table, strays: 0 }]));
+      return [...names.values()];
+    },
+    buckets: async (scope, digits) => {
+      const sums = new BucketSums(digits);
+      for (const file of this.#sums(scope)) sums.add(file);
+      return sums.end();
+    },
+    files: async (scope) => this.#sums(scope),
+    rows: async (origin, file) => linesOf(Buffer.from(this.rowsOf(origin, file) ?? '')).map((line) => sha256Hex(line)),
+  };
   readonly #files = new Map<string, FileCopy>();
   readonly #holdings = new Map<string, FileRanges>();
   /** Stored record by content. */
@@ -181,6 +196,20 @@ class MemoryFiles implements MemoryFileStore {
     const key = keyOf(origin, file);
     const rows = this.#rows.get(key) ?? this.#files.get(key)?.content;
     return rows === undefined ? undefined : Buffer.from(rows).toString();
+  }
+
+  #sums({ dbms, table, from, to }: SumScope): readonly FileSum[] {
+    const inScope = this.all().filter(
+      (record) => record.dbms === dbms && record.table === table && record.time >= from && record.time < to,
+    );
+    return inScope
+      .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+      .map((record) => {
+        const { origin, file, time, status, rows } = record;
+        const found = this.#check(origin, file);
+        const sum = found.rows === rows ? found.sum : `${found.rows}:${found.sum}`;
+        return { origin, file, time, status, about: recordDigest(record), rows, sum };
+      });
   }
 
   #check(origin: string, file: number): FileCheck {

@@ -9,6 +9,7 @@ import { checkDigest } from './file-order.ts';
 import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
+import type { FileSums } from './file-sums.ts';
 import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { reading } from './store/read-procedures.ts';
@@ -47,6 +48,7 @@ export interface StoreTotals {
 export class SqliteFileStore implements FileStore {
   readonly notices = new EventEmitter<FileStoreNotices>();
   readonly origin: string;
+  readonly sums: FileSums;
   readonly totals: StoreTotals = { files: 0, rows: 0, duplicates: 0, leftOut: 0 };
   readonly #ports: SqliteFileStorePorts;
   readonly #holdings: Map<string, FileRanges>;
@@ -59,6 +61,13 @@ export class SqliteFileStore implements FileStore {
     this.#ports = ports;
     this.#holdings = holdings;
     this.origin = ports.origin;
+    const { sqlite } = ports;
+    this.sums = {
+      tables: () => sqlite.read(scrubbing, 'sumTables'),
+      buckets: (scope, digits) => sqlite.read(scrubbing, 'bucketSums', scope, digits),
+      files: (scope) => sqlite.read(scrubbing, 'fileSums', scope),
+      rows: (origin, file) => sqlite.read(scrubbing, 'rowSums', origin, file),
+    };
   }
 
   static async open(ports: SqliteFileStorePorts): Promise<SqliteFileStore> {

@@ -24,7 +24,7 @@ import type {
 import { createPolicies } from '../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../src/policy/policies.ts';
 import type { QueryJob, QueryRequest, QueryResult, QueryService } from '../../src/query/query.ts';
-import type { Consumer, Distributor, PeerReplication } from '../../src/replication/replication.ts';
+import type { Consumer, Distributor, PeerReplication, Scrubbing } from '../../src/replication/replication.ts';
 import { openInlineSqlite } from '../../src/sqlite/inline.ts';
 import type { Sqlite } from '../../src/sqlite/sqlite.ts';
 import { followTopology } from '../../src/topology/derive.ts';
@@ -85,6 +85,7 @@ interface TestParts {
   operator: TestOperator | undefined;
   distributor: Distributor | undefined;
   consumer: Consumer | undefined;
+  scrubber: Scrubbing | undefined;
   peers: readonly PeerReplication[];
   queries: { readonly request: QueryRequest; readonly local: boolean }[];
   jobs: readonly QueryJob[];
@@ -263,6 +264,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     operator: undefined,
     distributor: undefined,
     consumer: undefined,
+    scrubber: undefined,
     peers: [],
     queries: [],
     jobs: [],
@@ -286,6 +288,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
+    scrubber: () => parts.scrubber,
     environment: (name) => options.environment?.[name],
   };
   const executor = createExecutor(context);

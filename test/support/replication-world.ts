@@ -250,6 +250,7 @@ export class ReplicationWorld {
     return {
       notices: store.notices,
       origin: store.origin,
+      sums: store.sums,
       holdings: () => store.holdings(),
       records: (...about) => after(() => store.records(...about)),
       read: (...about) => after(() => store.read(...about)),

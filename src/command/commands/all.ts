@@ -1,6 +1,7 @@
 import type { Command } from '../registry.ts';
 import { auditCommands } from './audit.ts';
 import { clusterCommands } from './cluster.ts';
+import { clusterDataCommands } from './cluster-data.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
@@ -14,6 +15,7 @@ import { policyCommands } from './policies.ts';
 import { policyGetCommands } from './policy-get.ts';
 import { policyVariableCommands } from './policy-variables.ts';
 import { queryCommands } from './queries.ts';
+import { scrubCommands } from './scrub.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
 import { tsdCommands } from './tsd.ts';
@@ -28,10 +30,12 @@ export const allCommands = (): readonly Command[] => [
   ...auditCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
+  ...clusterDataCommands(),
   ...networkTestCommands(),
   ...operatorCommands(),
   ...streamingCommands(),
   ...tsdCommands(),
+  ...scrubCommands(),
   ...databaseCommands(),
   ...sqlCommands(),
   ...queryCommands(),

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { fault } from '../../base/errors.ts';
 import { SCRUB_STRAYS_LISTED_MAX, SUM_BUCKETS_MAX, SUM_FILES_MAX, SUM_ROWS_MAX } from '../../base/limits.ts';
 import type { ReadConnection, ReadDatabases, SqlValue } from '../../sqlite/sqlite.ts';
 import type { Damage, FileCheck, Strays } from '../file-check.ts';
 import { recordDigest, rowDigest, sumOfContent } from '../row-sums.ts';
+import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file-sums.ts';
 import { gapsOf, memberOf, rowsOfFile, sumOfRows } from './file-rows.ts';
 import { findRecord, type PlacedRecord, selectRecords } from './records.ts';
 import { columnsOfTable, quoted, storesOf } from './schema.ts';
@@ -125,46 +125,15 @@ const checkPages = (databases: ReadDatabases, dbms: string, table: string): void
     throw fault('SQLITE_CORRUPT', `database ${dbms}: ${String(text).slice(0, 200)}`, { data: { database: dbms } });
 };
 
-/** Which files of a table a sum is over, and how finely. */
-export interface SumScope {
-  readonly dbms: string;
-  readonly table: string;
-  /** Record times: from, to (not included). */
-  readonly from: string;
-  readonly to: string;
-}
-
-/** Files of one stretch of time: how much they are and the hash over their records and rows. */
-export interface BucketSum {
-  /** The first digits of their record times. */
-  readonly bucket: string;
-  readonly files: number;
-  readonly rows: number;
-  readonly sum: string;
-}
-
-/** One file as operators compare it. */
-export interface FileSum {
-  readonly origin: string;
-  readonly file: number;
-  readonly status: string;
-  readonly about: string;
-  readonly rows: number;
-  readonly sum: string;
-}
-
 const fileSum = (db: ReadConnection, placed: PlacedRecord): FileSum => {
-  const { origin, file, status } = placed.record;
+  const { origin, file, time, status } = placed.record;
   const about = recordDigest(placed.record);
   // How many rows the record says is part of it, so that a wrong number shows too.
-  if (status === 'duplicate') return { origin, file, status, about, rows: placed.record.rows, sum: '' };
+  if (status === 'duplicate') return { origin, file, time, status, about, rows: placed.record.rows, sum: '' };
   const found = sumOfRows(db, placed);
   const fits = found.rows === placed.record.rows;
   return {
-    origin,
-    file,
-    status,
-    about,
+    ...{ origin, file, time, status, about },
     rows: placed.record.rows,
     sum: fits ? found.sum : `${found.rows}:${found.sum}`,
   };
@@ -190,23 +159,27 @@ const bucketSums = (databases: ReadDatabases, scope: SumScope, digits: number): 
     throw fault('TABLE_SUMS_BOUND', `more than ${SUM_BUCKETS_MAX} buckets of ${scope.dbms}.${scope.table}`, {
       hint: 'name a start_date, or a coarser bucket',
     });
-  return stretches
-    .map(([bucket]) => bucketSum(db, scope, String(bucket)))
-    .sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
+  const sums = new BucketSums(digits);
+  for (let after: PlacedRecord | undefined; ;) {
+    const page = recordsAfter(db, scope, after);
+    for (const placed of page) sums.add(fileSum(db, placed));
+    after = page.at(-1);
+    if (after === undefined) return sums.end();
+  }
 };
 
-const bucketSum = (db: ReadConnection, scope: SumScope, bucket: string): BucketSum => {
-  const hash = createHash('sha256');
-  let [files, rows] = [0, 0];
-  const condition = `table_name = ? and time >= ? and time < ? and substr(time, 1, ?) = ? order by time, origin, file`;
-  const values = [scope.table, scope.from, scope.to, bucket.length, bucket];
-  for (const placed of selectRecords(db, scope.dbms, condition, values)) {
-    const of = fileSum(db, placed);
-    files += of.status === 'stored' ? 1 : 0;
-    rows += of.rows;
-    hash.update(`${of.origin}/${of.file} ${of.status} ${of.about} ${of.rows} ${of.sum}\n`);
-  }
-  return { bucket, files, rows, sum: hash.digest('hex').slice(0, 32) };
+const PAGE = 1_000;
+
+/** The next records of a scope, by time, origin, number. */
+const recordsAfter = (
+  db: ReadConnection,
+  { dbms, table, from, to }: SumScope,
+  after: PlacedRecord | undefined,
+): readonly PlacedRecord[] => {
+  const { time = '', origin = '', file = 0 } = after?.record ?? {};
+  const condition = `table_name = ? and time >= ? and time < ? and (time, origin, file) > (?, ?, ?)
+    order by time, origin, file limit ?`;
+  return selectRecords(db, dbms, condition, [table, from, to, time, origin, file, PAGE]);
 };
 
 /** The files of a scope, one by one. `TABLE_SUMS_BOUND` for more than may be listed. */
@@ -221,11 +194,16 @@ const fileSums = (databases: ReadDatabases, scope: SumScope): readonly FileSum[]
 };
 
 /** A digest of each row of a file, in order, the first of them. */
-const rowSums = (databases: ReadDatabases, dbms: string, origin: string, file: number): readonly string[] => {
-  const db = storeOf(databases, dbms);
-  const placed = db === undefined ? undefined : findRecord(db, dbms, origin, file);
-  if (db === undefined || placed === undefined) return [];
-  const member = memberOf(db, origin);
+const rowSums = (databases: ReadDatabases, origin: string, file: number): readonly string[] => {
+  for (const { dbms, db } of storesOf(databases)) {
+    const placed = findRecord(db, dbms, origin, file);
+    if (placed !== undefined) return digestsOf(db, placed);
+  }
+  return [];
+};
+
+const digestsOf = (db: ReadConnection, placed: PlacedRecord): readonly string[] => {
+  const member = memberOf(db, placed.record.origin);
   const first = placed.rows?.[0] ?? 0;
   const digests: string[] = [];
   for (const row of rowsOfFile(db, placed)) {
@@ -237,15 +215,13 @@ const rowSums = (databases: ReadDatabases, dbms: string, origin: string, file: n
   return digests;
 };
 
-/** Rows of a table that belong to no file. */
-const strayCount = (databases: ReadDatabases, dbms: string, table: string): number => {
-  const db = storeOf(databases, dbms);
-  return db === undefined ? 0 : straysIn(db, table, SCRUB_STRAYS_LISTED_MAX).count;
-};
-
-/** Tables that hold files, as `db.table`. */
-const sumTables = (databases: ReadDatabases): readonly { readonly dbms: string; readonly table: string }[] =>
-  storesOf(databases).flatMap(({ dbms, db }) => tablesOf(db).map((table) => ({ dbms, table })));
+/** Tables that files were given for, with the rows in them that belong to none. */
+const sumTables = (
+  databases: ReadDatabases,
+): readonly { readonly dbms: string; readonly table: string; readonly strays: number }[] =>
+  storesOf(databases).flatMap(({ dbms, db }) =>
+    tablesOf(db).map((table) => ({ dbms, table, strays: straysIn(db, table, SCRUB_STRAYS_LISTED_MAX).count })),
+  );
 
 /**
  * What runs in the reader threads.
@@ -253,7 +229,7 @@ const sumTables = (databases: ReadDatabases): readonly { readonly dbms: string; 
  */
 export const procedures = {
   ...{ checkFiles, strays, damages, pagesToCheck, checkPages },
-  ...{ bucketSums, fileSums, rowSums, strayCount, sumTables },
+  ...{ bucketSums, fileSums, rowSums, sumTables },
 };
 
 export const scrubbing = { module: import.meta.url, procedures };

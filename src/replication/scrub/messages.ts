@@ -22,7 +22,6 @@ const sum = z.string().regex(/^(?:[0-9a-f]{32})?$/);
 
 const files = z
   .array(z.tuple([operatorId, fileRanges]))
-  .min(1)
   .max(HOLDINGS_ORIGINS_MAX)
   .refine(
     (list) => list.reduce((total, [, ranges]) => total + countRanges(ranges), 0) <= SCRUB_MESSAGE_FILES_MAX,

@@ -42,10 +42,10 @@ interface Walk {
 
 const keyOf = ({ origin, file }: { readonly origin: string; readonly file: number }): string => `${origin}/${file}`;
 
-/** The files of a list that is walked through, cut to what one message may name. */
+/** The files of a list, cut to what one message may name; at least one piece, maybe empty. */
 const inPieces = (files: readonly { readonly origin: string; readonly file: number }[]): readonly FilesByOrigin[] => {
   const pieces: FilesByOrigin[] = [];
-  for (let at = 0; at < files.length; at += SCRUB_MESSAGE_FILES_MAX) {
+  for (let at = 0; at === 0 || at < files.length; at += SCRUB_MESSAGE_FILES_MAX) {
     const byOrigin = Map.groupBy(files.slice(at, at + SCRUB_MESSAGE_FILES_MAX), ({ origin }) => origin);
     pieces.push([...byOrigin].map(([origin, of]) => [origin, rangesOf(of.map(({ file }) => file))] as const));
   }
@@ -111,9 +111,8 @@ export class Scrubber implements ScrubService, Scrubbing {
   async repairAll(files: readonly { readonly origin: string; readonly file: number }[]): Promise<ClusterRepair> {
     const reports: MendReport[] = [];
     const failed: { name: string; text: string }[] = [];
-    const pieces = files.length === 0 ? [] : inPieces(files);
     let aside = 0;
-    for (const piece of pieces) {
+    for (const piece of inPieces(files)) {
       // This one first: what it mends is a source for the others.
       const own = await this.#mendAll(piece);
       reports.push(...own.reports);
