@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
@@ -17,6 +18,7 @@ import { createPolicies } from '../policy/ledger-policies.ts';
 import type { QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
 import { createCommitted } from '../replication/committed/protocol.ts';
+import { noticingDamage } from '../sqlite/noticing-damage.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
@@ -111,7 +113,12 @@ export const startFloors = async (
     await openLedger({ ...ports, dir: paths.ledger, seed: identity.seed, log: log.child('ledger') }),
   );
   await settleNetwork(ledger, config);
-  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, log: log.child('sqlite') }));
+  const damaged = new EventEmitter<{ database: [string] }>();
+  const sqlite = stack.use(
+    noticingDamage(startSqliteThreads({ dir: paths.dbms, log: log.child('sqlite') }), (name) =>
+      damaged.emit('database', name),
+    ),
+  );
   const network = stack.use(
     await startLibp2pNetwork({
       ...ports,
@@ -138,6 +145,7 @@ export const startFloors = async (
   policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();
   const parts = stack.use(new Parts({ ...ports, network, policies, sqlite, topology, paths, log }));
+  damaged.on('database', (name) => parts.databaseDamaged(name));
   const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
   return {
     facts: commandFacts(config, paths, outside.version, ports.clock.wallMs(), () => outside.restAddress()),

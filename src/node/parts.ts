@@ -116,6 +116,13 @@ export class Parts implements Resource {
     },
   };
 
+  /** Somebody met damage in a database file: the operator that runs sets it aside; one that starts looks for itself. */
+  databaseDamaged(dbms: string): void {
+    this.#running?.operator.store.setDatabaseAside(dbms).catch((caught: unknown) => {
+      this.#ports.log.error(`the damaged database ${dbms} cannot be set aside`, { error: asFault(caught).message });
+    });
+  }
+
   async close(): Promise<void> {
     this.#ports.policies.notices.off('policy:changed', this.#refresh);
     await this.#inTurn(() => this.#stopOperator());

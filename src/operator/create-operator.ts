@@ -66,7 +66,7 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
   const archive = options.archive ? createArchive(options.archiveDir, { sqlite, log, memberOf }) : noArchive;
-  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget });
+  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget, log });
   const errors = await ErrorDirectory.open(options.errDir, log);
   const arrivals = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   return { queue, budget, arrivals, store, errors, columns: new TableColumns({ sqlite, registry }, options) };
@@ -159,6 +159,7 @@ class SqliteOperator implements Operator {
     return {
       options: this.#options,
       ...store.totals,
+      setAside: store.setAsidePaths,
       failed: errors.count,
       lastFailure: errors.last,
       queued: queue.length + budget.waiting + arrivals.waiting + (this.#watch?.pending ?? 0),

@@ -6,6 +6,8 @@ import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.t
 export interface FileStoreNotices {
   /** Files of this or another origin were made durable here. */
   'file:stored': [readonly FileRecord[]];
+  /** Files that were held are held no more: their database was damaged and is set aside. */
+  'file:lost': [];
   /** Rows or record of a file that is held were made right. */
   'file:mended': [FileRecord];
 }
@@ -69,4 +71,9 @@ export interface FileStore {
   pages(): Promise<readonly PageScope[]>;
   /** Reads the pages of a table. `SQLITE_CORRUPT` where they do not hold together. */
   checkPages(scope: PageScope): Promise<void>;
+  /**
+   * Somebody met damage in a database file: it is checked, set aside if it is damaged, and its files count as held no
+   * more, so that they come again from the peers. Returns the path of what was set aside.
+   */
+  setDatabaseAside(dbms: string): Promise<string | undefined>;
 }

@@ -143,6 +143,16 @@ class MemoryFiles implements MemoryFileStore {
 
   async checkPages(): Promise<void> {}
 
+  async setDatabaseAside(): Promise<string | undefined> {
+    this.#files.clear();
+    this.#holdings.clear();
+    this.#holders.clear();
+    this.#rows.clear();
+    this.#findings.clear();
+    this.notices.emit('file:lost');
+    return 'plant.damaged';
+  }
+
   async store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]> {
     for (const copy of copies) checkDigest(copy);
     const outcomes = copies.map((copy) => this.#storeOne(copy));

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
-import { fault } from '../base/errors.ts';
+import { asFault, fault } from '../base/errors.ts';
 import { SCRUB_LISTED_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
@@ -14,6 +15,7 @@ import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { reading } from './store/read-procedures.ts';
 import { scrubbing } from './store/scrub-reads.ts';
+import { writing } from './store/write-procedures.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 export interface SqliteFileStorePorts {
@@ -24,6 +26,7 @@ export interface SqliteFileStorePorts {
   readonly origin: string;
   /** Content that is being ingested or waits for the archive. */
   readonly budget: ByteBudget;
+  readonly log: Logger;
 }
 
 /** Read at once: many small files, but not two large ones. */
@@ -55,6 +58,9 @@ export class SqliteFileStore implements FileStore {
   /** Contents on their way to the archive: the distributor wants them at once. */
   readonly #archiving = new Map<string, { readonly content: Uint8Array; readonly done: Promise<void> }>();
   #told: FileRecord[] = [];
+  #settingAside: Promise<string | undefined> | undefined;
+  /** Database files that were set aside since start. */
+  readonly setAsidePaths: string[] = [];
   #damages: readonly Damage[] = [];
 
   private constructor(ports: SqliteFileStorePorts, holdings: Map<string, FileRanges>) {
@@ -71,14 +77,17 @@ export class SqliteFileStore implements FileStore {
   }
 
   static async open(ports: SqliteFileStorePorts): Promise<SqliteFileStore> {
-    const [held, totals] = await Promise.all([
-      ports.sqlite.read(reading, 'holdings'),
-      ports.sqlite.read(reading, 'totals'),
-    ]);
-    const store = new SqliteFileStore(ports, new Map(held));
-    Object.assign(store.totals, totals);
-    await store.#readDamages();
-    return store;
+    const store = new SqliteFileStore(ports, new Map());
+    for (;;) {
+      try {
+        await ports.sqlite.read(scrubbing, 'pagesToCheck');
+        await store.#load();
+        return store;
+      } catch (caught) {
+        const { code, data } = asFault(caught);
+        if (code !== 'SQLITE_CORRUPT' || (await store.#setAside(String(data['database']))) === undefined) throw caught;
+      }
+    }
   }
 
   holdings(): Holdings {
@@ -190,6 +199,18 @@ export class SqliteFileStore implements FileStore {
     return result.kind === 'aside' ? result.rows : 0;
   }
 
+  async setDatabaseAside(dbms: string): Promise<string | undefined> {
+    this.#settingAside ??= this.#setAside(dbms)
+      .then(async (path) => {
+        if (path === undefined) return undefined;
+        await this.#load();
+        this.notices.emit('file:lost');
+        return path;
+      })
+      .finally(() => (this.#settingAside = undefined));
+    return this.#settingAside;
+  }
+
   /**
    * Applies a job of the operator itself; archive and notices follow from its result. `onResult` sees the result in the
    * order in which jobs were applied. Throws `OPERATOR_OVERLOADED`.
@@ -232,6 +253,8 @@ export class SqliteFileStore implements FileStore {
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
       else if (result.kind === 'repaired') this.#mended(result);
+      else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
+        void this.setDatabaseAside(String(result.fault.data['database'])).catch(() => {});
       onResult?.(result);
     });
   }
@@ -254,6 +277,27 @@ export class SqliteFileStore implements FileStore {
     if (replaced === undefined) return;
     this.totals.duplicates += 1;
     this.totals.rows -= record.rows;
+  }
+
+  async #setAside(dbms: string): Promise<string | undefined> {
+    const { sqlite, origin, log } = this.#ports;
+    const next = (this.#holdings.get(origin)?.at(-1)?.[1] ?? 0) + 1;
+    const path = await sqlite.write(writing, 'setDamagedAside', dbms, origin, next);
+    if (path !== undefined) {
+      this.setAsidePaths.push(path);
+      log.error(`the database ${dbms} is damaged; it lies in ${path}, and its files come again from the peers`);
+    }
+    return path;
+  }
+
+  /** What the databases hold, in place of what was thought. */
+  async #load(): Promise<void> {
+    const { sqlite } = this.#ports;
+    const [held, totals] = await Promise.all([sqlite.read(reading, 'holdings'), sqlite.read(reading, 'totals')]);
+    this.#holdings.clear();
+    for (const [origin, ranges] of held) this.#holdings.set(origin, ranges);
+    Object.assign(this.totals, totals);
+    await this.#readDamages();
   }
 
   async #readDamages(): Promise<void> {

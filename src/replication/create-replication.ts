@@ -68,7 +68,7 @@ interface Waiter {
 class ClusterReplication implements Replication {
   readonly #ports: ReplicationPorts;
   readonly #planner: PullPlanner;
-  readonly #fill: FillState;
+  #fill: FillState;
   readonly #keeper: FilledKeeper;
   readonly #intake: Intake;
   readonly #links: PeerLinks;
@@ -76,6 +76,7 @@ class ClusterReplication implements Replication {
   readonly #server: ReplicationServer;
   readonly scrubber: Scrubber;
   readonly #onStored = (): void => this.#look();
+  readonly #onLost = (): void => this.#fillAgain();
   #distributor: PushingDistributor | undefined;
   #consumer: PullingConsumer | undefined;
   readonly #ownWaiters: Waiter[] = [];
@@ -120,11 +121,8 @@ class ClusterReplication implements Replication {
       log: log.child('scrub'),
     });
     store.notices.on('file:stored', this.#onStored);
-    const waitMs = store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS;
-    this.#cancelWait = clock.after(waitMs, () => {
-      this.#waited = true;
-      this.#look();
-    });
+    store.notices.on('file:lost', this.#onLost);
+    this.#cancelWait = this.#waitForPeers(store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS);
     this.refresh();
   }
 
@@ -213,6 +211,7 @@ class ClusterReplication implements Replication {
     this.#closed = true;
     this.#cancelWait();
     this.#ports.store.notices.off('file:stored', this.#onStored);
+    this.#ports.store.notices.off('file:lost', this.#onLost);
     await this.#consumer?.close();
     await this.#distributor?.close();
     this.#puller.close();
@@ -243,6 +242,28 @@ class ClusterReplication implements Replication {
         this.#puller.soon();
       },
     };
+  }
+
+  #waitForPeers(ms: number): () => void {
+    this.#waited = false;
+    return this.#ports.clock.after(ms, () => {
+      this.#waited = true;
+      this.#look();
+    });
+  }
+
+  /** Files were lost with their database: queries are answered when the peers have returned them, as after a start. */
+  #fillAgain(): void {
+    if (this.#closed) return;
+    this.#fill = new FillState(false);
+    for (const { operator } of this.#ports.clusterPeers()) {
+      const holdings = this.#planner.holdingsOf(operator);
+      if (holdings === undefined) continue;
+      this.#fill.compared(operator, new Map([...holdings].filter(([origin]) => this.#belongsHere(origin))));
+    }
+    this.#cancelWait();
+    this.#cancelWait = this.#waitForPeers(PEERS_WAIT_EMPTY_MS);
+    this.#puller.soon();
   }
 
   get #self(): string {

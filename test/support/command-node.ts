@@ -74,6 +74,7 @@ const createTestOperator = (options: OperatorOptions): TestOperator => {
       lastFailure: operator.failed[0],
       queued: 0,
       leftOut: 0,
+      setAside: [],
     }),
     close: async () => {},
   };

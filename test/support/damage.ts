@@ -7,6 +7,8 @@ export const sabotage = (path: string, work: (db: BetterSqlite3.Database) => voi
   const db = new BetterSqlite3(path);
   try {
     db.transaction(() => work(db))();
+    // Pages that lie in the WAL would hide damage in the file.
+    db.pragma('wal_checkpoint(TRUNCATE)');
   } finally {
     db.close();
   }

@@ -67,7 +67,7 @@ export const openFileStore = async (
   const archivePorts = { sqlite, log: silentLogger, memberOf };
   const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), archivePorts);
   const database = join(dir, 'dbms', 'plant.sqlite');
-  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget });
+  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget, log: silentLogger });
   let clockMs = Date.UTC(2026, 5, 1);
   return {
     dir,

@@ -262,6 +262,7 @@ export class ReplicationWorld {
       damages: () => store.damages(),
       strays: () => after(() => store.strays()),
       setAside: (strays) => after(() => store.setAside(strays)),
+      setDatabaseAside: (dbms) => after(() => store.setDatabaseAside(dbms)),
       pages: () => after(() => store.pages()),
       checkPages: (scope) => after(() => store.checkPages(scope)),
     };

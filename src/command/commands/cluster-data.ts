@@ -20,7 +20,7 @@ import {
   tablesIn,
 } from './cluster-differences.ts';
 import { addressOf, askMembers, memberTitles, ownCluster, type MemberReply } from './common.ts';
-import { BUCKET_DIGITS, changedRows, nameOf, REPORT_TITLES, reportCells, runningScrub } from './scrub.ts';
+import { type BUCKET_DIGITS, changedRows, nameOf, REPORT_TITLES, reportCells, runningScrub } from './scrub.ts';
 
 const dataOptions = {
   start_date: optional(date, 'from this date on'),

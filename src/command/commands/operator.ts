@@ -196,6 +196,7 @@ const getOperator = ({ context }: Call<OptionTable>): Reply => {
     ['Failed Files', status.failed],
     ['Values Left Out', status.leftOut],
     ['Waiting Files', status.queued],
+    ['Databases Set Aside', status.setAside.join(', ')],
     ['Damaged Files', damagedText(operator.store.damages())],
     ['Last Error', lastFailure === undefined ? '' : `${lastFailure.time} ${lastFailure.path}: ${lastFailure.text}`],
     ['Create Table', options.createTable],

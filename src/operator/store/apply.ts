@@ -40,6 +40,13 @@ const nextOwnFile = (databases: WriteDatabases, origin: string): number => {
   return next;
 };
 
+/** The next own number is at least that, whatever the databases say: they may have been lost. */
+export const keepNumber = (databases: WriteDatabases, origin: string, atLeast: number): void => {
+  const known = numbering.get(databases) ?? new Map<string, number>();
+  numbering.set(databases, known);
+  known.set(origin, Math.max(known.get(origin) ?? 0, atLeast));
+};
+
 /** A number whose database was dropped is known to the peers, so it is not given again. */
 const newestInTsd = (databases: WriteDatabases): number => {
   if (!databases.names().includes(TSD_DBMS)) return 0;

@@ -67,8 +67,6 @@ const report = z.object({
 });
 /** What became of one file that an operator was to mend. */
 export type MendReport = Readonly<z.infer<typeof report>>;
-/** A view of one file, on the wire: who holds it is the one who says it. */
-export type FileView = z.infer<typeof view>;
 
 const answer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('views'), views: z.array(view).max(SCRUB_MESSAGE_FILES_MAX) }),
