@@ -223,4 +223,27 @@ describe('scrub in a simulated cluster', () => {
     await world.clock.runUntil(() => over, 60_000, 'the second repair is over');
     expect((await again)?.reports.every((report) => report.did === 'none')).toBe(true);
   });
+
+  test('a database that was set aside is filled again; until then the operator does not answer', async () => {
+    const truth = await start(3, 9);
+    const operator = world.operator(1);
+    await world.clock.runUntil(() => operator.replication?.filled === true, 30_000, 'it is filled');
+    await operator.store.setDatabaseAside('plant');
+    expect(operator.replication?.filled).toBe(false);
+    world.put(world.operator(2));
+    await world.clock.runUntil(() => operator.replication?.filled === true, 30_000, 'it is filled again');
+    await settled();
+    expect(views()[0]?.startsWith(truth.slice(0, 40))).toBe(true);
+    expect(new Set(views()).size).toBe(1);
+  });
+
+  test('an operator that reaches nobody answers again with what it has, after it waited for its peers', async () => {
+    await start(2, 4);
+    const operator = world.operator(1);
+    await world.clock.runUntil(() => operator.replication?.filled === true, 30_000, 'it answers');
+    await world.crash(world.operator(2));
+    await operator.store.setDatabaseAside('plant');
+    expect(operator.replication?.filled).toBe(false);
+    await world.clock.runUntil(() => operator.replication?.filled === true, 30_000, 'it answers again');
+  });
 });
