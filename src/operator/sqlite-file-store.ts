@@ -13,6 +13,7 @@ import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './fi
 import type { FileSums } from './file-sums.ts';
 import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
+import { readGroups, withinRows } from './read-groups.ts';
 import { reading } from './store/read-procedures.ts';
 import { scrubbing } from './store/scrub-reads.ts';
 import { writing } from './store/write-procedures.ts';
@@ -28,10 +29,6 @@ export interface SqliteFileStorePorts {
   readonly budget: ByteBudget;
   readonly log: Logger;
 }
-
-/** Read at once: many small files, but not two large ones. */
-const READ_FILES = 32;
-const READ_ROWS = 20_000;
 
 /** Copies up to this size are checked before any of a call is stored; all are checked in the writer. */
 const CHECKED_EARLY_BYTES = 1_048_576;
@@ -390,33 +387,4 @@ const outcomeOf = (result: Success): StoreOutcome => {
     case 'aside':
       throw fault('INTERNAL', `a copy cannot be ${result.kind}`);
   }
-};
-
-const readGroups = (records: readonly FileRecord[]): FileRecord[][] => {
-  const groups: FileRecord[][] = [];
-  let rows = 0;
-  for (const record of records) {
-    const group = groups.at(-1);
-    rows += record.rows;
-    if (group !== undefined && group.length < READ_FILES && rows <= READ_ROWS) group.push(record);
-    else {
-      groups.push([record]);
-      rows = record.rows;
-    }
-  }
-  return groups;
-};
-
-/** As many as have so many rows together, at least the first. */
-const withinRows = (
-  files: readonly number[],
-  records: ReadonlyMap<number, FileRecord>,
-  limit: number,
-): readonly number[] => {
-  let rows = 0;
-  const over = files.findIndex((file, index) => {
-    rows += records.get(file)?.rows ?? 0;
-    return index > 0 && rows > limit;
-  });
-  return over < 0 ? files : files.slice(0, over);
 };
