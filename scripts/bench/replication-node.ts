@@ -10,6 +10,7 @@ import { countRanges } from '../../src/operator/ranges.ts';
 import { createReplication } from '../../src/replication/create-replication.ts';
 import { createFilledFlag } from '../../src/replication/filled-flag.ts';
 import type { ClusterPeer } from '../../src/replication/replication.ts';
+import { ScrubEndpoint } from '../../src/replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../../src/replication/transfer/protocol.ts';
 import { startSqliteThreads } from '../../src/sqlite/threads.ts';
 import type { Column } from '../../src/topology/topology.ts';
@@ -80,6 +81,7 @@ const startNode = async (dir: string, id: string) => {
   const replication = await createReplication({
     ...{ network, clock, random, log, store: operator.store },
     endpoint: new TransferEndpoint(network, clock),
+    scrubEndpoint: new ScrubEndpoint(network, clock),
     clusterPeers: () => peers,
     filledFlag: createFilledFlag(join(dir, 'filled')),
   });

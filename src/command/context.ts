@@ -10,7 +10,7 @@ import type { Address, Network } from '../network/network.ts';
 import type { Operator, OperatorOptions } from '../operator/operator.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { QueryService } from '../query/query.ts';
-import type { Consumer, ConsumerOptions, Distributor } from '../replication/replication.ts';
+import type { Consumer, ConsumerOptions, Distributor, Scrubbing } from '../replication/replication.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
 
@@ -111,6 +111,7 @@ export interface CommandContext {
   backup(): BackupStatus | undefined;
   /** How the node's disk stands; undefined where nobody watches it (tests). */
   readonly disk?: () => DiskStatus;
+  scrubber(): Scrubbing | undefined;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;
   /** Variables to begin with, beside those that follow from the facts. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { ReadDatabases, SqlValue, WriteDatabases } from '../sqlite/sqlite.ts';
 
 /** A column as SQLite has it. */
@@ -32,34 +31,6 @@ const columns = (databases: ReadDatabases, dbms: string, table: string): readonl
 const rowCount = (databases: ReadDatabases, dbms: string, table: string): number =>
   Number(databases.read(dbms).get(`SELECT count(*) FROM ${quotedName(table)}`)?.[0] ?? 0);
 
-const encoded = (value: SqlValue): string => {
-  if (value === null) return 'n';
-  if (typeof value === 'string') return `s${value.length}:${value}`;
-  if (value instanceof Uint8Array) return `b${Buffer.from(value).toString('base64')}`;
-  return `i${value}`;
-};
-
-const DIGEST_MASK = (1n << 128n) - 1n;
-
-/**
- * 32 hex digits over the rows of a table whatever their order, without `row_id`: equal on two operators exactly when they
- * hold the same rows, each as often. Sum of the rows' SHA-256, so that nothing has to be sorted or kept.
- */
-const contentDigest = (databases: ReadDatabases, dbms: string, table: string): string => {
-  const names = columns(databases, dbms, table)
-    .map(({ name }) => name)
-    .filter((name) => name !== 'row_id')
-    .sort();
-  let sum = 0n;
-  for (const row of databases
-    .read(dbms)
-    .iterate(`SELECT ${names.map(quotedName).join(', ')} FROM ${quotedName(table)}`)) {
-    const digest = createHash('sha256').update(row.map(encoded).join('\n')).digest();
-    sum = (sum + digest.readBigUInt64BE(0) * (1n << 64n) + digest.readBigUInt64BE(8)) & DIGEST_MASK;
-  }
-  return sum.toString(16).padStart(32, '0');
-};
-
 const names = (databases: ReadDatabases): readonly string[] => databases.names();
 
 /** Makes the database where it does not exist. */
@@ -67,7 +38,7 @@ const createDatabase = (databases: WriteDatabases, dbms: string): void => {
   databases.write(dbms);
 };
 
-const readers = { names, tables, columns, rowCount, contentDigest };
+const readers = { names, tables, columns, rowCount };
 const writers = { createDatabase };
 
 /**

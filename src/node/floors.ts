@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { DiskMonitor } from '../base/disk-monitor.ts';
@@ -24,6 +25,7 @@ import type { QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
 import { createCommitted } from '../replication/committed/protocol.ts';
 import type { Replication } from '../replication/replication.ts';
+import { noticingDamage } from '../sqlite/noticing-damage.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
@@ -155,6 +157,8 @@ interface Base {
   readonly policies: Policies;
   readonly guard: WriteGuard;
   readonly disk: DiskMonitor;
+  /** Tells the name of a database that SQLite found damaged. */
+  readonly damaged: EventEmitter<{ database: [string] }>;
   readonly key: SigningKey;
 }
 
@@ -170,7 +174,12 @@ const startBase = async (
   const { seed } = await loadIdentity(paths.key);
   const ledger = stack.use(await openLedger({ ...ports, dir: paths.ledger, seed, disk, log: log.child('ledger') }));
   await settleNetwork(ledger, config);
-  const sqlite = stack.use(startSqliteThreads({ dir: paths.dbms, disk, log: log.child('sqlite') }));
+  const damaged = new EventEmitter<{ database: [string] }>();
+  const sqlite = stack.use(
+    noticingDamage(startSqliteThreads({ dir: paths.dbms, disk, log: log.child('sqlite') }), (name) =>
+      damaged.emit('database', name),
+    ),
+  );
   const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
   const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
   const ledgerSync = stack.use(createLedgerSync({ ...ports, ledger, network, log: log.child('ledger') }));
@@ -189,7 +198,7 @@ const startBase = async (
   );
   await policies.caughtUp();
   guardNetwork(network, ledger, policies);
-  return { ledger, sqlite, network, ledgerSync, policies, guard, disk, key: signingKeyFromSeed(seed) };
+  return { ledger, sqlite, network, ledgerSync, policies, guard, disk, damaged, key: signingKeyFromSeed(seed) };
 };
 
 /** Begins to dial whom the policies name, and to look for what forbids writing. */
@@ -246,6 +255,7 @@ export const startFloors = async (
       configuration: configurationOf(config),
     })),
   );
+  base.damaged.on('database', (name) => parts.databaseDamaged(name));
   const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
@@ -254,6 +264,7 @@ export const startFloors = async (
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
     backup: () => backups.status,
+    scrubber: () => parts.replication?.scrubber,
     control: {
       ...parts.control,
       seedFrom: createSeedFrom(dialling, network, ledgerSync),

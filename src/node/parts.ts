@@ -14,6 +14,7 @@ import type { Policies } from '../policy/policies.ts';
 import { createReplication } from '../replication/create-replication.ts';
 import { createFilledFlag } from '../replication/filled-flag.ts';
 import type { ClusterPeer, Consumer, Distributor, Replication } from '../replication/replication.ts';
+import { ScrubEndpoint } from '../replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../replication/transfer/protocol.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -63,6 +64,7 @@ const followPeers = (topology: () => Topology, self: string): (() => readonly Cl
 export class Parts implements Resource {
   readonly #ports: PartsPorts;
   readonly #endpoint: TransferEndpoint;
+  readonly #scrubEndpoint: ScrubEndpoint;
   readonly #refresh = (): void => this.#running?.replication.refresh();
   #running: Operating | undefined;
   /** Starts and stops of the operator go one after the other. */
@@ -71,6 +73,7 @@ export class Parts implements Resource {
   constructor(ports: PartsPorts) {
     this.#ports = ports;
     this.#endpoint = new TransferEndpoint(ports.network, ports.clock);
+    this.#scrubEndpoint = new ScrubEndpoint(ports.network, ports.clock);
     ports.policies.notices.on('policy:changed', this.#refresh);
   }
 
@@ -118,6 +121,13 @@ export class Parts implements Resource {
     },
   };
 
+  /** Somebody met damage in a database file: the operator that runs sets it aside; one that starts looks for itself. */
+  databaseDamaged(dbms: string): void {
+    this.#running?.operator.store.setDatabaseAside(dbms).catch((caught: unknown) => {
+      this.#ports.log.error(`the damaged database ${dbms} cannot be set aside`, { error: asFault(caught).message });
+    });
+  }
+
   async close(): Promise<void> {
     this.#ports.policies.notices.off('policy:changed', this.#refresh);
     await this.#inTurn(() => this.#stopOperator());
@@ -157,6 +167,7 @@ export class Parts implements Resource {
       replication = await createReplication({
         ...this.#ports,
         endpoint: this.#endpoint,
+        scrubEndpoint: this.#scrubEndpoint,
         store: operator.store,
         clusterPeers: followPeers(topology, origin),
         isForeign: (other) => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
@@ -24,6 +24,10 @@ export interface Archive {
   keep(record: FileRecord, content: Uint8Array): Promise<void>;
   /** The contents, checked against the records' digests; undefined for one that is not there or damaged. */
   read(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Whether something lies where the file should, whole or not. */
+  has(record: FileRecord): Promise<boolean>;
+  /** Renames what lies where the file should to a name that ends in `.damaged`. */
+  setAside(record: FileRecord): Promise<void>;
 }
 
 export interface ArchivePorts {
@@ -71,6 +75,22 @@ class DirectoryArchive implements Archive {
     const contents: (Uint8Array | undefined)[] = [];
     for (const file of wanted) contents.push(await this.#readLarge(file));
     return contents;
+  }
+
+  async has(record: FileRecord): Promise<boolean> {
+    for (const path of this.#wanted(record).paths) if (await exists(join(this.#dir, path))) return true;
+    return false;
+  }
+
+  async setAside(record: FileRecord): Promise<void> {
+    for (const path of this.#wanted(record).paths) {
+      const whole = join(this.#dir, path);
+      try {
+        await rename(whole, `${whole}.damaged`);
+      } catch (caught) {
+        if (systemCode(caught) !== 'ENOENT') this.#warn(`${path}: ${textOf(caught)}`);
+      }
+    }
   }
 
   #wanted(record: FileRecord): WantedFile {
@@ -131,10 +151,18 @@ class DirectoryArchive implements Archive {
   }
 }
 
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
 export const createArchive = (dir: string, ports: ArchivePorts): Archive => new DirectoryArchive(dir, ports);
 
 /** For `archive = false`. */
 export const noArchive: Archive = {
   keep: async () => {},
   read: async (records) => records.map(() => undefined),
+  has: async () => false,
+  setAside: async () => {},
 };

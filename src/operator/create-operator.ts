@@ -72,7 +72,7 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
   const archive = options.archive ? createArchive(options.archiveDir, { sqlite, log, memberOf }) : noArchive;
   const store = await SqliteFileStore.open({
-    ...{ sqlite, queue, archive, origin, budget },
+    ...{ sqlite, queue, archive, origin, budget, log },
     assertRoom: (bytes) => disk.assertRoom(bytes),
   });
   const errors = await ErrorDirectory.open(options.errDir, log);
@@ -167,6 +167,7 @@ class SqliteOperator implements Operator {
     return {
       options: this.#options,
       ...store.totals,
+      setAside: store.setAsidePaths,
       failed: errors.count,
       lastFailure: errors.last,
       queued: queue.length + budget.waiting + arrivals.waiting + (this.#watch?.pending ?? 0),

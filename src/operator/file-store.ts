@@ -1,9 +1,15 @@
 import type { EventEmitter } from 'node:events';
+import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
+import type { FileSums } from './file-sums.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 
 export interface FileStoreNotices {
   /** Files of this or another origin were made durable here. */
   'file:stored': [readonly FileRecord[]];
+  /** Files that were held are held no more: their database was damaged and is set aside. */
+  'file:lost': [];
+  /** Rows or record of a file that is held were made right. */
+  'file:mended': [FileRecord];
 }
 
 /**
@@ -25,6 +31,8 @@ export interface FileStore {
   readonly notices: EventEmitter<FileStoreNotices>;
   /** Own operator policy id. */
   readonly origin: string;
+  /** What operators compare. */
+  readonly sums: FileSums;
   /** In memory, always current: costs nothing to ask. */
   holdings(): Holdings;
   /** Records of an origin with ids in `ranges`, ascending, at most `limit`. */
@@ -41,4 +49,31 @@ export interface FileStore {
    * first (`FILE_DIGEST_MISMATCH`). Resolves when durable, in the order given.
    */
   store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]>;
+  /**
+   * Reads the rows and the archived content of held files of an origin with ids in `ranges`, from the first on as many
+   * as the limits allow, and says what is found. Empty only where none of them is held.
+   */
+  check(origin: string, ranges: FileRanges, limits: CheckLimits): Promise<readonly FileCheck[]>;
+  /**
+   * Makes rows, record and archived content of a file those of a copy, in one durable transaction; idempotent. `sum`:
+   * what its rows must be (`FILE_SUM_MISMATCH`); needed for a copy that was made from rows, a digest speaks for others.
+   */
+  repair(copy: FileCopy, sum?: string): Promise<Repair>;
+  /** Remembers what was found: sums of rows as they are right, and what is damaged. Durable when it resolves. */
+  note(findings: readonly Finding[]): Promise<void>;
+  /** Files whose rows are damaged: `read` gives them from the archive or not at all (`FILE_DAMAGED`). In memory. */
+  damages(): readonly Damage[];
+  /** Rows in tables that belong to no file. */
+  strays(): Promise<readonly Strays[]>;
+  /** Takes such rows out of their table and keeps them aside; returns how many. */
+  setAside(strays: Strays): Promise<number>;
+  /** The tables whose pages can be checked. */
+  pages(): Promise<readonly PageScope[]>;
+  /** Reads the pages of a table. `SQLITE_CORRUPT` where they do not hold together. */
+  checkPages(scope: PageScope): Promise<void>;
+  /**
+   * Somebody met damage in a database file: it is checked, set aside if it is damaged, and its files count as held no
+   * more, so that they come again from the peers. Returns the path of what was set aside.
+   */
+  setDatabaseAside(dbms: string): Promise<string | undefined>;
 }

@@ -2,10 +2,13 @@ import { EventEmitter } from 'node:events';
 import { fault } from '../base/errors.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { Column } from '../topology/topology.ts';
+import { recordDigest } from './row-sums.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from './file-order.ts';
+import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, RowChange, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
-import { addToRanges, inRanges } from './ranges.ts';
+import { BucketSums, type FileSum, type FileSums, type SumScope } from './file-sums.ts';
+import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
 
 /** A file that a data source gives to the operator of a memory store. */
 interface NewFile {
@@ -24,6 +27,12 @@ export interface MemoryFileStore extends FileStore {
   all(): readonly FileRecord[];
   /** From now on reads of this file give content made again from the rows, as where the archive is gone. */
   loseArchive(origin: string, file: number): void;
+  /** From now on the rows of this file are those of another content, behind the back of the store. */
+  damageRows(origin: string, file: number, content: string): void;
+  /** The record is gone, and with it what is known of the rows; the number counts as held until a start. */
+  loseRecord(origin: string, file: number): void;
+  /** Content of the rows, as a table would show them. */
+  rowsOf(origin: string, file: number): string | undefined;
 }
 
 const keyOf = (origin: string, file: number): string => `${origin}/${file}`;
@@ -35,10 +44,26 @@ export const createMemoryFileStore = (origin: string): MemoryFileStore => new Me
 class MemoryFiles implements MemoryFileStore {
   readonly notices = new EventEmitter<FileStoreNotices>();
   readonly origin: string;
+  readonly sums: FileSums = {
+    tables: async () => {
+      const names = new Map(this.all().map(({ dbms, table }) => [`${dbms}.${table}`, { dbms, table, strays: 0 }]));
+      return [...names.values()];
+    },
+    buckets: async (scope, digits) => {
+      const sums = new BucketSums(digits);
+      for (const file of this.#sums(scope)) sums.add(file);
+      return sums.end();
+    },
+    files: async (scope) => this.#sums(scope),
+    rows: async (origin, file) => linesOf(Buffer.from(this.rowsOf(origin, file) ?? '')).map((line) => sha256Hex(line)),
+  };
   readonly #files = new Map<string, FileCopy>();
   readonly #holdings = new Map<string, FileRanges>();
   /** Stored record by content. */
   readonly #holders = new Map<string, FileRecord>();
+  /** Rows that are not those of the content. */
+  readonly #rows = new Map<string, Uint8Array>();
+  readonly #findings = new Map<string, Finding>();
 
   constructor(origin: string) {
     this.origin = origin;
@@ -55,11 +80,77 @@ class MemoryFiles implements MemoryFileStore {
   }
 
   async read(origin: string, file: number): Promise<FileCopy> {
-    return this.#get(origin, file);
+    return this.#readable(this.#get(origin, file));
   }
 
   async readMany(origin: string, ranges: FileRanges, limits: ReadLimits): Promise<readonly FileCopy[]> {
-    return withinLimits(this.#ofOrigin(origin, ranges), limits);
+    const copies = withinLimits(this.#ofOrigin(origin, ranges), limits);
+    return copies.map((copy) => this.#readable(copy));
+  }
+
+  async check(origin: string, ranges: FileRanges, limits: CheckLimits): Promise<readonly FileCheck[]> {
+    return idsOf(heldOf(this.#holdings, origin, ranges), limits.files).map((file) => this.#check(origin, file));
+  }
+
+  async repair(copy: FileCopy, sum?: string): Promise<Repair> {
+    const { origin, file } = copy.record;
+    const key = keyOf(origin, file);
+    checkDigest(copy);
+    const made = sumOf(copy.content);
+    if (copy.record.status === 'stored' && (sum === undefined ? copy.rebuilt : made !== sum))
+      throw fault('FILE_SUM_MISMATCH', `file ${file} of ${origin}: the copy does not make the rows wanted`);
+    const held = this.#files.get(key);
+    const changes = held === undefined ? [] : changesOf(this.#rows.get(key) ?? held.content, copy.content);
+    const nothing = { rows: rowsIn(copy.content), changes: [], changed: 0 };
+    if (held?.record.status === 'duplicate') return { ...nothing, did: 'none', rows: 0 };
+    if (held === undefined) this.#storeOne(copy);
+    else {
+      const rebuilt = copy.rebuilt && held.rebuilt;
+      const content = copy.rebuilt && !held.rebuilt ? held.content : Uint8Array.from(copy.content);
+      this.#keep({ record: { ...copy.record, rows: nothing.rows }, content, rebuilt });
+    }
+    this.#rows.delete(key);
+    this.#findings.set(key, { origin, file, sum: made, damage: undefined });
+    const did = held === undefined ? 'record' : changes.length > 0 ? 'rows' : 'none';
+    if (did !== 'none') this.notices.emit('file:mended', copy.record);
+    return { ...nothing, did, changes, changed: changes.length };
+  }
+
+  async note(findings: readonly Finding[]): Promise<void> {
+    for (const finding of findings) {
+      const key = keyOf(finding.origin, finding.file);
+      this.#findings.set(key, { ...finding, sum: finding.sum ?? this.#findings.get(key)?.sum });
+    }
+  }
+
+  damages(): readonly Damage[] {
+    return [...this.#findings.values()].flatMap(({ origin, file, damage }) =>
+      damage === undefined ? [] : [{ origin, file, dbms: 'plant', table: 'readings', text: damage }],
+    );
+  }
+
+  async strays(): Promise<readonly Strays[]> {
+    return [];
+  }
+
+  async setAside(): Promise<number> {
+    return 0;
+  }
+
+  async pages(): Promise<readonly PageScope[]> {
+    return [];
+  }
+
+  async checkPages(): Promise<void> {}
+
+  async setDatabaseAside(): Promise<string | undefined> {
+    this.#files.clear();
+    this.#holdings.clear();
+    this.#holders.clear();
+    this.#rows.clear();
+    this.#findings.clear();
+    this.notices.emit('file:lost');
+    return 'plant.damaged';
   }
 
   async store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]> {
@@ -99,6 +190,63 @@ class MemoryFiles implements MemoryFileStore {
 
   loseArchive(origin: string, file: number): void {
     this.#files.set(keyOf(origin, file), { ...this.#get(origin, file), rebuilt: true });
+  }
+
+  damageRows(origin: string, file: number, content: string): void {
+    this.#rows.set(keyOf(origin, file), Buffer.from(content));
+  }
+
+  loseRecord(origin: string, file: number): void {
+    const key = keyOf(origin, file);
+    this.#holders.delete(contentKey(this.#get(origin, file).record));
+    for (const map of [this.#files, this.#rows, this.#findings]) map.delete(key);
+  }
+
+  rowsOf(origin: string, file: number): string | undefined {
+    const key = keyOf(origin, file);
+    const rows = this.#rows.get(key) ?? this.#files.get(key)?.content;
+    return rows === undefined ? undefined : Buffer.from(rows).toString();
+  }
+
+  #sums({ dbms, table, from, to }: SumScope): readonly FileSum[] {
+    const inScope = this.all().filter(
+      (record) => record.dbms === dbms && record.table === table && record.time >= from && record.time < to,
+    );
+    return inScope
+      .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+      .map((record) => {
+        const { origin, file, time, status, rows } = record;
+        const found = this.#check(origin, file);
+        const sum = found.rows === rows ? found.sum : `${found.rows}:${found.sum}`;
+        return { origin, file, time, status, about: recordDigest(record), rows, sum };
+      });
+  }
+
+  #check(origin: string, file: number): FileCheck {
+    const key = keyOf(origin, file);
+    const copy = this.#files.get(key);
+    if (copy === undefined)
+      return { origin, file, record: undefined, rows: 0, sum: '', proof: 'refuted', archive: 'missing' };
+    const { record, content, rebuilt } = copy;
+    const archive = rebuilt ? 'missing' : 'whole';
+    if (record.status === 'duplicate') return { origin, file, record, rows: 0, sum: '', proof: 'proved', archive };
+    const rows = this.#rows.get(key) ?? content;
+    const sum = sumOf(rows);
+    const wanted = rebuilt ? this.#findings.get(key)?.sum : sumOf(content);
+    const right = rowsIn(rows) === record.rows && (wanted === undefined || wanted === sum);
+    const proof = right ? (wanted === undefined ? 'open' : 'proved') : 'refuted';
+    return { origin, file, record, rows: rowsIn(rows), sum, proof, archive };
+  }
+
+  /** A copy as it can be handed on: from the archive, else from rows that nobody knows to be damaged. */
+  #readable(copy: FileCopy): FileCopy {
+    if (!copy.rebuilt) return copy;
+    const { origin, file } = copy.record;
+    const finding = this.#findings.get(keyOf(origin, file));
+    const content = this.#rows.get(keyOf(origin, file)) ?? copy.content;
+    if (finding?.damage !== undefined || (finding?.sum !== undefined && finding.sum !== sumOf(content)))
+      throw fault('FILE_DAMAGED', `the rows of file ${file} of ${origin} are damaged here`);
+    return { ...copy, content };
   }
 
   #storeOne(copy: FileCopy): StoreOutcome {
@@ -144,4 +292,23 @@ const withinLimits = (copies: readonly FileCopy[], { files, bytes }: ReadLimits)
     return index > 0 && (index >= files || total > bytes);
   });
   return over < 0 ? copies : copies.slice(0, over);
+};
+
+const linesOf = (content: Uint8Array): readonly string[] =>
+  Buffer.from(content)
+    .toString()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+
+const rowsIn = (content: Uint8Array): number => linesOf(content).length;
+
+const sumOf = (content: Uint8Array): string => sha256Hex(linesOf(content).join('\n')).slice(0, 32);
+
+const changesOf = (had: Uint8Array, right: Uint8Array): readonly RowChange[] => {
+  const [before, after] = [linesOf(had), linesOf(right)];
+  return Array.from({ length: Math.max(before.length, after.length) }, (_, at): RowChange => {
+    const [was, now] = [before[at], after[at]];
+    const change = was === undefined ? 'missing' : now === undefined ? 'extra' : 'changed';
+    return { row: at + 1, change, was: was ?? '', now: now ?? '' };
+  }).filter(({ was, now }) => was !== now);
 };

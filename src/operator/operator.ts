@@ -78,6 +78,8 @@ export interface OperatorStatus {
   readonly leftOut: number;
   readonly lastFailure: IngestFailure | undefined;
   readonly queued: number;
+  /** Damaged database files that were set aside since start, as absolute paths. */
+  readonly setAside: readonly string[];
 }
 
 /** Runs what `run operator` starts: ingest from the watch directory and by REST into the local databases. */

@@ -1,4 +1,4 @@
-import type { FileRanges } from './file-record.ts';
+import type { FileRanges, Holdings } from './file-record.ts';
 
 /** Adds one id. */
 export const addToRanges = (ranges: FileRanges, id: number): FileRanges => uniteRanges(ranges, [[id, id]]);
@@ -44,3 +44,14 @@ export const countRanges = (ranges: FileRanges): number => ranges.reduce((sum, [
 
 export const inRanges = (ranges: FileRanges, id: number): boolean =>
   ranges.some(([from, to]) => from <= id && id <= to);
+
+/** The first ids of some ranges. */
+export const idsOf = (ranges: FileRanges, limit: number): readonly number[] => {
+  const ids: number[] = [];
+  for (const [from, to] of ranges) for (let id = from; id <= to && ids.length < limit; id += 1) ids.push(id);
+  return ids;
+};
+
+/** The ids of `ranges` that are held of an origin. */
+export const heldOf = (holdings: Holdings, origin: string, ranges: FileRanges): FileRanges =>
+  subtractRanges(ranges, subtractRanges(ranges, holdings.get(origin) ?? []));

@@ -1,15 +1,22 @@
 import { EventEmitter } from 'node:events';
-import { fault } from '../base/errors.ts';
+import { asFault, fault } from '../base/errors.ts';
+import { SCRUB_LISTED_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
 import { type ByteBudget, shared } from './contents.ts';
 import { checkDigest } from './file-order.ts';
+import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
-import { addToRanges } from './ranges.ts';
-import type { FileJob, JobResult } from './store/apply.ts';
+import type { FileSums } from './file-sums.ts';
+import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
+import type { FileJob, JobResult } from './store/jobs.ts';
+import { readGroups, withinRows } from './read-groups.ts';
 import { reading } from './store/read-procedures.ts';
+import { scrubbing } from './store/scrub-reads.ts';
+import { writing } from './store/write-procedures.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 export interface SqliteFileStorePorts {
@@ -22,11 +29,8 @@ export interface SqliteFileStorePorts {
   readonly budget: ByteBudget;
   /** Throws where the disk has no room for data of so many bytes. */
   assertRoom(bytes: number): void;
+  readonly log: Logger;
 }
-
-/** Read at once: many small files, but not two large ones. */
-const READ_FILES = 32;
-const READ_ROWS = 20_000;
 
 /** Copies up to this size are checked before any of a call is stored; all are checked in the writer. */
 const CHECKED_EARLY_BYTES = 1_048_576;
@@ -46,27 +50,43 @@ export interface StoreTotals {
 export class SqliteFileStore implements FileStore {
   readonly notices = new EventEmitter<FileStoreNotices>();
   readonly origin: string;
+  readonly sums: FileSums;
   readonly totals: StoreTotals = { files: 0, rows: 0, duplicates: 0, leftOut: 0 };
   readonly #ports: SqliteFileStorePorts;
   readonly #holdings: Map<string, FileRanges>;
   /** Contents on their way to the archive: the distributor wants them at once. */
   readonly #archiving = new Map<string, { readonly content: Uint8Array; readonly done: Promise<void> }>();
   #told: FileRecord[] = [];
+  #settingAside: Promise<string | undefined> | undefined;
+  /** Database files that were set aside since start. */
+  readonly setAsidePaths: string[] = [];
+  #damages: readonly Damage[] = [];
 
   private constructor(ports: SqliteFileStorePorts, holdings: Map<string, FileRanges>) {
     this.#ports = ports;
     this.#holdings = holdings;
     this.origin = ports.origin;
+    const { sqlite } = ports;
+    this.sums = {
+      tables: () => sqlite.read(scrubbing, 'sumTables'),
+      buckets: (scope, digits) => sqlite.read(scrubbing, 'bucketSums', scope, digits),
+      files: (scope) => sqlite.read(scrubbing, 'fileSums', scope),
+      rows: (origin, file) => sqlite.read(scrubbing, 'rowSums', origin, file),
+    };
   }
 
   static async open(ports: SqliteFileStorePorts): Promise<SqliteFileStore> {
-    const [held, totals] = await Promise.all([
-      ports.sqlite.read(reading, 'holdings'),
-      ports.sqlite.read(reading, 'totals'),
-    ]);
-    const store = new SqliteFileStore(ports, new Map(held));
-    Object.assign(store.totals, totals);
-    return store;
+    const store = new SqliteFileStore(ports, new Map());
+    for (;;) {
+      try {
+        await ports.sqlite.read(scrubbing, 'pagesToCheck');
+        await store.#load();
+        return store;
+      } catch (caught) {
+        const { code, data } = asFault(caught);
+        if (code !== 'SQLITE_CORRUPT' || (await store.#setAside(String(data['database']))) === undefined) throw caught;
+      }
+    }
   }
 
   holdings(): Holdings {
@@ -113,6 +133,84 @@ export class SqliteFileStore implements FileStore {
     return results.map((result) => outcomeOf(succeeded(result)));
   }
 
+  async check(origin: string, ranges: FileRanges, limits: CheckLimits): Promise<readonly FileCheck[]> {
+    const held = heldOf(this.#holdings, origin, ranges);
+    const ids = idsOf(held, limits.files);
+    const records = new Map(
+      (await this.records(origin, held, limits.files)).map((record) => [record.file, record] as const),
+    );
+    const files = withinRows(ids, records, limits.rows);
+    const known = files.flatMap((file) => records.get(file) ?? []);
+    const contents = new Map<number, Uint8Array | undefined>();
+    for (const group of readGroups(known)) {
+      const found = await this.#archived(group);
+      for (const [index, { file }] of group.entries()) contents.set(file, found[index]);
+    }
+    const checks = await this.#ports.sqlite.read(
+      scrubbing,
+      'checkFiles',
+      files.map((file) => ({ origin, file })),
+      files.map((file) => contents.get(file)),
+    );
+    return Promise.all(checks.map((check) => this.#withArchive(check)));
+  }
+
+  async repair(copy: FileCopy, sum?: string): Promise<Repair> {
+    const giveBack = await this.#ports.budget.take(copy.content.byteLength, true);
+    return this.#withRoom(giveBack, async (kept) => {
+      const content = await shared(copy.content);
+      const result = succeeded(await this.#apply({ kind: 'repair', copy: { ...copy, content }, sum }, kept));
+      if (result.kind !== 'repaired') throw fault('INTERNAL', `a repair cannot be ${result.kind}`);
+      await this.#keepWhole(result.record, copy.rebuilt ? undefined : content);
+      await this.#readDamages();
+      if (result.repair.did !== 'none') this.notices.emit('file:mended', result.record);
+      return result.repair;
+    });
+  }
+
+  async note(findings: readonly Finding[]): Promise<void> {
+    const byDatabase = new Map<string, Finding[]>();
+    for (const finding of findings) {
+      const [record] = await this.records(finding.origin, [[finding.file, finding.file]], 1);
+      if (record !== undefined) byDatabase.set(record.dbms, [...(byDatabase.get(record.dbms) ?? []), finding]);
+    }
+    for (const [dbms, of] of byDatabase) await this.submit({ kind: 'note', dbms, findings: of });
+    if (this.#damages.length > 0 || findings.some(({ damage }) => damage !== undefined)) await this.#readDamages();
+  }
+
+  damages(): readonly Damage[] {
+    return this.#damages;
+  }
+
+  strays(): Promise<readonly Strays[]> {
+    return this.#ports.sqlite.read(scrubbing, 'strays');
+  }
+
+  pages(): Promise<readonly PageScope[]> {
+    return this.#ports.sqlite.read(scrubbing, 'pagesToCheck');
+  }
+
+  checkPages({ dbms, table }: PageScope): Promise<void> {
+    return this.#ports.sqlite.read(scrubbing, 'checkPages', dbms, table);
+  }
+
+  async setAside({ dbms, table, rows }: Strays): Promise<number> {
+    const result = await this.submit({ kind: 'aside', dbms, table, rows });
+    return result.kind === 'aside' ? result.rows : 0;
+  }
+
+  async setDatabaseAside(dbms: string): Promise<string | undefined> {
+    this.#settingAside ??= this.#setAside(dbms)
+      .then(async (path) => {
+        if (path === undefined) return undefined;
+        await this.#load();
+        this.notices.emit('file:lost');
+        return path;
+      })
+      .finally(() => (this.#settingAside = undefined));
+    return this.#settingAside;
+  }
+
   /**
    * Applies a job of the operator itself; archive and notices follow from its result. `onResult` sees the result in the
    * order in which jobs were applied. Throws `OPERATOR_OVERLOADED`, `DISK_NO_ROOM`.
@@ -155,6 +253,9 @@ export class SqliteFileStore implements FileStore {
         }
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
+      else if (result.kind === 'repaired') this.#mended(result);
+      else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
+        void this.setDatabaseAside(String(result.fault.data['database'])).catch(() => {});
       onResult?.(result);
     });
   }
@@ -167,6 +268,62 @@ export class SqliteFileStore implements FileStore {
     // After the other results of the same commit, before anyone who waits for one of them goes on.
     if (this.#told.length === 0) queueMicrotask(() => this.#tell());
     this.#told.push(record);
+  }
+
+  #mended({ record, before, replaced }: Extract<JobResult, { kind: 'repaired' }>): void {
+    if (before === undefined) {
+      // Its number was held before, unless the operator was started since the record was lost.
+      if (!inRanges(this.#holdings.get(record.origin) ?? [], record.file)) this.#took(record);
+    } else this.totals.rows += record.rows - before.rows;
+    if (replaced === undefined) return;
+    this.totals.duplicates += 1;
+    this.totals.rows -= record.rows;
+  }
+
+  async #setAside(dbms: string): Promise<string | undefined> {
+    const { sqlite, origin, log } = this.#ports;
+    const next = (this.#holdings.get(origin)?.at(-1)?.[1] ?? 0) + 1;
+    const path = await sqlite.write(writing, 'setDamagedAside', dbms, origin, next);
+    if (path !== undefined) {
+      this.setAsidePaths.push(path);
+      log.error(`the database ${dbms} is damaged; it lies in ${path}, and its files come again from the peers`);
+    }
+    return path;
+  }
+
+  /** What the databases hold, in place of what was thought. */
+  async #load(): Promise<void> {
+    const { sqlite } = this.#ports;
+    const [held, totals] = await Promise.all([sqlite.read(reading, 'holdings'), sqlite.read(reading, 'totals')]);
+    this.#holdings.clear();
+    for (const [origin, ranges] of held) this.#holdings.set(origin, ranges);
+    Object.assign(this.totals, totals);
+    await this.#readDamages();
+  }
+
+  async #readDamages(): Promise<void> {
+    this.#damages = await this.#ports.sqlite.read(scrubbing, 'damages', SCRUB_LISTED_MAX);
+  }
+
+  async #archived(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const stored = records.filter(({ status }) => status === 'stored');
+    const contents = await this.#ports.archive.read(stored);
+    return records.map((record) => this.#archiving.get(keyOf(record))?.content ?? contents[stored.indexOf(record)]);
+  }
+
+  async #withArchive(check: FileCheck): Promise<FileCheck> {
+    const { record, archive } = check;
+    if (archive === 'whole' || record?.status !== 'stored' || !(await this.#ports.archive.has(record))) return check;
+    return { ...check, archive: 'damaged' };
+  }
+
+  /** Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not. */
+  async #keepWhole(record: FileRecord, content: Uint8Array | undefined): Promise<void> {
+    if (record.status !== 'stored' || content === undefined) return;
+    const [kept] = await this.#archived([record]);
+    if (kept !== undefined) return;
+    await this.#ports.archive.setAside(record);
+    await this.#ports.archive.keep(record, content);
   }
 
   #tell(): void {
@@ -229,21 +386,9 @@ const outcomeOf = (result: Success): StoreOutcome => {
     case 'appended':
     case 'empty':
     case 'discarded':
+    case 'repaired':
+    case 'noted':
+    case 'aside':
       throw fault('INTERNAL', `a copy cannot be ${result.kind}`);
   }
-};
-
-const readGroups = (records: readonly FileRecord[]): FileRecord[][] => {
-  const groups: FileRecord[][] = [];
-  let rows = 0;
-  for (const record of records) {
-    const group = groups.at(-1);
-    rows += record.rows;
-    if (group !== undefined && group.length < READ_FILES && rows <= READ_ROWS) group.push(record);
-    else {
-      groups.push([record]);
-      rows = record.rows;
-    }
-  }
-  return groups;
 };

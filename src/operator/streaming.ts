@@ -6,7 +6,7 @@ import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Column } from '../topology/topology.ts';
 import type { TableName } from './names.ts';
 import type { BufferStatus, BufferThreshold } from './operator.ts';
-import type { FileJob, JobResult } from './store/apply.ts';
+import type { FileJob, JobResult } from './store/jobs.ts';
 import type { StoredBuffer } from './store/read-procedures.ts';
 
 /** As documented: a minute or 10 KB. */

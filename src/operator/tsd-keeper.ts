@@ -38,13 +38,17 @@ export class TsdKeeper implements Resource {
   constructor(ports: TsdKeeperPorts, store: FileStore) {
     this.#ports = ports;
     this.#store = store;
-    if (ports.tables) store.notices.on('file:stored', this.#onStored);
+    if (ports.tables) {
+      store.notices.on('file:stored', this.#onStored);
+      store.notices.on('file:mended', this.#onStored);
+    }
     this.#schedule(0);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#store.notices.off('file:stored', this.#onStored);
+    this.#store.notices.off('file:mended', this.#onStored);
     this.#cancel();
     await this.#running;
     // After an orderly stop nothing is missing.

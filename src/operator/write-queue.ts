@@ -3,7 +3,7 @@ import { GROUP_COMMIT_BYTES_MAX, GROUP_COMMIT_FILES_MAX } from '../base/limits.t
 import { imageOf } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { pack } from './contents.ts';
-import type { FileJob, JobResult } from './store/apply.ts';
+import type { FileJob, JobResult } from './store/jobs.ts';
 import { writing } from './store/write-procedures.ts';
 
 export interface WriteQueuePorts {
@@ -22,12 +22,12 @@ interface Waiting {
 }
 
 const contentOf = (job: FileJob): Uint8Array | undefined => {
-  if (job.kind === 'copy') return job.copy.content;
+  if (job.kind === 'copy' || job.kind === 'repair') return job.copy.content;
   return job.kind === 'new' || job.kind === 'append' ? job.content : undefined;
 };
 
 const withContent = (job: FileJob, content: Uint8Array): FileJob => {
-  if (job.kind === 'copy') return { ...job, copy: { ...job.copy, content } };
+  if (job.kind === 'copy' || job.kind === 'repair') return { ...job, copy: { ...job.copy, content } };
   return job.kind === 'new' || job.kind === 'append' ? { ...job, content } : job;
 };
 

@@ -24,6 +24,8 @@ import type {
   PeerReplication,
   Replication,
 } from './replication.ts';
+import type { ScrubEndpoint } from './scrub/protocol.ts';
+import { Scrubber } from './scrub/scrubber.ts';
 import { ReplicationServer } from './server.ts';
 import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/holdings.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
@@ -33,6 +35,8 @@ export interface ReplicationPorts {
   readonly network: Network;
   /** The node's one registration of the transfer protocol. */
   readonly endpoint: TransferEndpoint;
+  /** Its registration of the scrub protocol. */
+  readonly scrubEndpoint: ScrubEndpoint;
   readonly store: FileStore;
   /** The other operators of the own cluster whose key is known, as the policies are now. Asked often: remembered by who makes it. */
   readonly clusterPeers: () => readonly ClusterPeer[];
@@ -67,13 +71,15 @@ interface Waiter {
 class ClusterReplication implements Replication {
   readonly #ports: ReplicationPorts;
   readonly #planner: PullPlanner;
-  readonly #fill: FillState;
+  #fill: FillState;
   readonly #keeper: FilledKeeper;
   readonly #intake: Intake;
   readonly #links: PeerLinks;
   readonly #puller: Puller;
   readonly #server: ReplicationServer;
+  readonly scrubber: Scrubber;
   readonly #onStored = (): void => this.#look();
+  readonly #onLost = (): void => this.#fillAgain();
   #distributor: PushingDistributor | undefined;
   #consumer: PullingConsumer | undefined;
   readonly #ownWaiters: Waiter[] = [];
@@ -110,17 +116,21 @@ class ClusterReplication implements Replication {
       },
     });
     this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
-    store.notices.on('file:stored', this.#onStored);
-    const waitMs = store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS;
-    this.#cancelWait = clock.after(waitMs, () => {
-      this.#waited = true;
-      this.#look();
+    this.scrubber = new Scrubber({
+      ...{ network, clock, store, room, clusterPeers },
+      endpoint: ports.scrubEndpoint,
+      self: store.origin,
+      isUp: (operator) => this.#links.isUp(operator),
+      log: log.child('scrub'),
     });
+    store.notices.on('file:stored', this.#onStored);
+    store.notices.on('file:lost', this.#onLost);
+    this.#cancelWait = this.#waitForPeers(store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS);
     this.refresh();
   }
 
   get filled(): boolean {
-    return this.#answers();
+    return this.#answers() && !this.scrubber.holdsBack;
   }
 
   peers(): readonly PeerReplication[] {
@@ -212,11 +222,13 @@ class ClusterReplication implements Replication {
     this.#closed = true;
     this.#cancelWait();
     this.#ports.store.notices.off('file:stored', this.#onStored);
+    this.#ports.store.notices.off('file:lost', this.#onLost);
     await this.#consumer?.close();
     await this.#distributor?.close();
     this.#puller.close();
     this.#links.close();
     await this.#server.close();
+    await this.scrubber.close();
     if (this.#fill.filled) await this.#keeper.close(this.#ports.store.holdings());
     for (const { reject } of this.#ownWaiters.splice(0)) reject(stopped());
   }
@@ -241,6 +253,28 @@ class ClusterReplication implements Replication {
         this.#puller.soon();
       },
     };
+  }
+
+  #waitForPeers(ms: number): () => void {
+    this.#waited = false;
+    return this.#ports.clock.after(ms, () => {
+      this.#waited = true;
+      this.#look();
+    });
+  }
+
+  /** Files were lost with their database: queries are answered when the peers have returned them, as after a start. */
+  #fillAgain(): void {
+    if (this.#closed) return;
+    this.#fill = new FillState(false);
+    for (const { operator } of this.#ports.clusterPeers()) {
+      const holdings = this.#planner.holdingsOf(operator);
+      if (holdings === undefined) continue;
+      this.#fill.compared(operator, new Map([...holdings].filter(([origin]) => this.#belongsHere(origin))));
+    }
+    this.#cancelWait();
+    this.#cancelWait = this.#waitForPeers(PEERS_WAIT_EMPTY_MS);
+    this.#puller.soon();
   }
 
   get #self(): string {

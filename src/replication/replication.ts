@@ -1,6 +1,8 @@
 import type { Resource } from '../base/lifecycle.ts';
 import type { PeerKey } from '../network/network.ts';
+import type { Strays } from '../operator/file-check.ts';
 import type { Holdings } from '../operator/file-record.ts';
+import type { MendReport } from './scrub/messages.ts';
 
 /** Another operator of the own cluster, as the policies have it, with the key that its node has proved. */
 export interface ClusterPeer {
@@ -64,6 +66,42 @@ export interface FilledFlag {
   save(held: Holdings): Promise<void>;
 }
 
+/** What the scrub does and found, for `get scrub`. */
+export interface ScrubStatus {
+  /** Files of this pass: looked at, of how many. */
+  readonly looked: number;
+  readonly files: number;
+  readonly rows: number;
+  /** Passes since start; ISO date of the end of the last. */
+  readonly passes: number;
+  readonly lastPass: string | undefined;
+  /** Damage found and mended since start. */
+  readonly found: number;
+  readonly mended: number;
+  /** The newest deeds, newest first. */
+  readonly deeds: readonly (MendReport & { readonly time: string })[];
+  /** Rows of no file, as the last pass saw them. */
+  readonly strays: readonly Strays[];
+  readonly lastError: string | undefined;
+}
+
+/** What a repair of the whole cluster did, operator by operator. */
+export interface ClusterRepair {
+  readonly reports: readonly MendReport[];
+  readonly aside: number;
+  /** Operators that did not answer, by name. */
+  readonly failed: readonly { readonly name: string; readonly text: string }[];
+}
+
+/** The background scrub, as commands see it. */
+export interface Scrubbing {
+  status(): ScrubStatus;
+  /** Begins a pass now, as fast as the bound on rows allows. */
+  runNow(): void;
+  /** Asks every operator of the cluster, this one too, to check files and mend them; says what each did. */
+  repairAll(files: readonly { readonly origin: string; readonly file: number }[]): Promise<ClusterRepair>;
+}
+
 /**
  * What an operator shares with its peers, for as long as it runs: it serves what they ask for, takes what they push, takes
  * its own files back, and knows what they hold. Distributor and consumer come and go on top of it.
@@ -85,6 +123,8 @@ export interface Replication extends Resource {
   committedRanges(): Holdings;
   /** Files of each origin that are held here or that a peer has told of since the start. */
   known(): Holdings;
+  /** Finds damage in the background and mends it. */
+  readonly scrubber: Scrubbing;
   /** The policies have changed: who belongs to the cluster is looked up again. */
   refresh(): void;
 }

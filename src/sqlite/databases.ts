@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -229,6 +230,21 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     } catch (caught) {
       throw fault('SQLITE_DISK_FAILED', `database ${name} cannot be deleted: ${textOf(caught)}`, { cause: caught });
     }
+  }
+
+  setAside(name: string): string {
+    const path = this.path(name);
+    this.forget(name);
+    this.#writing.drop(name);
+    const aside = `${path}.damaged-${Math.floor(this.options.clock.wallMs())}`;
+    try {
+      // As in `drop`; with its WAL beside it, it can still be looked into.
+      for (const end of ['-wal', '-shm', '']) if (existsSync(path + end)) renameSync(path + end, aside + end);
+      if (this.options.durable) syncDirectory(dirname(path));
+    } catch (caught) {
+      throw fault('SQLITE_DISK_FAILED', `database ${name} cannot be set aside: ${textOf(caught)}`, { cause: caught });
+    }
+    return aside;
   }
 
   override rest(): void {

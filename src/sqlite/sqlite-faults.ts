@@ -10,8 +10,14 @@ const BY_PRIMARY_CODE: Readonly<Record<string, { readonly code: string; readonly
   READONLY: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
   CANTOPEN: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
   PERM: { code: 'SQLITE_DISK_FAILED', hint: DISK_HINT },
-  CORRUPT: { code: 'SQLITE_CORRUPT', hint: 'move the damaged file away; its data comes back from the cluster' },
-  NOTADB: { code: 'SQLITE_CORRUPT', hint: 'move the damaged file away; its data comes back from the cluster' },
+  CORRUPT: {
+    code: 'SQLITE_CORRUPT',
+    hint: 'an operator that runs sets the file aside by itself and takes its data from the cluster',
+  },
+  NOTADB: {
+    code: 'SQLITE_CORRUPT',
+    hint: 'an operator that runs sets the file aside by itself and takes its data from the cluster',
+  },
   BUSY: { code: 'SQLITE_BUSY', hint: 'another process holds the database file open for writing' },
   LOCKED: { code: 'SQLITE_BUSY' },
   CONSTRAINT: { code: 'SQLITE_CONSTRAINT' },

@@ -65,6 +65,8 @@ export interface WriteDatabases extends ReadDatabases {
   /** Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`. */
   write(name: string): WriteConnection;
   drop(name: string): void;
+  /** Renames the files of a database to `<name>.sqlite.damaged-<time>`, where nobody takes them for one; returns that name. */
+  setAside(name: string): string;
 }
 
 /**

@@ -8,6 +8,12 @@ import type { FileStore } from '../../src/operator/file-store.ts';
 export interface FileStoreUnderTest {
   readonly store: FileStore;
   put(content: string): Promise<{ readonly record: FileRecord; readonly duplicate: boolean }>;
+  /** Behind the back of the store: rows of a file become those of another content; archive and record are lost. */
+  damageRows(origin: string, file: number, content: string): Promise<void>;
+  loseArchive(origin: string, file: number): Promise<void>;
+  loseRecord(origin: string, file: number): Promise<void>;
+  /** What the table shows, in the order of the files: `[reading, device]` of each row. */
+  readings(): Promise<readonly (readonly [unknown, unknown])[]>;
   close(): Promise<void>;
 }
 
@@ -183,6 +189,96 @@ export const describeFileStore = (name: string, open: () => Promise<FileStoreUnd
       const back = await store.read('peer', 1);
       expect([back.rebuilt, back.record]).toEqual([true, copy.record]);
       expect(JSON.parse(text(back))).toEqual({ reading: 1, device: 'd1' });
+    });
+
+    const LIMITS = { files: 10, rows: 1_000 };
+    const proofs = async (): Promise<string[]> =>
+      (await store.check('peer', [[1, 9]], LIMITS)).map(
+        ({ file, rows, proof, archive }) => `${file} ${rows} ${proof} ${archive}`,
+      );
+    const readings = async (): Promise<unknown[]> => (await under.readings()).map(([reading]) => reading).sort();
+
+    test('checks rows against the archive, within limits', async () => {
+      await store.store([1, 2, 3].map((file) => copyOf('peer', file, rowsText(file * 10, 2))));
+      expect(await proofs()).toEqual(['1 2 proved whole', '2 2 proved whole', '3 2 proved whole']);
+      await under.damageRows('peer', 2, rowsText(77, 2));
+      expect(await proofs()).toEqual(['1 2 proved whole', '2 2 refuted whole', '3 2 proved whole']);
+      const checked = await store.check('peer', [[2, 9]], { files: 1, rows: 1_000 });
+      expect(checked.map(({ file }) => file)).toEqual([2]);
+      expect(await store.check('nobody', [[1, 9]], LIMITS)).toEqual([]);
+    });
+
+    test('equal rows have equal sums whatever file they are of, changed ones others', async () => {
+      await store.store([copyOf('peer', 1, rowsText(1, 3)), copyOf('peer', 2, rowsText(1, 4))]);
+      const [one, two] = await store.check('peer', [[1, 2]], LIMITS);
+      expect(one?.sum).not.toBe(two?.sum);
+      await under.damageRows('peer', 1, rowsText(2, 3));
+      expect((await store.check('peer', [[1, 1]], LIMITS))[0]?.sum).not.toBe(one?.sum);
+    });
+
+    test('without archive rows are open until they are noted, then proved or refuted', async () => {
+      await store.store([copyOf('peer', 1, rowsText(10, 2))]);
+      await under.loseArchive('peer', 1);
+      const [check] = await store.check('peer', [[1, 1]], LIMITS);
+      expect(check).toMatchObject({ proof: 'open', archive: 'missing' });
+      await store.note([{ origin: 'peer', file: 1, sum: check?.sum, damage: undefined }]);
+      expect(await proofs()).toEqual(['1 2 proved missing']);
+      await under.damageRows('peer', 1, rowsText(20, 2));
+      expect(await proofs()).toEqual(['1 2 refuted missing']);
+      await expect(store.read('peer', 1)).rejects.toMatchObject({ code: 'FILE_DAMAGED' });
+    });
+
+    test.each([
+      ['changed', rowsText(77, 3)],
+      ['missing', rowsText(10, 2)],
+    ])('repairs rows that are %s, names them, once', async (change, damaged) => {
+      const copies = [1, 2].map((file) => copyOf('peer', file, rowsText(file * 10, 3)));
+      await store.store(copies);
+      await under.damageRows('peer', 1, damaged);
+      const mended: FileRecord[] = [];
+      store.notices.on('file:mended', (record) => mended.push(record));
+      const repair = await store.repair(copies[0] as FileCopy);
+      expect(repair).toMatchObject({ did: 'rows', rows: 3 });
+      expect(repair.changes.every((one) => one.change === change)).toBe(true);
+      expect(repair.changed).toBe(repair.changes.length);
+      expect(await proofs()).toEqual(['1 3 proved whole', '2 3 proved whole']);
+      expect(await readings()).toEqual([10, 11, 12, 20, 21, 22]);
+      expect(await store.repair(copies[0] as FileCopy)).toMatchObject({ did: 'none', changes: [] });
+      expect(await readings()).toEqual([10, 11, 12, 20, 21, 22]);
+      expect(mended).toEqual([copies[0]?.record]);
+      expect([...store.holdings()]).toEqual([['peer', [[1, 2]]]]);
+    });
+
+    test('a lost record is found and comes back with its copy, no row twice', async () => {
+      const copies = [1, 2].map((file) => copyOf('peer', file, rowsText(file * 10, 3)));
+      await store.store(copies);
+      await under.loseRecord('peer', 1);
+      expect((await store.check('peer', [[1, 2]], LIMITS)).map(({ record }) => record?.file)).toEqual([undefined, 2]);
+      expect(await store.repair(copies[0] as FileCopy)).toMatchObject({ did: 'record', rows: 3 });
+      expect(await readings()).toEqual([10, 11, 12, 20, 21, 22]);
+      expect(await proofs()).toEqual(['1 3 proved whole', '2 3 proved whole']);
+    });
+
+    test('a copy made from rows repairs only with the sum that is wanted', async () => {
+      const copy = copyOf('peer', 1, rowsText(10, 2));
+      await store.store([copy]);
+      const [right] = await store.check('peer', [[1, 1]], LIMITS);
+      const rebuilt = (content: string): FileCopy => ({ ...copy, content: Buffer.from(content), rebuilt: true });
+      await under.damageRows('peer', 1, rowsText(20, 2));
+      for (const wrong of [store.repair(rebuilt(rowsText(10, 2))), store.repair(rebuilt(rowsText(30, 2)), right?.sum)])
+        await expect(wrong).rejects.toMatchObject({ code: 'FILE_SUM_MISMATCH' });
+      expect(await readings()).toEqual([20, 21]);
+      expect(await store.repair(rebuilt(rowsText(10, 2)), right?.sum)).toMatchObject({ did: 'rows' });
+      expect(await readings()).toEqual([10, 11]);
+    });
+
+    test('what is noted as damaged is listed until it is mended', async () => {
+      const copy = copyOf('peer', 1, rowsText(10, 2));
+      await store.store([copy]);
+      await store.note([{ origin: 'peer', file: 1, sum: undefined, damage: 'one row' }]);
+      expect(store.damages()).toMatchObject([{ origin: 'peer', file: 1, table: 'readings', text: 'one row' }]);
+      await store.repair(copy);
+      expect(store.damages()).toEqual([]);
     });
   });
 };

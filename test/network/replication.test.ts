@@ -7,6 +7,7 @@ import type { Network } from '../../src/network/network.ts';
 import { createMemoryFileStore, type MemoryFileStore } from '../../src/operator/memory-file-store.ts';
 import { createReplication } from '../../src/replication/create-replication.ts';
 import type { ClusterPeer, Replication } from '../../src/replication/replication.ts';
+import { ScrubEndpoint } from '../../src/replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../../src/replication/transfer/protocol.ts';
 import { startTestNetwork } from '../support/libp2p-network.ts';
 import { viewOf } from '../support/replication-world.ts';
@@ -29,6 +30,7 @@ const startOperator = async (
   member: number,
   network: Network,
   endpoint: TransferEndpoint,
+  scrubEndpoint: ScrubEndpoint,
   peers: readonly Network[],
 ): Promise<Operator> => {
   const store = createMemoryFileStore(`operator-${member}`);
@@ -39,12 +41,12 @@ const startOperator = async (
     peer: peer.self,
   }));
   const replication = await createReplication({
-    ...{ network, store, endpoint, clock: systemClock, random: systemRandom, log: silentLogger },
+    ...{ network, store, endpoint, scrubEndpoint, clock: systemClock, random: systemRandom, log: silentLogger },
     clusterPeers: () => clusterPeers.filter(({ operator }) => operator !== store.origin),
     filledFlag: { load: () => Promise.resolve(undefined), save: () => Promise.resolve() },
   });
   closing.push(() => replication.close());
-  return { network, store, replication, again: () => startOperator(member, network, endpoint, peers) };
+  return { network, store, replication, again: () => startOperator(member, network, endpoint, scrubEndpoint, peers) };
 };
 
 const startCluster = async (count: number): Promise<Operator[]> => {
@@ -52,7 +54,12 @@ const startCluster = async (count: number): Promise<Operator[]> => {
   for (const network of networks) closing.push(() => network.close());
   const operators: Operator[] = [];
   for (const [at, network] of networks.entries())
-    operators.push(await startOperator(at + 1, network, new TransferEndpoint(network, systemClock), networks));
+    operators.push(
+      await startOperator(
+        ...([at + 1, network, new TransferEndpoint(network, systemClock)] as const),
+        ...([new ScrubEndpoint(network, systemClock), networks] as const),
+      ),
+    );
   for (const [at, network] of networks.entries())
     network.keepDialled(networks.slice(0, at).map(({ address, self }) => ({ address, key: self })));
   await waitFor(() => operators.every(({ replication }) => replication.peers().every(({ connected }) => connected)));

@@ -25,7 +25,7 @@ import type {
 import { createPolicies } from '../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../src/policy/policies.ts';
 import type { QueryJob, QueryRequest, QueryResult, QueryService } from '../../src/query/query.ts';
-import type { Consumer, Distributor, PeerReplication } from '../../src/replication/replication.ts';
+import type { Consumer, Distributor, PeerReplication, Scrubbing } from '../../src/replication/replication.ts';
 import { openInlineSqlite } from '../../src/sqlite/inline.ts';
 import type { Sqlite } from '../../src/sqlite/sqlite.ts';
 import { followTopology } from '../../src/topology/derive.ts';
@@ -75,6 +75,7 @@ const createTestOperator = (options: OperatorOptions): TestOperator => {
       lastFailure: operator.failed[0],
       queued: 0,
       leftOut: 0,
+      setAside: [],
     }),
     close: async () => {},
   };
@@ -86,6 +87,7 @@ interface TestParts {
   operator: TestOperator | undefined;
   distributor: Distributor | undefined;
   consumer: Consumer | undefined;
+  scrubber: Scrubbing | undefined;
   peers: readonly PeerReplication[];
   queries: { readonly request: QueryRequest; readonly local: boolean }[];
   jobs: readonly QueryJob[];
@@ -274,6 +276,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     operator: undefined,
     distributor: undefined,
     consumer: undefined,
+    scrubber: undefined,
     peers: [],
     queries: [],
     jobs: [],
@@ -300,6 +303,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
     backup: () => parts.backup,
+    scrubber: () => parts.scrubber,
     environment: (name) => options.environment?.[name],
   };
   const executor = createExecutor(context);

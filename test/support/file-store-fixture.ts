@@ -7,11 +7,14 @@ import { createArchive, noArchive } from '../../src/operator/archive.ts';
 import { ByteBudget } from '../../src/operator/contents.ts';
 import type { FileRecord } from '../../src/operator/file-record.ts';
 import { SqliteFileStore } from '../../src/operator/sqlite-file-store.ts';
+import { archivePath } from '../../src/operator/names.ts';
 import { recordTime } from '../../src/operator/timestamps.ts';
 import { WriteQueue } from '../../src/operator/write-queue.ts';
 import { openInlineSqlite } from '../../src/sqlite/inline.ts';
 import type { Sqlite } from '../../src/sqlite/sqlite.ts';
 import type { Column } from '../../src/topology/topology.ts';
+import { deleteFiles, deleteRecord, overwriteRows } from './damage.ts';
+import { selectRows } from './table-rows.ts';
 
 const FIXTURE_COLUMNS: readonly Column[] = [
   { name: 'reading', type: 'int' },
@@ -33,6 +36,11 @@ export interface FileStoreFixture {
       readonly time?: string;
     },
   ): Promise<{ readonly record: FileRecord; readonly duplicate: boolean }>;
+  damageRows(origin: string, file: number, content: string): Promise<void>;
+  loseArchive(origin: string, file: number): Promise<void>;
+  loseRecord(origin: string, file: number): Promise<void>;
+  /** `[reading, device]` of each row. */
+  readings(): Promise<readonly (readonly [unknown, unknown])[]>;
   close(): Promise<void>;
 }
 
@@ -58,7 +66,16 @@ export const openFileStore = async (
   const memberOf = (of: string): number => members.get(of) ?? 0;
   const archivePorts = { sqlite, log: silentLogger, memberOf };
   const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), archivePorts);
-  const store = await SqliteFileStore.open({ sqlite, queue, archive, origin, budget, assertRoom: () => {} });
+  const database = join(dir, 'dbms', 'plant.sqlite');
+  const store = await SqliteFileStore.open({
+    sqlite,
+    queue,
+    archive,
+    origin,
+    budget,
+    log: silentLogger,
+    assertRoom: () => {},
+  });
   let clockMs = Date.UTC(2026, 5, 1);
   return {
     dir,
@@ -71,6 +88,18 @@ export const openFileStore = async (
       const result = await store.submit({ kind: 'new', ...about, content: Buffer.from(content), knownHash: undefined });
       if (result.kind !== 'stored' && result.kind !== 'duplicate') throw fault('INTERNAL', result.kind);
       return { record: result.record, duplicate: result.kind === 'duplicate' };
+    },
+    damageRows: async (of, file, content) => overwriteRows(database, of, file, content),
+    async loseArchive(of, file) {
+      await store.archived();
+      const [record] = await store.records(of, [[file, file]], 1);
+      const name = record === undefined ? '' : archivePath(record, memberOf(of));
+      deleteFiles([join(dir, 'archive', name)]);
+    },
+    loseRecord: async (of, file) => deleteRecord(database, of, file),
+    async readings() {
+      const rows = await selectRows(sqlite, 'plant', 'select reading, device from readings order by row_id');
+      return rows.map(({ reading, device }) => [reading, device] as const);
     },
     async close() {
       await queue.close();

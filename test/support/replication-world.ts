@@ -16,6 +16,7 @@ import type {
   FilledFlag,
   Replication,
 } from '../../src/replication/replication.ts';
+import { ScrubEndpoint } from '../../src/replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../../src/replication/transfer/protocol.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
@@ -161,6 +162,7 @@ export class ReplicationWorld {
     const replication = await createReplication({
       network,
       endpoint: new TransferEndpoint(network, this.clock),
+      scrubEndpoint: new ScrubEndpoint(network, this.clock),
       store: this.#diskMs > 0 ? this.#slowDisk(operator, network) : operator.store,
       clusterPeers: () => this.peersOf(operator),
       isForeign: (origin) => this.foreign.has(origin),
@@ -248,11 +250,21 @@ export class ReplicationWorld {
     return {
       notices: store.notices,
       origin: store.origin,
+      sums: store.sums,
       holdings: () => store.holdings(),
       records: (...about) => after(() => store.records(...about)),
       read: (...about) => after(() => store.read(...about)),
       readMany: (...about) => after(() => store.readMany(...about)),
       store: (copies) => after(() => store.store(copies)),
+      check: (...about) => after(() => store.check(...about)),
+      repair: (...about) => after(() => store.repair(...about)),
+      note: (findings) => after(() => store.note(findings)),
+      damages: () => store.damages(),
+      strays: () => after(() => store.strays()),
+      setAside: (strays) => after(() => store.setAside(strays)),
+      setDatabaseAside: (dbms) => after(() => store.setDatabaseAside(dbms)),
+      pages: () => after(() => store.pages()),
+      checkPages: (scope) => after(() => store.checkPages(scope)),
     };
   }
 

@@ -2,6 +2,7 @@ import type { Command } from '../registry.ts';
 import { auditCommands } from './audit.ts';
 import { backupCommands } from './backup.ts';
 import { clusterCommands } from './cluster.ts';
+import { clusterDataCommands } from './cluster-data.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
@@ -16,6 +17,7 @@ import { policyCommands } from './policies.ts';
 import { policyGetCommands } from './policy-get.ts';
 import { policyVariableCommands } from './policy-variables.ts';
 import { queryCommands } from './queries.ts';
+import { scrubCommands } from './scrub.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
 import { tsdCommands } from './tsd.ts';
@@ -31,10 +33,12 @@ export const allCommands = (): readonly Command[] => [
   ...memberCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
+  ...clusterDataCommands(),
   ...networkTestCommands(),
   ...operatorCommands(),
   ...streamingCommands(),
   ...tsdCommands(),
+  ...scrubCommands(),
   ...databaseCommands(),
   ...sqlCommands(),
   ...queryCommands(),

@@ -8,6 +8,7 @@ import { textOfValue } from '../grammar/values.ts';
 import { json, type OptionTable } from '../options.ts';
 import type { Call, Surroundings } from '../registry.ts';
 import { askAll, type NodeReply } from '../remote/client.ts';
+import type { Title } from '../table.ts';
 
 /** `active` while this node hears from it (or is it), else `not_responding`. */
 export const operatorStatus = (context: CommandContext, { peer }: OperatorInfo): 'active' | 'not_responding' =>
@@ -74,6 +75,10 @@ export const askMembers = async (
     return reply === undefined ? [] : [{ member, reply }];
   });
 };
+
+/** One column a member, as the cluster commands print them. */
+export const memberTitles = (replies: readonly MemberReply[]): readonly Title[] =>
+  replies.map(({ member }): Title => [`Node_${member.member}`, `${addressOf(member)} `]);
 
 /** A value of another node's JSON, which may hold anything. */
 export const jsonMember = (value: unknown, name: string): unknown =>

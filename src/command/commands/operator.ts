@@ -1,4 +1,5 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
+import type { Damage } from '../../operator/file-check.ts';
 import type { OperatorOptions } from '../../operator/operator.ts';
 import type { PeerReplication } from '../../replication/replication.ts';
 import type { CommandContext } from '../context.ts';
@@ -175,6 +176,13 @@ const peersReply = (
   return givesTable({ above: `${first}\n`, titles: PEER_TITLES, rows: peers.map(peerCells), json });
 };
 
+const damagedText = (damages: readonly Damage[]): Cell => {
+  const [first] = damages;
+  return first === undefined
+    ? 0
+    : `${damages.length}, file ${first.file} of ${first.origin}: ${first.text}; see get scrub`;
+};
+
 const getOperator = ({ context }: Call<OptionTable>): Reply => {
   const operator = context.operator();
   if (operator === undefined) return says('Operator: Inactive', { Status: 'Inactive' });
@@ -189,6 +197,8 @@ const getOperator = ({ context }: Call<OptionTable>): Reply => {
     ['Failed Files', status.failed],
     ['Values Left Out', status.leftOut],
     ['Waiting Files', status.queued],
+    ['Databases Set Aside', status.setAside.join(', ')],
+    ['Damaged Files', damagedText(operator.store.damages())],
     ['Last Error', lastFailure === undefined ? '' : `${lastFailure.time} ${lastFailure.path}: ${lastFailure.text}`],
     ...(context.disk === undefined ? [] : [['Disk', diskDetails(context.disk())] as const]),
     ['Create Table', options.createTable],

@@ -1,10 +1,9 @@
-import { fault, hasCode } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import type { FileRanges, FileRecord } from '../../operator/file-record.ts';
 import type { FileStore } from '../../operator/file-store.ts';
 import { tsdStatus } from '../../operator/store/tsd-tables.ts';
 import { countRanges, watermark } from '../../operator/ranges.ts';
-import { inspectReads } from '../inspect.ts';
-import { anyText, bool, date, integer, optional, withDefault } from '../options.ts';
+import { anyText, date, integer, optional, withDefault } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import { renderTable, type Cell } from '../table.ts';
@@ -210,18 +209,7 @@ const summaryCells = ({ dbms, table, first, last, files, sources, duplicates, ro
 
 const bySumName = (a: Sum, b: Sum): number => (`${a.dbms}.${a.table}` < `${b.dbms}.${b.table}` ? -1 : 1);
 
-const summaryOptions = { ...tsdOptions, content: optional(bool, 'with a hash over the rows of each table, in JSON') };
-
-const contentOf = async (context: CommandContext, { dbms, table }: Sum): Promise<string | undefined> => {
-  try {
-    return await context.sqlite.read(inspectReads, 'contentDigest', dbms, table);
-  } catch (caught) {
-    if (hasCode(caught, 'SQLITE_NO_DATABASE') || hasCode(caught, 'SQLITE_STATEMENT')) return undefined;
-    throw caught;
-  }
-};
-
-const summary = async (call: Call<typeof summaryOptions>): Promise<Reply> => {
+const summary = async (call: Call<typeof tsdOptions>): Promise<Reply> => {
   const { context, options } = call;
   const store = fileStore(context);
   const filter = filterOf(call);
@@ -244,14 +232,7 @@ const summary = async (call: Call<typeof summaryOptions>): Promise<Reply> => {
     parts.push(`Total all TSD Tables\n${renderTable(['DBMS', 'Table', 'Files Count', 'Total Rows'], rows)}`);
   }
   const json: Record<string, unknown> = {};
-  for (const sum of all) {
-    const content = options.content === true ? await contentOf(context, sum) : undefined;
-    json[`${sum.dbms}.${sum.table}`] = {
-      files: sum.files,
-      rows: sum.rows,
-      ...(content === undefined ? {} : { content }),
-    };
-  }
+  for (const sum of all) json[`${sum.dbms}.${sum.table}`] = { files: sum.files, rows: sum.rows };
   return { text: `\n${parts.join('\n\n')}`, json };
 };
 
@@ -352,7 +333,7 @@ export const tsdCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'sums up files and rows by table',
     examples: ['get tsd summary where table = *'],
-    options: summaryOptions,
+    options: tsdOptions,
     run: summary,
   }),
   define({

@@ -1,68 +1,28 @@
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import { sha256Hex } from '../../codec/hash.ts';
-import { type FaultImage, imageOf } from '../../sqlite/procedure-host.ts';
+import { imageOf } from '../../sqlite/procedure-host.ts';
 import type { WriteConnection, WriteDatabases } from '../../sqlite/sqlite.ts';
-import type { Column } from '../../topology/topology.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from '../file-order.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
 import { RowMapper } from '../mapping.ts';
+import type { Repair } from '../file-check.ts';
 import { checkRecord, TSD_DBMS } from '../names.ts';
+import { recordDigest } from '../row-sums.ts';
 import { eachRow } from '../rows.ts';
 import { type Inserted, insertRows } from './insert-rows.ts';
-import { Bookkeeping, demoteRecord, findHolder, findRecord, insertRecord, type PlacedRecord } from './records.ts';
+import type { Batch, FileJob, JobResult, Target } from './jobs.ts';
+import {
+  Bookkeeping,
+  demoteRecord,
+  findHolder,
+  findRecord,
+  insertRecord,
+  noteSum,
+  type PlacedRecord,
+} from './records.ts';
+import { sumOfRows } from './file-rows.ts';
+import { clearStraysOf, compareRows, deleteRowsOf, setRowsAside, sumOfCopy } from './repair.ts';
 import { checkKnownTables, ensureTable, forgetTables, prepareDatabase, quoted, storesOf } from './schema.ts';
-
-interface Target {
-  readonly dbms: string;
-  readonly table: string;
-  readonly columns: readonly Column[];
-  /** Record form. */
-  readonly time: string;
-  readonly source: string;
-  readonly instructions: string;
-}
-
-/** One piece of work of a group commit. Names are checked by whoever makes it. */
-export type FileJob =
-  /** A file of a data source. `knownHash`: what its name says it is, as that of an archived streaming buffer. */
-  | (Target & { readonly kind: 'new'; readonly content: Uint8Array; readonly knownHash: string | undefined })
-  | { readonly kind: 'copy'; readonly copy: FileCopy }
-  /** Rows of a streaming call. */
-  | (Target & { readonly kind: 'append'; readonly content: Uint8Array })
-  /** Makes a file of a streaming buffer. */
-  | (Omit<Target, 'source' | 'instructions'> & { readonly kind: 'flush' })
-  /** Forgets the chunks of a streaming buffer up to `upTo`, which went to the error directory. */
-  | { readonly kind: 'discard'; readonly dbms: string; readonly table: string; readonly upTo: number };
-
-/** What became of a job. A failed one has undone what it did and nothing else. */
-export type JobResult =
-  | {
-      readonly kind: 'stored';
-      readonly record: FileRecord;
-      /** A record that lost its rows to this one. */
-      readonly replaced: FileRecord | undefined;
-      readonly leftOut: number;
-      /** For a flush: what was in the buffer. */
-      readonly content?: Uint8Array;
-    }
-  /** `record`: of a new file, the one that holds its content; of a copy, the copy's own. */
-  | { readonly kind: 'duplicate'; readonly record: FileRecord }
-  | { readonly kind: 'held' | 'orphan' | 'empty' | 'discarded' }
-  | { readonly kind: 'appended'; readonly rows: number; readonly bytes: number }
-  /** `buffer`: what could not be flushed, to be put into the error directory. */
-  | {
-      readonly kind: 'failed';
-      readonly fault: FaultImage;
-      readonly buffer?: { readonly content: Uint8Array; readonly upTo: number };
-    };
-
-export interface Batch {
-  /** Own operator policy id. */
-  readonly origin: string;
-  /** Member numbers by origin, as the policies have them now. */
-  readonly members: ReadonlyMap<string, number>;
-  readonly jobs: readonly FileJob[];
-}
 
 /** The next own file id by the thread's databases; read from them once. */
 const numbering = new WeakMap<WriteDatabases, Map<string, number>>();
@@ -78,6 +38,13 @@ const nextOwnFile = (databases: WriteDatabases, origin: string): number => {
   const next = Math.max(0, ...newest, newestInTsd(databases)) + 1;
   known.set(origin, next);
   return next;
+};
+
+/** The next own number is at least that, whatever the databases say: they may have been lost. */
+export const keepNumber = (databases: WriteDatabases, origin: string, atLeast: number): void => {
+  const known = numbering.get(databases) ?? new Map<string, number>();
+  numbering.set(databases, known);
+  known.set(origin, Math.max(known.get(origin) ?? 0, atLeast));
 };
 
 /** A number whose database was dropped is known to the peers, so it is not given again. */
@@ -144,6 +111,16 @@ class Application {
         return this.#takeNew(job);
       case 'copy':
         return this.#takeCopy(job.copy);
+      case 'repair':
+        return this.#repair(job);
+      case 'note':
+        for (const finding of job.findings) noteSum(this.#db, finding);
+        return { kind: 'noted' };
+      case 'aside': {
+        const rows = setRowsAside(this.#db, job.table, job.rows, 'belongs to no file');
+        this.#books.forgetRows(job.table);
+        return { kind: 'aside', rows };
+      }
       case 'append':
         return this.#append(job);
       case 'flush':
@@ -193,6 +170,7 @@ class Application {
       return { kind: 'duplicate', record: duplicate };
     }
     if (holder !== undefined) this.#demote(holder);
+    this.#clearStrays(copy);
     const inserted = this.#insert(copy.content, record);
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
     if (rows !== record.rows)
@@ -203,6 +181,59 @@ class Application {
     insertRecord(this.#db, this.#books, { record, rows: inserted.rows });
     const replaced = holder === undefined ? undefined : asDuplicate(holder.record);
     return { kind: 'stored', record, replaced, leftOut: inserted.leftOut };
+  }
+
+  /** Rows of a file whose record was lost would be there twice. */
+  #clearStrays({ record, content }: FileCopy): void {
+    ensureTable(this.#db, record.table, record.columns);
+    const member = this.#books.member(record.origin, this.#batch.members.get(record.origin) ?? 0);
+    if (clearStraysOf(this.#db, record, member, content) > 0) this.#books.forgetRows(record.table);
+  }
+
+  /** One transaction: the rows go and come again from the copy, the record stays. Nothing where all is right. */
+  #repair({ copy, sum }: Extract<FileJob, { kind: 'repair' }>): JobResult {
+    const { origin, file } = copy.record;
+    const held = findRecord(this.#db, this.#dbms, origin, file);
+    const nothing = { did: 'none', rows: held?.record.rows ?? 0, changes: [], changed: 0 } as const;
+    if (held === undefined) return this.#restore(copy, sum, nothing);
+    const before = held.record;
+    const unchanged = { kind: 'repaired', repair: nothing, record: before, before, replaced: undefined } as const;
+    if (before.status === 'duplicate' || copy.record.status === 'duplicate') return unchanged;
+    checkRecord(copy.record);
+    checkDigest(copy);
+    const right = sumOfCopy(copy, sum);
+    const record = { ...copy.record, rows: right.rows };
+    const found = sumOfRows(this.#db, held);
+    const rowsRight = found.sum === right.sum && found.rows === right.rows;
+    if (!rowsRight || !isPlaced(held, record)) {
+      const compared = compareRows(this.#db, held, { record, content: copy.content });
+      this.#applyAgain(held, record, copy.content);
+      noteSum(this.#db, { origin, file, sum: right.sum, damage: undefined });
+      return { ...unchanged, repair: { did: 'rows', rows: right.rows, ...compared }, record };
+    }
+    noteSum(this.#db, { origin, file, sum: right.sum, damage: undefined });
+    if (recordDigest(before) === recordDigest(record) && before.rows === record.rows) return unchanged;
+    insertRecord(this.#db, this.#books, { record, rows: held.rows });
+    return { ...unchanged, repair: { ...nothing, did: 'record', rows: record.rows }, record };
+  }
+
+  #restore(copy: FileCopy, sum: string | undefined, nothing: Repair): JobResult {
+    const { record } = copy;
+    if (record.status === 'stored' && (copy.rebuilt || sum !== undefined)) sumOfCopy(copy, sum);
+    const taken = this.#takeCopy(copy);
+    if (taken.kind !== 'stored' && taken.kind !== 'duplicate')
+      return { kind: 'repaired', repair: nothing, record, before: record, replaced: undefined };
+    const replaced = taken.kind === 'stored' ? taken.replaced : undefined;
+    const repair = { ...nothing, did: 'record', rows: taken.record.rows } as const;
+    return { kind: 'repaired', repair, record: taken.record, before: undefined, replaced };
+  }
+
+  #applyAgain(held: PlacedRecord, record: FileRecord, content: Uint8Array): void {
+    deleteRowsOf(this.#db, held);
+    this.#books.forgetRows(held.record.table);
+    this.#clearStrays({ record, content, rebuilt: true });
+    const { rows } = this.#insert(content, record);
+    insertRecord(this.#db, this.#books, { record, rows });
   }
 
   #demote({ record, rows }: PlacedRecord): void {
@@ -262,7 +293,12 @@ class Application {
   }
 }
 
-const dbmsOf = (job: FileJob): string => (job.kind === 'copy' ? job.copy.record.dbms : job.dbms);
+/** Whether a record names as many rows as it should, in its table. */
+const isPlaced = ({ record: { table }, rows }: PlacedRecord, right: FileRecord): boolean =>
+  rows !== null && table === right.table && rows[1] - rows[0] + 1 === right.rows;
+
+const dbmsOf = (job: FileJob): string =>
+  job.kind === 'copy' || job.kind === 'repair' ? job.copy.record.dbms : job.dbms;
 
 const allFailed = (jobs: readonly FileJob[], caught: unknown): JobResult[] =>
   jobs.map(() => ({ kind: 'failed', fault: imageOf(caught) }));

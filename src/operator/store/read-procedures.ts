@@ -8,7 +8,9 @@ import { checkColumns } from '../names.ts';
 import { uniteRanges } from '../ranges.ts';
 import { eachRow } from '../rows.ts';
 import { type PlacedRecord, selectRecords } from './records.ts';
+import { sumOfRows } from './file-rows.ts';
 import { quoted, storesOf } from './schema.ts';
+import { damageOf, provedSum } from './scrub-reads.ts';
 
 /** The ids of all files that are held, by origin. */
 const holdings = (databases: ReadDatabases): ReadonlyMap<string, FileRanges> => {
@@ -68,6 +70,7 @@ const rebuild = (
 
 const contentOf = (db: ReadConnection, { record, rows }: PlacedRecord): Uint8Array => {
   if (rows === null) return new Uint8Array();
+  checkSound(db, { record, rows });
   const columns = record.columns.map(({ name }) => quoted(name)).join(', ');
   const sql = `select ${columns} from ${quoted(record.table)} where row_id between ? and ? order by row_id`;
   const write = rowWriter(record.columns);
@@ -104,6 +107,18 @@ const fitting = (_: ReadDatabases, content: Uint8Array, known: readonly Column[]
   const mapper = new RowMapper(columns);
   eachRow(content, (row, line, text) => mapper.map(row, line, text, []));
   return columns;
+};
+
+/** Rows that are known to be damaged, or are not what they were when they were proved, are never handed on. */
+const checkSound = (db: ReadConnection, placed: PlacedRecord): void => {
+  const { origin, file } = placed.record;
+  const proved = provedSum(db, origin, file);
+  const damaged = damageOf(db, origin, file) !== null || (proved !== null && proved !== sumOfRows(db, placed).sum);
+  if (!damaged) return;
+  throw fault('FILE_DAMAGED', `the rows of file ${file} of ${origin} are damaged here`, {
+    data: { origin, file },
+    hint: 'it is mended from the archive or a peer: get scrub',
+  });
 };
 
 /** A streaming buffer as it lies on the disk. */

@@ -1,5 +1,6 @@
 import type { ReadConnection, SqlRow, SqlValue, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
+import type { Finding } from '../file-check.ts';
 import type { FileRecord } from '../file-record.ts';
 import { quoted } from './schema.ts';
 
@@ -131,9 +132,10 @@ const remembered = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   return made;
 };
 
+/** Writes a record, in the place of one that is held. */
 export const insertRecord = (db: WriteConnection, books: Bookkeeping, { record, rows }: PlacedRecord): void => {
   const { origin, file, table, source, instructions, hash, digest, time, status } = record;
-  db.run(`insert into holdfast_files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
+  db.run(`insert or replace into holdfast_files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
     ...[origin, file, table, source, instructions, hash, digest, time, record.rows],
     ...[books.mapping(record.columns), status, rows?.[0] ?? null, rows?.[1] ?? null, books.nextChange()],
   ]);
@@ -145,5 +147,14 @@ export const demoteRecord = (db: WriteConnection, books: Bookkeeping, { origin, 
     `update holdfast_files set status = 'duplicate', rows = 0, first_row = null, last_row = null, change = ?
      where origin = ? and file = ?`,
     [books.nextChange(), origin, file],
+  );
+};
+
+/** Remembers the rows of a file by their sum as they are right, or what is damaged. */
+export const noteSum = (db: WriteConnection, { origin, file, sum, damage }: Finding): void => {
+  db.run(
+    `insert into holdfast_sums values (?, ?, ?, ?) on conflict (origin, file)
+     do update set sum = coalesce(excluded.sum, sum), damage = excluded.damage`,
+    [origin, file, sum ?? null, damage ?? null],
   );
 };

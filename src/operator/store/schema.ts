@@ -27,6 +27,17 @@ pragma user_version = 1;
 `;
 const FORMAT = 1;
 
+/**
+ * What came later and earlier versions need not know: the sums of rows that were proved right, with what is damaged, and
+ * rows that were taken out of their table because they belong to no file.
+ */
+const ADDED = `
+create table if not exists holdfast_sums (
+  origin text not null, file integer not null, sum text, damage text, primary key (origin, file)) without rowid;
+create table if not exists holdfast_aside (
+  id integer primary key, table_name text not null, row_id integer not null, why text not null, content text not null);
+`;
+
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const ready = new WeakSet<WriteConnection>();
@@ -40,6 +51,7 @@ export const prepareDatabase = (db: WriteConnection): void => {
       hint: 'start the version that wrote it, or a later one',
     });
   if (format < FORMAT) db.transaction(() => db.exec(SCHEMA));
+  db.exec(ADDED);
   ready.add(db);
 };
 

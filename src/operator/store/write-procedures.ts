@@ -1,7 +1,8 @@
+import { hasCode } from '../../base/errors.ts';
 import type { WriteDatabases } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
-import { tableName } from '../names.ts';
-import { apply } from './apply.ts';
+import { tableName, TSD_DBMS } from '../names.ts';
+import { apply, keepNumber } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
 import { columnsOfTable, ensureTable, prepareDatabase, quoted } from './schema.ts';
 import { deriveTsd, renumber } from './tsd-tables.ts';
@@ -34,10 +35,51 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
   return true;
 };
 
+/** Whether a database file does not hold together, by SQLite's own check of every page. */
+const isDamaged = (databases: WriteDatabases, dbms: string): boolean => {
+  try {
+    const [row] = databases.write(dbms).all('select * from pragma_integrity_check limit 1');
+    return row?.[0] !== 'ok';
+  } catch (caught) {
+    if (hasCode(caught, 'SQLITE_CORRUPT')) return true;
+    throw caught;
+  }
+};
+
+/**
+ * Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path.
+ * `atLeast`: the next own number, since what was lost took some.
+ */
+const setDamagedAside = (
+  databases: WriteDatabases,
+  dbms: string,
+  origin: string,
+  atLeast: number,
+): string | undefined => {
+  if (!databases.names().includes(dbms) || !isDamaged(databases, dbms)) return undefined;
+  if (atLeast > 1) keepNumber(databases, origin, atLeast);
+  const path = databases.setAside(dbms);
+  if (dbms !== TSD_DBMS) forgetDerived(databases, dbms);
+  return path;
+};
+
+/** The new database counts its changes from 1 again: its records are derived anew. */
+const forgetDerived = (databases: WriteDatabases, dbms: string): void => {
+  if (!databases.names().includes(TSD_DBMS)) return;
+  try {
+    const db = databases.write(TSD_DBMS);
+    if (db.get(`select 1 from sqlite_master where name = 'holdfast_derived'`) !== undefined)
+      db.run('delete from holdfast_derived where dbms = ?', [dbms]);
+  } catch (caught) {
+    // It is damaged too, and made again from all records when its turn comes.
+    if (!hasCode(caught, 'SQLITE_CORRUPT')) throw caught;
+  }
+};
+
 /**
  * What runs in the writer thread.
  * @public The thread looks for it by this name.
  */
-export const procedures = { apply, createTable, dropTable, deriveTsd, renumber };
+export const procedures = { apply, createTable, dropTable, deriveTsd, renumber, setDamagedAside };
 
 export const writing = { module: import.meta.url, procedures };

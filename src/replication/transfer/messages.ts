@@ -24,7 +24,8 @@ const NAME_CHARS_MAX = 255;
 const BUNDLE_BYTES_MAX = PREFIX_BYTES + TRANSFER_RECORD_BYTES_MAX + FILE_BYTES_MAX;
 
 const count = z.int().min(0);
-const fileId = z.int().min(1);
+/** Number of a file, on the wire. */
+export const fileId = z.int().min(1);
 /** Operator policy id, on the wire. */
 export const operatorId = z.string().min(1).max(NAME_CHARS_MAX);
 const name = z.string().min(1).max(NAME_CHARS_MAX);

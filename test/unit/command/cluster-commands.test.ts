@@ -100,23 +100,28 @@ describe('test cluster', () => {
     expect(await first.json('test cluster setup')).toMatchObject({ Distributor: 'Running', Peers: {} });
   });
 
-  it('A.7 data: files and rows of each member; the content where JSON is asked for', async () => {
+  it('A.7 data: files, rows and content of each member, by table and day; what differs is named', async () => {
     first.parts.operator?.store.put({
       dbms: 'cos',
       table: 'wp_analog',
       content: '{"a":1}\n{"a":2}\n',
       time: '2026-11-20T10:00:00.000000Z',
     });
-    expect(await first.text('test cluster data')).toBe(`
+    const [counts, differences] = (await first.text('test cluster data')).split('\n\nDifferences\n');
+    expect(counts).toBe(`
 TSD Summary on all nodes in the cluster (files/rows)
 
 Table         Node_84              Node_103               
               172.105.60.50:32148  172.233.107.121:32148  
 -------------|--------------------|----------------------|
 cos.wp_analog|1/2                 |                     0|`);
+    expect(differences?.split('\n').at(-1)).toMatch(
+      /^cos\.wp_analog\|2026-11-20\|op1 +\| +1\|2 rows, [0-9a-f]{6}:[0-9a-f]{12}\|lacks it\| +\|$/,
+    );
     expect(await first.json('test cluster data')).toMatchObject({
       equal: false,
       tables: { 'cos.wp_analog': { equal: false } },
+      differences: [{ table: 'cos.wp_analog', bucket: '2026-11-20', file: 1 }],
     });
     const copy = await first.parts.operator?.store.read(first.parts.operator.store.origin, 1);
     if (copy !== undefined) await second.parts.operator?.store.store([copy]);

@@ -7,6 +7,15 @@ describeFileStore('memory', async () => {
   return {
     store,
     put: async (content) => store.put({ content, time: '2026-06-01T00:00:00.000000Z' }),
+    damageRows: async (...about) => store.damageRows(...about),
+    loseArchive: async (...about) => store.loseArchive(...about),
+    loseRecord: async (...about) => store.loseRecord(...about),
+    readings: async () =>
+      store
+        .all()
+        .flatMap(({ origin, file }) => (store.rowsOf(origin, file) ?? '').split('\n'))
+        .map((line) => JSON.parse(line) as { reading: number; device: string })
+        .map(({ reading, device }) => [reading, device] as const),
     close: async () => {},
   };
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/log.ts';
-import type { FileJob, JobResult } from '../../../src/operator/store/apply.ts';
+import type { FileJob, JobResult } from '../../../src/operator/store/jobs.ts';
 import { StreamBuffers, type StreamingPorts } from '../../../src/operator/streaming.ts';
 import { imageOf } from '../../../src/sqlite/procedure-host.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';

@@ -1,0 +1,265 @@
+import { fault, hasCode } from '../../base/errors.ts';
+import { DIFFERENCES_MAX } from '../../base/limits.ts';
+import { sha256Hex } from '../../codec/hash.ts';
+import type { ClusterRepair } from '../../replication/replication.ts';
+import type { ClusterInfo } from '../../topology/topology.ts';
+import type { CommandContext } from '../context.ts';
+import { bool, date, optional, withDefault } from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
+import { givesTable, type Reply } from '../reply.ts';
+import { renderTable, type Cell } from '../table.ts';
+import {
+  type ByMember,
+  type Difference,
+  differingBuckets,
+  differingFiles,
+  differingRows,
+  filesIn,
+  rowsIn,
+  type TableSums,
+  tablesIn,
+} from './cluster-differences.ts';
+import { addressOf, askMembers, memberTitles, ownCluster, type MemberReply } from './common.ts';
+import { type BUCKET_DIGITS, changedRows, nameOf, REPORT_TITLES, reportCells, runningScrub } from './scrub.ts';
+
+const dataOptions = {
+  start_date: optional(date, 'from this date on'),
+  end_date: optional(date, 'before this date'),
+  repair: withDefault(bool, false, 'mends what differs, on every operator of the cluster'),
+};
+
+/** Every row is read. */
+const SUMS_TIMEOUT_MS = 60_000;
+const WINDOW_DIGITS = 19;
+/** Buckets of a table that are looked into. */
+const BUCKETS_LOOKED_INTO = 8;
+type Unit = keyof typeof BUCKET_DIGITS;
+const COARSER: readonly Unit[] = ['day', 'month', 'year'];
+const FINER: Readonly<Record<Unit, Unit | undefined>> = {
+  ...{ year: 'month', month: 'day', day: 'hour', hour: 'minute', minute: undefined },
+};
+
+/** The same window for every member, in the form that all read alike. */
+const windowText = ({ context, options }: Call<typeof dataOptions>): string => {
+  const now = context.clock.wallMs();
+  const text = (name: string, at: ((nowMs: number) => number) | undefined): string =>
+    at === undefined ? '' : ` and ${name} = ${new Date(at(now)).toISOString().slice(0, WINDOW_DIGITS)}Z`;
+  return `${text('start_date', options.start_date)}${text('end_date', options.end_date)}`;
+};
+
+/** One look at the data of a cluster: asks its members for sums, ever finer where they differ. */
+class Comparison {
+  readonly #call: Call<typeof dataOptions>;
+  readonly #cluster: ClusterInfo;
+  replies: readonly MemberReply[] = [];
+  members: ByMember<TableSums> = [];
+  tables: readonly string[] = [];
+  differences: readonly Difference[] = [];
+
+  constructor(call: Call<typeof dataOptions>, cluster: ClusterInfo) {
+    this.#call = call;
+    this.#cluster = cluster;
+  }
+
+  async run(): Promise<this> {
+    const unit = await this.#overview();
+    this.tables = [...new Set(this.members.flatMap((member) => Object.keys(member ?? {})))].sort();
+    for (const table of this.tables) {
+      const buckets = differingBuckets(this.members, table).slice(0, BUCKETS_LOOKED_INTO);
+      for (const bucket of buckets) await this.#lookInto(table, bucket, unit);
+    }
+    await this.#lookIntoRows();
+    return this;
+  }
+
+  /** Whether all answered and hold the same of a table. What was still on its way at the first look has arrived. */
+  equal(table: string): boolean {
+    const answered = this.members.filter((member) => member !== undefined);
+    return (
+      this.differences.every((difference) => difference.table !== table) &&
+      differingBuckets(this.members, table).length <= BUCKETS_LOOKED_INTO &&
+      answered.every((member) => (member[table]?.strays ?? 0) === 0)
+    );
+  }
+
+  get strays(): boolean {
+    return this.members.some((member) => Object.values(member ?? {}).some(({ strays }) => strays > 0));
+  }
+
+  /** By day, or coarser where there are too many days. */
+  async #overview(): Promise<Unit> {
+    for (const unit of COARSER) {
+      this.replies = await this.#ask(`bucket = ${unit}`);
+      if (unit === 'year' || !this.replies.some(({ reply }) => hasCode(reply.failure, 'TABLE_SUMS_BOUND'))) {
+        this.members = this.replies.map(({ reply }) => tablesIn(reply.answer?.json));
+        return unit;
+      }
+    }
+    return 'year';
+  }
+
+  async #lookInto(table: string, bucket: string, unit: Unit): Promise<void> {
+    if (this.differences.length >= DIFFERENCES_MAX) return;
+    const replies = await this.#ask(`bucket = file and table = "${table}" and within = "${bucket}"`);
+    const finer = FINER[unit];
+    if (finer !== undefined && replies.some(({ reply }) => hasCode(reply.failure, 'TABLE_SUMS_BOUND'))) {
+      const sums = await this.#ask(`bucket = ${finer} and table = "${table}" and within = "${bucket}"`);
+      const members = sums.map(({ reply }) => tablesIn(reply.answer?.json));
+      for (const name of differingBuckets(members, table).slice(0, BUCKETS_LOOKED_INTO))
+        await this.#lookInto(table, name, finer);
+      return;
+    }
+    const found = differingFiles(
+      replies.map(({ reply }) => (reply.failure === undefined ? filesIn(reply.answer?.json, table) : undefined)),
+      ...([table, bucket] as const),
+    );
+    this.differences = [...this.differences, ...found].slice(0, DIFFERENCES_MAX);
+  }
+
+  async #lookIntoRows(): Promise<void> {
+    const looked: Difference[] = [];
+    for (const [index, difference] of this.differences.entries()) {
+      const { origin, file, inRows } = difference;
+      if (!inRows || index >= BUCKETS_LOOKED_INTO) looked.push(difference);
+      else {
+        const replies = await this.#ask(`bucket = row and origin = "${origin}" and file = ${file}`);
+        looked.push({ ...difference, rows: differingRows(replies.map(({ reply }) => rowsIn(reply.answer?.json))) });
+      }
+    }
+    this.differences = looked;
+  }
+
+  #ask(what: string): Promise<readonly MemberReply[]> {
+    const command = `get tsd sums where ${what}${windowText(this.#call)} and format = json`;
+    return askMembers({ ...this.#call, asked: 'json' }, this.#cluster, command, SUMS_TIMEOUT_MS);
+  }
+}
+
+interface Summary {
+  readonly files: number;
+  readonly rows: number;
+  readonly content: string;
+}
+
+const summaryOf = (member: TableSums | undefined, table: string): Summary | undefined => {
+  const of = member?.[table];
+  if (of === undefined) return undefined;
+  return {
+    files: of.buckets.reduce((sum, { files }) => sum + files, 0),
+    rows: of.buckets.reduce((sum, { rows }) => sum + rows, of.strays),
+    content: sha256Hex(JSON.stringify([of.buckets.map(({ bucket, sum }) => [bucket, sum]), of.strays])).slice(0, 32),
+  };
+};
+
+const cellOf = ({ reply }: MemberReply, summary: Summary | undefined): Cell => {
+  if (reply.failure !== undefined) return 'no answer';
+  return summary === undefined ? 0 : `${summary.files}/${summary.rows}`;
+};
+
+const differencesText = (context: CommandContext, { differences, replies }: Comparison): string => {
+  if (differences.length === 0) return '';
+  const titles = ['Table', 'Bucket', 'Origin', 'File', ...replies.map(({ member }) => `Node_${member.member}`), 'Rows'];
+  const rows = differences.map(({ table, bucket, origin, file, has, rows: places }): readonly Cell[] => [
+    ...[table, bucket, nameOf(context, origin), file, ...has],
+    places.join(' '),
+  ]);
+  return `\n\nDifferences\n${renderTable(titles, rows)}`;
+};
+
+const straysText = ({ members, replies }: Comparison): string =>
+  members
+    .flatMap((member, index) =>
+      Object.entries(member ?? {})
+        .filter(([, { strays }]) => strays > 0)
+        .map(
+          ([table, { strays }]) => `\n${strays} rows of no file in ${table} at ${replies[index]?.member.name ?? ''}`,
+        ),
+    )
+    .join('');
+
+const comparisonReply = (context: CommandContext, comparison: Comparison, repair: ClusterRepair | undefined): Reply => {
+  const { replies, tables, members, differences } = comparison;
+  const summary = (table: string, index: number): Summary | undefined => summaryOf(members[index], table);
+  const table = givesTable({
+    above: 'TSD Summary on all nodes in the cluster (files/rows)\n',
+    titles: [['Table', ''], ...memberTitles(replies)],
+    rows: tables.map((name) => [name, ...replies.map((reply, index) => cellOf(reply, summary(name, index)))]),
+    json: {
+      equal:
+        replies.every(({ reply }) => reply.failure === undefined) && tables.every((name) => comparison.equal(name)),
+      nodes: replies.map(({ member, reply }) => ({
+        ...{ address: addressOf(member), name: member.name, member: member.member },
+        ...(reply.failure === undefined ? {} : { error: reply.failure.message }),
+      })),
+      tables: Object.fromEntries(
+        tables.map((name) => [
+          name,
+          {
+            equal: comparison.equal(name),
+            nodes: Object.fromEntries(
+              replies.map(({ member }, index) => [addressOf(member), summary(name, index) ?? { files: 0, rows: 0 }]),
+            ),
+          },
+        ]),
+      ),
+      differences: differences.map(({ has, inRows: _, ...difference }) => ({
+        ...difference,
+        nodes: Object.fromEntries(replies.map(({ member }, index) => [addressOf(member), has[index] ?? ''])),
+      })),
+      ...(repair === undefined ? {} : { repair }),
+    },
+  });
+  return { ...table, text: `${table.text ?? ''}${differencesText(context, comparison)}${straysText(comparison)}` };
+};
+
+const repairText = ({ context }: Call<typeof dataOptions>, { reports, aside, failed }: ClusterRepair): string => {
+  const did = reports.filter((report) => report.did !== 'none');
+  const table =
+    did.length === 0
+      ? ''
+      : `\n${renderTable(
+          REPORT_TITLES,
+          did.map((report) => reportCells(context, report)),
+        )}`;
+  const kept = aside === 0 ? '' : `\n${aside} rows of no file were put aside (table holdfast_aside of their database)`;
+  const silent = failed.map(({ name, text }) => `\nNot mended at ${name}: ${text}`.replaceAll('|', ' ')).join('');
+  const nothing = did.length === 0 && aside === 0 && failed.length === 0 ? ': nothing to do' : '';
+  return `\nRepair${nothing}${table}${changedRows(did)}${kept}${silent}\n`;
+};
+
+const data = async (call: Call<typeof dataOptions>): Promise<Reply> => {
+  const { cluster } = ownCluster(call.context);
+  const comparison = await new Comparison(call, cluster).run();
+  if (!call.options.repair) return comparisonReply(call.context, comparison, undefined);
+  if (call.session.caller === 'peer')
+    throw fault('COMMAND_REMOTE_REFUSED', 'repair = true is not served to other nodes: it changes data', {
+      hint: 'run it on an operator of the cluster',
+    });
+  const scrubber = runningScrub(call.context);
+  if (comparison.differences.length === 0 && !comparison.strays) {
+    const nothing = { reports: [], aside: 0, failed: [] };
+    const reply = comparisonReply(call.context, comparison, nothing);
+    return { ...reply, text: `${repairText(call, nothing)}${reply.text ?? ''}` };
+  }
+  const repair = await scrubber.repairAll(comparison.differences.map(({ origin, file }) => ({ origin, file })));
+  const reply = comparisonReply(call.context, await new Comparison(call, cluster).run(), repair);
+  return { ...reply, text: `${repairText(call, repair)}${reply.text ?? ''}` };
+};
+
+/** Whether the operators of the own cluster hold the same. */
+export const clusterDataCommands = (): readonly Command[] => [
+  define({
+    patterns: ['test cluster data'],
+    method: 'GET',
+    explanation:
+      'compares files, rows and a hash of their content by table and day on all members, names what differs, and mends it with repair = true',
+    examples: [
+      'test cluster data',
+      'test cluster data where start_date = -3d',
+      'test cluster data where repair = true',
+      'test cluster data where format = json',
+    ],
+    options: dataOptions,
+    run: data,
+  }),
+];

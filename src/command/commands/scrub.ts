@@ -1,0 +1,160 @@
+import { fault } from '../../base/errors.ts';
+import type { BucketSum } from '../../operator/file-sums.ts';
+import type { MendReport } from '../../replication/scrub/messages.ts';
+import type { Scrubbing } from '../../replication/replication.ts';
+import type { CommandContext } from '../context.ts';
+import { anyText, date, integer, oneOf, optional, withDefault, type OptionTable } from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
+import { givesJson, givesTable, says, type Reply } from '../reply.ts';
+import type { Cell } from '../table.ts';
+import { notRunning, runningOperator } from './common.ts';
+
+/** The scrub where the operator runs, else `COMMAND_NOT_RUNNING`. */
+export const runningScrub = (context: CommandContext): Scrubbing => {
+  const scrubber = context.scrubber();
+  if (scrubber === undefined) throw notRunning('operator', 'run operator where policy = ID');
+  return scrubber;
+};
+
+/** The name of an operator; its id where its policy is gone. */
+export const nameOf = (context: CommandContext, operator: string): string =>
+  context.topology().operators.get(operator)?.name ?? operator;
+
+export const REPORT_TITLES = ['Operator', 'Origin', 'File', 'Table', 'Did', 'From', 'Rows Changed', 'Why'];
+
+export const reportCells = (context: CommandContext, report: MendReport): readonly Cell[] => [
+  nameOf(context, report.operator),
+  nameOf(context, report.origin),
+  report.file,
+  report.table,
+  report.did,
+  report.from,
+  report.changed,
+  report.why,
+];
+
+/** The rows that a report names, one a line. */
+export const changedRows = (reports: readonly MendReport[]): string =>
+  reports
+    .flatMap(({ file, changes }) =>
+      changes.map(
+        ({ row, change, was, now }) => `\nFile ${file}, row ${row} ${change}: ${was || '-'} -> ${now || '-'}`,
+      ),
+    )
+    .join('')
+    .replaceAll('|', ' ');
+
+const getScrub = ({ context }: Call<OptionTable>): Reply => {
+  const status = runningScrub(context).status();
+  const damages = runningOperator(context).store.damages();
+  const strays = status.strays.map(({ dbms, table, count }) => `${count} in ${dbms}.${table}`).join(', ');
+  const facts: readonly (readonly [string, Cell])[] = [
+    ['Files Looked At', `${status.looked} of ${status.files}`],
+    ['Passes', status.passes],
+    ['Last Pass', status.lastPass ?? ''],
+    ['Damage Found', status.found],
+    ['Mended', status.mended],
+    ['Damaged Now', damages.length],
+    ['Rows Of No File', strays],
+    ['Last Error', status.lastError ?? ''],
+  ];
+  const json = { ...status, damaged: damages };
+  const table = givesTable({ titles: ['Scrub', 'Details'], rows: facts, json });
+  const damaged = damages.map(
+    ({ origin, file, text }) =>
+      `\nFile ${file} of ${nameOf(context, origin)} is damaged: ${text}. It is tried again by itself; start an operator that holds it, or put its archived file back`,
+  );
+  const stray = strays === '' ? '' : '\nRows of no file: test cluster data where repair = true keeps them aside';
+  const deeds =
+    status.deeds.length === 0
+      ? ''
+      : givesTable({ titles: REPORT_TITLES, rows: status.deeds.slice(0, 20).map((deed) => reportCells(context, deed)) })
+          .text;
+  return {
+    json: table.json,
+    text: `${table.text ?? ''}${damaged.join('').replaceAll('|', ' ')}${stray}${deeds === '' ? '' : `\n${deeds ?? ''}`}${changedRows(status.deeds.slice(0, 20))}`,
+  };
+};
+
+/** What the digits of a record time name. */
+export const BUCKET_DIGITS = { year: 4, month: 7, day: 10, hour: 13, minute: 16 } as const;
+
+const sumOptions = {
+  bucket: withDefault(oneOf('year', 'month', 'day', 'hour', 'minute', 'file', 'row'), 'day', 'how finely'),
+  table: withDefault(anyText, '*', 'db.table, * for all'),
+  start_date: optional(date, 'from this date on'),
+  end_date: optional(date, 'before this date'),
+  within: optional(anyText, 'only this bucket: what the record times begin with'),
+  origin: optional(anyText, 'for bucket = row: operator policy id'),
+  file: optional(integer(1, Number.MAX_SAFE_INTEGER), 'for bucket = row: number of the file'),
+};
+
+/** Record times that are wanted, as text. */
+const spanOf = ({ context, options }: Call<typeof sumOptions>): { readonly from: string; readonly to: string } => {
+  const now = context.clock.wallMs();
+  const text = (at: ((nowMs: number) => number) | undefined, otherwise: string): string =>
+    at === undefined ? otherwise : new Date(at(now)).toISOString().slice(0, -1);
+  const [from, to] = [text(options.start_date, ''), text(options.end_date, '~')];
+  const { within } = options;
+  if (within === undefined) return { from, to };
+  return { from: from > within ? from : within, to: to < `${within}~` ? to : `${within}~` };
+};
+
+const sums = async (call: Call<typeof sumOptions>): Promise<Reply> => {
+  const { options } = call;
+  const { sums: of } = runningOperator(call.context).store;
+  if (options.bucket === 'row') {
+    if (options.origin === undefined || options.file === undefined)
+      throw fault('COMMAND_OPTION_MISSING', 'bucket = row needs origin and file');
+    return givesJson(await of.rows(options.origin, options.file));
+  }
+  const wanted = (await of.tables()).filter(
+    ({ dbms, table }) => options.table === '*' || `${dbms}.${table}` === options.table.toLowerCase(),
+  );
+  const span = spanOf(call);
+  if (options.bucket === 'file') {
+    const listed = wanted.map(async ({ dbms, table, strays }) => {
+      return [`${dbms}.${table}`, { strays, files: await of.files({ dbms, table, ...span }) }] as const;
+    });
+    return givesJson(Object.fromEntries(await Promise.all(listed)));
+  }
+  const found: Record<string, { readonly strays: number; readonly buckets: readonly BucketSum[] }> = {};
+  for (const { dbms, table, strays } of wanted) {
+    const buckets = await of.buckets({ dbms, table, ...span }, BUCKET_DIGITS[options.bucket]);
+    if (buckets.length > 0 || strays > 0) found[`${dbms}.${table}`] = { strays, buckets };
+  }
+  const rows = Object.entries(found).flatMap(([table, { buckets }]) =>
+    buckets.map(({ bucket, files, rows: count, sum }): readonly Cell[] => [table, bucket, files, count, sum]),
+  );
+  return givesTable({ titles: ['Table', 'Bucket', 'Files', 'Rows', 'Hash'], rows, json: found });
+};
+
+/** Finding damage in what this operator holds. */
+export const scrubCommands = (): readonly Command[] => [
+  define({
+    patterns: ['run scrub'],
+    method: 'POST',
+    explanation:
+      'reads all files now instead of once a day, compares rows and archive with their digests and mends damage',
+    examples: ['run scrub'],
+    run: ({ context }) => {
+      runningScrub(context).runNow();
+      return says('Scrub started; see: get scrub');
+    },
+  }),
+  define({
+    patterns: ['get scrub'],
+    method: 'GET',
+    explanation: 'shows how far the scrub is, what it found and mended, and what is damaged, with the next step',
+    examples: ['get scrub', 'get scrub where format = json'],
+    run: getScrub,
+  }),
+  define({
+    patterns: ['get tsd sums'],
+    method: 'GET',
+    explanation: 'hashes records and rows by table and time, as operators compare them',
+    examples: ['get tsd sums', 'get tsd sums where bucket = hour and table = plant.readings and start_date = -3d'],
+    options: sumOptions,
+    run: sums,
+  }),
+];

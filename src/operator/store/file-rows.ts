@@ -1,0 +1,52 @@
+import type { ReadConnection, SqlRow } from '../../sqlite/sqlite.ts';
+import type { FileRecord } from '../file-record.ts';
+import { RowSum } from '../row-sums.ts';
+import type { PlacedRecord } from './records.ts';
+import { columnsOfTable, quoted } from './schema.ts';
+
+/** What every row of an origin carries as `tsd_name`; undefined for an origin without rows. */
+export const memberOf = (db: ReadConnection, origin: string): string | undefined => {
+  const member = db.get('select member from holdfast_origins where origin = ?', [origin])?.[0];
+  return member === undefined || member === null ? undefined : String(member);
+};
+
+/** The columns of a file's rows as {@link RowSum} takes them; one that the table has lost reads as null. */
+const columnList = (db: ReadConnection, { table, columns }: FileRecord): string => {
+  const present = columnsOfTable(db, table);
+  const own = columns.map(({ name }) => (present.has(name.toLowerCase()) ? quoted(name) : 'null'));
+  return ['insert_timestamp', 'tsd_name', 'tsd_id', ...own].join(', ');
+};
+
+/** `row_id` first, then what {@link RowSum} takes; nothing where the table is gone. */
+export function* rowsOfFile(db: ReadConnection, { record, rows }: PlacedRecord): Generator<SqlRow> {
+  if (rows === null || columnsOfTable(db, record.table).size === 0) return;
+  const sql = `select row_id, ${columnList(db, record)} from ${quoted(record.table)} where row_id between ? and ? order by row_id`;
+  yield* db.iterate(sql, [...rows]);
+}
+
+/** Sum and number of the rows that the table holds of a file. */
+export const sumOfRows = (
+  db: ReadConnection,
+  placed: PlacedRecord,
+): { readonly sum: string; readonly rows: number } => {
+  const member = memberOf(db, placed.record.origin);
+  const sum = new RowSum();
+  for (const row of rowsOfFile(db, placed)) sum.add(row.slice(1), member);
+  return { sum: sum.hex(), rows: sum.rows };
+};
+
+/** Whether a `row_id` lies among the rows of some file of the table. */
+export const OF_SOME_FILE = `exists (select 1 from holdfast_files f
+  where f.table_name = ? and f.status = 'stored' and r.row_id between f.first_row and f.last_row)`;
+
+/** The stretches of `row_id`s of a table that belong to no file, the last one open. */
+export function* gapsOf(db: ReadConnection, table: string): Generator<readonly [number, number]> {
+  const sql = `select first_row, last_row from holdfast_files
+    where table_name = ? and status = 'stored' and first_row is not null order by first_row`;
+  let next = Number.MIN_SAFE_INTEGER;
+  for (const [first, last] of db.iterate(sql, [table])) {
+    if (Number(first) > next) yield [next, Number(first) - 1];
+    next = Math.max(next, Number(last) + 1);
+  }
+  yield [next, Number.MAX_SAFE_INTEGER];
+}

@@ -1,0 +1,72 @@
+import type { FaultImage } from '../../sqlite/procedure-host.ts';
+import type { Column } from '../../topology/topology.ts';
+import type { Finding, Repair } from '../file-check.ts';
+import type { FileCopy, FileRecord } from '../file-record.ts';
+
+/** What a file's rows go to and what its record says. */
+export interface Target {
+  readonly dbms: string;
+  readonly table: string;
+  readonly columns: readonly Column[];
+  /** Record form. */
+  readonly time: string;
+  readonly source: string;
+  readonly instructions: string;
+}
+
+/** One piece of work of a group commit. Names are checked by whoever makes it. */
+export type FileJob =
+  /** A file of a data source. `knownHash`: what its name says it is, as that of an archived streaming buffer. */
+  | (Target & { readonly kind: 'new'; readonly content: Uint8Array; readonly knownHash: string | undefined })
+  | { readonly kind: 'copy'; readonly copy: FileCopy }
+  /** Makes rows and record of a file those of a copy; `sum`: what its rows must be, needed where it was made from rows. */
+  | { readonly kind: 'repair'; readonly copy: FileCopy; readonly sum: string | undefined }
+  /** Remembers what was found of files. */
+  | { readonly kind: 'note'; readonly dbms: string; readonly findings: readonly Finding[] }
+  /** Takes rows that belong to no file out of their table. */
+  | { readonly kind: 'aside'; readonly dbms: string; readonly table: string; readonly rows: readonly number[] }
+  /** Rows of a streaming call. */
+  | (Target & { readonly kind: 'append'; readonly content: Uint8Array })
+  /** Makes a file of a streaming buffer. */
+  | (Omit<Target, 'source' | 'instructions'> & { readonly kind: 'flush' })
+  /** Forgets the chunks of a streaming buffer up to `upTo`, which went to the error directory. */
+  | { readonly kind: 'discard'; readonly dbms: string; readonly table: string; readonly upTo: number };
+
+/** What became of a job. A failed one has undone what it did and nothing else. */
+export type JobResult =
+  | {
+      readonly kind: 'stored';
+      readonly record: FileRecord;
+      /** A record that lost its rows to this one. */
+      readonly replaced: FileRecord | undefined;
+      readonly leftOut: number;
+      /** For a flush: what was in the buffer. */
+      readonly content?: Uint8Array;
+    }
+  /** `record`: of a new file, the one that holds its content; of a copy, the copy's own. */
+  | { readonly kind: 'duplicate'; readonly record: FileRecord }
+  | { readonly kind: 'held' | 'orphan' | 'empty' | 'discarded' | 'noted' }
+  | {
+      readonly kind: 'repaired';
+      readonly repair: Repair;
+      readonly record: FileRecord;
+      /** What the record said before; undefined: there was none. */
+      readonly before: FileRecord | undefined;
+      readonly replaced: FileRecord | undefined;
+    }
+  | { readonly kind: 'aside'; readonly rows: number }
+  | { readonly kind: 'appended'; readonly rows: number; readonly bytes: number }
+  /** `buffer`: what could not be flushed, to be put into the error directory. */
+  | {
+      readonly kind: 'failed';
+      readonly fault: FaultImage;
+      readonly buffer?: { readonly content: Uint8Array; readonly upTo: number };
+    };
+
+export interface Batch {
+  /** Own operator policy id. */
+  readonly origin: string;
+  /** Member numbers by origin, as the policies have them now. */
+  readonly members: ReadonlyMap<string, number>;
+  readonly jobs: readonly FileJob[];
+}

@@ -1,0 +1,235 @@
+import { fault } from '../../base/errors.ts';
+import { SCRUB_STRAYS_LISTED_MAX, SUM_BUCKETS_MAX, SUM_FILES_MAX, SUM_ROWS_MAX } from '../../base/limits.ts';
+import type { ReadConnection, ReadDatabases, SqlValue } from '../../sqlite/sqlite.ts';
+import type { Damage, FileCheck, Strays } from '../file-check.ts';
+import { recordDigest, rowDigest, sumOfContent } from '../row-sums.ts';
+import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file-sums.ts';
+import { gapsOf, memberOf, rowsOfFile, sumOfRows } from './file-rows.ts';
+import { findRecord, type PlacedRecord, selectRecords } from './records.ts';
+import { columnsOfTable, quoted, storesOf } from './schema.ts';
+
+const has = (db: ReadConnection, table: string): boolean =>
+  db.get('select 1 from sqlite_master where name = ?', [table]) !== undefined;
+
+/** The sum that the rows of a file had when they were last proved; null where they never were. */
+export const provedSum = (db: ReadConnection, origin: string, file: number): SqlValue => {
+  if (!has(db, 'holdfast_sums')) return null;
+  return db.get('select sum from holdfast_sums where origin = ? and file = ?', [origin, file])?.[0] ?? null;
+};
+
+export const damageOf = (db: ReadConnection, origin: string, file: number): SqlValue => {
+  if (!has(db, 'holdfast_sums')) return null;
+  return db.get('select damage from holdfast_sums where origin = ? and file = ?', [origin, file])?.[0] ?? null;
+};
+
+/** What the content makes; undefined where it makes nothing, since it is not what its record says. */
+const madeOf = (content: Uint8Array, { record }: PlacedRecord): { sum: string; rows: number } | undefined => {
+  try {
+    return sumOfContent(content, record);
+  } catch {
+    return undefined;
+  }
+};
+
+const checkOne = (db: ReadConnection, placed: PlacedRecord, content: Uint8Array | undefined): FileCheck => {
+  const { record, rows: range } = placed;
+  const { origin, file } = record;
+  const archive = content === undefined ? 'missing' : 'whole';
+  if (record.status === 'duplicate') return { origin, file, record, rows: 0, sum: '', proof: 'proved', archive };
+  const found = sumOfRows(db, placed);
+  const made = content === undefined ? undefined : madeOf(content, placed);
+  const wanted = made?.sum ?? provedSum(db, origin, file);
+  const fits = range !== null && range[1] - range[0] + 1 === record.rows && found.rows === record.rows;
+  const right = fits && (wanted === null || wanted === found.sum);
+  const proof = right ? (wanted === null ? 'open' : 'proved') : 'refuted';
+  return { origin, file, record, ...found, proof, archive };
+};
+
+/** Compares files with their contents (undefined: not in the archive), or with what was proved of them before. */
+const checkFiles = (
+  databases: ReadDatabases,
+  files: readonly { readonly origin: string; readonly file: number }[],
+  contents: readonly (Uint8Array | undefined)[],
+): readonly FileCheck[] =>
+  files.map(({ origin, file }, index) => {
+    for (const { dbms, db } of storesOf(databases)) {
+      const placed = findRecord(db, dbms, origin, file);
+      if (placed !== undefined) return checkOne(db, placed, contents[index]);
+    }
+    return { origin, file, record: undefined, rows: 0, sum: '', proof: 'refuted', archive: 'missing' };
+  });
+
+/** Tables that hold rows of files, by database. */
+const tablesOf = (db: ReadConnection): readonly string[] =>
+  db.all('select distinct table_name from holdfast_files order by 1').map(([table]) => String(table));
+
+const straysIn = (db: ReadConnection, table: string, listed: number): { rows: number[]; count: number } => {
+  const rows: number[] = [];
+  let count = 0;
+  if (columnsOfTable(db, table).size === 0) return { rows, count };
+  for (const [from, to] of gapsOf(db, table)) {
+    const found = db.all(`select row_id from ${quoted(table)} where row_id between ? and ? limit ?`, [
+      from,
+      to,
+      listed,
+    ]);
+    count += found.length;
+    rows.push(...found.slice(0, listed - rows.length).map(([row]) => Number(row)));
+    if (rows.length >= listed) break;
+  }
+  return { rows, count };
+};
+
+/**
+ * Rows that belong to no file, as far as is seen now: a file that arrives meanwhile may be among them, so the writer
+ * looks again before it moves any.
+ */
+const strays = (databases: ReadDatabases): readonly Strays[] =>
+  storesOf(databases).flatMap(({ dbms, db }) =>
+    tablesOf(db)
+      .map((table) => ({ dbms, table, ...straysIn(db, table, SCRUB_STRAYS_LISTED_MAX) }))
+      .filter(({ count }) => count > 0),
+  );
+
+/** What was noted as damaged. */
+const damages = (databases: ReadDatabases, limit: number): readonly Damage[] =>
+  storesOf(databases)
+    .filter(({ db }) => has(db, 'holdfast_sums'))
+    .flatMap(({ dbms, db }) =>
+      db
+        .all(
+          `select s.origin, s.file, coalesce(f.table_name, ''), s.damage from holdfast_sums s
+           left join holdfast_files f on f.origin = s.origin and f.file = s.file where s.damage is not null limit ?`,
+          [limit],
+        )
+        .map(([origin, file, table, text]) => ({
+          ...{ origin: String(origin), file: Number(file), dbms, table: String(table), text: String(text) },
+        })),
+    )
+    .slice(0, limit);
+
+/** Names of the databases of files and of the tables in each, for a check of the pages. */
+const pagesToCheck = (databases: ReadDatabases): readonly { readonly dbms: string; readonly table: string }[] =>
+  databases.names().flatMap((dbms) =>
+    databases
+      .read(dbms)
+      .all(`select name from sqlite_master where type = 'table' and rootpage > 0 order by name`)
+      .map(([table]) => ({ dbms, table: String(table) })),
+  );
+
+/** Whether the pages of one table hold together. Throws `SQLITE_CORRUPT`. */
+const checkPages = (databases: ReadDatabases, dbms: string, table: string): void => {
+  const found = databases.read(dbms).all('select * from pragma_quick_check(?)', [table]);
+  const [text] = found[0] ?? ['ok'];
+  if (text !== 'ok')
+    throw fault('SQLITE_CORRUPT', `database ${dbms}: ${String(text).slice(0, 200)}`, { data: { database: dbms } });
+};
+
+const fileSum = (db: ReadConnection, placed: PlacedRecord): FileSum => {
+  const { origin, file, time, status } = placed.record;
+  const about = recordDigest(placed.record);
+  // How many rows the record says is part of it, so that a wrong number shows too.
+  if (status === 'duplicate') return { origin, file, time, status, about, rows: placed.record.rows, sum: '' };
+  const found = sumOfRows(db, placed);
+  const fits = found.rows === placed.record.rows;
+  return {
+    ...{ origin, file, time, status, about },
+    rows: placed.record.rows,
+    sum: fits ? found.sum : `${found.rows}:${found.sum}`,
+  };
+};
+
+const inScope = (db: ReadConnection, { dbms, table, from, to }: SumScope, limit: number): readonly PlacedRecord[] =>
+  selectRecords(db, dbms, 'table_name = ? and time >= ? and time < ? order by time, origin, file limit ?', [
+    ...[table, from, to, limit],
+  ]);
+
+const storeOf = (databases: ReadDatabases, dbms: string): ReadConnection | undefined =>
+  storesOf(databases).find((store) => store.dbms === dbms)?.db;
+
+/** Sums by stretch of time: `digits` of the record time make one. `TABLE_SUMS_BOUND` for more stretches than may be. */
+const bucketSums = (databases: ReadDatabases, scope: SumScope, digits: number): readonly BucketSum[] => {
+  const db = storeOf(databases, scope.dbms);
+  if (db === undefined) return [];
+  const stretches = db.all(
+    `select distinct substr(time, 1, ?) from holdfast_files where table_name = ? and time >= ? and time < ? limit ?`,
+    [digits, scope.table, scope.from, scope.to, SUM_BUCKETS_MAX + 1],
+  );
+  if (stretches.length > SUM_BUCKETS_MAX)
+    throw fault('TABLE_SUMS_BOUND', `more than ${SUM_BUCKETS_MAX} buckets of ${scope.dbms}.${scope.table}`, {
+      hint: 'name a start_date, or a coarser bucket',
+    });
+  const sums = new BucketSums(digits);
+  for (let after: PlacedRecord | undefined; ;) {
+    const page = recordsAfter(db, scope, after);
+    for (const placed of page) sums.add(fileSum(db, placed));
+    after = page.at(-1);
+    if (after === undefined) return sums.end();
+  }
+};
+
+const PAGE = 1_000;
+
+/** The next records of a scope, by time, origin, number. */
+const recordsAfter = (
+  db: ReadConnection,
+  { dbms, table, from, to }: SumScope,
+  after: PlacedRecord | undefined,
+): readonly PlacedRecord[] => {
+  const { time = '', origin = '', file = 0 } = after?.record ?? {};
+  const condition = `table_name = ? and time >= ? and time < ? and (time, origin, file) > (?, ?, ?)
+    order by time, origin, file limit ?`;
+  return selectRecords(db, dbms, condition, [table, from, to, time, origin, file, PAGE]);
+};
+
+/** The files of a scope, one by one. `TABLE_SUMS_BOUND` for more than may be listed. */
+const fileSums = (databases: ReadDatabases, scope: SumScope): readonly FileSum[] => {
+  const db = storeOf(databases, scope.dbms);
+  const records = db === undefined ? [] : inScope(db, scope, SUM_FILES_MAX + 1);
+  if (records.length > SUM_FILES_MAX)
+    throw fault('TABLE_SUMS_BOUND', `more than ${SUM_FILES_MAX} files of ${scope.dbms}.${scope.table}`, {
+      hint: 'name start_date and end_date',
+    });
+  return records.map((placed) => fileSum(db as ReadConnection, placed));
+};
+
+/** A digest of each row of a file, in order, the first of them. */
+const rowSums = (databases: ReadDatabases, origin: string, file: number): readonly string[] => {
+  for (const { dbms, db } of storesOf(databases)) {
+    const placed = findRecord(db, dbms, origin, file);
+    if (placed !== undefined) return digestsOf(db, placed);
+  }
+  return [];
+};
+
+const digestsOf = (db: ReadConnection, placed: PlacedRecord): readonly string[] => {
+  const member = memberOf(db, placed.record.origin);
+  const first = placed.rows?.[0] ?? 0;
+  const digests: string[] = [];
+  for (const row of rowsOfFile(db, placed)) {
+    // A row that is missing leaves its place empty, so that those after it are compared with their own.
+    for (let place = Number(row[0]) - first; digests.length < Math.min(place, SUM_ROWS_MAX);) digests.push('');
+    if (digests.length >= SUM_ROWS_MAX) break;
+    digests.push(rowDigest(row.slice(1), member));
+  }
+  return digests;
+};
+
+/** Tables that files were given for, with the rows in them that belong to none. */
+const sumTables = (
+  databases: ReadDatabases,
+): readonly { readonly dbms: string; readonly table: string; readonly strays: number }[] =>
+  storesOf(databases).flatMap(({ dbms, db }) =>
+    tablesOf(db).map((table) => ({ dbms, table, strays: straysIn(db, table, SCRUB_STRAYS_LISTED_MAX).count })),
+  );
+
+/**
+ * What runs in the reader threads.
+ * @public The thread looks for it by this name.
+ */
+export const procedures = {
+  ...{ checkFiles, strays, damages, pagesToCheck, checkPages },
+  ...{ bucketSums, fileSums, rowSums, sumTables },
+};
+
+export const scrubbing = { module: import.meta.url, procedures };
