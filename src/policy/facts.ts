@@ -14,6 +14,8 @@ export interface Fact {
   readonly type: string | null;
   readonly id: string | null;
   readonly replaces: readonly string[];
+  /** Hashes of the entries that it builds on: `prev`, then the parents. */
+  readonly links: readonly string[];
   /** insert: the root value in normal form, or why it is none; update: the changes. */
   readonly content: JsonObject;
   readonly malformed: VoidReason | undefined;
@@ -30,9 +32,14 @@ export const malformedBy = (caught: unknown): VoidReason => ({
   by: undefined,
 });
 
-/** The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. */
-export const factOf = (entry: Entry): Fact => {
-  const { author, seq, time, op, type, id, replaces } = entry.header;
+const asItIs = (hash: string): string => hash;
+
+/**
+ * The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. `known` may give a hash
+ * as the text that is in memory already.
+ */
+export const factOf = (entry: Entry, known = asItIs): Fact => {
+  const { author, seq, time, op, type, id, replaces, prev, parents } = entry.header;
   let content = NOTHING;
   let malformed: VoidReason | undefined;
   try {
@@ -50,6 +57,7 @@ export const factOf = (entry: Entry): Fact => {
     type,
     id,
     replaces: replaces === null ? [] : typeof replaces === 'string' ? [replaces] : replaces,
+    links: (prev === null ? parents : [prev, ...parents]).map(known),
     content,
     malformed,
     void: malformed,

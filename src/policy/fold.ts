@@ -17,6 +17,12 @@ export interface LedgerFold extends PolicyFold {
   add(entries: readonly Entry[]): readonly string[];
   /** Returns the ids of the policies that may differ. */
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[];
+  /** Takes up facts of another fold, which stay as they are; the same as their entries. */
+  addFacts(facts: readonly Fact[]): void;
+  /** What it keeps of every entry, in the order in which they came. */
+  facts(): readonly Fact[];
+  /** Those of one policy, in the ledger's order. */
+  factsOf(id: string): readonly Fact[];
   /** Id of the policy in force that holds a claim. */
   holderOf(key: string): string | undefined;
   /** Id of the operator that has a member number in a cluster. */
@@ -50,19 +56,20 @@ class Fold implements LedgerFold {
   unknown = 0;
 
   add(entries: readonly Entry[]): readonly string[] {
-    const fresh: Fact[] = [];
-    for (const entry of entries) {
-      if (this.#facts.has(entry.hash)) continue;
-      const fact = factOf(entry);
-      this.#facts.set(fact.hash, fact);
-      if (this.#takesPart(fact)) fresh.push(fact);
-    }
-    if (fresh.length === 0) return [];
-    fresh.sort(compareFacts);
-    const subjects = new Set(fresh.map((fact) => this.#file(fact)));
-    const inOrder = this.#latest === undefined || compareFacts(this.#latest, fresh[0] as Fact) < 0;
-    if (this.#latest === undefined || compareFacts(this.#latest, fresh.at(-1) as Fact) < 0) this.#latest = fresh.at(-1);
-    return this.#changed(inOrder ? this.#applyInOrder(fresh, subjects) : this.#evaluate(subjects));
+    const known = (hash: string): string => this.#facts.get(hash)?.hash ?? hash;
+    return this.#take(entries, (entry) => factOf(entry, known));
+  }
+
+  addFacts(facts: readonly Fact[]): void {
+    this.#take(facts, (fact) => ({ ...fact, void: fact.malformed }));
+  }
+
+  facts(): readonly Fact[] {
+    return [...this.#facts.values()];
+  }
+
+  factsOf(id: string): readonly Fact[] {
+    return this.#subjects.get(id)?.facts ?? [];
   }
 
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[] {
@@ -160,6 +167,22 @@ class Fold implements LedgerFold {
     const reason = subject?.life?.waiting;
     if (subject?.life === undefined || subject.newest === undefined || reason === undefined) return undefined;
     return { type: subject.life.type, entry: subject.newest.hash, reason };
+  }
+
+  #take<T extends { readonly hash: string }>(items: readonly T[], factFrom: (item: T) => Fact): readonly string[] {
+    const fresh: Fact[] = [];
+    for (const item of items) {
+      if (this.#facts.has(item.hash)) continue;
+      const fact = factFrom(item);
+      this.#facts.set(fact.hash, fact);
+      if (this.#takesPart(fact)) fresh.push(fact);
+    }
+    if (fresh.length === 0) return [];
+    fresh.sort(compareFacts);
+    const subjects = new Set(fresh.map((fact) => this.#file(fact)));
+    const inOrder = this.#latest === undefined || compareFacts(this.#latest, fresh[0] as Fact) < 0;
+    if (this.#latest === undefined || compareFacts(this.#latest, fresh.at(-1) as Fact) < 0) this.#latest = fresh.at(-1);
+    return this.#changed(inOrder ? this.#applyInOrder(fresh, subjects) : this.#evaluate(subjects));
   }
 
   /** Whether the fact belongs to a policy; those that do not get their reason at once. */

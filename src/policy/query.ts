@@ -28,7 +28,7 @@ export interface GetContext {
 const HINT = 'blockchain get TYPE|(TYPE, TYPE)|* [where …] [bring …]';
 
 /** Where a keyword stands outside quotes, brackets and parentheses; -1 where it does not. */
-const findKeyword = (text: string, pattern: RegExp): number => {
+export const findKeyword = (text: string, pattern: RegExp): number => {
   let depth = 0;
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charAt(at);

@@ -2,10 +2,15 @@ import type { Command } from '../registry.ts';
 import { auditCommands } from './audit.ts';
 import { clusterCommands } from './cluster.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
+import { conflictCommands } from './conflicts.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
+import { frontierCommands } from './frontier.ts';
 import { helpCommands } from './help.ts';
+import { historyCommands } from './history.ts';
 import { ledgerCommands } from './ledger.ts';
+import { ledgerDiffCommands } from './ledger-diff.ts';
+import { ledgerLogCommands } from './ledger-log.ts';
 import { networkTestCommands } from './network-tests.ts';
 import { nodeCommands } from './node.ts';
 import { operatorCommands } from './operator.ts';
@@ -25,6 +30,11 @@ export const allCommands = (): readonly Command[] => [
   ...policyCheckCommands(),
   ...policyVariableCommands(),
   ...ledgerCommands(),
+  ...historyCommands(),
+  ...frontierCommands(),
+  ...ledgerDiffCommands(),
+  ...conflictCommands(),
+  ...ledgerLogCommands(),
   ...auditCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
