@@ -1,4 +1,4 @@
-import type { Sliced } from '../base/slices.ts';
+import { type Sliced, sortInSlices } from '../base/slices.ts';
 import type { PolicyBook, PolicyState } from './book.ts';
 import { type Change, differences } from './history.ts';
 
@@ -34,5 +34,9 @@ export const changesBetween = function* (first: PolicyBook, second: PolicyBook):
     }
   }
   for (const before of first.ofType()) if (second.get(before.id)?.type !== before.type) removed.push(before);
-  return { added: added.sort(byId), removed: removed.sort(byId), changed: changed.sort(byId) };
+  return {
+    added: yield* sortInSlices(added, byId),
+    removed: yield* sortInSlices(removed, byId),
+    changed: yield* sortInSlices(changed, byId),
+  };
 };

@@ -48,6 +48,9 @@ export const frontierOf = function* (facts: readonly Fact[]): Sliced<readonly st
   return [...heads].sort();
 };
 
+/** Looks up what is held by its hash. */
+export type FindFact = (hash: string) => Fact | undefined;
+
 /** Everything that a frontier says: its entries, and the forks that they show. */
 export interface Closure {
   readonly facts: readonly Fact[];
@@ -59,10 +62,10 @@ export interface Closure {
  * fork that these entries show belongs to it where it is named, and leads no further: only its author vouches for what it
  * names. Throws `POLICY_FRONTIER_UNKNOWN` where any of them is not held.
  */
-export const closureOf = function* (byHash: ReadonlyMap<string, Fact>, heads: readonly string[]): Sliced<Closure> {
-  let forks = yield* forksOf(heads.flatMap((hash) => byHash.get(hash) ?? []));
+export const closureOf = function* (find: FindFact, heads: readonly string[]): Sliced<Closure> {
+  let forks = yield* forksOf(heads.flatMap((hash) => find(hash) ?? []));
   for (;;) {
-    const facts = yield* reach(byHash, heads, forks);
+    const facts = yield* reach(find, heads, forks);
     const seen = yield* forksOf(facts);
     const joined = joinForks(forks, seen);
     if (joined === forks) return { facts, forks };
@@ -84,17 +87,13 @@ const joinForks = (known: Forks, seen: Forks): Forks => {
   return grown ? joined : known;
 };
 
-const reach = function* (
-  byHash: ReadonlyMap<string, Fact>,
-  heads: readonly string[],
-  forks: Forks,
-): Sliced<readonly Fact[]> {
+const reach = function* (find: FindFact, heads: readonly string[], forks: Forks): Sliced<readonly Fact[]> {
   const found = new Set<Fact>();
   const missing = new Set<string>();
   const open = [...heads];
   for (let hash = open.pop(), steps = 0; hash !== undefined; hash = open.pop(), steps += 1) {
     if (steps % SLICE === SLICE - 1) yield;
-    const fact = byHash.get(hash);
+    const fact = find(hash);
     if (fact === undefined) missing.add(hash);
     else if (!found.has(fact)) {
       found.add(fact);

@@ -1,4 +1,4 @@
-import type { Sliced } from '../base/slices.ts';
+import { type Sliced, sortInSlices } from '../base/slices.ts';
 import type { Forks } from './closure.ts';
 import { compareFacts, type Fact } from './facts.ts';
 import type { LedgerFold } from './fold.ts';
@@ -36,19 +36,16 @@ const openUpdates = (book: LedgerFold): readonly Conflict[] =>
       holder: id,
     }));
 
-const equivocations = (facts: readonly Fact[], forks: Forks): readonly Conflict[] => {
-  if (forks.size === 0) return [];
-  const byHash = new Map(facts.map((fact) => [fact.hash, fact]));
-  return [...forks].map(([author, { seq, pair }]) => ({
+const equivocations = (book: LedgerFold, forks: Forks): readonly Conflict[] =>
+  [...forks].map(([author, { seq, pair }]) => ({
     rule: 'equivocation',
     text: `the author ${author} signed two entries ${seq}: void from there on`,
     type: undefined,
     id: undefined,
-    entries: pair.flatMap((hash) => byHash.get(hash) ?? []).sort(compareFacts),
+    entries: pair.flatMap((hash) => book.fact(hash) ?? []).sort(compareFacts),
     by: pair[0],
     holder: undefined,
   }));
-};
 
 /**
  * Everything that clashed: updates that replaced the same version and are not settled, entries that are void and why, and
@@ -56,7 +53,7 @@ const equivocations = (facts: readonly Fact[], forks: Forks): readonly Conflict[
  */
 export const conflictsOf = function* (book: LedgerFold, forks: Forks): Sliced<readonly Conflict[]> {
   const facts = book.facts();
-  const conflicts = [...openUpdates(book), ...equivocations(facts, forks)];
+  const conflicts = [...openUpdates(book), ...equivocations(book, forks)];
   for (const [at, fact] of facts.entries()) {
     if (at % SLICE === SLICE - 1) yield;
     const reason = book.effectOf(fact.hash);
@@ -65,7 +62,7 @@ export const conflictsOf = function* (book: LedgerFold, forks: Forks): Sliced<re
     const type = fact.type ?? book.factsOf(fact.id ?? '')[0]?.type ?? undefined;
     conflicts.push({ rule, text, type, id: fact.id ?? undefined, entries: [fact], by, holder });
   }
-  return conflicts.sort((a, b) => {
+  return yield* sortInSlices(conflicts, (a, b) => {
     const [left, right] = [newestOf(a), newestOf(b)];
     return left === undefined || right === undefined ? 0 : compareFacts(right, left);
   });

@@ -21,7 +21,10 @@ export interface LedgerFold extends PolicyFold {
   addFacts(facts: readonly Fact[]): void;
   /** What it keeps of every entry, in the order in which they came. */
   facts(): readonly Fact[];
-  /** Those of one policy, in the ledger's order. */
+  fact(hash: string): Fact | undefined;
+  /** Ids of all policies that were ever inserted, changed or ended, in force or not. */
+  ids(): readonly string[];
+  /** The facts of one policy, in the ledger's order. */
   factsOf(id: string): readonly Fact[];
   /** Id of the policy in force that holds a claim. */
   holderOf(key: string): string | undefined;
@@ -66,6 +69,14 @@ class Fold implements LedgerFold {
 
   facts(): readonly Fact[] {
     return [...this.#facts.values()];
+  }
+
+  fact(hash: string): Fact | undefined {
+    return this.#facts.get(hash);
+  }
+
+  ids(): readonly string[] {
+    return [...this.#subjects.keys()];
   }
 
   factsOf(id: string): readonly Fact[] {

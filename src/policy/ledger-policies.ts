@@ -67,6 +67,7 @@ class LedgerPolicies implements Policies {
   readonly #received = new Map<string, number>();
   readonly chronicle: Chronicle = {
     facts: () => this.#fold.facts(),
+    fact: (hash) => this.#fold.fact(hash),
     receivedMs: (hash) => this.#received.get(hash),
   };
   #pasts = 0;

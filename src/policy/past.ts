@@ -1,5 +1,5 @@
-import type { Sliced } from '../base/slices.ts';
-import { closureOf, type Closure, type Forks, forksOf } from './closure.ts';
+import { type Sliced, sortInSlices } from '../base/slices.ts';
+import { closureOf, type Closure, type FindFact, type Forks, forksOf } from './closure.ts';
 import { compareFacts, type Fact } from './facts.ts';
 import { createFold, type LedgerFold } from './fold.ts';
 import type { Moment } from './moment.ts';
@@ -9,6 +9,8 @@ import { stateRoot } from './state-root.ts';
 export interface Chronicle {
   /** What is kept of every entry, in the order in which they came here. */
   facts(): readonly Fact[];
+  /** What is kept of one entry; undefined for one that is not held. */
+  readonly fact: FindFact;
   /** Wall clock of this node when the entry came, milliseconds; undefined for one that is not held. */
   receivedMs(hash: string): number | undefined;
 }
@@ -36,8 +38,9 @@ const SLICE = 500;
  * Throws `POLICY_FRONTIER_UNKNOWN`.
  */
 export const pastAt = function* (chronicle: Chronicle, moment: Moment): Sliced<Past> {
-  const facts = chronicle.facts();
-  const covered = yield* moment.kind === 'time' ? statedUpTo(facts, moment.micros) : namedBy(facts, moment.heads);
+  const covered = yield* moment.kind === 'time'
+    ? statedUpTo(chronicle.facts(), moment.micros)
+    : namedBy(chronicle, moment.heads);
   const book = yield* bookOf(covered);
   const root = yield* stateRoot(book);
   const late = moment.kind === 'time' ? yield* countLate(chronicle, covered.facts, moment.micros) : undefined;
@@ -49,17 +52,19 @@ const statedUpTo = function* (facts: readonly Fact[], micros: number): Sliced<Cl
   return { facts: facts.filter(({ time }) => time <= micros), forks };
 };
 
-const namedBy = function* (facts: readonly Fact[], heads: readonly string[]): Sliced<Closure> {
-  const byHash = new Map(facts.map((fact) => [fact.hash, fact]));
+/** In the order of arrival, which is nearly the ledger's. */
+const namedBy = function* (chronicle: Chronicle, heads: readonly string[]): Sliced<Closure> {
+  const { facts, forks } = yield* closureOf(chronicle.fact, heads);
+  const named = new Set(facts);
   yield;
-  return yield* closureOf(byHash, heads);
+  return { facts: chronicle.facts().filter((fact) => named.has(fact)), forks };
 };
 
 /** Folds entries anew. */
 const bookOf = function* ({ facts, forks }: Closure): Sliced<LedgerFold> {
   const book = createFold();
   for (const [author, { seq, pair }] of forks) book.voidAuthor(author, seq, pair[0]);
-  const inOrder = [...facts].sort(compareFacts);
+  const inOrder = yield* sortInSlices(facts, compareFacts);
   for (let at = 0; at < inOrder.length; at += SLICE) {
     yield;
     book.addFacts(inOrder.slice(at, at + SLICE));

@@ -1,4 +1,4 @@
-import type { Sliced } from '../base/slices.ts';
+import { type Sliced, sortInSlices } from '../base/slices.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
 import { merkleLeaf, merkleRoot } from '../codec/merkle.ts';
 import type { PolicyState } from './book.ts';
@@ -11,7 +11,9 @@ const SLICE = 256;
 /** SPEC §3: what the root says of one policy: which entry each attribute comes from, and its member number. */
 const leafOf = ({ id, type, value }: PolicyState, facts: readonly Fact[]): Uint8Array => {
   const origins = originsOf(facts, attributesOf);
-  const attributes = Object.fromEntries([...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash]));
+  const parts = [...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash] as const);
+  // In the order of the canonical form, which is then written as it stands.
+  const attributes = Object.fromEntries(parts.sort(([a], [b]) => (a < b ? -1 : 1)));
   const { member } = value;
   return canonicalBytes({
     attributes,
@@ -24,11 +26,12 @@ const leafOf = ({ id, type, value }: PolicyState, facts: readonly Fact[]): Uint8
 
 /** The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. */
 export const stateRoot = function* (fold: LedgerFold): Sliced<string> {
-  const states = [...fold.ofType()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const ids = yield* sortInSlices(fold.ids(), (a, b) => (a < b ? -1 : 1));
   const leaves: Buffer[] = [];
-  for (const state of states) {
-    if (leaves.length % SLICE === SLICE - 1) yield;
-    leaves.push(merkleLeaf(leafOf(state, fold.factsOf(state.id))));
+  for (const [at, id] of ids.entries()) {
+    if (at % SLICE === SLICE - 1) yield;
+    const state = fold.get(id);
+    if (state !== undefined) leaves.push(merkleLeaf(leafOf(state, fold.factsOf(id))));
   }
   yield;
   return merkleRoot(leaves).toString('hex');

@@ -125,8 +125,7 @@ describe('as of', () => {
         const moment = readFrontier(hash.toUpperCase())!;
         const expected = viewOf(chronicleOf(arrival), moment);
         expect(viewOf(chronicleOf(again), moment)).toEqual(expected);
-        const facts = chronicleOf(again).facts();
-        const closure = atOnce(closureOf(new Map(facts.map((fact) => [fact.hash, fact])), [hash]));
+        const closure = atOnce(closureOf(chronicleOf(again).fact, [hash]));
         const alone = new Set(closure.facts.map((fact) => fact.hash));
         const rest = chronicleOf(history.entries.filter((entry) => alone.has(entry.hash)));
         expect(alone.has(hash)).toBe(true);

@@ -135,5 +135,5 @@ export const chronicleOf = (entries: readonly Entry[], firstMs = 0): Chronicle =
   const fold = createFold();
   fold.add(entries);
   const received = new Map(entries.map(({ hash }, at) => [hash, firstMs + at]));
-  return { facts: () => fold.facts(), receivedMs: (hash) => received.get(hash) };
+  return { facts: () => fold.facts(), fact: (hash) => fold.fact(hash), receivedMs: (hash) => received.get(hash) };
 };

@@ -3,6 +3,7 @@ import { LOG_ENTRIES_DEFAULT, LOG_ENTRIES_MAX } from '../../base/limits.ts';
 import { inSlices } from '../../base/slices.ts';
 import type { Fact } from '../../policy/facts.ts';
 import { logOf } from '../../policy/log.ts';
+import type { Chronicle } from '../../policy/past.ts';
 import { authorNames, signedBy } from '../../policy/signed.ts';
 import { anyText, date, integer, optional, withDefault } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -39,9 +40,9 @@ const authorsOf = (
   });
 };
 
-const factOf = (facts: readonly Fact[], hash: string | undefined): Fact | undefined => {
+const factOf = (chronicle: Chronicle, hash: string | undefined): Fact | undefined => {
   if (hash === undefined) return undefined;
-  const found = facts.find((fact) => fact.hash === hash.toLowerCase());
+  const found = chronicle.fact(hash.toLowerCase());
   if (found !== undefined) return found;
   throw fault('COMMAND_VALUE', `the cursor ${hash.slice(0, 80)} is no entry that this node holds`, {
     hint: 'take the cursor that the page before printed, on the same node, or the hash of an entry',
@@ -69,7 +70,7 @@ const log = async ({ context, options, signal }: Call<typeof logOptions>): Promi
         id: options.id,
         fromMicros: micros(options.from),
         toMicros: micros(options.to),
-        before: factOf(facts, options.cursor),
+        before: factOf(chronicle, options.cursor),
         limit: options.limit,
       },
       typeOf,
