@@ -156,6 +156,15 @@ export const POLICY_JOIN_PAIRS_MAX = 1_000_000;
 export const POLICY_PATHS_MAX = 1_000;
 /** Entries that the book takes up at once; between two batches other work gets its turn. */
 export const POLICY_FOLLOW_ENTRIES = 1_000;
+/** Heads of a frontier: its text fits in a command. */
+export const FRONTIER_HEADS_MAX = 3_900;
+/** Questions about the past that are worked on at the same time: each folds a book of its own. */
+export const POLICY_PASTS_MAX = 4;
+/** Entries that `blockchain log` and `blockchain conflicts` list. */
+export const LOG_ENTRIES_DEFAULT = 100;
+export const LOG_ENTRIES_MAX = 10_000;
+/** Policies of one type and name whose history is shown. */
+export const HISTORY_POLICIES_MAX = 100;
 
 // topology
 /** The statement of a table policy: what a policy can hold. */

@@ -2,10 +2,9 @@ import { asFault, fault } from '../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
 import type { PolicyBook, PolicyState } from './book.ts';
 import { documentOf } from './get-path.ts';
-import { differences } from './history.ts';
+import { type Change, differences } from './history.ts';
 import { describeKey } from './kinds/kind.ts';
 import { kindOf, NODE_TYPES } from './kinds/registry.ts';
-import type { PolicyVersion } from './policies.ts';
 import { normalValue } from './shape.ts';
 
 /** `blockchain test`: what is wrong with the policies in force, one sentence each; nothing means True. */
@@ -108,7 +107,7 @@ export interface PolicyDifference {
   /** Number of the pair, from 0. */
   readonly pair: number;
   readonly types: readonly [string, string];
-  readonly changes: PolicyVersion['changes'];
+  readonly changes: readonly Change[];
 }
 
 /**

@@ -16,6 +16,8 @@ export interface Fact {
   readonly type: string | null;
   readonly id: string | null;
   readonly replaces: readonly string[];
+  /** Hashes of the entries that it builds on: `prev`, then the parents. */
+  readonly links: readonly string[];
   /** insert: the root value in normal form, or why it is none; update: the changes; what gives or takes authority: as it is. */
   readonly content: JsonObject;
   readonly malformed: VoidReason | undefined;
@@ -35,15 +37,20 @@ export const malformedBy = (caught: unknown): VoidReason => ({
   by: undefined,
 });
 
-/** The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. */
-export const factOf = (entry: Entry): Fact => {
-  const { author, seq, time, cap, op, type, id, replaces } = entry.header;
+const asItIs = (hash: string): string => hash;
+
+/**
+ * The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. `known` may give a hash
+ * as the text that is in memory already.
+ */
+export const factOf = (entry: Entry, known = asItIs): Fact => {
+  const { author, seq, time, cap, op, type, id, replaces, prev, parents } = entry.header;
   let content = NOTHING;
   let malformed: VoidReason | undefined;
   try {
     if (op === 'insert') content = normalValue(type ?? '', withoutObserved(entry.content));
     else if (op === 'update') content = withoutObserved(entry.content);
-    else if (AUTHORITY_OPS.has(op)) content = entry.content;
+    else if (op === 'genesis' || AUTHORITY_OPS.has(op)) content = entry.content;
   } catch (caught) {
     malformed = malformedBy(caught);
   }
@@ -57,6 +64,7 @@ export const factOf = (entry: Entry): Fact => {
     type,
     id,
     replaces: replaces === null ? [] : typeof replaces === 'string' ? [replaces] : replaces,
+    links: (prev === null ? parents : [prev, ...parents]).map(known),
     content,
     malformed,
     void: malformed,

@@ -19,6 +19,15 @@ export interface LedgerFold extends PolicyFold {
   add(entries: readonly Entry[]): readonly string[];
   /** Returns the ids of the policies that may differ. */
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[];
+  /** Takes up facts of another fold, which stay as they are; the same as their entries. */
+  addFacts(facts: readonly Fact[]): void;
+  /** What it keeps of every entry, in the order in which they came. */
+  facts(): readonly Fact[];
+  fact(hash: string): Fact | undefined;
+  /** Ids of all policies that were ever inserted, changed or ended, in force or not. */
+  ids(): readonly string[];
+  /** The facts of one policy, in the ledger's order. */
+  factsOf(id: string): readonly Fact[];
   /** Id of the policy in force that holds a claim. */
   holderOf(key: string): string | undefined;
   /** Id of the operator that has a member number in a cluster. */
@@ -62,22 +71,28 @@ class Fold implements LedgerFold {
   unknown = 0;
 
   add(entries: readonly Entry[]): readonly string[] {
-    const taken: Fact[] = [];
-    const affected = new Set<Fact>();
-    for (const entry of entries) {
-      if (this.#facts.has(entry.hash)) continue;
-      const fact = factOf(entry);
-      this.#facts.set(fact.hash, fact);
-      if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(entry))) affected.add(early);
-      else if (this.#takesPart(fact)) taken.push(fact);
-    }
-    for (const fact of this.authority.add(taken)) affected.add(fact);
-    const fresh = taken.filter(({ op }) => POLICY_OPS.has(op)).sort(compareFacts);
-    const moved = this.#subjectsOf(affected);
-    const subjects = new Set(fresh.map((fact) => this.#file(fact)));
-    const inOrder = this.#moveLatest(fresh);
-    if (moved.size > 0 || !inOrder) return this.#changed(this.#evaluate(new Set([...subjects, ...moved])));
-    return fresh.length === 0 ? [] : this.#changed(this.#applyInOrder(fresh, subjects));
+    const known = (hash: string): string => this.#facts.get(hash)?.hash ?? hash;
+    return this.#take(entries, (entry) => factOf(entry, known));
+  }
+
+  addFacts(facts: readonly Fact[]): void {
+    this.#take(facts, (fact) => ({ ...fact, void: fact.malformed }));
+  }
+
+  facts(): readonly Fact[] {
+    return [...this.#facts.values()];
+  }
+
+  fact(hash: string): Fact | undefined {
+    return this.#facts.get(hash);
+  }
+
+  ids(): readonly string[] {
+    return [...this.#subjects.keys()];
+  }
+
+  factsOf(id: string): readonly Fact[] {
+    return this.#subjects.get(id)?.facts ?? [];
   }
 
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[] {
@@ -170,6 +185,25 @@ class Fold implements LedgerFold {
     const reason = subject?.life?.waiting;
     if (subject?.life === undefined || subject.newest === undefined || reason === undefined) return undefined;
     return { type: subject.life.type, value: subject.life.value, entry: subject.newest.hash, reason };
+  }
+
+  #take<T extends { readonly hash: string }>(items: readonly T[], factFrom: (item: T) => Fact): readonly string[] {
+    const taken: Fact[] = [];
+    const affected = new Set<Fact>();
+    for (const item of items) {
+      if (this.#facts.has(item.hash)) continue;
+      const fact = factFrom(item);
+      this.#facts.set(fact.hash, fact);
+      if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(fact))) affected.add(early);
+      else if (this.#takesPart(fact)) taken.push(fact);
+    }
+    for (const fact of this.authority.add(taken)) affected.add(fact);
+    const fresh = taken.filter(({ op }) => POLICY_OPS.has(op)).sort(compareFacts);
+    const moved = this.#subjectsOf(affected);
+    const subjects = new Set(fresh.map((fact) => this.#file(fact)));
+    const inOrder = this.#moveLatest(fresh);
+    if (moved.size > 0 || !inOrder) return this.#changed(this.#evaluate(new Set([...subjects, ...moved])));
+    return fresh.length === 0 ? [] : this.#changed(this.#applyInOrder(fresh, subjects));
   }
 
   /** Whether the fact is about a policy or about authority; others get their reason at once. */

@@ -1,64 +1,97 @@
+import { fault } from '../base/errors.ts';
+import { HISTORY_POLICIES_MAX } from '../base/limits.ts';
 import { canonicalJson } from '../codec/canonical.ts';
-import type { JsonObject } from '../codec/json.ts';
-import { policyDate } from '../entry/time.ts';
-import type { HeldEntry } from '../ledger/ledger.ts';
-import type { PolicyBook } from './book.ts';
-import { applyChanges } from './facts.ts';
-import { NODE_TYPES } from './kinds/registry.ts';
-import type { PolicyVersion } from './policies.ts';
+import type { JsonObject, JsonValue } from '../codec/json.ts';
+import type { PolicyBook, VoidReason } from './book.ts';
+import { applyChanges, type Fact } from './facts.ts';
+import type { Chronicle } from './past.ts';
+import { authorNames, type Signed, signedBy } from './signed.ts';
+
+/** An attribute against the version before; `before` or `after` is undefined where there was or is none. */
+export interface Change {
+  readonly attribute: string;
+  readonly before: JsonValue | undefined;
+  readonly after: JsonValue | undefined;
+}
+
+/** One entry in the life of a policy, for `blockchain history`. */
+export interface PolicyVersion extends Signed {
+  readonly id: string;
+  /** Attribute by attribute against the version before; of an entry without effect, what it wanted to change. */
+  readonly changes: readonly Change[];
+  readonly effect: 'in-force' | 'superseded' | VoidReason;
+  /** The entry of this policy that took its place. */
+  readonly supersededBy: string | undefined;
+  /** Other versions that replaced the same one, while nobody has settled it. */
+  readonly conflictsWith: readonly string[];
+}
 
 const NONE: JsonObject = {};
 
-/** Names of the nodes whose policies carry their key. */
-const namesOf = (book: PolicyBook): ReadonlyMap<string, string> => {
-  const names = new Map<string, string>();
-  for (const type of NODE_TYPES)
-    for (const { value } of book.ofType(type)) {
-      const { peer, name } = value;
-      if (typeof peer === 'string' && typeof name === 'string' && !names.has(peer)) names.set(peer, name);
-    }
-  return names;
-};
-
 /** Attribute by attribute, sorted by name. Also the pure part of `get policies diff`. */
-export const differences = (before: JsonObject, after: JsonObject): PolicyVersion['changes'] =>
+export const differences = (before: JsonObject, after: JsonObject): readonly Change[] =>
   [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .sort()
     .map((attribute) => ({ attribute, before: before[attribute], after: after[attribute] }))
     .filter(({ before: was, after: is }) => canonicalJson([was ?? null]) !== canonicalJson([is ?? null]));
 
-const valueAfter = (entry: HeldEntry['entry'], before: JsonObject): JsonObject => {
-  const { op, type } = entry.header;
+const valueAfter = ({ op, content }: Fact, type: string, before: JsonObject): JsonObject => {
   if (op === 'delete') return NONE;
-  if (op === 'insert') return entry.content;
+  if (op === 'insert') return content;
   try {
-    return applyChanges(type ?? '', before, entry.content);
+    return applyChanges(type, before, content);
   } catch {
     return before;
   }
 };
 
 /** The life of one policy: every entry that names it, in the ledger's order, with what it changed or why it did not. */
-export const versionsOf = (entries: readonly HeldEntry[], book: PolicyBook): readonly PolicyVersion[] => {
-  const names = namesOf(book);
+export const versionsOf = (
+  id: string,
+  facts: readonly Fact[],
+  book: PolicyBook,
+  chronicle: Chronicle,
+): readonly PolicyVersion[] => {
+  const names = authorNames(book);
+  const conflict = book.get(id)?.conflict ?? [];
+  const effects = facts.map(({ hash }) => book.effectOf(hash) ?? 'superseded');
   let current = NONE;
-  return entries.map(({ entry, receivedMs }) => {
-    const { header } = entry;
-    const effect = book.effectOf(entry.hash) ?? 'superseded';
+  let type = '';
+  return facts.map((fact, at) => {
+    const effect = effects[at] ?? 'superseded';
+    if (fact.op === 'insert' && typeof effect === 'string') type = fact.type ?? '';
     // An entry without effect shows what it wanted to change; the next one is compared with what was in force.
-    const after = valueAfter(entry, current);
+    const after = valueAfter(fact, type, current);
     const changes = differences(current, after);
     if (typeof effect === 'string') current = after;
+    const next = effects.findIndex((later, index) => index > at && typeof later === 'string');
     return {
-      entry: entry.hash,
-      op: header.op,
-      author: header.author,
-      authorName: names.get(header.author),
-      seq: header.seq,
-      date: policyDate(header.time),
-      received: policyDate(Math.floor(receivedMs * 1_000)),
+      ...signedBy(fact, chronicle, names),
+      id,
       changes,
       effect,
+      supersededBy: effect === 'superseded' ? facts[next]?.hash : undefined,
+      conflictsWith: conflict.includes(fact.hash) ? conflict.filter((hash) => hash !== fact.hash) : [],
     };
+  });
+};
+
+/**
+ * Ids of the policies of a type that have or once had a name, also of those that were deleted or never came into force, in
+ * the order in which they came. `POLICY_HISTORY_OVERSIZE` for more than `HISTORY_POLICIES_MAX`.
+ */
+export const idsNamed = (facts: readonly Fact[], type: string, name: string): readonly string[] => {
+  const ofType = new Set<string>();
+  const named = new Set<string>();
+  for (const fact of facts) {
+    if (fact.id === null) continue;
+    if (fact.op === 'insert' && fact.type === type) ofType.add(fact.id);
+    if (fact.content['name'] === name) named.add(fact.id);
+  }
+  const ids = [...ofType].filter((id) => named.has(id));
+  if (ids.length <= HISTORY_POLICIES_MAX) return ids;
+  throw fault('POLICY_HISTORY_OVERSIZE', `${ids.length} policies of type ${type} have or had the name ${name}`, {
+    data: { policies: ids.length, limit: HISTORY_POLICIES_MAX },
+    hint: 'ask for one by its id: blockchain history where id = ID',
   });
 };

@@ -1,20 +1,23 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
-import { POLICY_FOLLOW_ENTRIES } from '../base/limits.ts';
+import { POLICY_FOLLOW_ENTRIES, POLICY_PASTS_MAX } from '../base/limits.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
+import { inSlices } from '../base/slices.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { policyDate } from '../entry/time.ts';
 import type { Cursor, Equivocation, HeldEntry, Ledger } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
-import type { PolicyBook, PolicyNotices, PolicyState, VoidReason } from './book.ts';
+import type { PolicyNotices, PolicyState, VoidReason } from './book.ts';
 import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
 import { createFold, type LedgerFold } from './fold.ts';
-import { versionsOf } from './history.ts';
+import { type PolicyVersion, versionsOf } from './history.ts';
 import { NODE_TYPES } from './kinds/registry.ts';
 import { LedgerMembers } from './ledger-members.ts';
-import type { Policies, PolicyVersion } from './policies.ts';
+import type { Moment } from './moment.ts';
+import { type Chronicle, type Past, pastAt } from './past.ts';
+import type { Policies, PolicyView } from './policies.ts';
 import { policyId, readPolicy } from './shape.ts';
 
 export interface PoliciesPorts {
@@ -69,6 +72,14 @@ class LedgerPolicies implements Policies {
   readonly #writer: Writer;
   readonly #log: Logger;
   readonly #fold: LedgerFold = createFold();
+  /** Hash of an entry → when it came here, milliseconds. */
+  readonly #received = new Map<string, number>();
+  readonly chronicle: Chronicle = {
+    facts: () => this.#fold.facts(),
+    fact: (hash) => this.#fold.fact(hash),
+    receivedMs: (hash) => this.#received.get(hash),
+  };
+  #pasts = 0;
   /** Keys of writes that are decided and not yet in the book; a write that needs one waits for its promise. */
   readonly #inFlight = new Map<string, Promise<unknown>>();
   #waiters: Waiter[] = [];
@@ -94,7 +105,7 @@ class LedgerPolicies implements Policies {
     this.#follow();
   }
 
-  get book(): PolicyBook {
+  get book(): PolicyView {
     return this.#fold;
   }
 
@@ -136,14 +147,27 @@ class LedgerPolicies implements Policies {
   }
 
   async history(id: string): Promise<readonly PolicyVersion[]> {
-    const entries = await this.#ports.ledger.byPolicy(id);
-    if (entries.length === 0)
-      throw fault('POLICY_UNKNOWN', `no entry of the ledger names a policy ${id.slice(0, 128)}`, {
-        data: { id: id.slice(0, 128) },
-        hint: 'list the ids with: blockchain get * bring [*][id] separator = \\n',
-      });
     await this.caughtUp();
-    return versionsOf(entries, this.#fold);
+    const facts = this.#fold.factsOf(id);
+    if (facts.length > 0) return versionsOf(id, facts, this.#fold, this.chronicle);
+    throw fault('POLICY_UNKNOWN', `no entry of the ledger names a policy ${id.slice(0, 128)}`, {
+      data: { id: id.slice(0, 128) },
+      hint: 'list the ids with: blockchain get * bring [*][id] separator = \\n',
+    });
+  }
+
+  async past(moment: Moment, signal?: AbortSignal): Promise<Past> {
+    if (this.#pasts >= POLICY_PASTS_MAX)
+      throw fault('POLICY_PAST_BUSY', `${this.#pasts} questions about the past are being answered`, {
+        hint: 'try again in a moment',
+      });
+    this.#pasts += 1;
+    try {
+      await this.caughtUp();
+      return await inSlices(pastAt(this.chronicle, moment), signal);
+    } finally {
+      this.#pasts -= 1;
+    }
   }
 
   caughtUp(): Promise<void> {
@@ -244,6 +268,7 @@ class LedgerPolicies implements Policies {
       while (!this.#closed && this.#cursor < this.#ports.ledger.size) {
         const held = await this.#ports.ledger.follow(this.#cursor, POLICY_FOLLOW_ENTRIES);
         const { revision } = this.#fold.authority;
+        for (const { entry, receivedMs } of held) this.#received.set(entry.hash, receivedMs);
         const changed = this.#fold.add(held.map(({ entry }) => entry));
         const last = held.at(-1);
         // Nothing up to the end: what is there is damaged, and set aside by the ledger.

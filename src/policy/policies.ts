@@ -1,32 +1,17 @@
 import type { Resource } from '../base/lifecycle.ts';
-import type { JsonObject, JsonValue } from '../codec/json.ts';
+import type { JsonObject } from '../codec/json.ts';
 import type { HeldEntry } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { InviteWish, RevocationWish } from './authority/decide.ts';
 import type { Invite, Membership } from './authority/members.ts';
-import type { PolicyBook, PolicyEmitter, PolicyState, VoidReason } from './book.ts';
+import type { PolicyBook, PolicyEmitter, PolicyState } from './book.ts';
+import type { LedgerFold } from './fold.ts';
+import type { PolicyVersion } from './history.ts';
+import type { Moment } from './moment.ts';
+import type { Chronicle, Past } from './past.ts';
 
-/** One entry in the life of a policy, for `blockchain history`. */
-export interface PolicyVersion {
-  /** Hash of the entry. */
-  readonly entry: string;
-  readonly op: string;
-  /** Public key of the author and, where a node policy carries that key, the node's name. */
-  readonly author: string;
-  readonly authorName: string | undefined;
-  readonly seq: number;
-  /** Stated by the author, policy date form. */
-  readonly date: string;
-  /** Accepted by this node, policy date form. */
-  readonly received: string;
-  /** Attribute by attribute against the version before; `before` or `after` is undefined where there was or is none. */
-  readonly changes: readonly {
-    readonly attribute: string;
-    readonly before: JsonValue | undefined;
-    readonly after: JsonValue | undefined;
-  }[];
-  readonly effect: 'in-force' | 'superseded' | VoidReason;
-}
+/** The book, and what each policy's entries were. Only its owner adds to it. */
+export type PolicyView = PolicyBook & Pick<LedgerFold, 'factsOf'>;
 
 /** Who belongs to the network and what each may do. */
 export interface Members {
@@ -47,7 +32,9 @@ export interface Members {
  * through the same fold as everyone's. Each write resolves when it is durable here and in the book.
  */
 export interface Policies extends Resource {
-  readonly book: PolicyBook;
+  readonly book: PolicyView;
+  /** What the book was made of. */
+  readonly chronicle: Chronicle;
   readonly notices: PolicyEmitter;
   readonly members: Members;
   /** `policy` has one root key, its type. `POLICY_…` errors: structure, id taken, not unique, unknown cluster, parent. */
@@ -63,7 +50,13 @@ export interface Policies extends Resource {
   document(state: PolicyState): JsonObject;
   /** The same without what ANMP policies lay over it, as `blockchain read` shows it. */
   original(state: PolicyState): JsonObject;
+  /** The life of a policy. `POLICY_UNKNOWN` for an id that no entry names. */
   history(id: string): Promise<readonly PolicyVersion[]>;
+  /**
+   * The policies as of a moment. `POLICY_FRONTIER_UNKNOWN` where a frontier names entries that are not held,
+   * `POLICY_PAST_BUSY` while `POLICY_PASTS_MAX` such questions are being answered.
+   */
+  past(moment: Moment, signal?: AbortSignal): Promise<Past>;
   /** Resolves when the book holds everything that the ledger held at the time of the call. */
   caughtUp(): Promise<void>;
 }

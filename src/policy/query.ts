@@ -35,7 +35,7 @@ const RELATION_HINT =
 const KEYWORD_CHARS = 16;
 
 /** Where a keyword stands outside quotes, brackets and parentheses; -1 where it does not. */
-const findKeyword = (text: string, pattern: RegExp): number => {
+export const findKeyword = (text: string, pattern: RegExp): number => {
   let depth = 0;
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charAt(at);

@@ -12,6 +12,8 @@ export const authorKey = (letter: string): string => letter.repeat(64).slice(0, 
 export interface EntrySketch {
   readonly author?: string;
   readonly seq?: number;
+  readonly prev?: string | null;
+  readonly parents?: readonly string[];
   readonly time?: number;
   readonly net?: string;
   readonly cap?: string | null;

@@ -4,10 +4,15 @@ import { backupCommands } from './backup.ts';
 import { clusterCommands } from './cluster.ts';
 import { clusterDataCommands } from './cluster-data.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
+import { conflictCommands } from './conflicts.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
+import { frontierCommands } from './frontier.ts';
 import { helpCommands } from './help.ts';
+import { historyCommands } from './history.ts';
 import { ledgerCommands } from './ledger.ts';
+import { ledgerDiffCommands } from './ledger-diff.ts';
+import { ledgerLogCommands } from './ledger-log.ts';
 import { memberCommands } from './members.ts';
 import { networkTestCommands } from './network-tests.ts';
 import { nodeCommands } from './node.ts';
@@ -29,6 +34,11 @@ export const allCommands = (): readonly Command[] => [
   ...policyCheckCommands(),
   ...policyVariableCommands(),
   ...ledgerCommands(),
+  ...historyCommands(),
+  ...frontierCommands(),
+  ...ledgerDiffCommands(),
+  ...conflictCommands(),
+  ...ledgerLogCommands(),
   ...auditCommands(),
   ...memberCommands(),
   ...clusterCommands(),

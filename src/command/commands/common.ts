@@ -21,6 +21,14 @@ export const addressOf = ({ ip, port }: { readonly ip: string; readonly port: nu
 /** Member numbers as the cluster commands print them. */
 export const paddedMember = (member: number, digits: number): string => String(member).padStart(digits, '0');
 
+/** `1 entry`, `2 entries`. */
+export const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;
+
+const SHORT_KEY = 16;
+
+/** The beginning of a key or hash. */
+export const shortKey = (key: string): string => `${key.slice(0, SHORT_KEY)}…`;
+
 export interface OwnCluster {
   readonly operator: OperatorInfo;
   readonly cluster: ClusterInfo;

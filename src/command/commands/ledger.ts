@@ -1,49 +1,9 @@
-import type { PolicyVersion } from '../../policy/policies.ts';
-import { fault } from '../../base/errors.ts';
 import { foreignSeedLines } from './foreign-seeds.ts';
-import { anyText, optional, repeated, required, type OptionTable } from '../options.ts';
+import { anyText, optional, repeated, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell, type Title } from '../table.ts';
-
-const idOption = { id: required(anyText, 'id of the policy', ['policy_id']) };
-
-const SHORT_HASH = 16;
-
-const shortKey = (key: string): string => `${key.slice(0, SHORT_HASH)}…`;
-
-const changeText = ({ attribute, before, after }: PolicyVersion['changes'][number]): string => {
-  if (before === undefined) return `${attribute} = ${JSON.stringify(after)}`;
-  return after === undefined
-    ? `${attribute} removed`
-    : `${attribute}: ${JSON.stringify(before)} to ${JSON.stringify(after)}`;
-};
-
-const effectText = (effect: PolicyVersion['effect']): string =>
-  typeof effect === 'string' ? effect : `void (${effect.rule}): ${effect.text}`;
-
-const history = async ({ context, options }: Call<typeof idOption>): Promise<Reply> => {
-  const versions = await context.policies.history(options.id);
-  if (versions.length === 0)
-    throw fault('POLICY_UNKNOWN', `no entry of the ledger is about a policy with the id ${options.id}`, {
-      data: { id: options.id },
-      hint: 'find the id: blockchain get TYPE bring [*][id] separator = \\n',
-    });
-  const rows = versions.flatMap((version): readonly (readonly Cell[])[] => {
-    const lead: readonly Cell[] = [
-      version.date,
-      version.op,
-      version.authorName ?? shortKey(version.author),
-      version.seq,
-    ];
-    const tail: readonly Cell[] = [effectText(version.effect), shortKey(version.entry)];
-    const changes = version.changes.length === 0 ? [''] : version.changes.map(changeText);
-    return changes.map((change, index) =>
-      index === 0 ? [...lead, change, ...tail] : ['', '', '', '', change, '', ''],
-    );
-  });
-  return givesTable({ titles: ['Date', 'Change', 'By', 'Entry No', 'What', 'Effect', 'Entry'], rows, json: versions });
-};
+import { shortKey } from './common.ts';
 
 const SYNC_TITLES: readonly Title[] = [
   'Status',
@@ -121,16 +81,8 @@ const syncNow = async ({ context }: Call<typeof syncOptions>): Promise<Reply> =>
   return SILENT;
 };
 
-/** The ledger itself: who wrote what, whether it is sound, whether it is the same elsewhere. */
+/** The ledger itself: whether it is the same elsewhere. */
 export const ledgerCommands = (): readonly Command[] => [
-  define({
-    patterns: ['blockchain history', 'blockchain get history'],
-    method: 'GET',
-    explanation: 'shows the life of a policy: who changed what and when, by which entry of the ledger',
-    examples: ['blockchain history where id = 64999c0d4d8762f67f6fe4f120c7a54b'],
-    options: idOption,
-    run: history,
-  }),
   define({
     patterns: ['run blockchain sync'],
     method: 'POST',

@@ -1,6 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
 import { applyBring, parseBring, type BringResult } from '../../policy/bring.ts';
+import { splitAsOf } from '../../policy/as-of.ts';
 import { documentOf } from '../../policy/get-path.ts';
 import { parseGet, runGet, type GetContext, type PolicySource } from '../../policy/query.ts';
 import type { CommandContext } from '../context.ts';
@@ -10,6 +11,7 @@ import { define, type Call, type Command } from '../registry.ts';
 import { givesJson, givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { policyOf } from './common.ts';
+import { asShown, asStored, pastOf, type PastSource, withMoment } from './moment.ts';
 
 const getContext = (context: CommandContext): GetContext => ({
   nowMs: context.clock.wallMs(),
@@ -32,20 +34,28 @@ const replyOf = (result: BringResult): Reply => {
   }
 };
 
+const FORMAT_JSON = /\s(?:where\s|and\s)?format\s?=\s?json$/i;
+
 /** `blockchain read` shows the policies as they were inserted and updated, without what anmp policies put over them. */
 const asWritten = ({ policies }: CommandContext): PolicySource => ({
   book: policies.book,
   document: (state) => policies.original(state),
 });
 
-const get = ({ context, args }: Call<OptionTable>, source: PolicySource): Reply => {
-  const text = args.expanded('query');
-  if (text.trim() === '')
+const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: PastSource): Promise<Reply> => {
+  const { context, args } = call;
+  const text = args.expanded('query').trim();
+  if (text === '')
     throw fault('COMMAND_STRUCTURE', 'the types of the policies are missing', {
       hint: 'for example: blockchain get operator, blockchain get *',
     });
-  const request = parseGet(text.trim().replace(/\s(?:where\s|and\s)?format\s?=\s?json$/i, ''));
-  return replyOf(runGet(source, request, getContext(context)));
+  const query = text.replace(FORMAT_JSON, '');
+  const { rest, asOf } = splitAsOf(query);
+  if (asOf === undefined) return replyOf(runGet(present, parseGet(query), getContext(context)));
+  const request = parseGet(rest);
+  const past = await pastOf(call, asOf);
+  const reply = replyOf(runGet(pastSource(past), request, getContext(context)));
+  return withMoment(past, reply, query !== text);
 };
 
 const rootPolicies = ({ context, args }: Call<OptionTable>): Reply => {
@@ -89,7 +99,7 @@ export const policyGetCommands = (): readonly Command[] => [
       'finds policies: by type, where attributes hold, and brings whole policies or what is asked of them; join puts ' +
       'those of a second search beside them (only pairs; of two of one type the second is TYPE_2), merge adds their ' +
       'attributes (own ones win; without a partner as they are); bring.paths adds all paths of names from the root, ' +
-      'bring.extend the policy that object_id names',
+      'bring.extend the policy that object_id names; as of "DATE" or as of FRONTIER: as they were then',
     examples: [
       'blockchain get operator where ip = !ip and port = !anylog_server_port bring.first [*][id]',
       'blockchain get (operator, query) where [country] == US or [country] == IL bring [*][ip]:[*][port] separator = ,',
@@ -97,15 +107,17 @@ export const policyGetCommands = (): readonly Command[] => [
       `blockchain get table bring.unique ['table']['dbms'] "." ['table']['name'] separator = ,`,
       'blockchain get operator join (blockchain get cluster where id = [operator][cluster]) bring.table [operator][name] [cluster][name]',
       'blockchain get * where [id] = "x" bring.paths',
+      'blockchain get operator bring.table [*][name] [*][ip] as of "2026-11-25 18:00:00"',
+      'blockchain get * where id = 64999c0d as of 5f0c…e1 (the hash of an entry, or what get frontier printed)',
     ],
-    run: (call) => get(call, call.context.policies),
+    run: (call) => get(call, call.context.policies, asShown),
   }),
   define({
     patterns: ['blockchain read <query...>'],
     method: 'GET',
     explanation: 'as blockchain get, without what anmp policies put over the attributes',
     examples: ['blockchain read operator'],
-    run: (call) => get(call, asWritten(call.context)),
+    run: (call) => get(call, asWritten(call.context), asStored),
   }),
   define({
     patterns: ['blockchain get root policies', 'blockchain get root policies <filter...>'],

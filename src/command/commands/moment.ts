@@ -1,0 +1,72 @@
+import { fault, hasCode } from '../../base/errors.ts';
+import { type Moment, momentText, readFrontier } from '../../policy/moment.ts';
+import type { Past } from '../../policy/past.ts';
+import type { PolicySource } from '../../policy/query.ts';
+import { parseDate } from '../grammar/dates.ts';
+import type { Surroundings } from '../registry.ts';
+import { jsonText, type Reply } from '../reply.ts';
+import { count } from './common.ts';
+
+/** How the policies of a moment are shown. Which nodes held them then is not known, so they carry no `ledger`. */
+export type PastSource = (past: Past) => PolicySource;
+
+/** With what anmp policies of that moment laid over them. */
+export const asShown: PastSource = ({ book }) => ({
+  book,
+  document: ({ type, id, value }) => ({ [type]: book.shown(id) ?? value }),
+});
+
+/** As they were inserted and updated. */
+export const asStored: PastSource = ({ book }) => ({ book, document: ({ type, value }) => ({ [type]: value }) });
+
+/** A date (in any form of the language), a frontier, or the hash of an entry. `COMMAND_DATE` for what is none of them. */
+const readMoment = (text: string, nowMs: number): Moment => {
+  const frontier = readFrontier(text);
+  if (frontier !== undefined) return frontier;
+  try {
+    return { kind: 'time', micros: Math.round(parseDate(text, nowMs) * 1_000) };
+  } catch (caught) {
+    if (!hasCode(caught, 'COMMAND_DATE')) throw caught;
+    throw fault('COMMAND_DATE', `"${text.slice(0, 80)}" is no date, no frontier and no hash of an entry`, {
+      data: { value: text.slice(0, 200) },
+      hint: 'for example "2026-01-31 10:20:30", -30d, the hash of an entry (blockchain log), or what get frontier prints',
+      cause: caught,
+    });
+  }
+};
+
+/** The policies as of a moment that a user wrote. */
+export const pastOf = ({ context, signal }: Surroundings, text: string): Promise<Past> =>
+  context.policies.past(readMoment(text, context.clock.wallMs()), signal);
+
+/** A moment and what is known of it, as JSON. */
+export const momentJson = (past: Past): Readonly<Record<string, unknown>> => ({
+  moment: momentText(past.moment),
+  entries: past.entries,
+  policies: past.book.ofType().length,
+  root: past.root,
+  cameLater: past.late ?? null,
+  equivocations: [...past.forks].map(([author, { seq }]) => ({ author, seq })),
+});
+
+/** The same in a line. */
+export const momentLine = (past: Past): string => {
+  const { moment, entries, root, late, forks, book } = past;
+  const when =
+    moment.kind === 'time' ? momentText(moment) : `a frontier of ${count(moment.heads.length, 'head', 'heads')}`;
+  const parts = [
+    `As of ${when}: ${count(book.ofType().length, 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
+    `state root ${root}`,
+    ...(late === undefined ? [] : [`${late} of the entries came here later and may have been unknown then`]),
+    ...(forks.size === 0 ? [] : [`${count(forks.size, 'author', 'authors')} signed two entries with one number`]),
+  ];
+  return parts.join('; ');
+};
+
+/** A reply about a moment: what the moment is, then the answer. */
+export const withMoment = (past: Past, reply: Reply, wantsJson: boolean): Reply => {
+  const json = { asOf: momentJson(past), result: reply.json ?? null };
+  if (wantsJson) return { text: undefined, json };
+  const text = reply.text ?? jsonText(reply.json);
+  return { text: text.startsWith('\n') ? `\n${momentLine(past)}${text}` : `${momentLine(past)}\n${text}`, json };
+};

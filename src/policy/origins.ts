@@ -1,0 +1,62 @@
+import { canonicalJson } from '../codec/canonical.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
+import { applyChanges, type Fact } from './facts.ts';
+
+/** Which entry gave a policy in force each part of its value. */
+export interface Origins {
+  readonly insert: Fact;
+  /** By the key of {@link PartsOf}. */
+  readonly parts: ReadonlyMap<string, Fact>;
+}
+
+/** Takes a value apart: each part under a key of its own. */
+export type PartsOf = (value: JsonObject) => ReadonlyMap<string, JsonValue>;
+
+/** The attributes of the root. */
+export const attributesOf: PartsOf = (value) => new Map(Object.entries(value));
+
+/** Every value that is no object and no list, and every empty one; the key is the path as JSON: `["table",0,"dbms"]`. */
+export const leavesOf: PartsOf = (value) => {
+  const leaves = new Map<string, JsonValue>();
+  const descend = (path: readonly (string | number)[], part: JsonValue): void => {
+    const inner: readonly (readonly [string | number, JsonValue])[] = Array.isArray(part)
+      ? [...(part as readonly JsonValue[]).entries()]
+      : isJsonObject(part)
+        ? Object.entries(part)
+        : [];
+    if (inner.length === 0) leaves.set(JSON.stringify(path), part);
+    else for (const [name, item] of inner) descend([...path, name], item);
+  };
+  for (const [name, part] of Object.entries(value)) descend([name], part);
+  return leaves;
+};
+
+/** Whether two values are one, a missing one apart from null. */
+const isSameValue = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && canonicalJson([a]) === canonicalJson([b]));
+
+/**
+ * The origins of a policy in force, from all its facts in the ledger's order, as the fold has judged them. A part has the
+ * entry since which it has its value: an update that names it with the value that it has gives it nothing.
+ */
+export const originsOf = (facts: readonly Fact[], partsOf: PartsOf): Origins | undefined => {
+  const start = facts.findLastIndex(({ op, void: reason }) => op === 'insert' && reason === undefined);
+  const insert = facts[start];
+  if (insert === undefined) return undefined;
+  let value = insert.content;
+  let before = partsOf(value);
+  let parts = new Map([...before.keys()].map((key) => [key, insert]));
+  for (const fact of facts.slice(start + 1)) {
+    if (fact.op !== 'update' || fact.void !== undefined) continue;
+    value = applyChanges(insert.type ?? '', value, fact.content);
+    const after = partsOf(value);
+    const earlier = parts;
+    parts = new Map();
+    for (const [key, part] of after) {
+      const origin = isSameValue(before.get(key), part) ? earlier.get(key) : undefined;
+      parts.set(key, origin ?? fact);
+    }
+    before = after;
+  }
+  return { insert, parts };
+};

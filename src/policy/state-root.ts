@@ -1,0 +1,38 @@
+import { type Sliced, sortInSlices } from '../base/slices.ts';
+import { canonicalBytes } from '../codec/canonical.ts';
+import { merkleLeaf, merkleRoot } from '../codec/merkle.ts';
+import type { PolicyState } from './book.ts';
+import type { Fact } from './facts.ts';
+import type { LedgerFold } from './fold.ts';
+import { attributesOf, originsOf } from './origins.ts';
+
+const SLICE = 256;
+
+/** SPEC §3: what the root says of one policy: which entry each attribute comes from, and its member number. */
+const leafOf = ({ id, type, value }: PolicyState, facts: readonly Fact[]): Uint8Array => {
+  const origins = originsOf(facts, attributesOf);
+  const parts = [...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash] as const);
+  // In the order of the canonical form, which is then written as it stands.
+  const attributes = Object.fromEntries(parts.sort(([a], [b]) => (a < b ? -1 : 1)));
+  const { member } = value;
+  return canonicalBytes({
+    attributes,
+    id,
+    insert: origins?.insert.hash ?? null,
+    member: type === 'operator' && member !== undefined ? member : null,
+    type,
+  });
+};
+
+/** The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. */
+export const stateRoot = function* (fold: LedgerFold): Sliced<string> {
+  const ids = yield* sortInSlices(fold.ids(), (a, b) => (a < b ? -1 : 1));
+  const leaves: Buffer[] = [];
+  for (const [at, id] of ids.entries()) {
+    if (at % SLICE === SLICE - 1) yield;
+    const state = fold.get(id);
+    if (state !== undefined) leaves.push(merkleLeaf(leafOf(state, fold.factsOf(id))));
+  }
+  yield;
+  return merkleRoot(leaves).toString('hex');
+};
