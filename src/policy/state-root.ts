@@ -9,7 +9,7 @@ import { attributesOf, originsOf } from './origins.ts';
 const SLICE = 256;
 
 /** SPEC §3: what the root says of one policy: which entry each attribute comes from, and its member number. */
-const leafOf = ({ id, type, value }: PolicyState, facts: readonly Fact[]): Uint8Array => {
+export const leafOf = ({ id, type, value }: PolicyState, facts: readonly Fact[]): Uint8Array => {
   const origins = originsOf(facts, attributesOf);
   const parts = [...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash] as const);
   // In the order of the canonical form, which is then written as it stands.
