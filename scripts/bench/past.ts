@@ -5,10 +5,12 @@ import { canonicalJson } from '../../src/codec/canonical.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
 import type { Entry, EntryHeader } from '../../src/entry/entry.ts';
+import { blameOf } from '../../src/policy/blame.ts';
 import { changesBetween } from '../../src/policy/changes.ts';
 import { closureOf, frontierOf } from '../../src/policy/closure.ts';
 import { conflictsOf } from '../../src/policy/conflicts.ts';
 import { createFold } from '../../src/policy/fold.ts';
+import { versionsOf } from '../../src/policy/history.ts';
 import { logOf } from '../../src/policy/log.ts';
 import { EVERYTHING } from '../../src/policy/moment.ts';
 import { type Chronicle, pastAt } from '../../src/policy/past.ts';
@@ -69,6 +71,13 @@ const entriesOf = (count: number): readonly Entry[] => {
   return entries;
 };
 
+/** One policy that is updated again and again. */
+const longLife = (count: number): readonly Entry[] =>
+  entriesOf(count).map((entry, number) => {
+    const content = number === 0 ? { name: 'site-0', tags: ['a', 'b'] } : { count: number, place: { row: number % 7 } };
+    return { ...entry, content, header: { ...entry.header, id: 'site-0', op: number === 0 ? 'insert' : 'update' } };
+  });
+
 /** Milliseconds of every slice of the work that is measured. */
 let slices: number[] = [];
 
@@ -94,6 +103,26 @@ const rawLimit = (bodies: readonly (readonly [string, string])[]): void => {
   const newest = new Map<string, string>();
   for (const [id, body] of bodies) newest.set(id, JSON.stringify(JSON.parse(body)));
   for (const value of newest.values()) hash('sha256', hash('sha256', value, 'buffer'), 'hex');
+};
+
+/** History and blame of one policy with `count` versions. */
+const measureLife = async (count: number): Promise<readonly Figure[]> => {
+  slices = [];
+  const fold = createFold();
+  fold.add(longLife(count));
+  const chronicle: Chronicle = { facts: () => fold.facts(), fact: (entry) => fold.fact(entry), receivedMs: () => 0 };
+  const site = fold.get('site-0');
+  if (site === undefined) throw new Error('the policy is not in force');
+  const facts = fold.factsOf('site-0');
+  const of = count.toLocaleString('en-US');
+  const history = await p50(() => versionsOf('site-0', facts, fold, chronicle));
+  const blame = await p50(() => blameOf(site, facts, fold, chronicle));
+  const figure = (work: string, ours: number, target = ''): Figure => ({ work, ours, unit: 'ms', target });
+  return [
+    figure(`history of a policy with ${of} versions, p50`, history),
+    figure('blame', blame),
+    figure('… the longest slice', quantile(slices, 1), '≤ 100 ms'),
+  ];
 };
 
 const measure = async (count: number): Promise<readonly Figure[]> => {
@@ -151,4 +180,5 @@ const measure = async (count: number): Promise<readonly Figure[]> => {
 const SIZES = process.env['SIZES']?.split(',').map(Number) ?? [10_000, 100_000];
 const figures: Figure[] = [];
 for (const size of SIZES) figures.push(...(await measure(size)));
+figures.push(...(await measureLife(10_000)));
 report('The past', figures);

@@ -1,3 +1,4 @@
+import type { Sliced } from '../base/slices.ts';
 import { isJsonObject, type JsonValue } from '../codec/json.ts';
 import type { PolicyBook, PolicyState } from './book.ts';
 import { compareFacts, type Fact } from './facts.ts';
@@ -39,15 +40,15 @@ const originOf = ({ insert, parts }: Origins, path: readonly (string | number)[]
  * For each value of a policy in force the entry since which it is there, nested values one by one. A list is told apart by
  * places: taking out its first item moves all others.
  */
-export const blameOf = (
+export const blameOf = function* (
   state: PolicyState,
   facts: readonly Fact[],
   book: PolicyBook,
   chronicle: Chronicle,
-): readonly BlameLine[] => {
-  const origins = originsOf(facts, leavesOf);
-  if (origins === undefined) return [];
+): Sliced<readonly BlameLine[]> {
   const names = authorNames(book);
+  const origins = yield* originsOf(facts, leavesOf);
+  if (origins === undefined) return [];
   return [...leavesOf(state.value).keys()].map((key) => {
     const path = JSON.parse(key) as readonly (string | number)[];
     return {

@@ -1,5 +1,6 @@
 import { fault } from '../base/errors.ts';
 import { HISTORY_POLICIES_MAX } from '../base/limits.ts';
+import type { Sliced } from '../base/slices.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
 import type { PolicyBook, VoidReason } from './book.ts';
@@ -45,35 +46,58 @@ const valueAfter = ({ op, content }: Fact, type: string, before: JsonObject): Js
   }
 };
 
-/** The life of one policy: every entry that names it, in the ledger's order, with what it changed or why it did not. */
-export const versionsOf = (
+const SLICE = 100;
+
+interface Judged {
+  readonly fact: Fact;
+  readonly effect: PolicyVersion['effect'];
+}
+
+/** For each entry the next one with effect. */
+const followersOf = (judged: readonly Judged[]): readonly (string | undefined)[] => {
+  const followers: (string | undefined)[] = [];
+  let next: string | undefined;
+  for (const { fact, effect } of judged.toReversed()) {
+    followers.push(next);
+    if (typeof effect === 'string') next = fact.hash;
+  }
+  return followers.reverse();
+};
+
+/**
+ * The life of one policy: every entry that names it, in the ledger's order, with what it changed or why it did not, as the
+ * book judges them when the work begins.
+ */
+export const versionsOf = function* (
   id: string,
   facts: readonly Fact[],
   book: PolicyBook,
   chronicle: Chronicle,
-): readonly PolicyVersion[] => {
+): Sliced<readonly PolicyVersion[]> {
   const names = authorNames(book);
   const conflict = book.get(id)?.conflict ?? [];
-  const effects = facts.map(({ hash }) => book.effectOf(hash) ?? 'superseded');
+  const judged = facts.map((fact): Judged => ({ fact, effect: book.effectOf(fact.hash) ?? 'superseded' }));
+  const followers = followersOf(judged);
+  const versions: PolicyVersion[] = [];
   let current = NONE;
   let type = '';
-  return facts.map((fact, at) => {
-    const effect = effects[at] ?? 'superseded';
+  for (const [at, { fact, effect }] of judged.entries()) {
+    if (at % SLICE === SLICE - 1) yield;
     if (fact.op === 'insert' && typeof effect === 'string') type = fact.type ?? '';
     // An entry without effect shows what it wanted to change; the next one is compared with what was in force.
     const after = valueAfter(fact, type, current);
     const changes = differences(current, after);
     if (typeof effect === 'string') current = after;
-    const next = effects.findIndex((later, index) => index > at && typeof later === 'string');
-    return {
+    versions.push({
       ...signedBy(fact, chronicle, names),
       id,
       changes,
       effect,
-      supersededBy: effect === 'superseded' ? facts[next]?.hash : undefined,
+      supersededBy: effect === 'superseded' ? followers[at] : undefined,
       conflictsWith: conflict.includes(fact.hash) ? conflict.filter((hash) => hash !== fact.hash) : [],
-    };
-  });
+    });
+  }
+  return versions;
 };
 
 /**

@@ -149,7 +149,7 @@ class LedgerPolicies implements Policies {
   async history(id: string): Promise<readonly PolicyVersion[]> {
     await this.caughtUp();
     const facts = this.#fold.factsOf(id);
-    if (facts.length > 0) return versionsOf(id, facts, this.#fold, this.chronicle);
+    if (facts.length > 0) return inSlices(versionsOf(id, facts, this.#fold, this.chronicle));
     throw fault('POLICY_UNKNOWN', `no entry of the ledger names a policy ${id.slice(0, 128)}`, {
       data: { id: id.slice(0, 128) },
       hint: 'list the ids with: blockchain get * bring [*][id] separator = \\n',

@@ -1,3 +1,4 @@
+import type { Sliced } from '../base/slices.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
 import { applyChanges, type Fact } from './facts.ts';
@@ -35,19 +36,23 @@ export const leavesOf: PartsOf = (value) => {
 const isSameValue = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && canonicalJson([a]) === canonicalJson([b]));
 
+const SLICE = 100;
+
 /**
- * The origins of a policy in force, from all its facts in the ledger's order, as the fold has judged them. A part has the
- * entry since which it has its value: an update that names it with the value that it has gives it nothing.
+ * The origins of a policy in force, from all its facts in the ledger's order, as the fold has judged them when the work
+ * begins. A part has the entry since which it has its value: an update that names it with the value that it has gives it
+ * nothing.
  */
-export const originsOf = (facts: readonly Fact[], partsOf: PartsOf): Origins | undefined => {
+export const originsOf = function* (facts: readonly Fact[], partsOf: PartsOf): Sliced<Origins | undefined> {
   const start = facts.findLastIndex(({ op, void: reason }) => op === 'insert' && reason === undefined);
   const insert = facts[start];
   if (insert === undefined) return undefined;
+  const updates = facts.slice(start + 1).filter(({ op, void: reason }) => op === 'update' && reason === undefined);
   let value = insert.content;
   let before = partsOf(value);
   let parts = new Map([...before.keys()].map((key) => [key, insert]));
-  for (const fact of facts.slice(start + 1)) {
-    if (fact.op !== 'update' || fact.void !== undefined) continue;
+  for (const [at, fact] of updates.entries()) {
+    if (at % SLICE === SLICE - 1) yield;
     value = applyChanges(insert.type ?? '', value, fact.content);
     const after = partsOf(value);
     const earlier = parts;

@@ -9,8 +9,8 @@ import { attributesOf, originsOf } from './origins.ts';
 const SLICE = 256;
 
 /** SPEC §3: what the root says of one policy: which entry each attribute comes from, and its member number. */
-const leafOf = ({ id, type, value }: PolicyState, facts: readonly Fact[]): Uint8Array => {
-  const origins = originsOf(facts, attributesOf);
+export const leafOf = function* ({ id, type, value }: PolicyState, facts: readonly Fact[]): Sliced<Uint8Array> {
+  const origins = yield* originsOf(facts, attributesOf);
   const parts = [...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash] as const);
   // In the order of the canonical form, which is then written as it stands.
   const attributes = Object.fromEntries(parts.sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -31,7 +31,7 @@ export const stateRoot = function* (fold: LedgerFold): Sliced<string> {
   for (const [at, id] of ids.entries()) {
     if (at % SLICE === SLICE - 1) yield;
     const state = fold.get(id);
-    if (state !== undefined) leaves.push(merkleLeaf(leafOf(state, fold.factsOf(id))));
+    if (state !== undefined) leaves.push(merkleLeaf(yield* leafOf(state, fold.factsOf(id))));
   }
   yield;
   return merkleRoot(leaves).toString('hex');

@@ -54,7 +54,9 @@ const rootOf = (leaves: readonly Buffer[]): Buffer => {
   return sha256(Buffer.of(1), rootOf(leaves.slice(0, split)), rootOf(leaves.slice(split)));
 };
 const lastChange = (book: LedgerFold, chronicle: Chronicle, id: string) => {
-  const versions = versionsOf(id, book.factsOf(id), book, chronicle).filter(({ effect }) => typeof effect === 'string');
+  const versions = atOnce(versionsOf(id, book.factsOf(id), book, chronicle)).filter(
+    ({ effect }) => typeof effect === 'string',
+  );
   const life = versions.slice(versions.findLastIndex(({ op }) => op === 'insert'));
   const origin = new Map<string, string>();
   for (const { changes, entry } of life)
@@ -230,7 +232,7 @@ describe('blame and history', () => {
         const chronicle = chronicleOf(arrival);
         for (const state of book.ofType()) {
           const { origin, insert } = lastChange(book, chronicle, state.id);
-          const lines = blameOf(state, book.factsOf(state.id), book, chronicle);
+          const lines = atOnce(blameOf(state, book.factsOf(state.id), book, chronicle));
           for (const { path, value } of lines) expect(valueAt(state.value, path)).toEqual(value);
           const order = book.factsOf(state.id).map(({ hash }) => hash);
           for (const attribute of Object.keys(state.value)) {

@@ -1,5 +1,6 @@
 import { fault } from '../../base/errors.ts';
-import { blameOf } from '../../policy/blame.ts';
+import { inSlices } from '../../base/slices.ts';
+import { type BlameLine, blameOf } from '../../policy/blame.ts';
 import { type Change, idsNamed, type PolicyVersion } from '../../policy/history.ts';
 import type { Signed } from '../../policy/signed.ts';
 import { anyText, optional } from '../options.ts';
@@ -95,9 +96,11 @@ const blame = async (call: Call<typeof whichOptions>): Promise<Reply> => {
       data: { ids },
       hint: `see why: blockchain history where id = ${ids[0] ?? ''}`,
     });
-  const lines = states.flatMap((state) =>
-    blameOf(state, book.factsOf(state.id), book, chronicle).map((line) => ({ id: state.id, ...line })),
-  );
+  const lines: (BlameLine & { readonly id: string })[] = [];
+  for (const state of states) {
+    const found = await inSlices(blameOf(state, book.factsOf(state.id), book, chronicle), call.signal);
+    lines.push(...found.map((line) => ({ id: state.id, ...line })));
+  }
   const several = states.length > 1;
   return givesTable({
     titles: [...(several ? ['Policy'] : []), 'Attribute', 'Value', ...SIGNED_TITLES, 'Change', 'Entry'],

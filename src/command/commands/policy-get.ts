@@ -108,7 +108,7 @@ export const policyGetCommands = (): readonly Command[] => [
       'blockchain get operator join (blockchain get cluster where id = [operator][cluster]) bring.table [operator][name] [cluster][name]',
       'blockchain get * where [id] = "x" bring.paths',
       'blockchain get operator bring.table [*][name] [*][ip] as of "2026-11-25 18:00:00"',
-      'blockchain get * where id = 64999c0d as of 5f0c…e1 (the hash of an entry, or what get frontier printed)',
+      'blockchain get * where id = 64999c0d as of !frontier',
     ],
     run: (call) => get(call, call.context.policies, asShown),
   }),

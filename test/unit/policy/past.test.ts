@@ -133,7 +133,7 @@ describe('two authors who change one policy at once', () => {
   });
 
   it('names the origin of each value, in objects and lists too', () => {
-    const lines = blameOf(book.get('s')!, book.factsOf('s'), book, chronicle);
+    const lines = atOnce(blameOf(book.get('s')!, book.factsOf('s'), book, chronicle));
     expect(Object.fromEntries(lines.map(({ path, entry }) => [path.join('.'), entry]))).toEqual({
       name: right.hash,
       'place.city': insert!.hash,
@@ -145,7 +145,7 @@ describe('two authors who change one policy at once', () => {
   });
 
   it('shows in the history what is in conflict with what, and what came instead', () => {
-    const versions = versionsOf('s', book.factsOf('s'), book, chronicle);
+    const versions = atOnce(versionsOf('s', book.factsOf('s'), book, chronicle));
     expect(versions).toMatchObject([
       { effect: 'superseded', supersededBy: left.hash, conflictsWith: [] },
       { effect: 'superseded', supersededBy: right.hash, conflictsWith: [right.hash] },
