@@ -46,7 +46,7 @@ export const nodePolicy = (node: NodeProcess, company: string): Record<string, u
   rest_port: ipAndPort(node.facts.rest).port,
 });
 
-/** Inserts an operator's own policy and starts its three processes by a script, as after each later start. */
+/** Inserts an operator's own policy and starts its three processes; a script does the same at each later start. */
 export const becomeOperator = async (
   node: NodeProcess,
   company: string,
@@ -54,8 +54,9 @@ export const becomeOperator = async (
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<PolicyDocument> => {
   const policy = await insertPolicy(node, 'operator', { ...nodePolicy(node, company), cluster, ...changes });
-  await writeFile(operatorScript(node), `${operatorCommands(policy.id).join('\n')}\n`);
-  await node.run(`process "${operatorScript(node)}"`);
+  const commands = operatorCommands(policy.id);
+  await writeFile(operatorScript(node), `${commands.join('\n')}\n`);
+  for (const command of commands) await node.run(command);
   return policy;
 };
 
