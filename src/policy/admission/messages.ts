@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { fault, type HoldfastError, textOf } from '../../base/errors.ts';
-import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, JSON_DEPTH_MAX } from '../../base/limits.ts';
-import { jsonDepth } from '../../codec/json.ts';
+import { fault, type HoldfastError } from '../../base/errors.ts';
+import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX } from '../../base/limits.ts';
+import { decodeMessage } from '../../codec/message.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 
 /** SPEC: only the major is in the id; a new major is a new folder. */
@@ -56,21 +56,6 @@ export const decodeJoinRequest = (frame: Uint8Array): RawEntry => {
 /** Throws `JOIN_MALFORMED`. */
 export const decodeJoinAnswer = (frame: Uint8Array): JoinAnswer => decode(answer, frame);
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
 const malformed = (what: string): HoldfastError => fault('JOIN_MALFORMED', what);
 
-const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
-  let value: unknown;
-  try {
-    const json = decoder.decode(frame);
-    if (jsonDepth(json) > JSON_DEPTH_MAX) throw malformed('the message is nested too deep');
-    value = JSON.parse(json);
-  } catch (caught) {
-    throw malformed(`the message cannot be read: ${textOf(caught)}`);
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(`the message is not as agreed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
-};
+const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => decodeMessage(schema, frame, malformed);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { fault, type HoldfastError, textOf } from '../../base/errors.ts';
-import { COMMITTED_ORIGINS_MAX, COMMITTED_RANGES_MAX, JSON_DEPTH_MAX } from '../../base/limits.ts';
-import { jsonDepth } from '../../codec/json.ts';
+import { fault, type HoldfastError } from '../../base/errors.ts';
+import { COMMITTED_ORIGINS_MAX, COMMITTED_RANGES_MAX } from '../../base/limits.ts';
+import { decodeMessage } from '../../codec/message.ts';
 import { fileRanges, operatorId } from '../transfer/messages.ts';
 
 /** SPEC: only the major is in the id; a new major is a new folder. */
@@ -37,24 +37,9 @@ export const refusalOf = ({ code, message }: HoldfastError): CommittedAnswer => 
   text: message.slice(0, TEXT_CHARS_MAX),
 });
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
 const malformed = (what: string): HoldfastError => fault('REPLICATION_COMMITTED_MALFORMED', what);
 
-const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
-  let value: unknown;
-  try {
-    const json = decoder.decode(frame);
-    if (jsonDepth(json) > JSON_DEPTH_MAX) throw malformed('the message is nested too deep');
-    value = JSON.parse(json);
-  } catch (caught) {
-    throw malformed(`the message cannot be read: ${textOf(caught)}`);
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(`the message is not as agreed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
-};
+const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => decodeMessage(schema, frame, malformed);
 
 /** Throws `REPLICATION_COMMITTED_MALFORMED`. */
 export const decodeCommittedRequest = (frame: Uint8Array): CommittedRequest => decode(request, frame);

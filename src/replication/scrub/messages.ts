@@ -1,13 +1,12 @@
 import { z } from 'zod';
-import { fault, type HoldfastError, textOf } from '../../base/errors.ts';
+import { fault, type HoldfastError } from '../../base/errors.ts';
 import {
   HOLDINGS_ORIGINS_MAX,
-  JSON_DEPTH_MAX,
   REPAIR_ROWS_LISTED_MAX,
   SCRUB_MESSAGE_BYTES_MAX,
   SCRUB_MESSAGE_FILES_MAX,
 } from '../../base/limits.ts';
-import { jsonDepth } from '../../codec/json.ts';
+import { decodeMessage } from '../../codec/message.ts';
 import { countRanges } from '../../operator/ranges.ts';
 import { fileId, fileRanges, operatorId } from '../transfer/messages.ts';
 
@@ -98,24 +97,11 @@ export const refusal = ({ code, message }: HoldfastError): ScrubAnswer => ({
   text: shortText(message),
 });
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
 const malformed = (what: string): HoldfastError => fault('REPLICATION_SCRUB_MALFORMED', what);
 
 const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
   if (frame.byteLength > SCRUB_MESSAGE_BYTES_MAX) throw malformed(`a message of ${frame.byteLength} bytes`);
-  let value: unknown;
-  try {
-    const json = decoder.decode(frame);
-    if (jsonDepth(json) > JSON_DEPTH_MAX) throw malformed('the message is nested too deep');
-    value = JSON.parse(json);
-  } catch (caught) {
-    throw malformed(`the message cannot be read: ${textOf(caught)}`);
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(`the message is not as agreed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  return decodeMessage(schema, frame, malformed);
 };
 
 /** Throws `REPLICATION_SCRUB_MALFORMED`. */
