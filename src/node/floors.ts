@@ -96,8 +96,7 @@ const guardNetwork = (network: Network, ledger: Ledger, policies: Policies): voi
     caughtUp: () => policies.caughtUp(),
   });
   network.setGate({
-    // Whoever does not belong to the network itself (yet) has nothing to guard, and cannot tell who does.
-    isMember: (key) => !policies.members.isMember(network.self) || policies.members.isMember(key),
+    isMember: (key) => policies.members.mayConnect(key),
     guestProtocols: new Set([JOIN_PROTOCOL]),
   });
   policies.notices.on('members:changed', () => network.recheck());

@@ -43,6 +43,16 @@ export class LedgerMembers implements Members {
     return genesis.admission === 'open' && authority.revocationOf(genesis.network, key) === undefined;
   }
 
+  mayConnect(key: PeerKey): boolean {
+    return this.isMember(key) || this.#isStillJoining();
+  }
+
+  /** Who has not joined yet cannot tell who is a member; who was revoked can, and guards what it holds. */
+  #isStillJoining(): boolean {
+    const { ownKey } = this.#ports;
+    return !this.isMember(ownKey) && !this.list().some(({ key, revoked }) => key === ownKey && revoked !== undefined);
+  }
+
   invite(wish: InviteWish): Promise<HeldEntry> {
     const { authority, ownKey, write } = this.#ports;
     return write(() => decideInvite(authority, ownKey, wish));

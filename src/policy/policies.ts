@@ -19,6 +19,8 @@ export interface Members {
   invites(): readonly Invite[];
   /** Whether the key may connect: a root, a key with a grant, or any under open admission that was not revoked. */
   isMember(key: PeerKey): boolean;
+  /** Whether this node lets the key connect: a member; anybody while this node does not belong to the network itself yet. */
+  mayConnect(key: PeerKey): boolean;
   /** Gives out an invite; resolves with its entry once it is durable. `POLICY_NOT_AUTHORISED`. */
   invite(wish: InviteWish): Promise<HeldEntry>;
   /** Takes back an invite that nobody has redeemed. `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`. */

@@ -180,6 +180,22 @@ describe('the door', () => {
     expect(policies.members.list().map((member) => member.void?.rule)).toEqual([undefined, 'invite-redeemed']);
   });
 
+  test('a node lets everybody connect until it has joined, and members alone once it was revoked', async () => {
+    const key = signingKeyFromSeed(seedOf(2));
+    const joiner = createPolicies({ ledger, ownKey: key.author, clock, holders: () => new Set() });
+    const stranger = 'd'.repeat(64);
+    const lets = async (): Promise<readonly boolean[]> => {
+      await joiner.caughtUp();
+      return [stranger, ledger.author].map((each) => joiner.members.mayConnect(each));
+    };
+    expect(await lets()).toEqual([true, true]);
+    expect(await ask(2, joinOf(key, await invite()))).toEqual({ kind: 'welcome' });
+    expect(await lets()).toEqual([false, true]);
+    await policies.members.revoke({ of: key.author, from: 2, reason: undefined });
+    expect(await lets()).toEqual([false, true]);
+    await joiner.close();
+  });
+
   test('J4 rubbish costs its channel only', async () => {
     const other = hub.node({ key: 'e'.repeat(64) });
     nodes.push(other);
