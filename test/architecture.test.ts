@@ -33,7 +33,6 @@ const PACKAGE_DOORS: Readonly<Record<string, string>> = {
   'better-sqlite3': 'sqlite',
   level: 'ledger',
   canonicalize: 'codec',
-  fastify: 'rest',
   commander: 'cli',
 };
 /** What a file may not say, except where it belongs, and what to say instead. */

@@ -62,17 +62,16 @@ export const errorReply = (caught: unknown, method: string, node: string): Error
   return { status: statusOf(code), error, body: JSON.stringify(body) };
 };
 
-/** An error of Fastify or Node; `rawPacket` holds the first bytes of what Node's parser refused. */
+/** An error of Node's server; `rawPacket` holds the first bytes of what Node's parser refused. */
 export type TransportError = Error & {
   readonly code?: string;
-  readonly statusCode?: number;
   readonly rawPacket?: unknown;
 };
 
 const startsAsRequest = (packet: unknown): boolean =>
   packet instanceof Buffer && /^[A-Z-]{3,20} \S+ HTTP\/1/.test(packet.toString('latin1', 0, 200));
 
-/** Fastify's and Node's own errors in the form of ours: malformed requests, time-outs while one is read. */
+/** Node's own errors in the form of ours: malformed requests, time-outs while one is read. */
 export const transportFault = (caught: TransportError): HoldfastError => {
   switch (caught.code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -84,8 +83,7 @@ export const transportFault = (caught: TransportError): HoldfastError => {
     case 'HPE_INVALID_METHOD':
       return startsAsRequest(caught.rawPacket) ? methodFault('this method') : malformed(caught);
     default:
-      if (caught.statusCode === undefined && caught.code?.startsWith('HPE_') !== true) return asFault(caught);
-      return malformed(caught);
+      return caught.code?.startsWith('HPE_') === true ? malformed(caught) : asFault(caught);
   }
 };
 

@@ -30,7 +30,7 @@ export interface ResponderOptions {
   readonly log: Logger;
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8';
+export const JSON_TYPE = 'application/json; charset=utf-8';
 /** As documented; clients of the command language look at the text itself. */
 const TEXT_JSON = 'text/json; charset=utf-8';
 const TEXT = 'text/plain; charset=utf-8';
@@ -52,15 +52,15 @@ interface Exchange {
 export const createResponder = (
   options: ResponderOptions,
   stopping: AbortSignal,
-): ((request: IncomingMessage, response: ServerResponse, url: string) => Promise<RestReply>) => {
+): ((request: IncomingMessage, response: ServerResponse) => Promise<RestReply>) => {
   const responder = new Responder(options);
-  return async (request, response, url) => {
+  return async (request, response) => {
     const gone = new AbortController();
     const onClose = (): void => gone.abort(fault('REST_CLIENT_GONE', 'the client closed the connection'));
     response.once('close', onClose);
     const method = request.method ?? '';
     try {
-      const { path, headers } = readTarget(url, request.headers);
+      const { path, headers } = readTarget(request.url ?? '/', request.headers);
       return await responder.answer(method, {
         request,
         headers,

@@ -1,6 +1,7 @@
-import { STATUS_CODES } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { fault, systemCode, textOf } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
@@ -17,7 +18,7 @@ import type { Logger } from '../base/log.ts';
 import type { CommandExecutor } from '../command/executor.ts';
 import { errorReply, methodFault, transportFault, type TransportError } from './faults.ts';
 import { checkProvenance } from './guard.ts';
-import { createResponder, type RestReply } from './responder.ts';
+import { createResponder, JSON_TYPE, type RestReply } from './responder.ts';
 
 export interface RestOptions {
   /** Name or address to bind to. */
@@ -39,85 +40,85 @@ export interface RestServer extends Resource {
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 const CLOSE_MS = 1_000;
 
-const send = async (reply: FastifyReply, { status, type, body, headers = {} }: RestReply): Promise<FastifyReply> =>
-  reply.code(status).headers(headers).type(type).send(body);
-
 /** A reply to what Node could not read as a request. */
 const rawReply = (status: number, body: string): string =>
   `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n` +
-  `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
+  `Content-Type: ${JSON_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
 
-/** Reads on for a while after the reply, so that a client which still sends comes to see it; then hangs up. */
-const linger = (request: FastifyRequest, clock: Clock): void => {
-  const { raw } = request;
-  if (raw.complete) return;
-  raw.resume();
-  const hangUp = clock.after(REST_LINGER_MS, () => raw.socket.destroy());
-  raw.once('end', hangUp);
-};
-
-const addHooks = (app: FastifyInstance, options: RestOptions): void => {
-  const { clock, log, node, host } = options;
-  app.addHook('onRequest', async (request) => {
-    const { headers } = request;
-    if (headers.host === undefined && request.raw.httpVersion === '1.1')
+/** Why a request is refused unread: it comes from another site's page. */
+const refusalOf = (request: IncomingMessage, { host, node, log }: RestOptions): RestReply | undefined => {
+  const { headers, httpVersion, method = '' } = request;
+  const site = headers['sec-fetch-site'];
+  try {
+    if (headers.host === undefined && httpVersion === '1.1')
       throw fault('REST_MALFORMED', 'the request has no Host header');
-    const site = headers['sec-fetch-site'];
     checkProvenance(
       { host: headers.host, origin: headers.origin, site: typeof site === 'string' ? site : undefined },
       { boundHost: host },
     );
-  });
-  app.addHook('onSend', async (request) => {
-    // A client that does not take the reply must not hold it for ever.
-    request.raw.socket.setTimeout(REST_STALL_MS);
-  });
-  app.addHook('onResponse', async (request) => linger(request, clock));
-  app.setErrorHandler(async (caught: Error, request, reply) => {
-    const { status, error, body } = errorReply(transportFault(caught), request.method, node);
+    return undefined;
+  } catch (caught) {
+    const { status, error, body } = errorReply(caught, method, node);
     if (status >= 500) log.warn('a request failed', { status, code: error.code, error: error.message });
-    return send(reply, { status, type: 'application/json; charset=utf-8', body });
-  });
+    return { status, type: JSON_TYPE, body };
+  }
 };
 
-const createApp = async (options: RestOptions, stopping: AbortSignal): Promise<FastifyInstance> => {
-  // Imported here, so that what only needs the types starts without it.
-  const { fastify } = await import('fastify');
-  const refuse = (error: TransportError, socket: Socket): void => {
+const send = (response: ServerResponse, { status, type, body, headers = {} }: RestReply): void => {
+  const length = status === 204 ? {} : { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...length, ...headers }).end(body);
+};
+
+/** Reads on for a while after the reply, so that a client which still sends comes to see it; then hangs up. */
+const linger = (request: IncomingMessage, clock: Clock): void => {
+  if (request.complete) return;
+  request.resume();
+  const hangUp = clock.after(REST_LINGER_MS, () => request.socket.destroy());
+  request.once('end', hangUp);
+};
+
+const createHttpServer = (options: RestOptions, stopping: AbortSignal): Server => {
+  const { clock, node } = options;
+  const refuse = (error: TransportError, socket: Duplex): void => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;
     }
-    const { status, body } = errorReply(transportFault(error), '', options.node);
+    const { status, body } = errorReply(transportFault(error), '', node);
     socket.end(rawReply(status, body));
-    options.clock.after(REST_LINGER_MS, () => socket.destroy());
+    clock.after(REST_LINGER_MS, () => socket.destroy());
   };
-  const app = fastify({
-    http: {
+  const respond = createResponder(options, stopping);
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const reply = refusalOf(request, options) ?? (await respond(request, response));
+    response.once('finish', () => linger(request, clock));
+    // A client that does not take the reply must not hold it for ever.
+    request.socket.setTimeout(REST_STALL_MS);
+    if (stopping.aborted) response.setHeader('Connection', 'close');
+    send(response, reply);
+  };
+  const server = createServer(
+    {
       maxHeaderSize: REST_HEADER_BYTES_MAX,
       headersTimeout: REST_HEADERS_TIMEOUT_MS,
       requestTimeout: REST_REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: REST_KEEP_ALIVE_MS,
       connectionsCheckingInterval: 1_000,
       requireHostHeader: false, // the guard asks for it, and answers in our form
     },
-    keepAliveTimeout: REST_KEEP_ALIVE_MS,
-    exposeHeadRoutes: false,
-    // One contract at every path: the URL itself is read by headers.ts.
-    rewriteUrl: () => '/',
-    return503OnClosing: false,
-    clientErrorHandler: refuse,
-  });
-  app.server.maxConnections = REST_CONNECTIONS_MAX;
-  app.server.on('connect', (_, socket: Socket) => refuse(methodFault('CONNECT'), socket));
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  addHooks(app, options);
-  const respond = createResponder(options, stopping);
-  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-    send(reply, await respond(request.raw, reply.raw, request.originalUrl));
-  app.route({ method: ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS', 'DELETE', 'PATCH'], url: '/', handler });
-  app.setNotFoundHandler(handler);
-  return app;
+    (request, response) => void answer(request, response),
+  );
+  server.maxConnections = REST_CONNECTIONS_MAX;
+  server.on('clientError', refuse);
+  server.on('connect', (_, socket) => refuse(methodFault('CONNECT'), socket));
+  return server;
+};
+
+/** Resolves once it listens. */
+const listen = async (server: Server, host: string, port: number): Promise<AddressInfo> => {
+  server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
+  await once(server, 'listening');
+  return server.address() as AddressInfo;
 };
 
 const bindFault = (caught: unknown, host: string, port: number): Error => {
@@ -145,22 +146,19 @@ const bindFault = (caught: unknown, host: string, port: number): Error => {
 export const startRest = async (options: RestOptions): Promise<RestServer> => {
   const { host, port, log, clock } = options;
   const stopping = new AbortController();
-  const app = await createApp(options, stopping.signal);
-  try {
-    await app.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
-  } catch (caught) {
-    await app.close();
+  const server = createHttpServer(options, stopping.signal);
+  const bound = await listen(server, host, port).catch((caught: unknown) => {
     throw bindFault(caught, host, port);
-  }
-  const bound = app.server.address() as AddressInfo;
+  });
   if (!LOOPBACK.test(bound.address))
     log.warn('REST listens beyond this machine: whoever reaches it can command the node', { address: bound.address });
   return {
     address: `${host}:${bound.port}`,
     async close() {
       stopping.abort(fault('REST_STOPPING', 'the node is stopping'));
-      const force = clock.after(CLOSE_MS, () => app.server.closeAllConnections());
-      await app.close();
+      const force = clock.after(CLOSE_MS, () => server.closeAllConnections());
+      server.close();
+      await once(server, 'close');
       force();
     },
   };
