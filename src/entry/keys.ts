@@ -1,17 +1,10 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  sign as signBytes,
-  verify as verifyBytes,
-  type KeyObject,
-} from 'node:crypto';
+import { createPublicKey, sign as signBytes, verify as verifyBytes, type KeyObject } from 'node:crypto';
 import { fault } from '../base/errors.ts';
 import { AUTHOR_KEYS_CACHED_MAX } from '../base/limits.ts';
+import { keyPairFromSeed } from '../codec/key-pair.ts';
 
 /** DER (RFC 8410) up to the raw key: importing this is cheaper than a JWK. */
-const PRIVATE_DER_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PUBLIC_DER_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-const KEY_BYTES = 32;
 
 /** y coordinates (sign bit cleared) of the points of order 1, 2, 4 and 8: a signature by such a key proves nothing. */
 const SMALL_ORDER = new Set([
@@ -31,15 +24,8 @@ export interface SigningKey {
 
 /** The key pair of a 32-byte seed (RFC 8032). Throws `ENTRY_KEY_MALFORMED`. */
 export const signingKeyFromSeed = (seed: Uint8Array): SigningKey => {
-  if (seed.byteLength !== KEY_BYTES)
-    throw fault('ENTRY_KEY_MALFORMED', `a key seed has ${KEY_BYTES} bytes, not ${seed.byteLength}`);
-  const privateKey = createPrivateKey({
-    key: Buffer.concat([PRIVATE_DER_PREFIX, seed]),
-    format: 'der',
-    type: 'pkcs8',
-  });
-  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
-  return { author: spki.subarray(-KEY_BYTES).toString('hex'), privateKey };
+  const { privateKey, publicKey } = keyPairFromSeed(seed);
+  return { author: publicKey.toString('hex'), privateKey };
 };
 
 /** Whether the 32 bytes are the canonical form of a y coordinate (below 2^255 - 19) of no small-order point. */
@@ -80,15 +66,6 @@ const cachedKey = (author: string): KeyObject => {
 
 /** Plain Ed25519, 64 bytes. */
 export const signWith = (key: SigningKey, bytes: Uint8Array): Uint8Array => signBytes(null, bytes, key.privateKey);
-
-/** The same on the thread pool. */
-export const signInBackground = (key: SigningKey, bytes: Uint8Array): Promise<Uint8Array> =>
-  new Promise((resolve, reject) => {
-    signBytes(null, bytes, key.privateKey, (error, signature) => {
-      if (error === null) resolve(signature);
-      else reject(error);
-    });
-  });
 
 /** The one verifier. A malformed key is a signature that does not hold. */
 export const verifySignature = (author: string, bytes: Uint8Array, signature: Uint8Array): boolean => {

@@ -3,7 +3,7 @@ import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { ownEntry } from './check.ts';
 import type { Entry, EntryHeader } from './entry.ts';
-import { signInBackground, signWith, type SigningKey } from './keys.ts';
+import { signWith, type SigningKey } from './keys.ts';
 
 /** Everything that makes an entry: the same draft and key always give the same bytes. */
 export interface EntryDraft {
@@ -33,19 +33,6 @@ export const makeEntry = (key: SigningKey, draft: EntryDraft): Entry => {
   const entry = unsignedEntry(key.author, draft);
   entry.raw.signature.set(signWith(key, entry.raw.header));
   return entry;
-};
-
-/**
- * The same on the thread pool, so that many entries are signed while others are made. The entry is complete once
- * `signed` resolves; its hash, which the next one names, is known at once.
- */
-export const makeEntryInBackground = (
-  key: SigningKey,
-  draft: EntryDraft,
-): { readonly entry: Entry; readonly signed: Promise<void> } => {
-  const entry = unsignedEntry(key.author, draft);
-  const signed = signInBackground(key, entry.raw.header).then((signature) => entry.raw.signature.set(signature));
-  return { entry, signed };
 };
 
 /** An entry whose signature is still zeros. */

@@ -16,10 +16,6 @@ export interface Staged {
  */
 export class Draft {
   readonly staged: Staged[] = [];
-  /** Signatures that are still being made; the group is not complete before. */
-  readonly signing: Promise<void>[] = [];
-  /** Many entries: worth the thread pool. */
-  readonly isLarge: boolean;
   /** Network id; a genesis entry in the group sets it. */
   network: string | undefined;
   readonly #chains: Chains;
@@ -30,8 +26,7 @@ export class Draft {
   readonly #named = new Set<string>();
   #ownHead: Place | undefined;
 
-  constructor(chains: Chains, network: string | undefined, author: string, isLarge: boolean) {
-    this.isLarge = isLarge;
+  constructor(chains: Chains, network: string | undefined, author: string) {
     this.#chains = chains;
     this.network = network;
     this.#author = author;

@@ -4,7 +4,7 @@ import { ENTRY_PARENTS_MAX } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
 import type { Entry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
-import { type EntryDraft, makeEntry, makeEntryInBackground } from '../entry/make.ts';
+import { makeEntry } from '../entry/make.ts';
 import { nextTime } from '../entry/time.ts';
 import type { Draft } from './draft.ts';
 import type { Proposal } from './ledger.ts';
@@ -38,8 +38,7 @@ export class Salts {
 }
 
 /**
- * The next entry of the own log, after everything that the draft holds. In a group of many the thread pool signs while
- * the next is made, and the draft knows what is to be waited for. Throws `LEDGER_NO_NETWORK`, `LEDGER_ENTRY_OVERSIZE`.
+ * The next entry of the own log, after everything that the draft holds. Throws `LEDGER_NO_NETWORK`, `LEDGER_ENTRY_OVERSIZE`.
  */
 export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Proposal): Entry => {
   const { key, clock, salts } = ports;
@@ -47,7 +46,7 @@ export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Propo
   const last = draft.ownHead;
   const parents = draft.frontier(key.author, ENTRY_PARENTS_MAX);
   const times = parents.map(({ time }) => time);
-  const fields: EntryDraft = {
+  const fields = {
     net: draft.network,
     seq: (last?.seq ?? 0) + 1,
     prev: last?.hash ?? null,
@@ -61,10 +60,7 @@ export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Propo
     content: proposal.content,
     salt: salts.next(),
   };
-  if (!draft.isLarge) return make(() => makeEntry(key, fields));
-  const { entry, signed } = make(() => makeEntryInBackground(key, fields));
-  draft.signing.push(signed);
-  return entry;
+  return make(() => makeEntry(key, fields));
 };
 
 /** The first entry of a new network. */
@@ -91,7 +87,7 @@ const noNetwork = (): HoldfastError =>
     hint: 'create one (start with --network NAME) or join one (start with --seed HOST:PORT)',
   });
 
-const make = <T>(made: () => T): T => {
+const make = (made: () => Entry): Entry => {
   try {
     return made();
   } catch (caught) {

@@ -44,15 +44,12 @@ export interface LedgerPorts {
   /** Told how writes end. */
   readonly disk?: DiskHealth;
   readonly store: EntryStore;
-  /** Sign groups, and check signatures after the fact, on the thread pool; otherwise at once, the same on every run. */
+  /** Check signatures after the fact on the thread pool; otherwise at once, the same on every run. */
   readonly useThreadPool: boolean;
 }
 
 /** Entries held back are looked at again after this at the latest: the wall clock may be corrected meanwhile. */
 const HELD_BACK_LOOK_MS_MAX = 60_000;
-
-/** From so many jobs on, own entries are signed on the thread pool; for fewer the way there costs more than it saves. */
-const LARGE_GROUP = 8;
 
 /** Opens the ledger that a store holds, and owns the store from then on. */
 export const openStoredLedger = async (ports: LedgerPorts): Promise<StoredLedger> => {
@@ -306,8 +303,8 @@ export class StoredLedger implements Ledger {
       for (const job of group) job.fail(this.#recovery.failure);
       return;
     }
-    const { clock, key, store, useThreadPool } = this.#ports;
-    const draft = new Draft(this.#chains, this.#network, key.author, useThreadPool && group.length >= LARGE_GROUP);
+    const { clock, key, store } = this.#ports;
+    const draft = new Draft(this.#chains, this.#network, key.author);
     const state: AcceptState = { draft, waiting: this.#waiting, nowMicros: clock.wallMs() * 1_000 };
     const made: Job[] = [];
     for (const job of group) {
@@ -321,7 +318,6 @@ export class StoredLedger implements Ledger {
     const receivedMs = Math.floor(clock.wallMs());
     const held = draft.staged.map(({ entry, place }) => ({ entry, cursor: place.cursor, receivedMs }));
     try {
-      await Promise.all(draft.signing);
       if (held.length > 0) await store.write(held, (hash) => draft.get(hash)?.cursor);
     } catch (caught) {
       const failure = this.#recovery.failed(caught);

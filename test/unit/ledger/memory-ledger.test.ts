@@ -83,7 +83,7 @@ describe('the memory ledger', () => {
   test('an own entry that came back in the same group is followed, not repeated', () => {
     const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
     const own = createAuthor(77, genesis);
-    const draft = new Draft(new Chains(), genesis.hash, own.author, false);
+    const draft = new Draft(new Chains(), genesis.hash, own.author);
     draft.stage(genesis, true);
     expect(draft.ownHead).toBeUndefined();
     const [first, second] = [own.next(), own.next()];
