@@ -10,6 +10,7 @@ import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { PeerKey } from '../network/network.ts';
 import { type AcceptState, ignored } from './accept.ts';
+import { AppendPermission } from './append-permission.ts';
 import { Chains } from './chain.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
 import { Draft, type Staged } from './draft.ts';
@@ -73,8 +74,7 @@ export class StoredLedger implements Ledger {
   readonly #reader: Reader;
   readonly #own: OwnEntryPorts;
   #network: string | undefined;
-  #mayAppend = false;
-  readonly #forbidden = new Set<HoldfastError>();
+  readonly #permission: AppendPermission;
   readonly #recovery: Recovery;
   #closed = false;
   #cancelLook: (() => void) | undefined;
@@ -87,6 +87,10 @@ export class StoredLedger implements Ledger {
       if (place === undefined) this.#chains.skip();
       else this.#chains.add(place);
     }
+    this.#permission = new AppendPermission({
+      ...{ author: ports.key.author, store },
+      ...{ chains: this.#chains, waiting: this.#waiting },
+    });
     this.#network = store.network();
     const { disk = unwatchedDisk } = ports;
     this.#recovery = new Recovery({ ...ports, disk, onRecovered: () => this.#lookAgainLater() });
@@ -138,23 +142,22 @@ export class StoredLedger implements Ledger {
         });
       const genesis = genesisEntry(this.#own, name, admission);
       draft.network = genesis.hash;
-      this.#mayAppend = true;
+      this.#permission.allow();
       return genesis;
     });
   }
 
   allowAppend(): void {
-    this.#mayAppend = true;
+    this.#permission.allow();
   }
 
   forbidAppend(reason: HoldfastError): () => void {
-    this.#forbidden.add(reason);
-    return () => this.#forbidden.delete(reason);
+    return this.#permission.forbid(reason);
   }
 
   append(proposal: Proposal): Promise<HeldEntry> {
     return this.#write((draft) => {
-      if (draft.network !== undefined) this.#assertOwnLogWhole(draft);
+      if (draft.network !== undefined) this.#permission.assert(draft.fork(this.author));
       return nextOwnEntry(this.#own, draft, proposal);
     });
   }
@@ -205,7 +208,7 @@ export class StoredLedger implements Ledger {
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
       damaged: store.damaged,
-      mayAppend: this.#mayAppend && this.#forbidden.size === 0 && !this.#isOwnLogBehind(),
+      mayAppend: this.#permission.granted,
       failure: this.#recovery.failure?.message,
       index: store.index,
     };
@@ -376,30 +379,6 @@ export class StoredLedger implements Ledger {
         this.#ports.log.error(`a listener of ${name} failed`, { text: asFault(caught).message });
       }
     }
-  }
-
-  #assertOwnLogWhole(draft: Draft): void {
-    const fork = draft.fork(this.author);
-    if (fork !== undefined)
-      throw fault('LEDGER_AUTHOR_VOID', `this node's key signed two different entries ${fork.seq}: it counts no more`, {
-        hint: 'the key was used by two nodes, or an old copy of the directory was started: give this node a new key',
-      });
-    for (const reason of this.#forbidden) throw reason;
-    if (!this.#mayAppend)
-      throw fault('LEDGER_OWN_LOG_BEHIND', 'the peers have not yet been asked for what this node wrote before', {
-        hint: 'wait until a known peer is reached, then try again',
-      });
-    if (this.#isOwnLogBehind())
-      throw fault('LEDGER_OWN_LOG_BEHIND', 'part of what this node wrote before is not back in its log', {
-        hint: 'check this clock, and connect a peer that holds all of it; see: get status',
-      });
-  }
-
-  /** Whether an own entry is known to have existed that is not in the log now: its number must not be used again. */
-  #isOwnLogBehind(): boolean {
-    const inLog = this.#chains.head(this.author)?.seq ?? 0;
-    if (this.#chains.largestSeq(this.author) > inLog || this.#waiting.hasOf(this.author)) return true;
-    return this.#ports.store.damaged.some(({ author, seq }) => author === this.author && (seq ?? 0) > inLog);
   }
 
   #lookAgainLater(): void {
