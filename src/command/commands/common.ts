@@ -41,7 +41,7 @@ export const ownCluster = (context: CommandContext): OwnCluster => {
   if (operator !== undefined && cluster !== undefined) return { operator, cluster };
   throw fault(
     'COMMAND_NO_CLUSTER',
-    'Cluster data is unavailable: this node has no operator policy in a known cluster',
+    'Cluster data is not available: this node has no operator policy in a known cluster',
     {
       hint: 'insert an operator policy for this node (blockchain insert …), then: run operator where policy = ID',
     },

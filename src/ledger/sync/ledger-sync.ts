@@ -326,8 +326,9 @@ class Synchronizer implements LedgerSync {
   }
 }
 
-/** The name in the genesis entry; empty where it cannot be read. */
+/** The name in the genesis entry, for a peer's users to read; empty where the entry is damaged here, which `status` tells. */
 const ownNetworkName = async (ledger: Ledger): Promise<string> => {
+  // It rejects only where the ledger closes meanwhile.
   const genesis = ledger.network === undefined ? undefined : await ledger.byHash(ledger.network).catch(() => undefined);
   const name = genesis?.entry.content['name'];
   return typeof name === 'string' ? name : '';
