@@ -4,6 +4,9 @@
  */
 
 // base
+/** How often a thread looks whether it works, and after how long a quiet one gives memory back. */
+export const COLLECTION_LOOK_MS = 500;
+export const COLLECTION_QUIET_MS = 10_000;
 /** How often the disk's space and the clocks are looked at. */
 export const DISK_LOOK_MS = 1_000;
 /** What could not write is opened again and checked after such a pause: doubled each time. */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
+import { startCollecting } from '../base/collection.ts';
 import { DiskMonitor } from '../base/disk-monitor.ts';
 import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
@@ -237,6 +238,7 @@ export const startFloors = async (
 ): Promise<{ readonly context: CommandContext; readonly replication: () => Replication | undefined }> => {
   const { log, version } = outside;
   const { clock, random } = { clock: systemClock, random: systemRandom };
+  stack.use(startCollecting({ clock }));
   const base = await startBase(stack, config, paths, outside);
   const { ledger, sqlite, network, ledgerSync, policies, guard, disk } = base;
   const topology = followTopology(policies.book);

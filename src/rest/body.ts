@@ -54,6 +54,38 @@ export interface ReadOptions {
   readonly stallMs?: number;
 }
 
+/** A larger body goes into memory that threads share, where it stays to its end in the database. */
+const SHARED_FROM_BYTES = 65_536;
+/** Such memory grows by so much. */
+const GROWTH_BYTES = 1_048_576;
+
+/** The bytes of a body as they come in. */
+interface Gathered {
+  add(chunk: Buffer): void;
+  whole(): Buffer;
+}
+
+const inChunks = (): Gathered => {
+  const chunks: Buffer[] = [];
+  return { add: (chunk) => void chunks.push(chunk), whole: () => Buffer.concat(chunks) };
+};
+
+/** Memory is taken as bytes come, not as they are announced. */
+const inSharedMemory = (bytesMax: number): Gathered => {
+  const memory = new SharedArrayBuffer(0, { maxByteLength: bytesMax });
+  const bytes = new Uint8Array(memory);
+  let length = 0;
+  return {
+    add(chunk) {
+      const end = length + chunk.byteLength;
+      if (end > memory.byteLength) memory.grow(Math.min(bytesMax, Math.max(end, memory.byteLength + GROWTH_BYTES)));
+      bytes.set(chunk, length);
+      length = end;
+    },
+    whole: () => Buffer.from(memory, 0, length),
+  };
+};
+
 /**
  * Reads a body to its end. `REST_BODY_OVERSIZE` (before the first byte where the length is announced), `REST_STALLED`
  * when nothing comes for a while, `REST_CLIENT_GONE`, `REST_BUSY`.
@@ -61,7 +93,12 @@ export interface ReadOptions {
 export const readBody = (request: IncomingMessage, options: ReadOptions): Promise<Buffer> => {
   const { limit, lease, clock, stallMs = REST_STALL_MS } = options;
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const announced = Number(request.headers['content-length'] ?? 0);
+    if (announced > limit) {
+      reject(oversize(limit));
+      return;
+    }
+    const gathered = announced >= SHARED_FROM_BYTES ? inSharedMemory(announced) : inChunks();
     let bytes = 0;
     let cancelStall = (): void => {};
     const finish = (settle: () => void): void => {
@@ -85,15 +122,11 @@ export const readBody = (request: IncomingMessage, options: ReadOptions): Promis
         fail(caught);
         return;
       }
-      chunks.push(chunk);
+      gathered.add(chunk);
       watch();
     };
-    const onEnd = (): void => finish(() => resolve(Buffer.concat(chunks, bytes)));
+    const onEnd = (): void => finish(() => resolve(gathered.whole()));
     const onClose = (): void => fail(fault('REST_CLIENT_GONE', 'the client closed the connection within the body'));
-    if (Number(request.headers['content-length'] ?? 0) > limit) {
-      fail(oversize(limit));
-      return;
-    }
     if (request.destroyed) {
       onClose();
       return;

@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.ts';
+import { startCollecting } from '../base/collection.ts';
 import { fault } from '../base/errors.ts';
 import { ReadDirectory, WriteDirectory } from './databases.ts';
 import { imageOf, ProcedureHost, type ProcedureRequest, transferable } from './procedure-host.ts';
@@ -41,7 +42,10 @@ const answer = async (request: ProcedureRequest): Promise<void> => {
   }
 };
 
+const collecting = startCollecting({ clock: systemClock });
+
 const leave = (): void => {
+  void collecting.close();
   host.close();
   port.close();
 };
