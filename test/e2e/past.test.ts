@@ -163,7 +163,11 @@ describe('two nodes that were cut apart and changed the same policy', () => {
 
   test('read by GET, as monitors do', async () => {
     const response = await fetch(`http://${left.facts.rest}/`, {
-      headers: { 'User-Agent': 'AnyLog/1.23', command: 'blockchain log where limit = 1 and format = json' },
+      headers: {
+        Authorization: left.authorization,
+        'User-Agent': 'AnyLog/1.23',
+        command: 'blockchain log where limit = 1 and format = json',
+      },
     });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ entries: [{ op: 'insert' }] });
