@@ -34,9 +34,10 @@ Each option is also a variable (HOLDFAST_NAME, HOLDFAST_SEED=A:1,B:2 …) and a 
 a flag wins over the environment, the environment over the file.
 
 Examples:
-  holdfast start --network acme --listen 10.0.0.1:32148      creates a network (add --admission invite to choose who joins)
-  holdfast start --invite TOKEN --name edge-7                joins it; TOKEN is what "create invite" printed there
-  holdfast start --seed 10.0.0.1:32148 --name edge-7         joins one with open admission
+  holdfast start --network acme --listen 10.0.0.1:32148      creates a network; who joins needs an invite
+  holdfast exec "create invite where role = operator"        prints one, on a node of the network
+  holdfast start --invite TOKEN --name edge-7                joins with it
+  holdfast start --seed 10.0.0.1:32148 --name edge-7         joins a network that was created with --admission open
   holdfast start --dir NEW --recover --key node.key --seed 10.0.0.1:32148 --script operator.al
 `;
 
@@ -50,7 +51,7 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .option('--listen <HOST:PORT>', 'where other nodes reach it; port 0 takes a free one (default: 127.0.0.1:32148)')
     .option('--rest <HOST:PORT>', 'where commands and data come in by HTTP (default: 127.0.0.1:32149)')
     .option('--network <NAME>', 'create a network of that name')
-    .option('--admission <RULE>', 'who may join the network that is created: open or invite (default: open)')
+    .option('--admission <RULE>', 'who may join the network that is created: invite, or open for all (default: invite)')
     .option(
       '--invite <TOKEN>',
       'join with what `create invite` printed (better in HOLDFAST_INVITE: a flag shows in ps)',

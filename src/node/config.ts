@@ -61,7 +61,7 @@ const schema = z.strictObject({
   listen: address.default('127.0.0.1:32148'),
   rest: address.default('127.0.0.1:32149'),
   network: label.optional(),
-  admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('open'),
+  admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('invite'),
   invite: z.string().min(1, 'is empty').optional(),
   seed: z.array(address).default([]),
   remote: z.enum(['read', 'registered'], 'is neither read nor registered').default('read'),

@@ -45,7 +45,7 @@ describe('two nodes that were cut apart and changed the same policy', () => {
 
   beforeAll(async () => {
     network = await NetworkFixture.create();
-    left = await start('left', ['--network', 'past']);
+    left = await start('left', ['--network', 'past', '--admission', 'open']);
     right = await start('right', ['--seed', proxies[0]?.address ?? '']);
     pump = (await insertPolicy(left, 'pump', { name: 'p1', state: 'on', at: { hall: 1, row: 2 } })).id;
     await insertPolicy(left, 'table', { name: 't', dbms: 'd', create: 'CREATE TABLE t (a int)' });
