@@ -9,7 +9,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 // A one-shot command must not pay for the node's parts: they are imported by the command that needs them.
 process.exitCode = await runCli(process.argv.slice(2), process, {
   version,
-  defaultNode: () => environmentVariable('HOLDFAST_NODE'),
+  environment: environmentVariable,
   start: async (options) => {
     const [{ runNode }, { startRest }] = await Promise.all([import('./node/run.ts'), import('./rest/rest.ts')]);
     return runNode(options, version, startRest);

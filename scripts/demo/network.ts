@@ -67,7 +67,7 @@ const operatorScript = (node: NodeProcess): string => join(node.options.dir, 'op
 export const restartOperator = (node: NodeProcess, seed: string | undefined): Promise<NodeProcess> =>
   node.restart(['--script', operatorScript(node), ...(seed === undefined ? [] : ['--seed', seed])]);
 
-/** Starts nodes: the first creates the network, the others join it by its address only. */
+/** Starts nodes: the first creates an open network, the others join it by its address only. */
 export const startNodes = async (
   dir: string,
   names: readonly string[],

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -46,11 +46,14 @@ export class CommandRefused extends Error {
 export class NodeProcess {
   readonly options: NodeOptions;
   readonly facts: NodeFacts;
+  /** The header that opens its REST. */
+  readonly authorization: string;
   readonly #child: ChildProcess;
 
   private constructor(options: NodeOptions, facts: NodeFacts, child: ChildProcess) {
     this.options = options;
     this.facts = facts;
+    this.authorization = `Bearer ${readFileSync(join(options.dir, 'rest.token'), 'utf8').trim()}`;
     this.#child = child;
   }
 
@@ -111,7 +114,13 @@ export class NodeProcess {
   async run(command: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
     const response = await fetch(`http://${this.facts.rest}/`, {
       method: 'POST',
-      headers: { 'User-Agent': 'AnyLog/1.23', 'Content-Type': 'text/plain', command: 'body', ...headers },
+      headers: {
+        Authorization: this.authorization,
+        'User-Agent': 'AnyLog/1.23',
+        'Content-Type': 'text/plain',
+        command: 'body',
+        ...headers,
+      },
       body: command,
     });
     const text = await response.text();
@@ -133,7 +142,7 @@ export class NodeProcess {
   ): Promise<string> {
     const response = await fetch(`http://${this.facts.rest}/`, {
       method: 'PUT',
-      headers: { type: 'json', dbms, table, mode, 'Content-Type': 'text/plain' },
+      headers: { Authorization: this.authorization, type: 'json', dbms, table, mode, 'Content-Type': 'text/plain' },
       body: content,
     });
     const text = await response.text();

@@ -311,6 +311,16 @@ export const REST_STALL_MS = 15_000;
 export const REST_REQUEST_TIMEOUT_MS = 600_000;
 /** How long an idle connection is kept for the next request. */
 export const REST_KEEP_ALIVE_MS = 10_000;
+/** Users that one node knows, and the characters of a name or password. */
+export const USERS_MAX = 1_000;
+export const USER_CHARS_MAX = 128;
+/** After so many wrong passwords in a row an address waits; addresses remembered. */
+export const PASSWORD_TRIES_MAX = 5;
+export const PASSWORD_PAUSE_MS = 30_000;
+export const PASSWORD_ADDRESSES_MAX = 4_096;
+/** Passwords checked at the same time (32 MiB each), and those that may wait for it. */
+export const PASSWORD_CHECKS_AT_ONCE = 2;
+export const PASSWORD_CHECKS_WAITING_MAX = 32;
 /** After an early refusal the rest of the body is read and dropped for this long, so that the client sees the reply. */
 export const REST_LINGER_MS = 2_000;
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { fault } from '../base/errors.ts';
 import { callNode } from './rest-client.ts';
+import type { Target } from './target.ts';
 import { printText, type Terminal } from './terminal.ts';
 
 const LOOK_MS = 200;
@@ -51,8 +52,8 @@ class ProgressLine {
   }
 }
 
-const statusOf = async (node: string): Promise<Status> => {
-  const reply: unknown = JSON.parse(await callNode({ node, command: 'get backup where format = json' }));
+const statusOf = async (target: Target): Promise<Status> => {
+  const reply: unknown = JSON.parse(await callNode({ ...target, command: 'get backup where format = json' }));
   return statusSchema.parse(reply);
 };
 
@@ -65,12 +66,12 @@ const quoted = (path: string): string => {
 };
 
 /** `holdfast backup DIR`: has the node make a backup and waits for its end. `CLI_…`; what the node says: `CLI_COMMAND_FAILED`. */
-export const runBackup = async (terminal: Terminal, node: string, dir: string): Promise<number> => {
+export const runBackup = async (terminal: Terminal, target: Target, dir: string): Promise<number> => {
   const path = resolve(dir);
-  await callNode({ node, command: `run backup where dir = ${quoted(path)}` });
+  await callNode({ ...target, command: `run backup where dir = ${quoted(path)}` });
   const line = new ProgressLine(terminal.stderr);
   for (;;) {
-    const status = await statusOf(node);
+    const status = await statusOf(target);
     line.show(status);
     if (status.state !== 'running') {
       line.end();

@@ -1,11 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asFault } from '../base/errors.ts';
 import { callNode, isAddress } from './rest-client.ts';
+import { findTarget, type Target, type TargetOptions } from './target.ts';
 import { printFault, printText, type Terminal } from './terminal.ts';
 
 const STATUS_FAILED = 1;
 const STATUS_USAGE = 2;
-const DEFAULT_NODE = '127.0.0.1:32149';
 
 /** Options of `holdfast start` by their long names, as typed; absent where not given. */
 export type StartOptions = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -20,8 +20,8 @@ export interface CliActions {
   readonly version: string;
   start(options: StartOptions): Promise<number>;
   demo(options: DemoOptions): Promise<number>;
-  /** Where the node is, from the environment; undefined where it does not say. */
-  defaultNode(): string | undefined;
+  /** A variable of the environment. */
+  environment(name: string): string | undefined;
 }
 
 const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [
@@ -34,9 +34,10 @@ Each option is also a variable (HOLDFAST_NAME, HOLDFAST_SEED=A:1,B:2 …) and a 
 a flag wins over the environment, the environment over the file.
 
 Examples:
-  holdfast start --network acme --listen 10.0.0.1:32148      creates a network (add --admission invite to choose who joins)
-  holdfast start --invite TOKEN --name edge-7                joins it; TOKEN is what "create invite" printed there
-  holdfast start --seed 10.0.0.1:32148 --name edge-7         joins one with open admission
+  holdfast start --network acme --listen 10.0.0.1:32148      creates a network; who joins needs an invite
+  holdfast exec "create invite where role = operator"        prints one, on a node of the network
+  holdfast start --invite TOKEN --name edge-7                joins with it
+  holdfast start --seed 10.0.0.1:32148 --name edge-7         joins a network that was created with --admission open
   holdfast start --dir NEW --recover --key node.key --seed 10.0.0.1:32148 --script operator.al
 `;
 
@@ -50,7 +51,7 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .option('--listen <HOST:PORT>', 'where other nodes reach it; port 0 takes a free one (default: 127.0.0.1:32148)')
     .option('--rest <HOST:PORT>', 'where commands and data come in by HTTP (default: 127.0.0.1:32149)')
     .option('--network <NAME>', 'create a network of that name')
-    .option('--admission <RULE>', 'who may join the network that is created: open or invite (default: open)')
+    .option('--admission <RULE>', 'who may join the network that is created: invite, or open for all (default: invite)')
     .option(
       '--invite <TOKEN>',
       'join with what `create invite` printed (better in HOLDFAST_INVITE: a flag shows in ps)',
@@ -61,22 +62,34 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .option('--key <FILE>', 'recover with this copy of the node’s key')
     .option('--operator <ID>', 'recover under a new key, taking over this operator policy')
     .option('--restored <RULE>', 'restored from a backup, write: ask the peers first, or alone for none (default: ask)')
+    .option('--authentication <RULE>', 'off, for laboratories: whoever reaches REST commands the node (default: on)')
     .option('--script <FILE>', 'commands to run at start, one a line')
     .option('--config <FILE>', 'JSON file with these options as its keys')
     .addHelpText('after', START_HELP)
     .action((options: StartOptions) => finish(actions.start(options)));
 };
 
-const nodeOption = (): Option =>
-  new Option('--node <HOST:PORT>', `REST address of the node (or HOLDFAST_NODE; default: ${DEFAULT_NODE})`).argParser(
-    (value: string) => {
-      if (!isAddress(value)) throw new InvalidArgumentError('It is not HOST:PORT.');
-      return value;
-    },
-  );
+const readAddress = (value: string): string => {
+  if (!isAddress(value)) throw new InvalidArgumentError('It is not HOST:PORT.');
+  return value;
+};
 
-interface NodeOptions {
-  readonly node?: string;
+/** Which node is meant; its token is found where the same user runs it. */
+const addTarget = (command: Command): Command =>
+  command
+    .addOption(
+      new Option(
+        '--node <HOST:PORT>',
+        'REST address of the node (or HOLDFAST_NODE; default: 127.0.0.1:32149)',
+      ).argParser(readAddress),
+    )
+    .option('--dir <DIR>', 'the node that keeps its files there')
+    .option(
+      '--token <TOKEN>',
+      'what is in its rest.token, for a node of another user or machine (better in HOLDFAST_TOKEN)',
+    );
+
+interface NodeOptions extends TargetOptions {
   readonly json?: boolean;
 }
 
@@ -85,7 +98,7 @@ const buildProgram = (
   actions: CliActions,
   finish: (status: Promise<number>) => Promise<void>,
 ): Command => {
-  const nodeOf = (options: NodeOptions): string => options.node ?? actions.defaultNode() ?? DEFAULT_NODE;
+  const targetOf = (options: NodeOptions): Promise<Target> => findTarget(options, (name) => actions.environment(name));
   const program = new Command('holdfast')
     .description('Highly available edge data: one signed ledger of policies, operators that keep the same data')
     .version(actions.version, '-V, --version')
@@ -96,26 +109,20 @@ const buildProgram = (
     })
     .showHelpAfterError('  hint: see holdfast --help');
   addStart(program, finish, actions);
-  program
-    .command('exec')
+  addTarget(program.command('exec'))
     .description('run one command on a running node')
     .argument('<COMMAND>', 'in quotes, for example "get status"')
-    .addOption(nodeOption())
     .option('--json', 'print JSON where the command has it')
     .action((command: string, options: NodeOptions) =>
-      finish(execute(terminal, nodeOf(options), command, options.json === true)),
+      finish(execute(terminal, targetOf(options), command, options.json === true)),
     );
-  program
-    .command('shell')
+  addTarget(program.command('shell'))
     .description('type commands to a running node: history, completion')
-    .addOption(nodeOption())
-    .action((options: NodeOptions) => finish(openShell(terminal, nodeOf(options))));
-  program
-    .command('backup')
+    .action((options: NodeOptions) => finish(openShell(terminal, targetOf(options))));
+  addTarget(program.command('backup'))
     .description('back up a running node into a new directory of its machine')
     .argument('<DIR>', 'new or empty; restored with: holdfast start --dir COPY-OF-DIR')
-    .addOption(nodeOption())
-    .action((dir: string, options: NodeOptions) => finish(backUp(terminal, nodeOf(options), dir)));
+    .action((dir: string, options: NodeOptions) => finish(backUp(terminal, targetOf(options), dir)));
   program
     .command('demo')
     .description('run a network of five nodes on real sensor data and show what it does')
@@ -127,17 +134,22 @@ const buildProgram = (
   return program;
 };
 
-const execute = async (terminal: Terminal, node: string, command: string, json: boolean): Promise<number> => {
-  printText(terminal.stdout, await callNode({ node, command, json }));
+const execute = async (
+  terminal: Terminal,
+  target: Promise<Target>,
+  command: string,
+  json: boolean,
+): Promise<number> => {
+  printText(terminal.stdout, await callNode({ ...(await target), command, json }));
   return 0;
 };
 
 /** `exec` must not pay for what only the shell needs. */
-const openShell = async (terminal: Terminal, node: string): Promise<number> =>
-  (await import('./shell.ts')).runShell(terminal, node);
+const openShell = async (terminal: Terminal, target: Promise<Target>): Promise<number> =>
+  (await import('./shell.ts')).runShell(terminal, await target);
 
-const backUp = async (terminal: Terminal, node: string, dir: string): Promise<number> =>
-  (await import('./backup.ts')).runBackup(terminal, node, dir);
+const backUp = async (terminal: Terminal, target: Promise<Target>, dir: string): Promise<number> =>
+  (await import('./backup.ts')).runBackup(terminal, await target, dir);
 
 /** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
 export const runCli = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {

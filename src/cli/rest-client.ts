@@ -1,12 +1,11 @@
 import { request, type ClientRequest } from 'node:http';
 import { fault, systemCode, textOf } from '../base/errors.ts';
+import type { Target } from './target.ts';
 
 /** Longer than any command's own deadline: the node answers first, with a reason. */
 const ANSWER_TIMEOUT_MS = 120_000;
 
-export interface CommandCall {
-  /** `HOST:PORT` of the node's REST. */
-  readonly node: string;
+export interface CommandCall extends Target {
   readonly command: string;
   /** Ask for JSON where the command has a choice. */
   readonly json?: boolean;
@@ -44,7 +43,7 @@ const unreachable = (node: string, caught: unknown): Error =>
     },
   );
 
-const requestTo = ({ node, command, json, signal }: CommandCall, timeout: AbortSignal): ClientRequest =>
+const requestTo = ({ node, token, command, json, signal }: CommandCall, timeout: AbortSignal): ClientRequest =>
   request({
     ...splitAddress(node),
     method: 'POST',
@@ -53,6 +52,7 @@ const requestTo = ({ node, command, json, signal }: CommandCall, timeout: AbortS
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': Buffer.byteLength(command),
       command: 'body',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(json === true ? { accept: 'application/json' } : {}),
     },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),

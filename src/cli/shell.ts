@@ -6,6 +6,7 @@ import { styleText } from 'node:util';
 import { z } from 'zod';
 import { asFault, textOf } from '../base/errors.ts';
 import { callNode } from './rest-client.ts';
+import type { Target } from './target.ts';
 import { printFault, printText, type Terminal } from './terminal.ts';
 
 const HISTORY_LINES_MAX = 1_000;
@@ -33,13 +34,14 @@ export const completions = (commands: readonly string[], typed: string): [string
 /** A command up to the first place that is to be filled in: `blockchain get <query…>` is completed to `blockchain get `. */
 const typedPart = (usage: string): string => usage.replace(/[<[({].*$/s, '');
 
-const commandNames = async (node: string): Promise<readonly string[]> => {
-  const reply: unknown = JSON.parse(await callNode({ node, command: 'get commands where format = json' }));
+const commandNames = async (target: Target): Promise<readonly string[]> => {
+  const reply: unknown = JSON.parse(await callNode({ ...target, command: 'get commands where format = json' }));
   const names = z.array(z.union([z.string(), z.looseObject({ command: z.string() })])).safeParse(reply);
   return names.success ? names.data.map((name) => typedPart(typeof name === 'string' ? name : name.command)) : [];
 };
 
-const nodeName = async (node: string): Promise<string> => (await callNode({ node, command: 'get node name' })).trim();
+const nodeName = async (target: Target): Promise<string> =>
+  (await callNode({ ...target, command: 'get node name' })).trim();
 
 /** Joins the lines of a `<…>` block; undefined while the block is open. */
 export const joinBlock = (lines: readonly string[]): string | undefined => {
@@ -48,9 +50,9 @@ export const joinBlock = (lines: readonly string[]): string | undefined => {
 };
 
 /** Whether the command did what it should. */
-const runLine = async (terminal: Terminal, node: string, line: string, signal: AbortSignal): Promise<boolean> => {
+const runLine = async (terminal: Terminal, target: Target, line: string, signal: AbortSignal): Promise<boolean> => {
   try {
-    printText(terminal.stdout, await callNode({ node, command: line, signal }));
+    printText(terminal.stdout, await callNode({ ...target, command: line, signal }));
     return true;
   } catch (caught) {
     printFault(terminal, asFault(caught));
@@ -61,7 +63,7 @@ const runLine = async (terminal: Terminal, node: string, line: string, signal: A
 /** `ask` shows a prompt where there is a person. Resolves to the number of commands that failed. */
 const readLines = async (
   terminal: Terminal,
-  node: string,
+  target: Target,
   readline: Interface,
   ask: (open: boolean) => void,
 ): Promise<number> => {
@@ -86,7 +88,7 @@ const readLines = async (
       block = [];
       if (LEAVE.has(command)) return failed;
       running = new AbortController();
-      if (command !== '' && !(await runLine(terminal, node, command, running.signal))) failed += 1;
+      if (command !== '' && !(await runLine(terminal, target, command, running.signal))) failed += 1;
       running = undefined;
     }
     ask(block.length > 0);
@@ -98,10 +100,10 @@ const readLines = async (
  * Reads commands from a person (history, completion, prompt) or from a pipe (plain) until the end of input or `exit`.
  * A failing command is shown and the shell goes on; a pipe with one ends with status 1. Ctrl-C drops the line or stops waiting; Ctrl-D leaves.
  */
-export const runShell = async (terminal: Terminal, node: string): Promise<number> => {
+export const runShell = async (terminal: Terminal, target: Target): Promise<number> => {
   const interactive = terminal.stdin.isTTY;
-  const name = await nodeName(node);
-  const commands = interactive ? await commandNames(node) : [];
+  const name = await nodeName(target);
+  const commands = interactive ? await commandNames(target) : [];
   const readline = createInterface({
     input: terminal.stdin,
     output: interactive ? terminal.stdout : undefined,
@@ -120,7 +122,7 @@ export const runShell = async (terminal: Terminal, node: string): Promise<number
     });
   }
   const prompt = styleText('cyan', `AL ${name} +> `, { stream: terminal.stdout });
-  const failed = await readLines(terminal, node, readline, (open) => {
+  const failed = await readLines(terminal, target, readline, (open) => {
     if (!interactive) return; // a pipe needs no prompt, and may have ended
     readline.setPrompt(open ? '   … ' : prompt);
     readline.prompt();

@@ -1,3 +1,4 @@
+import type { Access } from './access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DiskStatus } from '../base/disk-monitor.ts';
 import type { HoldfastError } from '../base/errors.ts';
@@ -101,6 +102,8 @@ export interface CommandContext {
   readonly sqlite: Sqlite;
   readonly query: QueryService;
   readonly control: NodeControl;
+  /** Who may use the front doors. */
+  readonly access: Access;
   /** Derived from the policies in force; ask anew, never keep. */
   topology(): Topology;
   /** Undefined while not running; ask anew, never keep. */

@@ -171,6 +171,10 @@ class NodeExecutor implements CommandExecutor {
     // Checked again here: a command that runs others must not become a way around the rights of its caller.
     if (request.session.caller === 'peer' && command.remote === 'never')
       throw fault('COMMAND_REMOTE_REFUSED', 'this command is not run for other nodes');
+    if (request.session.caller === 'rest' && command.admin && request.session.person?.admin !== true)
+      throw fault('ACCESS_REFUSED', 'only an admin may run this command', {
+        hint: 'ask who holds the node’s token, or a user of type admin',
+      });
     const surroundings = this.#surroundings(request, depth);
     return command.run({ ...surroundings, text: statement.text, tokens, match });
   }

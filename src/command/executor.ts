@@ -1,4 +1,5 @@
 import type { JsonValue } from '../codec/json.ts';
+import type { Person } from './access/access.ts';
 
 export type Caller = 'local' | 'rest' | 'peer';
 
@@ -9,6 +10,8 @@ export interface Session {
    * only what is meant for it. `peer`: another node, which may do less still (`remote/SPEC.md`).
    */
   readonly caller: Caller;
+  /** Who sends a REST request; undefined for the others. */
+  readonly person: Person | undefined;
   /**
    * The caller's own view of the dictionary: what it assigned itself hides what others assign meanwhile, so that two
    * callers which both say `policy = …` never insert each other's. Assignments reach the node's dictionary as well.
@@ -20,8 +23,9 @@ export interface Session {
 }
 
 /** A session; `isolated` gives it a scope of its own (one for each REST request). */
-export const createSession = (options: { isolated?: boolean; caller?: Caller } = {}): Session => ({
+export const createSession = (options: { isolated?: boolean; caller?: Caller; person?: Person } = {}): Session => ({
   caller: options.caller ?? 'local',
+  person: options.person,
   scope: options.isolated === true ? new Map() : undefined,
   destination: undefined,
 });

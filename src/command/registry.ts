@@ -24,6 +24,8 @@ export interface CommandSpec<O extends OptionTable> {
   readonly method: CommandMethod;
   /** Default: `always` for GET, `registered` for the others. */
   readonly remote?: RemoteUse;
+  /** Whether a user of REST has to be an admin for it. */
+  readonly admin?: boolean;
   readonly explanation: string;
   readonly examples: readonly string[];
   readonly options?: O;
@@ -108,6 +110,7 @@ export interface Command {
   readonly usage: string;
   readonly method: CommandMethod;
   readonly remote: RemoteUse;
+  readonly admin: boolean;
   readonly explanation: string;
   readonly examples: readonly string[];
   readonly options: OptionTable;
@@ -164,6 +167,7 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
     usage: spec.usage ?? usageOf(spec.patterns[0], table),
     method: spec.method,
     remote: spec.remote ?? (spec.method === 'GET' ? 'always' : 'registered'),
+    admin: spec.admin ?? false,
     explanation: spec.explanation,
     examples: spec.examples,
     options: { ...table, ...format },

@@ -30,6 +30,8 @@ export interface NodeConfig {
   readonly key: string | undefined;
   /** With `recover`: the operator policy that this node takes over under a new key. */
   readonly operator: string | undefined;
+  /** Whether who reaches REST has to say who it is. */
+  readonly authentication: 'on' | 'off';
   /** Commands to run at start, absolute path. */
   readonly script: string | undefined;
 }
@@ -59,7 +61,7 @@ const schema = z.strictObject({
   listen: address.default('127.0.0.1:32148'),
   rest: address.default('127.0.0.1:32149'),
   network: label.optional(),
-  admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('open'),
+  admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('invite'),
   invite: z.string().min(1, 'is empty').optional(),
   seed: z.array(address).default([]),
   remote: z.enum(['read', 'registered'], 'is neither read nor registered').default('read'),
@@ -67,6 +69,7 @@ const schema = z.strictObject({
   recover: z.enum(['true', 'false'], 'is neither true nor false').default('false'),
   key: z.string().min(1, 'is empty').optional(),
   operator: z.string().min(1, 'is empty').max(255, 'is longer than 255 characters').optional(),
+  authentication: z.enum(['on', 'off'], 'is neither on nor off').default('on'),
   script: z.string().min(1, 'is empty').optional(),
 });
 

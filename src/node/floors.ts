@@ -9,6 +9,7 @@ import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { signingKeyFromSeed, type SigningKey } from '../entry/keys.ts';
+import type { Access } from '../command/access/access.ts';
 import type { CommandContext } from '../command/context.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -66,6 +67,7 @@ export interface Outside {
   readonly log: Logger;
   /** Aborted when the node is told to stop. */
   readonly stop: AbortSignal;
+  readonly access: Access;
   exitNode(): void;
   /** Undefined until REST listens. */
   restAddress(): string | undefined;
@@ -261,6 +263,7 @@ export const startFloors = async (
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
     ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
+    access: outside.access,
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,

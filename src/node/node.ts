@@ -2,8 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { asFault, fault, textOf } from '../base/errors.ts';
 import { SCRIPT_WAIT_MS_MAX } from '../base/limits.ts';
-import { acquire, type Resource } from '../base/lifecycle.ts';
+import { acquire, type Resource, type ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { Access } from '../command/access/access.ts';
+import { noteRunning, runningNodesPath } from '../command/access/running-nodes.ts';
+import { keepToken } from '../command/access/token-file.ts';
+import { Users } from '../command/access/users.ts';
 import type { CommandContext } from '../command/context.ts';
 import { createExecutor } from '../command/create-executor.ts';
 import { type CommandExecutor, createSession } from '../command/executor.ts';
@@ -12,7 +17,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { NodeConfig } from './config.ts';
 import { startFloors } from './floors.ts';
 import { type NodeJson, writeNodeJson } from './node-facts.ts';
-import { createDirectories, nodePaths } from './paths.ts';
+import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
 import { recover } from './recover/recover.ts';
 
@@ -22,6 +27,7 @@ export type StartRest = (options: {
   readonly port: number;
   readonly node: string;
   readonly executor: CommandExecutor;
+  readonly access: Access;
   readonly clock: Clock;
   readonly log: Logger;
 }) => Promise<Resource & { readonly address: string }>;
@@ -98,6 +104,24 @@ const noteNetwork = (ledger: Ledger, write: () => Promise<void>, log: Logger): v
   ledger.notices.on('ledger:appended', note);
 };
 
+/** Who may use REST: by the token in the node's directory, or as one of its users. */
+const openAccess = async ({ token, users }: NodePaths, { authentication }: NodeConfig, log: Logger): Promise<Access> =>
+  new Access({
+    token: await keepToken(token, systemRandom),
+    tokenPath: token,
+    users: await Users.open(users, { clock: systemClock, random: systemRandom }),
+    ...{ authentication, log },
+  });
+
+/** Tells `holdfast exec` of the same user where this node's token is. Where there is no home, it has to be told. */
+const noteForCommandLine = async (stack: ResourceStack, rest: string, dir: string, log: Logger): Promise<void> => {
+  try {
+    stack.defer(await noteRunning(runningNodesPath(), { rest, dir, pid: process.pid }));
+  } catch (caught) {
+    log.info(`holdfast exec does not find this node by itself, give it --dir: ${textOf(caught)}`);
+  }
+};
+
 /**
  * Starts a node: directory, ledger, databases, network, policies, queries, commands, REST, in floor order; what a failed
  * start has taken is released. When everything listens, `DIR/node.json` is there; then the start script runs.
@@ -110,13 +134,21 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
     await createDirectories(paths);
     const exit = Promise.withResolvers<undefined>();
     const bound: { rest?: string } = {};
-    const outside = { version, log, stop, exitNode: () => exit.resolve(undefined), restAddress: () => bound.rest };
+    const access = await openAccess(paths, config, log.child('rest'));
+    const outside = {
+      version,
+      log,
+      stop,
+      access,
+      exitNode: () => exit.resolve(undefined),
+      restAddress: () => bound.rest,
+    };
     const { context, replication } = await startFloors(stack, config, paths, outside);
     const executor = createExecutor(context);
     const { name } = config;
     const at = splitAddress(config.rest);
     const rest = stack.use(
-      await startRest({ ...at, node: name, executor, clock: systemClock, log: log.child('rest') }),
+      await startRest({ ...at, node: name, executor, access, clock: systemClock, log: log.child('rest') }),
     );
     bound.rest = rest.address;
     const facts = (): NodeJson => ({
@@ -127,6 +159,7 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
       rest: rest.address,
       pid: process.pid,
     });
+    await noteForCommandLine(stack, rest.address, config.dir, log);
     await writeNodeJson(paths.facts, facts());
     if (context.ledger.network === undefined)
       noteNetwork(context.ledger, () => writeNodeJson(paths.facts, facts()), log);

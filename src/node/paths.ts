@@ -12,6 +12,10 @@ export interface NodePaths {
   readonly peers: string;
   /** The join that waits to be let in. */
   readonly join: string;
+  /** What opens REST to who can read it. */
+  readonly token: string;
+  /** Users of REST. */
+  readonly users: string;
   /** Scripts that may be run by name. */
   readonly scripts: string;
   readonly ledger: string;
@@ -34,6 +38,8 @@ export const nodePaths = (dir: string): NodePaths => {
     facts: join(dir, 'node.json'),
     peers: join(dir, 'peers.json'),
     join: join(dir, 'join.json'),
+    token: join(dir, 'rest.token'),
+    users: join(dir, 'users.json'),
     scripts: join(dir, 'local_scripts'),
     ledger: join(dir, 'ledger'),
     dbms: data('dbms'),

@@ -3,6 +3,10 @@ import { errorNumber } from '../command/error-numbers.ts';
 
 /** HTTP status and documented number of what this front door itself refuses. */
 const OWN: Readonly<Record<string, readonly [status: number, number: number]>> = {
+  ACCESS_DENIED: [401, 97],
+  ACCESS_TRIES: [429, 97],
+  ACCESS_BUSY: [503, 3],
+  ACCESS_REFUSED: [403, 212],
   REST_HOST: [403, 210],
   REST_ORIGIN: [403, 210],
   REST_PATH: [404, 110],
@@ -45,7 +49,11 @@ export interface ErrorReply {
   readonly status: number;
   readonly error: HoldfastError;
   readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
+
+/** What a client may show to be let in. */
+const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="holdfast", Basic realm="holdfast", charset="UTF-8"' };
 
 /** Any failure as a reply. `node` is the node's name, `method` the HTTP method. */
 export const errorReply = (caught: unknown, method: string, node: string): ErrorReply => {
@@ -59,7 +67,8 @@ export const errorReply = (caught: unknown, method: string, node: string): Error
     code,
     ...(hint === undefined ? {} : { hint }),
   };
-  return { status: statusOf(code), error, body: JSON.stringify(body) };
+  const status = statusOf(code);
+  return { status, error, body: JSON.stringify(body), headers: status === 401 ? CHALLENGE : {} };
 };
 
 /** An error of Node's server; `rawPacket` holds the first bytes of what Node's parser refused. */

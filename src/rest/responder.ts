@@ -9,6 +9,7 @@ import {
   REST_RUNNING_MAX,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import type { Access, Person } from '../command/access/access.ts';
 import { createSession, type CommandExecutor, type CommandOutput } from '../command/executor.ts';
 import { BodyBudget, readBody, textOfBody, unpack } from './body.ts';
 import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts';
@@ -26,6 +27,7 @@ export interface RestReply {
 export interface ResponderOptions {
   readonly node: string;
   readonly executor: CommandExecutor;
+  readonly access: Pick<Access, 'admit'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -68,9 +70,9 @@ export const createResponder = (
         ended: AbortSignal.any([gone.signal, stopping]),
       });
     } catch (caught) {
-      const { status, error, body } = errorReply(caught, method, options.node);
+      const { status, error, body, headers } = errorReply(caught, method, options.node);
       if (status === 500) options.log.error('a request failed', { error: error.message, cause: error.cause });
-      return { status, type: JSON_TYPE, body };
+      return { status, type: JSON_TYPE, body, headers };
     } finally {
       response.off('close', onClose);
     }
@@ -86,45 +88,53 @@ class Responder {
     this.#options = options;
   }
 
-  answer(method: string, exchange: Exchange): Promise<RestReply> | RestReply {
+  async answer(method: string, exchange: Exchange): Promise<RestReply> {
+    // What a browser asks before it sends, and what a monitor asks, comes without credentials and tells nothing.
+    if (method === 'OPTIONS') return this.#allowed(exchange);
+    const alive = method === 'GET' ? this.#alive(exchange) : undefined;
+    if (alive !== undefined) return alive;
+    const { authorization } = exchange.request.headers;
+    const person = await this.#options.access.admit(authorization, exchange.request.socket.remoteAddress ?? '');
     switch (method) {
       case 'GET':
-        return this.#get(exchange);
+        return this.#get(exchange, person);
       case 'POST':
-        return this.#post(exchange);
+        return this.#post(exchange, person);
       case 'PUT':
         return this.#put(exchange);
-      case 'OPTIONS':
-        return this.#allowed(exchange);
       default:
         throw methodFault(method);
     }
   }
 
-  async #get({ path, headers, ended, request }: Exchange): Promise<RestReply> {
-    const { clock, executor } = this.#options;
-    if (!headers.has('command')) {
-      if (path === '/health')
-        return json({ status: 'healthy', service: 'holdfast', timestamp: new Date(clock.wallMs()).toISOString() });
-      if (path === '/api/status') return json({ status: 'ok' });
-      if (path !== '/') throw fault('REST_PATH', `there is nothing at ${JSON.stringify(path.slice(0, 200))}`);
-    }
+  /** Whether the node is there. */
+  #alive({ path, headers }: Exchange): RestReply | undefined {
+    if (headers.has('command')) return undefined;
+    const timestamp = new Date(this.#options.clock.wallMs()).toISOString();
+    if (path === '/health') return json({ status: 'healthy', service: 'holdfast', timestamp });
+    return path === '/api/status' ? json({ status: 'ok' }) : undefined;
+  }
+
+  async #get({ path, headers, ended, request }: Exchange, person: Person): Promise<RestReply> {
+    const { executor } = this.#options;
+    if (!headers.has('command') && path !== '/')
+      throw fault('REST_PATH', `there is nothing at ${JSON.stringify(path.slice(0, 200))}`);
     const agent = agentOf(headers);
     if (agent === 'grafana') return text('OK');
     if (agent === 'unknown') return text('');
     const plan = planOfGet(headers);
     if (executor.methodOf(plan.bare) === 'POST')
       throw fault('REST_VERB', 'this command changes something: it wants POST, not GET', { hint: 'send it by POST' });
-    return this.#run(plan, request, ended);
+    return this.#run(plan, request, ended, person);
   }
 
-  async #post({ request, headers, ended }: Exchange): Promise<RestReply> {
+  async #post({ request, headers, ended }: Exchange, person: Person): Promise<RestReply> {
     const lease = this.#budget.lease();
     try {
       const limits = { limit: REST_COMMAND_BODY_BYTES_MAX, lease };
       const packed = await readBody(request, { ...limits, clock: this.#options.clock });
       const body = await unpack(packed, request.headers['content-encoding'], limits);
-      return await this.#run(planOfPost(headers, textOfBody(body)), request, ended);
+      return await this.#run(planOfPost(headers, textOfBody(body)), request, ended, person);
     } finally {
       lease.release();
     }
@@ -158,9 +168,9 @@ class Responder {
     return { status: 204, type: TEXT, body: '', headers: { Allow: METHODS, ...(origin === undefined ? {} : cors) } };
   }
 
-  async #run(plan: CommandPlan, request: IncomingMessage, ended: AbortSignal): Promise<RestReply> {
+  async #run(plan: CommandPlan, request: IncomingMessage, ended: AbortSignal, person: Person): Promise<RestReply> {
     const { executor } = this.#options;
-    const session = createSession({ isolated: true, caller: 'rest' });
+    const session = createSession({ isolated: true, caller: 'rest', person });
     const format = /\bapplication\/json\b/i.test(request.headers.accept ?? '') ? 'json' : undefined;
     const output = await this.#within(plan.timeoutMs, ended, async (signal) => {
       for (const line of plan.before) await executor.execute({ text: line, format: undefined, signal, session });

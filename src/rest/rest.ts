@@ -15,6 +15,7 @@ import {
   REST_STALL_MS,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import type { Access } from '../command/access/access.ts';
 import type { CommandExecutor } from '../command/executor.ts';
 import { errorReply, methodFault, transportFault, type TransportError } from './faults.ts';
 import { checkProvenance } from './guard.ts';
@@ -28,6 +29,7 @@ export interface RestOptions {
   /** The node's name, for replies. */
   readonly node: string;
   readonly executor: CommandExecutor;
+  readonly access: Pick<Access, 'admit'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -140,7 +142,7 @@ const bindFault = (caught: unknown, host: string, port: number): Error => {
 };
 
 /**
- * Starts REST on an address. Whoever reaches it commands the node: keep it on loopback, or behind what authenticates.
+ * Starts REST on an address; `access` says who may command the node.
  * `REST_PORT_TAKEN`, `REST_ADDRESS`.
  */
 export const startRest = async (options: RestOptions): Promise<RestServer> => {
@@ -151,7 +153,9 @@ export const startRest = async (options: RestOptions): Promise<RestServer> => {
     throw bindFault(caught, host, port);
   });
   if (!LOOPBACK.test(bound.address))
-    log.warn('REST listens beyond this machine: whoever reaches it can command the node', { address: bound.address });
+    log.warn('REST listens beyond this machine without TLS: tokens and passwords can be read on their way', {
+      address: bound.address,
+    });
   return {
     address: `${host}:${bound.port}`,
     async close() {

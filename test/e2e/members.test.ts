@@ -48,7 +48,7 @@ describe('a network that lets in by invite', () => {
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'holdfast-members-'));
     nodes = [];
-    root = await start('root', '--network', 'acme', '--admission', 'invite', '--company', COMPANY);
+    root = await start('root', '--network', 'acme', '--company', COMPANY);
   });
   afterEach(async () => {
     await Promise.all(nodes.map((node) => node.stop('SIGKILL')));

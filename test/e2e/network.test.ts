@@ -98,7 +98,7 @@ describe('a network that is cut apart', () => {
   const startBehindProxies = async (...names: string[]): Promise<void> => {
     for (const name of names) {
       const [seed] = proxies.values();
-      const args = seed === undefined ? ['--network', 'cut'] : ['--seed', seed.address];
+      const args = seed === undefined ? ['--network', 'cut', '--admission', 'open'] : ['--seed', seed.address];
       const node = await NodeProcess.start({ dir: join(network.dir, name), name, args });
       network.nodes.set(name, node);
       proxies.set(name, await startTcpProxy(node.facts.listen));

@@ -45,7 +45,7 @@ describe('two nodes that were cut apart and changed the same policy', () => {
 
   beforeAll(async () => {
     network = await NetworkFixture.create();
-    left = await start('left', ['--network', 'past']);
+    left = await start('left', ['--network', 'past', '--admission', 'open']);
     right = await start('right', ['--seed', proxies[0]?.address ?? '']);
     pump = (await insertPolicy(left, 'pump', { name: 'p1', state: 'on', at: { hall: 1, row: 2 } })).id;
     await insertPolicy(left, 'table', { name: 't', dbms: 'd', create: 'CREATE TABLE t (a int)' });
@@ -163,7 +163,11 @@ describe('two nodes that were cut apart and changed the same policy', () => {
 
   test('read by GET, as monitors do', async () => {
     const response = await fetch(`http://${left.facts.rest}/`, {
-      headers: { 'User-Agent': 'AnyLog/1.23', command: 'blockchain log where limit = 1 and format = json' },
+      headers: {
+        Authorization: left.authorization,
+        'User-Agent': 'AnyLog/1.23',
+        command: 'blockchain log where limit = 1 and format = json',
+      },
     });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ entries: [{ op: 'insert' }] });

@@ -91,8 +91,8 @@ describe('holdfast start', () => {
   }, 60_000);
 
   test('a node of another network is not let in, and both say so', async () => {
-    const one = await start('one', '--network', 'one');
-    const two = await start('two', '--network', 'two');
+    const one = await start('one', '--network', 'one', '--admission', 'open');
+    const two = await start('two', '--network', 'two', '--admission', 'open');
     await two.stop();
     const joined = await two.restart(['--seed', one.facts.listen]);
     started.push(joined);
@@ -120,7 +120,7 @@ describe('holdfast start', () => {
   }, 60_000);
 
   test('an unreachable seed: keeps trying, says so, and joins when it comes', async () => {
-    const first = await start('a', '--network', 'test');
+    const first = await start('a', '--network', 'test', '--admission', 'open');
     const { listen } = first.facts;
     await first.stop();
     const joiner = await start('b', '--seed', listen);

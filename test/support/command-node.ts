@@ -6,6 +6,8 @@ import { fault } from '../../src/base/errors.ts';
 import { ResourceStack } from '../../src/base/lifecycle.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { Access } from '../../src/command/access/access.ts';
+import { Users } from '../../src/command/access/users.ts';
 import type { BackupStatus, CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
 import { createExecutor } from '../../src/command/create-executor.ts';
 import { createSession, type CommandExecutor, type CommandOutput, type Session } from '../../src/command/executor.ts';
@@ -286,7 +288,15 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     seeds: [],
     syncs: 0,
   };
+  const users = await Users.open(join(dir, 'users.json'), { clock, random: systemRandom });
   const context: CommandContext = {
+    access: new Access({
+      token: 'secret',
+      tokenPath: join(dir, 'rest.token'),
+      users,
+      authentication: 'on',
+      log: silentLogger,
+    }),
     facts: createFacts(dir, options),
     clock,
     random: systemRandom,

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { fault } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import type { Access, Person } from '../../src/command/access/access.ts';
 import type { CommandExecutor, CommandOutput, CommandRequest, PutCommand } from '../../src/command/executor.ts';
 import { startRest, type RestServer } from '../../src/rest/rest.ts';
 
@@ -24,9 +25,16 @@ const answer = async ({ text, format, signal }: CommandRequest): Promise<Command
   return { text: `answer to ${text}`, json: { answer: true } };
 };
 
+const OWNER: Person = { by: 'token', name: '', admin: true };
+
 /** Starts REST on a free port of loopback. */
 export const startRestNode = async (
-  options: { readonly host?: string; readonly port?: number; readonly clock?: Clock } = {},
+  options: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly clock?: Clock;
+    readonly access?: Pick<Access, 'admit'>;
+  } = {},
 ): Promise<RestNode> => {
   const executed: CommandRequest[] = [];
   const puts: PutCommand[] = [];
@@ -48,6 +56,7 @@ export const startRestNode = async (
     port: options.port ?? 0,
     node: 'node-1',
     executor,
+    access: options.access ?? { admit: async () => OWNER },
     clock: options.clock ?? systemClock,
     log: silentLogger,
   });

@@ -1,4 +1,5 @@
 import type { Command } from '../registry.ts';
+import { accessCommands } from './access.ts';
 import { auditCommands } from './audit.ts';
 import { backupCommands } from './backup.ts';
 import { clusterCommands } from './cluster.ts';
@@ -41,6 +42,7 @@ export const allCommands = (): readonly Command[] => [
   ...ledgerLogCommands(),
   ...auditCommands(),
   ...memberCommands(),
+  ...accessCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
   ...clusterDataCommands(),

@@ -36,6 +36,7 @@ export const backupCommands = (): readonly Command[] => [
     patterns: ['run backup'],
     method: 'POST',
     remote: 'never',
+    admin: true,
     explanation: 'begins a backup of the running node into a directory of its machine',
     examples: ['run backup where dir = "/mnt/backup/node-1"'],
     options: { dir: required(anyText, 'absolute path of a new or empty directory') },
@@ -55,6 +56,7 @@ export const backupCommands = (): readonly Command[] => [
     patterns: ['exit backup'],
     method: 'POST',
     remote: 'never',
+    admin: true,
     explanation: 'breaks off the backup and removes what it copied',
     examples: ['exit backup'],
     run: async ({ context }) => {

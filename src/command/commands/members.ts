@@ -240,6 +240,7 @@ export const memberCommands = (): readonly Command[] => [
     patterns: ['create invite'],
     method: 'POST',
     remote: 'never',
+    admin: true,
     explanation:
       'lets one node join: prints a line to start it with (holdfast start --invite LINE); the line is a secret until it is redeemed',
     examples: [
@@ -260,6 +261,7 @@ export const memberCommands = (): readonly Command[] => [
     patterns: ['delete invite'],
     method: 'POST',
     remote: 'never',
+    admin: true,
     explanation: 'takes back an invite that nobody has redeemed',
     examples: ['delete invite where id = 9d40af23b10c4f04…'],
     options: inviteId,
@@ -277,6 +279,7 @@ export const memberCommands = (): readonly Command[] => [
     patterns: ['revoke member'],
     method: 'POST',
     remote: 'never',
+    admin: true,
     explanation:
       'ends what a member was granted: it is disconnected everywhere, and what it writes from then on is void',
     examples: ['revoke member where name = operator-b and reason = "machine stolen"'],

@@ -19,11 +19,13 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
   const disk = context.disk?.();
   // Without the cause, which may hold those letters: it is in the JSON and in `get processes`.
   const more = disk === undefined || disk.state === 'ok' ? '' : `\nDisk: ${disk.state}. ${disk.nextStep ?? ''}`;
+  const open = context.access.required ? '' : '\nAuthentication: off. Whoever reaches REST commands this node';
   return {
-    text: `${text}${more}${foreignSeedLines(context)}`,
+    text: `${text}${more}${open}${foreignSeedLines(context)}`,
     json: {
       Status: text,
       status: text,
+      ...(context.access.required ? {} : { authentication: 'off' }),
       ...(disk === undefined ? {} : { disk: diskJson(disk) }),
       ...(foreign.length === 0 ? {} : { 'Different network': foreign }),
       ...included,
@@ -238,6 +240,7 @@ const changed = (): readonly Command[] => [
     patterns: ['exit node'],
     method: 'POST',
     remote: 'never',
+    admin: true,
     explanation: 'stops the node',
     examples: ['exit node'],
     run: ({ context }) => {

@@ -27,7 +27,7 @@ const run = async (args: readonly string[], input = ''): Promise<Ran> => {
   stdin.end(input);
   const status = await runCli(args, { stdin, stdout, stderr } as unknown as Terminal, {
     version: '1.2.3',
-    defaultNode: () => undefined,
+    environment: () => undefined,
     start: async (options) => {
       started = options;
       return 0;
@@ -49,7 +49,7 @@ const openTerminal = (node: string): { type: (keys: string) => void; shown: () =
   };
   stdout.on('data', note);
   const stderr = new PassThrough().on('data', note);
-  const status = runShell({ stdin, stdout, stderr } as unknown as Terminal, node);
+  const status = runShell({ stdin, stdout, stderr } as unknown as Terminal, { node, token: undefined });
   return { type: (keys) => stdin.write(keys), shown: () => shown, status };
 };
 
@@ -203,7 +203,7 @@ describe('a shell at a terminal', () => {
 
 test('a wrong --node is a wrong use; one from the environment is named', async () => {
   expect(await run(['exec', '--node', 'nonsense', 'get status'])).toMatchObject({ status: 2, stdout: '' });
-  await expect(callNode({ node: 'x:99999', command: 'get status' })).rejects.toMatchObject({
+  await expect(callNode({ node: 'x:99999', token: undefined, command: 'get status' })).rejects.toMatchObject({
     code: 'CLI_NODE_ADDRESS',
   });
 });

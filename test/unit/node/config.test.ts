@@ -16,7 +16,7 @@ describe('resolveConfig', () => {
       dir: resolve('./holdfast-data'),
       listen: '127.0.0.1:32148',
       rest: '127.0.0.1:32149',
-      admission: 'open',
+      admission: 'invite',
       invite: undefined,
       network: undefined,
       seeds: [],

@@ -1,0 +1,224 @@
+import { readFile } from 'node:fs/promises';
+import { timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import type { Clock } from '../../base/clock.ts';
+import { fault, systemCode, textOf, type HoldfastError } from '../../base/errors.ts';
+import { writeFileDurably } from '../../base/files.ts';
+import { PASSWORD_CHECKS_AT_ONCE, PASSWORD_CHECKS_WAITING_MAX, USER_CHARS_MAX, USERS_MAX } from '../../base/limits.ts';
+import type { Random } from '../../base/random.ts';
+import { hashPassword, type PasswordHash, passwordHolds, passwordMark, SALT_BYTES } from './password.ts';
+import { Tries } from './tries.ts';
+
+/** `user`: all commands but those by which an `admin` says who may do what, and ends or copies the node. */
+export const USER_TYPES = ['user', 'admin'] as const;
+
+/** A user of REST as others may see it. */
+export interface User {
+  readonly name: string;
+  readonly type: (typeof USER_TYPES)[number];
+  /** Milliseconds since 1970; undefined where it does not end. */
+  readonly expires: number | undefined;
+}
+
+interface Kept extends User {
+  readonly password: PasswordHash;
+}
+
+const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
+const fileSchema = z.strictObject({
+  v: z.literal(1),
+  users: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        type: z.enum(USER_TYPES),
+        expires: z.number().optional(),
+        password: z.strictObject({
+          salt: hex,
+          hash: hex,
+          // So that a file that was written to cannot make a check take all memory.
+          N: z.int().max(1_048_576),
+          r: z.int().max(16),
+          p: z.int().max(16),
+        }),
+      }),
+    )
+    .max(USERS_MAX),
+});
+
+const readUsers = async (path: string): Promise<readonly Kept[]> => {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (caught) {
+    if (systemCode(caught) === 'ENOENT') return [];
+    throw unreadable(path, caught);
+  }
+  try {
+    return fileSchema.parse(JSON.parse(text)).users.map((user) => ({ ...user, expires: user.expires }));
+  } catch (caught) {
+    throw unreadable(path, caught);
+  }
+};
+
+const unreadable = (path: string, caught: unknown): HoldfastError =>
+  fault('NODE_DIR_UNUSABLE', `the users in ${path} cannot be read: ${textOf(caught)}`, {
+    hint: 'restore the file, or remove it: then there are no users, and the token still lets you in',
+    cause: caught,
+  });
+
+/** The users of a node's REST, in a file that only the node's own user reads; of passwords their scrypt hash alone. */
+export class Users {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #kept: Map<string, Kept>;
+  readonly #tries: Tries;
+  readonly #markKey: Uint8Array;
+  /** Marks of passwords that were found right, so that only the first request of a user pays for the hash. */
+  readonly #marks = new Map<string, Buffer>();
+  /** Checks that are being made, by name and mark: a client that begins with many requests at once makes one try. */
+  readonly #running = new Map<string, Promise<User | undefined>>();
+  #checking = 0;
+  readonly #waiting: (() => void)[] = [];
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, kept: readonly Kept[], clock: Clock, random: Random) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#random = random;
+    this.#kept = new Map(kept.map((user) => [user.name, user]));
+    this.#tries = new Tries(clock);
+    this.#markKey = random.bytes(32);
+  }
+
+  /** `NODE_DIR_UNUSABLE` where the file is damaged. */
+  static async open(path: string, { clock, random }: { clock: Clock; random: Random }): Promise<Users> {
+    return new Users(path, await readUsers(path), clock, random);
+  }
+
+  list(): readonly User[] {
+    return [...this.#kept.values()].map(({ name, type, expires }) => ({ name, type, expires }));
+  }
+
+  /** `ACCESS_USER_EXISTS`, `ACCESS_USER_NAME`, `ACCESS_PASSWORD`, `ACCESS_USERS_FULL`. */
+  async add(user: User, password: string): Promise<void> {
+    const { name } = user;
+    // A colon would end the name where it travels (RFC 7617).
+    if (!/^[^\p{C}:|]+$/u.test(name) || name.length > USER_CHARS_MAX)
+      throw fault(
+        'ACCESS_USER_NAME',
+        `the name of a user has 1 to ${USER_CHARS_MAX} characters, none of them ":" or "|"`,
+      );
+    await this.#change(async () => {
+      if (this.#kept.has(name))
+        throw fault('ACCESS_USER_EXISTS', `there is a user ${name} already`, {
+          hint: `id update user password where name = ${name} and password = …, or id remove user where name = ${name}`,
+        });
+      if (this.#kept.size >= USERS_MAX)
+        throw fault('ACCESS_USERS_FULL', `there are ${USERS_MAX} users, which is the most`, { hint: 'id remove user' });
+      this.#kept.set(name, { ...user, password: await this.#hash(password) });
+    });
+  }
+
+  /** `ACCESS_USER_UNKNOWN`, `ACCESS_PASSWORD`. */
+  async setPassword(name: string, password: string): Promise<void> {
+    await this.#change(async () => {
+      const user = this.#find(name);
+      this.#kept.set(name, { ...user, password: await this.#hash(password) });
+      this.#marks.delete(name);
+    });
+  }
+
+  /** `ACCESS_USER_UNKNOWN`. */
+  async remove(name: string): Promise<void> {
+    await this.#change(async () => {
+      this.#kept.delete(this.#find(name).name);
+      this.#marks.delete(name);
+    });
+  }
+
+  /** The user with that name and password; undefined where there is none. `ACCESS_TRIES`, `ACCESS_BUSY`. */
+  async verify(name: string, password: string, from: string): Promise<User | undefined> {
+    const kept = this.#kept.get(name);
+    const user = kept !== undefined && this.#isInTime(kept) ? kept : undefined;
+    if (password.length > USER_CHARS_MAX) return undefined;
+    const mark = passwordMark(this.#markKey, password);
+    const known = this.#marks.get(name);
+    if (user !== undefined && known !== undefined && timingSafeEqual(known, mark)) return user;
+    const key = `${name}\n${mark.toString('hex')}`;
+    const running =
+      this.#running.get(key) ?? this.#check(user, password, mark, from).finally(() => this.#running.delete(key));
+    this.#running.set(key, running);
+    return running;
+  }
+
+  async #check(user: Kept | undefined, password: string, mark: Buffer, from: string): Promise<User | undefined> {
+    const waitMs = this.#tries.waitMs(from);
+    if (waitMs > 0)
+      throw fault('ACCESS_TRIES', 'too many wrong passwords came from this address', {
+        hint: `try again in ${Math.ceil(waitMs / 1_000)} s`,
+      });
+    // Counted before it is looked at: tries side by side are tries too.
+    this.#tries.wrong(from);
+    if (!(await this.#inTurn(() => passwordHolds(password, user?.password)))) return undefined;
+    this.#tries.right(from);
+    // The user may have been changed while the hash was made.
+    if (user === undefined || this.#kept.get(user.name) !== user) return undefined;
+    this.#marks.set(user.name, mark);
+    return user;
+  }
+
+  #isInTime({ expires }: User): boolean {
+    return expires === undefined || this.#clock.wallMs() < expires;
+  }
+
+  #find(name: string): Kept {
+    const user = this.#kept.get(name);
+    if (user === undefined)
+      throw fault('ACCESS_USER_UNKNOWN', `there is no user ${name.slice(0, USER_CHARS_MAX)}`, { hint: 'get users' });
+    return user;
+  }
+
+  async #hash(password: string): Promise<PasswordHash> {
+    if (password === '' || password.length > USER_CHARS_MAX)
+      throw fault('ACCESS_PASSWORD', `a password has 1 to ${USER_CHARS_MAX} characters`);
+    return hashPassword(password, this.#random.bytes(SALT_BYTES));
+  }
+
+  /** One change at a time: made, then written; a change that cannot be written is taken back. */
+  async #change(make: () => Promise<void>): Promise<void> {
+    const done = this.#writing.then(async () => {
+      const before = [...this.#kept];
+      await make();
+      try {
+        const text = JSON.stringify({ v: 1, users: [...this.#kept.values()] }, undefined, 2);
+        await writeFileDurably(this.#path, `${text}\n`, { mode: 0o600 });
+      } catch (caught) {
+        this.#kept.clear();
+        for (const [name, user] of before) this.#kept.set(name, user);
+        throw fault('NODE_DIR_UNUSABLE', `the users cannot be kept in ${this.#path}: ${textOf(caught)}`, {
+          cause: caught,
+        });
+      }
+    });
+    this.#writing = done.catch(() => {});
+    await done;
+  }
+
+  /** Each check takes memory and a core: few at a time, and few that wait. */
+  async #inTurn<T>(check: () => Promise<T>): Promise<T> {
+    if (this.#checking >= PASSWORD_CHECKS_AT_ONCE) {
+      if (this.#waiting.length >= PASSWORD_CHECKS_WAITING_MAX)
+        throw fault('ACCESS_BUSY', 'too many passwords are being checked', { hint: 'try again in a moment' });
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else this.#checking += 1;
+    try {
+      return await check();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#checking -= 1;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { fault } from '../../base/errors.ts';
+import { policyDate } from '../../entry/time.ts';
+import { USER_TYPES } from '../access/users.ts';
+import { anyText, oneOf, optional, type OptionTable, required, span, withDefault } from '../options.ts';
+import { type Call, type Command, define } from '../registry.ts';
+import { givesTable, type Reply, SILENT } from '../reply.ts';
+
+const name = required(anyText, 'name of the user');
+const password = required(anyText, 'its password; only a scrypt hash of it is kept');
+
+const userOptions = {
+  name,
+  type: withDefault(
+    oneOf(...USER_TYPES),
+    'user',
+    'an admin may also manage users, invites and members, and end or back up the node',
+  ),
+  password,
+  expiration: optional(span, 'how long the user is let in, for example 30 days; default: for ever'),
+};
+
+const addUser = async ({ context, options }: Call<typeof userOptions>): Promise<Reply> => {
+  const { expiration, type } = options;
+  const expires = expiration === undefined ? undefined : Math.floor(context.clock.wallMs() + expiration);
+  await context.access.users.add({ name: options.name, type, expires }, options.password);
+  return SILENT;
+};
+
+const showUsers = ({ context }: Call<OptionTable>): Reply => {
+  const users = context.access.users.list();
+  const dateOf = (ms: number | undefined): string | null => (ms === undefined ? null : policyDate(ms * 1_000));
+  return givesTable({
+    titles: ['Name', 'Type', 'Expires'],
+    rows: users.map((user) => [user.name, user.type, dateOf(user.expires) ?? '']),
+    json: users.map((user) => ({ name: user.name, type: user.type, expires: dateOf(user.expires) })),
+  });
+};
+
+const showAuthentication = ({ context }: Call<OptionTable>): Reply => {
+  const users = context.access.required ? 'on' : 'off';
+  return givesTable({
+    titles: ['Authentication', 'State', 'How'],
+    rows: [
+      ['node', 'on', 'each node by its key'],
+      ['user', users, users === 'on' ? 'REST: token, or name and password' : 'whoever reaches REST commands this node'],
+    ],
+    json: { node: 'on', user: users },
+  });
+};
+
+const setAuthentication = (on: boolean, ...patterns: readonly [string, ...string[]]): Command =>
+  define({
+    patterns,
+    method: 'POST',
+    remote: 'never',
+    admin: true,
+    explanation: on
+      ? 'REST asks for the token or a user again'
+      : 'for laboratories: whoever reaches REST commands the node, until it ends or authentication is set on; get status says so',
+    examples: [patterns[0]],
+    run: ({ context }) => {
+      context.access.require(on);
+      return SILENT;
+    },
+  });
+
+const userCommands = (): readonly Command[] => [
+  define({
+    patterns: ['id add user'],
+    method: 'POST',
+    remote: 'never',
+    admin: true,
+    explanation: 'lets a user in at this node’s REST by name and password (HTTP Basic)',
+    examples: ['id add user where name = ann and type = user and password = !password and expiration = 30 days'],
+    options: userOptions,
+    run: addUser,
+  }),
+  define({
+    patterns: ['id update user password'],
+    method: 'POST',
+    remote: 'never',
+    admin: true,
+    explanation: 'gives a user another password',
+    examples: ['id update user password where name = ann and password = !password'],
+    options: { name, password },
+    run: async ({ context, options }) => {
+      await context.access.users.setPassword(options.name, options.password);
+      return SILENT;
+    },
+  }),
+  define({
+    patterns: ['id remove user'],
+    method: 'POST',
+    remote: 'never',
+    admin: true,
+    explanation: 'lets a user in no more',
+    examples: ['id remove user where name = ann'],
+    options: { name },
+    run: async ({ context, options }) => {
+      await context.access.users.remove(options.name);
+      return SILENT;
+    },
+  }),
+];
+
+/** Who may use this node's front doors. */
+export const accessCommands = (): readonly Command[] => [
+  ...userCommands(),
+  define({
+    patterns: ['get users'],
+    method: 'GET',
+    remote: 'never',
+    explanation: 'lists the users of this node’s REST',
+    examples: ['get users'],
+    run: showUsers,
+  }),
+  define({
+    patterns: ['get authentication'],
+    method: 'GET',
+    explanation: 'shows who has to say who it is',
+    examples: ['get authentication'],
+    run: showAuthentication,
+  }),
+  setAuthentication(true, 'set authentication on', 'set user authentication on', 'set node authentication on'),
+  setAuthentication(false, 'set authentication off', 'set user authentication off'),
+  define({
+    patterns: ['set node authentication off'],
+    method: 'POST',
+    remote: 'never',
+    explanation: 'refused: nodes know each other by their keys',
+    examples: ['set node authentication off'],
+    run: () => {
+      throw fault('COMMAND_UNSUPPORTED', 'nodes always authenticate each other by their keys', {
+        hint: 'for REST: set user authentication off',
+      });
+    },
+  }),
+];
