@@ -2,8 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
+import { unwatchedDisk } from '../../src/base/disk.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { StateFile } from '../../src/base/state-file.ts';
 import { startLibp2pNetwork } from '../../src/network/libp2p.ts';
 import { createOperator } from '../../src/operator/create-operator.ts';
 import { countRanges } from '../../src/operator/ranges.ts';
@@ -83,7 +85,7 @@ const startNode = async (dir: string, id: string) => {
     endpoint: new TransferEndpoint(network, clock),
     scrubEndpoint: new ScrubEndpoint(network, clock),
     clusterPeers: () => peers,
-    filledFlag: createFilledFlag(join(dir, 'filled')),
+    filledFlag: createFilledFlag(new StateFile(join(dir, 'filled'), { clock, disk: unwatchedDisk, log })),
   });
   replication.startDistributor();
   replication.startConsumer({ startMs: () => 0, endMs: () => undefined, mode: 'active' });

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ const EXECUTABLE = fileURLToPath(new URL('../../src/holdfast.mjs', import.meta.u
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
 
-/** What a started node says of itself in `DIR/node.json`. */
+/** What a started node says of itself in its line `ready`. */
 export interface NodeFacts {
   readonly peer: string;
   readonly network: string | null;
@@ -26,8 +26,11 @@ export interface NodeOptions {
   readonly args?: readonly string[];
   readonly listen?: string;
   readonly rest?: string;
-  /** Put before the executable, for example `['faketime', …]`. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** A command that runs the node, put before it: `['setpriv', …]`. */
+  readonly through?: readonly string[];
+  /** Where the output goes; default `DIR/node.log`. */
+  readonly log?: string;
 }
 
 /** A command that the node refused. */
@@ -57,29 +60,33 @@ export class NodeProcess {
     this.#child = child;
   }
 
-  /** Starts a node and waits until it is ready; its output goes to `DIR/node.log`. */
+  /** Starts a node and waits until it is ready. */
   static async start(options: NodeOptions): Promise<NodeProcess> {
     await mkdir(options.dir, { recursive: true });
-    const factsPath = join(options.dir, 'node.json');
-    await rm(factsPath, { force: true });
     const listen = options.listen ?? '127.0.0.1:0';
     const rest = options.rest ?? '127.0.0.1:0';
     const args = ['start', '--dir', options.dir, '--name', options.name, '--listen', listen, '--rest', rest];
-    const child = spawn(process.execPath, [EXECUTABLE, ...args, ...(options.args ?? [])], {
+    const line = [...(options.through ?? []), process.execPath, EXECUTABLE, ...args, ...(options.args ?? [])];
+    const child = spawn(line[0] ?? '', line.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.environment },
     });
-    const log = createWriteStream(join(options.dir, 'node.log'), { flags: 'a' });
+    const logPath = options.log ?? join(options.dir, 'node.log');
+    const log = createWriteStream(logPath, { flags: 'a' });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
-      const facts = await readFacts(factsPath);
-      if (facts?.pid === child.pid && facts !== undefined) return new NodeProcess(options, facts, child);
+      const facts = readReady(output, child.pid);
+      if (facts !== undefined) return new NodeProcess(options, facts, child);
       if (child.exitCode !== null || performance.now() > deadline) {
         child.kill('SIGKILL');
-        const output = await readFile(join(options.dir, 'node.log'), 'utf8').catch(() => '');
-        throw new Error(`node ${options.name} did not start:\n${output.slice(-2_000)}`);
+        const said = await readFile(logPath, 'utf8').catch(() => '');
+        throw new Error(`node ${options.name} did not start:\n${said.slice(-2_000)}`);
       }
       await delay(POLL_MS);
     }
@@ -151,10 +158,9 @@ export class NodeProcess {
   }
 }
 
-const readFacts = async (path: string): Promise<NodeFacts | undefined> => {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as NodeFacts;
-  } catch {
-    return undefined; // not written yet
-  }
+const readReady = (output: string, pid: number | undefined): NodeFacts | undefined => {
+  const found = /^ready (.*) listen=(\S+) rest=(\S+) network=(\S+) peer=(\S+)$/m.exec(output);
+  if (found === null || pid === undefined) return undefined;
+  const [name = '', listen = '', rest = '', network = '', peer = ''] = found.slice(1);
+  return { name, listen, rest, network: network === 'none' ? null : network, peer, pid };
 };

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { access, constants, statfs } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
 import { type DiskHealth, type DiskPart, type DiskState, diskCode, nextStep, stateOfCode } from './disk.ts';
@@ -15,7 +14,8 @@ export interface DiskFiles {
   mayWrite(dir: string): Promise<void>;
 }
 
-const systemDiskFiles: DiskFiles = {
+/** The system's own view. */
+export const systemDiskFiles: DiskFiles = {
   async space(dir) {
     const { bavail, blocks, bsize, files, ffree } = await statfs(dir);
     return { free: bavail * bsize, total: blocks * bsize, inodes: files > 0 ? ffree : undefined };
@@ -48,17 +48,17 @@ export interface DiskStatus {
   readonly lastError: DiskError | undefined;
 }
 
+/** How much is kept free of data: so many bytes, or a share of the disk. */
+export type DiskReserve = { readonly bytes: number } | { readonly share: number };
+
 export interface DiskMonitorOptions {
   /** All of the node's files. */
   readonly dir: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly files?: DiskFiles;
-}
-
-export interface DiskNotices {
-  /** The disk can be written to again; what waits for it need not wait out its pause. */
-  'disk:works': [];
+  /** Default: a twentieth of the disk, and at most 256 MiB. */
+  readonly reserve?: DiskReserve | undefined;
 }
 
 interface Measured {
@@ -73,7 +73,6 @@ const INODES_MIN = 16;
 
 /** Watches the disk of a node: looks at its space, and hears from the parts how their writes end. */
 export class DiskMonitor implements DiskHealth, Resource {
-  readonly notices = new EventEmitter<DiskNotices>();
   readonly #options: DiskMonitorOptions;
   readonly #failing = new Map<DiskPart, DiskError>();
   #measured: Measured = { free: undefined, total: undefined, state: 'ok', cause: undefined };
@@ -143,12 +142,13 @@ export class DiskMonitor implements DiskHealth, Resource {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
-    this.notices.removeAllListeners();
   }
 
   get #reserve(): number {
-    const share = Math.floor((this.#measured.total ?? 0) * DISK_RESERVE_SHARE);
-    return Math.min(DISK_RESERVE_BYTES_MAX, share);
+    const { reserve } = this.#options;
+    if (reserve !== undefined && 'bytes' in reserve) return reserve.bytes;
+    const share = Math.floor((this.#measured.total ?? 0) * (reserve?.share ?? DISK_RESERVE_SHARE));
+    return reserve === undefined ? Math.min(DISK_RESERVE_BYTES_MAX, share) : share;
   }
 
   async #look(): Promise<void> {
@@ -196,7 +196,6 @@ export class DiskMonitor implements DiskHealth, Resource {
     const { state, cause, nextStep: next } = this.status();
     if (state === 'ok') log.info('the disk is well again', { before });
     else log.error(`the disk is ${state}: ${cause ?? ''}`, { next });
-    if (canWrite(state) && (!canWrite(before) || state === 'ok')) this.notices.emit('disk:works');
   }
 
   #cause(): string | undefined {
@@ -207,8 +206,6 @@ export class DiskMonitor implements DiskHealth, Resource {
 }
 
 const SEVERITY = ['read-only', 'full', 'failing'] as const;
-
-const canWrite = (state: DiskState): boolean => state === 'ok' || state === 'low';
 
 /** Bytes for people: `1.5 GB`. */
 export const sized = (bytes: number): string => {

@@ -1,7 +1,7 @@
 import { fault, HoldfastError, systemCode, textOf } from './errors.ts';
 
 /** What writes to the node's disk, as people see it. */
-export type DiskPart = 'ledger' | 'ledger index' | 'databases' | 'state files';
+export type DiskPart = 'ledger' | 'ledger index' | 'databases' | `file ${string}`;
 
 /** `low`: data is refused so that ledger, receipts and deletes still have room. */
 export type DiskState = 'ok' | 'low' | 'full' | 'read-only' | 'failing';

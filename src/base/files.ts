@@ -1,5 +1,6 @@
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { writeFault } from './disk.ts';
 
 /** Flushes a directory, so that names created in it survive a power cut. */
 export const syncDirectory = async (path: string): Promise<void> => {
@@ -8,6 +9,15 @@ export const syncDirectory = async (path: string): Promise<void> => {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+};
+
+/** Makes a directory where it is missing; one that is there is taken as it is. `NODE_DIR_UNUSABLE`. */
+export const makeDirectory = async (path: string): Promise<void> => {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (caught) {
+    throw writeFault('NODE_DIR_UNUSABLE', `the directory ${path} cannot be made`, caught);
   }
 };
 
@@ -21,11 +31,16 @@ export const writeFileDurably = async (
   const fresh = `${path}.new`;
   const handle = await open(fresh, 'w', options.mode ?? 0o644);
   try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, path);
+  } catch (caught) {
+    await rm(fresh, { force: true }).catch(() => {});
+    throw caught;
   }
-  await rename(fresh, path);
   await syncDirectory(dirname(path));
 };

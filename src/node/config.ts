@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { DiskReserve } from '../base/disk-monitor.ts';
 import { fault, textOf } from '../base/errors.ts';
+import { parseSize } from '../command/grammar/dates.ts';
 import { decodeToken, type InviteToken } from '../policy/admission/token.ts';
 
 /** Everything that `holdfast start` can be told. Addresses are `HOST:PORT`; port 0 takes a free one. */
@@ -22,6 +24,8 @@ export interface NodeConfig {
   readonly seeds: readonly string[];
   /** Which commands of other nodes are served: those that only read, or all those of registered nodes. */
   readonly remote: 'read' | 'registered';
+  /** Space of the disk that is kept free of data; undefined for the default. */
+  readonly reserve: DiskReserve | undefined;
   /** A directory restored from a backup: append when the peers were asked, or at once because there are none. */
   readonly restored: 'ask' | 'alone';
   /** Take everything back from the peers: the directory of this node is gone. */
@@ -54,6 +58,17 @@ const label = z
   .max(128, 'is longer than 128 characters')
   .regex(/^[^\p{C}|]+$/u, 'has a control character or "|"');
 
+/** `512MB`, `2 GB`, or a share of the disk such as `10%`. */
+const diskReserve = z
+  .string()
+  .regex(
+    /^\d{1,12}(\.\d{1,3})? ?([kmg]?b)?$|^\d{1,2}(\.\d{1,3})? ?%$/i,
+    'is neither a size nor a share of the disk, for example 512MB, 2GB or 10%',
+  )
+  .transform((text): DiskReserve =>
+    text.endsWith('%') ? { share: Number.parseFloat(text) / 100 } : { bytes: parseSize(text) },
+  );
+
 const schema = z.strictObject({
   dir: z.string().min(1, 'is empty').default('./holdfast-data'),
   name: label.default(hostname),
@@ -65,6 +80,7 @@ const schema = z.strictObject({
   invite: z.string().min(1, 'is empty').optional(),
   seed: z.array(address).default([]),
   remote: z.enum(['read', 'registered'], 'is neither read nor registered').default('read'),
+  reserve: diskReserve.optional(),
   restored: z.enum(['ask', 'alone'], 'is neither ask nor alone').default('ask'),
   recover: z.enum(['true', 'false'], 'is neither true nor false').default('false'),
   key: z.string().min(1, 'is empty').optional(),
@@ -132,7 +148,7 @@ const originOf = (
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const { admission, seed, dir, script, network, invite, recover, key, operator, ...rest } = parseOptions(
+  const { admission, seed, dir, script, network, invite, recover, key, operator, reserve, ...rest } = parseOptions(
     collectOrigins(flags, environment),
   );
   if (network !== undefined && invite !== undefined)
@@ -143,7 +159,7 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     throw fault('CONFIG_VALUE', '--key and --operator are for a node that recovers', { hint: 'add --recover' });
   return {
     ...rest,
-    ...{ network, operator, recover: recover === 'true', key: key === undefined ? undefined : resolve(key) },
+    ...{ network, operator, reserve, recover: recover === 'true', key: key === undefined ? undefined : resolve(key) },
     admission,
     invite: invite === undefined ? undefined : decodeToken(invite),
     seeds: seed,
@@ -159,9 +175,14 @@ export const configurationOf = ({
   listen,
   rest,
   remote,
+  reserve,
 }: NodeConfig): Readonly<Record<string, string>> => ({
   ...{ name, company, listen, rest, remote },
+  ...(reserve === undefined ? {} : { reserve: reserveText(reserve) }),
 });
+
+const reserveText = (reserve: DiskReserve): string =>
+  'bytes' in reserve ? `${reserve.bytes}` : `${+(reserve.share * 100).toFixed(3)}%`;
 
 const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): ReadonlyMap<string, Origin> => {
   const chosen = flags['config'] ?? environment['HOLDFAST_CONFIG'];

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { textOf } from '../base/errors.ts';
-import { writeFileDurably } from '../base/files.ts';
 import { DIAL_TARGETS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import type { StateFile } from '../base/state-file.ts';
 import type { Address, DialTarget, Network } from '../network/network.ts';
 import type { NodeInfo, Topology } from '../topology/topology.ts';
 
@@ -50,20 +50,14 @@ export const createDialling = async (ports: {
   readonly network: Network;
   readonly topology: () => Topology;
   readonly seeds: readonly Address[];
-  /** File that keeps the seeds. */
-  readonly path: string;
+  /** Keeps the seeds. */
+  readonly file: StateFile;
   readonly log: Logger;
 }): Promise<Dialling> => {
-  const { network, topology, path, log } = ports;
+  const { network, topology, file, log } = ports;
   const self = { key: network.self, address: network.address };
-  const seeds = new Set<Address>([...ports.seeds, ...(await readSeeds(path, log))]);
-  const keep = async (): Promise<void> => {
-    try {
-      await writeFileDurably(path, `${JSON.stringify([...seeds])}\n`);
-    } catch (caught) {
-      log.warn(`the seed addresses are not kept for the next start: ${textOf(caught)}`);
-    }
-  };
+  const seeds = new Set<Address>([...ports.seeds, ...(await readSeeds(file.path, log))]);
+  const keep = (): Promise<void> => file.keep(`${JSON.stringify([...seeds])}\n`);
   const refresh = (): void => network.keepDialled(dialTargets([...seeds], topology().nodes, self));
   if (ports.seeds.length > 0) await keep();
   return {

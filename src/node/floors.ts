@@ -7,6 +7,7 @@ import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
+import { StateFile } from '../base/state-file.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { signingKeyFromSeed, type SigningKey } from '../entry/keys.ts';
 import type { Access } from '../command/access/access.ts';
@@ -171,7 +172,9 @@ const startBase = async (
   { log }: Outside,
 ): Promise<Base> => {
   const ports = { clock: systemClock, random: systemRandom };
-  const disk = stack.use(await DiskMonitor.start({ dir: paths.dir, clock: systemClock, log: log.child('disk') }));
+  const disk = stack.use(
+    await DiskMonitor.start({ dir: paths.dir, clock: systemClock, log: log.child('disk'), reserve: config.reserve }),
+  );
   const restored = await takeRestored(paths, config.restored, log);
   const { seed } = await loadIdentity(paths.key);
   const ledger = stack.use(await openLedger({ ...ports, dir: paths.ledger, seed, disk, log: log.child('ledger') }));
@@ -209,11 +212,12 @@ const startDialling = async (
   config: NodeConfig,
   paths: NodePaths,
   { log }: Outside,
-  { network, policies, guard, key, ledger, topology }: Base & { readonly topology: () => Topology },
+  { network, policies, guard, key, ledger, topology, disk }: Base & { readonly topology: () => Topology },
 ): Promise<Dialling> => {
   const ports = { clock: systemClock, random: systemRandom };
   const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
-  const dialling = await createDialling({ network, topology, seeds, path: paths.peers, log });
+  const file = stack.use(new StateFile(paths.peers, { clock: systemClock, disk, log }));
+  const dialling = await createDialling({ network, topology, seeds, file, log });
   policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();
   const twins = stack.use(
@@ -237,7 +241,11 @@ export const startFloors = async (
   config: NodeConfig,
   paths: NodePaths,
   outside: Outside,
-): Promise<{ readonly context: CommandContext; readonly replication: () => Replication | undefined }> => {
+): Promise<{
+  readonly context: CommandContext;
+  readonly replication: () => Replication | undefined;
+  readonly disk: DiskMonitor;
+}> => {
   const { log, version } = outside;
   const { clock, random } = { clock: systemClock, random: systemRandom };
   stack.use(startCollecting({ clock }));
@@ -279,5 +287,5 @@ export const startFloors = async (
     disk: () => disk.status(),
     environment: environmentVariable,
   };
-  return { context, replication: () => parts.replication };
+  return { context, replication: () => parts.replication, disk };
 };

@@ -1,5 +1,3 @@
-import { writeFileDurably } from '../base/files.ts';
-
 /** What a running node says of itself to scripts, in `DIR/node.json`. */
 export interface NodeJson {
   /** Public key, 64 hex digits. */
@@ -13,5 +11,4 @@ export interface NodeJson {
   readonly pid: number;
 }
 
-export const writeNodeJson = (path: string, facts: NodeJson): Promise<void> =>
-  writeFileDurably(path, `${JSON.stringify(facts, undefined, 2)}\n`);
+export const nodeJsonText = (facts: NodeJson): string => `${JSON.stringify(facts, undefined, 2)}\n`;

@@ -5,6 +5,7 @@ import { SCRIPT_WAIT_MS_MAX } from '../base/limits.ts';
 import { acquire, type Resource, type ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
+import { StateFile } from '../base/state-file.ts';
 import { Access } from '../command/access/access.ts';
 import { noteRunning, runningNodesPath } from '../command/access/running-nodes.ts';
 import { keepToken } from '../command/access/token-file.ts';
@@ -16,7 +17,7 @@ import { splitAddress } from '../command/facts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { NodeConfig } from './config.ts';
 import { startFloors } from './floors.ts';
-import { type NodeJson, writeNodeJson } from './node-facts.ts';
+import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
 import { recover } from './recover/recover.ts';
@@ -95,11 +96,11 @@ const firstExchange = async ({ ledgerSync, policies }: CommandContext): Promise<
 };
 
 /** Writes `node.json` again once the node has joined its network. */
-const noteNetwork = (ledger: Ledger, write: () => Promise<void>, log: Logger): void => {
+const noteNetwork = (ledger: Ledger, write: () => void): void => {
   const note = (): void => {
     if (ledger.network === undefined) return;
     ledger.notices.off('ledger:appended', note);
-    write().catch((caught: unknown) => log.warn(`node.json does not name the network: ${textOf(caught)}`));
+    write();
   };
   ledger.notices.on('ledger:appended', note);
 };
@@ -124,14 +125,15 @@ const noteForCommandLine = async (stack: ResourceStack, rest: string, dir: strin
 
 /**
  * Starts a node: directory, ledger, databases, network, policies, queries, commands, REST, in floor order; what a failed
- * start has taken is released. When everything listens, `DIR/node.json` is there; then the start script runs.
+ * start has taken is released. When everything listens, `DIR/node.json` is there (or follows once the disk takes it); then the
+ * start script runs.
  */
 export const startNode = (config: NodeConfig, { version, log, startRest, stop }: Program): Promise<RunningNode> =>
   acquire(async (stack) => {
     if (config.script !== undefined) await checkScript(config.script);
     const paths = nodePaths(config.dir);
     const recovery = await prepareRecovery(config, paths);
-    await createDirectories(paths);
+    await createDirectories(paths, log);
     const exit = Promise.withResolvers<undefined>();
     const bound: { rest?: string } = {};
     const access = await openAccess(paths, config, log.child('rest'));
@@ -143,7 +145,7 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
       exitNode: () => exit.resolve(undefined),
       restAddress: () => bound.rest,
     };
-    const { context, replication } = await startFloors(stack, config, paths, outside);
+    const { context, replication, disk } = await startFloors(stack, config, paths, outside);
     const executor = createExecutor(context);
     const { name } = config;
     const at = splitAddress(config.rest);
@@ -160,9 +162,10 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
       pid: process.pid,
     });
     await noteForCommandLine(stack, rest.address, config.dir, log);
-    await writeNodeJson(paths.facts, facts());
+    const factsFile = stack.use(new StateFile(paths.facts, { clock: systemClock, disk, log }));
+    await factsFile.keep(nodeJsonText(facts()));
     if (context.ledger.network === undefined)
-      noteNetwork(context.ledger, () => writeNodeJson(paths.facts, facts()), log);
+      noteNetwork(context.ledger, () => void factsFile.keep(nodeJsonText(facts())));
     const stopping = new AbortController();
     stack.defer(() => stopping.abort());
     const { script } = config;

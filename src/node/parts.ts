@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { DiskHealth } from '../base/disk.ts';
-import { asFault, fault } from '../base/errors.ts';
+import { asFault, fault, textOf } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { StateFile } from '../base/state-file.ts';
 import type { NodeControl } from '../command/context.ts';
 import type { Network } from '../network/network.ts';
 import { createOperator } from '../operator/create-operator.ts';
@@ -39,6 +40,8 @@ export interface PartsPorts {
 interface Operating {
   readonly operator: Operator;
   readonly replication: Replication;
+  /** Says that the operator is filled. */
+  readonly filledFile: StateFile;
   distributor: Distributor | undefined;
   consumer: Consumer | undefined;
 }
@@ -162,6 +165,7 @@ export class Parts implements Resource {
       },
       options,
     );
+    const filledFile = new StateFile(join(paths.state, `filled-${origin}`), this.#ports);
     let replication: Replication;
     try {
       replication = await createReplication({
@@ -175,7 +179,7 @@ export class Parts implements Resource {
           const cluster = operators.get(other)?.cluster;
           return cluster !== undefined && cluster !== operators.get(origin)?.cluster;
         },
-        filledFlag: createFilledFlag(join(paths.state, `filled-${origin}`)),
+        filledFlag: createFilledFlag(filledFile),
         askEveryPeer: older !== undefined,
         log,
       });
@@ -188,11 +192,15 @@ export class Parts implements Resource {
     }
     ownFilesKnown.resolve(
       replication.ownFilesKnown().then(async () => {
-        await older?.clear();
+        await older?.clear().catch((caught: unknown) => {
+          log.warn(
+            `the mark of the restored files stays: every peer is asked again at the next start: ${textOf(caught)}`,
+          );
+        });
         return undefined;
       }),
     );
-    this.#running = { operator, replication, distributor: undefined, consumer: undefined };
+    this.#running = { operator, replication, filledFile, distributor: undefined, consumer: undefined };
   }
 
   /** A node that was taken for lost may come back after another took over its policy: both would give the same numbers. */
@@ -215,6 +223,7 @@ export class Parts implements Resource {
     this.#running = undefined;
     try {
       await running?.replication.close();
+      await running?.filledFile.close();
     } finally {
       await running?.operator.close();
     }

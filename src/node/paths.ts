@@ -1,6 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fault, textOf } from '../base/errors.ts';
+import { asFault } from '../base/errors.ts';
+import { makeDirectory } from '../base/files.ts';
+import type { Logger } from '../base/log.ts';
 
 /** Where a node keeps what, under its one directory. */
 export interface NodePaths {
@@ -53,17 +55,16 @@ export const nodePaths = (dir: string): NodePaths => {
   };
 };
 
-/** Creates the directories that data sources and users look for. `NODE_DIR_UNUSABLE`. */
-export const createDirectories = async (paths: NodePaths): Promise<void> => {
+/**
+ * Makes the directories that data sources and users look for. `NODE_DIR_UNUSABLE` at a first start; a node that has a key
+ * starts without them, since it can still be read: whoever needs one makes it.
+ */
+export const createDirectories = async (paths: NodePaths, log: Logger): Promise<void> => {
   const { scripts, dbms, watch, prep, archive, error, distr, bkup, state } = paths;
-  for (const path of [scripts, dbms, watch, prep, archive, error, distr, bkup, state]) {
-    try {
-      await mkdir(path, { recursive: true });
-    } catch (caught) {
-      throw fault('NODE_DIR_UNUSABLE', `the directory ${path} cannot be made: ${textOf(caught)}`, {
-        hint: 'name a directory that this user may write to: --dir DIR',
-        cause: caught,
-      });
-    }
+  try {
+    for (const path of [scripts, dbms, watch, prep, archive, error, distr, bkup, state]) await makeDirectory(path);
+  } catch (caught) {
+    if (!existsSync(paths.key)) throw caught;
+    log.error(asFault(caught).message);
   }
 };

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
 import { asFault, fault } from '../base/errors.ts';
+import { makeDirectory } from '../base/files.ts';
 import { FILE_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '../base/limits.ts';
 import { acquire, type ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -65,8 +65,8 @@ interface Parts {
 const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promise<Parts> => {
   const { sqlite, registry, log, disk = unwatchedDisk } = ports;
   const origin = options.policy;
-  for (const dir of [options.watchDir, options.prepDir]) await mkdir(dir, { recursive: true });
-  if (options.archive) await mkdir(options.archiveDir, { recursive: true });
+  for (const dir of [options.watchDir, options.prepDir]) await makeDirectory(dir);
+  if (options.archive) await makeDirectory(options.archiveDir);
   const queue = new WriteQueue({ sqlite, origin, members: () => ports.members() });
   const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;

@@ -1,8 +1,8 @@
-import { copyFile, lstat, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { copyFile, lstat, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { asFault, systemCode, textOf } from '../base/errors.ts';
-import { syncDirectory, writeFileDurably } from '../base/files.ts';
+import { makeDirectory, syncDirectory, writeFileDurably } from '../base/files.ts';
 import { FAILURES_LISTED_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { IngestFailure } from './operator.ts';
@@ -59,7 +59,7 @@ export class ErrorDirectory {
 
   /** Opens the directory and reads what failed before. */
   static async open(dir: string, log: Logger): Promise<ErrorDirectory> {
-    await mkdir(dir, { recursive: true });
+    await makeDirectory(dir);
     const directory = new ErrorDirectory(dir, log);
     await directory.#load();
     return directory;

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
 import { BUFFER_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import { Trouble } from '../base/trouble.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Column } from '../topology/topology.ts';
 import type { TableName } from './names.ts';
@@ -41,6 +42,7 @@ interface Buffer extends TableName {
   streamingPuts: number;
   streamingRows: number;
   flushing: Promise<void> | undefined;
+  readonly trouble: Trouble;
   cancelTimer: () => void;
 }
 
@@ -143,7 +145,8 @@ export class StreamBuffers {
     if (held !== undefined) return held;
     const counts = { rows: 0, bytes: 0, filePuts: 0, fileRows: 0, streamingPuts: 0, streamingRows: 0 };
     const idle = { sinceMs: undefined, flushing: undefined, cancelTimer: () => {} };
-    const buffer: Buffer = { dbms, table, ...counts, ...idle, threshold: {} };
+    const trouble = new Trouble(this.#ports.log, `the buffer of ${key} is flushed again`);
+    const buffer: Buffer = { dbms, table, ...counts, ...idle, trouble, threshold: {} };
     this.#buffers.set(key, buffer);
     return buffer;
   }
@@ -167,9 +170,8 @@ export class StreamBuffers {
   }
 
   #tryAgain(buffer: Buffer, caught: unknown): void {
-    this.#ports.log.error(`the buffer of ${keyOf(buffer)} cannot be flushed; it is tried again`, {
-      error: asFault(caught).message,
-    });
+    const { message } = asFault(caught);
+    buffer.trouble.meets(caught, `the buffer of ${keyOf(buffer)} cannot be flushed; it is tried again: ${message}`);
     this.#schedule(buffer, RETRY_MS);
   }
 
@@ -209,6 +211,7 @@ export class StreamBuffers {
   /** Rows have left the buffer; what came meanwhile waits from now on. */
   #forget(buffer: Buffer, gone: { readonly rows: number; readonly bytes: number }): void {
     const [rows, bytes] = [buffer.rows - gone.rows, buffer.bytes - gone.bytes];
+    buffer.trouble.ends();
     Object.assign(buffer, { rows, bytes, sinceMs: rows > 0 ? this.#ports.clock.monotonicMs() : undefined });
     this.#schedule(buffer);
   }

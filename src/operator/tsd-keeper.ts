@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { asFault } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
+import { Trouble } from '../base/trouble.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { FileStore } from './file-store.ts';
 import { writing } from './store/write-procedures.ts';
@@ -27,6 +28,7 @@ export interface TsdKeeperPorts {
 export class TsdKeeper implements Resource {
   readonly #ports: TsdKeeperPorts;
   readonly #store: FileStore;
+  readonly #trouble: Trouble;
   /** Members of the last derivation; empty after one that failed. */
   #members = '';
   /** There are records that the tables lack: then a run is due soon, or one is under way. */
@@ -38,6 +40,7 @@ export class TsdKeeper implements Resource {
   constructor(ports: TsdKeeperPorts, store: FileStore) {
     this.#ports = ports;
     this.#store = store;
+    this.#trouble = new Trouble(ports.log, 'the TSD tables are complete again');
     if (ports.tables) {
       store.notices.on('file:stored', this.#onStored);
       store.notices.on('file:mended', this.#onStored);
@@ -88,8 +91,9 @@ export class TsdKeeper implements Resource {
       const { sqlite, tables } = this.#ports;
       if (!tables) await sqlite.write(writing, 'renumber', this.#ports.members());
       else while (await sqlite.write(writing, 'deriveTsd', this.#store.origin, this.#ports.members())) continue;
+      this.#trouble.ends();
     } catch (caught) {
-      this.#ports.log.warn('the TSD tables are behind; they are completed later', { error: asFault(caught).message });
+      this.#trouble.meets(caught, `the TSD tables are behind; they are completed later: ${asFault(caught).message}`);
       this.#members = '';
     }
   }

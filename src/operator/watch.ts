@@ -5,8 +5,10 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault, systemCode, textOf } from '../base/errors.ts';
+import { makeDirectory } from '../base/files.ts';
 import { FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import { Trouble } from '../base/trouble.ts';
 import { type ErrorDirectory, type FailedTable, plainFile } from './error-directory.ts';
 import { type DataFileName, isDataFile, parseDataFileName } from './names.ts';
 
@@ -71,6 +73,10 @@ export class WatchDirectory {
   readonly #timers = new Set<() => void>();
   /** Stored files that are not removed yet: looks at one for the last time. */
   readonly #lingering = new Set<() => Promise<void>>();
+  /** Taken and not stored yet, because of the machine; and the directory itself. */
+  readonly #failing = new Set<Taken>();
+  readonly #troubleStoring: Trouble;
+  readonly #troubleTaking: Trouble;
   #watcher: FSWatcher | undefined;
   #counter = 0;
   #claiming: Promise<void> = Promise.resolve();
@@ -80,11 +86,13 @@ export class WatchDirectory {
     this.#dir = dir;
     this.#threads = Math.max(1, threads);
     this.#ports = ports;
+    this.#troubleStoring = new Trouble(ports.log, `files of ${dir} are stored again`);
+    this.#troubleTaking = new Trouble(ports.log, `files of ${dir} are taken up again`);
   }
 
   /** Starts watching; what an earlier process had taken is finished first. */
   static async start(dir: string, threads: number, ports: WatchPorts): Promise<WatchDirectory> {
-    await mkdir(join(dir, TAKEN), { recursive: true });
+    await makeDirectory(join(dir, TAKEN));
     const watching = new WatchDirectory(dir, threads, ports);
     await watching.#resume();
     watching.#listen();
@@ -175,9 +183,14 @@ export class WatchDirectory {
   #claim(work: () => Promise<void>): void {
     this.#claiming = this.#claiming.then(async () => {
       if (this.#closed) return;
-      await work().catch((caught: unknown) => {
-        this.#ports.log.error(`the watch directory ${this.#dir} cannot be read`, { error: textOf(caught) });
-      });
+      await work().then(
+        () => this.#troubleTaking.ends(),
+        (caught: unknown) =>
+          this.#troubleTaking.meets(
+            caught,
+            `no file of ${this.#dir} is taken up now; it is tried again: ${textOf(caught)}`,
+          ),
+      );
     });
   }
 
@@ -219,8 +232,11 @@ export class WatchDirectory {
   async #process(taken: Taken): Promise<void> {
     try {
       await this.#ingest(taken);
+      this.#failing.delete(taken);
+      if (this.#failing.size === 0) this.#troubleStoring.ends();
     } catch (caught) {
-      this.#ports.log.error(`${taken.name} is not taken up yet; it is tried again`, { error: asFault(caught).message });
+      this.#failing.add(taken);
+      this.#troubleStoring.meets(caught, `${taken.name} is not stored yet; it is tried again: ${textOf(caught)}`);
       this.#after(RETRY_MS, () => {
         this.#ready.push(taken);
         this.#work();
@@ -258,7 +274,7 @@ export class WatchDirectory {
       try {
         await this.#remove(taken, look, table);
       } catch (caught) {
-        this.#ports.log.error(`${taken.name} is stored and cannot be removed yet`, { error: asFault(caught).message });
+        this.#troubleStoring.meets(caught, `${taken.name} is stored and cannot be removed yet: ${textOf(caught)}`);
         this.#linger(taken, look, table, RETRY_MS);
       }
       this.#lingering.delete(finish);

@@ -93,7 +93,7 @@ class ClusterReplication implements Replication {
   constructor(ports: ReplicationPorts, kept: Holdings | undefined) {
     this.#ports = ports;
     const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
-    this.#keeper = new FilledKeeper(ports.filledFlag, kept, clock, log);
+    this.#keeper = new FilledKeeper(ports.filledFlag, kept, clock);
     this.#fill = new FillState(kept !== undefined);
     this.#planner = new PullPlanner(store.origin);
     this.#intake = new Intake(store);

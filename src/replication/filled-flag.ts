@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
-import { systemCode, textOf } from '../base/errors.ts';
-import { writeFileDurably } from '../base/files.ts';
-import type { Logger } from '../base/log.ts';
+import { systemCode } from '../base/errors.ts';
+import type { StateFile } from '../base/state-file.ts';
 import type { Holdings } from '../operator/file-record.ts';
 import type { FilledFlag } from './replication.ts';
 import { lackingOf } from './transfer/holdings.ts';
@@ -18,34 +17,32 @@ const heldSchema = z.object({ held: z.array(z.tuple([z.string(), z.array(z.tuple
  * The flag as a small file with what was held, so that a node whose databases were lost or moved away since is not
  * taken for filled. A file that cannot be understood is as none: a comparison makes it again.
  */
-export const createFilledFlag = (path: string): FilledFlag => ({
+export const createFilledFlag = (file: StateFile): FilledFlag => ({
   async load() {
     try {
-      const parsed = heldSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+      const parsed = heldSchema.safeParse(JSON.parse(await readFile(file.path, 'utf8')));
       return parsed.success ? new Map(parsed.data.held) : undefined;
     } catch (caught) {
       if (systemCode(caught) === 'ENOENT' || caught instanceof SyntaxError) return undefined;
       throw caught;
     }
   },
-  save: (held) => writeFileDurably(path, `${JSON.stringify({ held: [...held] })}\n`),
+  save: (held) => file.keep(`${JSON.stringify({ held: [...held] })}\n`),
 });
 
 /** Keeps the flag up to date with what a filled operator holds. */
 export class FilledKeeper {
   readonly #flag: FilledFlag;
   readonly #clock: Clock;
-  readonly #log: Logger;
   #kept: Holdings | undefined;
   #nextMs = 0;
   #saving: Promise<void> = Promise.resolve();
 
   /** `kept`: what the flag says; undefined: it is not set. */
-  constructor(flag: FilledFlag, kept: Holdings | undefined, clock: Clock, log: Logger) {
+  constructor(flag: FilledFlag, kept: Holdings | undefined, clock: Clock) {
     this.#flag = flag;
     this.#kept = kept;
     this.#clock = clock;
-    this.#log = log;
   }
 
   /** The operator is filled and holds this: the flag says so soon. Cheap to call often. */
@@ -53,7 +50,7 @@ export class FilledKeeper {
     if (this.#kept === undefined || this.#clock.monotonicMs() >= this.#nextMs) this.#save(own);
   }
 
-  /** As `note`, the last time: resolves when the flag says it, or cannot. */
+  /** As `note`, the last time: resolves when the flag says it, or cannot now. */
   async close(own: Holdings): Promise<void> {
     this.#save(own);
     await this.#saving;
@@ -65,12 +62,6 @@ export class FilledKeeper {
     const held = new Map(own);
     this.#kept = held;
     this.#nextMs = this.#clock.monotonicMs() + KEEP_MS;
-    this.#saving = this.#saving
-      .then(() => this.#flag.save(held))
-      .catch((caught: unknown) => {
-        // Tried again with the next file, or at the end.
-        if (this.#kept === held) this.#kept = before ?? new Map();
-        this.#log.warn(`cannot note that the operator is filled: ${textOf(caught)}`);
-      });
+    this.#saving = this.#saving.then(() => this.#flag.save(held));
   }
 }

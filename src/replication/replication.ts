@@ -62,7 +62,7 @@ export interface Consumer extends Resource {
 export interface FilledFlag {
   /** undefined: it was never filled. */
   load(): Promise<Holdings | undefined>;
-  /** Durable when it resolves. */
+  /** Never rejects: where the disk does not take it, it is written later. */
   save(held: Holdings): Promise<void>;
 }
 

@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -155,7 +157,8 @@ export class ReadDirectory implements ReadDatabases {
 
   #open(name: string, path: string, file: string): Opened<ReadConnection> {
     try {
-      return { connection: openReadConnection(name, path, this.options), file };
+      const connection = openReadConnection(name, path, this.options);
+      return { connection, file: mayWrite(path) ? file : undefined };
     } catch (caught) {
       const copy = hasCode(caught, 'SQLITE_DISK_FAILED') ? copyOf(path) : undefined;
       if (copy === undefined) throw caught;
@@ -163,6 +166,19 @@ export class ReadDirectory implements ReadDatabases {
     }
   }
 }
+
+/**
+ * Opened on a read-only disk, a connection makes SQLite take the index of the WAL for read-only in the whole process, for
+ * as long as it is open: once the disk is writable again the writer could not write. So none is kept.
+ */
+const mayWrite = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 /**
  * A full or read-only disk may have no room for the index of a WAL, without which SQLite does not open the file. Where

@@ -36,6 +36,7 @@ describe('holdfast start', () => {
     ] as const) {
       const node = await start(name, '--network', 'test');
       expect(node.facts).toMatchObject({ name, listen: expect.stringMatching(/^127\.0\.0\.1:[1-9]/) as string });
+      expect(JSON.parse(readFileSync(join(dir, name, 'node.json'), 'utf8'))).toEqual(node.facts);
       expect(node.facts.peer).toMatch(/^[0-9a-f]{64}$/);
       expect(node.facts.network).toMatch(/^[0-9a-f]{64}$/);
       expect(statSync(join(dir, name, 'node.key')).mode & 0o777).toBe(0o600);

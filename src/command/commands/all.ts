@@ -8,6 +8,7 @@ import { clusterTestCommands } from './cluster-tests.ts';
 import { conflictCommands } from './conflicts.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
+import { diskCommands } from './disk.ts';
 import { frontierCommands } from './frontier.ts';
 import { helpCommands } from './help.ts';
 import { historyCommands } from './history.ts';
@@ -55,6 +56,7 @@ export const allCommands = (): readonly Command[] => [
   ...sqlCommands(),
   ...queryCommands(),
   ...nodeCommands(),
+  ...diskCommands(),
   ...backupCommands(),
   ...dictionaryCommands(),
   ...helpCommands(),

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { resolveConfig } from '../../../src/node/config.ts';
+import { configurationOf, resolveConfig } from '../../../src/node/config.ts';
 
 const configFile = (text: string): string => {
   const path = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'node.json');
@@ -41,6 +41,20 @@ describe('resolveConfig', () => {
   });
 
   test.each([
+    ['512MB', { bytes: 512 * 1_048_576 }],
+    ['2 gb', { bytes: 2 * 1_073_741_824 }],
+    ['0', { bytes: 0 }],
+    ['12.5%', { share: 0.125 }],
+  ])('the reserve of the disk: %s', (reserve, expected) => {
+    expect(resolveConfig({ reserve }, {}).reserve).toEqual(expected);
+    expect(resolveConfig({}, { HOLDFAST_RESERVE: reserve }).reserve).toEqual(expected);
+    const kept = configurationOf(resolveConfig({ config: configFile(JSON.stringify({ reserve })) }, {}));
+    expect(resolveConfig({ config: configFile(JSON.stringify(kept)) }, {}).reserve).toEqual(expected);
+  });
+
+  test.each([
+    [{ reserve: 'much' }, {}, /--reserve: "much" is neither a size nor a share/],
+    [{ reserve: '100%' }, {}, /--reserve: "100%" is neither/],
     [{ listen: '127.0.0.1' }, {}, /--listen: "127\.0\.0\.1" is not HOST:PORT/],
     [{ rest: 'localhost:99999' }, {}, /--rest: "localhost:99999" has a port above 65535/],
     [{}, { HOLDFAST_SEED: 'http://x:1' }, /HOLDFAST_SEED: .* is not HOST:PORT/],

@@ -47,7 +47,7 @@ describe('the directory of a backup', () => {
   let dir: string;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'holdfast-restore-'));
-    await createDirectories(nodePaths(dir));
+    await createDirectories(nodePaths(dir), silentLogger);
   });
   afterEach(() => rm(dir, { recursive: true, force: true }));
 

@@ -2,6 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { unwatchedDisk } from '../../../src/base/disk.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import { StateFile } from '../../../src/base/state-file.ts';
 import type { FileRanges, Holdings } from '../../../src/operator/file-record.ts';
 import { windowOf } from '../../../src/replication/consumer.ts';
 import { FillState } from '../../../src/replication/fill.ts';
@@ -237,10 +241,11 @@ describe('whether an operator is filled', () => {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-filled-'));
     try {
       const path = join(dir, 'replication', 'filled');
-      const flag = createFilledFlag(path);
+      const file = new StateFile(path, { clock: systemClock, disk: unwatchedDisk, log: silentLogger });
+      const flag = createFilledFlag(file);
       expect(await flag.load()).toBeUndefined();
       await flag.save(holdings({ a: [[1, 3]], b: [] }));
-      expect(await createFilledFlag(path).load()).toEqual(holdings({ a: [[1, 3]], b: [] }));
+      expect(await createFilledFlag(file).load()).toEqual(holdings({ a: [[1, 3]], b: [] }));
       for (const broken of ['filled\n', '{"held":[["a",[[1,"3"]]]]}', '']) {
         await writeFile(path, broken);
         expect(await flag.load(), broken).toBeUndefined();

@@ -1,0 +1,60 @@
+import { basename } from 'node:path';
+import type { Clock } from './clock.ts';
+import type { DiskHealth } from './disk.ts';
+import { textOf } from './errors.ts';
+import { writeFileDurably } from './files.ts';
+import type { Resource } from './lifecycle.ts';
+import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS } from './limits.ts';
+import type { Logger } from './log.ts';
+import { Retry } from './retry.ts';
+import { Trouble } from './trouble.ts';
+
+/** A small file that a node can do without for a while: what the disk does not take is written once it does. */
+export class StateFile implements Resource {
+  readonly path: string;
+  readonly #disk: DiskHealth;
+  readonly #retry: Retry;
+  readonly #trouble: Trouble;
+  #content = '';
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(path: string, ports: { readonly clock: Clock; readonly disk: DiskHealth; readonly log: Logger }) {
+    this.path = path;
+    this.#disk = ports.disk;
+    this.#trouble = new Trouble(ports.log, `${path} is written again`);
+    const pauses = { minMs: DISK_RETRY_MIN_MS, maxMs: DISK_RETRY_MAX_MS };
+    this.#retry = new Retry(ports.clock, pauses, () => this.#write());
+  }
+
+  /** Replaces the file. Resolves when it is durable, or cannot be written now: then it is tried again, with the newest content. */
+  async keep(content: string): Promise<void> {
+    this.#content = content;
+    await this.#write().catch(() => this.#retry.start());
+  }
+
+  /** No further attempt; resolves when the one that runs has ended. */
+  async close(): Promise<void> {
+    await this.#retry.close();
+    await this.#writing;
+  }
+
+  /** One at a time: two would share the name of the new file. */
+  #write(): Promise<void> {
+    const written = this.#writing.then(() => this.#attempt());
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  async #attempt(): Promise<void> {
+    const part = `file ${basename(this.path)}` as const;
+    try {
+      await writeFileDurably(this.path, this.#content);
+    } catch (caught) {
+      this.#disk.failed(part, caught);
+      this.#trouble.meets(caught, `${this.path} cannot be written now; it is tried again: ${textOf(caught)}`);
+      throw caught;
+    }
+    this.#disk.works(part);
+    this.#trouble.ends();
+  }
+}

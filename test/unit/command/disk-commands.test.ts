@@ -1,0 +1,27 @@
+import { statfsSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+
+let nodes: CommandNodes;
+let node: CommandNode;
+beforeEach(async () => {
+  nodes = new CommandNodes();
+  node = await nodes.add();
+});
+
+afterEach(() => nodes.close());
+
+test('get disk shows the space of the node’s disk, and of a path', async () => {
+  const usage = (await node.json('get disk usage')) as Record<string, number>;
+  const { blocks, bsize } = statfsSync(node.context.facts.directories.root);
+  expect(usage).toMatchObject({ path: node.context.facts.directories.root, total: blocks * bsize });
+  expect(usage['used']).toBe((usage['total'] ?? 0) - (usage['free'] ?? 0));
+  expect(Number(await node.text('get disk total /'))).toBe(statfsSync('/').blocks * statfsSync('/').bsize);
+  expect(Number(await node.text('get disk percentage .'))).toBeGreaterThanOrEqual(0);
+  expect(await node.text('get disk usage .')).toMatch(/used .* free /);
+});
+
+test('get disk refuses what it does not know, and a path that is not there', async () => {
+  await expect(node.text('get disk speed')).rejects.toMatchObject({ code: 'COMMAND_VALUE' });
+  await expect(node.text('get disk usage /no/such/place')).rejects.toMatchObject({ code: 'COMMAND_VALUE' });
+});
