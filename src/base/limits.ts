@@ -81,6 +81,18 @@ export const TWINS_QUIET_MS = 4_000;
 export const TWINS_MAX = 4;
 export const TWINS_KEYS_MAX = 1_024;
 
+// receipt
+/** A signed checkpoint, and its signatures: the log's and those of witnesses. */
+export const NOTE_BYTES_MAX = 16_384;
+export const NOTE_SIGNATURES_MAX = 32;
+/** Witnesses that a node asks. */
+export const WITNESSES = 3;
+/** A checkpoint waits so long for further entries, and follows the one before no sooner than that. */
+export const RECEIPT_GATHER_MS = 200;
+export const RECEIPT_INTERVAL_MS = 3_000;
+/** How long a witness may take to answer. */
+export const WITNESS_TIMEOUT_MS = 5_000;
+
 // network
 export const GOSSIP_BYTES_MAX = 131_072;
 export const DIAL_TIMEOUT_MS = 5_000;
