@@ -17,6 +17,7 @@ import type { LedgerSync } from '../ledger/sync/sync.ts';
 import { TwinWatch } from '../ledger/twins/watch.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
+import { startReceipts } from '../receipt/receipt-service.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
 import { JOIN_PROTOCOL } from '../policy/admission/messages.ts';
 import { openDoor } from '../policy/admission/protocol.ts';
@@ -241,6 +242,15 @@ export const startFloors = async (
   const { ledger, sqlite, network, ledgerSync, policies, guard, disk } = base;
   const topology = followTopology(policies.book);
   const dialling = await startDialling(stack, config, paths, outside, { ...base, topology });
+  const receipts = stack.use(
+    startReceipts({
+      ...{ clock, random, ledger, network, key: base.key, dir: paths.receipts, log: log.child('receipt') },
+      registered: async () => {
+        await policies.caughtUp();
+        return policies.registered();
+      },
+    }),
+  );
   await joinNetwork(base, config, paths.join, outside);
   const mayWrite = (): Promise<void> => guard.allowed();
   const parts = stack.use(
@@ -258,7 +268,19 @@ export const startFloors = async (
   const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
-    ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
+    ...{
+      clock,
+      random,
+      log: log.child('command'),
+      network,
+      ledger,
+      ledgerSync,
+      policies,
+      receipts,
+      sqlite,
+      query,
+      topology,
+    },
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,

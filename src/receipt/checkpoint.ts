@@ -124,3 +124,14 @@ export const withCosignatures = (checkpoint: Checkpoint, more: readonly Cosignat
   const note = `${checkpoint.text}\n${others.map(signatureLine).join('')}${[...all.values()].map(({ line }) => line).join('')}`;
   return { ...checkpoint, note, cosignatures: [...all.values()] };
 };
+
+/** The same checkpoint with the signature of its log alone. */
+export const withoutOthers = (checkpoint: Checkpoint): Checkpoint => {
+  const { text, signatures } = readNote(checkpoint.note);
+  const name = originText(checkpoint.origin);
+  return {
+    ...checkpoint,
+    note: noteText({ text, signatures: signatures.filter((each) => each.name === name) }),
+    cosignatures: [],
+  };
+};

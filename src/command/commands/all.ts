@@ -22,6 +22,7 @@ import { policyCommands } from './policies.ts';
 import { policyGetCommands } from './policy-get.ts';
 import { policyVariableCommands } from './policy-variables.ts';
 import { queryCommands } from './queries.ts';
+import { receiptCommands } from './receipts.ts';
 import { scrubCommands } from './scrub.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
@@ -40,6 +41,7 @@ export const allCommands = (): readonly Command[] => [
   ...conflictCommands(),
   ...ledgerLogCommands(),
   ...auditCommands(),
+  ...receiptCommands(),
   ...memberCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
