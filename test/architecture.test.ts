@@ -11,6 +11,7 @@ const FLOORS = [
   'sqlite',
   'entry',
   'ledger',
+  'receipt',
   'policy',
   'topology',
   'operator',

@@ -10,6 +10,7 @@ import type { LedgerSync } from '../ledger/sync/sync.ts';
 import type { Address, Network } from '../network/network.ts';
 import type { Operator, OperatorOptions } from '../operator/operator.ts';
 import type { Policies } from '../policy/policies.ts';
+import type { Receipts } from '../receipt/receipts.ts';
 import type { QueryService } from '../query/query.ts';
 import type { Consumer, ConsumerOptions, Distributor, Scrubbing } from '../replication/replication.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
@@ -99,6 +100,7 @@ export interface CommandContext {
   readonly ledger: Ledger;
   readonly ledgerSync: LedgerSync;
   readonly policies: Policies;
+  readonly receipts: Receipts;
   readonly sqlite: Sqlite;
   readonly query: QueryService;
   readonly control: NodeControl;

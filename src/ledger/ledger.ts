@@ -137,6 +137,8 @@ export interface Ledger extends Resource {
   /** An author's entries from `seq` on, oldest first, until `bytes` are full (at least one). */
   log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]>;
   byHash(hash: string): Promise<HeldEntry | undefined>;
+  /** Hash of the entry at a cursor, from memory; undefined for one that cannot be read any more. */
+  hashAt(cursor: Cursor): string | undefined;
   /** All entries of one policy in the ledger's order. `LEDGER_READ_OVERSIZE` above `LEDGER_READ_BYTES_MAX`. */
   byPolicy(id: string): Promise<readonly HeldEntry[]>;
 }

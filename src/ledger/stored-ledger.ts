@@ -226,6 +226,10 @@ export class StoredLedger implements Ledger {
     return this.#openReader().byHash(hash);
   }
 
+  hashAt(cursor: Cursor): string | undefined {
+    return this.#chains.at(cursor)?.hash;
+  }
+
   async byPolicy(id: string): Promise<readonly HeldEntry[]> {
     return this.#openReader().byPolicy(id);
   }

@@ -20,6 +20,7 @@ import type { LedgerSync } from '../ledger/sync/sync.ts';
 import { TwinWatch } from '../ledger/twins/watch.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
+import { startReceipts } from '../receipt/receipt-service.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
 import { JOIN_PROTOCOL } from '../policy/admission/messages.ts';
 import { openDoor } from '../policy/admission/protocol.ts';
@@ -235,6 +236,16 @@ const startDialling = async (
   return dialling;
 };
 
+/** Checkpoints of what this node accepted, witnessed by the registered nodes. */
+const receiptsOf = ({ ledger, network, policies, key }: Base, { receipts: dir }: NodePaths, log: Logger) =>
+  startReceipts({
+    ...{ clock: systemClock, random: systemRandom, ledger, network, key, dir, log: log.child('receipt') },
+    registered: async () => {
+      await policies.caughtUp();
+      return policies.registered();
+    },
+  });
+
 /** Everything below the front doors, in floor order; each part is closed in the reverse order. */
 export const startFloors = async (
   stack: ResourceStack,
@@ -253,6 +264,7 @@ export const startFloors = async (
   const { ledger, sqlite, network, ledgerSync, policies, guard, disk } = base;
   const topology = followTopology(policies.book);
   const dialling = await startDialling(stack, config, paths, outside, { ...base, topology });
+  const receipts = stack.use(receiptsOf(base, paths, log));
   await joinNetwork(base, config, paths.join, outside);
   const mayWrite = (): Promise<void> => guard.allowed();
   const parts = stack.use(
@@ -270,8 +282,9 @@ export const startFloors = async (
   const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
-    ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
     access: outside.access,
+    ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
+    receipts,
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,

@@ -21,6 +21,8 @@ export interface NodePaths {
   /** Scripts that may be run by name. */
   readonly scripts: string;
   readonly ledger: string;
+  /** Receipts, the own and those that are witnessed. A backup has none: a copy must not sign on where another does. */
+  readonly receipts: string;
   readonly dbms: string;
   readonly watch: string;
   readonly prep: string;
@@ -44,6 +46,7 @@ export const nodePaths = (dir: string): NodePaths => {
     users: join(dir, 'users.json'),
     scripts: join(dir, 'local_scripts'),
     ledger: join(dir, 'ledger'),
+    receipts: join(dir, 'receipts'),
     dbms: data('dbms'),
     watch: data('watch'),
     prep: data('prep'),

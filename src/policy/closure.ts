@@ -104,7 +104,7 @@ const reach = function* (find: FindFact, heads: readonly string[], forks: Forks)
   return [...found];
 };
 
-const unknownEntries = (missing: readonly string[]): Error => {
+export const unknownEntries = (missing: readonly string[]): Error => {
   const listed = missing.slice(0, MISSING_LISTED_MAX);
   const more = missing.length > listed.length ? ` and ${missing.length - listed.length} more` : '';
   return fault('POLICY_FRONTIER_UNKNOWN', `this node does not hold ${listed.join(', ')}${more}`, {

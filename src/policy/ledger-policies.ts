@@ -130,12 +130,23 @@ class LedgerPolicies implements Policies {
   }
 
   ledgerOf(state: PolicyState): 'local' | 'global' {
-    const registered = this.#registeredPeers();
+    const registered = this.registered();
     if (registered.size === 0) return 'local';
     const holders = this.#ports.holders(state.author, state.seq);
     let holding = 0;
     for (const peer of registered) if (holders.has(peer)) holding += 1;
     return holding * 2 > registered.size ? 'global' : 'local';
+  }
+
+  registered(): ReadonlySet<PeerKey> {
+    if (this.#registered.revision !== this.#fold.revision) {
+      const peers = new Set<string>();
+      for (const type of NODE_TYPES)
+        for (const { value } of this.#fold.ofType(type))
+          if (typeof value['peer'] === 'string') peers.add(value['peer']);
+      this.#registered = { revision: this.#fold.revision, peers };
+    }
+    return this.#registered.peers;
   }
 
   document(state: PolicyState): JsonObject {
@@ -180,18 +191,6 @@ class LedgerPolicies implements Policies {
     this.#ports.ledger.notices.off('ledger:equivocation', this.#onEquivocation);
     this.#release(() => true, fault('POLICY_CLOSED', 'the policies of this node are closed'));
     this.notices.removeAllListeners();
-  }
-
-  /** Keys of the nodes that have a policy which names theirs. */
-  #registeredPeers(): ReadonlySet<string> {
-    if (this.#registered.revision !== this.#fold.revision) {
-      const peers = new Set<string>();
-      for (const type of NODE_TYPES)
-        for (const { value } of this.#fold.ofType(type))
-          if (typeof value['peer'] === 'string') peers.add(value['peer']);
-      this.#registered = { revision: this.#fold.revision, peers };
-    }
-    return this.#registered.peers;
   }
 
   #documentOf(state: PolicyState, value: JsonObject): JsonObject {

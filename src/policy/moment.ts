@@ -1,13 +1,16 @@
 import { fault } from '../base/errors.ts';
 import { FRONTIER_HEADS_MAX } from '../base/limits.ts';
 import { policyDate } from '../entry/time.ts';
+import type { PeerKey } from '../network/network.ts';
 
-/** A point of the ledger: what was stated up to a time, or everything that some entries build on. */
+/** A point of the ledger: what was stated up to a time, all that some entries build on, or what one node had accepted. */
 export type Moment =
   /** Microseconds since 1970. */
   | { readonly kind: 'time'; readonly micros: number }
   /** Hashes of entries, ascending, each once. */
-  | { readonly kind: 'frontier'; readonly heads: readonly string[] };
+  | { readonly kind: 'frontier'; readonly heads: readonly string[] }
+  /** `micros`: the time that was asked for; `entries`: hashes, as the receipts of the node name them. */
+  | { readonly kind: 'receipt'; readonly node: PeerKey; readonly micros: number; readonly entries: readonly string[] };
 
 /** Everything that is held. */
 export const EVERYTHING: Moment = { kind: 'time', micros: Number.MAX_SAFE_INTEGER };
@@ -37,6 +40,6 @@ export const readFrontier = (text: string): Moment | undefined => {
   return { kind: 'frontier', heads };
 };
 
-/** A moment as its users write it. */
+/** A moment as its users write it; what a node knew, by the time that was asked for. */
 export const momentText = (moment: Moment): string =>
-  moment.kind === 'time' ? policyDate(moment.micros) : frontierText(moment.heads);
+  moment.kind === 'frontier' ? frontierText(moment.heads) : policyDate(moment.micros);

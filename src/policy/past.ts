@@ -1,5 +1,5 @@
 import { type Sliced, sortInSlices } from '../base/slices.ts';
-import { closureOf, type Closure, type FindFact, type Forks, forksOf } from './closure.ts';
+import { closureOf, type Closure, type FindFact, type Forks, forksOf, unknownEntries } from './closure.ts';
 import { compareFacts, type Fact } from './facts.ts';
 import { createFold, type LedgerFold } from './fold.ts';
 import type { Moment } from './moment.ts';
@@ -26,25 +26,35 @@ export interface Past {
   readonly root: string;
   /** Authors whose entries are void from some number on, as this moment shows it. */
   readonly forks: Forks;
-  /** Entries stated up to the moment that came here after it; undefined where a frontier names the entries. */
+  /** Entries stated up to the moment that came here after it; undefined where the moment names the entries. */
   readonly late: number | undefined;
 }
 
 const SLICE = 500;
 
 /**
- * The policies as of a moment: a pure function of the entries that it covers. A frontier is exact. A time takes the
+ * The policies as of a moment: a pure function of the entries that it covers. A frontier is exact, and so is what a node
+ * had accepted. A time takes the
  * entries stated up to it, as far as they are here now, and what is known now of authors that contradicted themselves.
  * Throws `POLICY_FRONTIER_UNKNOWN`.
  */
 export const pastAt = function* (chronicle: Chronicle, moment: Moment): Sliced<Past> {
-  const covered = yield* moment.kind === 'time'
-    ? statedUpTo(chronicle.facts(), moment.micros)
-    : namedBy(chronicle, moment.heads);
+  const covered = yield* coveredBy(chronicle, moment);
   const book = yield* bookOf(covered);
   const root = yield* stateRoot(book);
   const late = moment.kind === 'time' ? yield* countLate(chronicle, covered.facts, moment.micros) : undefined;
   return { moment, book, entries: covered.facts.length, root, forks: covered.forks, late };
+};
+
+const coveredBy = (chronicle: Chronicle, moment: Moment): Sliced<Closure> => {
+  switch (moment.kind) {
+    case 'time':
+      return statedUpTo(chronicle.facts(), moment.micros);
+    case 'frontier':
+      return namedBy(chronicle, moment.heads);
+    case 'receipt':
+      return acceptedThen(chronicle, moment.entries);
+  }
 };
 
 const statedUpTo = function* (facts: readonly Fact[], micros: number): Sliced<Closure> {
@@ -58,6 +68,15 @@ const namedBy = function* (chronicle: Chronicle, heads: readonly string[]): Slic
   const named = new Set(facts);
   yield;
   return { facts: chronicle.facts().filter((fact) => named.has(fact) || fact.op === 'genesis'), forks };
+};
+
+/** What a node had accepted, and the forks that it could see by that. */
+const acceptedThen = function* (chronicle: Chronicle, entries: readonly string[]): Sliced<Closure> {
+  const named = [...new Set(entries)];
+  const facts = named.flatMap((hash) => chronicle.fact(hash) ?? []);
+  if (facts.length < named.length) throw unknownEntries(named.filter((hash) => chronicle.fact(hash) === undefined));
+  yield;
+  return { facts, forks: yield* forksOf(facts) };
 };
 
 /** Folds entries anew. */

@@ -46,6 +46,8 @@ export interface Policies extends Resource {
   delete(id: string): Promise<void>;
   /** The policy with the id and date it would get; nothing is written. */
   prepare(policy: JsonObject): JsonObject;
+  /** Keys of the nodes that have a policy which names theirs. */
+  registered(): ReadonlySet<PeerKey>;
   /** `global` when a majority of the registered nodes is known to hold the policy's newest entry. */
   ledgerOf(state: PolicyState): 'local' | 'global';
   /** The policy as users see it: `{type: {…, id, date, ledger}}`. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { Users } from '../../src/command/access/users.ts';
 import type { BackupStatus, CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
 import { createExecutor } from '../../src/command/create-executor.ts';
 import { createSession, type CommandExecutor, type CommandOutput, type Session } from '../../src/command/executor.ts';
+import { signingKeyFromSeed } from '../../src/entry/keys.ts';
 import { createMemoryLedger } from '../../src/ledger/memory-ledger.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
@@ -26,6 +28,7 @@ import type {
 } from '../../src/operator/operator.ts';
 import { createPolicies } from '../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../src/policy/policies.ts';
+import { startReceipts } from '../../src/receipt/receipt-service.ts';
 import type { QueryJob, QueryRequest, QueryResult, QueryService } from '../../src/query/query.ts';
 import type { Consumer, Distributor, PeerReplication, Scrubbing } from '../../src/replication/replication.ts';
 import { openInlineSqlite } from '../../src/sqlite/inline.ts';
@@ -264,7 +267,8 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
   const clock = options.clock ?? systemClock;
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-command-'));
   stack.defer(() => rm(dir, { recursive: true, force: true }));
-  const ledger = stack.use(await createMemoryLedger());
+  const seed = randomBytes(32);
+  const ledger = stack.use(await createMemoryLedger({ seed }));
   const sqlite = stack.use(openInlineSqlite({ dir: join(dir, 'dbms') }));
   const network = stack.use(
     hub.node({ key: ledger.author, ...(options.address === undefined ? {} : { address: options.address }) }),
@@ -273,6 +277,16 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     `${String(value['ip'])}:${String(value['port'])}` === network.address;
   const policies = stack.use(
     createPolicies({ ledger, ownKey: ledger.author, clock, holders: () => new Set([ledger.author]), isOwn }),
+  );
+  const receipts = stack.use(
+    startReceipts({
+      ...{ ledger, network, clock, random: systemRandom, log: silentLogger, key: signingKeyFromSeed(seed) },
+      dir: join(dir, 'receipts'),
+      registered: async () => {
+        await policies.caughtUp();
+        return policies.registered();
+      },
+    }),
   );
   const parts: TestParts = {
     operator: undefined,
@@ -305,6 +319,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     ledger,
     ledgerSync: createSync(parts, ledger),
     policies,
+    receipts,
     sqlite,
     query: createQueries(parts),
     control: createControl(parts),

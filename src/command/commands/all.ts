@@ -24,6 +24,7 @@ import { policyCommands } from './policies.ts';
 import { policyGetCommands } from './policy-get.ts';
 import { policyVariableCommands } from './policy-variables.ts';
 import { queryCommands } from './queries.ts';
+import { receiptCommands } from './receipts.ts';
 import { scrubCommands } from './scrub.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
@@ -42,6 +43,7 @@ export const allCommands = (): readonly Command[] => [
   ...conflictCommands(),
   ...ledgerLogCommands(),
   ...auditCommands(),
+  ...receiptCommands(),
   ...memberCommands(),
   ...accessCommands(),
   ...clusterCommands(),

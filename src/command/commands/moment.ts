@@ -53,9 +53,11 @@ export const momentJson = (past: Past): Readonly<Record<string, unknown>> => ({
 export const momentLine = (past: Past): string => {
   const { moment, entries, root, late, forks, book } = past;
   const when =
-    moment.kind === 'time' ? momentText(moment) : `a frontier of ${count(moment.heads.length, 'head', 'heads')}`;
+    moment.kind === 'frontier'
+      ? `As of a frontier of ${count(moment.heads.length, 'head', 'heads')}`
+      : `${moment.kind === 'time' ? 'As of' : 'Known at'} ${momentText(moment)}`;
   const parts = [
-    `As of ${when}: ${count(book.ofType().length, 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
+    `${when}: ${count(book.ofType().length, 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
     `state root ${root}`,
     ...(late === undefined ? [] : [`${late} of the entries came here later and may have been unknown then`]),
     ...(forks.size === 0 ? [] : [`${count(forks.size, 'author', 'authors')} signed two entries with one number`]),

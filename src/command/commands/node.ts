@@ -5,6 +5,7 @@ import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator, versionText } from '../facts.ts';
 import { foreignSeedLines, foreignSeeds } from './foreign-seeds.ts';
+import { splitLines, splitSummary } from './split-views.ts';
 import { anyText, optional, repeated, variableName, type OptionTable } from '../options.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell } from '../table.ts';
@@ -20,13 +21,15 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
   // Without the cause, which may hold those letters: it is in the JSON and in `get processes`.
   const more = disk === undefined || disk.state === 'ok' ? '' : `\nDisk: ${disk.state}. ${disk.nextStep ?? ''}`;
   const open = context.access.required ? '' : '\nAuthentication: off. Whoever reaches REST commands this node';
+  const splits = context.receipts.splits();
   return {
-    text: `${text}${more}${open}${foreignSeedLines(context)}`,
+    text: `${text}${more}${open}${splitLines(context)}${foreignSeedLines(context)}`,
     json: {
       Status: text,
       status: text,
       ...(context.access.required ? {} : { authentication: 'off' }),
       ...(disk === undefined ? {} : { disk: diskJson(disk) }),
+      ...(splits.length === 0 ? {} : { 'Split views': splits.map(splitSummary(context)) }),
       ...(foreign.length === 0 ? {} : { 'Different network': foreign }),
       ...included,
     },

@@ -1,7 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
 import { applyBring, parseBring, type BringResult } from '../../policy/bring.ts';
-import { splitAsOf } from '../../policy/as-of.ts';
+import { splitAsOf, splitKnownAt } from '../../policy/as-of.ts';
 import { documentOf } from '../../policy/get-path.ts';
 import { parseGet, runGet, type GetContext, type PolicySource } from '../../policy/query.ts';
 import type { CommandContext } from '../context.ts';
@@ -11,6 +11,7 @@ import { define, type Call, type Command } from '../registry.ts';
 import { givesJson, givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { policyOf } from './common.ts';
+import { knownPast, withKnown } from './known-at.ts';
 import { asShown, asStored, pastOf, type PastSource, withMoment } from './moment.ts';
 
 const getContext = (context: CommandContext): GetContext => ({
@@ -50,6 +51,12 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
       hint: 'for example: blockchain get operator, blockchain get *',
     });
   const query = text.replace(FORMAT_JSON, '');
+  const { rest: untimed, knownAt } = splitKnownAt(query);
+  if (knownAt !== undefined) {
+    const request = parseGet(untimed);
+    const known = await knownPast(call, knownAt);
+    return withKnown(known, replyOf(runGet(pastSource(known.past), request, getContext(context))), query !== text);
+  }
   const { rest, asOf } = splitAsOf(query);
   if (asOf === undefined) return replyOf(runGet(present, parseGet(query), getContext(context)));
   const request = parseGet(rest);
@@ -99,7 +106,8 @@ export const policyGetCommands = (): readonly Command[] => [
       'finds policies: by type, where attributes hold, and brings whole policies or what is asked of them; join puts ' +
       'those of a second search beside them (only pairs; of two of one type the second is TYPE_2), merge adds their ' +
       'attributes (own ones win; without a partner as they are); bring.paths adds all paths of names from the root, ' +
-      'bring.extend the policy that object_id names; as of "DATE" or as of FRONTIER: as they were then',
+      'bring.extend the policy that object_id names; as of "DATE" or as of FRONTIER: as they were then; ' +
+      'known at "DATE" on NODE: as that node knew them, by its witnessed receipts (NODE: name or key; default: this one)',
     examples: [
       'blockchain get operator where ip = !ip and port = !anylog_server_port bring.first [*][id]',
       'blockchain get (operator, query) where [country] == US or [country] == IL bring [*][ip]:[*][port] separator = ,',
@@ -109,6 +117,7 @@ export const policyGetCommands = (): readonly Command[] => [
       'blockchain get * where [id] = "x" bring.paths',
       'blockchain get operator bring.table [*][name] [*][ip] as of "2026-11-25 18:00:00"',
       'blockchain get * where id = 64999c0d as of !frontier',
+      'blockchain get operator bring [*][name] known at "2026-11-25 18:00:00" on operator-b',
     ],
     run: (call) => get(call, call.context.policies, asShown),
   }),

@@ -1,0 +1,95 @@
+import { fault } from '../../base/errors.ts';
+import { policyDate } from '../../entry/time.ts';
+import type { KnownAtText } from '../../policy/as-of.ts';
+import type { Past } from '../../policy/past.ts';
+import { authorNames } from '../../policy/signed.ts';
+import type { KnownAt } from '../../receipt/receipts.ts';
+import type { CommandContext } from '../context.ts';
+import { parseDate } from '../grammar/dates.ts';
+import type { Surroundings } from '../registry.ts';
+import { jsonText, type Reply } from '../reply.ts';
+import { count, shortKey } from './common.ts';
+import { momentJson } from './moment.ts';
+
+/** What a node knew at a time: the receipts that say so, and the policies that follow. */
+export interface KnownPast {
+  readonly past: Past;
+  readonly known: KnownAt;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** The key of the node that a user named. `RECEIPT_NODE_UNKNOWN`. */
+const nodeOf = ({ policies, network }: CommandContext, text: string | undefined): string => {
+  if (text === undefined) return network.self;
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  const named = [...authorNames(policies.book)].filter(([, name]) => name === text).map(([key]) => key);
+  const [key] = named;
+  if (key !== undefined && named.length === 1) return key;
+  throw fault(
+    'RECEIPT_NODE_UNKNOWN',
+    `${named.length === 0 ? 'no node' : `${named.length} nodes`} of the policies in force is called ${text.slice(0, 128)}`,
+    { data: { name: text.slice(0, 128), keys: named }, hint: 'name a node policy in force, or a key of 64 hex digits' },
+  );
+};
+
+/** Asks for the receipts, and folds the entries that they name. `RECEIPT_UNKNOWN`, `POLICY_FRONTIER_UNKNOWN`. */
+export const knownPast = async ({ context, signal }: Surroundings, text: KnownAtText): Promise<KnownPast> => {
+  const { clock, policies, receipts } = context;
+  const nowMs = clock.wallMs();
+  const ms = parseDate(text.time, nowMs);
+  if (ms > nowMs)
+    throw fault('COMMAND_DATE', `${policyDate(Math.round(ms * 1_000))} is yet to come: nobody knows anything then`, {
+      hint: 'for example known at "2026-01-31 10:20:30", known at -1d',
+    });
+  const node = nodeOf(context, text.node);
+  await policies.caughtUp();
+  const known = await receipts.knownAt(node, Math.floor(ms / 1_000), signal);
+  const { entries } = known;
+  const past = await policies.past({ kind: 'receipt', node, micros: Math.floor(ms * 1_000), entries }, signal);
+  return { past, known, names: authorNames(policies.book) };
+};
+
+const secondsDate = (seconds: number): string => policyDate(seconds * 1_000_000);
+
+const knownJson = ({ past, known, names }: KnownPast): Readonly<Record<string, unknown>> => {
+  const { checkpoint, source, final } = known;
+  const { node } = checkpoint.origin;
+  return {
+    ...momentJson(past),
+    node,
+    name: names.get(node) ?? null,
+    size: checkpoint.size,
+    receiptsRoot: checkpoint.root.toString('base64'),
+    checkpoint: checkpoint.note,
+    cosignatures: checkpoint.cosignatures.map(({ witness, time }) => ({
+      witness,
+      name: names.get(witness) ?? null,
+      time: secondsDate(time),
+    })),
+    source,
+    final,
+  };
+};
+
+const knownLine = ({ past, known, names }: KnownPast): string => {
+  const { checkpoint, final } = known;
+  const { node } = checkpoint.origin;
+  const witnessed = checkpoint.cosignatures.map(
+    ({ witness, time }) => `${names.get(witness) ?? shortKey(witness)} at ${secondsDate(time)}`,
+  );
+  return [
+    `Known at ${past.moment.kind === 'receipt' ? policyDate(past.moment.micros) : ''} on ${names.get(node) ?? node}: ` +
+      `${count(past.book.ofType().length, 'policy', 'policies')} of ${count(past.entries, 'entry', 'entries')}`,
+    `state root ${past.root}`,
+    `its checkpoint of size ${checkpoint.size}, root ${checkpoint.root.toString('base64')}, was cosigned by ${witnessed.join(', ')}`,
+    ...(final ? [] : ['a later checkpoint may still come to count for that time']),
+  ].join('; ');
+};
+
+/** A reply with what the node knew, and by what that is proven. */
+export const withKnown = (known: KnownPast, reply: Reply, wantsJson: boolean): Reply => {
+  const json = { knownAt: knownJson(known), result: reply.json ?? null };
+  if (wantsJson) return { text: undefined, json };
+  const text = reply.text ?? jsonText(reply.json);
+  return { text: text.startsWith('\n') ? `\n${knownLine(known)}${text}` : `${knownLine(known)}\n${text}`, json };
+};

@@ -1,0 +1,360 @@
+import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { asFault, fault, textOf } from '../base/errors.ts';
+import {
+  RECEIPT_CLOCK_MS_MAX,
+  RECEIPT_GATHER_MS,
+  RECEIPT_INTERVAL_MS,
+  RECEIPT_NODES_AT_ONCE,
+  RECEIPT_PAGE_ENTRIES,
+  WITNESS_TOLD_MAX,
+} from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { SigningKey } from '../entry/keys.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Channel, ConnectedPeer, Network, PeerKey } from '../network/network.ts';
+import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
+import { WitnessDesk } from './desk.ts';
+import { ReceiptKeeper } from './keeper.ts';
+import { fetchTree } from './memory-tree.ts';
+import {
+  type AnswerJson,
+  decodeQuestion,
+  encodeAnswer,
+  encodeHashes,
+  proofJson,
+  type Question,
+  WITNESS_PROTOCOL,
+} from './messages.ts';
+import { originText, readOrigin } from './origin.ts';
+import { ReceiptPeers } from './peers.ts';
+import type { KnownAt, Named, ReceiptNotices, Receipts, ReceiptStatus } from './receipts.ts';
+import { readSplitView, splitOrigin, type SplitView, splitViewJson } from './split-view.ts';
+import { SplitViews } from './split-views.ts';
+import { hashesOf } from './tree.ts';
+import { witnessesOf } from './witness.ts';
+
+/** A witness that refuses or fails is asked again after a pause that doubles up to this. */
+const RETRY_MS_MAX = 60_000;
+
+export interface ReceiptsPorts {
+  readonly ledger: Ledger;
+  readonly network: Network;
+  readonly key: SigningKey;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** The receipts' own directory; made where it is missing. */
+  readonly dir: string;
+  /** Keys of the nodes that have a policy, as far as the ledger holds it at the time of the call. */
+  readonly registered: () => Promise<ReadonlySet<PeerKey>>;
+  /** Least time between two checkpoints; default `RECEIPT_INTERVAL_MS`. */
+  readonly intervalMs?: number;
+}
+
+/** Begins to keep receipts and to witness those of others. A disk that fails stops neither the node nor the start. */
+export const startReceipts = (ports: ReceiptsPorts): Receipts => new ReceiptService(ports);
+
+type Reply = AnswerJson | { readonly hashes: Buffer };
+
+class ReceiptService implements Receipts {
+  readonly notices = new EventEmitter<ReceiptNotices>();
+  readonly #ports: ReceiptsPorts;
+  readonly #keeper: ReceiptKeeper;
+  readonly #desk: WitnessDesk;
+  readonly #splits: SplitViews;
+  readonly #peers: ReceiptPeers;
+  readonly #loaded: Promise<void>;
+  readonly #intervalMs: number;
+  #failure: string | undefined;
+  #retryMs: number;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #cancel: () => void = () => {};
+  #running: Promise<void> | undefined;
+  #closed = false;
+  readonly #onAppended = (): void => this.#arm(RECEIPT_GATHER_MS);
+  readonly #onPeer = ({ key }: ConnectedPeer): void => this.#greet(key);
+
+  constructor(ports: ReceiptsPorts) {
+    this.#ports = ports;
+    const { ledger, network, key, clock, random, log, dir, registered } = ports;
+    this.#intervalMs = ports.intervalMs ?? RECEIPT_INTERVAL_MS;
+    this.#retryMs = this.#intervalMs;
+    this.#peers = new ReceiptPeers(network);
+    this.#splits = new SplitViews(join(dir, 'split-views'), log);
+    this.#keeper = new ReceiptKeeper({
+      ...{ ledger, key, clock, random, log },
+      dir: join(dir, 'own'),
+      witnesses: () => this.#witnessesOf(network.self),
+      submit: (...args) => this.#peers.submit(...args),
+      shown: async (witness) => (await this.#peers.known(witness, network.self, this.#farAhead())).checkpoint,
+    });
+    this.#desk = new WitnessDesk({
+      ...{ key, clock, log, registered, splits: this.#splits },
+      dir: join(dir, 'witnessed'),
+      network: () => ledger.network,
+      held: () => ledger.size,
+      fetch: (origin) => this.#peers.fetch(origin.node, origin),
+      onCosigned: (checkpoint) => void this.#tellWitnesses(checkpoint),
+      onSplit: (split) => this.#announce(split),
+    });
+    this.#loaded = this.#splits.load().catch((caught: unknown) => {
+      log.error('the proofs of split views cannot be read', { text: textOf(caught) });
+    });
+    network.handle(WITNESS_PROTOCOL, (channel) => this.#serve(channel));
+    network.notices.on('peer:up', this.#onPeer);
+    ledger.notices.on('ledger:appended', this.#onAppended);
+    this.#arm(RECEIPT_GATHER_MS);
+  }
+
+  get evidence(): ReceiptKeeper {
+    return this.#keeper;
+  }
+
+  async status(): Promise<ReceiptStatus> {
+    const { origin } = this.#keeper;
+    return {
+      origin: origin === undefined ? undefined : originText(origin),
+      checkpoint: this.#keeper.newest(),
+      witnesses: this.#keeper.witnessStates(),
+      witnessed: await this.#desk.states(),
+      failure: this.#failure,
+    };
+  }
+
+  splits(): readonly SplitView[] {
+    return this.#splits.list();
+  }
+
+  async knownAt(node: PeerKey, time: number, signal?: AbortSignal): Promise<KnownAt> {
+    const { network, registered } = this.#ports;
+    const sources = [...new Set([node, ...(await this.#witnessesOf(node))])];
+    const registeredNodes = await registered();
+    const reasons: string[] = [];
+    for (const source of sources) {
+      try {
+        const { checkpoint, final } =
+          source === network.self
+            ? await this.#ownAnswer(node, time)
+            : await this.#peers.known(source, node, time, signal);
+        const cosignatures = checkpoint.cosignatures.filter(({ witness }) => registeredNodes.has(witness));
+        if (cosignatures.length === 0) throw fault('RECEIPT_UNKNOWN', 'no registered node witnessed the checkpoint');
+        const fetch =
+          source === network.self
+            ? (from: number, to: number) => this.#entriesOf(originText(checkpoint.origin), from, to)
+            : this.#peers.fetch(source, checkpoint.origin, signal);
+        const tree = await fetchTree(fetch, checkpoint);
+        void this.#tellWitnesses(checkpoint);
+        const entries = hashesOf(await tree.entries(0, checkpoint.size)).map((hash) => hash.toString('hex'));
+        return { checkpoint: { ...checkpoint, cosignatures }, entries, source, final };
+      } catch (caught) {
+        signal?.throwIfAborted();
+        reasons.push(`${source.slice(0, 16)}…: ${asFault(caught).message}`);
+      }
+    }
+    throw fault('RECEIPT_UNKNOWN', `what ${node} knew then is not known here: ${reasons.join('; ')}`, {
+      data: { node, time, asked: sources },
+      hint: 'the node or one of its witnesses must be reached, and have a checkpoint from before that time: get receipts',
+    });
+  }
+
+  async named(entry: string, signal?: AbortSignal): Promise<readonly Named[]> {
+    const nodes = [...(await this.#ports.registered())].sort();
+    const named: Named[] = [];
+    for (let at = 0; at < nodes.length; at += RECEIPT_NODES_AT_ONCE) {
+      const some = nodes.slice(at, at + RECEIPT_NODES_AT_ONCE);
+      named.push(...(await Promise.all(some.map((node) => this.#namedBy(node, entry, signal)))));
+      signal?.throwIfAborted();
+    }
+    return named;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel();
+    this.#ports.network.notices.off('peer:up', this.#onPeer);
+    this.#ports.ledger.notices.off('ledger:appended', this.#onAppended);
+    this.notices.removeAllListeners();
+    await this.#running;
+    await this.#keeper.close();
+    await this.#desk.close();
+  }
+
+  async #witnessesOf(node: PeerKey): Promise<readonly PeerKey[]> {
+    const { network } = this.#ports.ledger;
+    return network === undefined ? [] : witnessesOf(network, node, await this.#ports.registered());
+  }
+
+  /** Seconds since 1970 that no honest clock says. */
+  #farAhead(): number {
+    return Math.floor((this.#ports.clock.wallMs() + 2 * RECEIPT_CLOCK_MS_MAX) / 1_000);
+  }
+
+  /** One step at a time; a checkpoint no sooner than the interval after the last step, other work at once. */
+  #arm(ms: number): void {
+    if (this.#closed) return;
+    const now = this.#ports.clock.monotonicMs();
+    const dueMs = Math.max(now + ms, this.#lastMs + this.#intervalMs);
+    if (dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    this.#cancel();
+    if (this.#running !== undefined) return;
+    this.#cancel = this.#ports.clock.after(dueMs - now, () => {
+      this.#dueMs = Number.POSITIVE_INFINITY;
+      this.#running = this.#step().finally(() => {
+        this.#running = undefined;
+        const due = this.#dueMs;
+        this.#dueMs = Number.POSITIVE_INFINITY;
+        if (due !== Number.POSITIVE_INFINITY) this.#arm(Math.max(0, due - this.#ports.clock.monotonicMs()));
+      });
+    });
+  }
+
+  async #step(): Promise<void> {
+    this.#lastMs = this.#ports.clock.monotonicMs();
+    let complete = false;
+    try {
+      await this.#loaded;
+      complete = await this.#keeper.step();
+      this.#failure = undefined;
+    } catch (caught) {
+      if (this.#closed) return;
+      const { message } = asFault(caught);
+      if (this.#failure !== message) this.#ports.log.error('no receipts are signed just now', { text: message });
+      this.#failure = message;
+    }
+    this.#retryMs = complete ? this.#intervalMs : Math.min(2 * this.#retryMs, RETRY_MS_MAX);
+    if (!complete) this.#arm(this.#retryMs);
+  }
+
+  /** A peer came: it may be a witness that owes a cosignature, and it does not know whom this node can convict. */
+  #greet(peer: PeerKey): void {
+    this.#retryMs = this.#intervalMs;
+    this.#arm(RECEIPT_GATHER_MS);
+    const splits = this.#splits.list();
+    for (let at = 0; at < splits.length; at += WITNESS_TOLD_MAX)
+      void this.#exchange(peer, [], splits.slice(at, at + WITNESS_TOLD_MAX));
+  }
+
+  /** The other witnesses of a log compare what this one cosigned or was shown. */
+  async #tellWitnesses(checkpoint: Checkpoint): Promise<void> {
+    const { network, log } = this.#ports;
+    const connected = new Set(network.peers().map(({ key }) => key));
+    try {
+      for (const witness of await this.#witnessesOf(checkpoint.origin.node)) {
+        if (witness === network.self) await this.#desk.compare([checkpoint]);
+        else if (connected.has(witness)) void this.#exchange(witness, [checkpoint], []);
+      }
+    } catch (caught) {
+      if (!this.#closed) log.warn('a checkpoint cannot be compared with that of others', { text: textOf(caught) });
+    }
+  }
+
+  /** Tells a peer, and takes up what it can prove. */
+  async #exchange(peer: PeerKey, checkpoints: readonly Checkpoint[], splits: readonly SplitView[]): Promise<void> {
+    try {
+      for (const split of await this.#peers.compare(peer, checkpoints, splits)) await this.#takeUp(split);
+    } catch (caught) {
+      this.#ports.log.debug(`${peer} does not compare receipts`, { text: textOf(caught) });
+    }
+  }
+
+  async #takeUp(split: SplitView): Promise<void> {
+    if (split.newer.origin.network !== this.#ports.ledger.network) return;
+    if (await this.#splits.add(split)) this.#announce(split);
+  }
+
+  /** For people, and for every node that is connected. */
+  #announce(split: SplitView): void {
+    if (this.#closed) return;
+    this.#ports.log.error('a node showed two histories of what it has accepted', {
+      origin: splitOrigin(split),
+      sizes: [split.older.size, split.newer.size],
+    });
+    this.notices.emit('receipt:split', split);
+    for (const { key } of this.#ports.network.peers()) void this.#exchange(key, [], [split]);
+  }
+
+  async #namedBy(node: PeerKey, entry: string, signal: AbortSignal | undefined): Promise<Named> {
+    try {
+      if (node !== this.#ports.network.self) return { node, ...(await this.#peers.named(node, entry, signal)) };
+      const { index, checkpoint } = this.#placeOf(entry);
+      return { node, index, checkpoint };
+    } catch (caught) {
+      return { node, error: asFault(caught).message };
+    }
+  }
+
+  #placeOf(entry: string): { readonly index: number; readonly checkpoint: Checkpoint } {
+    const checkpoint = this.#keeper.newest();
+    const index = this.#keeper.indexOf(entry);
+    if (checkpoint !== undefined && index !== undefined && index < checkpoint.size) return { index, checkpoint };
+    throw fault('RECEIPT_UNKNOWN', 'the receipts of this node do not name the entry yet');
+  }
+
+  async #serve(channel: Channel): Promise<void> {
+    for await (const frame of channel) {
+      const reply = await this.#answer(channel.peer, decodeQuestion(frame)).catch((caught: unknown): AnswerJson => {
+        const { code, message } = asFault(caught);
+        return { answer: 'refused', code, text: message.slice(0, 1_000) };
+      });
+      await channel.send('hashes' in reply ? encodeHashes(reply.hashes) : encodeAnswer(reply));
+      break;
+    }
+    await channel.finish();
+  }
+
+  async #answer(peer: PeerKey, question: Question): Promise<Reply> {
+    await this.#loaded;
+    switch (question.ask) {
+      case 'cosign':
+        return this.#desk.cosign(peer, question);
+      case 'compare': {
+        for (const split of question.splits) await this.#takeUp(readSplitView(split));
+        const found = await this.#desk.compare(question.checkpoints.map(readCheckpoint));
+        return { answer: 'compared', splits: found.slice(0, WITNESS_TOLD_MAX).map(splitViewJson) };
+      }
+      case 'known': {
+        const { checkpoint, final } = await this.#ownAnswer(question.node, question.time);
+        return { answer: 'known', checkpoint: checkpoint.note, final };
+      }
+      case 'entries':
+        return { hashes: await this.#entriesOf(question.origin, question.from, question.to) };
+      case 'named': {
+        const { index, checkpoint } = this.#placeOf(question.entry);
+        const proof = await this.#keeper.inclusion(index, checkpoint.size);
+        return { answer: 'named', index, proof: proofJson(proof), checkpoint: checkpoint.note };
+      }
+    }
+  }
+
+  /** What this node has of a node's checkpoints, its own or those that it cosigned. */
+  async #ownAnswer(node: PeerKey, time: number): Promise<{ readonly checkpoint: Checkpoint; readonly final: boolean }> {
+    const isOwn = node === this.#ports.network.self;
+    const found = isOwn ? await this.#keeper.upToTime(time) : (await this.#desk.upToTime(node, time))?.past;
+    if (found === undefined)
+      throw fault('RECEIPT_UNKNOWN', 'no witnessed checkpoint of that node from before that time');
+    const last = isOwn ? this.#keeper.witnessedTo : (await this.#desk.upToTime(node, time))?.lastTime;
+    const isPast = time * 1_000 + 2 * RECEIPT_CLOCK_MS_MAX < this.#ports.clock.wallMs();
+    return { checkpoint: found.checkpoint, final: isPast || (last ?? 0) > time };
+  }
+
+  async #entriesOf(origin: string, from: number, to: number): Promise<Buffer> {
+    const named = readOrigin(origin);
+    const { origin: own } = this.#keeper;
+    const last = Math.min(to, from + RECEIPT_PAGE_ENTRIES);
+    const isOwn = own !== undefined && originText(own) === origin;
+    const signed = this.#keeper.newest()?.size ?? 0;
+    const hashes =
+      named === undefined
+        ? Buffer.alloc(0)
+        : isOwn
+          ? await this.#keeper.entryBytes(Math.min(from, signed), Math.min(last, signed))
+          : await this.#desk.entries(named, from, last);
+    if (hashes.byteLength === 0) throw fault('RECEIPT_UNKNOWN', 'the entries of that log are not here');
+    return hashes;
+  }
+}

@@ -1,0 +1,55 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { textOf } from '../base/errors.ts';
+import { writeFileDurably } from '../base/files.ts';
+import { SPLIT_VIEWS_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import { sha256Hex } from '../codec/hash.ts';
+import { readSplitView, splitOrigin, type SplitView, splitViewJson, splitViewSchema } from './split-view.ts';
+
+/** The split views that a node can prove, one a log and at most `SPLIT_VIEWS_MAX`, each a file. */
+export class SplitViews {
+  readonly #dir: string;
+  readonly #log: Logger;
+  readonly #known = new Map<string, SplitView>();
+
+  constructor(dir: string, log: Logger) {
+    this.#dir = dir;
+    this.#log = log;
+  }
+
+  /** Takes up what is on disk; a file that proves nothing is left alone and said. */
+  async load(): Promise<void> {
+    await mkdir(this.#dir, { recursive: true });
+    const names = (await readdir(this.#dir)).filter((name) => name.endsWith('.json')).sort();
+    for (const name of names.slice(0, SPLIT_VIEWS_MAX)) {
+      try {
+        const json: unknown = JSON.parse(await readFile(join(this.#dir, name), 'utf8'));
+        const split = readSplitView(splitViewSchema.parse(json));
+        this.#known.set(splitOrigin(split), split);
+      } catch (caught) {
+        this.#log.error('a file of split views cannot be read', { file: name, text: textOf(caught) });
+      }
+    }
+  }
+
+  list(): readonly SplitView[] {
+    return [...this.#known.values()];
+  }
+
+  has(origin: string): boolean {
+    return this.#known.has(origin);
+  }
+
+  /** Keeps the first of each log; true for one that is new. It counts at once; that it is durable takes a moment. */
+  async add(split: SplitView): Promise<boolean> {
+    const origin = splitOrigin(split);
+    if (this.#known.has(origin) || this.#known.size >= SPLIT_VIEWS_MAX) return false;
+    this.#known.set(origin, split);
+    const path = join(this.#dir, `${sha256Hex(origin).slice(0, 32)}.json`);
+    await writeFileDurably(path, `${JSON.stringify(splitViewJson(split), undefined, 1)}\n`).catch((caught: unknown) => {
+      this.#log.error('the proof of a split view cannot be written', { file: path, text: textOf(caught) });
+    });
+    return true;
+  }
+}

@@ -1,0 +1,40 @@
+import { hash } from 'node:crypto';
+import { WITNESSES } from '../base/limits.ts';
+import { isConsistent, type TreeHead } from '../codec/merkle.ts';
+import type { PeerKey } from '../network/network.ts';
+
+/** What a log asks a witness to cosign: C2SP tlog-witness, add-checkpoint. */
+export interface Submission {
+  /** Size that the witness cosigned last, as the log knows. */
+  readonly old: number;
+  /** From there to the checkpoint. */
+  readonly proof: readonly Buffer[];
+  readonly head: TreeHead;
+}
+
+/**
+ * `cosign`: it goes on from what was cosigned last. `stale`: it does not begin there, which proves nothing. `split`: it is
+ * another tree of the size that was cosigned last. `unproven`: the proof does not hold.
+ */
+export type Judgement = 'cosign' | 'stale' | 'split' | 'unproven';
+
+const EMPTY: TreeHead = { size: 0, root: Buffer.alloc(0) };
+
+/** What a witness does about a checkpoint whose signature holds; `last`: what it cosigned last for the log. Pure. */
+export const judge = (last: TreeHead = EMPTY, { old, proof, head }: Submission): Judgement => {
+  if (head.size === last.size && !head.root.equals(last.root)) return 'split';
+  if (old !== last.size || head.size < last.size || head.size === 0) return 'stale';
+  return isConsistent(last, head, proof) ? 'cosign' : 'unproven';
+};
+
+/**
+ * The nodes that witness a node's log: of the registered ones those with the smallest hashes of network, node and
+ * witness, so that the node has no choice and everybody knows whom to ask.
+ */
+export const witnessesOf = (network: string, node: PeerKey, registered: Iterable<PeerKey>): readonly PeerKey[] =>
+  [...new Set(registered)]
+    .filter((key) => key !== node)
+    .map((key) => ({ key, rank: hash('sha256', `holdfast witness\n${network}\n${node}\n${key}\n`) }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .slice(0, WITNESSES)
+    .map(({ key }) => key);

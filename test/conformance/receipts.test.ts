@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { merkleRoot } from '../../src/codec/merkle.ts';
+import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
+import type { Network, PeerKey } from '../../src/network/network.ts';
+import { leafOfEntry, readTlogProof, tlogProof } from '../../src/receipt/evidence.ts';
+import { startTestNetwork } from '../support/libp2p-network.ts';
+import { type ReceiptNode, startReceiptNode } from '../support/receipt-node.ts';
+import { proposal } from '../support/sync-world.ts';
+import { waitFor } from '../support/wait.ts';
+
+interface Form {
+  readonly name: string;
+  readonly begin: () => (seed: Buffer, key: PeerKey) => Promise<Network> | Network;
+}
+
+const FORMS: readonly Form[] = [
+  {
+    name: 'in one process',
+    begin: () => {
+      const hub: MemoryHub = createMemoryHub({ clock: systemClock, random: systemRandom });
+      return (_, key) => hub.node({ key });
+    },
+  },
+  { name: 'over libp2p', begin: () => (seed) => startTestNetwork({ seed }) },
+];
+
+const nowSeconds = (): number => Math.floor(systemClock.wallMs() / 1_000);
+
+describe.each(FORMS)('receipts $name', ({ begin }) => {
+  let dir: string;
+  let network: (seed: Buffer, key: PeerKey) => Promise<Network> | Network;
+  let registered: Set<PeerKey>;
+  let nodes: ReceiptNode[];
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'holdfast-receipts-'));
+    network = begin();
+    registered = new Set();
+    nodes = [];
+  });
+  afterEach(async () => {
+    for (const node of nodes) await node.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const start = async (seed = randomBytes(32)): Promise<ReceiptNode> => {
+    const node = await startReceiptNode({ dir, registered, network, seed });
+    nodes.push(node);
+    registered.add(node.key);
+    return node;
+  };
+  /** Nodes of one network, each connected to the first. */
+  const startAll = async (count: number): Promise<readonly ReceiptNode[]> => {
+    const first = await start();
+    await first.ledger.createNetwork('receipts', 'open');
+    for (let at = 1; at < count; at += 1) {
+      const other = await start();
+      for (const each of nodes.slice(0, -1)) await other.network.dial({ address: each.network.address });
+    }
+    await waitFor(() =>
+      nodes.every(({ ledger }) => ledger.status().mayAppend && ledger.size === nodes[0]?.ledger.size),
+    );
+    return nodes;
+  };
+  const cosigned = async (node: ReceiptNode, size: number, by: number): Promise<void> => {
+    await waitFor(
+      () => {
+        const newest = node.receipts.evidence.newest();
+        return newest?.size === size && newest.cosignatures.length === by;
+      },
+      {
+        what: () => `${by} cosignatures of ${size}: ${node.receipts.evidence.newest()?.note ?? 'nothing'}`,
+      },
+    );
+  };
+
+  test('of two nodes: each signs what it accepted in its order, and the other witnesses it', async () => {
+    const [a, b] = (await startAll(2)) as [ReceiptNode, ReceiptNode];
+    await Promise.all([a.ledger.append(proposal(1)), b.ledger.append(proposal(2))]);
+    await waitFor(() => a.ledger.size === 3 && b.ledger.size === 3);
+    for (const [node, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      await cosigned(node, 3, 1);
+      const checkpoint = node.receipts.evidence.newest();
+      if (checkpoint === undefined) throw new Error('no checkpoint');
+      expect(checkpoint.cosignatures[0]?.witness).toBe(other.key);
+      const entries = await node.receipts.evidence.entries(0, 3);
+      const arrived = (await node.ledger.follow(0, 10)).map(({ entry }) => entry.hash);
+      expect(entries).toEqual(arrived);
+      expect(merkleRoot(entries.map(leafOfEntry))).toEqual(checkpoint.root);
+      const proof = await node.receipts.evidence.inclusion(1, 3);
+      expect(readTlogProof(tlogProof(1, proof, checkpoint), entries[1] ?? '')).toEqual(checkpoint);
+      expect(node.receipts.evidence.indexOf(entries[2] ?? '')).toBe(2);
+    }
+    const [first] = await a.receipts.evidence.entries(0, 1);
+    const named = await b.receipts.named(first ?? '');
+    expect(named.map((each) => 'checkpoint' in each && each.index)).toEqual([0, 0]);
+    expect((await b.receipts.named('00'.repeat(32))).every((each) => 'error' in each)).toBe(true);
+  });
+
+  test('of three: what a node knew is told by it and, once it is gone, by its witnesses; it never changes', async () => {
+    const [a, b, c] = (await startAll(3)) as [ReceiptNode, ReceiptNode, ReceiptNode];
+    await a.ledger.append(proposal(1));
+    await cosigned(a, 2, 2);
+    const then = nowSeconds();
+    const before = await b.receipts.knownAt(a.key, then);
+    expect(before.entries).toEqual(await a.receipts.evidence.entries(0, 2));
+    expect(before.source).toBe(a.key);
+    await waitFor(() => nowSeconds() > then);
+    await b.ledger.append(proposal(2));
+    for (const node of [a, b, c]) await cosigned(node, 3, 2);
+    expect(await c.receipts.knownAt(a.key, then)).toEqual({ ...before, final: true });
+    expect((await c.receipts.knownAt(a.key, nowSeconds())).entries).toHaveLength(3);
+    expect(await a.receipts.knownAt(a.key, then)).toEqual({ ...before, final: true });
+    await waitFor(async () =>
+      (await c.receipts.status()).witnessed.every(({ size, copied }) => size === 3 && copied === 3),
+    );
+    await a.close();
+    nodes.splice(nodes.indexOf(a), 1);
+    const after = await c.receipts.knownAt(a.key, then);
+    expect(after.entries).toEqual(before.entries);
+    expect([b.key, c.key]).toContain(after.source);
+    await expect(c.receipts.knownAt(a.key, 1_000)).rejects.toThrow(
+      expect.objectContaining({ code: 'RECEIPT_UNKNOWN' }) as Error,
+    );
+    expect(a.receipts.splits()).toEqual([]);
+    expect(b.receipts.splits()).toEqual([]);
+  });
+
+  test('a node without witnesses signs for itself, and asks them once they are there', async () => {
+    const a = await start();
+    await a.ledger.createNetwork('receipts', 'open');
+    await cosigned(a, 1, 0);
+    await expect(a.receipts.knownAt(a.key, nowSeconds())).rejects.toThrow('witness');
+    const b = await start();
+    await b.network.dial({ address: a.network.address });
+    await cosigned(a, 1, 1);
+    expect((await a.receipts.knownAt(a.key, nowSeconds())).entries).toEqual([a.ledger.network]);
+  });
+});
