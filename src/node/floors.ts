@@ -20,6 +20,8 @@ import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
 import { JOIN_PROTOCOL } from '../policy/admission/messages.ts';
+import { INTRODUCE_PROTOCOL } from '../policy/introduction/messages.ts';
+import { Introductions } from '../policy/introduction/introductions.ts';
 import { openDoor } from '../policy/admission/protocol.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { QueryPorts } from '../query/ports.ts';
@@ -89,8 +91,21 @@ const createSeedFrom =
     await ledgerSync.syncNow();
   };
 
-/** Members connect, others may redeem an invite; who loses its grant is dropped at once. */
-const guardNetwork = (network: Network, ledger: Ledger, policies: Policies): void => {
+/** Members connect, others may redeem an invite or show that they are members; who loses its grant is dropped at once. */
+const guardNetwork = (
+  stack: ResourceStack,
+  { network, ledger, policies }: Pick<Base, 'network' | 'ledger' | 'policies'>,
+  { invite }: NodeConfig,
+  log: Logger,
+): void => {
+  const introductions = stack.use(
+    new Introductions({
+      ...{ network, ledger, policies, log },
+      clock: systemClock,
+      isJoining: () =>
+        invite !== undefined && (ledger.network === undefined || !policies.members.isMember(ledger.author)),
+    }),
+  );
   openDoor({
     ...{ network, ledger },
     clock: systemClock,
@@ -98,8 +113,8 @@ const guardNetwork = (network: Network, ledger: Ledger, policies: Policies): voi
     caughtUp: () => policies.caughtUp(),
   });
   network.setGate({
-    isMember: (key) => policies.members.mayConnect(key),
-    guestProtocols: new Set([JOIN_PROTOCOL]),
+    isMember: (key) => policies.members.mayConnect(key) || introductions.isIntroduced(key),
+    guestProtocols: new Set([JOIN_PROTOCOL, INTRODUCE_PROTOCOL]),
   });
   policies.notices.on('members:changed', () => network.recheck());
 };
@@ -198,7 +213,7 @@ const startBase = async (
     }),
   );
   await policies.caughtUp();
-  guardNetwork(network, ledger, policies);
+  guardNetwork(stack, { network, ledger, policies }, config, log.child('join'));
   return { ledger, sqlite, network, ledgerSync, policies, guard, disk, damaged, key: signingKeyFromSeed(seed) };
 };
 

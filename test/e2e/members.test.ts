@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,11 +99,26 @@ describe('a network that lets in by invite', () => {
     expect(await refusal(root.run('revoke member where name = nobody'))).toMatchObject({ err_code: 113 });
   }, 120_000);
 
+  test('a member that was away and one that joined meanwhile find each other while nobody else is up', async () => {
+    const away = await start('away', '--invite', await invite(root, 'role = auditor'));
+    await away.stop();
+    const fresh = await start('fresh', '--invite', await invite(root, 'role = admin'));
+    await insertPolicy(fresh, 'site', { name: 'meanwhile' });
+    await root.stop();
+    const back = await away.restart(['--seed', fresh.facts.listen]);
+    nodes.push(back);
+    await waitFor(async () => (await back.run('blockchain get site')).includes('meanwhile'), { timeoutMs: 20_000 });
+    await waitFor(async () => (await isConnected(back, fresh)) && (await isConnected(fresh, back)));
+    expect((await members(back)).map(({ key }) => key)).toContain(fresh.facts.peer);
+  }, 120_000);
+
   test('who has no invite reads nothing and writes nothing', async () => {
     await insertPolicy(root, 'cluster', { company: COMPANY, name: 'secret' });
     const stranger = await start('stranger', '--seed', root.facts.listen);
     // It dials the seed, is let go again, and dials anew: twice says that it was there.
     await waitFor(async () => /127\.0\.0\.1/.test(await stranger.run('get connections')));
+    const said = (): string => readFileSync(join(dir, 'stranger', 'node.log'), 'utf8');
+    await waitFor(() => /^warn join: .*by invite only.*--invite LINE/m.test(said()));
     expect(stranger.facts.network).toBeNull();
     expect((await stranger.run('blockchain get cluster')).trim()).toBe('[]');
     expect(await refusal(stranger.run('blockchain insert where policy = {"site": {"name": "x"}}'))).toMatchObject({

@@ -53,6 +53,20 @@ export class Authority {
     return this.#affectedBy(this.graph.ofAuthor(author).filter((fact) => fact.seq >= seq));
   }
 
+  /** What would hold if these entries were here too: the same rules over the acts of authority. Nothing changes here. */
+  supposing(facts: readonly Fact[]): Authority {
+    const other = new Authority();
+    const known = this.graph.acts();
+    const hashes = new Set(known.map(({ hash }) => hash));
+    // Several introductions may show the same grant.
+    const more = facts.filter(({ hash }) => !hashes.has(hash) && hashes.add(hash));
+    if (this.#genesis !== undefined) other.begin(this.#genesis);
+    for (const [author, { seq, reason }] of this.#cuts) other.cut(author, seq, reason);
+    // As they were read: what the fold found out about them does not count there.
+    other.add([...known, ...more].map((fact) => ({ ...fact, void: fact.malformed })));
+    return other;
+  }
+
   /** Why an entry has no authority; undefined where it has, as far as that does not depend on the policy it changes. */
   reasonOf(fact: Fact): VoidReason | undefined {
     if (!AUTHORITY_OPS.has(fact.op)) return this.#judge(fact);

@@ -50,6 +50,11 @@ export class GrantGraph {
     return links.sort((a, b) => compareFacts(a.fact, b.fact));
   }
 
+  /** All well-formed acts of authority. */
+  acts(): readonly Fact[] {
+    return [...this.#acts.values()].map(({ fact }) => fact);
+  }
+
   citing(cap: string): readonly Fact[] {
     return [...(this.#citing.get(cap)?.values() ?? [])].flat();
   }
