@@ -369,6 +369,8 @@ export const RECOVER_PEERS_WAIT_MS = 10_000;
 export const BACKUP_FILES_AT_ONCE = 4;
 /** A write right after a start waits so long for the peers to be asked for the own log. */
 export const WRITE_WAIT_MS_MAX = 10_000;
+/** A policy that could not be taken over for a new key is tried again. */
+export const TAKE_OVER_RETRY_MS = 2_000;
 /** The start script waits so long for the first exchange with a peer. */
 export const SCRIPT_WAIT_MS_MAX = 10_000;
 

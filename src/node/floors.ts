@@ -41,6 +41,7 @@ import { environmentVariable } from './environment.ts';
 import { loadIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
 import { settleNetwork } from './own-network.ts';
+import { rotateKey } from './rotation.ts';
 import { Parts } from './parts.ts';
 import { takeRestored } from './restore/mark.ts';
 import { WriteGuard } from './restore/write-guard.ts';
@@ -286,6 +287,7 @@ export const startFloors = async (
       ...parts.control,
       seedFrom: createSeedFrom(dialling, network, ledgerSync),
       exitNode: () => outside.exitNode(),
+      rotateKey: () => rotateKey(paths, policies),
       startBackup: (dir) => backups.start(dir),
       stopBackup: () => backups.stop(),
     },

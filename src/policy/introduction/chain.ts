@@ -5,7 +5,7 @@ import type { Entry, RawEntry } from '../../entry/entry.ts';
 import { readAct } from '../authority/acts.ts';
 import type { Authority, GenesisRules } from '../authority/authority.ts';
 import { capsOf } from '../authority/members.ts';
-import { type Fact, factOf } from '../facts.ts';
+import { AUTHORITY_OPS, type Fact, factOf } from '../facts.ts';
 
 /** The hashes of the entries that make a key a member, from genesis down; empty for a root, a stranger, and under open admission. */
 export const chainOf = (authority: Authority, key: string): readonly string[] => {
@@ -58,7 +58,7 @@ export const readChain = (
 
 /** Whose the grant is: of an invite nobody's, until it is joined. */
 const holderOf = ({ header, content }: Entry): string => {
-  const act = header.op === 'grant' || header.op === 'join' ? readAct(header.op, content) : undefined;
+  const act = AUTHORITY_OPS.has(header.op) ? readAct(header.op, content) : undefined;
   if (act === undefined || 'malformed' in act || act.op === 'revoke')
     throw notProven('an entry gives nothing to anybody');
   return act.op === 'join' ? header.author : act.key;
