@@ -127,6 +127,14 @@ export const GUEST_MS_MAX = 5_000;
 export const JOIN_RETRY_MS = 500;
 /** One request to be let in, both ways. */
 export const JOIN_TIMEOUT_MS = 4_000;
+/** A node's introduction of itself; those of one peer that are refused before it has to wait, peers remembered for that. */
+export const INTRODUCTION_BYTES_MAX = 262_144;
+export const INTRODUCTION_TRIES_MAX = 4;
+export const INTRODUCTION_PEERS_MAX = 1_024;
+/** Keys that are introduced at the same time. */
+export const INTRODUCED_KEYS_MAX = 64;
+/** An introduction holds until the ledger has come by sync, at most so long. */
+export const INTRODUCED_MS_MAX = 60_000;
 /** Addresses that one node keeps dialling. */
 export const DIAL_TARGETS_MAX = 1_000;
 export const CHANNELS_PER_PEER_MAX = 64;
@@ -394,6 +402,8 @@ export const RECOVER_PEERS_WAIT_MS = 10_000;
 export const BACKUP_FILES_AT_ONCE = 4;
 /** A write right after a start waits so long for the peers to be asked for the own log. */
 export const WRITE_WAIT_MS_MAX = 10_000;
+/** A policy that could not be taken over for a new key is tried again. */
+export const TAKE_OVER_RETRY_MS = 2_000;
 /** The start script waits so long for the first exchange with a peer. */
 export const SCRIPT_WAIT_MS_MAX = 10_000;
 

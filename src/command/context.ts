@@ -84,6 +84,8 @@ export interface NodeControl {
   startBackup(dir: string): Promise<void>;
   /** Breaks off the backup that runs and removes what it copied. */
   stopBackup(): Promise<void>;
+  /** Hands what the node holds to a new key, which it has from its next start on; resolves to that key. `POLICY_NOT_AUTHORISED`. */
+  rotateKey(): Promise<string>;
   /** Dials the address, keeps it dialled, and resolves once the node belongs to its network and has what it had. */
   seedFrom(address: Address, signal?: AbortSignal): Promise<void>;
   /** Ends the process cleanly, after the reply to the command has had time to leave. */

@@ -298,6 +298,7 @@ class Libp2pNetwork implements Network {
       if (!this.#gatekeeper.isAdmitted(key)) abortOpen(connection, 'no member of the network');
     });
     connection.addEventListener('close', cancel, { once: true });
+    if (connection.direction === 'outbound') this.notices.emit('guest:up', peerOf(link));
   }
 
   #announce(key: PeerKey, isUp: boolean): void {

@@ -247,6 +247,7 @@ class MemoryNetwork implements Network {
       const isThis = this.#ends.get(peer.self) === end;
       if (isThis && !this.#gatekeeper.isAdmitted(peer.self)) this.#drop(peer, 'no member of the network');
     });
+    if (end.outbound) this.notices.emit('guest:up', this.#peerOf(peer.self, end));
   }
 
   #announce(key: PeerKey, isUp: boolean): void {

@@ -55,6 +55,8 @@ export interface Channel extends AsyncIterable<Uint8Array> {
 export interface NetworkNotices {
   'peer:up': [ConnectedPeer];
   'peer:down': [PeerKey];
+  /** This node has dialled a key that is no member, which may use the protocols for guests. */
+  'guest:up': [ConnectedPeer];
 }
 
 export interface RequestOptions {

@@ -23,6 +23,8 @@ import type { Network } from '../network/network.ts';
 import { startReceipts } from '../receipt/receipt-service.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
 import { JOIN_PROTOCOL } from '../policy/admission/messages.ts';
+import { INTRODUCE_PROTOCOL } from '../policy/introduction/messages.ts';
+import { Introductions } from '../policy/introduction/introductions.ts';
 import { openDoor } from '../policy/admission/protocol.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { QueryPorts } from '../query/ports.ts';
@@ -42,6 +44,7 @@ import { environmentVariable } from './environment.ts';
 import { loadIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
 import { settleNetwork } from './own-network.ts';
+import { rotateKey } from './rotation.ts';
 import { Parts } from './parts.ts';
 import { takeRestored } from './restore/mark.ts';
 import { WriteGuard } from './restore/write-guard.ts';
@@ -92,8 +95,21 @@ const createSeedFrom =
     await ledgerSync.syncNow();
   };
 
-/** Members connect, others may redeem an invite; who loses its grant is dropped at once. */
-const guardNetwork = (network: Network, ledger: Ledger, policies: Policies): void => {
+/** Members connect, others may redeem an invite or show that they are members; who loses its grant is dropped at once. */
+const guardNetwork = (
+  stack: ResourceStack,
+  { network, ledger, policies }: Pick<Base, 'network' | 'ledger' | 'policies'>,
+  { invite }: NodeConfig,
+  log: Logger,
+): void => {
+  const introductions = stack.use(
+    new Introductions({
+      ...{ network, ledger, policies, log },
+      clock: systemClock,
+      isJoining: () =>
+        invite !== undefined && (ledger.network === undefined || !policies.members.isMember(ledger.author)),
+    }),
+  );
   openDoor({
     ...{ network, ledger },
     clock: systemClock,
@@ -101,8 +117,8 @@ const guardNetwork = (network: Network, ledger: Ledger, policies: Policies): voi
     caughtUp: () => policies.caughtUp(),
   });
   network.setGate({
-    isMember: (key) => policies.members.mayConnect(key),
-    guestProtocols: new Set([JOIN_PROTOCOL]),
+    isMember: (key) => policies.members.mayConnect(key) || introductions.isIntroduced(key),
+    guestProtocols: new Set([JOIN_PROTOCOL, INTRODUCE_PROTOCOL]),
   });
   policies.notices.on('members:changed', () => network.recheck());
 };
@@ -203,7 +219,7 @@ const startBase = async (
     }),
   );
   await policies.caughtUp();
-  guardNetwork(network, ledger, policies);
+  guardNetwork(stack, { network, ledger, policies }, config, log.child('join'));
   return { ledger, sqlite, network, ledgerSync, policies, guard, disk, damaged, key: signingKeyFromSeed(seed) };
 };
 
@@ -294,6 +310,7 @@ export const startFloors = async (
       ...parts.control,
       seedFrom: createSeedFrom(dialling, network, ledgerSync),
       exitNode: () => outside.exitNode(),
+      rotateKey: () => rotateKey(paths, policies),
       startBackup: (dir) => backups.start(dir),
       stopBackup: () => backups.stop(),
     },

@@ -21,6 +21,7 @@ import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
 import { recover } from './recover/recover.ts';
+import { takeOwnPolicies } from './rotation.ts';
 
 /** How REST is started; given by the program, since front doors stand above this floor. */
 export type StartRest = (options: {
@@ -176,7 +177,7 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
             ...{ context, executor, recovery, replication, hasScript: script !== undefined },
             ...{ signal: stopping.signal, log: log.child('recover') },
           });
-    if (script !== undefined)
-      void runScript(executor, script, recovered ?? firstExchange(context), log.child('script'), stopping.signal);
+    const ready = recovered ?? firstExchange(context).then(() => takeOwnPolicies(context, paths, stopping.signal, log));
+    if (script !== undefined) void runScript(executor, script, ready, log.child('script'), stopping.signal);
     return { facts: facts(), exitAsked: exit.promise, recovered, close: () => stack.close() };
   });

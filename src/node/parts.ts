@@ -103,7 +103,7 @@ export class Parts implements Resource {
   }
 
   /** What `run …` and `exit …` do. */
-  readonly control: Omit<NodeControl, 'seedFrom' | 'exitNode' | 'startBackup' | 'stopBackup'> = {
+  readonly control: Omit<NodeControl, 'seedFrom' | 'rotateKey' | 'exitNode' | 'startBackup' | 'stopBackup'> = {
     startOperator: (options) => this.#inTurn(() => this.#startOperator(options)),
     stopOperator: () => this.#inTurn(() => this.#stopOperator()),
     startDistributor: async () => {

@@ -8,6 +8,10 @@ import type { Logger } from '../base/log.ts';
 export interface NodePaths {
   readonly dir: string;
   readonly key: string;
+  /** The key that the node has handed over to and takes at its next start, while that is under way. */
+  readonly nextKey: string;
+  /** The key before the last rotation. */
+  readonly formerKey: string;
   /** What the node says of itself to scripts: `node.json`. */
   readonly facts: string;
   /** Addresses of nodes met before, for a start without seeds. */
@@ -39,6 +43,8 @@ export const nodePaths = (dir: string): NodePaths => {
   return {
     dir,
     key: join(dir, 'node.key'),
+    nextKey: join(dir, 'node.key.next'),
+    formerKey: join(dir, 'node.key.former'),
     facts: join(dir, 'node.json'),
     peers: join(dir, 'peers.json'),
     join: join(dir, 'join.json'),

@@ -26,7 +26,7 @@ export interface Fact {
 }
 
 /** Operations that give or take the right to write. */
-export const AUTHORITY_OPS: ReadonlySet<string> = new Set(['grant', 'revoke', 'join']);
+export const AUTHORITY_OPS: ReadonlySet<string> = new Set(['grant', 'revoke', 'join', 'rotate']);
 
 const NOTHING: JsonObject = {};
 

@@ -5,10 +5,19 @@ import {
   decideInvite,
   decideInviteDelete,
   decideRevocations,
+  decideRotations,
   type InviteWish,
   type RevocationWish,
 } from './authority/decide.ts';
-import { invitesOf, membersOf, type Invite, type Membership } from './authority/members.ts';
+import {
+  capsOf,
+  invitesOf,
+  isInForce,
+  mayCiteGenesis,
+  membersOf,
+  type Invite,
+  type Membership,
+} from './authority/members.ts';
 import type { Members } from './policies.ts';
 
 export interface MembersPorts {
@@ -37,10 +46,7 @@ export class LedgerMembers implements Members {
 
   isMember(key: PeerKey): boolean {
     const { authority } = this.#ports;
-    const { genesis } = authority;
-    if (genesis === undefined || genesis.roots.has(key)) return true;
-    if (this.#grantedKeys().has(key)) return true;
-    return genesis.admission === 'open' && authority.revocationOf(genesis.network, key) === undefined;
+    return authority.genesis === undefined || mayCiteGenesis(authority, key) || this.#grantedKeys().has(key);
   }
 
   mayConnect(key: PeerKey): boolean {
@@ -50,7 +56,10 @@ export class LedgerMembers implements Members {
   /** Who has not joined yet cannot tell who is a member; who was revoked can, and guards what it holds. */
   #isStillJoining(): boolean {
     const { ownKey } = this.#ports;
-    return !this.isMember(ownKey) && !this.list().some(({ key, revoked }) => key === ownKey && revoked !== undefined);
+    return (
+      !this.isMember(ownKey) &&
+      !this.list().some(({ key, revoked, rotated }) => key === ownKey && (revoked ?? rotated) !== undefined)
+    );
   }
 
   invite(wish: InviteWish): Promise<HeldEntry> {
@@ -70,10 +79,20 @@ export class LedgerMembers implements Members {
     for (const proposal of proposals) await write(() => proposal);
   }
 
+  async rotate(key: PeerKey, sign: (text: string) => string): Promise<void> {
+    const { authority, ownKey, write } = this.#ports;
+    for (const proposal of decideRotations(authority, ownKey, key, sign)) await write(() => proposal);
+  }
+
+  former(): readonly PeerKey[] {
+    const { authority, ownKey } = this.#ports;
+    return capsOf(authority, ownKey).flatMap((cap) => authority.rightsOf({ cap })?.former ?? []);
+  }
+
   #grantedKeys(): ReadonlySet<PeerKey> {
     const { revision } = this.#ports.authority;
     if (this.#granted.revision !== revision) {
-      const inForce = this.list().filter((member) => member.void === undefined && member.revoked === undefined);
+      const inForce = this.list().filter(isInForce);
       this.#granted = { revision, keys: new Set(inForce.map(({ key }) => key)) };
     }
     return this.#granted.keys;

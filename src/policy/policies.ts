@@ -27,6 +27,10 @@ export interface Members {
   deleteInvite(grant: string): Promise<void>;
   /** `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
   revoke(wish: RevocationWish): Promise<void>;
+  /** Hands what this node still holds to another key of its own, whose signatures `sign` gives as hex. `POLICY_NOT_AUTHORISED`. */
+  rotate(key: PeerKey, sign: (text: string) => string): Promise<void>;
+  /** Keys that this node's own key stands in for. */
+  former(): readonly PeerKey[];
 }
 
 /**

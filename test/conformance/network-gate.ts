@@ -57,6 +57,16 @@ export const describeNetworkGate = (name: string, world: () => Promise<NetworkFa
       expect(seen).toEqual([]);
     });
 
+    test('a guest that this node has dialled is told of; one that has dialled it is not', async () => {
+      const met: string[] = [];
+      guarded.notices.on('guest:up', ({ key }) => met.push(key));
+      await other.dial({ address: guarded.address });
+      expect(await answers(other, guarded.self, FOR_GUESTS)).toBe(true);
+      await guarded.dial({ address: nodes[2]!.address });
+      await waitFor(() => met.length > 0);
+      expect(met).toEqual([nodes[2]!.self]);
+    });
+
     test('a guest that becomes a member is admitted on the connection that it has, and stays', async () => {
       await other.dial({ address: guarded.address });
       expect(await answers(other, guarded.self, MEMBERS_ONLY)).toBe(false);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,11 +99,102 @@ describe('a network that lets in by invite', () => {
     expect(await refusal(root.run('revoke member where name = nobody'))).toMatchObject({ err_code: 113 });
   }, 120_000);
 
+  test('a member that was away and one that joined meanwhile find each other while nobody else is up', async () => {
+    const away = await start('away', '--invite', await invite(root, 'role = auditor'));
+    await away.stop();
+    const fresh = await start('fresh', '--invite', await invite(root, 'role = admin'));
+    await insertPolicy(fresh, 'site', { name: 'meanwhile' });
+    await root.stop();
+    const back = await away.restart(['--seed', fresh.facts.listen]);
+    nodes.push(back);
+    await waitFor(async () => (await back.run('blockchain get site')).includes('meanwhile'), { timeoutMs: 20_000 });
+    await waitFor(async () => (await isConnected(back, fresh)) && (await isConnected(fresh, back)));
+    expect((await members(back)).map(({ key }) => key)).toContain(fresh.facts.peer);
+  }, 120_000);
+
+  test('a rotated key keeps id, member number, policies and data; the old one is out', async () => {
+    const cluster = await insertPolicy(root, 'cluster', { company: COMPANY, name: 'plant' });
+    const op = await start('op', '--invite', await invite(root, `role = operator and cluster = ${cluster.id}`));
+    const policy = await becomeOperator(op, COMPANY, cluster.id);
+    await op.put('plant', 'readings', sensorRows(0, 10));
+    await waitFor(async () => (await root.run('blockchain get table')).includes('readings'));
+    const rotated = await op.run('rotate key');
+    await waitFor(async () => (await root.run('get members')).includes('handed to a new key'));
+    await expect(op.run('blockchain delete policy where id = x')).rejects.toThrow();
+    await op.stop();
+    const back = await op.restart(['--script', join(dir, 'op', 'operator.al')]);
+    nodes.push(back);
+    expect(back.facts.peer).not.toBe(op.facts.peer);
+    expect(rotated).toContain(back.facts.peer);
+    const ofRoot = async () =>
+      (
+        (await root.json(`blockchain get operator where id = ${policy.id}`)) as { operator: Record<string, unknown> }[]
+      )[0]?.operator;
+    await waitFor(async () => (await ofRoot())?.['peer'] === back.facts.peer, { timeoutMs: 20_000 });
+    expect(await ofRoot()).toMatchObject({ id: policy.id, member: policy['member'], name: 'op' });
+    await waitFor(() => isConnected(root, back));
+    await waitFor(async () => /Operator +\|Running/.test(await back.run('get processes')), { timeoutMs: 20_000 });
+    await back.put('plant', 'readings', sensorRows(10, 10));
+    const count = 'run client () sql plant format = json "select count(*) from readings"';
+    await waitFor(async () => (await root.run(count)).includes('20'), { timeoutMs: 20_000 });
+    await root.run('revoke member where name = op');
+    await waitFor(async () => !(await isConnected(root, back)));
+  }, 120_000);
+
+  test('the root may rotate its key too, and stays the root', async () => {
+    const before = await start('before', '--invite', await invite(root, 'role = auditor'));
+    await root.run('rotate key');
+    await root.stop();
+    const again = await root.restart([]);
+    nodes.push(again);
+    expect(again.facts.peer).not.toBe(root.facts.peer);
+    await waitFor(() => isConnected(again, before), { timeoutMs: 20_000 });
+    await insertPolicy(again, 'site', { name: 'after' });
+    await waitFor(async () => (await before.run('blockchain get site')).includes('after'), { timeoutMs: 20_000 });
+    const after = await start('after', '--invite', await invite(again, 'role = auditor'));
+    await waitFor(async () => (await after.run('blockchain get site')).includes('after'));
+    await again.run('revoke member where name = before');
+    await waitFor(async () => !(await isConnected(again, before)));
+  }, 120_000);
+
+  test('a lost key is replaced: who joins with that invite stands in for it', async () => {
+    const cluster = await insertPolicy(root, 'cluster', { company: COMPANY, name: 'plant' });
+    const one = await start('one', '--invite', await invite(root, `role = operator and cluster = ${cluster.id}`));
+    const two = await start('two', '--invite', await invite(root, `role = operator and cluster = ${cluster.id}`));
+    const policy = await becomeOperator(one, COMPANY, cluster.id);
+    await becomeOperator(two, COMPANY, cluster.id);
+    await one.put('plant', 'readings', sensorRows(0, 10));
+    const rowsOf = async (node: NodeProcess): Promise<string> =>
+      node.run('sql plant format = json "select count(*) from readings"');
+    await waitFor(async () => (await rowsOf(two)).includes('10'), { timeoutMs: 20_000 });
+    await one.stop('SIGKILL');
+    await rm(join(dir, 'one'), { recursive: true });
+
+    expect(await refusal(two.run('create invite where replaces = one'))).toMatchObject({ err_code: 210 });
+    const token = await invite(root, 'replaces = one');
+    const fresh = await start('fresh', '--recover', '--operator', policy.id, '--invite', token);
+    await waitFor(() => /^recovered .*missing=0$/m.test(readFileSync(join(dir, 'fresh', 'node.log'), 'utf8')), {
+      timeoutMs: 60_000,
+    });
+    expect(await rowsOf(fresh)).toContain('10');
+    const found = (await two.json(`blockchain get operator where id = ${policy.id}`)) as { operator: object }[];
+    expect(found[0]?.operator).toMatchObject({
+      peer: fresh.facts.peer,
+      replaces: one.facts.peer,
+      member: policy['member'],
+    });
+    const list = await members(root);
+    expect(list.find(({ key }) => key === one.facts.peer)?.revoked).toBeDefined();
+    expect(list.find(({ key }) => key === fresh.facts.peer)?.revoked).toBeUndefined();
+  }, 180_000);
+
   test('who has no invite reads nothing and writes nothing', async () => {
     await insertPolicy(root, 'cluster', { company: COMPANY, name: 'secret' });
     const stranger = await start('stranger', '--seed', root.facts.listen);
     // It dials the seed, is let go again, and dials anew: twice says that it was there.
     await waitFor(async () => /127\.0\.0\.1/.test(await stranger.run('get connections')));
+    const said = (): string => readFileSync(join(dir, 'stranger', 'node.log'), 'utf8');
+    await waitFor(() => /^warn join: .*by invite only.*--invite LINE/m.test(said()));
     expect(stranger.facts.network).toBeNull();
     expect((await stranger.run('blockchain get cluster')).trim()).toBe('[]');
     expect(await refusal(stranger.run('blockchain insert where policy = {"site": {"name": "x"}}'))).toMatchObject({

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { membersOf } from '../../src/policy/authority/members.ts';
+import { capsOf, membersOf } from '../../src/policy/authority/members.ts';
 import { createFold, type LedgerFold } from '../../src/policy/fold.ts';
+import { AUTHORITY_OPS, factOf } from '../../src/policy/facts.ts';
 import type { Entry } from '../../src/entry/entry.ts';
 import { hostileHistory } from '../support/authority-histories.ts';
 import { AuthorityRules } from '../support/authority-rules.ts';
@@ -55,4 +56,24 @@ describe('authority is a function of the set of entries', () => {
       }
     },
   );
+
+  test('what is supposed is what would hold, and leaves no trace', { timeout: 600_000 }, () => {
+    for (let run = 0; run < HISTORIES / 10; run += 1) {
+      const seed = FIRST_SEED + run;
+      const random = createSeededRandom(seed);
+      const entries = hostileHistory(random, random.integer(3, 24));
+      const cuts = drawCuts(random, entries);
+      const held = entries.filter((_, at) => at === 0 || random.chance(0.5));
+      const part = arrive(random, held, cuts);
+      const keys = [...new Set(entries.map(({ header }) => header.author))];
+      const caps = ({ authority }: Pick<LedgerFold, 'authority'>): unknown => keys.map((key) => capsOf(authority, key));
+      const before = caps(part);
+      // Some of them twice: several introductions may show the same grant.
+      const shown = random.shuffled([...entries.slice(1), ...entries.slice(1, 3)]).map((entry) => factOf(entry));
+      const supposed = part.authority.supposing(shown.filter(({ op }) => AUTHORITY_OPS.has(op)));
+      const where = `HOLDFAST_SEED=${seed} HOLDFAST_AUTHORITY_RUNS=10`;
+      expect(caps({ authority: supposed }), where).toEqual(caps(arrive(random, entries, cuts)));
+      expect(caps(part), where).toEqual(before);
+    }
+  });
 });

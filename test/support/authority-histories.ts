@@ -1,13 +1,15 @@
 import type { JsonObject } from '../../src/codec/json.ts';
 import type { Entry } from '../../src/entry/entry.ts';
 import { signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
-import { joinText } from '../../src/policy/authority/acts.ts';
+import { joinText, rotateText } from '../../src/policy/authority/acts.ts';
 import { authorKey, entryOf } from './policy-entries.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 const START = 1_600_000_000_000_000;
 const ROOT = authorKey('0');
-const KEYS = [ROOT, ...['a', 'b', 'c', 'd', 'e'].map(authorKey)];
+/** Keys that may follow others: what they sign is looked at. */
+const NEXT_KEYS = [3, 4, 5].map((number) => signingKeyFromSeed(Buffer.alloc(32, number)));
+const KEYS = [ROOT, ...['a', 'b', 'c', 'd', 'e'].map(authorKey), ...NEXT_KEYS.map(({ author }) => author)];
 const INVITE_KEYS = [1, 2].map((number) => signingKeyFromSeed(Buffer.alloc(32, number)));
 const TYPES = ['site', 'pump'];
 const NO_GRANT = 'e'.repeat(64);
@@ -17,7 +19,7 @@ const SCOPES: readonly JsonObject[] = [{}, {}, { types: ['site'] }, { types: TYP
 /** The key that a grant, or the join that redeemed one, gives something to. */
 const holderOf = ({ header, content }: Entry): string => {
   const { key } = content;
-  return header.op === 'grant' && typeof key === 'string' ? key : header.author;
+  return header.op !== 'join' && typeof key === 'string' ? key : header.author;
 };
 
 const isInvite = ({ content }: Entry): boolean => content['expires'] !== undefined;
@@ -52,9 +54,10 @@ class HistoryMaker {
     const author = random.chance(0.15) ? random.pick(KEYS) : holder;
     const cap = random.chance(0.1) ? this.#anyCap() : (link?.hash ?? this.#net);
     const dice = random.fraction();
-    if (dice < 0.4) this.#add(author, 'grant', cap, this.#grant(link));
-    else if (dice < 0.6) this.#revoke(author, cap);
-    else if (dice < 0.75) this.#join(cap);
+    if (dice < 0.36) this.#add(author, 'grant', cap, this.#grant(link));
+    else if (dice < 0.54) this.#revoke(author, cap);
+    else if (dice < 0.67) this.#join(cap);
+    else if (dice < 0.8) this.#rotate(author, cap);
     else this.#add(author, 'insert', cap, { company: random.pick(['ab', 'abc', 'x']) });
   }
 
@@ -69,6 +72,7 @@ class HistoryMaker {
   #grant(link: Entry | undefined): JsonObject {
     const random = this.#random;
     const invites = random.chance(0.3);
+    const links = this.#links();
     const { roles, scope } = link?.header.op === 'grant' && random.chance(0.6) ? link.content : {};
     return {
       v: 1,
@@ -77,6 +81,9 @@ class HistoryMaker {
       scope: scope ?? random.pick(SCOPES),
       grants: random.chance(0.8),
       ...(invites ? { expires: this.#time + random.integer(0, 30) } : {}),
+      ...(links.length > 0 && random.chance(0.2)
+        ? { replaces: { grant: random.pick(links).hash, from: random.integer(1, 6) } }
+        : {}),
     };
   }
 
@@ -95,6 +102,15 @@ class HistoryMaker {
     });
   }
 
+  #rotate(author: string, cap: string): void {
+    const random = this.#random;
+    const next = random.pick(NEXT_KEYS);
+    const signer = random.chance(0.9) ? next : random.pick(NEXT_KEYS);
+    const text = rotateText(this.#net, cap, random.chance(0.95) ? author : random.pick(KEYS), next.author);
+    const proof = Buffer.from(signWith(signer, Buffer.from(text))).toString('hex');
+    this.#add(author, 'rotate', cap, { v: 1, key: next.author, proof });
+  }
+
   #join(cap: string): void {
     const random = this.#random;
     const invites = this.#links().filter(isInvite);
@@ -108,7 +124,7 @@ class HistoryMaker {
   }
 
   #links(): readonly Entry[] {
-    return this.entries.filter(({ header }) => header.op === 'grant' || header.op === 'join');
+    return this.entries.filter(({ header }) => ['grant', 'join', 'rotate'].includes(header.op));
   }
 
   #above({ header }: Entry): readonly string[] {

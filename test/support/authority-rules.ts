@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { compareEntries, type Entry } from '../../src/entry/entry.ts';
 import { verifySignature } from '../../src/entry/keys.ts';
-import { joinText } from '../../src/policy/authority/acts.ts';
+import { joinText, rotateText } from '../../src/policy/authority/acts.ts';
 
 const DEPTH_MAX = 16;
 
@@ -12,7 +12,9 @@ const grantContent = z.object({
   scope: z.object({ types: z.array(z.string()).optional(), company: z.string().optional() }),
   grants: z.boolean(),
   expires: z.number().optional(),
+  replaces: z.object({ grant: z.string(), from: z.number() }).optional(),
 });
+const rotateContent = z.object({ key: z.string(), proof: z.string() });
 const revokeContent = z.object({ grant: z.string(), from: z.number(), key: z.string().optional() });
 const joinContent = z.object({ proof: z.string() });
 const insertContent = z.object({ company: z.string() });
@@ -55,7 +57,12 @@ export class AuthorityRules {
     const { author, seq, op } = entry.header;
     const { roots, admission } = genesisContent.parse(this.#genesis.content);
     if (op === 'join') return false;
-    if (roots.includes(author)) return op !== 'revoke' || this.#mayRevoke(entry);
+    if (roots.includes(author)) {
+      if (seq > this.#rotatedAt(this.#genesis.hash, author)) return false;
+      if (op === 'revoke') return this.#mayRevoke(entry);
+      if (op === 'rotate') return this.#isSignedByNewKey(entry);
+      return op !== 'grant' || this.#mayReplace(entry, ['admin']);
+    }
     return admission === 'open' && op === 'insert' && seq < this.#revokedFrom(this.#genesis.hash, author);
   }
 
@@ -67,33 +74,81 @@ export class AuthorityRules {
     if (isInvite(link) !== (op === 'join')) return false;
     if (op !== 'join' && holderOf(link) !== author) return false;
     if (compareEntries(link.header, entry.header) >= 0 || !this.hasAuthority(link)) return false;
-    if (seq >= this.#revokedFrom(link.hash, author)) return false;
+    if (seq >= this.#revokedFrom(link.hash, author) || seq > this.#rotatedAt(link.hash, author)) return false;
+    if (op === 'rotate') return this.#isSignedByNewKey(entry);
     if (op === 'revoke') return this.#mayRevoke(entry);
     if (op === 'join') return this.#isFirstJoin(entry, link);
-    const rights = grantContent.parse(
-      link.header.op === 'grant' ? link.content : this.#linkOf(link.header.cap)!.content,
+    const rights = this.#rightsOf(link);
+    if (op !== 'grant') return mayInsert(rights, entry);
+    return mayGrant(rights, grantContent.parse(entry.content)) && this.#mayReplace(entry, rights.roles);
+  }
+
+  #rightsOf({ header, content }: Entry): Grant {
+    if (header.op === 'grant') return grantContent.parse(content);
+    return header.cap === this.#genesis.hash ? EVERYTHING : this.#rightsOf(this.#linkOf(header.cap)!);
+  }
+
+  /** A10 */
+  #rotatedAt(cap: string, author: string): number {
+    const rotations = this.#entries.filter(
+      ({ header }) => header.op === 'rotate' && header.cap === cap && header.author === author,
     );
-    return op === 'grant' ? mayGrant(rights, grantContent.parse(entry.content)) : mayInsert(rights, entry);
+    return Math.min(
+      Infinity,
+      ...rotations.filter((each) => this.#isSignedByNewKey(each)).map(({ header }) => header.seq),
+    );
+  }
+
+  #isSignedByNewKey({ header: { author, cap }, content }: Entry): boolean {
+    const { key, proof } = rotateContent.parse(content);
+    const signed = Buffer.from(rotateText(this.#genesis.hash, cap ?? '', author, key));
+    return key !== author && verifySignature(key, signed, Buffer.from(proof, 'hex'));
+  }
+
+  /** A11 */
+  #mayReplace({ header, content }: Entry, roles: readonly string[]): boolean {
+    const { replaces } = grantContent.parse(content);
+    return replaces === undefined || (roles.includes('admin') && this.#isAbove(header.cap, replaces.grant));
+  }
+
+  /** What was granted at first, before any rotation. */
+  #origin(hash: string | null): string {
+    const link = this.#linkOf(hash);
+    return link?.header.op === 'rotate' ? this.#origin(link.header.cap) : (hash ?? '');
+  }
+
+  /** Whether a grant, or what it is a rotation of, lies above another. */
+  #isAbove(cap: string | null, grant: string): boolean {
+    if (this.#linkOf(grant) === undefined) return false;
+    const of = this.#linkOf(this.#origin(grant));
+    return of !== undefined && this.#above(of).some((each) => this.#origin(each) === this.#origin(cap));
   }
 
   /** A5 */
   #revokedFrom(cap: string, author: string): number {
     let from = Infinity;
     for (const revoke of this.#entries) {
-      if (revoke.header.op !== 'revoke') continue;
-      const { grant, key, from: seq } = revokeContent.parse(revoke.content);
-      if (grant !== cap || (key !== undefined && key !== author)) continue;
-      if (this.#mayRevoke(revoke) && this.hasAuthority(revoke)) from = Math.min(from, seq);
+      const ends = this.#endOf(revoke);
+      if (ends === undefined || ends.grant !== cap || (ends.key !== undefined && ends.key !== author)) continue;
+      if (this.#mayEnd(revoke, ends) && this.hasAuthority(revoke)) from = Math.min(from, ends.from);
     }
     return from;
   }
 
+  /** What an entry ends: a revocation, or a grant that replaces another. */
+  #endOf({ header, content }: Entry): z.infer<typeof revokeContent> | undefined {
+    if (header.op === 'revoke') return revokeContent.parse(content);
+    return header.op === 'grant' ? grantContent.parse(content).replaces : undefined;
+  }
+
   /** A7 */
-  #mayRevoke({ header, content }: Entry): boolean {
-    const { grant, key } = revokeContent.parse(content);
-    if (grant === this.#genesis.hash) return header.cap === grant && key !== undefined;
-    const target = this.#linkOf(grant);
-    return target !== undefined && this.#above(target).includes(header.cap ?? '');
+  #mayRevoke(entry: Entry): boolean {
+    return this.#mayEnd(entry, revokeContent.parse(entry.content));
+  }
+
+  #mayEnd({ header }: Entry, { grant, key }: z.infer<typeof revokeContent>): boolean {
+    if (grant === this.#genesis.hash) return this.#origin(header.cap) === grant && key !== undefined;
+    return this.#isAbove(header.cap, grant);
   }
 
   /** A8 */
@@ -114,7 +169,7 @@ export class AuthorityRules {
   }
 
   #linkOf(hash: string | null): Entry | undefined {
-    return this.#entries.find((entry) => entry.hash === hash && ['grant', 'join'].includes(entry.header.op));
+    return this.#entries.find((entry) => entry.hash === hash && ['grant', 'join', 'rotate'].includes(entry.header.op));
   }
 
   #above(entry: Entry): readonly string[] {
@@ -130,8 +185,12 @@ export class AuthorityRules {
 
 const isInvite = ({ header, content }: Entry): boolean => header.op === 'grant' && content['expires'] !== undefined;
 
-const holderOf = ({ header, content }: Entry): string =>
-  header.op === 'grant' ? grantContent.parse(content).key : header.author;
+const EVERYTHING: Grant = { key: '', roles: ['admin'], scope: {}, grants: true };
+
+const holderOf = ({ header, content }: Entry): string => {
+  if (header.op === 'grant') return grantContent.parse(content).key;
+  return header.op === 'rotate' ? rotateContent.parse(content).key : header.author;
+};
 
 /** A6 */
 const mayGrant = (whole: Grant, part: Grant): boolean =>

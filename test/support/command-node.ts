@@ -199,6 +199,7 @@ const createControl = (parts: TestParts): NodeControl => ({
   async stopConsumer() {
     parts.consumer = undefined;
   },
+  rotateKey: async () => 'ab'.repeat(32),
   async seedFrom(address) {
     parts.seeds.push(address);
   },

@@ -4,10 +4,18 @@ import { z } from 'zod';
 import type { Clock } from '../../base/clock.ts';
 import { fault, systemCode, textOf, type HoldfastError } from '../../base/errors.ts';
 import { writeFileDurably } from '../../base/files.ts';
-import { PASSWORD_CHECKS_AT_ONCE, PASSWORD_CHECKS_WAITING_MAX, USER_CHARS_MAX, USERS_MAX } from '../../base/limits.ts';
+import {
+  PASSWORD_ADDRESSES_MAX,
+  PASSWORD_CHECKS_AT_ONCE,
+  PASSWORD_CHECKS_WAITING_MAX,
+  PASSWORD_PAUSE_MS,
+  PASSWORD_TRIES_MAX,
+  USER_CHARS_MAX,
+  USERS_MAX,
+} from '../../base/limits.ts';
 import type { Random } from '../../base/random.ts';
+import { Tries } from '../../base/tries.ts';
 import { hashPassword, type PasswordHash, passwordHolds, passwordMark, SALT_BYTES } from './password.ts';
-import { Tries } from './tries.ts';
 
 /** `user`: all commands but those by which an `admin` says who may do what, and ends or copies the node. */
 export const USER_TYPES = ['user', 'admin'] as const;
@@ -88,7 +96,11 @@ export class Users {
     this.#clock = clock;
     this.#random = random;
     this.#kept = new Map(kept.map((user) => [user.name, user]));
-    this.#tries = new Tries(clock);
+    this.#tries = new Tries(clock, {
+      most: PASSWORD_TRIES_MAX,
+      pauseMs: PASSWORD_PAUSE_MS,
+      keysMax: PASSWORD_ADDRESSES_MAX,
+    });
     this.#markKey = random.bytes(32);
   }
 

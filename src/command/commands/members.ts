@@ -1,8 +1,8 @@
 import { fault } from '../../base/errors.ts';
 import { signingKeyFromSeed } from '../../entry/keys.ts';
 import { policyDate } from '../../entry/time.ts';
-import type { Membership, Invite } from '../../policy/authority/members.ts';
-import { ROLES, type Rights, type Scope } from '../../policy/authority/rights.ts';
+import { type Invite, isInForce, type Membership } from '../../policy/authority/members.ts';
+import { type Rights, type Role, ROLES, type Scope } from '../../policy/authority/rights.ts';
 import { encodeToken } from '../../policy/admission/token.ts';
 import type { CommandContext } from '../context.ts';
 import {
@@ -36,6 +36,10 @@ const inviteOptions = {
   grants: withDefault(bool, false, 'whether it may let in others, with what it may do itself or less'),
   expires: withDefault(span, DAY_MS, 'how long the invite can be redeemed, for example 1 day'),
   name: optional(anyText, 'what the node is called in get members'),
+  replaces: optional(
+    anyText,
+    'name or key of a member whose key is lost: that key ends at once, and who joins stands in for it',
+  ),
   seed: repeated(address, 'addresses where it finds the network; default: this node and those that policies name'),
 };
 
@@ -59,11 +63,17 @@ const networkName = async ({ ledger }: CommandContext): Promise<string> => {
   return typeof name === 'string' ? name : '';
 };
 
-const checkInvite = ({ context, options }: Call<typeof inviteOptions>): void => {
+const rightsAsked = (call: Call<typeof inviteOptions>): Rights => ({
+  roles: [...new Set(call.options.role)],
+  scope: scopeOf(call),
+  grants: call.options.grants,
+});
+
+const checkInvite = ({ context, options }: Call<typeof inviteOptions>, roles: readonly Role[]): void => {
   const refuse = (text: string, hint: string): never => {
     throw fault('COMMAND_VALUE', text, { hint });
   };
-  if (options.role.length === 0) refuse('an invite needs a role', `role = ${ROLES.join(', or role = ')}`);
+  if (roles.length === 0) refuse('an invite needs a role', `role = ${ROLES.join(', or role = ')}`);
   if (options.role.includes('member') && options.type.length === 0)
     refuse('a member needs the types of policies that it may write', 'for example: role = member and type = query');
   if (options.expires < 1_000 || options.expires > INVITE_MS_MAX)
@@ -76,17 +86,18 @@ const checkInvite = ({ context, options }: Call<typeof inviteOptions>): void => 
 };
 
 const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> => {
-  checkInvite(call);
   const { context, options } = call;
+  const lost = options.replaces === undefined ? undefined : memberNamed(context, options.replaces);
+  const rights = options.role.length > 0 ? rightsAsked(call) : (lost?.rights ?? rightsAsked(call));
+  checkInvite(call, rights.roles);
   const seed = context.random.bytes(32);
   const expires = Math.floor((context.clock.wallMs() + options.expires) * 1_000);
   const { entry } = await context.policies.members.invite({
     key: signingKeyFromSeed(seed).author,
-    roles: [...new Set(options.role)],
-    scope: scopeOf(call),
-    grants: options.grants,
-    name: options.name,
+    ...rights,
+    name: options.name ?? lost?.name,
     expires,
+    ...(lost === undefined ? {} : { replaces: { grant: lost.grant, from: nextOf(context, lost.key) } }),
   });
   const token = encodeToken({
     net: entry.header.net,
@@ -95,7 +106,7 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
     grant: entry.hash,
     time: entry.header.time,
     key: Buffer.from(seed).toString('hex'),
-    roles: [...new Set(options.role)],
+    roles: rights.roles,
     expires,
   });
   return says(token, { token, invite: entry.hash, expires: policyDate(expires) });
@@ -115,8 +126,9 @@ const scopeText = ({ scope, grants }: Rights): string =>
     .filter((part) => part !== '')
     .join('; ');
 
-const memberStatus = ({ void: reason, revoked }: Membership): string => {
+const memberStatus = ({ void: reason, revoked, rotated }: Membership): string => {
   if (reason !== undefined) return `void: ${reason.text}`;
+  if (rotated !== undefined) return 'handed to a new key';
   return revoked === undefined
     ? 'active'
     : `revoked from entry ${revoked.from} on${revoked.reason === undefined ? '' : `: ${revoked.reason}`}`;
@@ -207,7 +219,9 @@ const revokeOptions = {
 
 const keyNamed = (context: CommandContext, name: string): string => {
   const names = nodeNames(context);
-  const keys = context.policies.members.list().filter((member) => (names.get(member.key) ?? member.name) === name);
+  const keys = context.policies.members
+    .list()
+    .filter((member) => member.rotated === undefined && (names.get(member.key) ?? member.name) === name);
   const [only, ...others] = new Set(keys.map(({ key }) => key));
   if (only === undefined || others.length > 0)
     throw fault(
@@ -220,6 +234,30 @@ const keyNamed = (context: CommandContext, name: string): string => {
   return only;
 };
 
+/** The one grant in force of a member that is named by itself, its key or its name. */
+const memberNamed = (context: CommandContext, of: string): Membership => {
+  const inForce = context.policies.members.list().filter(isInForce);
+  const found = inForce.filter(({ grant, key }) => grant === of || key === of);
+  const [only, ...others] = found.length > 0 ? found : inForce.filter(({ key }) => key === keyNamed(context, of));
+  if (only === undefined || others.length > 0)
+    throw fault(
+      'POLICY_MEMBER_UNKNOWN',
+      `${of.slice(0, 128)} holds ${only === undefined ? 'no grant' : 'several grants'}`,
+      {
+        hint: 'name one grant of it: get members',
+      },
+    );
+  return only;
+};
+
+/** Number of the first entry of a key that is not known here. */
+const nextOf = ({ ledger }: CommandContext, key: string): number => (ledger.clock().get(key) ?? 0) + 1;
+
+const rotateKey = async ({ context }: Call<OptionTable>): Promise<Reply> => {
+  const key = await context.control.rotateKey();
+  return says(`the node is ${key} from its next start on: start it again now`, { key });
+};
+
 const revokeMember = async ({ context, options }: Call<typeof revokeOptions>): Promise<Reply> => {
   const { key, name, grant, reason } = options;
   const of = grant ?? key ?? (name === undefined ? undefined : keyNamed(context, name));
@@ -229,7 +267,7 @@ const revokeMember = async ({ context, options }: Call<typeof revokeOptions>): P
     });
   const { members } = context.policies;
   const holder = members.list().find((member) => member.grant === of)?.key ?? of;
-  const from = options.from ?? (context.ledger.clock().get(holder) ?? 0) + 1;
+  const from = options.from ?? nextOf(context, holder);
   await members.revoke({ of, from, reason });
   return says(`revoked: what ${holder} writes from its entry ${from} on is void`, { key: holder, from });
 };
@@ -246,6 +284,7 @@ export const memberCommands = (): readonly Command[] => [
     examples: [
       'create invite where role = operator and cluster = 64999c0d4d8762f67f6fe4f120c7a54b and expires = 1 day',
       'create invite where role = member and type = query and name = query-c',
+      'create invite where replaces = operator-b',
     ],
     options: inviteOptions,
     run: createInvite,
@@ -285,5 +324,15 @@ export const memberCommands = (): readonly Command[] => [
     examples: ['revoke member where name = operator-b and reason = "machine stolen"'],
     options: revokeOptions,
     run: revokeMember,
+  }),
+  define({
+    patterns: ['rotate key'],
+    method: 'POST',
+    remote: 'never',
+    admin: true,
+    explanation:
+      'gives this node a new key: the old one signs what it holds over to it; id, policy and member number stay. Holds from the next start on',
+    examples: ['rotate key'],
+    run: rotateKey,
   }),
 ];

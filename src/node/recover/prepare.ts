@@ -33,9 +33,9 @@ export const prepareRecovery = async (config: NodeConfig, paths: NodePaths): Pro
     return { operator: config.operator ?? operator, done };
   }
   if (!config.recover) return undefined;
-  if (config.seeds.length === 0 || config.network !== undefined)
+  if (config.seeds.length + (config.invite?.seeds.length ?? 0) === 0 || config.network !== undefined)
     throw fault('CONFIG_VALUE', '--recover takes everything from a network that exists', {
-      hint: 'name a node of it: --seed HOST:PORT',
+      hint: 'name a node of it: --seed HOST:PORT, or join it anew with --invite LINE',
     });
   if (await hasJournal(paths))
     throw fault(

@@ -10,11 +10,13 @@ export const JOIN_PROTOCOL = '/holdfast/join/1';
 const TEXT_CHARS_MAX = 2_000;
 const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
-const request = z.object({
+/** An entry as it travels here. */
+export const entryPieces = z.object({
   header: z.string().max(ENTRY_HEADER_BYTES_MAX),
   signature: z.base64().max(88),
   body: z.string().max(ENTRY_BODY_BYTES_MAX),
 });
+type EntryPieces = z.infer<typeof entryPieces>;
 const answer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('welcome') }),
   z.object({
@@ -29,14 +31,20 @@ const answer = z.discriminatedUnion('kind', [
 /** The one answer to a request. */
 export type JoinAnswer = z.infer<typeof answer>;
 
-export const encodeJoinRequest = ({ header, signature, body }: RawEntry): Uint8Array =>
-  Buffer.from(
-    JSON.stringify({
-      header: Buffer.from(header).toString('utf8'),
-      signature: Buffer.from(signature).toString('base64'),
-      body: Buffer.from(body).toString('utf8'),
-    }),
-  );
+export const piecesOf = ({ header, signature, body }: RawEntry): EntryPieces => ({
+  header: Buffer.from(header).toString('utf8'),
+  signature: Buffer.from(signature).toString('base64'),
+  body: Buffer.from(body).toString('utf8'),
+});
+
+/** The entry as its author made it, unchecked. */
+export const rawOf = ({ header, signature, body }: EntryPieces): RawEntry => ({
+  header: Buffer.from(header),
+  signature: Buffer.from(signature, 'base64'),
+  body: Buffer.from(body),
+});
+
+export const encodeJoinRequest = (entry: RawEntry): Uint8Array => Buffer.from(JSON.stringify(piecesOf(entry)));
 export const encodeJoinAnswer = (message: JoinAnswer): Uint8Array => Buffer.from(JSON.stringify(message));
 
 /** An error as it travels. */
@@ -48,10 +56,7 @@ export const refusalOf = ({ code, message }: HoldfastError, again: boolean): Joi
 });
 
 /** The entry as its author made it, unchecked. Throws `JOIN_MALFORMED`. */
-export const decodeJoinRequest = (frame: Uint8Array): RawEntry => {
-  const { header, signature, body } = decode(request, frame);
-  return { header: Buffer.from(header), signature: Buffer.from(signature, 'base64'), body: Buffer.from(body) };
-};
+export const decodeJoinRequest = (frame: Uint8Array): RawEntry => rawOf(decode(entryPieces, frame));
 
 /** Throws `JOIN_MALFORMED`. */
 export const decodeJoinAnswer = (frame: Uint8Array): JoinAnswer => decode(answer, frame);

@@ -27,6 +27,7 @@ const grant = z.strictObject({
   ...rights,
   name: text.exactOptional(),
   expires: z.int().min(0).exactOptional(),
+  replaces: z.strictObject({ grant: hash, from: z.int().min(1) }).exactOptional(),
 });
 const revoke = z.strictObject({
   v: z.literal(1),
@@ -41,6 +42,12 @@ const join = z.strictObject({
   name: text.exactOptional(),
 });
 
+const rotate = z.strictObject({
+  v: z.literal(1),
+  key: hash,
+  proof: z.string().regex(/^[0-9a-f]{128}$/),
+});
+
 /** `grant`: gives rights to a key. With `expires` it is an invite: the key is used once, to sign another key in. */
 export interface GrantAct extends Rights {
   readonly op: 'grant';
@@ -49,6 +56,8 @@ export interface GrantAct extends Rights {
   readonly name: string | undefined;
   /** Microseconds since 1970: an invite cannot be redeemed later than this. Undefined for a grant to a node's key. */
   readonly expires: number | undefined;
+  /** The grant of a lost key: it ends, from that entry of its holder on, and who holds this one stands in for that key. */
+  readonly replaces: { readonly grant: string; readonly from: number } | undefined;
 }
 
 /** `revoke`: entries with `seq` at or above `from` that cite the grant are void. */
@@ -68,18 +77,36 @@ export interface JoinAct {
   readonly name: string | undefined;
 }
 
-export type AuthorityAct = GrantAct | RevokeAct | JoinAct;
+/**
+ * `rotate`: hands what its author holds by the grant that it cites to another key of its own; `proof` is that key's signature over
+ * {@link rotateText}. It is the author's last entry that may cite the grant.
+ */
+export interface RotateAct {
+  readonly op: 'rotate';
+  readonly key: string;
+  readonly proof: string;
+}
+
+export type AuthorityAct = GrantAct | RevokeAct | JoinAct | RotateAct;
 
 /** What the key of an invite signs to let another key in. */
 export const joinText = (network: string, invite: string, author: string): string =>
   `holdfast join 1\n${network}\n${invite}\n${author}\n`;
 
+/** What the new key signs when a key is rotated. */
+export const rotateText = (network: string, cap: string, author: string, key: string): string =>
+  `holdfast rotate 1\n${network}\n${cap}\n${author}\n${key}\n`;
+
 /** The act of an entry's content, or why it is none. */
 export const readAct = (op: string, content: JsonObject): AuthorityAct | { readonly malformed: string } => {
   if (op === 'grant')
-    return parsed(grant, content, (act) => ({ op: 'grant', name: undefined, expires: undefined, ...act }));
+    return parsed(grant, content, (act) => ({
+      ...{ op: 'grant', name: undefined, expires: undefined, replaces: undefined },
+      ...act,
+    }));
   if (op === 'revoke')
     return parsed(revoke, content, (act) => ({ op: 'revoke', key: undefined, reason: undefined, ...act }));
+  if (op === 'rotate') return parsed(rotate, content, (act) => ({ op: 'rotate', ...act }));
   return parsed(join, content, (act) => ({ op: 'join', name: undefined, ...act }));
 };
 

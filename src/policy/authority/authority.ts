@@ -2,9 +2,17 @@ import { GRANT_DEPTH_MAX } from '../../base/limits.ts';
 import { verifySignature } from '../../entry/keys.ts';
 import type { VoidReason } from '../book.ts';
 import { AUTHORITY_OPS, compareFacts, type Fact } from '../facts.ts';
-import { type AuthorityAct, type GrantAct, type JoinAct, joinText, type RevokeAct } from './acts.ts';
+import {
+  type AuthorityAct,
+  type GrantAct,
+  type JoinAct,
+  joinText,
+  type RevokeAct,
+  type RotateAct,
+  rotateText,
+} from './acts.ts';
 import { GrantGraph, type Link, type Revocation } from './graph.ts';
-import { isWithin, type Rights } from './rights.ts';
+import { ALL_RIGHTS, isWithin, type Rights } from './rights.ts';
 
 /** The rules that the genesis entry sets. */
 export interface GenesisRules {
@@ -22,7 +30,7 @@ export class Authority {
   readonly graph = new GrantGraph();
   #genesis: GenesisRules | undefined;
   readonly #cuts = new Map<string, { readonly seq: number; readonly reason: VoidReason }>();
-  /** Whether a join is signed with the key of its invite: this never changes. */
+  /** Whether a join is signed with the key of its invite, a rotation with the new key: this never changes. */
   readonly #proven = new Map<Fact, boolean>();
   /** Verdicts on grants, joins and revocations. */
   readonly #verdicts = new Map<Fact, VoidReason | undefined>();
@@ -43,6 +51,7 @@ export class Authority {
   begin(genesis: GenesisRules): ReadonlySet<Fact> {
     this.#genesis = genesis;
     this.#verdicts.clear();
+    this.#proven.clear();
     this.revision += 1;
     return new Set(this.graph.all());
   }
@@ -51,6 +60,20 @@ export class Authority {
   cut(author: string, seq: number, reason: VoidReason): ReadonlySet<Fact> {
     this.#cuts.set(author, { seq, reason });
     return this.#affectedBy(this.graph.ofAuthor(author).filter((fact) => fact.seq >= seq));
+  }
+
+  /** What would hold if these entries were here too: the same rules over the acts of authority. Nothing changes here. */
+  supposing(facts: readonly Fact[]): Authority {
+    const other = new Authority();
+    const known = this.graph.acts();
+    const hashes = new Set(known.map(({ hash }) => hash));
+    // Several introductions may show the same grant.
+    const more = facts.filter(({ hash }) => !hashes.has(hash) && hashes.add(hash));
+    if (this.#genesis !== undefined) other.begin(this.#genesis);
+    for (const [author, { seq, reason }] of this.#cuts) other.cut(author, seq, reason);
+    // As they were read: what the fold found out about them does not count there.
+    other.add([...known, ...more].map((fact) => ({ ...fact, void: fact.malformed })));
+    return other;
   }
 
   /** Why an entry has no authority; undefined where it has, as far as that does not depend on the policy it changes. */
@@ -89,6 +112,19 @@ export class Authority {
       ?.fact;
   }
 
+  /** The rotation after which an author may no longer cite a grant; its own right does not matter (SPEC A10). */
+  rotationOf(cap: string, author: string): Fact | undefined {
+    let first: Fact | undefined;
+    for (const { fact, act } of this.graph.rotationsOf(cap, author))
+      if ((first === undefined || fact.seq < first.seq) && this.#isHandedOn(fact, act)) first = fact;
+    return first;
+  }
+
+  /** Whether who cites `cap` may revoke a grant: only who holds one above it, so no two can revoke each other. */
+  standsAbove(cap: string, grant: string): boolean {
+    return this.graph.link(grant) !== undefined && this.graph.basesAbove(grant).includes(this.graph.base(cap));
+  }
+
   /** All facts whose verdict rests on one of these, directly or by others. */
   #affectedBy(moved: readonly Fact[]): ReadonlySet<Fact> {
     this.revision += 1;
@@ -108,7 +144,10 @@ export class Authority {
     if (act.op === 'revoke')
       return act.grant === this.#genesis?.network ? graph.citingBy(act.grant, act.key ?? '') : graph.citing(act.grant);
     const rivals = act.op === 'join' ? graph.joinsOf(fact.cap ?? '') : [];
-    return [...graph.citing(fact.hash), ...[...graph.revocationsOf(fact.hash), ...rivals].map((each) => each.fact)];
+    const ended = act.op === 'rotate' ? graph.citingBy(fact.cap ?? '', fact.author) : [];
+    const replaced = act.op === 'grant' && act.replaces !== undefined ? graph.citing(act.replaces.grant) : [];
+    const others = [...graph.revocationsOf(fact.hash), ...rivals].map((each) => each.fact);
+    return [...graph.citing(fact.hash), ...others, ...ended, ...replaced];
   }
 
   #judge(fact: Fact): VoidReason | undefined {
@@ -120,7 +159,12 @@ export class Authority {
     if (fact.cap === genesis.network) return this.#judgeByGenesis(genesis, fact, act);
     const link = this.graph.link(fact.cap);
     if (link === undefined) return without(`it cites ${fact.cap ?? 'nothing'}, and no such grant is known`);
-    return this.#judgeLink(link, fact) ?? this.#judgeRevoked(link.fact.hash, fact) ?? this.#judgeAct(link, fact, act);
+    return (
+      this.#judgeLink(link, fact) ??
+      this.#judgeRevoked(link.fact.hash, fact) ??
+      this.#judgeRotated(link.fact.hash, fact) ??
+      this.#judgeAct(link, fact, act)
+    );
   }
 
   #judgeByGenesis(
@@ -129,7 +173,7 @@ export class Authority {
     act: AuthorityAct | undefined,
   ): VoidReason | undefined {
     if (act?.op === 'join') return without('it cites no invite');
-    if (roots.has(fact.author)) return act?.op === 'revoke' ? this.#judgeTarget(fact, act) : undefined;
+    if (roots.has(fact.author)) return this.#judgeRotated(network, fact) ?? this.#judgeRootAct(fact, act);
     if (admission === 'invite' || act !== undefined) return without('only a root key may cite genesis for this');
     return this.#judgeRevoked(network, fact);
   }
@@ -139,8 +183,8 @@ export class Authority {
     const isInvite = act.op === 'grant' && act.expires !== undefined;
     if (isInvite !== (fact.op === 'join'))
       return without(isInvite ? 'it cites an invite, which is redeemed first' : 'it cites no invite', above.hash);
-    const holder = act.op === 'grant' ? act.key : above.author;
-    if (!isInvite && holder !== fact.author) return without('it cites a grant to another key', above.hash);
+    if (!isInvite && this.graph.holder({ fact: above, act }) !== fact.author)
+      return without('it cites a grant to another key', above.hash);
     if (compareFacts(above, fact) >= 0) return without('it cites a grant that comes after it', above.hash);
     if (this.graph.above(fact).length > GRANT_DEPTH_MAX)
       return without(`more than ${GRANT_DEPTH_MAX} grants lie above it`);
@@ -162,10 +206,38 @@ export class Authority {
     if (act === undefined) return undefined;
     if (act.op === 'revoke') return this.#judgeTarget(fact, act);
     if (act.op === 'join') return this.#judgeJoin(link, fact, act);
+    if (act.op === 'rotate') return this.#judgeRotation(fact, act);
     const rights = this.graph.rights(link);
-    return rights !== undefined && isWithin(act, rights)
+    if (rights === undefined || !isWithin(act, rights))
+      return without('it grants more than what was granted to its author', link.fact.hash);
+    return this.#judgeReplacing(fact, act, rights);
+  }
+
+  #judgeRootAct(fact: Fact, act: AuthorityAct | undefined): VoidReason | undefined {
+    if (act?.op === 'revoke') return this.#judgeTarget(fact, act);
+    if (act?.op === 'rotate') return this.#judgeRotation(fact, act);
+    return act?.op === 'grant' ? this.#judgeReplacing(fact, act, ALL_RIGHTS) : undefined;
+  }
+
+  /** Who is an admin and may revoke a grant may give its place to another key. */
+  #judgeReplacing(fact: Fact, { replaces }: GrantAct, { roles }: Rights): VoidReason | undefined {
+    if (replaces === undefined) return undefined;
+    if (!roles.includes('admin')) return without('only an admin may replace the key of another');
+    return this.standsAbove(fact.cap ?? '', replaces.grant)
       ? undefined
-      : without('it grants more than what was granted to its author', link.fact.hash);
+      : without('only the holder of a grant above it may replace a grant', replaces.grant);
+  }
+
+  #judgeRotation(fact: Fact, act: RotateAct): VoidReason | undefined {
+    return this.#isHandedOn(fact, act) ? undefined : without('it is not signed with the new key');
+  }
+
+  /** What was handed to another key is held by that key alone. */
+  #judgeRotated(cap: string, fact: Fact): VoidReason | undefined {
+    const rotation = this.rotationOf(cap, fact.author);
+    return rotation === undefined || fact.seq <= rotation.seq
+      ? undefined
+      : { rule: 'rotated', text: 'its author has handed what it held to another key', by: rotation.hash };
   }
 
   #judgeJoin({ fact: invite, act: above }: Link, fact: Fact, act: JoinAct): VoidReason | undefined {
@@ -190,21 +262,28 @@ export class Authority {
   /** Only who holds a grant above may revoke, so no two can revoke each other. */
   #judgeTarget(fact: Fact, act: RevokeAct): VoidReason | undefined {
     if (act.grant === this.#genesis?.network)
-      return fact.cap === act.grant && act.key !== undefined
+      return this.graph.base(fact.cap ?? '') === act.grant && act.key !== undefined
         ? undefined
         : without('what genesis gives is revoked by a root key, for one key');
-    const target = this.graph.link(act.grant);
-    if (target === undefined) return without(`it revokes ${act.grant}, and no such grant is known`);
-    return this.graph.above(target.fact).includes(fact.cap ?? '')
+    if (this.graph.link(act.grant) === undefined) return without(`it revokes ${act.grant}, and no such grant is known`);
+    return this.standsAbove(fact.cap ?? '', act.grant)
       ? undefined
       : without('only the holder of a grant above it may revoke a grant', act.grant);
   }
 
   #isProven(invite: GrantAct, fact: Fact, { proof }: JoinAct): boolean {
+    return this.#holds(fact, invite.key, joinText(this.#genesis?.network ?? '', fact.cap ?? '', fact.author), proof);
+  }
+
+  #isHandedOn(fact: Fact, { key, proof }: RotateAct): boolean {
+    const text = rotateText(this.#genesis?.network ?? '', fact.cap ?? '', fact.author, key);
+    return key !== fact.author && this.#holds(fact, key, text, proof);
+  }
+
+  #holds(fact: Fact, key: string, text: string, proof: string): boolean {
     let holds = this.#proven.get(fact);
     if (holds === undefined) {
-      const signed = Buffer.from(joinText(this.#genesis?.network ?? '', fact.cap ?? '', fact.author));
-      holds = verifySignature(invite.key, signed, Buffer.from(proof, 'hex'));
+      holds = verifySignature(key, Buffer.from(text), Buffer.from(proof, 'hex'));
       this.#proven.set(fact, holds);
     }
     return holds;

@@ -1,9 +1,10 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { JsonObject } from '../../codec/json.ts';
 import type { Proposal } from '../../ledger/ledger.ts';
+import { rotateText } from './acts.ts';
 import type { Authority } from './authority.ts';
-import { capsOf, invitesOf, membersOf } from './members.ts';
-import { isWithin, type Rights } from './rights.ts';
+import { capsOf, invitesOf, isRoot, membersOf } from './members.ts';
+import { ALL_RIGHTS, isWithin, type Rights } from './rights.ts';
 
 /** An invite that somebody wishes to give out. */
 export interface InviteWish extends Rights {
@@ -12,6 +13,8 @@ export interface InviteWish extends Rights {
   readonly name: string | undefined;
   /** Microseconds since 1970. */
   readonly expires: number;
+  /** The grant of a lost key, which ends from that entry of its holder on. */
+  readonly replaces?: { readonly grant: string; readonly from: number };
 }
 
 /** Whose writes end, from which entry on, and why. */
@@ -25,8 +28,14 @@ export interface RevocationWish {
 
 /** May `author` give this out? Throws `POLICY_NOT_AUTHORISED`, `POLICY_NO_NETWORK`. */
 export const decideInvite = (authority: Authority, author: string, wish: InviteWish): Proposal => {
-  const { key, roles, scope, grants, name, expires } = wish;
-  const cap = grantingCap(authority, author, (rights) => isWithin({ roles, scope, grants }, rights));
+  const { key, roles, scope, grants, name, expires, replaces } = wish;
+  const mayReplace = (cap: string, rights: Rights): boolean =>
+    replaces === undefined || (rights.roles.includes('admin') && authority.standsAbove(cap, replaces.grant));
+  const cap = grantingCap(
+    authority,
+    author,
+    (rights, held) => isWithin({ roles, scope, grants }, rights) && mayReplace(held, rights),
+  );
   if (cap === undefined)
     throw notAuthorised('may not grant this', 'ask a root node, or an admin whose grant covers it; see: get members');
   const content: JsonObject = {
@@ -37,8 +46,35 @@ export const decideInvite = (authority: Authority, author: string, wish: InviteW
     grants,
     expires,
     ...(name === undefined ? {} : { name }),
+    ...(replaces === undefined ? {} : { replaces }),
   };
   return { op: 'grant', type: null, id: null, replaces: null, content, cap };
+};
+
+/**
+ * Hands everything that `author` still holds to another key: one proposal for each grant. `sign` gives that key's signature over a
+ * text. Throws `POLICY_NOT_AUTHORISED` where it holds nothing and has handed nothing to that key.
+ */
+export const decideRotations = (
+  authority: Authority,
+  author: string,
+  key: string,
+  sign: (text: string) => string,
+): readonly Proposal[] => {
+  const { genesis } = authority;
+  const held = heldCaps(authority, author).filter((cap) => cap !== genesis?.network || isRoot(authority, author));
+  const isDone = authority.graph
+    .links()
+    .some(({ fact, act }) => act.op === 'rotate' && act.key === key && fact.author === author);
+  if (genesis === undefined || (held.length === 0 && !isDone))
+    throw notAuthorised(
+      'holds no grant that it could hand to another key',
+      'in an open network start with a new key and take over the policy: start --recover --operator ID',
+    );
+  return held.map((cap) => {
+    const content = { v: 1, key, proof: sign(rotateText(genesis.network, cap, author, key)) };
+    return { op: 'rotate', type: null, id: null, replaces: null, content, cap };
+  });
 };
 
 /** May `author` revoke this? One proposal for each grant that ends. Throws `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
@@ -86,7 +122,9 @@ const targetsOf = (
   of: string,
 ): readonly { readonly grant: string; readonly key: string | undefined }[] => {
   const { genesis } = authority;
-  const members = membersOf(authority).filter(({ grant, key, revoked }) => (grant === of || key === of) && !revoked);
+  const members = membersOf(authority).filter(
+    ({ grant, key, revoked, rotated }) => (grant === of || (key === of && !rotated)) && !revoked,
+  );
   const grants = members.map(({ grant }) => ({ grant, key: undefined }));
   const invites = invitesOf(authority).filter(({ grant, deleted }) => grant === of && !deleted);
   const isOpenKey =
@@ -106,19 +144,22 @@ const targetsOf = (
   return targets;
 };
 
-const grantingCap = (authority: Authority, author: string, covers: (rights: Rights) => boolean): string | undefined =>
+const grantingCap = (
+  authority: Authority,
+  author: string,
+  covers: (rights: Rights, cap: string) => boolean,
+): string | undefined =>
   heldCaps(authority, author).find((cap) => {
     const rights = authority.rightsOf({ cap });
-    return rights === undefined ? authority.genesis?.roots.has(author) === true : covers(rights);
+    if (rights !== undefined) return covers(rights, cap);
+    return isRoot(authority, author) && covers(ALL_RIGHTS, cap);
   });
 
 const revokingCap = (authority: Authority, author: string, grant: string): string | undefined => {
   const { genesis } = authority;
-  const held = heldCaps(authority, author).filter((cap) => cap !== genesis?.network || genesis.roots.has(author));
-  if (grant === genesis?.network) return held.find((cap) => cap === genesis.network);
-  const target = authority.graph.link(grant);
-  const above = target === undefined ? [] : authority.graph.above(target.fact);
-  return held.find((cap) => above.includes(cap));
+  const held = heldCaps(authority, author).filter((cap) => cap !== genesis?.network || isRoot(authority, author));
+  if (grant === genesis?.network) return held.find((cap) => authority.graph.base(cap) === genesis.network);
+  return held.find((cap) => authority.standsAbove(cap, grant));
 };
 
 const heldCaps = (authority: Authority, author: string): readonly string[] => {

@@ -1,12 +1,12 @@
 import { GRANT_DEPTH_MAX } from '../../base/limits.ts';
 import { AUTHORITY_OPS, compareFacts, type Fact } from '../facts.ts';
-import { type AuthorityAct, type GrantAct, type JoinAct, readAct, type RevokeAct } from './acts.ts';
-import type { Rights } from './rights.ts';
+import { type AuthorityAct, type GrantAct, type JoinAct, readAct, type RevokeAct, type RotateAct } from './acts.ts';
+import { ALL_RIGHTS, type Rights } from './rights.ts';
 
-/** A grant to a key, an invite, or the join that redeemed one: what an entry can cite. */
+/** A grant to a key, an invite, the join that redeemed one, or a rotation: what an entry can cite. */
 export interface Link {
   readonly fact: Fact;
-  readonly act: GrantAct | JoinAct;
+  readonly act: GrantAct | JoinAct | RotateAct;
 }
 
 export interface Revocation {
@@ -31,7 +31,9 @@ export class GrantGraph {
       return false;
     }
     this.#acts.set(fact.hash, { fact, act });
-    if (act.op === 'revoke') this.#revocations.set(act.grant, [...this.revocationsOf(act.grant), { fact, act }]);
+    const revocation = revocationIn(act);
+    if (revocation !== undefined)
+      this.#revocations.set(revocation.grant, [...this.revocationsOf(revocation.grant), { fact, act: revocation }]);
     return true;
   }
 
@@ -48,6 +50,11 @@ export class GrantGraph {
   links(): readonly Link[] {
     const links = [...this.#acts.keys()].flatMap((hash) => this.link(hash) ?? []);
     return links.sort((a, b) => compareFacts(a.fact, b.fact));
+  }
+
+  /** All well-formed acts of authority. */
+  acts(): readonly Fact[] {
+    return [...this.#acts.values()].map(({ fact }) => fact);
   }
 
   citing(cap: string): readonly Fact[] {
@@ -79,11 +86,49 @@ export class GrantGraph {
     return joins.sort((a, b) => compareFacts(a.fact, b.fact));
   }
 
-  /** What a link gives: a join what its invite says. */
+  /** The rotations by which an author hands on what it holds by a grant. */
+  rotationsOf(cap: string, author: string): readonly { readonly fact: Fact; readonly act: RotateAct }[] {
+    return this.citingBy(cap, author).flatMap((fact) => {
+      const act = this.actOf(fact);
+      return act?.op === 'rotate' ? { fact, act } : [];
+    });
+  }
+
+  /** Whose a link is. */
+  holder({ fact, act }: Link): string {
+    return act.op === 'join' ? fact.author : act.key;
+  }
+
+  /** What a link gives: a join what its invite says, a rotation what it hands on. */
   rights({ fact, act }: Link): Rights | undefined {
-    if (act.op === 'grant') return act;
-    const invite = this.link(fact.cap)?.act;
-    return invite?.op === 'grant' ? invite : undefined;
+    if (act.op === 'grant') return { ...act, former: this.#formerOf(act) };
+    const above = this.link(fact.cap);
+    if (act.op === 'join') return above?.act.op === 'grant' ? this.rights(above) : undefined;
+    const handed = above === undefined ? ALL_RIGHTS : this.rights(above);
+    return handed === undefined ? undefined : { ...handed, former: [...(handed.former ?? []), fact.author] };
+  }
+
+  /** The keys that the holder of a grant which replaces another's stands in for. */
+  #formerOf({ replaces }: GrantAct): readonly string[] {
+    const lost = replaces === undefined ? undefined : this.link(replaces.grant);
+    return lost === undefined ? [] : [...(this.rights(lost)?.former ?? []), this.holder(lost)];
+  }
+
+  /** What a grant was before it was handed to other keys; the network id where genesis gave it. */
+  base(cap: string): string {
+    let at = cap;
+    for (let steps = 0; steps <= GRANT_DEPTH_MAX; steps += 1) {
+      const found = this.#acts.get(at);
+      if (found?.act.op !== 'rotate' || found.fact.cap === null) return at;
+      at = found.fact.cap;
+    }
+    return at;
+  }
+
+  /** What lies above a grant, rotations left out: who holds one of these, by whichever key, may revoke it. */
+  basesAbove(grant: string): readonly string[] {
+    const start = this.#acts.get(this.base(grant));
+    return start === undefined ? [] : this.above(start.fact).map((cap) => this.base(cap));
   }
 
   /** The grants above a fact, nearest first, up to the network id; cut off where there are more than the bound. */
@@ -109,3 +154,10 @@ export class GrantGraph {
     else list.push(fact);
   }
 }
+
+/** What an act ends: a grant that replaces another's does so as well. */
+const revocationIn = (act: AuthorityAct): RevokeAct | undefined => {
+  if (act.op === 'revoke') return act;
+  if (act.op !== 'grant' || act.replaces === undefined) return undefined;
+  return { op: 'revoke', ...act.replaces, key: undefined, reason: 'replaced' };
+};

@@ -1,5 +1,6 @@
 import type { VoidReason } from '../book.ts';
 import type { Authority } from './authority.ts';
+import type { Link } from './graph.ts';
 import type { Rights } from './rights.ts';
 
 /** What one key was granted, as commands show it. */
@@ -20,6 +21,8 @@ export interface Membership {
   readonly void: VoidReason | undefined;
   /** The revocation in force: the holder's entries from number `from` on are void. */
   readonly revoked: { readonly from: number; readonly by: string; readonly reason: string | undefined } | undefined;
+  /** The rotation by which the holder has handed it to another key. */
+  readonly rotated: string | undefined;
 }
 
 /** An invite, as commands show it. */
@@ -44,23 +47,32 @@ export const membersOf = (authority: Authority): readonly Membership[] =>
     const rights = authority.graph.rights(link);
     if (rights === undefined || (act.op === 'grant' && act.expires !== undefined)) return [];
     const invite = act.op === 'join' ? authority.graph.link(fact.cap) : undefined;
-    const key = act.op === 'grant' ? act.key : fact.author;
+    const key = authority.graph.holder(link);
     const revocation = authority.revocationOf(fact.hash, key);
     return {
       grant: fact.hash,
       key,
-      name: (invite?.act ?? act).name ?? act.name,
+      name: nameOf(authority, link),
       rights: { roles: rights.roles, scope: rights.scope, grants: rights.grants },
       by: (invite?.fact ?? fact).author,
       since: fact.time,
       invite: invite?.fact.hash,
       void: authority.reasonOf(fact),
+      rotated: authority.rotationOf(fact.hash, key)?.hash,
       revoked:
         revocation === undefined
           ? undefined
           : { from: revocation.act.from, by: revocation.fact.author, reason: revocation.act.reason },
     };
   });
+
+/** What the granter, or else the holder, calls it; after a rotation as before. */
+const nameOf = (authority: Authority, { fact, act }: Link): string | undefined => {
+  if (act.op === 'grant') return act.name;
+  const above = authority.graph.link(fact.cap);
+  const named = above === undefined ? undefined : nameOf(authority, above);
+  return act.op === 'join' ? (named ?? act.name) : named;
+};
 
 /** All invites, in the ledger's order. */
 export const invitesOf = (authority: Authority): readonly Invite[] =>
@@ -80,15 +92,30 @@ export const invitesOf = (authority: Authority): readonly Invite[] =>
     };
   });
 
+/** Whether a grant gives its holder anything now. */
+export const isInForce = ({ void: reason, revoked, rotated }: Membership): boolean =>
+  reason === undefined && revoked === undefined && rotated === undefined;
+
+/** Whether genesis names the key, and it has not been handed on since. */
+export const isRoot = (authority: Authority, key: string): boolean => {
+  const { genesis } = authority;
+  return genesis?.roots.has(key) === true && authority.rotationOf(genesis.network, key) === undefined;
+};
+
+/** Whether genesis lets the key write: a root, or any under open admission that is not revoked; none that was handed on. */
+export const mayCiteGenesis = (authority: Authority, key: string): boolean => {
+  const { genesis } = authority;
+  if (genesis === undefined || authority.rotationOf(genesis.network, key) !== undefined) return false;
+  return (
+    genesis.roots.has(key) ||
+    (genesis.admission === 'open' && authority.revocationOf(genesis.network, key) === undefined)
+  );
+};
+
 /** The grants that a key may cite now, best first; the network id stands for what genesis gives. Empty: it may not write. */
 export const capsOf = (authority: Authority, key: string): readonly string[] => {
   const { genesis } = authority;
   if (genesis === undefined) return [];
-  const byGenesis =
-    genesis.roots.has(key) ||
-    (genesis.admission === 'open' && authority.revocationOf(genesis.network, key) === undefined);
-  const grants = membersOf(authority).filter(
-    (member) => member.key === key && member.void === undefined && member.revoked === undefined,
-  );
-  return [...(byGenesis ? [genesis.network] : []), ...grants.map(({ grant }) => grant)];
+  const grants = membersOf(authority).filter((member) => member.key === key && isInForce(member));
+  return [...(mayCiteGenesis(authority, key) ? [genesis.network] : []), ...grants.map(({ grant }) => grant)];
 };

@@ -23,7 +23,12 @@ export interface Rights {
   readonly scope: Scope;
   /** Whether the holder may grant what it has, or less, to others. */
   readonly grants: boolean;
+  /** Keys that the holder stands in for: rotated ones, and those that were replaced. Their node policies are its own. */
+  readonly former?: readonly string[];
 }
+
+/** What genesis gives to a root key. */
+export const ALL_RIGHTS: Rights = { roles: ['admin'], scope: {}, grants: true };
 
 /** A wish to change one policy: from one value to another; undefined where there is none before, or none after. */
 export interface Change {
@@ -46,24 +51,25 @@ const isNarrower = (part: Scope, whole: Scope): boolean =>
   (whole.cluster === undefined || part.cluster === whole.cluster);
 
 /** Whether the rights cover a change. */
-export const covers = ({ roles, scope }: Rights, change: Change): boolean =>
-  roles.some((role) => ROLE_COVERS[role](change, scope)) &&
+export const covers = ({ roles, scope, former = [] }: Rights, change: Change): boolean =>
+  roles.some((role) => ROLE_COVERS[role](change, scope, former)) &&
   (scope.types === undefined || scope.types.includes(change.type)) &&
   [change.before, change.after].every((value) => value === undefined || isInScope(scope, change, value));
 
-const ROLE_COVERS: Readonly<Record<Role, (change: Change, scope: Scope) => boolean>> = {
+const ROLE_COVERS: Readonly<Record<Role, (change: Change, scope: Scope, former: readonly string[]) => boolean>> = {
   admin: () => true,
-  operator: (change) => (change.type === 'operator' ? isOwnNode(change) : isOfOwnCluster(change)),
-  member: (change, scope) =>
-    scope.types?.includes(change.type) === true && (kindOf(change.type)?.isNode !== true || isOwnNode(change)),
+  operator: (change, _, former) => (change.type === 'operator' ? isOwnNode(change, former) : isOfOwnCluster(change)),
+  member: (change, scope, former) =>
+    scope.types?.includes(change.type) === true && (kindOf(change.type)?.isNode !== true || isOwnNode(change, former)),
   auditor: () => false,
 };
 
-/** The author's own node policy, or one without a key that becomes the author's by this change. */
-const isOwnNode = ({ author, before, after }: Change): boolean => {
+/** The author's own node policy, or one without a key or with a former one that becomes the author's by this change. */
+const isOwnNode = ({ author, before, after }: Change, former: readonly string[]): boolean => {
   const was = before === undefined ? undefined : peerOf(before);
-  if (after === undefined) return was === author;
-  return (was === undefined || was === author) && peerOf(after) === author;
+  const isOwn = was === author || (was !== undefined && former.includes(was));
+  if (after === undefined) return isOwn;
+  return (was === undefined || isOwn) && peerOf(after) === author;
 };
 
 /** What arises from data on an operator: a table, or a child of its cluster that holds one. */

@@ -1,0 +1,178 @@
+import type { Clock } from '../../base/clock.ts';
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
+import {
+  INTRODUCED_KEYS_MAX,
+  INTRODUCED_MS_MAX,
+  GUEST_MS_MAX,
+  INTRODUCTION_PEERS_MAX,
+  INTRODUCTION_TRIES_MAX,
+  JOIN_TIMEOUT_MS,
+} from '../../base/limits.ts';
+import type { Resource } from '../../base/lifecycle.ts';
+import type { Logger } from '../../base/log.ts';
+import { Tries } from '../../base/tries.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { Channel, ConnectedPeer, Network, PeerKey } from '../../network/network.ts';
+import { decodeJoinAnswer, encodeJoinAnswer, type JoinAnswer, refusalOf } from '../admission/messages.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { Fact } from '../facts.ts';
+import type { Policies } from '../policies.ts';
+import { chainOf, membersWith, readChain } from './chain.ts';
+import { decodeIntroduction, encodeIntroduction, INTRODUCE_PROTOCOL } from './messages.ts';
+
+export interface IntroductionPorts {
+  readonly network: Pick<Network, 'handle' | 'request' | 'notices' | 'recheck'>;
+  readonly ledger: Pick<Ledger, 'network' | 'byHash' | 'author'>;
+  readonly policies: Pick<Policies, 'book' | 'caughtUp' | 'notices' | 'members'>;
+  /** Whether the node joins by an invite just now: then it is known to nobody, and says so elsewhere. */
+  isJoining(): boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Introduced {
+  readonly facts: readonly Fact[];
+  readonly untilMs: number;
+}
+
+/** Shows whom this node meets why it is a member, and lets in who shows the same (SPEC.md). */
+export class Introductions implements Resource {
+  readonly #ports: IntroductionPorts;
+  readonly #introduced = new Map<PeerKey, Introduced>();
+  /** Introductions of each peer that were refused. */
+  readonly #tries: Tries;
+  /** The last refusal of each peer, so that it is said once. */
+  readonly #refused = new Map<PeerKey, string>();
+  readonly #stopping = new AbortController();
+  readonly #onMet = (peer: ConnectedPeer): void => void this.#introduce(peer);
+  readonly #onMembers = (): void => this.#lookAgain();
+
+  constructor(ports: IntroductionPorts) {
+    this.#ports = ports;
+    this.#tries = new Tries(ports.clock, {
+      most: INTRODUCTION_TRIES_MAX,
+      pauseMs: GUEST_MS_MAX,
+      keysMax: INTRODUCTION_PEERS_MAX,
+    });
+    ports.network.handle(INTRODUCE_PROTOCOL, (channel) => this.#serve(channel));
+    ports.network.notices.on('peer:up', this.#onMet);
+    ports.network.notices.on('guest:up', this.#onMet);
+    ports.policies.notices.on('members:changed', this.#onMembers);
+  }
+
+  /** Whether the key has shown that it is a member, though the ledger does not say so here yet. */
+  isIntroduced(key: PeerKey): boolean {
+    return this.#introduced.has(key);
+  }
+
+  async close(): Promise<void> {
+    this.#ports.network.notices.off('peer:up', this.#onMet).off('guest:up', this.#onMet);
+    this.#ports.policies.notices.off('members:changed', this.#onMembers);
+    this.#stopping.abort();
+  }
+
+  get #authority(): Authority {
+    return this.#ports.policies.book.authority;
+  }
+
+  async #serve(channel: Channel): Promise<void> {
+    const cancel = this.#ports.clock.after(JOIN_TIMEOUT_MS, () =>
+      channel.abort(fault('NETWORK_TIMEOUT', 'the caller asked nothing in time')),
+    );
+    try {
+      await channel.send(encodeJoinAnswer(await this.#answer(channel)));
+    } finally {
+      cancel();
+      await channel.finish().catch(() => {});
+    }
+  }
+
+  async #answer(channel: Channel): Promise<JoinAnswer> {
+    const { peer } = channel;
+    try {
+      if (this.#tries.waitMs(peer) > 0) throw busy();
+      for await (const frame of channel) return this.#judge(frame, peer);
+      throw fault('JOIN_MALFORMED', 'the caller asked nothing');
+    } catch (caught) {
+      this.#tries.wrong(peer);
+      const error = asFault(caught);
+      return refusalOf(error, !/^(?:ENTRY|JOIN)_/.test(error.code));
+    }
+  }
+
+  #judge(frame: Uint8Array, peer: PeerKey): JoinAnswer {
+    const { policies, clock } = this.#ports;
+    const { net, entries } = decodeIntroduction(frame);
+    const { genesis } = this.#authority;
+    if (genesis === undefined || policies.members.mayConnect(peer)) return WELCOME;
+    if (net !== null && net !== genesis.network)
+      throw fault('JOIN_OTHER_NETWORK', `this node belongs to the network ${genesis.network}`);
+    if (entries.length === 0) throw fault('JOIN_NO_INVITE', 'this network lets in by invite only');
+    const facts = readChain(genesis, entries, peer, clock.wallMs());
+    if (!membersWith(this.#authority, facts, [peer]).has(peer))
+      throw fault('JOIN_INVITE_VOID', 'what made this key a member is revoked or void');
+    if (this.#introduced.size >= INTRODUCED_KEYS_MAX && !this.#introduced.has(peer)) throw busy();
+    this.#admit(peer, facts);
+    return WELCOME;
+  }
+
+  #admit(peer: PeerKey, facts: readonly Fact[]): void {
+    const { clock, network, log } = this.#ports;
+    const untilMs = clock.monotonicMs() + INTRODUCED_MS_MAX;
+    if (!this.#introduced.has(peer)) log.info(`${peer} joined the network while this node was away`);
+    this.#introduced.set(peer, { facts, untilMs });
+    clock.after(INTRODUCED_MS_MAX, () => {
+      if (this.#introduced.get(peer)?.untilMs === untilMs) this.#forget(peer);
+    });
+    network.recheck();
+  }
+
+  #forget(peer: PeerKey): void {
+    this.#introduced.delete(peer);
+    this.#ports.network.recheck();
+  }
+
+  /** Authority has moved: who is a member by the ledger needs no introduction, who is none even with it is dropped. */
+  #lookAgain(): void {
+    if (this.#introduced.size === 0) return;
+    const { members } = this.#ports.policies;
+    const facts = [...this.#introduced.values()].flatMap((each) => each.facts);
+    const still = membersWith(this.#authority, facts, [...this.#introduced.keys()]);
+    for (const key of [...this.#introduced.keys()]) if (members.isMember(key) || !still.has(key)) this.#forget(key);
+  }
+
+  async #introduce({ key, address }: ConnectedPeer): Promise<void> {
+    const { network, ledger, policies, log } = this.#ports;
+    if (this.#ports.isJoining()) return;
+    try {
+      await policies.caughtUp();
+      const chain = chainOf(this.#authority, ledger.author);
+      if (chain.length === 0 && this.#authority.genesis?.admission === 'open') return;
+      const held = await Promise.all(chain.map((hash) => ledger.byHash(hash)));
+      const entries = held.flatMap((each) => each?.entry.raw ?? []);
+      const frame = encodeIntroduction({ net: ledger.network ?? null, entries });
+      const options = { timeoutMs: JOIN_TIMEOUT_MS, signal: this.#stopping.signal };
+      const answer = decodeJoinAnswer(await network.request(key, INTRODUCE_PROTOCOL, frame, options));
+      if (answer.kind === 'welcome') this.#refused.delete(key);
+      else this.#noteRefusal(key, address, answer);
+    } catch (caught) {
+      // An older node does not speak it; one that is gone is met again.
+      log.debug(`not introduced to ${address}: ${asFault(caught).message}`);
+    }
+  }
+
+  #noteRefusal(key: PeerKey, address: string, { code, text }: JoinAnswer & { readonly kind: 'refused' }): void {
+    if (this.#refused.get(key) === code) return;
+    if (this.#refused.size >= INTRODUCED_KEYS_MAX) this.#refused.clear();
+    this.#refused.set(key, code);
+    const way =
+      code === 'JOIN_NO_INVITE'
+        ? '; ask for one there (create invite where role = …) and start with --invite LINE'
+        : '';
+    this.#ports.log.warn(`the node at ${address} does not let this node in: ${text}${way}`, { code });
+  }
+}
+
+const WELCOME: JoinAnswer = { kind: 'welcome' };
+
+const busy = (): HoldfastError => fault('INTRODUCE_BUSY', 'too many introductions came at the same time');

@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { signingKeyFromSeed, signWith } from '../../../src/entry/keys.ts';
+import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
+import { createPolicies } from '../../../src/policy/ledger-policies.ts';
+import type { Policies } from '../../../src/policy/policies.ts';
+import { covers, type Rights } from '../../../src/policy/authority/rights.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
+
+const [A, B, C] = ['a', 'b', 'c'].map((letter) => letter.repeat(64)) as [string, string, string];
+
+describe('who stands in for another key', () => {
+  const operator: Rights = { roles: ['operator'], scope: {}, grants: false, former: [B] };
+  const change = (before: object | undefined, after: object | undefined) => ({
+    ...{ author: A, type: 'operator', id: 'p' },
+    before: before === undefined ? undefined : { ...before },
+    after: after === undefined ? undefined : { ...after },
+  });
+
+  test.each([
+    ['takes its policy over', { peer: B }, { peer: A }, true],
+    ['ends it', { peer: B }, undefined, true],
+    ['does not leave it to it', { peer: B }, { peer: B }, false],
+    ['nor gives it away', { peer: B }, { peer: C }, false],
+    ['takes no other over', { peer: C }, { peer: A }, false],
+    ['ends no other', { peer: C }, undefined, false],
+  ])('%s', (_, before, after, expected) => {
+    expect(covers(operator, change(before, after))).toBe(expected);
+  });
+});
+
+describe('a root that rotates its key', () => {
+  const seedOf = (number: number): Uint8Array => Buffer.alloc(32, number);
+  const next = signingKeyFromSeed(seedOf(7));
+  const sign = (text: string): string => Buffer.from(signWith(next, Buffer.from(text))).toString('hex');
+  let ledger: MemoryLedger;
+  let policies: Policies;
+  const open = async (admission: 'open' | 'invite'): Promise<void> => {
+    ledger = await createMemoryLedger({ seed: seedOf(1), clock: createVirtualClock() });
+    await ledger.createNetwork('n', admission);
+    const clock = createVirtualClock();
+    policies = createPolicies({ ledger, ownKey: ledger.author, clock, holders: () => new Set() });
+    await policies.caughtUp();
+  };
+  beforeEach(() => open('invite'));
+  afterEach(() => policies.close());
+
+  test('writes nothing any more, and is no member; the new key is', async () => {
+    await policies.members.rotate(next.author, sign);
+    const { members } = policies;
+    expect([members.isMember(ledger.author), members.isMember(next.author)]).toEqual([false, true]);
+    await expect(policies.insert({ site: { name: 'x' } })).rejects.toMatchObject({ code: 'POLICY_NOT_AUTHORISED' });
+    expect(members.list()).toMatchObject([{ key: next.author, rights: { roles: ['admin'], grants: true } }]);
+  });
+
+  test('again, after it was broken off, changes nothing; to a third key it is refused', async () => {
+    await policies.members.rotate(next.author, sign);
+    const size = ledger.size;
+    await policies.members.rotate(next.author, sign);
+    expect(ledger.size).toBe(size);
+    await expect(policies.members.rotate(C, sign)).rejects.toMatchObject({ code: 'POLICY_NOT_AUTHORISED' });
+  });
+
+  test('with a signature that is not the new key’s, it keeps everything', async () => {
+    await policies.members.rotate(C, sign).catch(() => {});
+    expect(policies.members.isMember(C)).toBe(false);
+    expect(policies.members.isMember(ledger.author)).toBe(true);
+    await policies.insert({ site: { name: 'x' } });
+  });
+
+  test('what the old key granted can be revoked by the new one', async () => {
+    const wish = { roles: ['auditor' as const], scope: {}, grants: false, name: undefined, expires: 2e15 };
+    const { entry } = await policies.members.invite({ ...wish, key: B });
+    await policies.members.rotate(next.author, sign);
+    const { authority } = policies.book;
+    const [rotation] = policies.members.list();
+    expect(authority.standsAbove(rotation?.grant ?? '', entry.hash)).toBe(true);
+    // Nobody stands above what genesis gave, whichever key holds it.
+    expect(authority.standsAbove(ledger.network ?? '', rotation?.grant ?? '')).toBe(false);
+    expect(authority.standsAbove(rotation?.grant ?? '', rotation?.grant ?? '')).toBe(false);
+  });
+
+  test('in an open network too, where the old key may not even write what anybody may', async () => {
+    await policies.close();
+    await open('open');
+    await policies.members.rotate(next.author, sign);
+    await policies.members.rotate(next.author, sign);
+    await expect(policies.insert({ site: { name: 'x' } })).rejects.toMatchObject({ code: 'POLICY_NOT_AUTHORISED' });
+    expect([ledger.author, next.author, C].map((key) => policies.members.isMember(key))).toEqual([false, true, true]);
+  });
+});
