@@ -101,16 +101,22 @@ export class WitnessDesk implements Resource {
     return answer;
   }
 
-  /** Compares checkpoints of others with what was cosigned here. */
-  async compare(checkpoints: readonly Checkpoint[]): Promise<readonly SplitView[]> {
-    const found: SplitView[] = [];
+  /**
+   * Compares checkpoints that others have with what was cosigned here, which is returned: whoever has the larger tree can tell.
+   * A split view that is found is kept and said.
+   */
+  async compare(checkpoints: readonly Checkpoint[]): Promise<readonly Checkpoint[]> {
+    const cosigned: Checkpoint[] = [];
     for (const checkpoint of checkpoints) {
       if (checkpoint.origin.network !== this.#ports.network() || !this.#exists(checkpoint.origin)) continue;
-      const split = await this.#inTurn(checkpoint.origin, (log) => log.compare(checkpoint));
-      if (split !== undefined) found.push(split);
+      const { last, split } = await this.#inTurn(checkpoint.origin, async (log) => ({
+        last: log.last,
+        split: await log.compare(checkpoint),
+      }));
+      if (last !== undefined) cosigned.push(last);
+      if (split !== undefined) await this.#found(split);
     }
-    for (const split of found) await this.#found(split);
-    return found;
+    return cosigned;
   }
 
   /** The last checkpoint of a node up to a time that was cosigned here, and whether a later one can still take its place. */

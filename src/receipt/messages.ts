@@ -44,7 +44,12 @@ export type Question = z.infer<typeof question>;
 const answer = z.discriminatedUnion('answer', [
   z.strictObject({ answer: z.literal('cosigned'), line: note }),
   z.strictObject({ answer: z.literal('stale'), size: number, checkpoint: note.nullable() }),
-  z.strictObject({ answer: z.literal('compared'), splits: z.array(splitViewSchema).max(WITNESS_TOLD_MAX) }),
+  /** What the receiver cosigned for those logs, and split views that it can prove. */
+  z.strictObject({
+    answer: z.literal('compared'),
+    checkpoints: z.array(note).max(WITNESS_TOLD_MAX),
+    splits: z.array(splitViewSchema).max(WITNESS_TOLD_MAX),
+  }),
   z.strictObject({ answer: z.literal('known'), checkpoint: note, final: z.boolean() }),
   z.strictObject({ answer: z.literal('named'), index: number, proof, checkpoint: note }),
   z.strictObject({ answer: z.literal('refused'), code: z.string().max(64), text: z.string().max(1_000) }),

@@ -37,19 +37,19 @@ export class ReceiptPeers {
     return answer;
   }
 
-  /** The split views that the peer could prove then, checked. */
+  /** What the peer cosigned for these logs, and split views that it can prove, all checked. */
   async compare(
     peer: PeerKey,
     checkpoints: readonly Checkpoint[],
     splits: readonly SplitView[],
-  ): Promise<readonly SplitView[]> {
+  ): Promise<{ readonly checkpoints: readonly Checkpoint[]; readonly splits: readonly SplitView[] }> {
     const answer = await this.#ask(peer, {
       ask: 'compare',
       checkpoints: checkpoints.slice(0, WITNESS_TOLD_MAX).map(({ note }) => note),
       splits: splits.slice(0, WITNESS_TOLD_MAX).map(splitViewJson),
     });
     if (answer.answer !== 'compared') throw refusalOf(answer);
-    return answer.splits.map(readSplitView);
+    return { checkpoints: answer.checkpoints.map(readCheckpoint), splits: answer.splits.map(readSplitView) };
   }
 
   /** The last checkpoint of a node that counts up to a time, by what the peer has of it. */

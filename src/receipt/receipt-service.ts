@@ -75,7 +75,15 @@ class ReceiptService implements Receipts {
   #cancel: () => void = () => {};
   #running: Promise<void> | undefined;
   #closed = false;
-  readonly #onAppended = (): void => this.#arm(RECEIPT_GATHER_MS);
+  #told = 0;
+  /** Before it belongs to a network, a node takes up nothing that others can prove. */
+  #joined: boolean;
+  readonly #onAppended = (): void => {
+    this.#arm(RECEIPT_GATHER_MS);
+    if (this.#joined) return;
+    this.#joined = this.#ports.ledger.network !== undefined;
+    if (this.#joined) for (const { key } of this.#ports.network.peers()) this.#greet(key);
+  };
   readonly #onPeer = ({ key }: ConnectedPeer): void => this.#greet(key);
 
   constructor(ports: ReceiptsPorts) {
@@ -83,6 +91,7 @@ class ReceiptService implements Receipts {
     const { ledger, network, key, clock, random, log, dir, registered } = ports;
     this.#intervalMs = ports.intervalMs ?? RECEIPT_INTERVAL_MS;
     this.#retryMs = this.#intervalMs;
+    this.#joined = ledger.network !== undefined;
     this.#peers = new ReceiptPeers(network);
     this.#splits = new SplitViews(join(dir, 'split-views'), log);
     this.#keeper = new ReceiptKeeper({
@@ -230,12 +239,12 @@ class ReceiptService implements Receipts {
     if (!complete) this.#arm(this.#retryMs);
   }
 
-  /** A peer came: it may be a witness that owes a cosignature, and it does not know whom this node can convict. */
+  /** A peer came: it may be a witness that owes a cosignature, and each can tell the other whom it can convict. */
   #greet(peer: PeerKey): void {
     this.#retryMs = this.#intervalMs;
     this.#arm(RECEIPT_GATHER_MS);
     const splits = this.#splits.list();
-    for (let at = 0; at < splits.length; at += WITNESS_TOLD_MAX)
+    for (let at = 0; at === 0 || at < splits.length; at += WITNESS_TOLD_MAX)
       void this.#exchange(peer, [], splits.slice(at, at + WITNESS_TOLD_MAX));
   }
 
@@ -253,10 +262,19 @@ class ReceiptService implements Receipts {
     }
   }
 
+  /** Some of the split views that can be proven, others each time where they are many. */
+  #nextSplits(): readonly SplitView[] {
+    const splits = this.#splits.list();
+    this.#told = splits.length === 0 ? 0 : (this.#told + WITNESS_TOLD_MAX) % splits.length;
+    return [...splits.slice(this.#told), ...splits.slice(0, this.#told)].slice(0, WITNESS_TOLD_MAX);
+  }
+
   /** Tells a peer, and takes up what it can prove. */
   async #exchange(peer: PeerKey, checkpoints: readonly Checkpoint[], splits: readonly SplitView[]): Promise<void> {
     try {
-      for (const split of await this.#peers.compare(peer, checkpoints, splits)) await this.#takeUp(split);
+      const told = await this.#peers.compare(peer, checkpoints, splits);
+      for (const split of told.splits) await this.#takeUp(split);
+      await this.#desk.compare(told.checkpoints);
     } catch (caught) {
       this.#ports.log.debug(`${peer} does not compare receipts`, { text: textOf(caught) });
     }
@@ -314,8 +332,12 @@ class ReceiptService implements Receipts {
         return this.#desk.cosign(peer, question);
       case 'compare': {
         for (const split of question.splits) await this.#takeUp(readSplitView(split));
-        const found = await this.#desk.compare(question.checkpoints.map(readCheckpoint));
-        return { answer: 'compared', splits: found.slice(0, WITNESS_TOLD_MAX).map(splitViewJson) };
+        const cosigned = await this.#desk.compare(question.checkpoints.map(readCheckpoint));
+        return {
+          answer: 'compared',
+          checkpoints: cosigned.map(({ note }) => note),
+          splits: this.#nextSplits().map(splitViewJson),
+        };
       }
       case 'known': {
         const { checkpoint, final } = await this.#ownAnswer(question.node, question.time);

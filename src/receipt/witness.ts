@@ -22,8 +22,9 @@ const EMPTY: TreeHead = { size: 0, root: Buffer.alloc(0) };
 
 /** What a witness does about a checkpoint whose signature holds; `last`: what it cosigned last for the log. Pure. */
 export const judge = (last: TreeHead = EMPTY, { old, proof, head }: Submission): Judgement => {
+  if (head.size === 0) return 'stale';
   if (head.size === last.size && !head.root.equals(last.root)) return 'split';
-  if (old !== last.size || head.size < last.size || head.size === 0) return 'stale';
+  if (old !== last.size || head.size < last.size) return 'stale';
   return isConsistent(last, head, proof) ? 'cosign' : 'unproven';
 };
 

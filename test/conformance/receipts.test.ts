@@ -6,10 +6,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { merkleRoot } from '../../src/codec/merkle.ts';
+import { signingKeyFromSeed } from '../../src/entry/keys.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network, PeerKey } from '../../src/network/network.ts';
 import { leafOfEntry, readTlogProof, tlogProof } from '../../src/receipt/evidence.ts';
+import { readSplitView, splitViewJson } from '../../src/receipt/split-view.ts';
+import { witnessesOf } from '../../src/receipt/witness.ts';
 import { startTestNetwork } from '../support/libp2p-network.ts';
+import { LyingLog } from '../support/lying-log.ts';
 import { type ReceiptNode, startReceiptNode } from '../support/receipt-node.ts';
 import { proposal } from '../support/sync-world.ts';
 import { waitFor } from '../support/wait.ts';
@@ -144,5 +148,70 @@ describe.each(FORMS)('receipts $name', ({ begin }) => {
     await b.network.dial({ address: a.network.address });
     await cosigned(a, 1, 1);
     expect((await a.receipts.knownAt(a.key, nowSeconds())).entries).toEqual([a.ledger.network]);
+  });
+
+  describe('a node that shows two histories', () => {
+    /** Three honest nodes, of which two witness the liar, connected with all. */
+    const withLiar = async (parting: number, givesEntries = true) => {
+      const honest = await startAll(3);
+      const seed = randomBytes(32);
+      const key = signingKeyFromSeed(seed).author;
+      const liarNetwork = await network(seed, key);
+      const liar = new LyingLog(liarNetwork, seed, honest[0]?.ledger.network ?? '', parting, givesEntries);
+      registered.add(key);
+      for (const node of honest) await liarNetwork.dial({ address: node.network.address });
+      const chosen = witnessesOf(honest[0]?.ledger.network ?? '', key, registered);
+      const [first, second] = honest.filter((node) => chosen.includes(node.key)) as [ReceiptNode, ReceiptNode];
+      return { honest, liar, first, second, close: () => liarNetwork.close() };
+    };
+    const convictedBy = (node: ReceiptNode, liar: LyingLog): boolean =>
+      node.receipts.splits().some(({ newer }) => newer.origin.node === liar.key);
+
+    test.each([
+      ['of different sizes', 40, 300],
+      ['of different sizes, the larger one first', 300, 40],
+      ['of one size', 40, 40],
+    ])('to two witnesses, %s, is caught by every node', async (_, one, two) => {
+      const { honest, liar, first, second, close } = await withLiar(20);
+      let announced: unknown;
+      first.receipts.notices.on('receipt:split', (split) => {
+        announced = split;
+      });
+      expect((await liar.show(first.key, 0, one)).answer).toBe('cosigned');
+      expect((await liar.show(second.key, 1, two)).answer).toBe('cosigned');
+      await waitFor(() => honest.every((node) => convictedBy(node, liar)));
+      const [split] = second.receipts.splits();
+      if (split === undefined) throw new Error('no proof');
+      expect(readSplitView(splitViewJson(split))).toEqual(split);
+      await waitFor(() => announced !== undefined);
+      // No honest witness signs for it again.
+      await expect(liar.show(first.key, 0, 350)).rejects.toThrow('two histories');
+      // One that comes later learns it too.
+      const late = await start();
+      await late.network.dial({ address: first.network.address });
+      await waitFor(() => convictedBy(late, liar));
+      await close();
+    });
+
+    test('to one witness is caught by it, and is not cosigned', async () => {
+      const { honest, liar, first, close } = await withLiar(20);
+      expect((await liar.show(first.key, 0, 40)).answer).toBe('cosigned');
+      await waitFor(async () => (await first.receipts.status()).witnessed.some(({ copied }) => copied === 40));
+      await waitFor(async () => {
+        await expect(liar.show(first.key, 1, 60)).rejects.toThrow('two histories');
+        return true;
+      });
+      await waitFor(() => honest.every((node) => convictedBy(node, liar)));
+      await close();
+    });
+
+    test('and gives no entries is not convicted without proof, and not cosigned any more', async () => {
+      const { honest, liar, first, second, close } = await withLiar(20, false);
+      expect((await liar.show(first.key, 0, 40)).answer).toBe('cosigned');
+      expect((await liar.show(second.key, 1, 300)).answer).toBe('cosigned');
+      await expect(waitFor(() => liar.show(second.key, 1, 310), { timeoutMs: 2_000 })).rejects.toThrow();
+      expect(honest.flatMap((node) => node.receipts.splits())).toEqual([]);
+      await close();
+    });
   });
 });
