@@ -18,6 +18,10 @@ export const DISK_RESERVE_BYTES_MAX = 256 * 1_048_576;
 /** A disk with less free than this is full. */
 export const DISK_FULL_BYTES = 65_536;
 
+/** A step of the wall clock from so much on is a jump, and is shown for a while. */
+export const CLOCK_JUMP_MS_MIN = 1_000;
+export const CLOCK_JUMP_SHOWN_MS = 600_000;
+
 // codec
 export const JSON_DEPTH_MAX = 32;
 export const FRAME_BYTES_MAX = 1_048_576;
@@ -319,6 +323,15 @@ export const COMMAND_DEPTH_MAX = 16;
 export const SCRIPT_BYTES_MAX = 1_048_576;
 export const DICTIONARY_ENTRIES_MAX = 10_000;
 export const COMPLETIONS_MAX = 50;
+/** Connected nodes are asked for their time and their processes so often: how many, and how long one may take. */
+export const PEER_LOOK_MS = 3_000;
+export const PEER_LOOK_TIMEOUT_MS = 1_500;
+export const PEERS_LOOKED_AT_MAX = 32;
+/** A difference of clocks, and a lag of files, that is shown as a fault. */
+export const CLOCK_OFF_MS_MAX = 2_000;
+export const LAG_SHOWN_MS = 3_000;
+/** Failed files are a fault for so long. */
+export const FAILED_FILES_SHOWN_MS = 86_400_000;
 /** `run client (…)`: nodes asked, at a time, and how long one may take. */
 export const COMMAND_NODES_MAX = 256;
 export const COMMAND_NODES_AT_ONCE = 16;

@@ -1,5 +1,6 @@
 import type { Access } from './access/access.ts';
 import type { Clock } from '../base/clock.ts';
+import type { ClockStatus } from '../base/clock-monitor.ts';
 import type { DiskStatus } from '../base/disk-monitor.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -12,9 +13,10 @@ import type { Operator, OperatorOptions } from '../operator/operator.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { Receipts } from '../receipt/receipts.ts';
 import type { QueryService } from '../query/query.ts';
-import type { Consumer, ConsumerOptions, Distributor, Scrubbing } from '../replication/replication.ts';
+import type { Consumer, ConsumerOptions, Distributor, PeerReplication, Scrubbing } from '../replication/replication.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
+import type { PeerView } from './health/peer-watch.ts';
 
 /** Directories of the node, absolute. */
 interface NodeDirectories {
@@ -92,6 +94,15 @@ export interface NodeControl {
   exitNode(): void;
 }
 
+/** What is looked at in the background, for the faults that a node tells of. */
+export interface Watched {
+  readonly clock: ClockStatus;
+  /** What the connected nodes told of themselves. */
+  readonly peers: readonly PeerView[];
+  /** Of the operator that runs: whether it is filled, and how its peers stand. */
+  readonly sharing: { readonly filled: boolean; readonly peers: readonly PeerReplication[] } | undefined;
+}
+
 /** Everything that handlers work with: lower floors, facts, and the parts that may or may not run. */
 export interface CommandContext {
   readonly facts: NodeFacts;
@@ -118,6 +129,8 @@ export interface CommandContext {
   backup(): BackupStatus | undefined;
   /** How the node's disk stands; undefined where nobody watches it (tests). */
   readonly disk?: () => DiskStatus;
+  /** Undefined where nobody watches (tests). */
+  readonly watched?: () => Watched;
   scrubber(): Scrubbing | undefined;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;

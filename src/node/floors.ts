@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { startCollecting } from '../base/collection.ts';
+import { ClockMonitor } from '../base/clock-monitor.ts';
 import { DiskMonitor } from '../base/disk-monitor.ts';
 import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
@@ -11,7 +12,8 @@ import { StateFile } from '../base/state-file.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { signingKeyFromSeed, type SigningKey } from '../entry/keys.ts';
 import type { Access } from '../command/access/access.ts';
-import type { CommandContext } from '../command/context.ts';
+import type { CommandContext, Watched } from '../command/context.ts';
+import type { PeerView } from '../command/health/peer-watch.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
@@ -76,6 +78,8 @@ export interface Outside {
   exitNode(): void;
   /** Undefined until REST listens. */
   restAddress(): string | undefined;
+  /** What the connected nodes told of themselves. */
+  peerViews(): readonly PeerView[];
 }
 
 /** A write right after a start waits for the peers to be asked; the ledger refuses it where that takes too long. */
@@ -167,6 +171,9 @@ const queryPorts = ({ network, sqlite, topology, parts, log }: QueryFloors): Que
 
 const operatingOf = ({ operator, replication }: Parts): { operator: string; filled: boolean } | undefined =>
   operator === undefined ? undefined : { operator: operator.store.origin, filled: replication?.filled === true };
+
+const sharingOf = ({ replication }: Parts): Watched['sharing'] =>
+  replication && { filled: replication.filled, peers: replication.peers() };
 
 /** What stands below the parts that commands start and stop. */
 interface Base {
@@ -282,6 +289,7 @@ export const startFloors = async (
   const dialling = await startDialling(stack, config, paths, outside, { ...base, topology });
   const receipts = stack.use(receiptsOf(base, paths, log));
   await joinNetwork(base, config, paths.join, outside);
+  const clockMonitor = stack.use(new ClockMonitor(clock, log.child('clock')));
   const mayWrite = (): Promise<void> => guard.allowed();
   const parts = stack.use(
     new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, disk, log }),
@@ -315,6 +323,7 @@ export const startFloors = async (
       stopBackup: () => backups.stop(),
     },
     disk: () => disk.status(),
+    watched: () => ({ clock: clockMonitor.status(), peers: outside.peerViews(), sharing: sharingOf(parts) }),
     environment: environmentVariable,
   };
   return { context, replication: () => parts.replication, disk };

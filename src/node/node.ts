@@ -14,9 +14,11 @@ import type { CommandContext } from '../command/context.ts';
 import { createExecutor } from '../command/create-executor.ts';
 import { type CommandExecutor, createSession } from '../command/executor.ts';
 import { splitAddress } from '../command/facts.ts';
+import type { PeerWatch } from '../command/health/peer-watch.ts';
+import { watchPeers } from './watch-peers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { NodeConfig } from './config.ts';
-import { startFloors } from './floors.ts';
+import { type Outside, startFloors } from './floors.ts';
 import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
@@ -136,18 +138,17 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
     const recovery = await prepareRecovery(config, paths);
     await createDirectories(paths, log);
     const exit = Promise.withResolvers<undefined>();
-    const bound: { rest?: string } = {};
+    const bound: { rest?: string; peers?: PeerWatch } = {};
     const access = await openAccess(paths, config, log.child('rest'));
-    const outside = {
-      version,
-      log,
-      stop,
-      access,
+    const outside: Outside = {
+      ...{ version, log, stop, access },
       exitNode: () => exit.resolve(undefined),
       restAddress: () => bound.rest,
+      peerViews: () => bound.peers?.views() ?? [],
     };
     const { context, replication, disk } = await startFloors(stack, config, paths, outside);
     const executor = createExecutor(context);
+    bound.peers = stack.use(watchPeers(context, executor));
     const { name } = config;
     const at = splitAddress(config.rest);
     const rest = stack.use(

@@ -183,14 +183,10 @@ export class WatchDirectory {
   #claim(work: () => Promise<void>): void {
     this.#claiming = this.#claiming.then(async () => {
       if (this.#closed) return;
-      await work().then(
-        () => this.#troubleTaking.ends(),
-        (caught: unknown) =>
-          this.#troubleTaking.meets(
-            caught,
-            `no file of ${this.#dir} is taken up now; it is tried again: ${textOf(caught)}`,
-          ),
-      );
+      await work().catch((caught: unknown) => {
+        const text = `no file of ${this.#dir} is taken up now; it is tried again: ${textOf(caught)}`;
+        this.#troubleTaking.meets(caught, text);
+      });
     });
   }
 
@@ -211,6 +207,7 @@ export class WatchDirectory {
     try {
       await rename(path, join(dir, name));
       this.#ready.push({ name, dir, before: false, written });
+      this.#troubleTaking.ends();
     } catch (caught) {
       await rmdir(dir);
       if (systemCode(caught) !== 'ENOENT') throw caught;

@@ -27,7 +27,9 @@ import type {
 import type { ScrubEndpoint } from './scrub/protocol.ts';
 import { Scrubber } from './scrub/scrubber.ts';
 import { ReplicationServer } from './server.ts';
+import { Lags } from './lags.ts';
 import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/holdings.ts';
+import type { FilesByOrigin } from './transfer/messages.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
 import { PullPlanner } from './transfer/state.ts';
 
@@ -84,6 +86,7 @@ class ClusterReplication implements Replication {
   #consumer: PullingConsumer | undefined;
   readonly #ownWaiters: Waiter[] = [];
   readonly #compared = new Set<string>();
+  readonly #lags = new Lags();
   #ownKnown = false;
   #waited = false;
   #cancelWait: () => void;
@@ -242,6 +245,7 @@ class ClusterReplication implements Replication {
       },
       compared: (peer, holdings) => {
         this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
+        this.#noteLag(peer.operator);
         this.#compared.add(peer.operator);
         const ofCluster = [...holdings].filter(([origin]) => this.#belongsHere(origin));
         this.#fill.compared(peer.operator, new Map(ofCluster));
@@ -250,6 +254,7 @@ class ClusterReplication implements Replication {
       },
       announced: (peer, files) => {
         this.#planner.announced(peer.operator, files, this.#ports.clock.monotonicMs());
+        this.#noteLag(peer.operator);
         this.#puller.soon();
       },
     };
@@ -306,20 +311,35 @@ class ClusterReplication implements Replication {
     for (const { resolve } of this.#ownWaiters.splice(0)) resolve();
   }
 
+  /** A peer told of files: notes since when it or this operator lacks some. */
+  #noteLag(operator: string): void {
+    const own = this.#ports.store.holdings();
+    const theirs = this.#planner.holdingsOf(operator) ?? new Map<string, FileRanges>();
+    const differs = lackingOf(own, theirs).length > 0 || this.#wantedOf(theirs, own).length > 0;
+    this.#lags.note(operator, differs, this.#ports.clock.monotonicMs());
+  }
+
+  #wantedOf(theirs: Holdings, own: Holdings): FilesByOrigin {
+    return lackingOf(theirs, own).filter(([origin]) => this.#belongsHere(origin));
+  }
+
   #standingOf({ operator, name, member }: ClusterPeer): PeerReplication {
     const own = this.#ports.store.holdings();
     const theirs = this.#planner.holdingsOf(operator);
     const { sent, received, lastExchangeMs, linkError, fileError } = this.#links.tally(operator);
-    const wanted = lackingOf(theirs ?? new Map(), own).filter(([origin]) => this.#belongsHere(origin));
+    const wanted = this.#wantedOf(theirs ?? new Map(), own);
     const skipped = wanted.map(
       ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
     );
     const outside = countFiles(skipped);
+    const filesBehind = theirs === undefined ? 0 : countFiles(lackingOf(own, theirs));
+    const filesAhead = countFiles(wanted) - outside;
+    const { clock } = this.#ports;
     return {
       ...{ operator, name, member, sent, received },
       connected: this.#links.isUp(operator),
-      filesBehind: theirs === undefined ? 0 : countFiles(lackingOf(own, theirs)),
-      filesAhead: countFiles(wanted) - outside,
+      ...{ filesBehind, filesAhead },
+      lagMs: this.#lags.note(operator, filesBehind + filesAhead > 0, clock.monotonicMs()),
       lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
       lastError: (linkError ?? fileError)?.message ?? (this.#fill.filled ? undefined : outsideWindow(outside)),
     };

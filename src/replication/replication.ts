@@ -23,6 +23,8 @@ export interface PeerReplication {
   /** Files that the peer is known to lack of what we hold, and we of what it holds. */
   readonly filesBehind: number;
   readonly filesAhead: number;
+  /** For how long either of the two has lacked a file that the other has; 0 where both have all. */
+  readonly lagMs: number;
   /** Files sent to it, taken from it, since start. */
   readonly sent: number;
   readonly received: number;

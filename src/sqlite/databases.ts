@@ -1,7 +1,5 @@
 import {
-  accessSync,
   closeSync,
-  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -143,8 +141,14 @@ export class ReadDirectory implements ReadDatabases {
     return undefined;
   }
 
-  /** Opens again and checks what rests; throws while any of it must rest on. */
-  mend(): void {}
+  /**
+   * The writer opens again and checks what rests, and throws while any of it must rest on. A reader lets go of its
+   * connections before: one that was opened while the disk was read-only makes SQLite take the index of the WAL for
+   * read-only in the whole process, for as long as it is open.
+   */
+  mend(): void {
+    this.#reading.rest(0);
+  }
 
   protected forget(name: string): void {
     this.#reading.drop(name);
@@ -157,8 +161,7 @@ export class ReadDirectory implements ReadDatabases {
 
   #open(name: string, path: string, file: string): Opened<ReadConnection> {
     try {
-      const connection = openReadConnection(name, path, this.options);
-      return { connection, file: mayWrite(path) ? file : undefined };
+      return { connection: openReadConnection(name, path, this.options), file };
     } catch (caught) {
       const copy = hasCode(caught, 'SQLITE_DISK_FAILED') ? copyOf(path) : undefined;
       if (copy === undefined) throw caught;
@@ -166,19 +169,6 @@ export class ReadDirectory implements ReadDatabases {
     }
   }
 }
-
-/**
- * Opened on a read-only disk, a connection makes SQLite take the index of the WAL for read-only in the whole process, for
- * as long as it is open: once the disk is writable again the writer could not write. So none is kept.
- */
-const mayWrite = (path: string): boolean => {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /**
  * A full or read-only disk may have no room for the index of a WAL, without which SQLite does not open the file. Where
@@ -222,6 +212,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   }
 
   override mend(): void {
+    super.mend();
     for (const name of [...this.#resting.keys()]) {
       try {
         this.#makeReady(this.path(name));

@@ -13,7 +13,7 @@ export type ProcedureRequest =
       readonly args: readonly unknown[];
     }
   | { readonly kind: 'next' | 'end'; readonly stream: number }
-  /** Opens again what rests because the disk failed a write. */
+  /** The writer opens again what rests because the disk failed a write; before it the readers let go of what they have open. */
   | { readonly kind: 'mend' };
 
 /** The answer to `open` and `next`. After `done` comes nothing; a `value` beside it is the last item. */
@@ -107,7 +107,7 @@ export class ProcedureHost {
         this.#end(request.stream);
         return undefined;
       case 'mend':
-        this.#main.mend();
+        for (const databases of [...this.#idle, this.#main]) databases.mend();
         return undefined;
     }
   }

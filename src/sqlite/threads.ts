@@ -195,6 +195,7 @@ export const startSqliteThreads = (options: ThreadsOptions): Sqlite => {
   const writing = new Lanes([writer]);
   const reading = new Lanes(Array.from({ length: readers }, (_, index) => lane(`sqlite-reader-${index + 1}`, false)));
   const mending = new Retry(systemClock, { minMs: DISK_RETRY_MIN_MS, maxMs: DISK_RETRY_MAX_MS }, async () => {
+    await Promise.all(reading.lanes.map((reader) => reading.request({ kind: 'mend' }, reader)));
     await writing.request({ kind: 'mend' });
     disk.works('databases');
     log.info('the databases are written again');

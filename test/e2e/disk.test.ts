@@ -83,7 +83,9 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
   const goesOn = async (rows: number): Promise<void> => {
     await waitFor(() => addSite('taken').then(() => true), { what: log });
     await waitFor(() => put(5_000, 50).then(() => true), { what: log });
-    await waitFor(async () => (await networkCount()) === rows + 50, { what: log });
+    let counted = -1;
+    const what = (): string => `${counted} rows are ${rows + 50}\n${log()}`;
+    await waitFor(async () => (counted = await networkCount()) === rows + 50, { what });
     await waitFor(async () => (await diskState()) === 'ok', { what: log });
     const told = (): unknown => JSON.parse(readFileSync(join(node.options.dir, 'node.json'), 'utf8'));
     await waitFor(() => (told() as { pid: number }).pid === node.facts.pid);
@@ -144,7 +146,7 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
       await waitFor(async () => ((await backup()) as { state: string }).state === 'failed');
       expect(await backup()).toMatchObject({ part: 'databases', error: { code: 'BACKUP_DISK_FULL' } });
       expect(readdirSync(dir)).toEqual([]);
-      expect(await diskState()).toBe('ok');
+      expect(await diskState(), log()).toBe('ok');
       await put(50_000, 10);
     } finally {
       target.close();

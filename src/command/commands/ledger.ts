@@ -1,3 +1,5 @@
+import { faultLines, faultsOf } from '../health/faults.ts';
+import { healthFacts } from '../health/gather.ts';
 import { foreignSeedLines } from './foreign-seeds.ts';
 import { anyText, optional, repeated, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -53,6 +55,7 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
       '',
       peer.lastError ?? '',
     ]);
+  const faults = faultsOf(healthFacts(context), 'synchronizer');
   const table = givesTable({
     titles: SYNC_TITLES,
     rows: [own, ...peers],
@@ -61,9 +64,10 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
       entries: ledger.size,
       policies: policies.book.ofType().length,
       peers: ledgerSync.peers(),
+      faults,
     },
   });
-  return { ...table, text: `${table.text ?? ''}${foreignSeedLines(context)}` };
+  return { ...table, text: `${table.text ?? ''}${faultLines(faults)}${foreignSeedLines(context)}` };
 };
 
 const syncOptions = {

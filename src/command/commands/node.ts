@@ -4,6 +4,8 @@ import { fault } from '../../base/errors.ts';
 import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator, versionText } from '../facts.ts';
+import { faultLines, faultsOf } from '../health/faults.ts';
+import { healthFacts } from '../health/gather.ts';
 import { foreignSeedLines, foreignSeeds } from './foreign-seeds.ts';
 import { splitLines, splitSummary } from './split-views.ts';
 import { anyText, optional, repeated, variableName, type OptionTable } from '../options.ts';
@@ -18,15 +20,21 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
   const included = Object.fromEntries(options.include.map((name) => [name, dictionary.variable(name) ?? null]));
   const foreign = foreignSeeds(context);
   const disk = context.disk?.();
-  // Without the cause, which may hold those letters: it is in the JSON and in `get processes`.
-  const more = disk === undefined || disk.state === 'ok' ? '' : `\nDisk: ${disk.state}. ${disk.nextStep ?? ''}`;
   const open = context.access.required ? '' : '\nAuthentication: off. Whoever reaches REST commands this node';
   const splits = context.receipts.splits();
+  const faults = faultsOf(healthFacts(context));
   return {
-    text: `${text}${more}${open}${splitLines(context)}${foreignSeedLines(context)}`,
+    text: `${text}${faultLines(faults, true)}${open}${splitLines(context)}${foreignSeedLines(context)}`,
     json: {
       Status: text,
       status: text,
+      time: context.clock.wallMs(),
+      running: {
+        operator: context.operator() !== undefined,
+        distributor: context.distributor() !== undefined,
+        consumer: context.consumer() !== undefined,
+      },
+      faults,
       ...(context.access.required ? {} : { authentication: 'off' }),
       ...(disk === undefined ? {} : { disk: diskJson(disk) }),
       ...(splits.length === 0 ? {} : { 'Split views': splits.map(splitSummary(context)) }),
@@ -112,14 +120,17 @@ const processesOf = (context: CommandContext): readonly Process[] => {
 
 const processes = ({ context }: Call<OptionTable>): Reply => {
   const all = processesOf(context);
-  return givesTable({
+  const faults = faultsOf(healthFacts(context));
+  const table = givesTable({
     titles: ['Process', 'Status', 'Details'],
     rows: all.map(({ name, status: state, details }) => [name, state, details]),
-    json: Object.fromEntries(
-      all.map(({ name, status: state, details }) => [name, { Status: state, Details: details }]),
-    ),
+    json: {
+      ...Object.fromEntries(all.map(({ name, status: state, details }) => [name, { Status: state, Details: details }])),
+      ...(faults.length === 0 ? {} : { Faults: faults }),
+    },
     indent: 4,
   });
+  return { ...table, text: `${table.text ?? ''}${faultLines(faults)}` };
 };
 
 const connections = ({ context }: Call<OptionTable>): Reply => {

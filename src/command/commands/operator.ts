@@ -3,6 +3,9 @@ import type { Damage } from '../../operator/file-check.ts';
 import type { OperatorOptions } from '../../operator/operator.ts';
 import type { PeerReplication } from '../../replication/replication.ts';
 import type { CommandContext } from '../context.ts';
+import { faultLines, faultsOf } from '../health/faults.ts';
+import { healthFacts } from '../health/gather.ts';
+import type { Area } from '../health/kinds.ts';
 import { ownOperator } from '../facts.ts';
 import {
   anyText,
@@ -144,6 +147,7 @@ const PEER_TITLES: readonly Title[] = [
   'Connected',
   ['Files', 'Behind'],
   ['Files', 'Ahead'],
+  ['Lag', 'Seconds'],
   'Sent',
   'Received',
   ['Last', 'Exchange'],
@@ -156,6 +160,7 @@ const peerCells = (peer: PeerReplication): readonly Cell[] => [
   peer.connected ? '    +' : '',
   peer.filesBehind,
   peer.filesAhead,
+  Math.floor(peer.lagMs / 1_000),
   peer.sent,
   peer.received,
   peer.lastExchange ?? '',
@@ -164,16 +169,21 @@ const peerCells = (peer: PeerReplication): readonly Cell[] => [
 
 /** A process and its peers: the last error with each, so that replication never fails silently. */
 const peersReply = (
-  name: string,
+  context: CommandContext,
+  area: Area,
   state: Readonly<Record<string, unknown>>,
   peers: readonly PeerReplication[] | undefined,
 ): Reply => {
-  const json = { process: name, running: peers !== undefined, ...state, peers: peers ?? [] };
-  if (peers === undefined) return says(`${name}: Inactive`, json);
+  const name = area === 'consumer' ? 'Consumer' : 'Distributor';
+  const faults = faultsOf(healthFacts(context), area);
+  const lines = faultLines(faults);
+  const json = { process: name, running: peers !== undefined, ...state, peers: peers ?? [], faults };
+  if (peers === undefined) return says(`${name}: Inactive${lines}`, json);
   const about = Object.entries(state).map(([key, value]) => `, ${key}: ${String(value)}`);
   const first = `${name}: Running${about.join('')}`;
-  if (peers.length === 0) return says(`${first}\nNo peer Operators supporting the cluster`, json);
-  return givesTable({ above: `${first}\n`, titles: PEER_TITLES, rows: peers.map(peerCells), json });
+  if (peers.length === 0) return says(`${first}\nNo peer Operators supporting the cluster${lines}`, json);
+  const table = givesTable({ above: `${first}\n`, titles: PEER_TITLES, rows: peers.map(peerCells), json });
+  return { ...table, text: `${table.text ?? ''}${lines}` };
 };
 
 const damagedText = (damages: readonly Damage[]): Cell => {
@@ -321,7 +331,7 @@ const shown = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows how each peer of the cluster stands with the push side, and the last error with it',
     examples: ['get distributor'],
-    run: ({ context }) => peersReply('Distributor', {}, context.distributor()?.peers()),
+    run: ({ context }) => peersReply(context, 'distributor', {}, context.distributor()?.peers()),
   }),
   define({
     patterns: ['get consumer'],
@@ -331,7 +341,8 @@ const shown = (): readonly Command[] => [
     run: ({ context }) => {
       const consumer = context.consumer();
       return peersReply(
-        'Consumer',
+        context,
+        'consumer',
         consumer === undefined ? {} : { mode: consumer.mode, filled: consumer.filled },
         consumer?.peers(),
       );

@@ -107,9 +107,9 @@ export class BackupJob {
       await this.#copyAll();
       this.#state = 'done';
     } catch (caught) {
+      await this.#clear();
       this.#error = asBackupFault(caught, this.#target.dir);
       this.#state = 'failed';
-      await this.#clear();
     }
     this.#endedMs = this.#source.clock.monotonicMs();
   }

@@ -36,6 +36,7 @@ const NEVER: PeerReplication = {
   member: 103,
   connected: false,
   filesBehind: 3,
+  lagMs: 7_000,
   filesAhead: 1,
   sent: 7,
   received: 2,

@@ -1,0 +1,55 @@
+import type { DiskStatus } from '../../base/disk-monitor.ts';
+import type { LedgerStatus } from '../../ledger/ledger.ts';
+import type { DialState } from '../../network/network.ts';
+import type { Damage } from '../../operator/file-check.ts';
+import type { IngestFailure } from '../../operator/operator.ts';
+import type { PeerReplication } from '../../replication/replication.ts';
+import type { ForeignSeed } from '../commands/foreign-seeds.ts';
+import type { ClockStatus } from '../../base/clock-monitor.ts';
+import type { PeerView } from './peer-watch.ts';
+
+/** A connected or remembered peer, as the exchange of the ledger knows it. */
+export interface SyncFacts {
+  /** For people. */
+  readonly name: string;
+  readonly connected: boolean;
+  readonly behind: number;
+  readonly lastError: string | undefined;
+}
+
+/** The operator that this node runs. */
+export interface OperatorFacts {
+  readonly filled: boolean;
+  readonly distributor: boolean;
+  /** Undefined: it does not run. */
+  readonly consumer: 'active' | 'suspend' | undefined;
+  readonly peers: readonly PeerReplication[];
+  /** Files that failed within the last day, the newest first. */
+  readonly failures: readonly IngestFailure[];
+  readonly setAside: readonly string[];
+  readonly damages: readonly Damage[];
+  readonly scrubError: string | undefined;
+}
+
+/** What another node of the network told of itself, with its name. */
+export interface NamedPeer extends PeerView {
+  readonly name: string;
+  /** It is the node of an operator of the own cluster. */
+  readonly inCluster: boolean;
+}
+
+/** All that faults are told from: plain data, gathered at one moment. */
+export interface HealthFacts {
+  readonly disk: DiskStatus | undefined;
+  readonly clock: ClockStatus | undefined;
+  readonly ledger: LedgerStatus;
+  /** False before the node has joined a network. */
+  readonly hasNetwork: boolean;
+  /** Authors that signed two entries with one number, as people know them. */
+  readonly equivocations: readonly { readonly name: string; readonly seq: number; readonly own: boolean }[];
+  readonly foreignSeeds: readonly ForeignSeed[];
+  readonly dialled: readonly DialState[];
+  readonly sync: readonly SyncFacts[];
+  readonly peers: readonly NamedPeer[];
+  readonly operator: OperatorFacts | undefined;
+}

@@ -1,0 +1,42 @@
+import type { HealthFacts } from './facts.ts';
+import { type Area, FAULT_KINDS, type FaultCode, type FaultKind } from './kinds.ts';
+
+/** Something that is wrong with the node or around it, as long as it is. */
+export interface NodeFault {
+  readonly code: FaultCode;
+  readonly cause: string;
+  readonly nextStep: string;
+}
+
+const ALL: readonly (readonly [string, FaultKind])[] = Object.entries(FAULT_KINDS);
+
+/** The faults that the facts show, the gravest kinds first; of an area where one is named. Pure. */
+export const faultsOf = (facts: HealthFacts, area?: Area): readonly NodeFault[] =>
+  ALL.filter(([, { areas }]) => area === undefined || areas?.includes(area) === true).flatMap(([code, kind]) =>
+    kind.causes(facts).map((cause) => ({ code: code as FaultCode, cause, nextStep: kind.nextStep })),
+  );
+
+/** Faults shown of one kind; how many more there are is said. */
+const LINES_OF_KIND_MAX = 5;
+const CAUSE_CHARS_MAX = 300;
+
+/** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not", which clients take for a bad status. */
+export const faultLines = (faults: readonly NodeFault[], plain = false): string => {
+  const counts = new Map<FaultCode, number>();
+  return faults
+    .filter(({ code }) => code !== 'OTHER_NETWORK')
+    .flatMap(({ code, cause, nextStep }) => {
+      const count = (counts.get(code) ?? 0) + 1;
+      counts.set(code, count);
+      if (count > LINES_OF_KIND_MAX) return [];
+      const shown = plain && /not/i.test(cause) ? '' : `${cause.slice(0, CAUSE_CHARS_MAX)}. `;
+      return [`\nFault ${code}: ${shown}Next: ${nextStep}`];
+    })
+    .concat(
+      [...counts]
+        .filter(([, count]) => count > LINES_OF_KIND_MAX)
+        .map(([code, count]) => `\nFault ${code}: ${count - LINES_OF_KIND_MAX} more in the JSON`),
+    )
+    .join('')
+    .replaceAll('|', ' ');
+};

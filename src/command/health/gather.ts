@@ -1,0 +1,57 @@
+import { FAILED_FILES_SHOWN_MS, FAILURES_LISTED_MAX } from '../../base/limits.ts';
+import { shortKey } from '../commands/common.ts';
+import { foreignSeeds } from '../commands/foreign-seeds.ts';
+import type { CommandContext } from '../context.ts';
+import { ownOperator } from '../facts.ts';
+import type { HealthFacts, OperatorFacts } from './facts.ts';
+
+/** What is known of the node at this moment; asks nobody and waits for nothing. */
+export const healthFacts = (context: CommandContext): HealthFacts => {
+  const { ledger, network, ledgerSync } = context;
+  const names = new Map(
+    context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])),
+  );
+  const nameOf = (key: string): string => names.get(key) ?? shortKey(key);
+  const cluster = ownOperator(context)?.cluster;
+  return {
+    disk: context.disk?.(),
+    clock: context.watched?.().clock,
+    ledger: ledger.status(),
+    hasNetwork: ledger.network !== undefined,
+    equivocations: ledger
+      .equivocations()
+      .map(({ author, seq }) => ({ name: nameOf(author), seq, own: author === ledger.author })),
+    foreignSeeds: foreignSeeds(context),
+    dialled: network.dialStates(),
+    sync: ledgerSync
+      .peers()
+      .map(({ peer, connected, behind, lastError }) => ({ name: nameOf(peer), connected, behind, lastError })),
+    peers: (context.watched?.().peers ?? []).map((view) => ({
+      ...view,
+      name: nameOf(view.peer),
+      inCluster: cluster !== undefined && context.topology().operatorByPeer(view.peer)?.cluster === cluster,
+    })),
+    operator: operatorFacts(context),
+  };
+};
+
+const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
+  const operator = context.operator();
+  if (operator === undefined) return undefined;
+  const [distributor, consumer] = [context.distributor(), context.consumer()];
+  const sharing = context.watched?.().sharing;
+  const sinceMs = context.clock.wallMs() - FAILED_FILES_SHOWN_MS;
+  return {
+    filled: (sharing ?? consumer)?.filled ?? true,
+    distributor: distributor !== undefined,
+    consumer: consumer?.mode,
+    peers: sharing?.peers ?? (consumer ?? distributor)?.peers() ?? [],
+    // A file that came twice is no fault: its data are here.
+    failures: operator
+      .failures(FAILURES_LISTED_MAX)
+      .filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs),
+    setAside: operator.status().setAside,
+    damages: operator.store.damages(),
+    scrubError: context.scrubber()?.status().lastError,
+  };
+};

@@ -1,0 +1,253 @@
+import { CLOCK_OFF_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
+import type { HealthFacts, OperatorFacts } from './facts.ts';
+
+/** Which commands tell of a fault beside `get status` and `get processes`. */
+export type Area = 'synchronizer' | 'distributor' | 'consumer';
+
+/** One kind of fault: how it is recognised, and what a person does about it. */
+export interface FaultKind {
+  readonly areas?: readonly Area[];
+  /** Clients take a status with the letters "not" for a bad one: a test keeps them out of it. */
+  readonly nextStep: string;
+  /** One cause for each thing at fault. */
+  causes(facts: HealthFacts): readonly string[];
+}
+
+const BY_ITSELF = 'it goes on by itself';
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+const when = (holds: boolean | undefined, cause: string): readonly string[] => (holds === true ? [cause] : []);
+const files = (count: number): string => `${count} ${count === 1 ? 'file' : 'files'}`;
+
+const ofDisk =
+  (state: string) =>
+  ({ disk }: HealthFacts): readonly string[] =>
+    when(disk?.state === state, disk?.cause ?? `the disk is ${state}`);
+
+const ofOperator =
+  (causes: (operator: OperatorFacts, facts: HealthFacts) => readonly string[]) =>
+  (facts: HealthFacts): readonly string[] =>
+    facts.operator === undefined ? [] : causes(facts.operator, facts);
+
+const inCluster = (facts: HealthFacts, process: 'distributor' | 'consumer'): readonly string[] =>
+  facts.peers
+    .filter((peer) => peer.inCluster && peer.processes?.operator === true && !peer.processes[process])
+    .map(({ name }) => `${name} runs an operator of this cluster without a ${process}`);
+
+/** Every kind of fault that a node tells of, in the order in which they are shown. */
+export const FAULT_KINDS = {
+  DISK_FULL: {
+    nextStep: `free space on the disk; writing goes on by itself, reads and queries work meanwhile`,
+    causes: ofDisk('full'),
+  },
+  DISK_READ_ONLY: {
+    nextStep: `see why the file system is read-only (dmesg) and mount it writable; ${BY_ITSELF}`,
+    causes: ofDisk('read-only'),
+  },
+  DISK_FAILING: {
+    nextStep: `check the disk, its mount and its limits (dmesg, smartctl, ulimit); ${BY_ITSELF}`,
+    causes: ofDisk('failing'),
+  },
+  DISK_LOW: {
+    nextStep: 'free space on the disk, or choose a smaller reserve (--reserve); data is taken again by itself',
+    causes: ofDisk('low'),
+  },
+  LEDGER_DISK_FAILED: {
+    areas: ['synchronizer'],
+    nextStep: `free or repair the disk; ${BY_ITSELF}, reads work meanwhile`,
+    causes: ({ ledger }) => when(ledger.failure !== undefined, ledger.failure ?? ''),
+  },
+  LEDGER_WITHOUT_INDEX: {
+    nextStep: `free or repair the disk; ${BY_ITSELF}, a start takes longer meanwhile`,
+    // A ledger in memory (tests) stands on no disk.
+    causes: ({ ledger, disk }) =>
+      when(ledger.index === 'memory' && disk !== undefined, 'the index of the ledger cannot be opened or written'),
+  },
+  LEDGER_LINE_DAMAGED: {
+    areas: ['synchronizer'],
+    nextStep: 'connect a peer: it gives the entry again; then look after the disk (smartctl)',
+    causes: ({ ledger }) => ledger.damaged.map(({ file, offset }) => `a line is damaged at byte ${offset} of ${file}`),
+  },
+  LEDGER_SIGNATURES_BAD: {
+    areas: ['synchronizer'],
+    nextStep: 'see: blockchain audit; the entries are vouched for by later ones of their authors',
+    causes: ({ ledger }) =>
+      when(ledger.signatures.bad > 0, `${ledger.signatures.bad} entries came with a signature that was spoiled`),
+  },
+  LEDGER_APPENDS_REFUSED: {
+    areas: ['synchronizer'],
+    nextStep: 'connect a peer that holds what this node wrote; a write says more, see also: get synchronizer',
+    causes: ({ ledger, hasNetwork }) =>
+      when(
+        hasNetwork && !ledger.mayAppend && ledger.failure === undefined,
+        'this node must write no policy now: what it wrote before has to be known first',
+      ),
+  },
+  LEDGER_ENTRIES_MISSING: {
+    areas: ['synchronizer'],
+    nextStep: 'connect the nodes that wrote them, or that were up when they were written',
+    causes: ({ ledger }) =>
+      when(ledger.waiting > 0, `${ledger.waiting} entries wait for entries before them that no connected peer gave`),
+  },
+  KEY_EQUIVOCATED: {
+    areas: ['synchronizer'],
+    nextStep: 'find who else had the key (a copied directory?), and give the node a new key; see: blockchain conflicts',
+    causes: ({ equivocations }) =>
+      equivocations.map(
+        ({ name, seq, own }) =>
+          `${own ? 'this node' : name} signed two entries ${seq}: from there on its entries are void`,
+      ),
+  },
+  CLOCK_JUMPED: {
+    nextStep: 'look after the time service (timedatectl, chronyc tracking); order and time-outs are safe from it',
+    causes: ({ clock }) =>
+      clock?.jump === undefined
+        ? []
+        : [`the clock jumped by ${seconds(clock.jump.byMs)} at ${new Date(clock.jump.atMs).toISOString()}`],
+  },
+  CLOCK_OFF: {
+    nextStep: 'look after the time service of that node, or of this one where all peers are named',
+    causes: ({ peers }) =>
+      peers.flatMap(({ name, clockAheadMs }) =>
+        clockAheadMs === undefined || Math.abs(clockAheadMs) < CLOCK_OFF_MS_MAX
+          ? []
+          : [
+              `the clock of ${name} is ${seconds(Math.abs(clockAheadMs))} ${clockAheadMs > 0 ? 'ahead of' : 'behind'} this one`,
+            ],
+      ),
+  },
+  ENTRIES_FROM_THE_FUTURE: {
+    areas: ['synchronizer'],
+    nextStep:
+      'compare the clocks: that of their author is ahead, or this one behind; they count when their time has come',
+    causes: ({ ledger }) => when(ledger.heldBack > 0, `${ledger.heldBack} entries are dated in the future`),
+  },
+  OTHER_NETWORK: {
+    areas: ['synchronizer'],
+    nextStep:
+      'start it without that seed and take the address out of peers.json, or start with a different --dir to join that network',
+    causes: ({ foreignSeeds }) =>
+      foreignSeeds.map(({ address, network }) => `the seed ${address} belongs to the network ${network}`),
+  },
+  PEER_UNREACHED: {
+    areas: ['synchronizer', 'distributor', 'consumer'],
+    nextStep: `start that node, or mend the way to it; ${BY_ITSELF}. If it is gone for good, delete its policy`,
+    causes: ({ dialled }) =>
+      dialled
+        .filter(({ connected, own, lastError }) => !connected && !own && lastError !== undefined)
+        .map(
+          ({ address, attempts, lastError }) => `${address} is tried in vain (${attempts} times): ${lastError ?? ''}`,
+        ),
+  },
+  LEDGER_SYNC_FAILED: {
+    areas: ['synchronizer'],
+    nextStep: 'see: get synchronizer; it is tried again all the time',
+    causes: ({ sync }) =>
+      sync
+        .filter(({ connected, lastError }) => connected && lastError !== undefined)
+        .map(({ name, lastError }) => `${name}: ${lastError ?? ''}`),
+  },
+  OPERATOR_UNFILLED: {
+    areas: ['consumer'],
+    nextStep: 'wait until it has what its peers hold (get consumer), or start the consumer with an earlier start_date',
+    causes: ofOperator(({ filled }) =>
+      when(!filled, 'this operator is filling up: other operators answer the queries'),
+    ),
+  },
+  DISTRIBUTOR_OFF: {
+    areas: ['distributor'],
+    nextStep: 'run data distributor',
+    causes: ofOperator(({ distributor, peers }) =>
+      when(!distributor && peers.length > 0, 'this operator hands new data to its peers only when they ask'),
+    ),
+  },
+  CONSUMER_OFF: {
+    areas: ['consumer'],
+    nextStep: 'run data consumer where start_date = DATE',
+    causes: ofOperator(({ consumer, peers }) =>
+      when(consumer === undefined && peers.length > 0, 'this operator asks its peers for nothing that it lacks'),
+    ),
+  },
+  CONSUMER_SUSPENDED: {
+    areas: ['consumer'],
+    nextStep: 'set consumer mode = active',
+    causes: ofOperator(({ consumer }) => when(consumer === 'suspend', 'the consumer is suspended')),
+  },
+  MEMBER_WITHOUT_DISTRIBUTOR: {
+    areas: ['distributor'],
+    nextStep: 'on that node: run data distributor',
+    causes: (facts) => inCluster(facts, 'distributor'),
+  },
+  MEMBER_WITHOUT_CONSUMER: {
+    areas: ['consumer'],
+    nextStep: 'on that node: run data consumer where start_date = DATE',
+    causes: (facts) => inCluster(facts, 'consumer'),
+  },
+  MEMBER_WITHOUT_OPERATOR: {
+    areas: ['distributor', 'consumer'],
+    nextStep: 'on that node: run operator where policy = ID, run data distributor, run data consumer',
+    causes: ({ peers }) =>
+      peers
+        .filter(({ inCluster: of, processes }) => of && processes?.operator === false)
+        .map(({ name }) => `${name} has an operator policy of this cluster and runs no operator`),
+  },
+  PEER_BEHIND: {
+    areas: ['distributor'],
+    nextStep: 'see its disk, its consumer and the way to it: get distributor',
+    causes: ofOperator(({ peers }) =>
+      peers
+        .filter(({ filesBehind, lagMs }) => filesBehind > 0 && lagMs >= LAG_SHOWN_MS)
+        .map(
+          ({ name, filesBehind, lagMs }) =>
+            `${name} lacks ${files(filesBehind)} of this operator for ${seconds(lagMs)}`,
+        ),
+    ),
+  },
+  BEHIND_PEER: {
+    areas: ['consumer'],
+    nextStep: 'see the consumer, the disk and the way to that peer: get consumer',
+    causes: ofOperator(({ peers }) =>
+      peers
+        .filter(({ filesAhead, lagMs }) => filesAhead > 0 && lagMs >= LAG_SHOWN_MS)
+        .map(
+          ({ name, filesAhead, lagMs }) => `this operator lacks ${files(filesAhead)} of ${name} for ${seconds(lagMs)}`,
+        ),
+    ),
+  },
+  REPLICATION_FAILED: {
+    areas: ['distributor', 'consumer'],
+    nextStep: 'mend what the error names; it is tried again all the time',
+    causes: ofOperator(({ peers }) =>
+      peers
+        .filter(({ connected, lastError }) => connected && lastError !== undefined)
+        .map(({ name, lastError }) => `${name}: ${lastError ?? ''}`),
+    ),
+  },
+  FILES_FAILED: {
+    nextStep: 'see: get tsd errors; correct the file, and move it from the error directory into the watch directory',
+    causes: ofOperator(({ failures: [newest, ...older] }) =>
+      newest === undefined
+        ? []
+        : [`${files(older.length + 1)} failed within a day, last ${newest.path}: ${newest.text}`],
+    ),
+  },
+  DATABASE_DAMAGED: {
+    areas: ['consumer'],
+    nextStep: 'its files come again from the peers; look after the disk, then remove the file that was set aside',
+    causes: ofOperator(({ setAside }) => setAside.map((path) => `a database was damaged and lies in ${path}`)),
+  },
+  FILES_DAMAGED: {
+    areas: ['consumer'],
+    nextStep: 'connect a peer of the cluster, it gives them again; see: get scrub',
+    causes: ofOperator(({ damages: [first, ...others] }) =>
+      first === undefined
+        ? []
+        : [`${files(others.length + 1)} damaged, first file ${first.file} of ${first.origin}: ${first.text}`],
+    ),
+  },
+  SCRUB_FAILED: {
+    nextStep: 'see: get scrub; it is tried again',
+    causes: ofOperator(({ scrubError }) => when(scrubError !== undefined, scrubError ?? '')),
+  },
+} as const satisfies Readonly<Record<string, FaultKind>>;
+
+export type FaultCode = keyof typeof FAULT_KINDS;

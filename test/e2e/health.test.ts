@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NetworkFixture } from '../support/network-fixture.ts';
+import { waitFor } from '../support/wait.ts';
+
+interface Fault {
+  readonly code: string;
+  readonly cause: string;
+  readonly nextStep: string;
+}
+
+/** The promise: a fault is named within so long. */
+const NAMED_MS = 5_000;
+
+describe('faults are named within five seconds, on real processes', () => {
+  let network: NetworkFixture;
+
+  beforeEach(async () => {
+    network = await NetworkFixture.create();
+    await network.start('op1', 'op2');
+    await network.cluster('cluster1', 'op1', 'op2');
+  }, 60_000);
+  afterEach(() => network.close(), 30_000);
+
+  const faults = async (node: string, command = 'get status'): Promise<readonly Fault[]> =>
+    ((await network.node(node).json(`${command} where format = json`)) as { faults: Fault[] }).faults;
+  const named = (node: string, code: string): Promise<Fault> =>
+    waitFor(async () => (await faults(node)).find((fault) => fault.code === code), { timeoutMs: NAMED_MS, what: code });
+  const gone = (node: string, code: string): Promise<boolean> =>
+    waitFor(async () => (await faults(node)).every((fault) => fault.code !== code), { timeoutMs: 2 * NAMED_MS });
+
+  test('a member that runs no distributor, no consumer, no operator, or does not run at all', async () => {
+    await waitFor(async () => (await faults('op1')).length === 0, { timeoutMs: 20_000 });
+    await network.node('op2').run('exit distributor');
+    expect((await named('op1', 'MEMBER_WITHOUT_DISTRIBUTOR')).cause).toMatch(/^op2 /);
+    expect((await named('op2', 'DISTRIBUTOR_OFF')).nextStep).toMatch(/run data distributor/);
+    expect(await network.node('op1').run('get distributor')).toMatch(/Fault MEMBER_WITHOUT_DISTRIBUTOR: op2 /);
+    await network.node('op2').run('run data distributor');
+    await gone('op1', 'MEMBER_WITHOUT_DISTRIBUTOR');
+    await network.node('op2').run('exit operator');
+    await named('op1', 'MEMBER_WITHOUT_OPERATOR');
+    await network.kill('op2');
+    const { cause } = await named('op1', 'PEER_UNREACHED');
+    expect(cause).toContain(network.node('op2').facts.listen);
+    const text = await network.node('op1').run('get status');
+    expect(text).toMatch(/^[^\n]* running\nFault PEER_UNREACHED: /);
+    expect(text).not.toMatch(/not/i);
+    expect(await network.node('op1').run('get processes')).toContain('Fault PEER_UNREACHED');
+  }, 90_000);
+
+  test('a file that failed', async () => {
+    await network.drop('op1', 'plant.readings.json', '{"reading": 1}\nno JSON\n');
+    expect((await named('op1', 'FILES_FAILED')).cause).toMatch(/^1 file failed .*plant\.readings/);
+  }, 60_000);
+});

@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import type { HealthFacts, NamedPeer, OperatorFacts } from '../../../../src/command/health/facts.ts';
+import { faultLines, faultsOf } from '../../../../src/command/health/faults.ts';
+import { FAULT_KINDS, type FaultCode, type FaultKind } from '../../../../src/command/health/kinds.ts';
+import type { DiskStatus } from '../../../../src/base/disk-monitor.ts';
+import type { PeerReplication } from '../../../../src/replication/replication.ts';
+
+const disk = (state: DiskStatus['state'], cause?: string): DiskStatus => ({
+  ...{ state, sinceMs: 0, freeBytes: 1, totalBytes: 2, reserveBytes: 1, cause },
+  ...{ nextStep: undefined, lastError: undefined },
+});
+const peer: PeerReplication = {
+  ...{ operator: 'o2', name: 'operator-b', member: 2, connected: true, filesBehind: 0, filesAhead: 0, lagMs: 0 },
+  ...{ sent: 0, received: 0, lastExchange: undefined, lastError: undefined },
+};
+const operator: OperatorFacts = {
+  ...{ filled: true, distributor: true, consumer: 'active', peers: [peer], failures: [] },
+  ...{ setAside: [], damages: [], scrubError: undefined },
+};
+const all = { operator: true, distributor: true, consumer: true };
+const other: NamedPeer = { peer: 'b', name: 'node-b', inCluster: true, clockAheadMs: 20, processes: all };
+const well: HealthFacts = {
+  disk: disk('ok'),
+  clock: { jump: undefined },
+  ledger: {
+    ...{ entries: 9, waiting: 0, heldBack: 0, voidAuthors: 0, damaged: [], mayAppend: true, failure: undefined },
+    ...{ index: 'level', signatures: { checked: 9, unchecked: 0, bad: 0 } },
+  },
+  hasNetwork: true,
+  equivocations: [],
+  foreignSeeds: [],
+  dialled: [{ address: '10.0.0.2:32148', connected: true, own: false, attempts: 1, lastError: undefined }],
+  sync: [{ name: 'node-b', connected: true, behind: 0, lastError: undefined }],
+  peers: [other],
+  operator,
+};
+
+const ledger = (change: Partial<HealthFacts['ledger']>): Partial<HealthFacts> => ({
+  ledger: { ...well.ledger, ...change },
+});
+const own = (change: Partial<OperatorFacts>): Partial<HealthFacts> => ({ operator: { ...operator, ...change } });
+const one = (change: Partial<PeerReplication>): Partial<HealthFacts> => own({ peers: [{ ...peer, ...change }] });
+const view = (change: Partial<NamedPeer>): Partial<HealthFacts> => ({ peers: [{ ...other, ...change }] });
+const failure = {
+  path: '/e/a.json',
+  dbms: 'd',
+  table: 't',
+  code: 'INGEST_ROW_JSON',
+  text: 'line 3: no JSON',
+  line: 3,
+  time: '',
+};
+
+/** Facts that show the fault, and what its cause must name. */
+const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>> = {
+  DISK_FULL: [{ disk: disk('full', '12 KB are free') }, /12 KB/],
+  DISK_READ_ONLY: [{ disk: disk('read-only', 'EROFS: x') }, /EROFS/],
+  DISK_FAILING: [{ disk: disk('failing', 'ledger: EIO') }, /EIO/],
+  DISK_LOW: [{ disk: disk('low', '2 MB are free, below the reserve') }, /reserve/],
+  LEDGER_DISK_FAILED: [ledger({ failure: 'cannot write the journal: EIO' }), /EIO/],
+  LEDGER_WITHOUT_INDEX: [ledger({ index: 'memory' }), /index/],
+  LEDGER_LINE_DAMAGED: [
+    ledger({ damaged: [{ file: '/l/1.journal', offset: 77, author: undefined, seq: undefined }] }),
+    /byte 77 of \/l\/1\.journal/,
+  ],
+  LEDGER_SIGNATURES_BAD: [ledger({ signatures: { checked: 9, unchecked: 0, bad: 2 } }), /2 entries/],
+  LEDGER_APPENDS_REFUSED: [ledger({ mayAppend: false }), /no policy now/],
+  LEDGER_ENTRIES_MISSING: [ledger({ waiting: 4 }), /4 entries/],
+  KEY_EQUIVOCATED: [{ equivocations: [{ name: 'node-x', seq: 8, own: false }] }, /node-x signed two entries 8/],
+  CLOCK_JUMPED: [
+    { clock: { jump: { atMs: Date.UTC(2026, 0, 1), byMs: -3_600_000 } } },
+    /by -3600\.?\d* s at 2026-01-01/,
+  ],
+  CLOCK_OFF: [view({ clockAheadMs: -90_000 }), /node-b is 90 s behind/],
+  ENTRIES_FROM_THE_FUTURE: [ledger({ heldBack: 3 }), /3 entries/],
+  OTHER_NETWORK: [{ foreignSeeds: [{ address: '10.0.0.9:1', network: 'ffff' }] }, /10\.0\.0\.9:1 .* ffff/],
+  PEER_UNREACHED: [
+    { dialled: [{ address: '10.0.0.2:32148', connected: false, own: false, attempts: 7, lastError: 'refused' }] },
+    /10\.0\.0\.2:32148 .*7 times.*refused/,
+  ],
+  LEDGER_SYNC_FAILED: [
+    { sync: [{ name: 'node-b', connected: true, behind: 1, lastError: 'time-out' }] },
+    /node-b: time-out/,
+  ],
+  OPERATOR_UNFILLED: [own({ filled: false }), /filling up/],
+  DISTRIBUTOR_OFF: [own({ distributor: false }), /hands new data/],
+  CONSUMER_OFF: [own({ consumer: undefined }), /asks its peers for nothing/],
+  CONSUMER_SUSPENDED: [own({ consumer: 'suspend' }), /suspended/],
+  MEMBER_WITHOUT_DISTRIBUTOR: [view({ processes: { ...all, distributor: false } }), /node-b .*distributor/],
+  MEMBER_WITHOUT_CONSUMER: [view({ processes: { ...all, consumer: false } }), /node-b .*consumer/],
+  MEMBER_WITHOUT_OPERATOR: [
+    view({ processes: { operator: false, distributor: false, consumer: false } }),
+    /node-b .*runs no operator/,
+  ],
+  PEER_BEHIND: [one({ filesBehind: 12, lagMs: 65_000 }), /operator-b lacks 12 files .* 65 s/],
+  BEHIND_PEER: [one({ filesAhead: 1, lagMs: 4_000 }), /lacks 1 file of operator-b for 4\.0 s/],
+  REPLICATION_FAILED: [one({ lastError: 'the hash is wrong' }), /operator-b: the hash is wrong/],
+  FILES_FAILED: [own({ failures: [failure, failure] }), /2 files .*\/e\/a\.json: line 3/],
+  DATABASE_DAMAGED: [own({ setAside: ['/d/plant.sqlite.damaged-1'] }), /plant\.sqlite\.damaged-1/],
+  FILES_DAMAGED: [
+    own({ damages: [{ origin: 'o1', file: 5, text: 'rows changed' }] as never }),
+    /file 5 of o1: rows changed/,
+  ],
+  SCRUB_FAILED: [own({ scrubError: 'the archive cannot be read' }), /archive/],
+};
+
+describe('faults of a node', () => {
+  test('a node that is well has none', () => {
+    expect(faultsOf(well)).toEqual([]);
+    expect(faultsOf({ ...well, disk: undefined, clock: undefined, operator: undefined, peers: [] })).toEqual([]);
+    expect(faultLines([])).toBe('');
+  });
+
+  test.each(Object.entries(CASES))('%s', (code, [facts, cause]) => {
+    const faults = faultsOf({ ...well, ...facts });
+    expect(faults).toEqual([
+      { code, cause: expect.stringMatching(cause) as string, nextStep: FAULT_KINDS[code as FaultCode].nextStep },
+    ]);
+    for (const area of ['synchronizer', 'distributor', 'consumer'] as const) {
+      const { areas }: FaultKind = FAULT_KINDS[code as FaultCode];
+      expect(faultsOf({ ...well, ...facts }, area)).toHaveLength(areas?.includes(area) === true ? 1 : 0);
+    }
+  });
+
+  test('each kind has a next step, without what clients take for a bad status or for a table', () => {
+    expect(Object.keys(CASES)).toEqual(Object.keys(FAULT_KINDS));
+    for (const { nextStep } of Object.values(FAULT_KINDS)) {
+      expect(nextStep.length).toBeGreaterThan(10);
+      expect(nextStep).not.toMatch(/not|[|]|---/i);
+    }
+    for (const code of Object.keys(FAULT_KINDS)) expect(code).not.toMatch(/not/i);
+  });
+
+  test('what passes by itself in a moment, or is no fault, is none', () => {
+    for (const facts of [
+      one({ filesBehind: 3, lagMs: 500 }),
+      one({ connected: false, lastError: 'gone' }),
+      view({ clockAheadMs: undefined, processes: undefined }),
+      view({ inCluster: false, processes: { operator: false, distributor: false, consumer: false } }),
+      own({ distributor: false, consumer: undefined, peers: [] }),
+      { hasNetwork: false, ...ledger({ mayAppend: false }) },
+    ])
+      expect(faultsOf({ ...well, ...facts })).toEqual([]);
+  });
+
+  test('lines: cause and next step, a cause with the letters "not" left out where it must be, many of a kind counted', () => {
+    const faults = faultsOf({ ...well, disk: disk('failing', 'cannot write | EIO') });
+    expect(faultLines(faults)).toMatch(/^\nFault DISK_FAILING: cannot write {3}EIO\. Next: check the disk/);
+    expect(faultLines(faults, true)).toMatch(/^\nFault DISK_FAILING: Next: check/);
+    const damaged = Array.from({ length: 8 }, (_, offset) => ({
+      file: 'f',
+      offset,
+      author: undefined,
+      seq: undefined,
+    }));
+    expect(faultLines(faultsOf({ ...well, ...ledger({ damaged }) })).split('\n')).toHaveLength(1 + 5 + 1);
+  });
+});

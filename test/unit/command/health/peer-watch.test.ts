@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { PEER_LOOK_MS } from '../../../../src/base/limits.ts';
+import { PeerWatch } from '../../../../src/command/health/peer-watch.ts';
+import { createVirtualClock } from '../../../support/virtual-clock.ts';
+
+test('asks the connected nodes for their time and their processes, and forgets who is gone', async () => {
+  const clock = createVirtualClock();
+  let connected = ['a', 'b', 'old', 'dead'];
+  const running = { operator: true, distributor: false, consumer: true };
+  const watch = new PeerWatch({
+    clock,
+    connected: () => connected,
+    async ask(peer) {
+      if (peer === 'dead') throw new Error('no answer');
+      // Half a second there, half a second back.
+      await new Promise<void>((resolve) => clock.after(500, resolve));
+      const time = clock.wallMs() + (peer === 'b' ? 90_000 : 0);
+      await new Promise<void>((resolve) => clock.after(500, resolve));
+      return peer === 'old' ? { status: 'running', time: 'noon' } : { time, running };
+    },
+  });
+  await clock.advance(PEER_LOOK_MS + 1_000);
+  expect(watch.views()).toEqual([
+    { peer: 'a', clockAheadMs: 0, processes: running },
+    { peer: 'b', clockAheadMs: 90_000, processes: running },
+    { peer: 'old', clockAheadMs: undefined, processes: undefined },
+  ]);
+  connected = ['b'];
+  expect(watch.views().map(({ peer }) => peer)).toEqual(['b']);
+  await watch.close();
+  await clock.advance(60_000);
+  expect(clock.pending).toBe(0);
+});
