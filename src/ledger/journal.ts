@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { writeFault } from '../base/disk.ts';
-import { fault, HoldfastError, textOf } from '../base/errors.ts';
+import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
 import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { type JournalFiles, systemJournalFiles } from './journal-files.ts';
@@ -169,11 +169,20 @@ export class Journal {
     }
   }
 
-  /** The bytes of each line without its newline, in order; undefined where the file is too short or cannot be read. */
+  /**
+   * The bytes of each line without its newline, in order; undefined where the file is too short or the disk cannot read
+   * that place. `LEDGER_READ_FAILED` for any other reason: then nothing is known of the lines.
+   */
   async read(positions: readonly Position[]): Promise<readonly (Buffer | undefined)[]> {
     const found = new Map<Position, Buffer>();
-    for (const run of runsOf(positions)) {
+    const runs = [...runsOf(positions)];
+    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
       const bytes = await this.#readRun(run);
+      if (bytes === undefined) {
+        // One bad place spoils all that is read with it: each on its own.
+        if (run.length > 1) runs.unshift(...run.map((position) => [position]));
+        continue;
+      }
       const start = run[0]?.offset ?? 0;
       for (const position of run) {
         const line = bytes.subarray(position.offset - start, position.offset - start + position.length);
@@ -295,7 +304,8 @@ export class Journal {
     return handle;
   }
 
-  async #readRun(run: readonly Position[]): Promise<Buffer> {
+  /** Undefined where the disk cannot read a place in it. */
+  async #readRun(run: readonly Position[]): Promise<Buffer | undefined> {
     const first = run[0];
     const last = run.at(-1);
     if (first === undefined || last === undefined) return Buffer.alloc(0);
@@ -304,8 +314,14 @@ export class Journal {
       const count = await this.#files.read(await this.#readHandle(first.file), into, first.offset);
       return into.subarray(0, count);
     } catch (caught) {
-      this.#options.log.error('cannot read the journal', { file: this.path(first.file), text: textOf(caught) });
-      return Buffer.alloc(0);
+      const path = this.path(first.file);
+      this.#options.log.error('cannot read the journal', { file: path, text: textOf(caught) });
+      if (systemCode(caught) === 'EIO') return undefined;
+      throw fault('LEDGER_READ_FAILED', `cannot read the ledger's journal ${path}: ${textOf(caught)}`, {
+        data: { file: path },
+        hint: 'see what this process may open and the disk can do, then try again',
+        cause: caught,
+      });
     }
   }
 

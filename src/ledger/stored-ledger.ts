@@ -168,8 +168,12 @@ export class StoredLedger implements Ledger {
     const known = { chains: this.#chains, waiting: this.#waiting, network: this.#network };
     const { candidates, refused, hashes } = await screen(known, entries, from);
     const verdicts = new Map(refused);
-    for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX)
-      await this.#offerGroup(candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX), verdicts);
+    for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX) {
+      const group = candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX);
+      // It may have been closed while the entries were checked.
+      if (!this.#closed) await this.#offerGroup(group, verdicts);
+      else for (const { entry } of group) verdicts.set(entry.hash, ignored('LEDGER_CLOSED', 'the ledger is closed'));
+    }
     return hashes.map((hash) => verdicts.get(hash) ?? ignored('LEDGER_DUPLICATE', 'held already'));
   }
 

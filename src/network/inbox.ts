@@ -1,3 +1,7 @@
+/** Frames that were read keep at most so many slots: a reader slower than the network never empties the queue. */
+const READ_SLOTS_MAX = 64;
+const READ = new Uint8Array();
+
 /** Frames that have arrived and are not read yet, for one reader. Knows no limit itself; whoever fills it watches `bytes`. */
 export class Inbox implements AsyncIterable<Uint8Array> {
   #frames: Uint8Array[] = [];
@@ -62,10 +66,11 @@ export class Inbox implements AsyncIterable<Uint8Array> {
   #take(): Uint8Array | undefined {
     const frame = this.#frames[this.#first];
     if (frame === undefined) return undefined;
+    this.#frames[this.#first] = READ;
     this.#first += 1;
     this.#bytes -= frame.byteLength;
-    if (this.#first === this.#frames.length) {
-      this.#frames = [];
+    if (this.#first === this.#frames.length || this.#first === READ_SLOTS_MAX) {
+      this.#frames.splice(0, this.#first);
       this.#first = 0;
     }
     this.#onTaken();

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
-import { POLICY_FOLLOW_ENTRIES, POLICY_PASTS_MAX } from '../base/limits.ts';
+import { DISK_LOOK_MS, POLICY_FOLLOW_ENTRIES, POLICY_PASTS_MAX } from '../base/limits.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { inSlices } from '../base/slices.ts';
 import { sha256Hex } from '../codec/hash.ts';
@@ -279,6 +279,7 @@ class LedgerPolicies implements Policies {
     } catch (caught) {
       this.#log.error('cannot read the ledger', { code: asFault(caught).code, text: asFault(caught).message });
       this.#release(() => true, caught);
+      this.#ports.clock.after(DISK_LOOK_MS, () => this.#follow());
     } finally {
       this.#following = false;
     }

@@ -69,7 +69,9 @@ export class LedgerGossip {
   async #publishNext(topic: string): Promise<void> {
     const { ledger, network } = this.#ports;
     const held = await ledger.follow(this.#cursor, LEDGER_FOLLOW_ENTRIES_MAX);
-    this.#cursor = (held.at(-1)?.cursor ?? ledger.size) + 1;
+    const last = held.at(-1);
+    // Nothing up to the end: what is there is damaged, and set aside by the ledger.
+    this.#cursor = last === undefined ? ledger.size : last.cursor + 1;
     const own = held.filter(({ entry }) => entry.header.author === ledger.author);
     // Many at once travel faster by the exchange; and before it may append, the own log is what peers give back.
     if (own.length === 0 || own.length > SYNC_GOSSIP_BURST_MAX || !ledger.status().mayAppend) return;

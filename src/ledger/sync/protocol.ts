@@ -213,4 +213,9 @@ const UNVOUCHED: Acceptance = {
 };
 
 /** The fault is here, not the peer's, and more of the same would not help. */
-const CANNOT_WRITE: ReadonlySet<string> = new Set(['LEDGER_BUSY', 'LEDGER_CLOSED', 'LEDGER_DISK_FAILED']);
+const CANNOT_WRITE: ReadonlySet<string> = new Set([
+  'LEDGER_BUSY',
+  'LEDGER_CLOSED',
+  'LEDGER_DISK_FAILED',
+  'LEDGER_JOURNAL_CHANGED',
+]);
