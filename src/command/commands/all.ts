@@ -19,6 +19,7 @@ import { memberCommands } from './members.ts';
 import { networkTestCommands } from './network-tests.ts';
 import { nodeCommands } from './node.ts';
 import { operatorCommands } from './operator.ts';
+import { permissionCommands } from './permissions.ts';
 import { policyCheckCommands } from './policy-checks.ts';
 import { policyCommands } from './policies.ts';
 import { policyGetCommands } from './policy-get.ts';
@@ -45,6 +46,7 @@ export const allCommands = (): readonly Command[] => [
   ...auditCommands(),
   ...receiptCommands(),
   ...memberCommands(),
+  ...permissionCommands(),
   ...accessCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),

@@ -113,7 +113,7 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
 };
 
 /** Names of the nodes whose policies carry their key. */
-const nodeNames = (context: CommandContext): ReadonlyMap<string, string> =>
+export const nodeNames = (context: CommandContext): ReadonlyMap<string, string> =>
   new Map(context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])));
 
 const scopeText = ({ scope, grants }: Rights): string =>
@@ -217,7 +217,8 @@ const revokeOptions = {
   reason: optional(anyText, 'why, for the record'),
 };
 
-const keyNamed = (context: CommandContext, name: string): string => {
+/** Key of the one member of that name. `POLICY_MEMBER_UNKNOWN`. */
+export const keyNamed = (context: CommandContext, name: string): string => {
   const names = nodeNames(context);
   const keys = context.policies.members
     .list()
