@@ -187,7 +187,7 @@ export class ReceiptKeeper implements ReceiptEvidence {
       logger.error('the last checkpoint of this node cannot be read', { text: textOf(caught) });
       return 'damaged' as const;
     });
-    if (log === undefined || signed === 'damaged' || !(await log.keepUpTo(signed ?? emptyHead))) {
+    if (log === undefined || signed === 'damaged' || !(await log.keepChecked(signed ?? emptyHead))) {
       await log?.close();
       logger.warn('the receipts on disk are not those that were signed last: another log of receipts is begun');
       return this.#begin(network);

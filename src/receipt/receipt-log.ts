@@ -67,14 +67,20 @@ export class ReceiptLog implements TreeReader, Resource {
   }
 
   /**
-   * Whether the first entries are those of a tree head; what comes after them, which nobody was shown, is forgotten.
-   * Tiles that do not fit are made anew.
+   * Whether the first entries are those of a tree head, as far as their tiles tell; what comes after them, which nobody was
+   * shown, is forgotten. Tiles that do not fit are made anew.
    */
-  async keepUpTo({ size, root }: TreeHead): Promise<boolean> {
+  async keepUpTo(head: TreeHead): Promise<boolean> {
+    if (this.size < head.size) return false;
+    await this.cut(head.size);
+    await this.#fillTiles();
+    return (await rootAt(this, head.size)).equals(head.root) || this.keepChecked(head);
+  }
+
+  /** The same, and each entry is hashed: about 3 ms for a thousand, one tile at a time. */
+  async keepChecked({ size, root }: TreeHead): Promise<boolean> {
     if (this.size < size) return false;
     await this.cut(size);
-    await this.#fillTiles();
-    if ((await rootAt(this, size)).equals(root)) return true;
     await this.#tiles.cut(0);
     await this.#fillTiles();
     return (await rootAt(this, size)).equals(root);

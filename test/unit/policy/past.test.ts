@@ -4,7 +4,7 @@ import { FRONTIER_HEADS_MAX } from '../../../src/base/limits.ts';
 import { merkleLeaf, merkleRoot } from '../../../src/codec/merkle.ts';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import type { Entry } from '../../../src/entry/entry.ts';
-import { splitAsOf } from '../../../src/policy/as-of.ts';
+import { splitAsOf, splitKnownAt } from '../../../src/policy/as-of.ts';
 import { blameOf } from '../../../src/policy/blame.ts';
 import { changesBetween } from '../../../src/policy/changes.ts';
 import { frontierOf } from '../../../src/policy/closure.ts';
@@ -240,5 +240,27 @@ describe('work in slices', () => {
     const abort = new AbortController();
     abort.abort(new Error('enough'));
     await expect(inSlices(count(), abort.signal)).rejects.toThrow('enough');
+  });
+});
+
+describe('known at in a command', () => {
+  it.each([
+    ['site known at "2026-01-31 10:00" on two', 'site', '2026-01-31 10:00', 'two'],
+    [
+      `* where name = x known at '-1d' on "the node" bring [*][id]`,
+      '* where name = x  bring [*][id]',
+      '-1d',
+      'the node',
+    ],
+    ['site known at 2026-01-31 10:00 bring [*][id]', 'site  bring [*][id]', '2026-01-31 10:00', undefined],
+    ['site known at -1d', 'site', '-1d', undefined],
+  ])('%s', (text, rest, time, node) => expect(splitKnownAt(text)).toEqual({ rest, knownAt: { time, node } }));
+
+  it('is none in quotes or as part of a word, and needs a date', () => {
+    for (const text of ['site where name = "known at 1"', 'site where known-at = 1'])
+      expect(splitKnownAt(text)).toEqual({ rest: text, knownAt: undefined });
+    expect(() => splitKnownAt('site known at')).toThrow(
+      expect.objectContaining({ code: 'POLICY_GET_SYNTAX' }) as Error,
+    );
   });
 });
