@@ -123,6 +123,9 @@ export const GOSSIP_BYTES_MAX = 131_072;
 export const DIAL_TIMEOUT_MS = 5_000;
 export const REDIAL_MIN_MS = 200;
 export const REDIAL_MAX_MS = 3_000;
+/** The pause after dials that nobody answered, where few addresses are down; with more it grows by so much for each, to the maximum. */
+export const REDIAL_UNREACHED_MAX_MS = 800;
+export const REDIAL_UNREACHED_EACH_MS = 12;
 export const PING_INTERVAL_MS = 1_000;
 export const PING_TIMEOUT_MS = 2_000;
 /** How long a key without a grant may stay connected, to redeem an invite. */
@@ -306,8 +309,8 @@ export const QUERIES_SERVED_MAX = 64;
 export const QUERY_CLUSTERS_AT_ONCE = 16;
 /** The next operator is asked too when one has not said after this time that it works on the query, … */
 export const QUERY_HEDGE_MS = 250;
-/** … or has not finished after this. */
-export const QUERY_HEDGE_SLOW_MS = 3_000;
+/** … or has not finished after this: one that hangs in mid-query is replaced within a second. */
+export const QUERY_HEDGE_SLOW_MS = 800;
 /** Operators of a cluster that work on the same query at the same time. */
 export const QUERY_HEDGES_MAX = 3;
 /** Finished queries remembered for `query status`. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault, hasCode } from '../base/errors.ts';
-import { REDIAL_MAX_MS, REDIAL_MIN_MS } from '../base/limits.ts';
+import { REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_UNREACHED_EACH_MS, REDIAL_UNREACHED_MAX_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Address, ConnectedPeer, DialState, DialTarget, PeerKey } from './network.ts';
@@ -33,9 +33,18 @@ export interface ConnectedView {
   readonly addresses: ReadonlySet<Address>;
 }
 
-/** Pause after `failures` failed dials in a row; `fraction` in [0, 1) spreads it over the upper half. */
-export const redialDelayMs = (failures: number, fraction: number): number =>
-  Math.min(REDIAL_MAX_MS, REDIAL_MIN_MS * 2 ** Math.min(failures, 16)) * (0.5 + fraction / 2);
+/** Pause after `failures` failed dials in a row, of at most `maxMs`; `fraction` in [0, 1) spreads it over the upper half. */
+export const redialDelayMs = (failures: number, fraction: number, maxMs = REDIAL_MAX_MS): number =>
+  Math.min(maxMs, REDIAL_MIN_MS * 2 ** Math.min(failures, 16)) * (0.5 + fraction / 2);
+
+/**
+ * The longest pause for an address that does not answer: below a second, so that it is back within one after it can be
+ * reached; longer where many are down, so that all of them together cost no more than a bounded number of dials a second.
+ */
+const unreachedMaxMs = (state: RedialState): number => {
+  const down = [...state.values()].filter(({ failures }) => failures > 0).length;
+  return Math.min(REDIAL_MAX_MS, Math.max(REDIAL_UNREACHED_MAX_MS, down * REDIAL_UNREACHED_EACH_MS));
+};
 
 /** Replaces the set of targets. What stays keeps its history; a new one, or one with another key, is due at once. */
 export const retarget = (
@@ -129,7 +138,7 @@ export const dialFailed = (
   change(state, address, (entry) => ({
     dialling: false,
     failures: entry.failures + 1,
-    dueMs: nowMs + redialDelayMs(entry.failures, fraction),
+    dueMs: nowMs + redialDelayMs(entry.failures, fraction, unreachedMaxMs(state)),
     own: failure.own,
     lastError: failure.text,
   }));

@@ -134,6 +134,51 @@ describe('redialer', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test.each([1, 10, 180, 3_600])('back within a second after it can be reached again, after %i s', async (seconds) => {
+    let reachable = false;
+    const world = setUp(async ({ address }) => {
+      if (!reachable) throw fault('NETWORK_UNREACHABLE', `cannot reach ${address}`);
+      world.connected.set(key('a'), address);
+      return peer('a', address);
+    });
+    world.redialer.keepDialled([{ address: 'a:1' }]);
+    await world.clock.advance(seconds * 1_000);
+    reachable = true;
+    await world.clock.advance(1_000);
+    expect(world.redialer.states()[0]?.connected).toBe(true);
+    world.redialer.close();
+  });
+
+  test('a thousand addresses that are down cost a bounded number of dials, spread over the time', async () => {
+    const { clock, dials, redialer } = setUp(async ({ address }) => {
+      throw fault('NETWORK_UNREACHABLE', `cannot reach ${address}`);
+    });
+    redialer.keepDialled(Array.from({ length: 1_000 }, (_, at) => ({ address: `n${at}:1` })));
+    await clock.advance(30_000);
+    const late = dials.filter(({ atMs }) => atMs >= 20_000).map(({ atMs }) => atMs);
+    expect(late.length / 10).toBeLessThan(1_000 / (REDIAL_MAX_MS / 2_000));
+    const perTenth = Array.from({ length: 100 }, (_, at) =>
+      late.filter((ms) => Math.floor((ms - 20_000) / 100) === at),
+    );
+    expect(Math.max(...perTenth.map(({ length }) => length))).toBeLessThan(3 * (late.length / 100));
+    redialer.close();
+  });
+
+  test('many nodes that lose one peer do not come back at the same moment', () => {
+    const dialledAt: number[] = [];
+    for (let node = 0; node < 200; node += 1) {
+      const random = createSeededRandom(node);
+      let state = retarget(new Map(), [{ address: 'a:1', key: key('a') }], key('e'), 0);
+      state = dialSucceeded(dialStarted(state, 'a:1'), 'a:1', key('a'), 0, 0);
+      state = peerLost(state, key('a'), 60_000, () => random.fraction());
+      dialledAt.push(state.get('a:1')?.dueMs ?? 0);
+    }
+    const perTen = new Map<number, number>();
+    for (const ms of dialledAt) perTen.set(Math.floor(ms / 10), (perTen.get(Math.floor(ms / 10)) ?? 0) + 1);
+    expect(Math.max(...perTen.values())).toBeLessThan(60);
+    expect(Math.max(...dialledAt) - 60_000).toBeLessThanOrEqual(REDIAL_MIN_MS);
+  });
+
   test('a peer that hangs up at once is dialled with growing pauses, not in a tight loop', async () => {
     const world = setUp(async ({ address }) => {
       world.connected.set(key('a'), address);
