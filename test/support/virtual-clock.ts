@@ -4,6 +4,8 @@ import type { Clock } from '../../src/base/clock.ts';
 export interface VirtualClock extends Clock {
   /** Tasks that are set and have not run. */
   readonly pending: number;
+  /** Tasks that have run. */
+  readonly ran: number;
   /**
    * Moves time forward by `ms`, running what falls due on the way; after each task everything that can go on
    * without time passing does (promises, and one turn of the event loop).
@@ -33,6 +35,7 @@ export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualCloc
   let nowMs = 0;
   let wallOffsetMs = startWallMs;
   let order = 0;
+  let ran = 0;
   const tasks = new TaskQueue();
 
   const runNext = async (limitMs: number): Promise<boolean> => {
@@ -40,6 +43,7 @@ export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualCloc
     if (task === undefined || task.dueMs > limitMs) return false;
     tasks.pop();
     nowMs = Math.max(nowMs, task.dueMs);
+    ran += 1;
     task.run();
     await settle();
     return true;
@@ -62,6 +66,9 @@ export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualCloc
     after: (ms, run) => tasks.push({ dueMs: nowMs + Math.max(0, ms), order: order++, run }),
     get pending() {
       return tasks.size;
+    },
+    get ran() {
+      return ran;
     },
     async advance(ms) {
       const endMs = nowMs + ms;
