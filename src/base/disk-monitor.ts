@@ -9,7 +9,13 @@ import type { Logger } from './log.ts';
 /** What the monitor asks of the operating system. */
 export interface DiskFiles {
   /** Of the file system that holds the directory. `inodes`: undefined where it does not count them. */
-  space(dir: string): Promise<{ readonly free: number; readonly total: number; readonly inodes: number | undefined }>;
+  /** Bytes; `free` is what this process may still take, which is less than what is not `used`. */
+  space(dir: string): Promise<{
+    readonly free: number;
+    readonly used: number;
+    readonly total: number;
+    readonly inodes: number | undefined;
+  }>;
   /** Rejects where the directory cannot be written to (`EROFS`, `EACCES` …). */
   mayWrite(dir: string): Promise<void>;
 }
@@ -17,8 +23,11 @@ export interface DiskFiles {
 /** The system's own view. */
 export const systemDiskFiles: DiskFiles = {
   async space(dir) {
-    const { bavail, blocks, bsize, files, ffree } = await statfs(dir);
-    return { free: bavail * bsize, total: blocks * bsize, inodes: files > 0 ? ffree : undefined };
+    const { bavail, bfree, blocks, bsize, files, ffree } = await statfs(dir);
+    return {
+      ...{ free: bavail * bsize, used: (blocks - bfree) * bsize, total: blocks * bsize },
+      inodes: files > 0 ? ffree : undefined,
+    };
   },
   mayWrite: (dir) => access(dir, constants.W_OK),
 };

@@ -1,6 +1,7 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFault } from './disk.ts';
+import { fault, systemCode } from './errors.ts';
 
 /** Flushes a directory, so that names created in it survive a power cut. */
 export const syncDirectory = async (path: string): Promise<void> => {
@@ -12,11 +13,38 @@ export const syncDirectory = async (path: string): Promise<void> => {
   }
 };
 
+/** The path itself is at fault, not the disk. */
+const NAMES_NO_DIRECTORY: ReadonlySet<string> = new Set(['EEXIST', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+
+const isDirectory = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+/** Level by level: Node's own recursive form tries for ever where a parent is there and still refuses, as in /proc. */
+const makeLevels = async (path: string): Promise<void> => {
+  try {
+    await mkdir(path);
+  } catch (caught) {
+    if (systemCode(caught) === 'EEXIST' && (await isDirectory(path))) return;
+    const parent = dirname(path);
+    if (systemCode(caught) !== 'ENOENT' || (await isDirectory(parent))) throw caught;
+    await makeLevels(parent);
+    await makeLevels(path);
+  }
+};
+
 /** Makes a directory where it is missing; one that is there is taken as it is. `NODE_DIR_UNUSABLE`. */
 export const makeDirectory = async (path: string): Promise<void> => {
   try {
-    await mkdir(path, { recursive: true });
+    await makeLevels(path);
   } catch (caught) {
+    if (NAMES_NO_DIRECTORY.has(systemCode(caught) ?? ''))
+      throw fault('NODE_DIR_UNUSABLE', `${path} is no directory and cannot be made one: ${systemCode(caught)}`, {
+        hint: 'name another directory',
+        cause: caught,
+      });
     throw writeFault('NODE_DIR_UNUSABLE', `the directory ${path} cannot be made`, caught);
   }
 };

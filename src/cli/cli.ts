@@ -87,7 +87,7 @@ const addTarget = (command: Command): Command =>
     .option('--dir <DIR>', 'the node that keeps its files there')
     .option(
       '--token <TOKEN>',
-      'what is in its rest.token, for a node of another user or machine (better in HOLDFAST_TOKEN)',
+      'what is in its rest.token, for a node of another user or machine; HOLDFAST_TOKEN is used where none is found here',
     );
 
 interface NodeOptions extends TargetOptions {

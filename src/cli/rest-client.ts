@@ -38,7 +38,7 @@ const unreachable = (node: string, caught: unknown): Error =>
     'CLI_NODE_UNREACHABLE',
     `no node answers at ${node}: ${textOf(caught) || systemCode(caught) || 'no connection'}`,
     {
-      hint: 'is it started? Name its REST address with --node HOST:PORT, as `rest` in its node.json tells it',
+      hint: 'is it started? Name its directory with --dir DIR, or its REST address with --node HOST:PORT',
       cause: caught,
     },
   );

@@ -11,13 +11,13 @@ const WHAT = oneOf('usage', 'total', 'used', 'free', 'percentage');
 const getDisk = async ({ context, args, dictionary }: Call<OptionTable>): Promise<Reply> => {
   const what = WHAT.read(args.tokens('what'), dictionary);
   const path = resolve(context.facts.directories.root, args.text('path') || '.');
-  const { free, total } = await systemDiskFiles.space(path).catch((caught: unknown) => {
+  const { free, used, total } = await systemDiskFiles.space(path).catch((caught: unknown) => {
     throw fault('COMMAND_VALUE', `the disk of ${path} cannot be looked at: ${textOf(caught)}`, {
       hint: 'name a directory that exists, or none for the disk of this node',
     });
   });
-  const used = total - free;
-  const percentage = total === 0 ? 0 : Number(((100 * used) / total).toFixed(1));
+  // As `df` counts: what only root may take is neither used nor free.
+  const percentage = used + free === 0 ? 0 : Number(((100 * used) / (used + free)).toFixed(1));
   const usage = { path, total, used, free, percentage };
   if (what !== 'usage') return says(String(usage[what]), { [what]: usage[what] });
   const reserve = context.disk?.().reserveBytes;

@@ -11,7 +11,7 @@ let refusal: Error | undefined;
 let disk: DiskMonitor;
 const systemError = (code: string): Error => Object.assign(new Error(`${code}: made by the test`), { code });
 const files: DiskFiles = {
-  space: async () => ({ free, total: 1_000 * MB, inodes: undefined }),
+  space: async () => ({ free, used: 1_000 * MB - free, total: 1_000 * MB, inodes: undefined }),
   mayWrite: async () => {
     if (refusal !== undefined) throw refusal;
   },

@@ -1,0 +1,33 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeDirectory } from '../../../src/base/files.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-files-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('makeDirectory', () => {
+  test('makes what is missing on the way, and takes what is there', async () => {
+    const path = join(dir, 'a', 'b', 'c');
+    await Promise.all([makeDirectory(path), makeDirectory(path), makeDirectory(join(dir, 'a'))]);
+    await makeDirectory(path);
+    expect(statSync(path).isDirectory()).toBe(true);
+  });
+
+  test.each(['file', 'file/below', 'x'.repeat(300)])('%s is refused as a name, not as a disk', async (name) => {
+    writeFileSync(join(dir, 'file'), '');
+    await expect(makeDirectory(join(dir, name))).rejects.toMatchObject({
+      code: 'NODE_DIR_UNUSABLE',
+      hint: 'name another directory',
+    });
+  });
+
+  // A parent that is there and refuses with ENOENT: Node's recursive form never comes back from it.
+  test.skipIf(!existsSync('/proc/self'))('ends where the parent is there and refuses', async () => {
+    await expect(makeDirectory('/proc/holdfast/data')).rejects.toMatchObject({ code: 'NODE_DIR_UNUSABLE' });
+  });
+});
