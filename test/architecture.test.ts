@@ -12,6 +12,7 @@ const FLOORS = [
   'entry',
   'ledger',
   'policy',
+  'bundle',
   'topology',
   'operator',
   'replication',

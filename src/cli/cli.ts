@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asFault } from '../base/errors.ts';
+import type { BundleReport, ExportOptions } from './audit.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { printFault, printText, type Terminal } from './terminal.ts';
 
@@ -20,6 +21,8 @@ export interface CliActions {
   readonly version: string;
   start(options: StartOptions): Promise<number>;
   demo(options: DemoOptions): Promise<number>;
+  /** Checks an audit bundle that was read into memory. */
+  readonly verifyBundle: (archive: Uint8Array, root: string | undefined) => Promise<BundleReport>;
   /** Where the node is, from the environment; undefined where it does not say. */
   defaultNode(): string | undefined;
 }
@@ -116,6 +119,7 @@ const buildProgram = (
     .argument('<DIR>', 'new or empty; restored with: holdfast start --dir COPY-OF-DIR')
     .addOption(nodeOption())
     .action((dir: string, options: NodeOptions) => finish(backUp(terminal, nodeOf(options), dir)));
+  addAudit(program, finish, { terminal, nodeOf, actions });
   program
     .command('demo')
     .description('run a network of five nodes on real sensor data and show what it does')
@@ -125,6 +129,46 @@ const buildProgram = (
       finish(actions.demo({ once: options.once === true, dir: options.dir })),
     );
   return program;
+};
+
+interface AuditParts {
+  readonly terminal: Terminal;
+  readonly nodeOf: (options: NodeOptions) => string;
+  readonly actions: CliActions;
+}
+
+const ROOT_KEY = /^[0-9a-f]{64}$/i;
+
+const addAudit = (
+  program: Command,
+  finish: (status: Promise<number>) => Promise<void>,
+  { terminal, nodeOf, actions }: AuditParts,
+): void => {
+  const audit = program.command('audit').description('the ledger as a file that proves itself: export and check it');
+  audit
+    .command('export')
+    .description('write the ledger of a running node, and the policies that follow, into one file')
+    .requiredOption('--out <FILE>', 'new file on this machine, a tar')
+    .option('--id <POLICY>', 'ask for one policy; default: all in force')
+    .option('--as-of <MOMENT>', 'date, frontier or hash of an entry; default: everything that the node holds')
+    .addOption(nodeOption())
+    .action((options: NodeOptions & ExportOptions) => finish(exportBundle(terminal, nodeOf(options), options)));
+  audit
+    .command('verify')
+    .description('check everything in such a file, offline: status 0, or 1 and the first fault')
+    .argument('<FILE>', 'what audit export wrote')
+    .addOption(
+      new Option('--root <KEY>', 'the key that must be a root of the network, 64 hex digits').argParser(
+        (key: string) => {
+          if (!ROOT_KEY.test(key)) throw new InvalidArgumentError('A key has 64 hex digits.');
+          return key.toLowerCase();
+        },
+      ),
+    )
+    .option('--json', 'print the report as JSON')
+    .action((file: string, options: { root?: string; json?: boolean }) =>
+      finish(checkBundle(terminal, file, options, actions)),
+    );
 };
 
 const execute = async (terminal: Terminal, node: string, command: string, json: boolean): Promise<number> => {
@@ -138,6 +182,20 @@ const openShell = async (terminal: Terminal, node: string): Promise<number> =>
 
 const backUp = async (terminal: Terminal, node: string, dir: string): Promise<number> =>
   (await import('./backup.ts')).runBackup(terminal, node, dir);
+
+const exportBundle = async (terminal: Terminal, node: string, options: ExportOptions): Promise<number> =>
+  (await import('./audit.ts')).runExport(terminal, node, options);
+
+const checkBundle = async (
+  terminal: Terminal,
+  file: string,
+  { root, json }: { readonly root?: string; readonly json?: boolean },
+  { verifyBundle }: CliActions,
+): Promise<number> =>
+  (await import('./audit.ts')).runVerify(terminal, file, {
+    json: json === true,
+    verify: (bytes) => verifyBundle(bytes, root),
+  });
 
 /** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
 export const runCli = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {

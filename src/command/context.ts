@@ -101,6 +101,8 @@ export interface CommandContext {
   readonly sqlite: Sqlite;
   readonly query: QueryService;
   readonly control: NodeControl;
+  /** This node's signature over the manifest of an audit bundle, 64 bytes. */
+  signManifest(manifest: Uint8Array): Uint8Array;
   /** Derived from the policies in force; ask anew, never keep. */
   topology(): Topology;
   /** Undefined while not running; ask anew, never keep. */

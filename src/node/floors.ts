@@ -7,7 +7,7 @@ import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { JsonObject } from '../codec/json.ts';
-import { signingKeyFromSeed, type SigningKey } from '../entry/keys.ts';
+import { signingKeyFromSeed, signWith, type SigningKey } from '../entry/keys.ts';
 import type { CommandContext } from '../command/context.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -272,6 +272,7 @@ export const startFloors = async (
       stopBackup: () => backups.stop(),
     },
     disk: () => disk.status(),
+    signManifest: (manifest) => signWith(base.key, manifest),
     environment: environmentVariable,
   };
   return { context, replication: () => parts.replication };

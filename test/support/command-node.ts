@@ -9,6 +9,7 @@ import { systemRandom } from '../../src/base/random.ts';
 import type { BackupStatus, CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
 import { createExecutor } from '../../src/command/create-executor.ts';
 import { createSession, type CommandExecutor, type CommandOutput, type Session } from '../../src/command/executor.ts';
+import { signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
 import { createMemoryLedger } from '../../src/ledger/memory-ledger.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
@@ -262,7 +263,8 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
   const clock = options.clock ?? systemClock;
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-command-'));
   stack.defer(() => rm(dir, { recursive: true, force: true }));
-  const ledger = stack.use(await createMemoryLedger());
+  const seed = systemRandom.bytes(32);
+  const ledger = stack.use(await createMemoryLedger({ seed }));
   const sqlite = stack.use(openInlineSqlite({ dir: join(dir, 'dbms') }));
   const network = stack.use(
     hub.node({ key: ledger.author, ...(options.address === undefined ? {} : { address: options.address }) }),
@@ -298,6 +300,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     sqlite,
     query: createQueries(parts),
     control: createControl(parts),
+    signManifest: (manifest) => signWith(signingKeyFromSeed(seed), manifest),
     topology: followTopology(policies.book),
     operator: () => parts.operator,
     distributor: () => parts.distributor,

@@ -1,6 +1,7 @@
 import type { Command } from '../registry.ts';
 import { auditCommands } from './audit.ts';
 import { backupCommands } from './backup.ts';
+import { bundleCommands } from './bundle.ts';
 import { clusterCommands } from './cluster.ts';
 import { clusterDataCommands } from './cluster-data.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
@@ -40,6 +41,7 @@ export const allCommands = (): readonly Command[] => [
   ...conflictCommands(),
   ...ledgerLogCommands(),
   ...auditCommands(),
+  ...bundleCommands(),
   ...memberCommands(),
   ...clusterCommands(),
   ...clusterTestCommands(),
