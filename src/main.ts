@@ -14,5 +14,7 @@ process.exitCode = await runCli(process.argv.slice(2), process, {
     const [{ runNode }, { startRest }] = await Promise.all([import('./node/run.ts'), import('./rest/rest.ts')]);
     return runNode(options, version, startRest);
   },
+  verifyBundle: async (archive, root) =>
+    (await import('./bundle/verify.ts')).verifyBundle(archive, root === undefined ? {} : { root }),
   demo: async (options) => (await import('../scripts/demo/demo.ts')).runDemo(options),
 });

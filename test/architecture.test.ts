@@ -13,6 +13,7 @@ const FLOORS = [
   'ledger',
   'receipt',
   'policy',
+  'bundle',
   'topology',
   'operator',
   'replication',

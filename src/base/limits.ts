@@ -411,6 +411,14 @@ export const SUM_ROWS_MAX = 5_000;
 /** Files that `test cluster data` names, and mends in one go. */
 export const DIFFERENCES_MAX = 1_000;
 
+// bundle
+/** An audit bundle is read whole. */
+export const BUNDLE_BYTES_MAX = 1_024 * 1_048_576;
+export const BUNDLE_ENTRIES_MAX = 200_000;
+export const BUNDLE_FILES_MAX = 5 * BUNDLE_ENTRIES_MAX;
+/** Bundles that a node computes the answers of at the same time. */
+export const BUNDLE_EXPORTS_MAX = 2;
+
 // node
 /** A recovery that gets nothing more waits so long for peers that are not reached, then says what is missing. */
 export const RECOVER_PEERS_WAIT_MS = 10_000;

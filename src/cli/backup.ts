@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { fault } from '../base/errors.ts';
+import { quoted } from './quoted.ts';
 import { callNode } from './rest-client.ts';
 import type { Target } from './target.ts';
 import { printText, type Terminal } from './terminal.ts';
@@ -55,14 +56,6 @@ class ProgressLine {
 const statusOf = async (target: Target): Promise<Status> => {
   const reply: unknown = JSON.parse(await callNode({ ...target, command: 'get backup where format = json' }));
   return statusSchema.parse(reply);
-};
-
-/** A path in whichever quotes it does not hold itself. */
-const quoted = (path: string): string => {
-  const quote = ['"', '`', "'"].find((sign) => !path.includes(sign));
-  if (quote === undefined)
-    throw fault('BACKUP_DIR', `${path} has every kind of quote`, { hint: 'name another directory' });
-  return `${quote}${path}${quote}`;
 };
 
 /** `holdfast backup DIR`: has the node make a backup and waits for its end. `CLI_…`; what the node says: `CLI_COMMAND_FAILED`. */

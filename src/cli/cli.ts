@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asFault } from '../base/errors.ts';
+import type { BundleReport, ExportOptions } from './audit.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
 import { printFault, printText, type Terminal } from './terminal.ts';
@@ -22,6 +23,8 @@ export interface CliActions {
   demo(options: DemoOptions): Promise<number>;
   /** A variable of the environment. */
   environment(name: string): string | undefined;
+  /** Checks an audit bundle that was read into memory. */
+  readonly verifyBundle: (archive: Uint8Array, root: string | undefined) => Promise<BundleReport>;
 }
 
 const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [
@@ -124,6 +127,7 @@ const buildProgram = (
     .description('back up a running node into a new directory of its machine')
     .argument('<DIR>', 'new or empty; restored with: holdfast start --dir COPY-OF-DIR')
     .action((dir: string, options: NodeOptions) => finish(backUp(terminal, targetOf(options), dir)));
+  addAudit(program, finish, { terminal, targetOf, actions });
   program
     .command('demo')
     .description('run a network of five nodes on real sensor data and show what it does')
@@ -133,6 +137,44 @@ const buildProgram = (
       finish(actions.demo({ once: options.once === true, dir: options.dir })),
     );
   return program;
+};
+
+interface AuditParts {
+  readonly terminal: Terminal;
+  readonly targetOf: (options: NodeOptions) => Promise<Target>;
+  readonly actions: CliActions;
+}
+
+const ROOT_KEY = /^[0-9a-f]{64}$/i;
+
+const addAudit = (
+  program: Command,
+  finish: (status: Promise<number>) => Promise<void>,
+  { terminal, targetOf, actions }: AuditParts,
+): void => {
+  const audit = program.command('audit').description('the ledger as a file that proves itself: export and check it');
+  addTarget(audit.command('export'))
+    .description('write the ledger of a running node, and the policies that follow, into one file')
+    .requiredOption('--out <FILE>', 'new file on this machine, a tar')
+    .option('--id <POLICY>', 'ask for one policy; default: all in force')
+    .option('--as-of <MOMENT>', 'date, frontier or hash of an entry; default: everything that the node holds')
+    .action((options: NodeOptions & ExportOptions) => finish(exportBundle(terminal, targetOf(options), options)));
+  audit
+    .command('verify')
+    .description('check everything in such a file, offline: status 0, or 1 and the first fault')
+    .argument('<FILE>', 'what audit export wrote')
+    .addOption(
+      new Option('--root <KEY>', 'the key that must be a root of the network, 64 hex digits').argParser(
+        (key: string) => {
+          if (!ROOT_KEY.test(key)) throw new InvalidArgumentError('A key has 64 hex digits.');
+          return key.toLowerCase();
+        },
+      ),
+    )
+    .option('--json', 'print the report as JSON')
+    .action((file: string, options: { root?: string; json?: boolean }) =>
+      finish(checkBundle(terminal, file, options, actions)),
+    );
 };
 
 const execute = async (
@@ -151,6 +193,20 @@ const openShell = async (terminal: Terminal, target: Promise<Target>): Promise<n
 
 const backUp = async (terminal: Terminal, target: Promise<Target>, dir: string): Promise<number> =>
   (await import('./backup.ts')).runBackup(terminal, await target, dir);
+
+const exportBundle = async (terminal: Terminal, target: Promise<Target>, options: ExportOptions): Promise<number> =>
+  (await import('./audit.ts')).runExport(terminal, await target, options);
+
+const checkBundle = async (
+  terminal: Terminal,
+  file: string,
+  { root, json }: { readonly root?: string; readonly json?: boolean },
+  { verifyBundle }: CliActions,
+): Promise<number> =>
+  (await import('./audit.ts')).runVerify(terminal, file, {
+    json: json === true,
+    verify: (bytes) => verifyBundle(bytes, root),
+  });
 
 /** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
 export const runCli = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {

@@ -1,9 +1,13 @@
-import { request, type ClientRequest } from 'node:http';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { fault, systemCode, textOf } from '../base/errors.ts';
 import type { Target } from './target.ts';
 
 /** Longer than any command's own deadline: the node answers first, with a reason. */
 const ANSWER_TIMEOUT_MS = 120_000;
+/** A file may be large and the line slow. */
+const FILE_TIMEOUT_MS = 3_600_000;
+const FILE_TYPE = 'application/octet-stream';
 
 export interface CommandCall extends Target {
   readonly command: string;
@@ -64,17 +68,36 @@ const send = (call: CommandCall): Promise<Answer> =>
     const outgoing = requestTo(call, AbortSignal.timeout(ANSWER_TIMEOUT_MS));
     const fail = (caught: unknown): void => reject(unreachable(call.node, caught));
     outgoing.on('error', fail);
+    outgoing.on('response', (response) => readWhole(response, resolve, fail));
+    outgoing.end(call.command);
+  });
+
+const readWhole = (
+  response: IncomingMessage,
+  done: (answer: Answer) => void,
+  fail: (caught: unknown) => void,
+): void => {
+  const chunks: Buffer[] = [];
+  response.on('data', (chunk: Buffer) => chunks.push(chunk));
+  response.on('error', fail);
+  response.on('end', () =>
+    done({
+      status: response.statusCode ?? 0,
+      reason: response.statusMessage ?? '',
+      text: Buffer.concat(chunks).toString('utf8'),
+    }),
+  );
+};
+
+/** As {@link send}, but a file that the node answers with goes where `take` wants it; any other answer is read whole. */
+const sendForFile = (call: CommandCall, take: (file: Readable) => Promise<void>): Promise<Answer | undefined> =>
+  new Promise((resolve, reject) => {
+    const outgoing = requestTo(call, AbortSignal.timeout(FILE_TIMEOUT_MS));
+    const fail = (caught: unknown): void => reject(unreachable(call.node, caught));
+    outgoing.on('error', fail);
     outgoing.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', fail);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          reason: response.statusMessage ?? '',
-          text: Buffer.concat(chunks).toString('utf8'),
-        }),
-      );
+      if (response.headers['content-type'] === FILE_TYPE) take(response).then(() => resolve(undefined), reject);
+      else readWhole(response, resolve, fail);
     });
     outgoing.end(call.command);
   });
@@ -95,12 +118,22 @@ const splitAddress = (node: string): { readonly host: string; readonly port: num
 
 /** Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */
 export const callNode = async (call: CommandCall): Promise<string> => {
-  const { status, reason, text } = await send(call);
-  if (status >= 200 && status < 300) return text;
+  const answer = await send(call);
+  if (answer.status >= 200 && answer.status < 300) return answer.text;
+  throw refusedBy(answer);
+};
+
+/** The same for a command whose answer is a file, which `take` reads as it comes. What `take` fails with goes through. */
+export const fetchFile = async (call: CommandCall, take: (file: Readable) => Promise<void>): Promise<void> => {
+  const answer = await sendForFile(call, take);
+  if (answer !== undefined) throw refusedBy(answer);
+};
+
+const refusedBy = ({ status, reason, text }: Answer): Error => {
   const answer = parsed(text);
   const number = member(answer, 'err_code');
   const hint = member(answer, 'hint');
-  throw fault(
+  return fault(
     'CLI_COMMAND_FAILED',
     `${member(answer, 'err_text') ?? (text.trim() || reason)}${number === undefined ? '' : ` (error ${number})`}`,
     { data: { status }, ...(hint === undefined ? {} : { hint }) },

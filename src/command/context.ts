@@ -119,6 +119,8 @@ export interface CommandContext {
   readonly control: NodeControl;
   /** Who may use the front doors. */
   readonly access: Access;
+  /** This node's signature over the manifest of an audit bundle, 64 bytes. */
+  signManifest(manifest: Uint8Array): Uint8Array;
   /** Derived from the policies in force; ask anew, never keep. */
   topology(): Topology;
   /** Undefined while not running; ask anew, never keep. */

@@ -31,9 +31,10 @@ const namesVariable = (tokens: readonly Token[]): boolean =>
   isKeyword(tokens[0], 'get') && tokens.length === 2 && tokens[1]?.kind === 'variable';
 
 const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
-  if (reply.text !== undefined && (!wantsJson || reply.json === undefined))
-    return { text: reply.text, json: reply.json };
-  return { text: reply.exactJson ?? jsonText(reply.json), json: reply.json };
+  const { json, file } = reply;
+  const rest = { json, ...(file === undefined ? {} : { file }) };
+  if (reply.text !== undefined && (!wantsJson || json === undefined)) return { text: reply.text, ...rest };
+  return { text: reply.exactJson ?? jsonText(json), ...rest };
 };
 
 class NodeExecutor implements CommandExecutor {

@@ -36,6 +36,8 @@ export interface CommandOutput {
   readonly text: string;
   /** The same as a value; undefined where the command has no JSON form or printed nothing. */
   readonly json: unknown;
+  /** Where the answer is a file: its bytes. Who cannot take them shows the text. */
+  readonly file?: AsyncIterable<Uint8Array>;
 }
 
 export interface CommandRequest {

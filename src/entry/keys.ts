@@ -49,6 +49,12 @@ export const publicKeyFromHex = (author: string): KeyObject => {
   return createPublicKey({ key: Buffer.concat([PUBLIC_DER_PREFIX, raw]), format: 'der', type: 'spki' });
 };
 
+/** The same as `openssl` reads it (RFC 8410 in PEM); of any 64 hex digits, sound or not. */
+export const publicKeyPem = (author: string): string => {
+  const der = Buffer.concat([PUBLIC_DER_PREFIX, Buffer.from(author, 'hex')]);
+  return `-----BEGIN PUBLIC KEY-----\n${der.toString('base64')}\n-----END PUBLIC KEY-----\n`;
+};
+
 /** Importing a key costs a third of a verification, so the keys of the authors seen last are kept. */
 const imported = new Map<string, KeyObject>();
 

@@ -10,7 +10,7 @@ import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { StateFile } from '../base/state-file.ts';
 import type { JsonObject } from '../codec/json.ts';
-import { signingKeyFromSeed, type SigningKey } from '../entry/keys.ts';
+import { signingKeyFromSeed, signWith, type SigningKey } from '../entry/keys.ts';
 import type { Access } from '../command/access/access.ts';
 import type { CommandContext, Watched } from '../command/context.ts';
 import type { PeerView } from '../command/health/peer-watch.ts';
@@ -324,6 +324,7 @@ export const startFloors = async (
     },
     disk: () => disk.status(),
     watched: () => ({ clock: clockMonitor.status(), peers: outside.peerViews(), sharing: sharingOf(parts) }),
+    signManifest: (manifest) => signWith(base.key, manifest),
     environment: environmentVariable,
   };
   return { context, replication: () => parts.replication, disk };

@@ -12,6 +12,9 @@ export type Moment =
   /** `micros`: the time that was asked for; `entries`: hashes, as the receipts of the node name them. */
   | { readonly kind: 'receipt'; readonly node: PeerKey; readonly micros: number; readonly entries: readonly string[] };
 
+/** A moment that the entries alone decide, without anybody's receipts. */
+export type StatedMoment = Exclude<Moment, { readonly kind: 'receipt' }>;
+
 /** Everything that is held. */
 export const EVERYTHING: Moment = { kind: 'time', micros: Number.MAX_SAFE_INTEGER };
 
@@ -32,7 +35,7 @@ export const frontierText = (heads: readonly string[]): string => {
  * The moment that a frontier's text names; undefined for a text that is none, such as a date. The hash of one entry is a
  * frontier. Throws `POLICY_FRONTIER_OVERSIZE`.
  */
-export const readFrontier = (text: string): Moment | undefined => {
+export const readFrontier = (text: string): StatedMoment | undefined => {
   const trimmed = text.trim();
   if (!FRONTIER.test(trimmed)) return undefined;
   const heads = [...new Set(trimmed.toLowerCase().split(SEPARATOR))].sort();

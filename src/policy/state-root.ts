@@ -1,5 +1,6 @@
 import { type Sliced, sortInSlices } from '../base/slices.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
+import type { JsonObject } from '../codec/json.ts';
 import { merkleLeaf, merkleRoot } from '../codec/merkle.ts';
 import type { PolicyState } from './book.ts';
 import type { Fact } from './facts.ts';
@@ -9,19 +10,24 @@ import { attributesOf, originsOf } from './origins.ts';
 const SLICE = 256;
 
 /** SPEC §3: what the root says of one policy: which entry each attribute comes from, and its member number. */
-export const leafOf = function* ({ id, type, value }: PolicyState, facts: readonly Fact[]): Sliced<Uint8Array> {
+export const originLeaf = function* ({ id, type, value }: PolicyState, facts: readonly Fact[]): Sliced<JsonObject> {
   const origins = yield* originsOf(facts, attributesOf);
   const parts = [...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash] as const);
   // In the order of the canonical form, which is then written as it stands.
   const attributes = Object.fromEntries(parts.sort(([a], [b]) => (a < b ? -1 : 1)));
   const { member } = value;
-  return canonicalBytes({
+  return {
     attributes,
     id,
     insert: origins?.insert.hash ?? null,
     member: type === 'operator' && member !== undefined ? member : null,
     type,
-  });
+  };
+};
+
+/** Its bytes. */
+export const leafOf = function* (state: PolicyState, facts: readonly Fact[]): Sliced<Uint8Array> {
+  return canonicalBytes(yield* originLeaf(state, facts));
 };
 
 /** The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
 import {
@@ -16,11 +17,11 @@ import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts'
 import { errorReply, methodFault } from './faults.ts';
 import { readTarget, type RestHeaders } from './headers.ts';
 
-/** What goes back, whole: its length is known. */
+/** What goes back: a text whose length is known, or the bytes of a file as they come. */
 export interface RestReply {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Readable;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -36,6 +37,7 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 /** As documented; clients of the command language look at the text itself. */
 const TEXT_JSON = 'text/json; charset=utf-8';
 const TEXT = 'text/plain; charset=utf-8';
+const FILE = 'application/octet-stream';
 const METHODS = 'GET, POST, PUT, OPTIONS';
 
 const text = (body: string): RestReply => ({ status: 200, type: /^\s*[[{]/.test(body) ? TEXT_JSON : TEXT, body });
@@ -176,7 +178,8 @@ class Responder {
       for (const line of plan.before) await executor.execute({ text: line, format: undefined, signal, session });
       return executor.execute({ text: plan.command, format, signal, session });
     });
-    return text(shown(output, format));
+    if (output.file === undefined) return text(shown(output, format));
+    return { status: 200, type: FILE, body: Readable.from(output.file, { objectMode: false }) };
   }
 
   /** Runs `work` with a deadline that holds even where `work` does not heed its signal. */

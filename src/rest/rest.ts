@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { fault, systemCode, textOf } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
@@ -66,9 +66,17 @@ const refusalOf = (request: IncomingMessage, { host, node, log }: RestOptions): 
   }
 };
 
-const send = (response: ServerResponse, { status, type, body, headers = {} }: RestReply): void => {
-  const length = status === 204 ? {} : { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
-  response.writeHead(status, { ...length, ...headers }).end(body);
+const send = (response: ServerResponse, { status, type, body, headers = {} }: RestReply, log: Logger): void => {
+  if (typeof body === 'string') {
+    const about = status === 204 ? {} : { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
+    response.writeHead(status, { ...about, ...headers }).end(body);
+    return;
+  }
+  response.writeHead(status, { 'Content-Type': type, ...headers });
+  // What fails now cuts the connection: a reply without its end is not taken for whole.
+  pipeline(body, response, (caught) => {
+    if (caught) log.warn('a reply was cut off', { error: textOf(caught) });
+  });
 };
 
 /** Reads on for a while after the reply, so that a client which still sends comes to see it; then hangs up. */
@@ -80,7 +88,7 @@ const linger = (request: IncomingMessage, clock: Clock): void => {
 };
 
 const createHttpServer = (options: RestOptions, stopping: AbortSignal): Server => {
-  const { clock, node } = options;
+  const { clock, node, log } = options;
   const refuse = (error: TransportError, socket: Duplex): void => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
@@ -97,7 +105,7 @@ const createHttpServer = (options: RestOptions, stopping: AbortSignal): Server =
     // A client that does not take the reply must not hold it for ever.
     request.socket.setTimeout(REST_STALL_MS);
     if (stopping.aborted) response.setHeader('Connection', 'close');
-    send(response, reply);
+    send(response, reply, log);
   };
   const server = createServer(
     {

@@ -2,15 +2,14 @@ import type { JsonObject } from '../../src/codec/json.ts';
 import type { Entry } from '../../src/entry/entry.ts';
 import { signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
 import { joinText, rotateText } from '../../src/policy/authority/acts.ts';
-import { authorKey, entryOf } from './policy-entries.ts';
+import { authorKey, entryOf, type EntrySketch } from './policy-entries.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 const START = 1_600_000_000_000_000;
-const ROOT = authorKey('0');
 /** Keys that may follow others: what they sign is looked at. */
-const NEXT_KEYS = [3, 4, 5].map((number) => signingKeyFromSeed(Buffer.alloc(32, number)));
-const KEYS = [ROOT, ...['a', 'b', 'c', 'd', 'e'].map(authorKey), ...NEXT_KEYS.map(({ author }) => author)];
-const INVITE_KEYS = [1, 2].map((number) => signingKeyFromSeed(Buffer.alloc(32, number)));
+export const NEXT_KEYS = [3, 4, 5].map((number) => signingKeyFromSeed(Buffer.alloc(32, number)));
+/** Pairs of keys that invites of a history are made for. */
+export const INVITE_KEYS = [1, 2].map((number) => signingKeyFromSeed(Buffer.alloc(32, number)));
 const TYPES = ['site', 'pump'];
 const NO_GRANT = 'e'.repeat(64);
 const ROLES = [['admin'], ['admin'], ['admin'], ['member'], ['auditor'], ['member', 'auditor']];
@@ -24,9 +23,23 @@ const holderOf = ({ header, content }: Entry): string => {
 
 const isInvite = ({ content }: Entry): boolean => content['expires'] !== undefined;
 
+/** Who writes a history, and how an entry is made of what it says. The first key is the root. */
+export interface HistoryWorld {
+  readonly keys: readonly string[];
+  make(sketch: EntrySketch & { readonly author: string }): Entry;
+  /** By how many microseconds entries follow each other at least: 0 also gives entries of one time. */
+  readonly step: number;
+}
+
+const UNSIGNED: HistoryWorld = {
+  keys: [...['0', 'a', 'b', 'c', 'd', 'e'].map(authorKey), ...NEXT_KEYS.map(({ author }) => author)],
+  make: entryOf,
+  step: 0,
+};
+
 /** Entries of a history in which anybody cites, grants, revokes and joins as it likes; about half of it in good order. */
-export const hostileHistory = (random: SeededRandom, steps: number): readonly Entry[] => {
-  const maker = new HistoryMaker(random);
+export const hostileHistory = (random: SeededRandom, steps: number, world = UNSIGNED): readonly Entry[] => {
+  const maker = new HistoryMaker(random, world);
   for (let step = 0; step < steps; step += 1) maker.step();
   return maker.entries;
 };
@@ -35,13 +48,19 @@ class HistoryMaker {
   readonly entries: Entry[];
   readonly #random: SeededRandom;
   readonly #net: string;
-  readonly #seqs = new Map([[ROOT, 1]]);
+  readonly #world: HistoryWorld;
+  readonly #root: string;
+  readonly #seqs: Map<string, number>;
   #time = START;
 
-  constructor(random: SeededRandom) {
+  constructor(random: SeededRandom, world: HistoryWorld) {
     this.#random = random;
-    const content = { v: 1, name: 'n', admission: random.chance(0.8) ? 'invite' : 'open', roots: [ROOT] };
-    const genesis = entryOf({ op: 'genesis', net: '', cap: null, author: ROOT, seq: 1, time: START, content });
+    this.#world = world;
+    const [root = ''] = world.keys;
+    this.#root = root;
+    this.#seqs = new Map([[root, 1]]);
+    const content = { v: 1, name: 'n', admission: random.chance(0.8) ? 'invite' : 'open', roots: [root] };
+    const genesis = world.make({ op: 'genesis', net: '', cap: null, author: root, seq: 1, time: START, content });
     this.#net = genesis.hash;
     this.entries = [genesis];
   }
@@ -50,8 +69,8 @@ class HistoryMaker {
     const random = this.#random;
     const nodes = this.#links().filter((link) => !isInvite(link));
     const link = nodes.length > 0 && random.chance(0.6) ? random.pick(nodes) : undefined;
-    const holder = link === undefined ? ROOT : holderOf(link);
-    const author = random.chance(0.15) ? random.pick(KEYS) : holder;
+    const holder = link === undefined ? this.#root : holderOf(link);
+    const author = random.chance(0.15) ? random.pick(this.#world.keys) : holder;
     const cap = random.chance(0.1) ? this.#anyCap() : (link?.hash ?? this.#net);
     const dice = random.fraction();
     if (dice < 0.36) this.#add(author, 'grant', cap, this.#grant(link));
@@ -64,9 +83,9 @@ class HistoryMaker {
   #add(author: string, op: string, cap: string, content: JsonObject): void {
     const seq = (this.#seqs.get(author) ?? 0) + 1;
     this.#seqs.set(author, seq);
-    this.#time += this.#random.integer(0, 2);
+    this.#time += this.#random.integer(this.#world.step, 2);
     const policy = op === 'insert' ? { type: this.#random.pick(TYPES), id: `p${this.entries.length}` } : {};
-    this.entries.push(entryOf({ op, net: this.#net, cap, author, seq, time: this.#time, content, ...policy }));
+    this.entries.push(this.#world.make({ op, net: this.#net, cap, author, seq, time: this.#time, content, ...policy }));
   }
 
   #grant(link: Entry | undefined): JsonObject {
@@ -76,7 +95,7 @@ class HistoryMaker {
     const { roles, scope } = link?.header.op === 'grant' && random.chance(0.6) ? link.content : {};
     return {
       v: 1,
-      key: invites ? random.pick(INVITE_KEYS).author : random.pick(KEYS),
+      key: invites ? random.pick(INVITE_KEYS).author : random.pick(this.#world.keys),
       roles: roles ?? random.pick(ROLES),
       scope: scope ?? random.pick(SCOPES),
       grants: random.chance(0.8),
@@ -98,7 +117,7 @@ class HistoryMaker {
       v: 1,
       grant: target?.hash ?? this.#net,
       from: random.integer(1, 6),
-      ...(random.chance(0.2) ? { key: random.pick(KEYS) } : {}),
+      ...(random.chance(0.2) ? { key: random.pick(this.#world.keys) } : {}),
     });
   }
 
@@ -106,7 +125,7 @@ class HistoryMaker {
     const random = this.#random;
     const next = random.pick(NEXT_KEYS);
     const signer = random.chance(0.9) ? next : random.pick(NEXT_KEYS);
-    const text = rotateText(this.#net, cap, random.chance(0.95) ? author : random.pick(KEYS), next.author);
+    const text = rotateText(this.#net, cap, random.chance(0.95) ? author : random.pick(this.#world.keys), next.author);
     const proof = Buffer.from(signWith(signer, Buffer.from(text))).toString('hex');
     this.#add(author, 'rotate', cap, { v: 1, key: next.author, proof });
   }
@@ -115,10 +134,14 @@ class HistoryMaker {
     const random = this.#random;
     const invites = this.#links().filter(isInvite);
     const invite = invites.length > 0 && random.chance(0.9) ? random.pick(invites) : undefined;
-    const author = random.pick(KEYS);
+    const author = random.pick(this.#world.keys);
     const key = INVITE_KEYS.find((each) => each.author === invite?.content['key']) ?? random.pick(INVITE_KEYS);
     const signer = random.chance(0.85) ? key : random.pick(INVITE_KEYS);
-    const text = joinText(this.#net, invite?.hash ?? this.#net, random.chance(0.9) ? author : random.pick(KEYS));
+    const text = joinText(
+      this.#net,
+      invite?.hash ?? this.#net,
+      random.chance(0.9) ? author : random.pick(this.#world.keys),
+    );
     const proof = Buffer.from(signWith(signer, Buffer.from(text))).toString('hex');
     this.#add(author, 'join', invite?.hash ?? cap, { v: 1, proof });
   }

@@ -12,7 +12,7 @@ import { Users } from '../../src/command/access/users.ts';
 import type { BackupStatus, CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
 import { createExecutor } from '../../src/command/create-executor.ts';
 import { createSession, type CommandExecutor, type CommandOutput, type Session } from '../../src/command/executor.ts';
-import { signingKeyFromSeed } from '../../src/entry/keys.ts';
+import { signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
 import { createMemoryLedger } from '../../src/ledger/memory-ledger.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
@@ -324,6 +324,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     sqlite,
     query: createQueries(parts),
     control: createControl(parts),
+    signManifest: (manifest) => signWith(signingKeyFromSeed(seed), manifest),
     topology: followTopology(policies.book),
     operator: () => parts.operator,
     distributor: () => parts.distributor,

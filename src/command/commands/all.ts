@@ -2,6 +2,7 @@ import type { Command } from '../registry.ts';
 import { accessCommands } from './access.ts';
 import { auditCommands } from './audit.ts';
 import { backupCommands } from './backup.ts';
+import { bundleCommands } from './bundle.ts';
 import { clusterCommands } from './cluster.ts';
 import { clusterDataCommands } from './cluster-data.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
@@ -45,6 +46,7 @@ export const allCommands = (): readonly Command[] => [
   ...ledgerLogCommands(),
   ...auditCommands(),
   ...receiptCommands(),
+  ...bundleCommands(),
   ...memberCommands(),
   ...permissionCommands(),
   ...accessCommands(),

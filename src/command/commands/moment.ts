@@ -1,5 +1,5 @@
 import { fault, hasCode } from '../../base/errors.ts';
-import { type Moment, momentText, readFrontier } from '../../policy/moment.ts';
+import { momentText, readFrontier, type StatedMoment } from '../../policy/moment.ts';
 import type { Past } from '../../policy/past.ts';
 import type { PolicySource } from '../../policy/query.ts';
 import { parseDate } from '../grammar/dates.ts';
@@ -20,7 +20,7 @@ export const asShown: PastSource = ({ book }) => ({
 export const asStored: PastSource = ({ book }) => ({ book, document: ({ type, value }) => ({ [type]: value }) });
 
 /** A date (in any form of the language), a frontier, or the hash of an entry. `COMMAND_DATE` for what is none of them. */
-const readMoment = (text: string, nowMs: number): Moment => {
+export const readMoment = (text: string, nowMs: number): StatedMoment => {
   const frontier = readFrontier(text);
   if (frontier !== undefined) return frontier;
   try {

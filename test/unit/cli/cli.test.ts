@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { verifyBundle } from '../../../src/bundle/verify.ts';
 import { callNode } from '../../../src/cli/rest-client.ts';
 import { waitFor } from '../../support/wait.ts';
 import { runCli, type StartOptions } from '../../../src/cli/cli.ts';
@@ -33,6 +34,7 @@ const run = async (args: readonly string[], input = ''): Promise<Ran> => {
       return 0;
     },
     demo: async ({ once }) => (once ? 0 : 1),
+    verifyBundle: async (archive, root) => verifyBundle(archive, root === undefined ? {} : { root }),
   });
   stdout.end();
   stderr.end();

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { fault } from '../base/errors.ts';
+import { BUNDLE_BYTES_MAX, BUNDLE_ENTRIES_MAX, LEDGER_FOLLOW_ENTRIES_MAX } from '../base/limits.ts';
+import { inSlices } from '../base/slices.ts';
+import { TAR_END, tarBytes, tarEntry, type TarFile } from '../codec/tar.ts';
+import { publicKeyPem } from '../entry/keys.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Fact } from '../policy/facts.ts';
+import { answerOf } from './answer.ts';
+import { howTo } from './how-to.ts';
+import {
+  entryStem,
+  HOW_TO,
+  keyFile,
+  MANIFEST,
+  MANIFEST_SIGNATURE,
+  manifestLine,
+  nameEntries,
+  QUERY,
+  STATE,
+} from './names.ts';
+import { type Question, questionBytes } from './question.ts';
+
+export interface ExportPorts {
+  readonly ledger: Pick<Ledger, 'follow'>;
+  /** What is kept of every entry that the bundle shall hold. */
+  readonly facts: readonly Fact[];
+  /** The signature of the node that the question names. */
+  sign(manifest: Uint8Array): Uint8Array;
+}
+
+/**
+ * Makes a bundle (SPEC.md): computes the answer first, so that what cannot be answered is refused at once, then gives the archive piece by piece. The
+ * pieces fail with `BUNDLE_ENTRY_MISSING` where an entry cannot be read any more. Throws `BUNDLE_OVERSIZE`, `POLICY_FRONTIER_UNKNOWN`.
+ */
+export const exportBundle = async (
+  ports: ExportPorts,
+  question: Question,
+  signal?: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> => {
+  const { facts } = ports;
+  if (facts.length > BUNDLE_ENTRIES_MAX)
+    throw fault(
+      'BUNDLE_OVERSIZE',
+      `the ledger has ${facts.length} entries; a bundle holds at most ${BUNDLE_ENTRIES_MAX}`,
+    );
+  const { bytes } = await inSlices(answerOf(facts, question), signal);
+  return archiveOf(ports, question, bytes);
+};
+
+const text = (name: string, content: string): TarFile => ({ name, bytes: Buffer.from(content) });
+
+const archiveOf = async function* (
+  ports: ExportPorts,
+  question: Question,
+  state: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  const lines: string[] = [];
+  let size = TAR_END.byteLength;
+  const packed = (file: TarFile): Uint8Array => {
+    size += tarBytes(file.bytes.byteLength);
+    if (size > BUNDLE_BYTES_MAX) throw fault('BUNDLE_OVERSIZE', `a bundle has at most ${BUNDLE_BYTES_MAX} bytes`);
+    lines.push(manifestLine(createHash('sha256').update(file.bytes).digest('hex'), file.name));
+    return tarEntry(file);
+  };
+  yield packed({ name: QUERY, bytes: questionBytes(question) });
+  yield packed({ name: STATE, bytes: state });
+  yield packed(text(HOW_TO, howTo(question)));
+  const authors = new Set(ports.facts.map(({ author }) => author)).add(question.by);
+  for (const key of [...authors].sort()) yield packed(text(keyFile(key), publicKeyPem(key)));
+  for await (const files of entryFiles(ports)) yield Buffer.concat(files.map(packed));
+  const manifest = Buffer.from(lines.join(''));
+  yield tarEntry({ name: MANIFEST, bytes: manifest });
+  yield tarEntry({ name: MANIFEST_SIGNATURE, bytes: ports.sign(manifest) });
+  yield TAR_END;
+};
+
+/** The entries in the order in which they came to the node, read from its journal, some at a time. */
+const entryFiles = async function* ({ ledger, facts }: ExportPorts): AsyncGenerator<readonly TarFile[]> {
+  const open = new Map(nameEntries(facts));
+  for (let cursor = 0; open.size > 0;) {
+    const held = await ledger.follow(cursor, LEDGER_FOLLOW_ENTRIES_MAX, 'stored');
+    const last = held.at(-1);
+    if (last === undefined)
+      throw fault('BUNDLE_ENTRY_MISSING', `${open.size} entries cannot be read any more`, {
+        hint: 'look at get status; the node asks its peers for what is damaged: export again in a moment',
+      });
+    cursor = last.cursor + 1;
+    const files: TarFile[] = [];
+    for (const { entry } of held) {
+      const name = open.get(entry.hash);
+      if (name === undefined) continue;
+      open.delete(entry.hash);
+      const stem = entryStem(name);
+      const { header, signature, body } = entry.raw;
+      files.push({ name: `${stem}.json`, bytes: header }, { name: `${stem}.sig`, bytes: signature });
+      files.push({ name: `${stem}.body`, bytes: body });
+    }
+    yield files;
+  }
+};

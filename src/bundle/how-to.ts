@@ -1,0 +1,47 @@
+import { keyFile } from './names.ts';
+import type { Question } from './question.ts';
+
+/** `HOWTO.txt`: how to check a bundle with ordinary tools, in plain words. */
+export const howTo = ({ by, network }: Question): string => `HOW TO CHECK THIS BUNDLE
+
+It holds the policy ledger of one network, as one node held it, and the answer to one question. Nothing in it has to be
+believed: every step below is done with tools that others wrote (a shell, sha256sum, openssl 3). Unpack it into an empty
+directory and stay there.
+
+1. No file was changed since the export. Every line must end with OK.
+
+sha256sum -c MANIFEST
+
+2. The node with the key ${by}
+   made the export. It says "Signature Verified Successfully".
+
+openssl pkeyutl -verify -pubin -inkey ${keyFile(by)} -rawin -in MANIFEST -sigfile MANIFEST.sig
+
+3. Each entry was signed by the author in its name. entries/SEQ.AUTHOR.json is the signed header, .sig the signature,
+   .body the content. This prints the entries whose own signature does not hold; there should be none. (One that is printed still
+   counts where a later entry of its author names it in "prev" and is signed well.)
+
+for e in entries/*.json; do n=\${e%.json}; a=\${n#*.}; a=\${a%-*}; openssl pkeyutl -verify -pubin -inkey keys/$a.pem -rawin -in $e -sigfile $n.sig > /dev/null 2>&1 || echo "$e"; done
+
+4. Each content is the one that its header names. This prints the entries where it is not; there must be none.
+
+for e in entries/*.json; do h=$(sha256sum < "\${e%.json}.body" | cut -c1-64); grep -q "\\"body\\":\\"$h\\"" "$e" || echo "$e"; done
+
+5. Each author's entries are a chain: "prev" is the hash of the entry before. This prints the entries where it is not; there must be
+   none. (Where two files have one number, AUTHOR and AUTHOR-2, their author signed two entries with it: both are the proof, and
+   this author's entries count for nothing from there on.)
+
+for e in entries/*.json; do sha256sum < "$e" | cut -c1-64; done | sort > hashes
+find entries -name '*.json' -exec grep -oh '"prev":"[0-9a-f]*"' {} + | cut -c9-72 | sort -u | comm -23 - hashes
+
+6. Whom it all comes from: the network is named by the hash of its first entry, ${network},
+   and "roots" in that entry's body are the keys that may let others in. Compare them with what you were told by another way. This prints
+   the first entry's file.
+
+find entries -name '1.*.json' -exec grep -l '"op":"genesis"' {} +
+
+7. What follows from the entries, state.json, is the answer to query.json: the policies in force with the entries that gave them ("insert",
+   "entry", "attributes"), and the entries that have no effect ("void"). Holdfast computes it again, with everything above:
+
+holdfast audit verify FILE.tar --root KEY
+`;

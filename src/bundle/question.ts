@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { FRONTIER_HEADS_MAX } from '../base/limits.ts';
+import { canonicalBytes, parseCanonical } from '../codec/canonical.ts';
+import type { StatedMoment } from '../policy/moment.ts';
+
+/** What was asked, of whom, when (SPEC §3). */
+export interface Question {
+  /** Key of the node that answers and signs. */
+  readonly by: string;
+  /** The policy that was asked for; null: all. */
+  readonly id: string | null;
+  /** Wall clock of that node, microseconds since 1970. */
+  readonly made: number;
+  readonly moment: StatedMoment;
+  readonly network: string;
+}
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
+const micros = z.int().min(0);
+const isAscending = (hashes: readonly string[]): boolean =>
+  hashes.every((value, at) => at === 0 || (hashes[at - 1] ?? '') < value);
+
+const schema = z.strictObject({
+  by: hash,
+  id: z.string().min(1).max(256).nullable(),
+  made: micros,
+  moment: z.union([
+    z.strictObject({ frontier: z.array(hash).max(FRONTIER_HEADS_MAX).refine(isAscending) }),
+    z.strictObject({ time: micros }),
+  ]),
+  network: hash,
+  v: z.literal(1),
+});
+
+/** The bytes of `query.json`. */
+export const questionBytes = ({ by, id, made, moment, network }: Question): Uint8Array =>
+  canonicalBytes({
+    by,
+    id,
+    made,
+    moment: moment.kind === 'time' ? { time: moment.micros } : { frontier: moment.heads },
+    network,
+    v: 1,
+  });
+
+/** The question in `query.json`. Throws `CODEC_…`, and a `ZodError` for what is no question. */
+export const readQuestion = (bytes: Uint8Array): Question => {
+  const { by, id, made, moment, network } = schema.parse(parseCanonical(bytes));
+  return {
+    ...{ by, id, made, network },
+    moment: 'time' in moment ? { kind: 'time', micros: moment.time } : { kind: 'frontier', heads: moment.frontier },
+  };
+};

@@ -1,0 +1,137 @@
+import { open, readFile, rm, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { fault, HoldfastError, textOf } from '../base/errors.ts';
+import { BUNDLE_BYTES_MAX } from '../base/limits.ts';
+import { quoted } from './quoted.ts';
+import { fetchFile } from './rest-client.ts';
+import type { Target } from './target.ts';
+import { printFault, printText, type Terminal } from './terminal.ts';
+
+export interface ExportOptions {
+  readonly out: string;
+  readonly id?: string;
+  readonly asOf?: string;
+}
+
+type Count =
+  'files' | 'entries' | 'authors' | 'signatures' | 'vouched' | 'links' | 'equivocations' | 'void' | 'policies';
+
+/** What checking a bundle gives, as far as it is printed. */
+export interface BundleReport {
+  readonly sound: boolean;
+  readonly fault: { readonly file: string; readonly rule: string; readonly text: string } | undefined;
+  readonly question: { readonly by: string; readonly id: string | null; readonly moment: unknown } | undefined;
+  readonly trusted:
+    | {
+        readonly network: string;
+        readonly name: string;
+        readonly roots: readonly string[];
+        readonly demanded: string | undefined;
+      }
+    | undefined;
+  readonly root: string | undefined;
+  readonly checked: Readonly<Record<Count, number>> | undefined;
+}
+
+const fileFault = (file: string, caught: unknown): HoldfastError =>
+  fault('CLI_FILE', `${file}: ${textOf(caught)}`, {
+    hint: 'name a file that this user may read or write',
+    cause: caught,
+  });
+
+const broken = (node: string, caught: unknown): HoldfastError =>
+  fault('CLI_NODE_UNREACHABLE', `the bundle did not come whole from ${node}: ${textOf(caught)}`, {
+    hint: 'the log of the node says more; export again',
+    cause: caught,
+  });
+
+/** `holdfast audit export`: the node's bundle into a new file; a file that did not come whole is removed. `CLI_…` */
+export const runExport = async (
+  terminal: Terminal,
+  from: Target,
+  { out, id, asOf }: ExportOptions,
+): Promise<number> => {
+  const pairs = [
+    ...(id === undefined ? [] : [`id = ${quoted(id)}`]),
+    ...(asOf === undefined ? [] : [`as_of = ${quoted(asOf)}`]),
+  ];
+  const command = ['blockchain export', ...(pairs.length === 0 ? [] : [`where ${pairs.join(' and ')}`])].join(' ');
+  const target = await open(out, 'wx').catch((caught: unknown) => {
+    throw fileFault(out, caught);
+  });
+  try {
+    await fetchFile({ ...from, command }, (file) => pipeline(file, target.createWriteStream()));
+  } catch (caught) {
+    await rm(out, { force: true });
+    throw caught instanceof HoldfastError ? caught : broken(from.node, caught);
+  } finally {
+    await target.close().catch(() => {
+      // The stream has closed it.
+    });
+  }
+  const { size } = await stat(out);
+  printText(terminal.stdout, `bundle ${out} bytes=${size}\ncheck it: holdfast audit verify ${out} --root KEY`);
+  return 0;
+};
+
+const readBundle = async (file: string): Promise<Uint8Array> => {
+  try {
+    const { size } = await stat(file);
+    if (size > BUNDLE_BYTES_MAX) throw new Error(`it has ${size} bytes; a bundle has at most ${BUNDLE_BYTES_MAX}`);
+    return await readFile(file);
+  } catch (caught) {
+    throw fileFault(file, caught);
+  }
+};
+
+const CHECKED: readonly (readonly [Count, string])[] = [
+  ['files', 'files, each named with its hash in MANIFEST, which the exporting node signed'],
+  ['entries', 'entries: form, content, and the place in their author’s log'],
+  ['authors', 'authors'],
+  ['signatures', 'signatures of entries that hold'],
+  ['vouched', 'entries vouched for by a later one of their author'],
+  ['links', 'links to entries before, each later than those'],
+  ['equivocations', 'authors that signed two entries with one number: void from there on'],
+  ['void', 'entries without effect at the moment asked for'],
+  ['policies', 'policies in force that were asked for: state.json follows from the entries'],
+];
+
+const trustLines = ({ trusted }: BundleReport): readonly string[] => {
+  if (trusted === undefined) return [];
+  const { network, name, roots, demanded } = trusted;
+  const believed =
+    demanded === undefined
+      ? 'no --root was given: the roots are what the bundle itself says; compare them with what you know'
+      : `the root that was demanded: ${demanded}`;
+  return [`network ${name} ${network}`, ...roots.map((key) => `  root ${key}`), `  ${believed}`];
+};
+
+/** What was checked, a line each. */
+const reportText = (report: BundleReport): string => {
+  const { question, root, checked } = report;
+  const asked =
+    question === undefined ? [] : [`exported by ${question.by}`, `asked for ${question.id ?? 'all policies'}`];
+  const counts = CHECKED.map(([name, words]) => `  ${String(checked?.[name] ?? 0).padStart(8)} ${words}`);
+  return ['sound', ...trustLines(report), ...asked, `state root ${root ?? ''}`, ...counts].join('\n');
+};
+
+interface VerifyParts {
+  readonly json: boolean;
+  readonly verify: (archive: Uint8Array) => Promise<BundleReport>;
+}
+
+/** `holdfast audit verify`: 0 where everything holds, else 1 and the first fault with its file. */
+export const runVerify = async (terminal: Terminal, file: string, { json, verify }: VerifyParts): Promise<number> => {
+  const report = await verify(await readBundle(file));
+  const wrong = report.fault;
+  if (json) printText(terminal.stdout, JSON.stringify(report));
+  else if (wrong === undefined) printText(terminal.stdout, reportText(report));
+  else
+    printFault(
+      terminal,
+      fault('BUNDLE_FAULT', `${file}: ${wrong.file}: ${wrong.text} (${wrong.rule})`, {
+        hint: 'nothing of this file proves anything; have it exported again',
+      }),
+    );
+  return report.sound ? 0 : 1;
+};

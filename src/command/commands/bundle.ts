@@ -1,0 +1,85 @@
+import { fault } from '../../base/errors.ts';
+import { BUNDLE_EXPORTS_MAX } from '../../base/limits.ts';
+import { inSlices } from '../../base/slices.ts';
+import { exportBundle } from '../../bundle/export.ts';
+import type { Question } from '../../bundle/question.ts';
+import { frontierOf } from '../../policy/closure.ts';
+import type { Fact } from '../../policy/facts.ts';
+import type { StatedMoment } from '../../policy/moment.ts';
+import type { CommandContext } from '../context.ts';
+import { anyText, optional } from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
+import type { Reply } from '../reply.ts';
+import { readMoment } from './moment.ts';
+
+const options = {
+  id: optional(anyText, 'the policy that is asked for; default: all'),
+  as_of: optional(anyText, 'date, frontier or hash of an entry; default: everything that the node holds'),
+};
+
+/** Exports whose answer is being computed, by node. */
+const running = new WeakMap<CommandContext, number>();
+
+const nothingHeld = (): Error =>
+  fault('POLICY_NO_NETWORK', 'this node belongs to no network yet: there is nothing to export');
+
+const momentOf = async (
+  facts: readonly Fact[],
+  asOf: string | undefined,
+  { context, signal }: Call<typeof options>,
+): Promise<StatedMoment> => {
+  if (asOf !== undefined) return readMoment(asOf, context.clock.wallMs());
+  return { kind: 'frontier', heads: await inSlices(frontierOf(facts), signal) };
+};
+
+const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Array>> => {
+  const { context, options: asked, signal } = call;
+  const { ledger, policies, clock } = context;
+  await policies.caughtUp();
+  const { network } = ledger;
+  if (network === undefined) throw nothingHeld();
+  const facts = policies.chronicle.facts();
+  if (asked.id !== undefined && policies.book.factsOf(asked.id).length === 0)
+    throw fault('POLICY_UNKNOWN', `no entry names a policy ${asked.id}`, {
+      hint: 'find its id: blockchain get * bring.table [*][id] [*][name]',
+    });
+  const question: Question = {
+    by: ledger.author,
+    id: asked.id ?? null,
+    made: Math.floor(clock.wallMs() * 1_000),
+    moment: await momentOf(facts, asked.as_of, call),
+    network,
+  };
+  return exportBundle({ ledger, facts, sign: (manifest) => context.signManifest(manifest) }, question, signal);
+};
+
+const run = async (call: Call<typeof options>): Promise<Reply> => {
+  const { context, session } = call;
+  if (session.caller !== 'rest')
+    throw fault('COMMAND_REMOTE_REFUSED', 'the answer is a file: it is given by REST alone', {
+      hint: 'holdfast audit export --node HOST:PORT --out FILE.tar',
+    });
+  const before = running.get(context) ?? 0;
+  if (before >= BUNDLE_EXPORTS_MAX)
+    throw fault('BUNDLE_BUSY', `${before} bundles are being made`, { hint: 'ask again in a moment' });
+  running.set(context, before + 1);
+  try {
+    return { text: '', json: undefined, file: await bundle(call) };
+  } finally {
+    running.set(context, (running.get(context) ?? 1) - 1);
+  }
+};
+
+/** The portable proof; `holdfast audit export` uses it. */
+export const bundleCommands = (): readonly Command[] => [
+  define({
+    patterns: ['blockchain export'],
+    method: 'GET',
+    remote: 'never',
+    explanation:
+      'gives the whole ledger with the policies in force at a moment as one file (tar) that anybody can check without a node; by REST',
+    examples: ['blockchain export', 'blockchain export where id = 5f0b2c and as_of = "2026-11-25 18:00:00"'],
+    options,
+    run,
+  }),
+];
