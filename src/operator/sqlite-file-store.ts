@@ -57,7 +57,8 @@ export class SqliteFileStore implements FileStore {
   /** Contents on their way to the archive: the distributor wants them at once. */
   readonly #archiving = new Map<string, { readonly content: Uint8Array; readonly done: Promise<void> }>();
   #told: FileRecord[] = [];
-  #settingAside: Promise<string | undefined> | undefined;
+  /** By database. */
+  readonly #settingAside = new Map<string, Promise<string | undefined>>();
   /** Database files that were set aside since start. */
   readonly setAsidePaths: string[] = [];
   #damages: readonly Damage[] = [];
@@ -199,16 +200,22 @@ export class SqliteFileStore implements FileStore {
     return result.kind === 'aside' ? result.rows : 0;
   }
 
-  async setDatabaseAside(dbms: string): Promise<string | undefined> {
-    this.#settingAside ??= this.#setAside(dbms)
-      .then(async (path) => {
-        if (path === undefined) return undefined;
-        await this.#load();
-        this.notices.emit('file:lost');
+  setDatabaseAside(dbms: string): Promise<string | undefined> {
+    const underWay = this.#settingAside.get(dbms);
+    if (underWay !== undefined) return underWay;
+    const work = this.#ports.queue.between(async () => {
+      const path = await this.#setAside(dbms);
+      if (path !== undefined) await this.#load();
+      return path;
+    });
+    const done = work
+      .then((path) => {
+        if (path !== undefined) this.notices.emit('file:lost');
         return path;
       })
-      .finally(() => (this.#settingAside = undefined));
-    return this.#settingAside;
+      .finally(() => this.#settingAside.delete(dbms));
+    this.#settingAside.set(dbms, done);
+    return done;
   }
 
   /**
@@ -255,8 +262,14 @@ export class SqliteFileStore implements FileStore {
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
       else if (result.kind === 'repaired') this.#mended(result);
       else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
-        void this.setDatabaseAside(String(result.fault.data['database'])).catch(() => {});
+        this.#onDamaged(String(result.fault.data['database']));
       onResult?.(result);
+    });
+  }
+
+  #onDamaged(dbms: string): void {
+    this.setDatabaseAside(dbms).catch((caught: unknown) => {
+      this.#ports.log.error(`the damaged database ${dbms} cannot be set aside: ${asFault(caught).message}`);
     });
   }
 
@@ -291,7 +304,7 @@ export class SqliteFileStore implements FileStore {
     return path;
   }
 
-  /** What the databases hold, in place of what was thought. */
+  /** What the databases hold, in place of what was thought. No commit may come meanwhile: its files would be forgotten. */
   async #load(): Promise<void> {
     const { sqlite } = this.#ports;
     const [held, totals] = await Promise.all([sqlite.read(reading, 'holdings'), sqlite.read(reading, 'totals')]);
