@@ -260,6 +260,7 @@ export class SqliteFileStore implements FileStore {
         }
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
+      else if (result.kind === 'held') this.#knows(result.record);
       else if (result.kind === 'repaired') this.#mended(result);
       else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
         this.#onDamaged(String(result.fault.data['database']));
@@ -283,11 +284,15 @@ export class SqliteFileStore implements FileStore {
     this.#told.push(record);
   }
 
+  /** A file that the database has counts as held, whatever was thought: else it would be fetched again and again. */
+  #knows(record: FileRecord): void {
+    if (!inRanges(this.#holdings.get(record.origin) ?? [], record.file)) this.#took(record);
+  }
+
   #mended({ record, before, replaced }: Extract<JobResult, { kind: 'repaired' }>): void {
-    if (before === undefined) {
-      // Its number was held before, unless the operator was started since the record was lost.
-      if (!inRanges(this.#holdings.get(record.origin) ?? [], record.file)) this.#took(record);
-    } else this.totals.rows += record.rows - before.rows;
+    // Its number was held before, unless the operator was started since the record was lost.
+    if (before === undefined) this.#knows(record);
+    else this.totals.rows += record.rows - before.rows;
     if (replaced === undefined) return;
     this.totals.duplicates += 1;
     this.totals.rows -= record.rows;
