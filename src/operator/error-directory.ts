@@ -1,4 +1,4 @@
-import { copyFile, lstat, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { copyFile, lstat, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { asFault, systemCode, textOf } from '../base/errors.ts';
@@ -75,8 +75,8 @@ export class ErrorDirectory {
   }
 
   /** Moves the file there, durably, and notes why. Throws where the disk does not take it: the file stays. */
-  async take(failed: Failed, { dbms, table }: FailedTable, caught: unknown, nowMs: number): Promise<IngestFailure> {
-    const error = asFault(caught);
+  async take(failed: Failed, { dbms, table }: FailedTable, cause: unknown, nowMs: number): Promise<IngestFailure> {
+    const error = asFault(cause);
     const name = this.#name('path' in failed ? basename(failed.path) : failed.name, error.code, nowMs);
     const path = join(this.#dir, name);
     const { line } = error.data;
@@ -90,8 +90,14 @@ export class ErrorDirectory {
       time: new Date(nowMs).toISOString(),
     };
     await writeFileDurably(`${path}${REPORT_SUFFIX}`, `${JSON.stringify(failure, undefined, 2)}\n`);
-    if ('path' in failed) await moveDurably(failed.path, path);
-    else await writeFileDurably(path, failed.content);
+    try {
+      if ('path' in failed) await moveDurably(failed.path, path);
+      else await writeFileDurably(path, failed.content);
+    } catch (caught) {
+      // It is tried again under another name: no reason may stay without its file.
+      if ((await plainFile(path)) === undefined) await rm(`${path}${REPORT_SUFFIX}`, { force: true });
+      throw caught;
+    }
     this.#note(failure);
     this.count += 1;
     this.#log.warn(`a file failed and is in ${path}: ${error.message}`, { code: error.code, dbms, table });
@@ -139,12 +145,17 @@ const moveDurably = async (from: string, to: string): Promise<void> => {
     await rename(from, to);
   } catch (caught) {
     if (systemCode(caught) !== 'EXDEV') throw caught;
-    await copyFile(from, `${to}.new`);
-    const handle = await open(`${to}.new`, 'r+');
     try {
-      await handle.sync();
-    } finally {
-      await handle.close();
+      await copyFile(from, `${to}.new`);
+      const handle = await open(`${to}.new`, 'r+');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (failure) {
+      await rm(`${to}.new`, { force: true });
+      throw failure;
     }
     await rename(`${to}.new`, to);
     await syncDirectory(join(to, '..'));

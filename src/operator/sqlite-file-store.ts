@@ -57,7 +57,8 @@ export class SqliteFileStore implements FileStore {
   /** Contents on their way to the archive: the distributor wants them at once. */
   readonly #archiving = new Map<string, { readonly content: Uint8Array; readonly done: Promise<void> }>();
   #told: FileRecord[] = [];
-  #settingAside: Promise<string | undefined> | undefined;
+  /** By database. */
+  readonly #settingAside = new Map<string, Promise<string | undefined>>();
   /** Database files that were set aside since start. */
   readonly setAsidePaths: string[] = [];
   #damages: readonly Damage[] = [];
@@ -199,16 +200,22 @@ export class SqliteFileStore implements FileStore {
     return result.kind === 'aside' ? result.rows : 0;
   }
 
-  async setDatabaseAside(dbms: string): Promise<string | undefined> {
-    this.#settingAside ??= this.#setAside(dbms)
-      .then(async (path) => {
-        if (path === undefined) return undefined;
-        await this.#load();
-        this.notices.emit('file:lost');
+  setDatabaseAside(dbms: string): Promise<string | undefined> {
+    const underWay = this.#settingAside.get(dbms);
+    if (underWay !== undefined) return underWay;
+    const work = this.#ports.queue.between(async () => {
+      const path = await this.#setAside(dbms);
+      if (path !== undefined) await this.#load();
+      return path;
+    });
+    const done = work
+      .then((path) => {
+        if (path !== undefined) this.notices.emit('file:lost');
         return path;
       })
-      .finally(() => (this.#settingAside = undefined));
-    return this.#settingAside;
+      .finally(() => this.#settingAside.delete(dbms));
+    this.#settingAside.set(dbms, done);
+    return done;
   }
 
   /**
@@ -253,10 +260,17 @@ export class SqliteFileStore implements FileStore {
         }
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
+      else if (result.kind === 'held') this.#knows(result.record);
       else if (result.kind === 'repaired') this.#mended(result);
       else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
-        void this.setDatabaseAside(String(result.fault.data['database'])).catch(() => {});
+        this.#onDamaged(String(result.fault.data['database']));
       onResult?.(result);
+    });
+  }
+
+  #onDamaged(dbms: string): void {
+    this.setDatabaseAside(dbms).catch((caught: unknown) => {
+      this.#ports.log.error(`the damaged database ${dbms} cannot be set aside: ${asFault(caught).message}`);
     });
   }
 
@@ -270,11 +284,15 @@ export class SqliteFileStore implements FileStore {
     this.#told.push(record);
   }
 
+  /** A file that the database has counts as held, whatever was thought: else it would be fetched again and again. */
+  #knows(record: FileRecord): void {
+    if (!inRanges(this.#holdings.get(record.origin) ?? [], record.file)) this.#took(record);
+  }
+
   #mended({ record, before, replaced }: Extract<JobResult, { kind: 'repaired' }>): void {
-    if (before === undefined) {
-      // Its number was held before, unless the operator was started since the record was lost.
-      if (!inRanges(this.#holdings.get(record.origin) ?? [], record.file)) this.#took(record);
-    } else this.totals.rows += record.rows - before.rows;
+    // Its number was held before, unless the operator was started since the record was lost.
+    if (before === undefined) this.#knows(record);
+    else this.totals.rows += record.rows - before.rows;
     if (replaced === undefined) return;
     this.totals.duplicates += 1;
     this.totals.rows -= record.rows;
@@ -291,7 +309,7 @@ export class SqliteFileStore implements FileStore {
     return path;
   }
 
-  /** What the databases hold, in place of what was thought. */
+  /** What the databases hold, in place of what was thought. No commit may come meanwhile: its files would be forgotten. */
   async #load(): Promise<void> {
     const { sqlite } = this.#ports;
     const [held, totals] = await Promise.all([sqlite.read(reading, 'holdings'), sqlite.read(reading, 'totals')]);

@@ -38,6 +38,8 @@ const withContent = (job: FileJob, content: Uint8Array): FileJob => {
 export class WriteQueue {
   readonly #ports: WriteQueuePorts;
   #waiting: Waiting[] = [];
+  /** To be done while no transaction is on its way. */
+  #between: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -58,6 +60,15 @@ export class WriteQueue {
     });
   }
 
+  /** Does `work` while no transaction is on its way: what it reads then is what the results so far have told. */
+  between<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(fault('OPERATOR_CLOSED', 'the operator is stopped'));
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => work().then(resolve, reject));
+      this.#running ??= this.#run();
+    });
+  }
+
   /** Takes no more; resolves when what was taken is done. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -67,7 +78,10 @@ export class WriteQueue {
   async #run(): Promise<void> {
     // Whatever else arrives in this turn of the event loop joins.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
+    while (this.#waiting.length + this.#between.length > 0) {
+      for (const work of this.#between.splice(0)) await work();
+      if (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
+    }
     this.#running = undefined;
   }
 

@@ -1,6 +1,7 @@
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
 import type { FileRecord } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
+import { inRanges } from '../operator/ranges.ts';
 import type { ReceivedFile } from './transfer/bundle.ts';
 import type { PushOutcome } from './transfer/messages.ts';
 
@@ -28,6 +29,11 @@ export class Intake {
   /** Whether an own file comes back from a peer just now. */
   isReturning(file: number): boolean {
     return this.#returning.has(file);
+  }
+
+  /** Whether a file is held by now. */
+  holds({ origin, file }: FileRecord): boolean {
+    return inRanges(this.#store.holdings().get(origin) ?? [], file);
   }
 
   /**

@@ -133,7 +133,13 @@ export class PullLine {
         reader.failed.push([record.origin, record.file]);
         if (refusal !== undefined) this.#listener.refused(refusal);
       } else if (outcome === 'orphan') reader.orphans.push([record.origin, record.file]);
-      else taken += 1;
+      else if (intake.holds(record)) taken += 1;
+      else {
+        // Asked for at once, it would come again and again.
+        reader.failed.push([record.origin, record.file]);
+        const text = `file ${record.file} of ${record.origin} was stored and is not held; it is asked for again later`;
+        this.#listener.refused(fault('TRANSFER_FILE_LOST', text));
+      }
     }
     reader.stored += taken;
     this.#listener.took(taken);

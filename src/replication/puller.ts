@@ -72,8 +72,9 @@ export class Puller {
     });
   }
 
-  /** Resolves when nothing is under way and nothing can be asked for. */
+  /** Resolves when nothing is under way and nothing can be asked for, also because it is closed. */
   async idle(): Promise<void> {
+    if (this.#closed) return;
     this.soon();
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }

@@ -28,16 +28,20 @@ export interface ReplicationServerPorts {
 export class ReplicationServer {
   readonly #ports: ReplicationServerPorts;
   readonly #channels = new Map<string, TransferChannel>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<(lost: boolean) => void>();
   readonly #serving = new Set<Promise<void>>();
   readonly #detach: () => void;
   readonly #onStored = (): void => {
-    for (const tell of this.#watchers) tell();
+    for (const tell of this.#watchers) tell(false);
+  };
+  readonly #onLost = (): void => {
+    for (const tell of this.#watchers) tell(true);
   };
 
   constructor(ports: ReplicationServerPorts) {
     this.#ports = ports;
     ports.store.notices.on('file:stored', this.#onStored);
+    ports.store.notices.on('file:lost', this.#onLost);
     this.#detach = ports.endpoint.attach((caller) => {
       const serving = this.#serve(caller);
       const settled = serving.catch(() => {});
@@ -58,6 +62,7 @@ export class ReplicationServer {
   async close(): Promise<void> {
     this.#detach();
     this.#ports.store.notices.off('file:stored', this.#onStored);
+    this.#ports.store.notices.off('file:lost', this.#onLost);
     for (const channel of this.#channels.values()) channel.abort(fault('REPLICATION_STOPPED', 'the operator stops'));
     await Promise.all(this.#serving);
   }

@@ -158,7 +158,8 @@ class Application {
   #takeCopy(copy: FileCopy): JobResult {
     const { record } = copy;
     checkRecord(record);
-    if (findRecord(this.#db, this.#dbms, record.origin, record.file) !== undefined) return { kind: 'held' };
+    const held = findRecord(this.#db, this.#dbms, record.origin, record.file);
+    if (held !== undefined) return { kind: 'held', record: held.record };
     checkDigest(copy);
     const holder = findHolder(this.#db, this.#dbms, record.hash, record.digest);
     const placement = placeCopy(record, holder?.record);

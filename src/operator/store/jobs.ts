@@ -43,9 +43,9 @@ export type JobResult =
       /** For a flush: what was in the buffer. */
       readonly content?: Uint8Array;
     }
-  /** `record`: of a new file, the one that holds its content; of a copy, the copy's own. */
-  | { readonly kind: 'duplicate'; readonly record: FileRecord }
-  | { readonly kind: 'held' | 'orphan' | 'empty' | 'discarded' | 'noted' }
+  /** `record`: of a new file, the one that holds its content; of a copy, the copy's own, as it is held. */
+  | { readonly kind: 'duplicate' | 'held'; readonly record: FileRecord }
+  | { readonly kind: 'orphan' | 'empty' | 'discarded' | 'noted' }
   | {
       readonly kind: 'repaired';
       readonly repair: Repair;

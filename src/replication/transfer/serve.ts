@@ -51,19 +51,21 @@ const mutable = (files: FilesByOrigin): [string, [number, number][]][] =>
 
 /**
  * Serves a watcher until it leaves: all holdings at once and when it asks for a comparison, then what is added, gathered
- * for `HOLDINGS_GATHER_MS`. `changes` calls its task after each change and returns how to stop that.
+ * for `HOLDINGS_GATHER_MS`. `changes` calls its task after each change and returns how to stop that; after a loss, which no
+ * addition can tell, all holdings are said again.
  */
 export const serveWatch = async (
   channel: TransferChannel,
   store: FileStore,
   clock: Clock,
-  changes: (task: () => void) => () => void,
+  changes: (task: (lost: boolean) => void) => () => void,
 ): Promise<void> => {
   const bell = new Bell();
   let sent: Holdings = new Map();
   let [compare, gone] = [true, false];
   let gathering: (() => void) | undefined;
-  const stop = changes(() => {
+  const stop = changes((lost) => {
+    compare ||= lost;
     gathering ??= clock.after(HOLDINGS_GATHER_MS, () => {
       gathering = undefined;
       bell.ring();
@@ -218,18 +220,23 @@ class PullAnswerer {
     }
   }
 
-  /** The next files; where the first of them spoils the read, it is left out, and so said to be gone. */
+  /**
+   * The next files; where the first of them spoils the read, it is left out, and so said to be gone. Throws what is a
+   * fault of this node and not of a file: the peer comes again then.
+   */
   async #read(origin: string, ranges: FileRanges): Promise<readonly FileCopy[]> {
     if (ranges.length === 0) return [];
     try {
       const files = Math.min(TRANSFER_BUNDLE_FILES_MAX, this.#filesLeft);
       return await this.#store.readMany(origin, ranges, { files, bytes: TRANSFER_BATCH_BYTES });
-    } catch {
+    } catch (caught) {
+      if (!isFaultOfFile(caught)) throw caught;
       const first = firstOfRanges(ranges, 1);
       const file = first[0]?.[0] ?? 0;
       try {
         return [await this.#store.read(origin, file)];
       } catch (alone) {
+        if (!isFaultOfFile(alone)) throw alone;
         this.#trouble = asFault(alone).message;
         return this.#read(origin, rangesAbove(ranges, file));
       }
@@ -249,6 +256,10 @@ class PullAnswerer {
       await this.#channel.send({ type: 'skipped', id: this.#want.id, files: mutable(files) });
   }
 }
+
+/** What lies in the way of one file: its content, its rows, the pages or the table that they are in. */
+const isFaultOfFile = (caught: unknown): boolean =>
+  /^(?:FILE|INGEST|TABLE)_|^SQLITE_(?:CORRUPT|NO_DATABASE|STATEMENT|TOO_LARGE)$/.test(asFault(caught).code);
 
 const isInside = ({ time }: FileRecord, { from, to }: WantWindow): boolean =>
   (from === null || time >= from) && (to === null || time <= to);

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { reading } from '../../../src/operator/store/read-procedures.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
 import { flipBytes, sabotage } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
@@ -44,5 +45,37 @@ describe('a damaged database file', () => {
     expect([...fixture.store.holdings()]).toEqual([['own', [[2, 2]]]]);
     expect(await fixture.store.setDatabaseAside('plant')).toBeUndefined();
     expect((await fixture.put(rowsText(7, 1))).record.file).toBe(3);
+  });
+
+  test('files that are stored meanwhile are held afterwards', async () => {
+    await damagedAndReopened(8 * 4_096);
+    const { sqlite } = fixture;
+    const read = sqlite.read.bind(sqlite);
+    const puts: Promise<unknown>[] = [];
+    // The reader's answer is on its way for some turns of the event loop.
+    sqlite.read = async (...call) => {
+      const found = await read(...call);
+      if (call[1] === 'holdings') {
+        puts.push(fixture.put(rowsText(100, 1), { dbms: 'other' }));
+        for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      }
+      return found;
+    };
+    await fixture.store.setDatabaseAside('plant');
+    sqlite.read = read;
+    await Promise.all(puts);
+    expect([...fixture.store.holdings()]).toEqual([['own', [[2, 3]]]]);
+    expect(fixture.store.holdings()).toEqual(await sqlite.read(reading, 'holdings'));
+    expect(fixture.store.totals).toMatchObject(await sqlite.read(reading, 'totals'));
+  });
+
+  test('two damaged databases are both set aside when both are met at once', async () => {
+    await damagedAndReopened(8 * 4_096);
+    flipBytes(join(fixture.dir, 'dbms', 'other.sqlite'), 4_096, 4_096);
+    const paths = await Promise.all(['plant', 'other'].map((dbms) => fixture.store.setDatabaseAside(dbms)));
+    expect(paths).toEqual([
+      expect.stringMatching(/plant\.sqlite\.damaged-\d+$/),
+      expect.stringMatching(/other\.sqlite\.damaged-\d+$/),
+    ]);
   });
 });

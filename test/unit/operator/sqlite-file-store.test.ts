@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FileCopy, FileRecord } from '../../../src/operator/file-record.ts';
 import { archivePath } from '../../../src/operator/names.ts';
+import { writing } from '../../../src/operator/store/write-procedures.ts';
 import { copyOf, describeFileStore, rowsText } from '../../conformance/file-store.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { allRows } from '../../support/table-rows.ts';
@@ -31,6 +32,18 @@ describe('SQLite file store', () => {
     expect([...fixture.store.holdings()]).toEqual([['own', [[1, 2]]]]);
     expect((await fixture.put(rowsText(2, 1), { dbms: 'one' })).record.file).toBe(3);
     expect(fixture.store.totals).toMatchObject({ files: 3, rows: 3, duplicates: 0 });
+  });
+
+  test('a copy that the database has and the store does not know of counts as held from then on', async () => {
+    const copy = copyOf('peer', 4, rowsText(6, 1));
+    const job = { kind: 'copy', copy } as const;
+    await fixture.sqlite.write(writing, 'apply', { origin: 'own', members: new Map([['peer', 8]]), jobs: [job] });
+    expect([...fixture.store.holdings()]).toEqual([]);
+    for (const again of [1, 2]) {
+      expect([again, await fixture.store.store([copy])]).toEqual([again, ['held']]);
+      expect([...fixture.store.holdings()]).toEqual([['peer', [[4, 4]]]]);
+      expect(fixture.store.totals).toMatchObject({ files: 1, rows: 1 });
+    }
   });
 
   test('a bad file among many in one commit undoes only itself and takes no number', async () => {

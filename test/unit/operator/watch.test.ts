@@ -67,4 +67,11 @@ describe('watch directory', () => {
     await utimes(path, tomorrow, tomorrow);
     await waitFor(() => taken.length === 1);
   });
+
+  test('a failed file that cannot be moved leaves no reason behind', async () => {
+    const table = { dbms: 'plant', table: 'readings' };
+    const taking = errors.take({ path: join(dir, 'nowhere.json') }, table, new Error('bad'), Date.now());
+    await expect(taking).rejects.toThrow(/ENOENT/);
+    expect(await readdir(join(dir, 'error'))).toEqual([]);
+  });
 });
