@@ -1,4 +1,4 @@
-import { fault, hasCode } from '../base/errors.ts';
+import { asFault, fault, hasCode } from '../base/errors.ts';
 import { COMMAND_DEPTH_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { CommandContext } from './context.ts';
@@ -16,6 +16,7 @@ import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { parseLine, type Statement } from './grammar/line.ts';
 import { expandReferences, resolveReference, valueOfRun } from './grammar/values.ts';
 import { allCommands } from './commands/all.ts';
+import { withRefusal } from './health/refused.ts';
 import { runClient } from './remote/client.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
@@ -54,8 +55,12 @@ class NodeExecutor implements CommandExecutor {
   }
 
   async execute(request: CommandRequest): Promise<CommandOutput> {
-    const { reply, wantsJson } = await this.#line(request.text, request, 0);
-    return outputOf(reply, wantsJson || request.format === 'json');
+    try {
+      const { reply, wantsJson } = await this.#line(request.text, request, 0);
+      return outputOf(reply, wantsJson || request.format === 'json');
+    } catch (caught) {
+      throw withRefusal(asFault(caught), this.#context.refusals?.() ?? []);
+    }
   }
 
   methodOf(text: string): CommandMethod {
