@@ -31,6 +31,8 @@ const COMPLETED_CHARS_MAX = 1_024;
 const namesVariable = (tokens: readonly Token[]): boolean =>
   isKeyword(tokens[0], 'get') && tokens.length === 2 && tokens[1]?.kind === 'variable';
 
+const isNothing = (json: unknown): boolean => json === null || (Array.isArray(json) && json.length === 0);
+
 const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
   if (reply.text !== undefined && (!wantsJson || reply.json === undefined))
     return { text: reply.text, json: reply.json };
@@ -148,7 +150,7 @@ class NodeExecutor implements CommandExecutor {
     if (statement.collect !== 'value' && reply.json !== undefined) return reply.json as JsonValue;
     const text = outputOf(reply, wantsJson).text.trim();
     // Nothing found leaves the variable undefined: scripts ask `if not !x`.
-    return text === '[]' ? '' : text;
+    return text === '[]' || isNothing(reply.json) ? '' : text;
   }
 
   async #client(destination: string, command: string, request: CommandRequest, depth: number): Promise<Answer> {
