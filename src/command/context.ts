@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import type { Address, Network } from '../network/network.ts';
 import type { Operator, OperatorOptions } from '../operator/operator.ts';
+import type { Refusal } from '../policy/introduction/introductions.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { Receipts } from '../receipt/receipts.ts';
 import type { QueryService } from '../query/query.ts';
@@ -133,6 +134,8 @@ export interface CommandContext {
   readonly disk?: () => DiskStatus;
   /** Undefined where nobody watches (tests). */
   readonly watched?: () => Watched;
+  /** Who does not let this node in; undefined where nobody asks to be let in (tests). */
+  readonly refusals?: () => readonly Refusal[];
   scrubber(): Scrubbing | undefined;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;

@@ -1,4 +1,4 @@
-import { fault, hasCode } from '../base/errors.ts';
+import { asFault, fault, hasCode } from '../base/errors.ts';
 import { COMMAND_DEPTH_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { CommandContext } from './context.ts';
@@ -16,6 +16,7 @@ import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { parseLine, type Statement } from './grammar/line.ts';
 import { expandReferences, resolveReference, valueOfRun } from './grammar/values.ts';
 import { allCommands } from './commands/all.ts';
+import { withRefusal } from './health/refused.ts';
 import { runClient } from './remote/client.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
@@ -29,6 +30,8 @@ const COMPLETED_CHARS_MAX = 1_024;
 /** Commands that only name a variable; what they name is looked up where they run. */
 const namesVariable = (tokens: readonly Token[]): boolean =>
   isKeyword(tokens[0], 'get') && tokens.length === 2 && tokens[1]?.kind === 'variable';
+
+const isNothing = (json: unknown): boolean => json === null || (Array.isArray(json) && json.length === 0);
 
 const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
   const { json, file } = reply;
@@ -55,8 +58,12 @@ class NodeExecutor implements CommandExecutor {
   }
 
   async execute(request: CommandRequest): Promise<CommandOutput> {
-    const { reply, wantsJson } = await this.#line(request.text, request, 0);
-    return outputOf(reply, wantsJson || request.format === 'json');
+    try {
+      const { reply, wantsJson } = await this.#line(request.text, request, 0);
+      return outputOf(reply, wantsJson || request.format === 'json');
+    } catch (caught) {
+      throw withRefusal(asFault(caught), this.#context.refusals?.() ?? []);
+    }
   }
 
   methodOf(text: string): CommandMethod {
@@ -144,7 +151,7 @@ class NodeExecutor implements CommandExecutor {
     if (statement.collect !== 'value' && reply.json !== undefined) return reply.json as JsonValue;
     const text = outputOf(reply, wantsJson).text.trim();
     // Nothing found leaves the variable undefined: scripts ask `if not !x`.
-    return text === '[]' ? '' : text;
+    return text === '[]' || isNothing(reply.json) ? '' : text;
   }
 
   async #client(destination: string, command: string, request: CommandRequest, depth: number): Promise<Answer> {

@@ -105,7 +105,7 @@ const guardNetwork = (
   { network, ledger, policies }: Pick<Base, 'network' | 'ledger' | 'policies'>,
   { invite }: NodeConfig,
   log: Logger,
-): void => {
+): Introductions => {
   const introductions = stack.use(
     new Introductions({
       ...{ network, ledger, policies, log },
@@ -125,6 +125,7 @@ const guardNetwork = (
     guestProtocols: new Set([JOIN_PROTOCOL, INTRODUCE_PROTOCOL]),
   });
   policies.notices.on('members:changed', () => network.recheck());
+  return introductions;
 };
 
 const joinNetwork = async (
@@ -182,6 +183,7 @@ interface Base {
   readonly network: Network;
   readonly ledgerSync: LedgerSync;
   readonly policies: Policies;
+  readonly introductions: Introductions;
   readonly guard: WriteGuard;
   readonly disk: DiskMonitor;
   /** Tells the name of a database that SQLite found damaged. */
@@ -226,8 +228,19 @@ const startBase = async (
     }),
   );
   await policies.caughtUp();
-  guardNetwork(stack, { network, ledger, policies }, config, log.child('join'));
-  return { ledger, sqlite, network, ledgerSync, policies, guard, disk, damaged, key: signingKeyFromSeed(seed) };
+  const introductions = guardNetwork(stack, { network, ledger, policies }, config, log.child('join'));
+  return {
+    introductions,
+    ledger,
+    sqlite,
+    network,
+    ledgerSync,
+    policies,
+    guard,
+    disk,
+    damaged,
+    key: signingKeyFromSeed(seed),
+  };
 };
 
 /** Begins to dial whom the policies name, and to look for what forbids writing. */
@@ -313,6 +326,7 @@ export const startFloors = async (
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
     backup: () => backups.status,
+    refusals: () => base.introductions.refusals(),
     scrubber: () => parts.replication?.scrubber,
     control: {
       ...parts.control,

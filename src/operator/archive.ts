@@ -1,5 +1,5 @@
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
 import { systemCode, textOf } from '../base/errors.ts';
@@ -52,6 +52,9 @@ class DirectoryArchive implements Archive {
   readonly #ports: ArchivePorts;
   #small: Small[] = [];
   #writingSmall = false;
+  /** The folder that was listed last, as long as nothing is written there. */
+  #listed:
+    { readonly dir: string; readonly mtimeMs: number; readonly names: ReadonlyMap<string, string[]> } | undefined;
   readonly #waiting: (() => void)[] = [];
   #writingLarge = 0;
 
@@ -69,6 +72,17 @@ class DirectoryArchive implements Archive {
   }
 
   async read(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const contents = [...(await this.#readKnown(records))];
+    for (const [at, record] of records.entries()) {
+      if (contents[at] !== undefined) continue;
+      const paths = await this.#otherPaths(record);
+      if (paths.length > 0) contents[at] = await this.#readLarge({ paths, digest: record.digest });
+    }
+    return contents;
+  }
+
+  /** Of the files that lie where they should. */
+  async #readKnown(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]> {
     const wanted = records.map((record) => this.#wanted(record));
     const rows = records.reduce((sum, record) => sum + record.rows, 0);
     if (rows <= SMALL_ROWS) return this.#ports.sqlite.read(archiving, 'readFiles', this.#dir, wanted);
@@ -79,11 +93,11 @@ class DirectoryArchive implements Archive {
 
   async has(record: FileRecord): Promise<boolean> {
     for (const path of this.#wanted(record).paths) if (await exists(join(this.#dir, path))) return true;
-    return false;
+    return (await this.#otherPaths(record)).length > 0;
   }
 
   async setAside(record: FileRecord): Promise<void> {
-    for (const path of this.#wanted(record).paths) {
+    for (const path of [...this.#wanted(record).paths, ...(await this.#otherPaths(record))]) {
       const whole = join(this.#dir, path);
       try {
         await rename(whole, `${whole}.damaged`);
@@ -97,6 +111,29 @@ class DirectoryArchive implements Archive {
     // 0: archived before the member number of its origin was known.
     const members = new Set([this.#ports.memberOf(record.origin), 0]);
     return { paths: [...members].map((member) => archivePath(record, member)), digest: record.digest };
+  }
+
+  /** Where it lies under another member number: that of its origin has changed since it was archived. */
+  async #otherPaths(record: FileRecord): Promise<readonly string[]> {
+    const { paths } = this.#wanted(record);
+    const [first = ''] = paths;
+    const names = (await this.#namesIn(dirname(first))).get(withoutMember(basename(first))) ?? [];
+    return names.map((name) => join(dirname(first), name)).filter((path) => !paths.includes(path));
+  }
+
+  /** The names in a folder of the archive, by the name without the member number. */
+  async #namesIn(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
+    const dir = join(this.#dir, folder);
+    try {
+      const { mtimeMs } = await stat(dir);
+      if (this.#listed?.dir === dir && this.#listed.mtimeMs === mtimeMs) return this.#listed.names;
+      const names = Map.groupBy(await readdir(dir), withoutMember);
+      this.#listed = { dir, mtimeMs, names };
+      return names;
+    } catch (caught) {
+      if (systemCode(caught) !== 'ENOENT') this.#warn(`${folder}: ${textOf(caught)}`);
+      return new Map();
+    }
   }
 
   /** While some are written others gather. */
@@ -150,6 +187,15 @@ class DirectoryArchive implements Archive {
     this.#ports.log.warn('a file is not in the archive; it is made from the rows when it is wanted', { problem });
   }
 }
+
+const MEMBER_AT = 5;
+
+/** The name of an archived file but for the member number of its origin, which may change. */
+const withoutMember = (name: string): string =>
+  name
+    .split('.')
+    .filter((_, at) => at !== MEMBER_AT)
+    .join('.');
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(

@@ -56,7 +56,8 @@ export interface FileStore {
   check(origin: string, ranges: FileRanges, limits: CheckLimits): Promise<readonly FileCheck[]>;
   /**
    * Makes rows, record and archived content of a file those of a copy, in one durable transaction; idempotent. `sum`:
-   * what its rows must be (`FILE_SUM_MISMATCH`); needed for a copy that was made from rows, a digest speaks for others.
+   * what its rows must be (`FILE_SUM_MISMATCH`); needed for a copy that was made from rows, a digest speaks for others. A damaged
+   * archived file is put aside; by a copy that was made from rows nothing takes its place.
    */
   repair(copy: FileCopy, sum?: string): Promise<Repair>;
   /** Remembers what was found: sums of rows as they are right, and what is damaged. Durable when it resolves. */

@@ -335,13 +335,13 @@ export class SqliteFileStore implements FileStore {
     return { ...check, archive: 'damaged' };
   }
 
-  /** Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not. */
+  /** Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not; without it the rows do. */
   async #keepWhole(record: FileRecord, content: Uint8Array | undefined): Promise<void> {
-    if (record.status !== 'stored' || content === undefined) return;
+    if (record.status !== 'stored') return;
     const [kept] = await this.#archived([record]);
     if (kept !== undefined) return;
     await this.#ports.archive.setAside(record);
-    await this.#ports.archive.keep(record, content);
+    if (content !== undefined) await this.#ports.archive.keep(record, content);
   }
 
   #tell(): void {

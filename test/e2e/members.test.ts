@@ -97,6 +97,11 @@ describe('a network that lets in by invite', () => {
     await waitFor(async () => (await members(root))[0]?.revoked !== undefined);
     await waitFor(async () => !(await isConnected(root, back)));
     expect(await refusal(root.run('revoke member where name = nobody'))).toMatchObject({ err_code: 113 });
+    // It cannot hear of that by the ledger, so it is told at the gate.
+    await waitFor(async () => (await back.run('get status')).includes('Fault KEY_REVOKED'), { timeoutMs: 20_000 });
+    expect(await back.run('get synchronizer')).toMatch(/KEY_REVOKED.*was revoked, says the node at/);
+    const denied = await refusal(back.run('blockchain insert where policy = {"site": {"name": "x"}}'));
+    expect(denied.err_text).toContain('key was revoked');
   }, 120_000);
 
   test('a member that was away and one that joined meanwhile find each other while nobody else is up', async () => {
@@ -200,7 +205,22 @@ describe('a network that lets in by invite', () => {
     expect(await refusal(stranger.run('blockchain insert where policy = {"site": {"name": "x"}}'))).toMatchObject({
       err_code: 17,
     });
+    for (const command of ['get status', 'get synchronizer'])
+      expect(await stranger.run(command)).toContain(`the network at ${root.facts.listen} admits by invite`);
     expect(await root.run('get synchronizer where format = json')).not.toContain(stranger.facts.peer);
+  }, 120_000);
+
+  test('a node of another network that names it as its seed says so', async () => {
+    const first = await start('other', '--network', 'other');
+    await first.stop();
+    const other = await first.restart(['--seed', root.facts.listen]);
+    nodes.push(other);
+    for (const command of ['get status', 'get synchronizer', 'get connections'])
+      await waitFor(async () =>
+        (await other.run(command)).includes(`belongs to the network ${String(root.facts.network)}`),
+      );
+    const log = readFileSync(join(dir, 'other', 'node.log'), 'utf8');
+    expect(log).toMatch(/^warn join: .*belongs to the network/m);
   }, 120_000);
 
   test('an admin that was let in lets in others, within what it was given; a deleted and an expired invite let in nobody', async () => {

@@ -113,7 +113,8 @@ const wait = async (call: Call<OptionTable>): Promise<Reply> => {
 const environment = ({ args, context, session }: Call<OptionTable>): Reply => {
   const name = args.raw('name').replace(/^\$/, '');
   checkEnvironment(session.caller, name);
-  return says(context.environment(name) ?? '', context.environment(name) ?? null);
+  const value = context.environment(name);
+  return value === undefined ? { text: `${name} is not set`, json: null } : says(value, value);
 };
 
 /** Variables, output, scripts. */

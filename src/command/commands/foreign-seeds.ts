@@ -7,12 +7,15 @@ export interface ForeignSeed {
   readonly network: string;
 }
 
-export const foreignSeeds = ({ ledgerSync }: CommandContext): readonly ForeignSeed[] =>
-  ledgerSync
-    .peers()
-    .flatMap(({ foreign }) =>
-      foreign?.dialled === true ? [{ address: foreign.address, network: foreign.network }] : [],
-    );
+/** As the exchange of the ledger found out, or as the seed told when it did not let this node in. */
+export const foreignSeeds = ({ ledgerSync, refusals }: CommandContext): readonly ForeignSeed[] => {
+  const found = new Map<string, ForeignSeed>();
+  for (const { peer, dialled, address, network } of refusals?.() ?? [])
+    if (dialled && network !== undefined) found.set(peer, { address, network });
+  for (const { peer, foreign } of ledgerSync.peers())
+    if (foreign?.dialled === true) found.set(peer, { address: foreign.address, network: foreign.network });
+  return [...found.values()];
+};
 
 /** One line each. Without the signs of a table, and without the letters "not", which clients take for a bad status. */
 export const foreignSeedLines = (context: CommandContext): string =>

@@ -28,6 +28,7 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
   const names = new Map(
     context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])),
   );
+  const refused = new Map((context.refusals?.() ?? []).map(({ peer, code }) => [peer, code]));
   const now = clock.wallMs();
   const own: readonly Cell[] = [
     'Running',
@@ -53,7 +54,7 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
       peer.behind,
       peer.ahead,
       '',
-      peer.lastError ?? '',
+      refused.get(peer.peer) ?? peer.lastError ?? '',
     ]);
   const faults = faultsOf(healthFacts(context), 'synchronizer');
   const table = givesTable({

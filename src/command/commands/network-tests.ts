@@ -103,7 +103,11 @@ const namedTable = ({
 }: Call<typeof tableOptions>): { readonly dbms: string; readonly table: string } => {
   const name = options.name ?? (args.text('name') || '*');
   const dot = name.indexOf('.');
-  if (options.dbms !== undefined || dot < 0) return { dbms: options.dbms ?? '', table: name };
+  if (options.dbms !== undefined) return { dbms: options.dbms, table: name };
+  if (dot < 1 || dot === name.length - 1)
+    throw fault('COMMAND_OPTION_MISSING', name === '*' ? 'no table is named' : `${name} names no table of a database`, {
+      hint: 'name it DBMS.TABLE, all tables of a database DBMS.*: test network table DBMS.TABLE',
+    });
   return { dbms: name.slice(0, dot), table: name.slice(dot + 1) };
 };
 

@@ -2,7 +2,7 @@ import { fault } from '../../base/errors.ts';
 import type { QueryJob } from '../../query/query.ts';
 import { integer, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
-import { givesTable, type Reply } from '../reply.ts';
+import { givesTable, says, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell } from '../table.ts';
 
 /** The jobs that were asked for: the newest alone, one by number, or all. `COMMAND_NO_JOB` (23). */
@@ -73,6 +73,7 @@ const destination = (call: Call<OptionTable>): Reply =>
 
 const explain = (call: Call<OptionTable>): Reply => {
   const jobs = jobsOf(call);
+  if (jobs.length === 0) return says('No queries since the node started', []);
   const lines = jobs.map((job) =>
     [
       ['Job ID', String(job.job)],

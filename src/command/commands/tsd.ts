@@ -238,7 +238,7 @@ const summary = async (call: Call<typeof tsdOptions>): Promise<Reply> => {
 
 const errors = ({ context, options }: Call<typeof tsdOptions>): Reply => {
   const failures = runningOperator(context).failures(options.limit === 0 ? Number.MAX_SAFE_INTEGER : options.limit);
-  if (failures.length === 0) return says('', []);
+  if (failures.length === 0) return says('No file failed', []);
   return givesTable({
     titles: ['File', 'Table', 'Line', 'Error', 'Time'],
     rows: failures.map(({ path, dbms, table, line, text, time }): readonly Cell[] => [

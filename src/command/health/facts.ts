@@ -3,6 +3,7 @@ import type { LedgerStatus } from '../../ledger/ledger.ts';
 import type { DialState } from '../../network/network.ts';
 import type { Damage } from '../../operator/file-check.ts';
 import type { IngestFailure } from '../../operator/operator.ts';
+import type { Refusal } from '../../policy/introduction/introductions.ts';
 import type { PeerReplication } from '../../replication/replication.ts';
 import type { ForeignSeed } from '../commands/foreign-seeds.ts';
 import type { ClockStatus } from '../../base/clock-monitor.ts';
@@ -47,6 +48,8 @@ export interface HealthFacts {
   readonly hasNetwork: boolean;
   /** Authors that signed two entries with one number, as people know them. */
   readonly equivocations: readonly { readonly name: string; readonly seq: number; readonly own: boolean }[];
+  /** Who does not let this node in. */
+  readonly refusals: readonly Refusal[];
   readonly foreignSeeds: readonly ForeignSeed[];
   readonly dialled: readonly DialState[];
   readonly sync: readonly SyncFacts[];

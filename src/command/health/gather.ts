@@ -21,6 +21,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
     equivocations: ledger
       .equivocations()
       .map(({ author, seq }) => ({ name: nameOf(author), seq, own: author === ledger.author })),
+    refusals: context.refusals?.() ?? [],
     foreignSeeds: foreignSeeds(context),
     dialled: network.dialStates(),
     sync: ledgerSync

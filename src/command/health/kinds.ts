@@ -1,5 +1,6 @@
 import { CLOCK_OFF_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
+import { byInvite, keyRevoked } from './refused.ts';
 
 /** Which commands tell of a fault beside `get status` and `get processes`. */
 export type Area = 'synchronizer' | 'distributor' | 'consumer';
@@ -72,6 +73,20 @@ export const FAULT_KINDS = {
     nextStep: 'see: blockchain audit; the entries are vouched for by later ones of their authors',
     causes: ({ ledger }) =>
       when(ledger.signatures.bad > 0, `${ledger.signatures.bad} entries came with a signature that was spoiled`),
+  },
+  ADMISSION_BY_INVITE: {
+    areas: ['synchronizer'],
+    nextStep: 'ask a member of it for an invite (create invite where role = ROLE), and start with --invite LINE',
+    causes: ({ refusals, hasNetwork }) =>
+      hasNetwork
+        ? []
+        : refusals.filter(({ code }) => code === 'JOIN_NO_INVITE').map(({ address }) => byInvite(address)),
+  },
+  KEY_REVOKED: {
+    areas: ['synchronizer'],
+    nextStep: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
+    causes: ({ refusals }) =>
+      refusals.filter(({ code }) => code === 'JOIN_REVOKED').map(({ address }) => keyRevoked(address)),
   },
   LEDGER_APPENDS_REFUSED: {
     areas: ['synchronizer'],

@@ -5,6 +5,8 @@ import { writeFileDurably } from '../../base/files.ts';
 import { RECOVER_PEERS_WAIT_MS } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
 import type { CommandContext } from '../../command/context.ts';
+import { faultsOf } from '../../command/health/faults.ts';
+import { healthFacts } from '../../command/health/gather.ts';
 import { type CommandExecutor, createSession } from '../../command/executor.ts';
 import type { Operator } from '../../operator/operator.ts';
 import { reading } from '../../operator/store/read-procedures.ts';
@@ -67,16 +69,22 @@ const takeLedger = async ({ context, log, signal }: RecoverPorts): Promise<void>
     const connected = ledgerSync.peers().filter((peer) => peer.connected);
     const behind = Math.max(0, ...connected.map((peer) => peer.behind));
     const asked = connected.length > 0 && connected.every(({ lastExchangeMs }) => lastExchangeMs !== undefined);
-    log.info(
+    const entries =
       connected.length === 0
         ? 'ledger: no peer is reached yet'
-        : `ledger: ${ledger.size} of ${ledger.size + behind} entries`,
-    );
+        : `ledger: ${ledger.size} of ${ledger.size + behind} entries`;
+    log.info([entries, ...refusalsOf(context)].join('; '));
     if (ledger.network !== undefined && asked && behind === 0) break;
     await sleep(clock, LOOK_MS, signal);
   }
   await policies.caughtUp();
 };
+
+/** Why nothing comes, where that is known. */
+const refusalsOf = (context: CommandContext): readonly string[] =>
+  faultsOf(healthFacts(context))
+    .filter(({ code }) => code === 'ADMISSION_BY_INVITE' || code === 'KEY_REVOKED')
+    .map(({ cause, nextStep }) => `${cause}: ${nextStep}`);
 
 /** The operator policy that this node runs from now on; undefined where it runs none. */
 const takePolicy = async (ports: RecoverPorts): Promise<string | undefined> => {

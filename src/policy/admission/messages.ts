@@ -25,6 +25,11 @@ const answer = z.discriminatedUnion('kind', [
     text: z.string().max(TEXT_CHARS_MAX),
     /** Whether another node, or this one later, may say otherwise. */
     again: z.boolean(),
+    /** The network of who answers, where it is another one. */
+    net: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
   }),
 ]);
 
@@ -48,11 +53,12 @@ export const encodeJoinRequest = (entry: RawEntry): Uint8Array => Buffer.from(JS
 export const encodeJoinAnswer = (message: JoinAnswer): Uint8Array => Buffer.from(JSON.stringify(message));
 
 /** An error as it travels. */
-export const refusalOf = ({ code, message }: HoldfastError, again: boolean): JoinAnswer => ({
+export const refusalOf = ({ code, message, data }: HoldfastError, again: boolean): JoinAnswer => ({
   kind: 'refused',
   code: CODE.test(code) ? code : 'INTERNAL',
   text: message.slice(0, TEXT_CHARS_MAX),
   again,
+  ...(code === 'JOIN_OTHER_NETWORK' && typeof data['network'] === 'string' ? { net: data['network'] } : {}),
 });
 
 /** The entry as its author made it, unchecked. Throws `JOIN_MALFORMED`. */

@@ -30,6 +30,18 @@ export interface IntroductionPorts {
   readonly log: Logger;
 }
 
+/** A node that does not let this one in, and why. */
+export interface Refusal {
+  readonly peer: PeerKey;
+  readonly address: string;
+  /** Whether this node dialled it. */
+  readonly dialled: boolean;
+  /** `JOIN_NO_INVITE`, `JOIN_REVOKED`, `JOIN_OTHER_NETWORK` … */
+  readonly code: string;
+  /** Its network, where it is another one. */
+  readonly network: string | undefined;
+}
+
 interface Introduced {
   readonly facts: readonly Fact[];
   readonly untilMs: number;
@@ -41,8 +53,8 @@ export class Introductions implements Resource {
   readonly #introduced = new Map<PeerKey, Introduced>();
   /** Introductions of each peer that were refused. */
   readonly #tries: Tries;
-  /** The last refusal of each peer, so that it is said once. */
-  readonly #refused = new Map<PeerKey, string>();
+  /** The last refusal of each peer, until it lets this node in. */
+  readonly #refused = new Map<PeerKey, Refusal>();
   readonly #stopping = new AbortController();
   readonly #onMet = (peer: ConnectedPeer): void => void this.#introduce(peer);
   readonly #onMembers = (): void => this.#lookAgain();
@@ -63,6 +75,11 @@ export class Introductions implements Resource {
   /** Whether the key has shown that it is a member, though the ledger does not say so here yet. */
   isIntroduced(key: PeerKey): boolean {
     return this.#introduced.has(key);
+  }
+
+  /** Who does not let this node in. */
+  refusals(): readonly Refusal[] {
+    return [...this.#refused.values()];
   }
 
   async close(): Promise<void> {
@@ -104,16 +121,28 @@ export class Introductions implements Resource {
     const { policies, clock } = this.#ports;
     const { net, entries } = decodeIntroduction(frame);
     const { genesis } = this.#authority;
-    if (genesis === undefined || policies.members.mayConnect(peer)) return WELCOME;
+    if (genesis === undefined) return WELCOME;
     if (net !== null && net !== genesis.network)
-      throw fault('JOIN_OTHER_NETWORK', `this node belongs to the network ${genesis.network}`);
-    if (entries.length === 0) throw fault('JOIN_NO_INVITE', 'this network lets in by invite only');
+      throw fault('JOIN_OTHER_NETWORK', `this node belongs to the network ${genesis.network}`, {
+        data: { network: genesis.network },
+      });
+    if (policies.members.mayConnect(peer)) return WELCOME;
+    if (entries.length === 0)
+      throw this.#revokedOr(peer, fault('JOIN_NO_INVITE', 'this network lets in by invite only'));
     const facts = readChain(genesis, entries, peer, clock.wallMs());
     if (!membersWith(this.#authority, facts, [peer]).has(peer))
-      throw fault('JOIN_INVITE_VOID', 'what made this key a member is revoked or void');
+      throw this.#revokedOr(peer, fault('JOIN_INVITE_VOID', 'what made this key a member is void'));
     if (this.#introduced.size >= INTRODUCED_KEYS_MAX && !this.#introduced.has(peer)) throw busy();
     this.#admit(peer, facts);
     return WELCOME;
+  }
+
+  /** Under open admission only who was revoked is no member. */
+  #revokedOr(peer: PeerKey, otherwise: HoldfastError): HoldfastError {
+    const isRevoked =
+      this.#authority.genesis?.admission === 'open' ||
+      this.#ports.policies.members.list().some(({ key, revoked }) => key === peer && revoked !== undefined);
+    return isRevoked ? fault('JOIN_REVOKED', 'the key of the node that asks was revoked') : otherwise;
   }
 
   #admit(peer: PeerKey, facts: readonly Fact[]): void {
@@ -141,37 +170,45 @@ export class Introductions implements Resource {
     for (const key of [...this.#introduced.keys()]) if (members.isMember(key) || !still.has(key)) this.#forget(key);
   }
 
-  async #introduce({ key, address }: ConnectedPeer): Promise<void> {
+  async #introduce(met: ConnectedPeer): Promise<void> {
+    const { key, address, outbound } = met;
     const { network, ledger, policies, log } = this.#ports;
     if (this.#ports.isJoining()) return;
     try {
       await policies.caughtUp();
       const chain = chainOf(this.#authority, ledger.author);
-      if (chain.length === 0 && this.#authority.genesis?.admission === 'open') return;
+      if (chain.length === 0 && this.#authority.genesis?.admission === 'open' && !outbound) return;
       const held = await Promise.all(chain.map((hash) => ledger.byHash(hash)));
       const entries = held.flatMap((each) => each?.entry.raw ?? []);
       const frame = encodeIntroduction({ net: ledger.network ?? null, entries });
       const options = { timeoutMs: JOIN_TIMEOUT_MS, signal: this.#stopping.signal };
       const answer = decodeJoinAnswer(await network.request(key, INTRODUCE_PROTOCOL, frame, options));
       if (answer.kind === 'welcome') this.#refused.delete(key);
-      else this.#noteRefusal(key, address, answer);
+      else this.#noteRefusal(met, answer);
     } catch (caught) {
       // An older node does not speak it; one that is gone is met again.
       log.debug(`not introduced to ${address}: ${asFault(caught).message}`);
     }
   }
 
-  #noteRefusal(key: PeerKey, address: string, { code, text }: JoinAnswer & { readonly kind: 'refused' }): void {
-    if (this.#refused.get(key) === code) return;
+  /** Said once: it is redialled, and refuses again, for as long as its address is known. */
+  #noteRefusal({ key, address, outbound }: ConnectedPeer, { code, text, net }: JoinAnswer & { kind: 'refused' }): void {
+    const known = this.#refused.get(key);
+    const refusal = { peer: key, address, dialled: outbound || known?.dialled === true, code, network: net };
     if (this.#refused.size >= INTRODUCED_KEYS_MAX) this.#refused.clear();
-    this.#refused.set(key, code);
-    const way =
-      code === 'JOIN_NO_INVITE'
-        ? '; ask for one there (create invite where role = …) and start with --invite LINE'
-        : '';
+    this.#refused.set(key, refusal);
+    if (known?.code === code) return;
+    const way = WAYS[code] === undefined ? '' : `; ${WAYS[code]}`;
     this.#ports.log.warn(`the node at ${address} does not let this node in: ${text}${way}`, { code });
   }
 }
+
+/** What to do about a refusal. */
+const WAYS: Readonly<Record<string, string>> = {
+  JOIN_NO_INVITE: 'ask a member for an invite (create invite where role = …) and start with --invite LINE',
+  JOIN_REVOKED: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
+  JOIN_OTHER_NETWORK: 'start without that seed and take its address out of peers.json, or start with another --dir',
+};
 
 const WELCOME: JoinAnswer = { kind: 'welcome' };
 

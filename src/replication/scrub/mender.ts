@@ -98,11 +98,10 @@ export class Mender {
       const { from } = await this.#apply(check, belief, true);
       return { did: 'archive', rows: check.rows, changed: 0, changes: [], from, why: 'its archived file was damaged' };
     } catch {
-      return untouched(
-        check,
-        'none',
-        'its archived file is damaged and no peer has it whole; it is made from the rows',
-      );
+      const { origin, file, rows, sum } = check;
+      await this.#ports.store.repair(await this.#ports.store.read(origin, file), sum);
+      const why = 'its archived file was damaged, and no peer has it whole: it was put aside, the rows take its place';
+      return { did: 'archive', rows, changed: 0, changes: [], from: 'the own rows', why };
     }
   }
 

@@ -206,7 +206,7 @@ describe('records of files', () => {
   });
 
   it('lists files that failed with line and reason', async () => {
-    expect(await first.text('get tsd errors')).toBe('');
+    expect(await first.text('get tsd errors')).toBe('No file failed');
     if (first.parts.operator !== undefined)
       first.parts.operator.failed = [
         {

@@ -218,6 +218,11 @@ Tables Supported:
     const dotted = await node.text('test network table plant.temperature');
     expect(dotted).toContain('Pass');
     expect(await node.text('test network table temperature where dbms = plant')).toBe(dotted);
+    for (const command of ['test network table', 'test network table plant', 'test network table plant.'])
+      await expect(node.run(command)).rejects.toMatchObject({
+        code: 'COMMAND_OPTION_MISSING',
+        hint: expect.stringContaining('DBMS.TABLE') as string,
+      });
   });
 
   it('the metadata version is one line of 32 hex digits', async () =>
@@ -257,6 +262,10 @@ describe('the node', () => {
 
   it('keeps its environment from other nodes', async () => {
     expect(await node.text('get env var HOME')).toBe('/root');
+    expect(await node.text('get env var HOLDFAST_NOWHERE')).toBe('HOLDFAST_NOWHERE is not set');
+    // What is not there leaves a variable undefined, as before.
+    await node.run('nowhere = get env var HOLDFAST_NOWHERE');
+    expect(await node.text('!nowhere')).toBe(await node.text('!never_said'));
     expect((await node.run('echo $HOME', createSession({ isolated: true, caller: 'peer' }))).text).toBe('$HOME');
   });
 

@@ -94,6 +94,8 @@ describe('queries', () => {
   });
 
   it('A.11 status of a query', async () => {
+    node.parts.jobs = [];
+    expect(await node.text('query explain')).toBe('No queries since the node started');
     node.parts.jobs = [
       {
         job: 1,

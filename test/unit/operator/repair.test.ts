@@ -1,5 +1,5 @@
 import { readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FileCopy } from '../../../src/operator/file-record.ts';
@@ -13,6 +13,7 @@ const LIMITS = { files: 100, rows: 100_000 };
 describe('repair in SQLite', () => {
   let fixture: FileStoreFixture;
   let copies: FileCopy[];
+  let members: Map<string, number>;
   const database = (): string => join(fixture.dir, 'dbms', 'plant.sqlite');
   const run = (sql: string, ...values: unknown[]): void => sabotage(database(), (db) => db.prepare(sql).run(...values));
   const check = async (): Promise<string[]> =>
@@ -27,7 +28,11 @@ describe('repair in SQLite', () => {
   };
 
   beforeEach(async () => {
-    fixture = await openFileStore();
+    members = new Map([
+      ['own', 7],
+      ['peer', 8],
+    ]);
+    fixture = await openFileStore({ members });
     copies = [1, 2, 3].map((file) => copyOf('peer', file, rowsText(file * 100, 5)));
     await fixture.store.store(copies);
     await fixture.store.archived();
@@ -111,6 +116,31 @@ describe('repair in SQLite', () => {
     });
     return found;
   };
+
+  test('an archived file is found, and its damage too, after the member number of its origin has changed', async () => {
+    const archive = join(fixture.dir, 'archive');
+    members.set('peer', 12);
+    const first = async (): Promise<string> => (await fixture.store.check('peer', [[1, 1]], LIMITS))[0]?.archive ?? '';
+    expect(await first()).toBe('whole');
+    const old = archivedFiles(archive).find((name) => name.includes('.8.1.')) ?? '';
+    flipBytes(old, 20, 4);
+    expect(await first()).toBe('damaged');
+    await fixture.store.repair(copies[0] as FileCopy);
+    expect(await first()).toBe('whole');
+    expect(readdirSync(join(old, '..'))).toContain(`${basename(old)}.damaged`);
+    expect(archivedFiles(archive).some((name) => name.includes('.12.1.'))).toBe(true);
+  });
+
+  test('a damaged archived file that nobody has whole is put aside: the rows take its place', async () => {
+    const old = archivedFiles(join(fixture.dir, 'archive')).find((name) => name.includes('.8.1.')) ?? '';
+    const [{ sum } = { sum: '' }] = await fixture.store.check('peer', [[1, 1]], LIMITS);
+    flipBytes(old, 20, 4);
+    const made = await fixture.store.read('peer', 1);
+    expect(made.rebuilt).toBe(true);
+    await fixture.store.repair(made, sum);
+    expect((await fixture.store.check('peer', [[1, 1]], LIMITS))[0]?.archive).toBe('missing');
+    expect(readdirSync(join(old, '..'))).toContain(`${basename(old)}.damaged`);
+  });
 
   test('a damaged archived file is put away and written again', async () => {
     const path = archivedFiles(join(fixture.dir, 'archive')).find((name) => name.includes('.8.1.')) ?? '';

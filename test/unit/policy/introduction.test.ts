@@ -233,6 +233,56 @@ describe('introductions', () => {
     }
     const said = newcomer.logged.filter(({ level }) => level === 'warn');
     expect(said).toMatchObject([{ text: expect.stringMatching(/by invite only.*--invite LINE/) as string }]);
+    expect(newcomer.introductions.refusals()).toMatchObject([
+      { code: 'JOIN_NO_INVITE', address: root.network.address, dialled: true, network: undefined },
+    ]);
     expect(root.network.peers()).toEqual([]);
+  });
+
+  test.each([
+    ['invite', 'invite'],
+    ['invite', 'open'],
+    ['open', 'invite'],
+    ['open', 'open'],
+  ] as const)('a seed of another network (%s) is named by a node of one of %s', async (theirs, ours) => {
+    const [other, own] = [await start(8), await start(9)];
+    await other.ledger.createNetwork('other', theirs);
+    await own.ledger.createNetwork('own', ours);
+    await other.policies.caughtUp();
+    await own.policies.caughtUp();
+    await meet(own, other);
+    await settled(() => own.introductions.refusals().length > 0);
+    expect(own.introductions.refusals()).toMatchObject([
+      { code: 'JOIN_OTHER_NETWORK', dialled: true, network: other.ledger.network },
+    ]);
+    expect(own.logged.filter(({ level }) => level === 'warn')).toMatchObject([
+      { text: expect.stringContaining('belongs to the network') as string },
+    ]);
+  });
+
+  test('a member that was revoked, and cannot hear of it by the ledger, is told so', async () => {
+    const member = await start(2);
+    await letIn(member, root);
+    await root.policies.members.revoke({ of: member.ledger.author, from: 2, reason: undefined });
+    await meet(member, root);
+    await settled(() => member.introductions.refusals().length > 0);
+    expect(member.introductions.refusals()).toMatchObject([{ code: 'JOIN_REVOKED', address: root.network.address }]);
+    expect(member.logged.filter(({ level }) => level === 'warn')).toMatchObject([
+      { text: expect.stringMatching(/was revoked; ask an admin/) as string },
+    ]);
+    expect(isPeer(root, member)).toBe(false);
+  });
+
+  test('so is one that was revoked under open admission', async () => {
+    const [open, member] = [await start(8), await start(9)];
+    await open.ledger.createNetwork('open', 'open');
+    await open.policies.caughtUp();
+    await takeUp(member, open);
+    await member.policies.insert({ config: { name: 'x' } });
+    await takeUp(open, member);
+    await open.policies.members.revoke({ of: member.ledger.author, from: 1, reason: undefined });
+    await meet(member, open);
+    await settled(() => member.introductions.refusals().length > 0);
+    expect(member.introductions.refusals()).toMatchObject([{ code: 'JOIN_REVOKED' }]);
   });
 });

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { withRefusal } from '../../../../src/command/health/refused.ts';
+import type { Refusal } from '../../../../src/policy/introduction/introductions.ts';
+import { fault } from '../../../../src/base/errors.ts';
 import type { HealthFacts, NamedPeer, OperatorFacts } from '../../../../src/command/health/facts.ts';
 import { faultLines, faultsOf } from '../../../../src/command/health/faults.ts';
 import { FAULT_KINDS, type FaultCode, type FaultKind } from '../../../../src/command/health/kinds.ts';
@@ -28,6 +31,7 @@ const well: HealthFacts = {
   },
   hasNetwork: true,
   equivocations: [],
+  refusals: [],
   foreignSeeds: [],
   dialled: [{ address: '10.0.0.2:32148', connected: true, own: false, attempts: 1, lastError: undefined }],
   sync: [{ name: 'node-b', connected: true, behind: 0, lastError: undefined }],
@@ -51,6 +55,10 @@ const failure = {
   time: '',
 };
 
+const refusal = (code: string): Refusal => ({
+  ...{ peer: 'c', address: '10.0.0.5:1', dialled: true, code, network: undefined },
+});
+
 /** Facts that show the fault, and what its cause must name. */
 const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>> = {
   DISK_FULL: [{ disk: disk('full', '12 KB are free') }, /12 KB/],
@@ -64,6 +72,11 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
     /byte 77 of \/l\/1\.journal/,
   ],
   LEDGER_SIGNATURES_BAD: [ledger({ signatures: { checked: 9, unchecked: 0, bad: 2 } }), /2 entries/],
+  ADMISSION_BY_INVITE: [
+    { hasNetwork: false, refusals: [refusal('JOIN_NO_INVITE')] },
+    /the network at 10\.0\.0\.5:1 admits by invite/,
+  ],
+  KEY_REVOKED: [{ refusals: [refusal('JOIN_REVOKED')] }, /key was revoked, says the node at 10\.0\.0\.5:1/],
   LEDGER_APPENDS_REFUSED: [ledger({ mayAppend: false }), /no policy now/],
   LEDGER_ENTRIES_MISSING: [ledger({ waiting: 4 }), /4 entries/],
   KEY_EQUIVOCATED: [{ equivocations: [{ name: 'node-x', seq: 8, own: false }] }, /node-x signed two entries 8/],
@@ -154,5 +167,31 @@ describe('faults of a node', () => {
       seq: undefined,
     }));
     expect(faultLines(faultsOf({ ...well, ...ledger({ damaged }) })).split('\n')).toHaveLength(1 + 5 + 1);
+  });
+});
+
+describe('errors that follow from a refusal of other nodes', () => {
+  const noNetwork = fault('LEDGER_NO_NETWORK', 'this node belongs to no network yet', { hint: 'start with --seed' });
+  const denied = fault('POLICY_NOT_AUTHORISED', 'this node may not write', { hint: 'ask an admin' });
+
+  test('no network, and the seed admits by invite', () => {
+    expect(withRefusal(noNetwork, [refusal('JOIN_NO_INVITE')])).toMatchObject({
+      code: 'LEDGER_NO_NETWORK',
+      hint: expect.stringMatching(/10\.0\.0\.5:1 admits by invite.*create invite.*--invite/) as string,
+    });
+  });
+
+  test('no right to write, and the key was revoked', () => {
+    expect(withRefusal(denied, [refusal('JOIN_REVOKED')])).toMatchObject({
+      code: 'POLICY_NOT_AUTHORISED',
+      message: "this node may not write; this node's key was revoked, says the node at 10.0.0.5:1",
+      hint: 'ask an admin',
+    });
+  });
+
+  test('any other stays as it is', () => {
+    expect(withRefusal(noNetwork, [refusal('JOIN_REVOKED')])).toBe(noNetwork);
+    expect(withRefusal(denied, [refusal('JOIN_NO_INVITE')])).toBe(denied);
+    expect(withRefusal(noNetwork, [])).toBe(noNetwork);
   });
 });
