@@ -39,18 +39,14 @@ export const askTarget = async (
   question: Question,
   options: QueryServiceOptions,
 ): Promise<AnswerCollector> =>
-  inTurn(
-    target.candidates,
-    (candidate, signal, accepted) => attempt(ports, target, candidate, question, signal, accepted),
-    {
-      clock: ports.clock,
-      signal: question.signal,
-      hedgeMs: options.hedgeMs ?? QUERY_HEDGE_MS,
-      hedgeSlowMs: options.hedgeSlowMs ?? QUERY_HEDGE_SLOW_MS,
-      isFinal: (error) => target.cluster === undefined || error.code.startsWith('SQL_') || FINAL.has(error.code),
-      exhausted: (failures) => unavailable(target, failures),
-    },
-  );
+  inTurn(target.candidates, (candidate, signal, alive) => attempt(ports, target, candidate, question, signal, alive), {
+    clock: ports.clock,
+    signal: question.signal,
+    hedgeMs: options.hedgeMs ?? QUERY_HEDGE_MS,
+    hedgeSlowMs: options.hedgeSlowMs ?? QUERY_HEDGE_SLOW_MS,
+    isFinal: (error) => target.cluster === undefined || error.code.startsWith('SQL_') || FINAL.has(error.code),
+    exhausted: (failures) => unavailable(target, failures),
+  });
 
 const unavailable = (
   { cluster, dbms, table }: Target,
@@ -71,12 +67,12 @@ const attempt = async (
   candidate: Candidate,
   question: Question,
   signal: AbortSignal,
-  accepted: () => void,
+  alive: () => void,
 ): Promise<AnswerCollector> => {
   const { operator } = candidate;
   const address = operator === undefined ? '' : `${operator.ip}:${operator.port}`;
   const part = question.job.part({ cluster: target.cluster?.id ?? '', operator: operator?.id ?? '', address });
-  const collector = new AnswerCollector(question.width, question.keep, question.budget, part, accepted);
+  const collector = new AnswerCollector(question.width, question.keep, question.budget, part, alive);
   try {
     await answer(ports, target, candidate, question, collector, signal);
     signal.throwIfAborted();

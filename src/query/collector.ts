@@ -33,25 +33,27 @@ export class AnswerCollector implements AnswerListener {
   readonly #keep: Keep;
   readonly #budget: Budget;
   readonly #part: PartRecord;
-  readonly #onAccepted: () => void;
+  readonly #onAlive: () => void;
   #bytes = 0;
 
-  constructor(width: number, keep: Keep, budget: Budget, part: PartRecord, onAccepted: () => void) {
+  constructor(width: number, keep: Keep, budget: Budget, part: PartRecord, onAlive: () => void) {
     this.#width = width;
     this.#keep = keep;
     this.#budget = budget;
     this.#part = part;
-    this.#onAccepted = onAccepted;
+    this.#onAlive = onAlive;
   }
 
   accepted(): void {
     this.#part.accepted();
-    this.#onAccepted();
+    this.#onAlive();
   }
 
   chunk(bytes: Uint8Array): number {
     this.#bytes += bytes.byteLength;
     this.#budget.take(bytes.byteLength);
+    // Who sends rows is not asked again elsewhere: two whole answers would not fit where one does.
+    this.#onAlive();
     const rows = parseChunk(bytes, this.#width);
     this.#part.block(rows.length);
     if (this.#keep === 'rows') for (const row of rows) this.rows.push(row);

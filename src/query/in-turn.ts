@@ -2,15 +2,15 @@ import type { Clock } from '../base/clock.ts';
 import { asFault, type HoldfastError } from '../base/errors.ts';
 import { QUERY_HEDGES_MAX } from '../base/limits.ts';
 
-/** One try. `accepted` is called when the candidate says that it works on it. */
-export type Attempt<C, T> = (candidate: C, signal: AbortSignal, accepted: () => void) => Promise<T>;
+/** One try. `alive` is called when the candidate says that it works on it, and whenever it sends something. */
+export type Attempt<C, T> = (candidate: C, signal: AbortSignal, alive: () => void) => Promise<T>;
 
 export interface InTurnOptions<C> {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** The next candidate is tried beside a silent one after this, … */
   readonly hedgeMs: number;
-  /** … beside one that accepted but has not finished after this. */
+  /** … beside one that works on it and has sent nothing for so long. */
   readonly hedgeSlowMs: number;
   /** Whether a failure is the question's own fault: then nobody else is asked. */
   isFinal(error: HoldfastError): boolean;
@@ -69,10 +69,10 @@ class Race<C, T> {
     this.#running.add(controller);
     this.#hedgeAfter(this.#options.hedgeMs);
     const newest = this.#waiting.length;
-    const accepted = (): void => {
+    const alive = (): void => {
       if (this.#running.has(controller) && this.#waiting.length === newest) this.#hedgeAfter(this.#options.hedgeSlowMs);
     };
-    this.#attempt(candidate, controller.signal, accepted).then(
+    this.#attempt(candidate, controller.signal, alive).then(
       (value) => {
         this.#running.delete(controller);
         this.#outcome.resolve(value);

@@ -58,6 +58,25 @@ describe('candidates in turn', () => {
     expect(asked).toEqual(['a', 'b', '-a']);
   });
 
+  test('one that goes on sending is not overtaken; once it falls silent the next is asked', async () => {
+    const clock = createVirtualClock();
+    let alive = (): void => {};
+    const sends = (signal: AbortSignal, tell: () => void): Promise<string> => {
+      alive = tell;
+      return untilEnded(signal);
+    };
+    const { asked, attempt } = world({ a: sends, b: answers('b') });
+    const answer = inTurn(['a', 'b'], attempt, options(never, { clock }));
+    for (let sent = 0; sent < 20; sent += 1) {
+      alive();
+      await clock.advance(39);
+    }
+    expect(asked).toEqual(['a']);
+    await clock.advance(2);
+    expect(await answer).toBe('b');
+    expect(asked).toEqual(['a', 'b', '-a']);
+  });
+
   test('one that accepted is given more time', async () => {
     const slow = (_: AbortSignal, accepted: () => void): Promise<string> => {
       accepted();
