@@ -76,8 +76,8 @@ const runScript = async (
 ): Promise<void> => {
   try {
     await before;
-  } catch {
-    // Whoever waits for the recovery itself says why.
+  } catch (caught) {
+    if (!signal.aborted) log.error(`the script ${path} was not run: ${asFault(caught).message}`);
     return;
   }
   if (signal.aborted) return;

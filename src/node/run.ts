@@ -38,9 +38,19 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
     log.error(`unexpected failure: ${caught.stack ?? textOf(caught)}`);
     process.exit(1);
   });
+  const cutShort = (): NodeJS.Timeout =>
+    setTimeout(() => {
+      log.error('stopping took too long: ended without waiting for the rest');
+      // `process.exit` would wait for a thread that the disk keeps; whatever was acknowledged is durable.
+      process.kill(process.pid, 'SIGKILL');
+    }, STOP_MS_MAX);
   const stopping = stopSignal();
   const stop = new AbortController();
-  void stopping.then(() => stop.abort());
+  // Also where it is still starting, and cannot be closed yet.
+  void stopping.then(() => {
+    stop.abort();
+    cutShort();
+  });
   const node = await startNode(config, { version, log, startRest, stop: stop.signal });
   process.stdout.write(readyLine(node));
   const failed = node.recovered?.then(
@@ -51,10 +61,7 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
     (caught: unknown) => asFault(caught),
   );
   const end = await Promise.race([stopping, node.exitAsked, failed ?? forever()]);
-  const cut = setTimeout(() => {
-    log.error('stopping took too long: ended without waiting for the rest');
-    process.exit(1);
-  }, STOP_MS_MAX);
+  const cut = cutShort();
   try {
     await node.close();
   } catch (caught) {

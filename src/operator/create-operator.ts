@@ -5,6 +5,7 @@ import { makeDirectory } from '../base/files.ts';
 import { FILE_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '../base/limits.ts';
 import { acquire, type ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
+import { Trouble } from '../base/trouble.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { createArchive, noArchive } from './archive.ts';
 import { ByteBudget, shared } from './contents.ts';
@@ -91,6 +92,7 @@ class SqliteOperator implements Operator {
   /** Resolves when own files may be numbered; rejects when the operator stops before. */
   readonly #numbering: Promise<void>;
   #stop: () => void = () => {};
+  readonly #unkept: Trouble;
   #lastMicros = 0;
 
   private constructor(
@@ -108,6 +110,7 @@ class SqliteOperator implements Operator {
     });
     this.#numbering = Promise.race([ports.numberingAllowed ?? Promise.resolve(), stopped]);
     this.#numbering.catch(() => {});
+    this.#unkept = new Trouble(ports.log, 'failed data is kept again');
     this.#buffers = buffers(this);
   }
 
@@ -251,12 +254,19 @@ class SqliteOperator implements Operator {
     try {
       return await work();
     } catch (caught) {
-      if (/^INGEST_(?!FILE_BYTES)/.test(asFault(caught).code)) {
-        await this.#fail(name, content, caught).catch((failure: unknown) => {
-          this.#ports.log.error('a failed file cannot be kept', { error: asFault(failure).message });
-        });
-      }
+      if (/^INGEST_(?!FILE_BYTES)/.test(asFault(caught).code)) await this.#keepFailed(name, content, caught);
       throw caught;
+    }
+  }
+
+  /** Where there is room for it: what was refused must not take the reserve of the ledger. */
+  async #keepFailed(name: TableName, content: Uint8Array, caught: unknown): Promise<void> {
+    try {
+      this.#ports.disk?.assertRoom(content.byteLength);
+      await this.#fail(name, content, caught);
+      this.#unkept.ends();
+    } catch (failure) {
+      this.#unkept.meets(failure, `failed data is not kept: ${asFault(failure).message}`);
     }
   }
 

@@ -1,4 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +48,26 @@ describe('holdfast start', () => {
       expect(readFileSync(join(dir, name, 'node.log'), 'utf8').match(/^ready/gm)).toHaveLength(1);
     }
   }, 60_000);
+
+  test.skipIf(process.platform !== 'linux')(
+    'a start that hangs ends on SIGTERM all the same',
+    async () => {
+      // Nothing is written into the pipe: reading it does not end.
+      const script = join(dir, 'pipe');
+      execFileSync('mkfifo', [script]);
+      const args = ['--dir', join(dir, 'a'), '--listen', ANY, '--rest', ANY, '--script', script];
+      const child = spawn(process.execPath, ['src/holdfast.mjs', 'start', ...args], { stdio: 'ignore' });
+      const ended = once(child, 'exit');
+      // Fails until somebody reads it.
+      const writer = await waitFor(() => openSync(script, constants.O_WRONLY | constants.O_NONBLOCK));
+      child.kill('SIGTERM');
+      const before = performance.now();
+      expect(await ended).toEqual([null, 'SIGKILL']);
+      expect(performance.now() - before).toBeLessThan(5_000);
+      closeSync(writer);
+    },
+    30_000,
+  );
 
   test('keeps key, network and policies over a restart', async () => {
     const first = await start('a', '--network', 'test');

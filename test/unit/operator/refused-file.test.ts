@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readdir } from 'node:fs/promises';
+import { unwatchedDisk } from '../../../src/base/disk.ts';
+import { fault } from '../../../src/base/errors.ts';
 import { errorNumber } from '../../../src/command/error-numbers.ts';
 import { rowsText } from '../../conformance/file-store.ts';
 import { openOperator, type OperatorFixture } from '../../support/operator-fixture.ts';
@@ -44,4 +47,19 @@ test.each([
     expect((failure as Error).message.length).toBeLessThan(300);
     expect((failure as Error).message).not.toMatch(/call stack/);
   }
+});
+
+test('where the disk is for the ledger alone, the client hears why its data is refused, and no copy takes the rest', async () => {
+  await fixture.close();
+  let isFull = true;
+  const assertRoom = (): void => {
+    if (isFull) throw fault('DISK_NO_ROOM', 'the disk is nearly full');
+  };
+  fixture = await openOperator({ ports: { disk: { ...unwatchedDisk, assertRoom } } });
+  const kept = (): Promise<string[]> => readdir(fixture.options.errDir).catch(() => []);
+  await expect(fixture.put('{"reading":')).rejects.toMatchObject({ code: 'INGEST_ROW_JSON' });
+  expect(await kept()).toEqual([]);
+  isFull = false;
+  await expect(fixture.put('{"reading":')).rejects.toMatchObject({ code: 'INGEST_ROW_JSON' });
+  expect((await kept()).length).toBeGreaterThan(0);
 });
