@@ -13,7 +13,7 @@ export const ledger: readonly Mutant[] = [
     file: 'src/ledger/journal.ts',
     from: '      if (this.#files.syncWrites) await this.#files.sync(handle);\n',
     to: '',
-    tests: ['test/property/failing-journal.property.test.ts'],
+    tests: ['test/unit/ledger/journal-files.test.ts'],
   },
   {
     name: 'torn tail of the journal is kept',
@@ -80,7 +80,7 @@ export const ledger: readonly Mutant[] = [
     file: 'src/ledger/accept.ts',
     from: '(prev.author !== header.author || prev.seq !== header.seq - 1)',
     to: 'prev.author !== header.author',
-    tests: ['test/conformance/ledger.test.ts', 'test/property/ledger.property.test.ts'],
+    tests: ['test/unit/ledger/accept.test.ts'],
   },
   {
     name: 'bound on clocks ahead is ignored',
@@ -136,11 +136,7 @@ export const ledger: readonly Mutant[] = [
     file: 'src/ledger/append-permission.ts',
     from: '    if (chains.largestSeq(author) > inLog || waiting.hasOf(author)) return true;\n',
     to: '',
-    tests: [
-      'test/unit/ledger/sync/own-log.test.ts',
-      'test/conformance/ledger.test.ts',
-      'test/unit/ledger/disk.test.ts',
-    ],
+    tests: ['test/unit/ledger/append-permission.test.ts'],
   },
   {
     name: 'append before the peers were asked',
@@ -154,14 +150,14 @@ export const ledger: readonly Mutant[] = [
     file: 'src/ledger/sync/state.ts',
     from: '[(own?.seq ?? 0) + 1,',
     to: '[(own?.seq ?? 0) + 2,',
-    tests: ['test/property/ledger-sync-state.property.test.ts', 'test/unit/ledger/sync/ledger-sync.test.ts'],
+    tests: ['test/unit/ledger/sync/ledger-sync.test.ts', 'test/property/ledger-sync-state.property.test.ts'],
   },
   {
     name: 'sync closes a gap too early',
     file: 'src/ledger/sync/state.ts',
     from: 'Math.min(head.seq, fork - 1)];',
     to: 'Math.min(head.seq - 1, fork - 1)];',
-    tests: ['test/property/ledger-sync-state.property.test.ts', 'test/unit/ledger/sync/ledger-sync.test.ts'],
+    tests: ['test/unit/ledger/sync/ledger-sync.test.ts', 'test/property/ledger-sync-state.property.test.ts'],
   },
   {
     name: 'sync does not see branches of equal length',
@@ -169,8 +165,8 @@ export const ledger: readonly Mutant[] = [
     from: '    if (own?.seq === head.seq && own.hash !== head.hash) rivals.push(head.hash);\n',
     to: '',
     tests: [
-      'test/property/ledger-sync-state.property.test.ts',
       'test/unit/ledger/sync/ledger-sync.test.ts',
+      'test/property/ledger-sync-state.property.test.ts',
       'test/unit/ledger/sync/equivocation.test.ts',
     ],
   },

@@ -41,7 +41,7 @@ export const operator: readonly Mutant[] = [
     file: 'src/operator/store/apply.ts',
     from: 'Math.max(0, ...newest, newestInTsd(databases)) + 1',
     to: 'Math.max(0, ...newest) + 1',
-    tests: ['test/unit/operator/sqlite-file-store.test.ts', 'test/unit/operator/operator.test.ts'],
+    tests: ['test/unit/operator/dropped-database.test.ts'],
   },
   {
     name: 'rows of a copy are not counted',
@@ -55,7 +55,7 @@ export const operator: readonly Mutant[] = [
     file: 'src/operator/store/apply.ts',
     from: "    this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);\n",
     to: '',
-    tests: ['test/unit/operator/streaming.test.ts'],
+    tests: ['test/unit/operator/operator.test.ts'],
   },
   {
     name: 'ranges one apart are joined',

@@ -7,9 +7,9 @@ export const policy: readonly Mutant[] = [
     from: 'if (revocation === undefined || fact.seq < revocation.act.from) return undefined;',
     to: 'if (revocation === undefined || fact.seq >= 0) return undefined;',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
+      'test/property/authority.property.test.ts',
     ],
   },
   {
@@ -18,9 +18,9 @@ export const policy: readonly Mutant[] = [
     from: 'if (revocation === undefined || fact.seq < revocation.act.from) return undefined;',
     to: 'if (revocation === undefined || fact.seq <= revocation.act.from) return undefined;',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
+      'test/property/authority.property.test.ts',
     ],
   },
   {
@@ -29,11 +29,11 @@ export const policy: readonly Mutant[] = [
     from: 'if (cut !== undefined && fact.seq >= cut.seq) return cut.reason;',
     to: 'if (cut !== undefined && fact.seq > cut.seq) return cut.reason;',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
-      'test/property/policy-fold.property.test.ts',
+      'test/property/authority.property.test.ts',
       'test/unit/policy/fold.test.ts',
+      'test/property/policy-fold.property.test.ts',
     ],
   },
   {
@@ -42,9 +42,9 @@ export const policy: readonly Mutant[] = [
     from: 'if (fact.time > (above.expires ?? 0))',
     to: 'if (fact.time < 0)',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
+      'test/property/authority.property.test.ts',
     ],
   },
   {
@@ -53,9 +53,9 @@ export const policy: readonly Mutant[] = [
     from: 'return first === undefined || first === fact\n',
     to: 'return first === undefined || first.op === fact.op\n',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
+      'test/property/authority.property.test.ts',
     ],
   },
   {
@@ -64,9 +64,9 @@ export const policy: readonly Mutant[] = [
     from: 'return this.#isProven(above, fact, act)\n',
     to: 'return this.#isProven(above, fact, act) || fact.seq > 0\n',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
+      'test/property/authority.property.test.ts',
     ],
   },
   {
@@ -82,9 +82,9 @@ export const policy: readonly Mutant[] = [
     from: '  whole.grants &&\n',
     to: '',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
+      'test/property/authority.property.test.ts',
     ],
   },
   {
@@ -93,9 +93,9 @@ export const policy: readonly Mutant[] = [
     from: '  (scope.types === undefined || scope.types.includes(change.type)) &&\n',
     to: '',
     tests: [
-      'test/property/authority.property.test.ts',
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',
+      'test/property/authority.property.test.ts',
     ],
   },
   {
@@ -103,42 +103,42 @@ export const policy: readonly Mutant[] = [
     file: 'src/policy/claims.ts',
     from: 'while (taken.has(member)) member =',
     to: 'while (taken.size < 0) member =',
-    tests: ['test/property/policy-fold.property.test.ts', 'test/unit/policy/fold.test.ts'],
+    tests: ['test/unit/policy/fold.test.ts', 'test/property/policy-fold.property.test.ts'],
   },
   {
     name: 'unique name is given twice',
     file: 'src/policy/claims.ts',
     from: 'if (reason === undefined && holder !== undefined && holder !== subject)',
     to: 'if (reason === undefined && holder !== undefined && holder === subject)',
-    tests: ['test/property/policy-fold.property.test.ts', 'test/unit/policy/fold.test.ts'],
+    tests: ['test/unit/policy/fold.test.ts', 'test/property/policy-fold.property.test.ts'],
   },
   {
     name: 'who waits for a name never gets it',
     file: 'src/policy/claims.ts',
     from: '      this.settle(subject, life);\n',
     to: '',
-    tests: ['test/property/policy-fold.property.test.ts', 'test/unit/policy/fold.test.ts'],
+    tests: ['test/unit/policy/fold.test.ts', 'test/property/policy-fold.property.test.ts'],
   },
   {
     name: 'order of arrival decides who is first',
     file: 'src/policy/fold.ts',
     from: 'if (moved.size > 0 || !inOrder)',
     to: 'if (moved.size > 0 && !inOrder)',
-    tests: ['test/property/policy-fold.property.test.ts', 'test/unit/policy/fold.test.ts'],
+    tests: ['test/unit/policy/fold.test.ts', 'test/property/policy-fold.property.test.ts'],
   },
   {
     name: 'steps are taken in the order of policies',
     file: 'src/policy/fold.ts',
     from: '      steps.sort((a, b) => compareFacts(a.fact, b.fact));\n',
     to: '',
-    tests: ['test/property/policy-fold.property.test.ts', 'test/unit/policy/fold.test.ts'],
+    tests: ['test/unit/policy/fold.test.ts', 'test/property/policy-fold.property.test.ts'],
   },
   {
     name: 'entries of one moment have no order',
     file: 'src/policy/facts.ts',
     from: 'a.time - b.time || (a.author < b.author ? -1 : a.author > b.author ? 1 : 0) || a.seq - b.seq;',
     to: 'a.time - b.time;',
-    tests: ['test/property/policy-fold.property.test.ts', 'test/unit/policy/fold.test.ts'],
+    tests: ['test/unit/policy/fold.test.ts', 'test/property/policy-fold.property.test.ts'],
   },
   {
     name: 'node policy of another is written',

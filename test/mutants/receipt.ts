@@ -21,9 +21,9 @@ export const receipt: readonly Mutant[] = [
     from: "  if (head.size === last.size && !head.root.equals(last.root)) return 'split';\n",
     to: '',
     tests: [
-      'test/property/receipts.property.test.ts',
       'test/unit/receipt/checkpoint.test.ts',
       'test/conformance/receipts.test.ts',
+      'test/property/receipts.property.test.ts',
     ],
   },
   {
@@ -32,9 +32,9 @@ export const receipt: readonly Mutant[] = [
     from: "return isConsistent(last, head, proof) ? 'cosign' : 'unproven';",
     to: "return 'cosign';",
     tests: [
-      'test/property/receipts.property.test.ts',
       'test/unit/receipt/checkpoint.test.ts',
       'test/conformance/receipts.test.ts',
+      'test/property/receipts.property.test.ts',
     ],
   },
   {
@@ -43,9 +43,9 @@ export const receipt: readonly Mutant[] = [
     from: '    root.equals(older.root) ||\n',
     to: '',
     tests: [
-      'test/property/receipts.property.test.ts',
       'test/unit/receipt/checkpoint.test.ts',
       'test/conformance/receipts.test.ts',
+      'test/property/receipts.property.test.ts',
     ],
   },
 ];

@@ -6,7 +6,7 @@ export const replication: readonly Mutant[] = [
     file: 'src/replication/transfer/bundle.ts',
     from: 'if (digest === (rebuilt ?? record.digest))',
     to: "if (digest !== '')",
-    tests: ['test/unit/replication/hostile.test.ts', 'test/unit/replication/wire.test.ts'],
+    tests: ['test/unit/replication/wire.test.ts'],
   },
   {
     name: 'file of a foreign origin is taken',
