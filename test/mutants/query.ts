@@ -48,7 +48,7 @@ export const query: readonly Mutant[] = [
     file: 'src/query/remote/protocol.ts',
     from: 'if (served > QUERIES_SERVED_MAX)',
     to: 'if (served < 0)',
-    tests: ['test/unit/query/protocol.test.ts', 'test/unit/query/service.test.ts'],
+    tests: ['test/unit/query/serving.test.ts'],
   },
   {
     name: 'operator that is not filled answers',
