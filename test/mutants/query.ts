@@ -62,7 +62,7 @@ export const query: readonly Mutant[] = [
     file: 'src/query/answer.ts',
     from: 'if (!Array.isArray(row) || row.length !== width) return false;',
     to: 'if (!Array.isArray(row)) return false;',
-    tests: ['test/unit/query/service.test.ts', 'test/unit/query/protocol.test.ts'],
+    tests: ['test/unit/query/answer.test.ts'],
   },
   {
     name: 'rows of a query are unbounded',
@@ -76,7 +76,7 @@ export const query: readonly Mutant[] = [
     file: 'src/query/remote/state.ts',
     from: "if (state.phase !== 'accepted') throw malformed('rows outside of an answer');\n",
     to: '',
-    tests: ['test/unit/query/protocol.test.ts'],
+    tests: ['test/unit/query/answer.test.ts'],
   },
   {
     name: 'failure of one operator ends the query',

@@ -27,7 +27,7 @@ export const rest: readonly Mutant[] = [
     file: 'src/rest/body.ts',
     from: 'if (bytes > this.#free)',
     to: 'if (bytes < 0)',
-    tests: ['test/unit/rest/hostile.test.ts', 'test/unit/rest/rest.test.ts'],
+    tests: ['test/unit/rest/body.test.ts'],
   },
   {
     name: 'stalled body is waited for',
