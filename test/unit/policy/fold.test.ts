@@ -113,6 +113,16 @@ describe('inserts, updates and deletes of one id', () => {
 });
 
 describe('constraints', () => {
+  it('a late entry of who waits does not put it before who holds', () => {
+    const fold = createFold();
+    fold.add([insert('o1', 'operator', operator(1)), insert('o2', 'operator', operator(1))]);
+    const late = update('o2', { note: 'late' });
+    fold.add([insert('s1', 'site', { n: 1 })]);
+    fold.add([late]);
+    expect(fold.get('o1')).toBeDefined();
+    expect(fold.waiting('o2')?.reason.holder).toBe('o1');
+  });
+
   it('the earlier claim holds; when the holder goes the next claimant holds', () => {
     const fold = foldAll([
       insert('o1', 'operator', operator(1)),

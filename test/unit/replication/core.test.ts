@@ -108,6 +108,13 @@ describe('the planner', () => {
     expect(plan(of, { own, nowMs: wakeMs }).map(({ peer }) => peer)).toEqual(['a']);
   });
 
+  test('lets a peer rest whose request came to nothing', () => {
+    const of = planner(['a', holdings({ x: [[1, 2]] })]);
+    of.failed(plan(of)[0]!.id, 0);
+    expect(plan(of)).toEqual([]);
+    expect(plan(of, { nowMs: of.wakeMs(0)! })).toMatchObject([{ peer: 'a', files: [['x', [[1, 2]]]] }]);
+  });
+
   test('lets a peer rest that delivers nothing, longer each time', () => {
     const of = planner(['a', holdings({ x: [[1, 2]] })]);
     let nowMs = 0;
@@ -263,6 +270,16 @@ test('the window of a consumer is stated in the form of record times', () => {
     from: null,
     to: '2026-01-01T00:00:00.001000Z',
   });
+});
+
+test('the push window counts only an acknowledgement of all files of a bundle', () => {
+  const window = new PushWindow();
+  window.offer([[1, 3]]);
+  window.sent(7, [[1, 3]], 30);
+  expect([window.acknowledged(7, 2), window.acknowledged(8, 3)]).toEqual([false, false]);
+  expect(window.inFlight).toBe(3);
+  expect(window.acknowledged(7, 3)).toBe(true);
+  expect(window.inFlight).toBe(0);
 });
 
 test('the push window leaves a peer that is too far behind to pull', () => {

@@ -276,6 +276,7 @@ describe('a peer that is asked', () => {
     await world.clock.runUntil(() => asked > 0, 10_000, 'the foe is asked');
     world.hub.heal();
     await world.clock.runUntil(() => victim.store.all().length === 1, 60_000, 'it comes from the honest peer');
+    expect(victim.store.all().map(({ file }) => file)).toEqual([1]);
     await world.clock.advance(60_000);
     expect(asked).toBeLessThan(30);
     await expectAlive();

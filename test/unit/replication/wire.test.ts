@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { BundleReader } from '../../../src/replication/transfer/bundle.ts';
+import { copyOf, rowsText } from '../../conformance/file-store.ts';
+import { BundleReader, bundlesOf, framesOf } from '../../../src/replication/transfer/bundle.ts';
 import { decodeTransfer, encodeTransfer, TRANSFER_PROTOCOL } from '../../../src/replication/transfer/messages.ts';
 
 const linesOf = (name: string): string[] =>
@@ -41,6 +42,15 @@ describe(`the golden vectors of ${TRANSFER_PROTOCOL}`, () => {
     }));
     expect(files).toEqual(lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as unknown));
     expect(bundle?.id).toBe(5);
+  });
+
+  test('a file whose content is not what its record names arrives with what is wrong with it', () => {
+    const copy = copyOf('peer', 1, rowsText(0, 2));
+    const [bundle] = bundlesOf([{ ...copy, content: Buffer.from(rowsText(1, 2)) }]);
+    const [frame] = framesOf(5, bundle!);
+    const received = new BundleReader(5, bundle!.total).push(decodeTransfer(frame!));
+    expect(received?.files).toMatchObject([{ record: copy.record, fault: { code: 'TRANSFER_DIGEST_MISMATCH' } }]);
+    expect(received?.files[0]?.copy).toBeUndefined();
   });
 
   test('a frame that does not hold its header is refused', () => {

@@ -1,0 +1,23 @@
+import { entry } from './entry.ts';
+import { ledger } from './ledger.ts';
+import { network } from './network.ts';
+import { operator } from './operator.ts';
+import { policy } from './policy.ts';
+import { query } from './query.ts';
+import { receipt } from './receipt.ts';
+import { replication } from './replication.ts';
+import { rest } from './rest.ts';
+import type { Mutant } from './mutant.ts';
+
+/** Every bug that is planted, by floor. */
+export const MUTANTS: readonly Mutant[] = [
+  ...ledger,
+  ...entry,
+  ...receipt,
+  ...policy,
+  ...operator,
+  ...replication,
+  ...query,
+  ...network,
+  ...rest,
+];

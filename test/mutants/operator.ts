@@ -1,0 +1,88 @@
+import type { Mutant } from './mutant.ts';
+
+export const operator: readonly Mutant[] = [
+  {
+    name: 'same content is stored twice',
+    file: 'src/operator/store/apply.ts',
+    from: "    if (holder !== undefined) return { kind: 'duplicate', record: holder.record };\n",
+    to: '',
+    tests: ['test/unit/operator/sqlite-file-store.test.ts', 'test/unit/operator/operator.test.ts'],
+  },
+  {
+    name: 'copy that is held is stored again',
+    file: 'src/operator/store/apply.ts',
+    from: "    if (findRecord(this.#db, this.#dbms, record.origin, record.file) !== undefined) return { kind: 'held' };\n",
+    to: '',
+    tests: ['test/unit/operator/sqlite-file-store.test.ts'],
+  },
+  {
+    name: 'digest of a copy is not checked',
+    file: 'src/operator/store/apply.ts',
+    from: '    checkDigest(copy);\n    const holder',
+    to: '    const holder',
+    tests: ['test/unit/operator/sqlite-file-store.test.ts'],
+  },
+  {
+    name: 'first to arrive keeps the rows',
+    file: 'src/operator/file-order.ts',
+    from: 'if (holder !== undefined && precedes(holder, record))',
+    to: 'if (holder !== undefined)',
+    tests: ['test/unit/operator/sqlite-file-store.test.ts', 'test/property/replication.property.test.ts'],
+  },
+  {
+    name: 'own number is used again after a copy came back',
+    file: 'src/operator/store/apply.ts',
+    from: '    if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);\n',
+    to: '',
+    tests: ['test/unit/operator/sqlite-file-store.test.ts', 'test/unit/replication/promises.test.ts'],
+  },
+  {
+    name: 'own number is used again after a database was dropped',
+    file: 'src/operator/store/apply.ts',
+    from: 'Math.max(0, ...newest, newestInTsd(databases)) + 1',
+    to: 'Math.max(0, ...newest) + 1',
+    tests: ['test/unit/operator/dropped-database.test.ts'],
+  },
+  {
+    name: 'rows of a copy are not counted',
+    file: 'src/operator/store/apply.ts',
+    from: 'if (rows !== record.rows)',
+    to: 'if (rows < 0)',
+    tests: ['test/unit/operator/sqlite-file-store.test.ts'],
+  },
+  {
+    name: 'buffer is kept after its flush',
+    file: 'src/operator/store/apply.ts',
+    from: "    this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);\n",
+    to: '',
+    tests: ['test/unit/operator/operator.test.ts'],
+  },
+  {
+    name: 'ranges one apart are joined',
+    file: 'src/operator/ranges.ts',
+    from: 'from <= top[1] + 1',
+    to: 'from <= top[1] + 2',
+    tests: ['test/unit/operator/ranges.test.ts'],
+  },
+  {
+    name: 'range keeps the first id that is taken away',
+    file: 'src/operator/ranges.ts',
+    from: 'left.push([start, low - 1])',
+    to: 'left.push([start, low])',
+    tests: ['test/unit/operator/ranges.test.ts'],
+  },
+  {
+    name: 'watermark passes a gap',
+    file: 'src/operator/ranges.ts',
+    from: '(ranges[0]?.[0] === 1 ? ranges[0][1] : 0)',
+    to: '(ranges.at(-1)?.[1] ?? 0)',
+    tests: ['test/unit/operator/ranges.test.ts'],
+  },
+  {
+    name: 'room for contents is unbounded',
+    file: 'src/operator/contents.ts',
+    from: 'return this.#used === 0 || this.#used + bytes <= this.#total;',
+    to: 'return bytes >= 0;',
+    tests: ['test/unit/operator/contents.test.ts'],
+  },
+];

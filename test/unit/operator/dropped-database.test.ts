@@ -1,0 +1,21 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { rowsText } from '../../conformance/file-store.ts';
+import { openOperator } from '../../support/operator-fixture.ts';
+import { selectRows } from '../../support/table-rows.ts';
+import { waitFor } from '../../support/wait.ts';
+
+test('the numbers of a database that was dropped are not given again: the peers know them', async () => {
+  const before = await openOperator();
+  await before.put(rowsText(0, 2));
+  await before.put(rowsText(2, 2));
+  await waitFor(async () => (await selectRows(before.sqlite, 'almgm', 'select * from tsd_info')).length === 2);
+  // Not `before.close()`, which takes the directory along.
+  await before.operator.close();
+  await before.sqlite.close();
+  for (const end of ['', '-wal', '-shm']) await rm(join(before.dir, 'dbms', `plant.sqlite${end}`), { force: true });
+  const after = await openOperator({ dir: before.dir });
+  expect((await after.put(rowsText(4, 2))).record.file).toBe(3);
+  await after.close();
+});
