@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { asFault, fault, textOf } from '../base/errors.ts';
+import { fault, textOf } from '../base/errors.ts';
 import { SCRIPT_WAIT_MS_MAX } from '../base/limits.ts';
 import { acquire, type Resource, type ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -12,7 +12,7 @@ import { keepToken } from '../command/access/token-file.ts';
 import { Users } from '../command/access/users.ts';
 import type { CommandContext } from '../command/context.ts';
 import { createExecutor } from '../command/create-executor.ts';
-import { type CommandExecutor, createSession } from '../command/executor.ts';
+import type { CommandExecutor } from '../command/executor.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { PeerWatch } from '../command/health/peer-watch.ts';
 import { watchPeers } from './watch-peers.ts';
@@ -23,6 +23,7 @@ import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
 import { recover } from './recover/recover.ts';
+import { runStartScript } from './start-script.ts';
 import { takeOwnPolicies } from './rotation.ts';
 
 /** How REST is started; given by the program, since front doors stand above this floor. */
@@ -60,33 +61,6 @@ const checkScript = async (path: string): Promise<void> => {
     throw fault('CONFIG_VALUE', `--script ${path} cannot be read: ${textOf(caught)}`, {
       hint: 'name a file of commands, one a line',
     });
-  }
-};
-
-/**
- * Runs the start script once the node is ready and, where peers can be reached, has taken up what they know of it: on a
- * new disk its policies come from them. A failing line is said and does not end the node.
- */
-const runScript = async (
-  executor: CommandExecutor,
-  path: string,
-  before: Promise<unknown>,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> => {
-  try {
-    await before;
-  } catch (caught) {
-    if (!signal.aborted) log.error(`the script ${path} was not run: ${asFault(caught).message}`);
-    return;
-  }
-  if (signal.aborted) return;
-  try {
-    await executor.execute({ text: `process "${path}"`, format: 'text', session: createSession() });
-    log.info(`the script ${path} has run`);
-  } catch (caught) {
-    const { message, hint } = asFault(caught);
-    log.error(`the script ${path} stopped: ${message}`, hint === undefined ? {} : { hint });
   }
 };
 
@@ -179,6 +153,10 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
             ...{ signal: stopping.signal, log: log.child('recover') },
           });
     const ready = recovered ?? firstExchange(context).then(() => takeOwnPolicies(context, paths, stopping.signal, log));
-    if (script !== undefined) void runScript(executor, script, ready, log.child('script'), stopping.signal);
+    if (script !== undefined)
+      void runStartScript({
+        ...{ executor, path: script, before: ready },
+        ...{ clock: systemClock, log: log.child('script'), signal: stopping.signal },
+      });
     return { facts: facts(), exitAsked: exit.promise, recovered, close: () => stack.close() };
   });

@@ -11,7 +11,7 @@ export const operator: readonly Mutant[] = [
   {
     name: 'copy that is held is stored again',
     file: 'src/operator/store/apply.ts',
-    from: "    if (findRecord(this.#db, this.#dbms, record.origin, record.file) !== undefined) return { kind: 'held' };\n",
+    from: "    if (held !== undefined) return { kind: 'held', record: held.record };\n",
     to: '',
     tests: ['test/unit/operator/sqlite-file-store.test.ts'],
   },

@@ -42,6 +42,7 @@ const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
   const path = scriptPath(call, name);
   const outputs: string[] = [];
   let goesOn = false;
+  let done = 0;
   for (const { text, line } of splitScript(await readScript(path))) {
     call.signal?.throwIfAborted();
     if (/^(?:end|exit) scripts?$/i.test(text)) break;
@@ -50,9 +51,10 @@ const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
       if (statement.kind === 'on-error') goesOn = statement.mode === 'ignore';
       const { text: output } = await call.execute(text);
       if (output !== '') outputs.push(output);
+      done += 1;
     } catch (caught) {
       if (goesOn) continue;
-      throw atLine(asFault(caught), name, path, line);
+      throw atLine(asFault(caught), name, { script: path, line, done });
     }
   }
   return says(outputs.join('\n'), outputs);
@@ -60,14 +62,22 @@ const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
 
 const WORD_SHOWN_CHARS_MAX = 40;
 
+/** Where a script stopped. */
+interface ScriptPlace {
+  readonly script: string;
+  readonly line: number;
+  /** Commands that ran before. */
+  readonly done: number;
+}
+
 /** The failure with its place. Of a line that is no command only the first word is shown: the file may be no script at all. */
-const atLine = (failure: HoldfastError, name: string, path: string, line: number): HoldfastError => {
+const atLine = (failure: HoldfastError, name: string, place: ScriptPlace): HoldfastError => {
   const { code, message, hint, data } = failure;
   const word = code === 'COMMAND_UNKNOWN' ? data['word'] : undefined;
   const { word: _word, ...rest } = data;
   const shown = typeof word === 'string' ? `unknown command '${word.slice(0, WORD_SHOWN_CHARS_MAX)}'` : message;
-  return fault(code, `line ${line} of ${name}: ${shown}`, {
-    data: { ...rest, script: path, line },
+  return fault(code, `line ${place.line} of ${name}: ${shown}`, {
+    data: { ...rest, ...place },
     ...(hint === undefined ? {} : { hint }),
     // The cause repeats the line.
     ...(shown === message ? { cause: failure } : {}),

@@ -1,0 +1,58 @@
+import { type Clock, sleep } from '../base/clock.ts';
+import { asFault, type HoldfastError } from '../base/errors.ts';
+import { DISK_LOOK_MS } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import { type CommandExecutor, createSession } from '../command/executor.ts';
+
+export interface StartScript {
+  readonly executor: Pick<CommandExecutor, 'execute'>;
+  readonly path: string;
+  /** What the script waits for; where it rejects, the script is not run. */
+  readonly before: Promise<unknown>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+const OF_THE_DISK: ReadonlySet<string> = new Set(['DISK_NO_ROOM', 'LEDGER_DISK_FAILED', 'SQLITE_DISK_FAILED']);
+
+/** The disk stopped it before anything was done: it can be run again as if for the first time. */
+const mayRunAgain = ({ code, data }: HoldfastError): boolean => OF_THE_DISK.has(code) && data['done'] === 0;
+
+/**
+ * Runs the start script once the node is ready and, where peers can be reached, has taken up what they know of it: on a
+ * new disk its policies come from them. A failing line is said and does not end the node; where the disk stops the first
+ * one, the script waits for the disk. Never rejects.
+ */
+export const runStartScript = async (script: StartScript): Promise<void> => {
+  const { path, before, log, signal } = script;
+  try {
+    await before;
+  } catch (caught) {
+    if (!signal.aborted) log.error(`the script ${path} was not run: ${asFault(caught).message}`);
+    return;
+  }
+  try {
+    await runOnceDiskAllows(script);
+    log.info(`the script ${path} has run`);
+  } catch (caught) {
+    if (signal.aborted) return;
+    const { message, hint } = asFault(caught);
+    log.error(`the script ${path} stopped: ${message}`, hint === undefined ? {} : { hint });
+  }
+};
+
+const runOnceDiskAllows = async ({ executor, path, clock, log, signal }: StartScript): Promise<void> => {
+  for (let tries = 1; ; tries += 1) {
+    signal.throwIfAborted();
+    try {
+      await executor.execute({ text: `process "${path}"`, format: 'text', session: createSession() });
+      return;
+    } catch (caught) {
+      const error = asFault(caught);
+      if (!mayRunAgain(error)) throw error;
+      if (tries === 1) log.error(`the script ${path} waits for the disk: ${error.message}`);
+    }
+    await sleep(clock, DISK_LOOK_MS, signal);
+  }
+};

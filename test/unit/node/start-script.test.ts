@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { fault } from '../../../src/base/errors.ts';
+import { DISK_LOOK_MS } from '../../../src/base/limits.ts';
+import { createLogger } from '../../../src/base/log.ts';
+import { runStartScript, type StartScript } from '../../../src/node/start-script.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
+
+const diskFault = (done: number): Error =>
+  fault('SQLITE_DISK_FAILED', 'line 1 of x.al: disk I/O error', { data: { line: 1, done } });
+
+/** A script whose runs end one after the other with these; undefined: it goes through. */
+const world = (outcomes: readonly (Error | undefined)[], more: Partial<StartScript> = {}) => {
+  const clock = createVirtualClock();
+  const said: string[] = [];
+  let runs = 0;
+  const script: StartScript = {
+    executor: {
+      execute: () => {
+        const outcome = outcomes[runs];
+        runs += 1;
+        return outcome === undefined ? Promise.resolve({ text: '', json: undefined }) : Promise.reject(outcome);
+      },
+    },
+    path: 'x.al',
+    before: Promise.resolve(),
+    clock,
+    log: createLogger(({ text }) => said.push(text)),
+    signal: new AbortController().signal,
+    ...more,
+  };
+  return { clock, said, script, runs: () => runs };
+};
+
+test('where the disk stops the first line, the script is run again until it goes through; that is said once', async () => {
+  const { clock, said, script, runs } = world([diskFault(0), diskFault(0), undefined]);
+  await clock.runWhile(runStartScript(script), 10 * DISK_LOOK_MS);
+  expect(runs()).toBe(3);
+  expect(said).toEqual([
+    'the script x.al waits for the disk: line 1 of x.al: disk I/O error',
+    'the script x.al has run',
+  ]);
+});
+
+test.each([
+  ['a later line', diskFault(2)],
+  ['a line that is wrong', fault('COMMAND_UNKNOWN', 'line 1 of x.al: no such command', { data: { line: 1, done: 0 } })],
+])('%s that fails ends it', async (_, failure) => {
+  const { said, script, runs } = world([failure, undefined]);
+  await runStartScript(script);
+  expect(runs()).toBe(1);
+  expect(said).toEqual([`the script x.al stopped: ${failure.message}`]);
+});
+
+test('it is named where what it waits for fails, and silent where the node stops', async () => {
+  const stopped = new AbortController();
+  const failed = world([undefined], { before: Promise.reject(new Error('no ledger')) });
+  await runStartScript(failed.script);
+  expect([failed.runs(), failed.said]).toEqual([0, ['the script x.al was not run: no ledger']]);
+  const waiting = world([diskFault(0), undefined], { signal: stopped.signal });
+  const ended = runStartScript(waiting.script);
+  await waiting.clock.advance(1);
+  stopped.abort();
+  await ended;
+  expect([waiting.runs(), waiting.said.length]).toEqual([1, 1]);
+});
