@@ -22,17 +22,28 @@ const isDirectory = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Level by level: Node's own recursive form tries for ever where a parent is there and still refuses, as in /proc. */
-const makeLevels = async (path: string): Promise<void> => {
+/** Whether the directory is there now, made or found; false where its parent is missing. */
+const makeLevel = async (path: string): Promise<boolean> => {
   try {
     await mkdir(path);
+    return true;
   } catch (caught) {
-    if (systemCode(caught) === 'EEXIST' && (await isDirectory(path))) return;
-    const parent = dirname(path);
-    if (systemCode(caught) !== 'ENOENT' || (await isDirectory(parent))) throw caught;
-    await makeLevels(parent);
-    await makeLevels(path);
+    if (systemCode(caught) === 'EEXIST' && (await isDirectory(path))) return true;
+    if (systemCode(caught) === 'ENOENT') return false;
+    throw caught;
   }
+};
+
+/**
+ * Level by level, and each level at most twice: Node's own recursive form tries for ever where a parent is there and
+ * still refuses, as in /proc. That the parent is there tells nothing: another caller may have made it since.
+ */
+const makeLevels = async (path: string): Promise<void> => {
+  if (await makeLevel(path)) return;
+  if (dirname(path) !== path) await makeLevels(dirname(path));
+  await mkdir(path).catch(async (caught: unknown) => {
+    if (systemCode(caught) !== 'EEXIST' || !(await isDirectory(path))) throw caught;
+  });
 };
 
 /** Makes a directory where it is missing; one that is there is taken as it is. `NODE_DIR_UNUSABLE`. */

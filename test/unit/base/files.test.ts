@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeDirectory } from '../../../src/base/files.ts';
 
@@ -16,6 +16,15 @@ describe('makeDirectory', () => {
     await Promise.all([makeDirectory(path), makeDirectory(path), makeDirectory(join(dir, 'a'))]);
     await makeDirectory(path);
     expect(statSync(path).isDirectory()).toBe(true);
+  });
+
+  test('callers that make the same levels at once do not trip over each other', async () => {
+    for (let round = 0; round < 100; round += 1) {
+      const path = join(dir, String(round), 'b', 'c', 'd');
+      const paths = [path, join(path, 'e'), dirname(path), path, dirname(dirname(path))];
+      await Promise.all(paths.map(makeDirectory));
+      expect(statSync(join(path, 'e')).isDirectory()).toBe(true);
+    }
   });
 
   test.each(['file', 'file/below', 'x'.repeat(300)])('%s is refused as a name, not as a disk', async (name) => {
