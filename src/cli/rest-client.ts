@@ -1,6 +1,7 @@
-import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { fault, systemCode, textOf } from '../base/errors.ts';
+import { http } from '../base/http.ts';
 import type { Target } from './target.ts';
 
 /** Longer than any command's own deadline: the node answers first, with a reason. */
@@ -48,7 +49,7 @@ const unreachable = (node: string, caught: unknown): Error =>
   );
 
 const requestTo = ({ node, token, command, json, signal }: CommandCall, timeout: AbortSignal): ClientRequest =>
-  request({
+  http.request({
     ...splitAddress(node),
     method: 'POST',
     headers: {

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { fault, systemCode, textOf } from '../base/errors.ts';
+import { http } from '../base/http.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import {
   REST_CONNECTIONS_MAX,
@@ -44,7 +45,7 @@ const CLOSE_MS = 1_000;
 
 /** A reply to what Node could not read as a request. */
 const rawReply = (status: number, body: string): string =>
-  `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n` +
+  `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? 'Error'}\r\n` +
   `Content-Type: ${JSON_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
 
 /** Why a request is refused unread: it comes from another site's page. */
@@ -107,7 +108,7 @@ const createHttpServer = (options: RestOptions, stopping: AbortSignal): Server =
     if (stopping.aborted) response.setHeader('Connection', 'close');
     send(response, reply, log);
   };
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: REST_HEADER_BYTES_MAX,
       headersTimeout: REST_HEADERS_TIMEOUT_MS,
