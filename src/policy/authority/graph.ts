@@ -14,12 +14,19 @@ export interface Revocation {
   readonly act: RevokeAct;
 }
 
+interface Rotation {
+  readonly fact: Fact;
+  readonly act: RotateAct;
+}
+
 /** Who cites what: every fact under the grant that it names, whether or not that grant is known, or good for anything. */
 export class GrantGraph {
   readonly #acts = new Map<string, { readonly fact: Fact; readonly act: AuthorityAct }>();
   /** Facts by the grant that they cite, then by author. */
   readonly #citing = new Map<string, Map<string, Fact[]>>();
   readonly #revocations = new Map<string, Revocation[]>();
+  /** By the grant that is handed on and its holder: asked for at each entry. */
+  readonly #rotations = new Map<string, Rotation[]>();
 
   /** Takes up a fact; returns whether it is a well-formed act of authority. A malformed one gets its reason. */
   add(fact: Fact): boolean {
@@ -34,6 +41,10 @@ export class GrantGraph {
     const revocation = revocationIn(act);
     if (revocation !== undefined)
       this.#revocations.set(revocation.grant, [...this.revocationsOf(revocation.grant), { fact, act: revocation }]);
+    if (act.op === 'rotate') {
+      const handed = [...this.rotationsOf(fact.cap ?? '', fact.author), { fact, act }];
+      this.#rotations.set(rotationKey(fact.cap ?? '', fact.author), handed);
+    }
     return true;
   }
 
@@ -87,11 +98,8 @@ export class GrantGraph {
   }
 
   /** The rotations by which an author hands on what it holds by a grant. */
-  rotationsOf(cap: string, author: string): readonly { readonly fact: Fact; readonly act: RotateAct }[] {
-    return this.citingBy(cap, author).flatMap((fact) => {
-      const act = this.actOf(fact);
-      return act?.op === 'rotate' ? { fact, act } : [];
-    });
+  rotationsOf(cap: string, author: string): readonly Rotation[] {
+    return this.#rotations.get(rotationKey(cap, author)) ?? [];
   }
 
   /** Whose a link is. */
@@ -154,6 +162,8 @@ export class GrantGraph {
     else list.push(fact);
   }
 }
+
+const rotationKey = (cap: string, author: string): string => `${cap} ${author}`;
 
 /** What an act ends: a grant that replaces another's does so as well. */
 const revocationIn = (act: AuthorityAct): RevokeAct | undefined => {
