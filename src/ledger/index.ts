@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { Level } from 'level';
+import { z } from 'zod';
 import { fault, type HoldfastError, textOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { AuthorTable, decodeGroup, encodeGroup, type IndexRecord } from './index-record.ts';
@@ -169,11 +170,23 @@ export class LedgerIndex {
   }
 }
 
+const cursor = z.number().int().nonnegative();
+const markSchema = z.object({ checkedTo: cursor, bad: z.array(cursor) });
+
+const asJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+/** One that cannot be read is none: all signatures are checked again. */
 const parseMark = (value: Buffer | undefined): SignatureMark => {
   const none: SignatureMark = { checkedTo: 0, bad: [] };
   if (value === undefined) return none;
-  const { checkedTo, bad } = JSON.parse(value.toString()) as Partial<SignatureMark>;
-  return typeof checkedTo === 'number' && Array.isArray(bad) ? { checkedTo, bad } : none;
+  const mark = markSchema.safeParse(asJson(value.toString()));
+  return mark.success ? mark.data : none;
 };
 
 const codesOf = (caught: unknown): readonly unknown[] => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { DISK_RETRY_MAX_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Cursor, HeldEntry } from './ledger.ts';
 import type { SignatureMark } from './store.ts';
@@ -74,7 +75,7 @@ export class SignatureCheck {
     });
   }
 
-  /** Resolves when everything held at the time was checked; does not wait for a pause. */
+  /** Resolves when everything held at the time was checked, or could not be read; does not wait for a pause. */
   async finished(): Promise<void> {
     this.start();
     while (this.#running !== undefined) await this.#running;
@@ -114,8 +115,8 @@ export class SignatureCheck {
       }
       this.#saveMark();
     } catch (caught) {
-      this.#ports.log.warn('cannot check signatures in the background', { cause: String(caught) });
-      this.#closed = true;
+      this.#ports.log.warn('cannot check signatures in the background; it is tried again', { cause: String(caught) });
+      this.#cancelPause = this.#ports.clock?.after(DISK_RETRY_MAX_MS, () => this.start());
     }
   }
 

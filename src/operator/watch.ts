@@ -119,7 +119,17 @@ export class WatchDirectory {
     const taken = join(this.#dir, TAKEN);
     for (const id of (await readdir(taken)).sort()) {
       const dir = join(taken, id);
-      const names = await readdir(dir).catch(() => []);
+      const names = await readdir(dir).catch((caught: unknown) => {
+        if (systemCode(caught) === 'ENOTDIR') return [];
+        throw fault(
+          'INGEST_TAKEN',
+          `${dir} holds files that were taken and not finished, and cannot be read: ${textOf(caught)}`,
+          {
+            hint: 'see what this process may open and the disk can do, then run the operator again',
+            cause: caught,
+          },
+        );
+      });
       for (const name of names) this.#ready.push({ name, dir, before: true, written: false });
       if (names.length === 0) await rmdir(dir).catch(() => {});
     }

@@ -189,7 +189,7 @@ class LedgerPolicies implements Policies {
     this.#closed = true;
     this.#ports.ledger.notices.off('ledger:appended', this.#onAppended);
     this.#ports.ledger.notices.off('ledger:equivocation', this.#onEquivocation);
-    this.#release(() => true, fault('POLICY_CLOSED', 'the policies of this node are closed'));
+    this.#release(() => true, closedFault());
     this.notices.removeAllListeners();
   }
 
@@ -249,6 +249,7 @@ class LedgerPolicies implements Policies {
   /** Resolves when the book holds the entries before `cursor`. */
   #reached(cursor: Cursor): Promise<void> {
     if (this.#cursor >= cursor) return Promise.resolve();
+    if (this.#closed) return Promise.reject(closedFault());
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     this.#waiters.push({ cursor, resolve: () => resolve(undefined), reject });
     this.#follow();
@@ -316,3 +317,5 @@ class LedgerPolicies implements Policies {
     }
   }
 }
+
+const closedFault = (): HoldfastError => fault('POLICY_CLOSED', 'the policies of this node are closed');

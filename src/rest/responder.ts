@@ -12,7 +12,7 @@ import {
 import type { Logger } from '../base/log.ts';
 import type { Access, Person } from '../command/access/access.ts';
 import { createSession, type CommandExecutor, type CommandOutput } from '../command/executor.ts';
-import { BodyBudget, readBody, textOfBody, unpack } from './body.ts';
+import { BodyBudget, type Lease, readBody, textOfBody, unpack } from './body.ts';
 import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts';
 import { errorReply, methodFault } from './faults.ts';
 import { readTarget, type RestHeaders } from './headers.ts';
@@ -31,6 +31,8 @@ export interface ResponderOptions {
   readonly access: Pick<Access, 'admit'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Room for the bodies of all requests. */
+  readonly bodies?: BodyBudget;
 }
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
@@ -83,11 +85,12 @@ export const createResponder = (
 
 class Responder {
   readonly #options: ResponderOptions;
-  readonly #budget = new BodyBudget();
+  readonly #budget: BodyBudget;
   #running = 0;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
+    this.#budget = options.bodies ?? new BodyBudget();
   }
 
   async answer(method: string, exchange: Exchange): Promise<RestReply> {
@@ -133,29 +136,35 @@ class Responder {
   async #post({ request, headers, ended }: Exchange, person: Person): Promise<RestReply> {
     const lease = this.#budget.lease();
     try {
-      const limits = { limit: REST_COMMAND_BODY_BYTES_MAX, lease };
-      const packed = await readBody(request, { ...limits, clock: this.#options.clock });
-      const body = await unpack(packed, request.headers['content-encoding'], limits);
-      return await this.#run(planOfPost(headers, textOfBody(body)), request, ended, person);
+      const plan = planOfPost(headers, textOfBody(await this.#read(request, REST_COMMAND_BODY_BYTES_MAX, lease)));
+      return await this.#run(plan, request, ended, person);
     } finally {
       lease.release();
     }
   }
 
   async #put({ request, headers, ended }: Exchange): Promise<RestReply> {
-    const { executor, clock } = this.#options;
     const target = readPutHeaders(headers);
     const lease = this.#budget.lease();
+    let working: Promise<unknown> | undefined;
     try {
-      const limits = { limit: REST_BODY_BYTES_MAX, lease };
-      const packed = await readBody(request, { ...limits, clock });
-      const content = await unpack(packed, request.headers['content-encoding'], limits);
+      const content = await this.#read(request, REST_BODY_BYTES_MAX, lease);
       // Rows are taken in whole or not at all: a client that leaves meanwhile changes nothing.
-      const { hash } = await this.#within(REST_REQUEST_TIMEOUT_MS, ended, () => executor.put({ ...target, content }));
+      const { hash } = await this.#within(REST_REQUEST_TIMEOUT_MS, ended, () => {
+        const put = this.#options.executor.put({ ...target, content });
+        working = put;
+        return put;
+      });
       return { status: 200, type: TEXT_JSON, body: `{"AnyLog.status":"Success", "AnyLog.hash": "${hash}" }` };
     } finally {
-      lease.release();
+      // The bytes are in use until the rows are in or refused, whether or not somebody still waits for the answer.
+      void Promise.allSettled([working]).then(() => lease.release());
     }
+  }
+
+  async #read(request: IncomingMessage, limit: number, lease: Lease): Promise<Buffer> {
+    const packed = await readBody(request, { limit, lease, clock: this.#options.clock });
+    return unpack(packed, request.headers['content-encoding'], { limit, lease });
   }
 
   /** What a browser asks before it sends: a page of this node's own may, others were refused by the guard. */
@@ -182,7 +191,9 @@ class Responder {
     return { status: 200, type: FILE, body: Readable.from(output.file, { objectMode: false }) };
   }
 
-  /** Runs `work` with a deadline that holds even where `work` does not heed its signal. */
+  /**
+   * Runs `work` with a deadline that holds even where `work` does not heed its signal; it counts as running to its own end.
+   */
   async #within<T>(ms: number, ended: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#running >= REST_RUNNING_MAX)
       throw fault('REST_BUSY', `${REST_RUNNING_MAX} requests are being worked on`, {
@@ -205,10 +216,12 @@ class Responder {
         clock.after(ms + REST_GRACE_MS, () => reject(timeout)),
       );
     });
-    try {
-      return await Promise.race([work(AbortSignal.any([ended, late.signal])), expired]);
-    } finally {
+    const working = work(AbortSignal.any([ended, late.signal])).finally(() => {
       this.#running -= 1;
+    });
+    try {
+      return await Promise.race([working, expired]);
+    } finally {
       for (const cancel of cancels) cancel();
     }
   }

@@ -18,6 +18,7 @@ import {
 import type { Logger } from '../base/log.ts';
 import type { Access } from '../command/access/access.ts';
 import type { CommandExecutor } from '../command/executor.ts';
+import type { BodyBudget } from './body.ts';
 import { errorReply, methodFault, transportFault, type TransportError } from './faults.ts';
 import { checkProvenance } from './guard.ts';
 import { createResponder, JSON_TYPE, type RestReply } from './responder.ts';
@@ -33,6 +34,8 @@ export interface RestOptions {
   readonly access: Pick<Access, 'admit'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Room for the bodies of all requests; that of the limits where left out. */
+  readonly bodies?: BodyBudget;
 }
 
 export interface RestServer extends Resource {

@@ -4,6 +4,7 @@ import { fault } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Access, Person } from '../../src/command/access/access.ts';
 import type { CommandExecutor, CommandOutput, CommandRequest, PutCommand } from '../../src/command/executor.ts';
+import type { BodyBudget } from '../../src/rest/body.ts';
 import { startRest, type RestServer } from '../../src/rest/rest.ts';
 
 /** A node's REST over an executor that notes what it is asked. */
@@ -12,12 +13,14 @@ export interface RestNode extends RestServer {
   readonly url: string;
   readonly executed: CommandRequest[];
   readonly puts: PutCommand[];
+  /** Ends what goes on without heeding its signal: each `hang`, and each PUT to the table `slow`. */
+  release(): void;
 }
 
-const answer = async ({ text, format, signal }: CommandRequest): Promise<CommandOutput> => {
+const answer = async ({ text, format, signal }: CommandRequest, released: Promise<undefined>): Promise<CommandOutput> => {
   if (text.startsWith('refuse')) throw fault('POLICY_UNKNOWN', 'there is no such policy', { hint: 'look again' });
   if (text.startsWith('crash')) throw new TypeError('not foreseen');
-  if (text.startsWith('hang')) return new Promise(() => {});
+  if (text.startsWith('hang')) await released;
   if (text.startsWith('wait'))
     return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
   if (text.startsWith('quiet') || text.includes('=')) return { text: '', json: undefined };
@@ -34,20 +37,23 @@ export const startRestNode = async (
     readonly port?: number;
     readonly clock?: Clock;
     readonly access?: Pick<Access, 'admit'>;
+    readonly bodies?: BodyBudget;
   } = {},
 ): Promise<RestNode> => {
   const executed: CommandRequest[] = [];
   const puts: PutCommand[] = [];
+  const released = Promise.withResolvers<undefined>();
   const executor: CommandExecutor = {
     execute(request) {
       executed.push(request);
-      return answer(request);
+      return answer(request, released.promise);
     },
     methodOf: (text) => (/^(get|refuse)/.test(text) ? 'GET' : /^(set|exit|run (?!client))/.test(text) ? 'POST' : 'any'),
     complete: () => [],
     async put(command) {
       puts.push(command);
       if (command.table === 'bad') throw fault('INGEST_JSON', 'line 3 is not JSON', { hint: 'repair line 3' });
+      if (command.table === 'slow') await released.promise;
       return { hash: command.mode === 'file' ? '0123456789abcdef0123456789abcdef' : '0' };
     },
   };
@@ -59,9 +65,10 @@ export const startRestNode = async (
     access: options.access ?? { admit: async () => OWNER },
     clock: options.clock ?? systemClock,
     log: silentLogger,
+    ...(options.bodies === undefined ? {} : { bodies: options.bodies }),
   });
   const port = Number(server.address.slice(server.address.lastIndexOf(':') + 1));
-  return { ...server, port, url: `http://127.0.0.1:${port}/`, executed, puts };
+  return { ...server, port, url: `http://127.0.0.1:${port}/`, executed, puts, release: () => released.resolve(undefined) };
 };
 
 /** Sends bytes as they are and resolves with everything that comes back until the other end hangs up. */

@@ -75,6 +75,7 @@ export class OwnLog {
 
   /** An exchange with the peer ended; `toldSeq`: the newest own entry it holds, 0 for none; undefined: it failed. */
   exchanged(peer: PeerKey, toldSeq: number | undefined): void {
+    if (this.#allowed) return;
     this.#asked.add(peer);
     if (toldSeq !== undefined) this.#told.set(peer, toldSeq);
     this.look();

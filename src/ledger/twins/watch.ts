@@ -47,6 +47,7 @@ export class TwinWatch implements Resource {
     this.#instance = Buffer.from(ports.random.bytes(16)).toString('hex');
     this.#state = new TwinState(this.#instance);
     ports.network.handle(TWINS_PROTOCOL, (channel) => this.#serve(channel));
+    ports.network.notices.on('peer:down', this.#onDown);
     this.#schedule(0);
   }
 
@@ -63,8 +64,15 @@ export class TwinWatch implements Resource {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ports.network.notices.off('peer:down', this.#onDown);
     this.#cancel();
   }
+
+  /** It may come back with a newer program, or never. */
+  readonly #onDown = (peer: PeerKey): void => {
+    this.#mute.delete(peer);
+    this.#state.forget(peer);
+  };
 
   #schedule(ms: number): void {
     this.#cancel = this.#ports.clock.after(ms, () => {
@@ -81,7 +89,7 @@ export class TwinWatch implements Resource {
       const own = makePresence(key, { instance: this.#instance, writes: writes(), seen: [...this.#state.seen()] });
       const options = { timeoutMs: TWINS_INTERVAL_MS * 2 };
       const others = decodeOthers(await network.request(peer, TWINS_PROTOCOL, encodePresence(own), options));
-      if (this.#closed) return;
+      if (this.#closed || !network.peers().some(({ key: connected }) => connected === peer)) return;
       const genuine = others.filter((presence) => presenceHolds(key.author, presence));
       this.#state.answered(peer, genuine, clock.monotonicMs());
     } catch (caught) {

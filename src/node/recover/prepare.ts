@@ -29,8 +29,7 @@ export const prepareRecovery = async (config: NodeConfig, paths: NodePaths): Pro
   const mark = join(paths.dir, RECOVERING_MARK);
   const done = (): Promise<void> => rm(mark, { force: true });
   if (existsSync(mark)) {
-    const { operator } = markSchema.parse(JSON.parse(await readFile(mark, 'utf8')));
-    return { operator: config.operator ?? operator, done };
+    return { operator: config.operator ?? (await operatorIn(mark)), done };
   }
   if (!config.recover) return undefined;
   if (config.seeds.length + (config.invite?.seeds.length ?? 0) === 0 || config.network !== undefined)
@@ -55,6 +54,18 @@ export const prepareRecovery = async (config: NodeConfig, paths: NodePaths): Pro
     });
   await writeFileDurably(mark, `${JSON.stringify({ operator: config.operator })}\n`);
   return { operator: config.operator, done };
+};
+
+/** The operator that an unfinished recovery is of. */
+const operatorIn = async (mark: string): Promise<string | undefined> => {
+  try {
+    return markSchema.parse(JSON.parse(await readFile(mark, 'utf8'))).operator;
+  } catch (caught) {
+    throw fault('CONFIG_VALUE', `${mark}, which says what is being recovered, is damaged: ${textOf(caught)}`, {
+      hint: 'name the operator with --operator ID-OF-ITS-OPERATOR-POLICY; where it has its key, remove that file and start with --recover',
+      cause: caught,
+    });
+  }
 };
 
 const hasJournal = async ({ ledger }: NodePaths): Promise<boolean> => {

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ReadConnection, SqlRow, SqlValue, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import type { Finding } from '../file-check.ts';
@@ -14,14 +15,14 @@ export interface PlacedRecord {
 const SELECT = `select origin, file, table_name, source, instructions, hash, digest, time, rows, m.columns, status,
   first_row, last_row from holdfast_files f join holdfast_mappings m on m.id = f.mapping`;
 
-/** The text was written by {@link mappingId}. */
+const mappingSchema = z.array(z.object({ name: z.string(), type: z.string() }));
 const parsedMappings = new Map<string, readonly Column[]>();
 const PARSED_MAX = 256;
 
 const columnsOf = (text: string): readonly Column[] => {
   const held = parsedMappings.get(text);
   if (held !== undefined) return held;
-  const columns = JSON.parse(text) as readonly Column[];
+  const columns = mappingSchema.parse(JSON.parse(text));
   if (parsedMappings.size >= PARSED_MAX) parsedMappings.clear();
   parsedMappings.set(text, columns);
   return columns;

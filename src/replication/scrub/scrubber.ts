@@ -267,13 +267,18 @@ export class Scrubber implements ScrubService, Scrubbing {
     };
   }
 
+  #isHurried(): boolean {
+    return this.#hurry;
+  }
+
   async #end(beganMs: number): Promise<number> {
     this.#walk = undefined;
+    this.#hurry = false; // first: a run that is asked for meanwhile sets it again
     for (const scope of await this.#ports.store.pages()) await this.#ports.store.checkPages(scope);
     this.#strays = await this.#ports.store.strays();
     this.#status.passes += 1;
     this.#status.lastPassMs = this.#ports.clock.wallMs();
-    this.#hurry = false;
+    if (this.#isHurried()) return 0;
     return Math.max(SCRUB_REST_MS_MAX, beganMs + SCRUB_PASS_MS - this.#ports.clock.monotonicMs());
   }
 

@@ -2,6 +2,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { fault } from '../../../src/base/errors.ts';
+import { DISK_RETRY_MAX_MS } from '../../../src/base/limits.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import type { HeldEntry } from '../../../src/ledger/ledger.ts';
@@ -18,9 +20,16 @@ const createCheck = (paced: boolean) => {
   const author = createAuthor(2, genesis);
   const held: HeldEntry[] = [];
   const checked: number[] = [];
+  let fails = false;
   const check = new SignatureCheck(
     {
-      read: async (cursor, limit) => held.slice(cursor, cursor + limit),
+      read: async (cursor, limit) => {
+        if (fails) {
+          fails = false;
+          throw fault('LEDGER_READ_FAILED', 'EIO');
+        }
+        return held.slice(cursor, cursor + limit);
+      },
       holds: ({ cursor }) => checked.push(cursor) > 0,
       saveMark: () => {},
       log: silentLogger,
@@ -33,10 +42,24 @@ const createCheck = (paced: boolean) => {
     for (let left = count; left > 0; left -= 1) held.push({ entry: author.next(), cursor: held.length, receivedMs: 0 });
     check.extend(held.length, []);
   };
-  return { clock, check, checked, grow };
+  const failNextRead = (): void => {
+    fails = true;
+  };
+  return { clock, check, checked, grow, failNextRead };
 };
 
 describe('the check of single signatures', () => {
+  test('goes on after a read that failed', async () => {
+    const { clock, check, checked, grow, failNextRead } = createCheck(true);
+    failNextRead();
+    grow(3);
+    await clock.advance(600);
+    expect(checked).toEqual([]);
+    await clock.advance(DISK_RETRY_MAX_MS);
+    expect(checked).toEqual([0, 1, 2]);
+    expect(check.counts).toEqual({ checked: 3, unchecked: 0, bad: 0 });
+  });
+
   test('goes through all, each once, in order', async () => {
     const { check, checked, grow } = createCheck(false);
     grow(150);

@@ -10,6 +10,7 @@ import {
   REST_RUNNING_MAX,
   REST_STALL_MS,
 } from '../../../src/base/limits.ts';
+import { BodyBudget } from '../../../src/rest/body.ts';
 import { rawRequest, startRestNode, type RestNode } from '../../support/rest-node.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -129,6 +130,38 @@ describe('bodies are bounded', () => {
     leave.abort();
     await Promise.all(waiting);
     await waitFor(async () => (await ask('get status')).status === 200);
+  });
+});
+
+describe('work that goes on after its client has left', () => {
+  const ask = (command: string, signal?: AbortSignal) =>
+    fetch(node.url, { method: 'POST', headers: { 'User-Agent': 'AnyLog/1.23', command }, signal: signal ?? null });
+
+  test('still counts as running', async () => {
+    const leave = new AbortController();
+    const left = Array.from({ length: REST_RUNNING_MAX }, () => ask('hang', leave.signal).catch(() => undefined));
+    await waitFor(() => node.executed.length === REST_RUNNING_MAX);
+    leave.abort();
+    await Promise.all(left);
+    expect((await ask('get status')).status).toBe(503);
+    node.release();
+    await waitFor(async () => (await ask('get status')).status === 200);
+  });
+
+  test('keeps the room that its body takes', async () => {
+    await node.close();
+    node = await startRestNode({ bodies: new BodyBudget(1_000_000) });
+    const body = 'x'.repeat(400_000);
+    const send = (signal?: AbortSignal) =>
+      fetch(node.url, { method: 'PUT', headers: { dbms: 'edge', table: 'slow' }, body, signal: signal ?? null });
+    const leave = new AbortController();
+    const left = [1, 2].map(() => send(leave.signal).catch(() => undefined));
+    await waitFor(() => node.puts.length === 2);
+    leave.abort();
+    await Promise.all(left);
+    expect((await send()).status).toBe(503);
+    node.release();
+    await waitFor(async () => (await send()).status === 200);
   });
 });
 

@@ -1,0 +1,32 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { resolveConfig } from '../../../src/node/config.ts';
+import { nodePaths } from '../../../src/node/paths.ts';
+import { prepareRecovery } from '../../../src/node/recover/prepare.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-prepare-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const prepare = () => {
+  const config = resolveConfig({ dir }, {});
+  return prepareRecovery(config, nodePaths(dir));
+};
+
+test('a recovery that was broken off goes on', async () => {
+  writeFileSync(join(dir, 'recovering.json'), '{"operator":"abc"}\n');
+  expect((await prepare())?.operator).toBe('abc');
+});
+
+test.each(['', '{"operator"', '{"operator":1}', '[]'])('a damaged mark, %j, is named, with a way on', async (text) => {
+  writeFileSync(join(dir, 'recovering.json'), text);
+  await expect(prepare()).rejects.toMatchObject({
+    code: 'CONFIG_VALUE',
+    message: expect.stringContaining(join(dir, 'recovering.json')) as unknown,
+    hint: expect.stringContaining('--operator') as unknown,
+  });
+});
