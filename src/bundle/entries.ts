@@ -55,9 +55,9 @@ export const readEntries = (files: Files): readonly BundledEntry[] => {
   return entries;
 };
 
-/** Each author's key, and that of the node that signs, as a file of the right content; no others. */
-export const checkKeys = (files: Files, entries: readonly BundledEntry[], by: string): void => {
-  const needed = new Set(entries.map(({ entry }) => entry.header.author)).add(by);
+/** Each author's key, and those of others who sign, as a file of the right content; no others. */
+export const checkKeys = (files: Files, entries: readonly BundledEntry[], others: readonly string[]): void => {
+  const needed = new Set([...entries.map(({ entry }) => entry.header.author), ...others]);
   for (const [file, bytes] of files) {
     const key = readKeyName(file);
     if (key === undefined) continue;

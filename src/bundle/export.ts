@@ -7,6 +7,7 @@ import { publicKeyPem } from '../entry/keys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Fact } from '../policy/facts.ts';
 import { answerOf } from './answer.ts';
+import { gatherReceipts, type ReceiptFiles, type ReceiptSource } from './gather-receipts.ts';
 import { howTo } from './how-to.ts';
 import {
   entryStem,
@@ -25,13 +26,16 @@ export interface ExportPorts {
   readonly ledger: Pick<Ledger, 'follow'>;
   /** What is kept of every entry that the bundle shall hold. */
   readonly facts: readonly Fact[];
+  /** Undefined where the node has signed no checkpoint yet: then the bundle says nothing of when it had what. */
+  readonly receipts: ReceiptSource | undefined;
   /** The signature of the node that the question names. */
   sign(manifest: Uint8Array): Uint8Array;
 }
 
 /**
  * Makes a bundle (SPEC.md): computes the answer first, so that what cannot be answered is refused at once, then gives the archive piece by piece. The
- * pieces fail with `BUNDLE_ENTRY_MISSING` where an entry cannot be read any more. Throws `BUNDLE_OVERSIZE`, `POLICY_FRONTIER_UNKNOWN`.
+ * pieces fail with `BUNDLE_ENTRY_MISSING` where an entry cannot be read any more. Throws `BUNDLE_OVERSIZE`, `POLICY_FRONTIER_UNKNOWN`, and what
+ * {@link gatherReceipts} throws.
  */
 export const exportBundle = async (
   ports: ExportPorts,
@@ -44,16 +48,29 @@ export const exportBundle = async (
       'BUNDLE_OVERSIZE',
       `the ledger has ${facts.length} entries; a bundle holds at most ${BUNDLE_ENTRIES_MAX}`,
     );
-  const { bytes } = await inSlices(answerOf(facts, question), signal);
-  return archiveOf(ports, question, bytes);
+  const { bytes, origins, registered } = await inSlices(answerOf(facts, question), signal);
+  const held = new Set(facts.map(({ hash }) => hash));
+  const receipts =
+    ports.receipts === undefined
+      ? NO_RECEIPTS
+      : await gatherReceipts(ports.receipts, { held, proven: origins, registered });
+  return archiveOf(ports, question, { state: bytes, receipts });
 };
+
+const NO_RECEIPTS: ReceiptFiles = { files: [], witnesses: [] };
+
+/** What was computed before the first byte. */
+interface Contents {
+  readonly state: Uint8Array;
+  readonly receipts: ReceiptFiles;
+}
 
 const text = (name: string, content: string): TarFile => ({ name, bytes: Buffer.from(content) });
 
 const archiveOf = async function* (
   ports: ExportPorts,
   question: Question,
-  state: Uint8Array,
+  { state, receipts }: Contents,
 ): AsyncGenerator<Uint8Array> {
   const lines: string[] = [];
   let size = TAR_END.byteLength;
@@ -65,10 +82,11 @@ const archiveOf = async function* (
   };
   yield packed({ name: QUERY, bytes: questionBytes(question) });
   yield packed({ name: STATE, bytes: state });
-  yield packed(text(HOW_TO, howTo(question)));
-  const authors = new Set(ports.facts.map(({ author }) => author)).add(question.by);
-  for (const key of [...authors].sort()) yield packed(text(keyFile(key), publicKeyPem(key)));
+  yield packed(text(HOW_TO, howTo(question, receipts.files.length > 0)));
+  const keys = new Set([...ports.facts.map(({ author }) => author), question.by, ...receipts.witnesses]);
+  for (const key of [...keys].sort()) yield packed(text(keyFile(key), publicKeyPem(key)));
   for await (const files of entryFiles(ports)) yield Buffer.concat(files.map(packed));
+  for (const file of receipts.files) yield packed(file);
   const manifest = Buffer.from(lines.join(''));
   yield tarEntry({ name: MANIFEST, bytes: manifest });
   yield tarEntry({ name: MANIFEST_SIGNATURE, bytes: ports.sign(manifest) });

@@ -1,8 +1,35 @@
 import { keyFile } from './names.ts';
 import type { Question } from './question.ts';
 
+const receiptSteps = (
+  by: string,
+): string => `7. What the node had, and when. "receipts" lists the entries that it had taken up when it signed "checkpoint", in the order in which they
+   came. This prints those that it had and that are not in this bundle; there must be none. ("hashes" is from step 5.)
+
+sort receipts | comm -23 - hashes
+
+   The checkpoint (origin, number of entries, root of their RFC 6962 tree) is signed by the node. It says "Signature Verified Successfully".
+
+head -3 checkpoint > text; sed -n 5p checkpoint | cut -d' ' -f3 | base64 -d | tail -c 64 > signature
+openssl pkeyutl -verify -pubin -inkey keys/${by}.pem -rawin -in text -sigfile signature
+
+8. Whose word it is. Other nodes of the network have signed the checkpoint with their time: the node had all these entries by then. This prints each of them
+   that is registered in the network, what openssl says, and the time. Believe one of them, and the node can neither take an entry of this list back nor
+   slip one in before that time. "policy.txt" names them as a C2SP tlog-policy; take out whom you do not believe.
+
+sed -n '6,$p' checkpoint | while read -r dash name line; do k=keys/\${name##*/}.pem; [ -f $k ] || continue; echo "$line" | base64 -d > cosigned; t=$(od -An -tu8 --endian=big -j4 -N8 cosigned | tr -d ' '); tail -c 64 cosigned > signature; { printf 'cosignature/v1\\ntime %s\\n' $t; cat text; } > timed; echo "$k"; openssl pkeyutl -verify -pubin -inkey $k -rawin -in timed -sigfile signature; date -u -d @$t; done
+
+   proofs/ENTRY.tlog-proof (C2SP tlog-proof) holds the first such checkpoint that covers one entry that the answer comes from: the node had it by
+   that time. It proves this without the rest of the bundle.
+`;
+
+const NO_RECEIPTS = `7. What the node had, and when: it had signed no checkpoint when it made this bundle, or left it out.
+
+8. So nothing here shows when it had these entries, nor that it left none out.
+`;
+
 /** `HOWTO.txt`: how to check a bundle with ordinary tools, in plain words. */
-export const howTo = ({ by, network }: Question): string => `HOW TO CHECK THIS BUNDLE
+export const howTo = ({ by, network }: Question, hasReceipts: boolean): string => `HOW TO CHECK THIS BUNDLE
 
 It holds the policy ledger of one network, as one node held it, and the answer to one question. Nothing in it has to be
 believed: every step below is done with tools that others wrote (a shell, sha256sum, openssl 3). Unpack it into an empty
@@ -40,7 +67,8 @@ find entries -name '*.json' -exec grep -oh '"prev":"[0-9a-f]*"' {} + | cut -c9-7
 
 find entries -name '1.*.json' -exec grep -l '"op":"genesis"' {} +
 
-7. What follows from the entries, state.json, is the answer to query.json: the policies in force with the entries that gave them ("insert",
+${hasReceipts ? receiptSteps(by) : NO_RECEIPTS}
+9. What follows from the entries, state.json, is the answer to query.json: the policies in force with the entries that gave them ("insert",
    "entry", "attributes"), and the entries that have no effect ("void"). Holdfast computes it again, with everything above:
 
 holdfast audit verify FILE.tar --root KEY

@@ -4,6 +4,9 @@ export const MANIFEST_SIGNATURE = 'MANIFEST.sig';
 export const QUERY = 'query.json';
 export const STATE = 'state.json';
 export const HOW_TO = 'HOWTO.txt';
+export const RECEIPTS = 'receipts';
+export const CHECKPOINT = 'checkpoint';
+export const POLICY = 'policy.txt';
 
 /** What an entry's three files are called. */
 export interface EntryName {
@@ -21,6 +24,7 @@ export const entryStem = ({ seq, author, rank }: EntryName): string =>
 
 const ENTRY_FILE = /^(entries\/([1-9]\d{0,15})\.([0-9a-f]{64})(?:-([1-9]\d{0,5}))?)\.(json|sig|body)$/;
 const KEY_FILE = /^keys\/([0-9a-f]{64})\.pem$/;
+const PROOF_FILE = /^proofs\/([0-9a-f]{64})\.tlog-proof$/;
 
 /** The entry that a file belongs to, and as what; undefined for any other file. */
 export const readEntryName = (file: string): (EntryName & { readonly piece: EntryPiece }) | undefined => {
@@ -33,6 +37,11 @@ export const keyFile = (key: string): string => `keys/${key}.pem`;
 
 /** The key that a file should hold; undefined for any other file. */
 export const readKeyName = (file: string): string | undefined => KEY_FILE.exec(file)?.[1];
+
+export const proofFile = (entry: string): string => `proofs/${entry}.tlog-proof`;
+
+/** The hash of the entry that a file should prove; undefined for any other file. */
+export const readProofName = (file: string): string | undefined => PROOF_FILE.exec(file)?.[1];
 
 /** What stands in the names of an author's entries. */
 interface Numbered {

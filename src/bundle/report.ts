@@ -4,7 +4,7 @@ import type { Question } from './question.ts';
 export interface BundleFault {
   /** The file that it is about. */
   readonly file: string;
-  /** `archive`, `manifest`, `query`, `key`, `form`, `name`, `body`, `root`, `state`, or a rule of the ledger's audit: `signature`, `prev` … */
+  /** `archive`, `manifest`, `query`, `key`, `form`, `name`, `body`, `root`, `state`, `checkpoint`, `receipts`, `proof`, `policy`, or a rule of the ledger's audit: `signature`, `prev` … */
   readonly rule: string;
   readonly text: string;
 }
@@ -36,6 +36,36 @@ export interface BundleCounts {
   readonly void: number;
 }
 
+/** A node that cosigned, and when by its clock, in seconds since 1970. */
+export interface WitnessTime {
+  readonly witness: string;
+  readonly time: number;
+}
+
+/** An entry that is proven by itself, in the first checkpoint that covers it and was cosigned. */
+export interface ProvenEntry {
+  /** Hash of the entry. */
+  readonly entry: string;
+  /** Its number in the order in which entries came to the node, from 0. */
+  readonly index: number;
+  /** Registered nodes, the earliest first: each says that the node had the entry at the latest then. */
+  readonly witnesses: readonly WitnessTime[];
+}
+
+/** What the node that exports had, when: by its own signature and by the word of the witnesses. */
+export interface BundleReceipts {
+  /** Which log: network, node, incarnation. */
+  readonly origin: string;
+  /** Entries that the node had at its newest checkpoint: the first `size` of its receipts, all in the bundle. */
+  readonly size: number;
+  readonly root: string;
+  /** Entries of the bundle that came after the checkpoint: nothing shows when, nor that these are all. */
+  readonly later: number;
+  /** Registered nodes, the earliest first: each says that the node had all `size` entries at the latest then. */
+  readonly witnesses: readonly WitnessTime[];
+  readonly proofs: readonly ProvenEntry[];
+}
+
 /** The outcome of checking a bundle. Plain data. */
 export interface BundleReport {
   readonly sound: boolean;
@@ -46,4 +76,6 @@ export interface BundleReport {
   /** Root of the state (policy SPEC §3); of a sound bundle. */
   readonly root: string | undefined;
   readonly checked: BundleCounts | undefined;
+  /** Of a sound bundle; undefined where the node had signed no checkpoint yet, or left it out. */
+  readonly receipts: BundleReceipts | undefined;
 }

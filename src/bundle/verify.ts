@@ -9,15 +9,20 @@ import { forksOf } from '../policy/closure.ts';
 import { factOf } from '../policy/facts.ts';
 import { type Answer, answerOf } from './answer.ts';
 import { type BundledEntry, checkKeys, checkLedger, readEntries } from './entries.ts';
+import { checkReceipts } from './check-receipts.ts';
 import { bundleFault } from './faults.ts';
 import {
+  CHECKPOINT,
   HOW_TO,
   MANIFEST,
   MANIFEST_SIGNATURE,
   manifestLine,
+  POLICY,
   QUERY,
   readEntryName,
   readKeyName,
+  readProofName,
+  RECEIPTS,
   STATE,
 } from './names.ts';
 import { type Question, readQuestion } from './question.ts';
@@ -57,7 +62,13 @@ class Check {
   #trusted: TrustedRoot | undefined;
 
   known(): Omit<BundleReport, 'sound' | 'fault'> {
-    return { question: this.#question, trusted: this.#trusted, root: undefined, checked: undefined };
+    return {
+      question: this.#question,
+      trusted: this.#trusted,
+      root: undefined,
+      checked: undefined,
+      receipts: undefined,
+    };
   }
 
   run(archive: Uint8Array, { root }: VerifyOptions): BundleReport {
@@ -81,14 +92,17 @@ class Check {
       );
     const trusted = trustedRoot(entries, question.network, root);
     this.#trusted = trusted;
-    checkKeys(files, entries, question.by);
     const facts = entries.map(({ entry }) => factOf(entry));
     const forks = atOnce(forksOf(facts));
     const ledger = checkLedger(entries, forks, question.network);
     const answer = answerIn(files, () => atOnce(answerOf(facts, question)));
-    const { past, voids } = answer;
+    const { past, voids, registered } = answer;
+    const held = new Set(facts.map(({ hash }) => hash));
+    const checkedReceipts = checkReceipts(files, { held, registered, question });
+    checkKeys(files, entries, [question.by, ...(checkedReceipts?.witnesses ?? [])]);
     return {
       ...{ sound: true, fault: undefined, question, trusted, root: past.root },
+      receipts: checkedReceipts?.receipts,
       checked: {
         files: files.size,
         entries: entries.length,
@@ -121,7 +135,11 @@ const questionIn = (files: Files): Question => {
   }
 };
 
-const KNOWN_FILES: ReadonlySet<string> = new Set([QUERY, STATE, HOW_TO, MANIFEST, MANIFEST_SIGNATURE]);
+const KNOWN_FILES: ReadonlySet<string> = new Set([
+  ...[QUERY, STATE, HOW_TO, RECEIPTS, CHECKPOINT, POLICY],
+  ...[MANIFEST, MANIFEST_SIGNATURE],
+]);
+const NAMED_FILES = [readEntryName, readKeyName, readProofName];
 
 /** The manifest names every other file, in the order of the archive, with its hash; the node that made the export has signed it. */
 const checkManifest = (list: readonly TarFile[], files: Files, by: string): void => {
@@ -129,7 +147,7 @@ const checkManifest = (list: readonly TarFile[], files: Files, by: string): void
   let at = 0;
   for (const { name, bytes } of list) {
     if (name === MANIFEST || name === MANIFEST_SIGNATURE) continue;
-    if (!KNOWN_FILES.has(name) && readEntryName(name) === undefined && readKeyName(name) === undefined)
+    if (!KNOWN_FILES.has(name) && NAMED_FILES.every((read) => read(name) === undefined))
       throw bundleFault(name, 'archive', 'a bundle has no such file');
     const line = manifestLine(sha256Hex(bytes), name);
     if (manifest.toString('latin1', at, at + line.length) !== line)

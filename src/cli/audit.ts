@@ -31,6 +31,20 @@ export interface BundleReport {
     | undefined;
   readonly root: string | undefined;
   readonly checked: Readonly<Record<Count, number>> | undefined;
+  readonly receipts:
+    | {
+        readonly size: number;
+        readonly later: number;
+        readonly witnesses: readonly WitnessTime[];
+        readonly proofs: readonly { readonly entry: string; readonly witnesses: readonly WitnessTime[] }[];
+      }
+    | undefined;
+}
+
+/** Time in seconds since 1970. */
+interface WitnessTime {
+  readonly witness: string;
+  readonly time: number;
 }
 
 const fileFault = (file: string, caught: unknown): HoldfastError =>
@@ -106,13 +120,47 @@ const trustLines = ({ trusted }: BundleReport): readonly string[] => {
   return [`network ${name} ${network}`, ...roots.map((key) => `  root ${key}`), `  ${believed}`];
 };
 
+/** Proofs of single entries that are printed; the others are in the JSON. */
+const PROOFS_PRINTED_MAX = 20;
+
+const wordsOf = ({ witness, time }: WitnessTime): string =>
+  `at the latest at ${new Date(time * 1_000).toISOString()}, by the word of ${witness}`;
+
+/** Who had what, when. */
+const receiptLines = ({ receipts, question }: BundleReport): readonly string[] => {
+  const by = question?.by ?? '';
+  if (receipts === undefined)
+    return ['no receipts: nothing shows when the node had these entries, nor that it left none out'];
+  const { size, later, witnesses, proofs } = receipts;
+  return [
+    `receipts: ${by} had signed for ${size} entries, all of them in the bundle`,
+    ...(witnesses.length === 0
+      ? ['  by its own word alone: no registered node has cosigned its checkpoint']
+      : witnesses.map((each) => `  ${wordsOf(each)}`)),
+    ...(later === 0 ? [] : [`  ${later} more came after that checkpoint: nothing shows when, nor that these are all`]),
+    ...(proofs.length === 0 ? [] : [`  ${proofs.length} entries that policies come from, each proven by itself`]),
+    ...proofs
+      .slice(0, PROOFS_PRINTED_MAX)
+      .flatMap(({ entry, witnesses: [first] }) =>
+        first === undefined ? [] : [`    it had ${entry} ${wordsOf(first)}`],
+      ),
+  ];
+};
+
 /** What was checked, a line each. */
 const reportText = (report: BundleReport): string => {
   const { question, root, checked } = report;
   const asked =
     question === undefined ? [] : [`exported by ${question.by}`, `asked for ${question.id ?? 'all policies'}`];
   const counts = CHECKED.map(([name, words]) => `  ${String(checked?.[name] ?? 0).padStart(8)} ${words}`);
-  return ['sound', ...trustLines(report), ...asked, `state root ${root ?? ''}`, ...counts].join('\n');
+  return [
+    'sound',
+    ...trustLines(report),
+    ...asked,
+    `state root ${root ?? ''}`,
+    ...counts,
+    ...receiptLines(report),
+  ].join('\n');
 };
 
 interface VerifyParts {

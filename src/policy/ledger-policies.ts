@@ -13,11 +13,11 @@ import type { PolicyNotices, PolicyState, VoidReason } from './book.ts';
 import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
 import { createFold, type LedgerFold } from './fold.ts';
 import { type PolicyVersion, versionsOf } from './history.ts';
-import { NODE_TYPES } from './kinds/registry.ts';
 import { LedgerMembers } from './ledger-members.ts';
 import type { Moment } from './moment.ts';
 import { type Chronicle, type Past, pastAt } from './past.ts';
 import type { Policies, PolicyView } from './policies.ts';
+import { registeredIn } from './registered.ts';
 import { policyId, readPolicy } from './shape.ts';
 
 export interface PoliciesPorts {
@@ -140,11 +140,7 @@ class LedgerPolicies implements Policies {
 
   registered(): ReadonlySet<PeerKey> {
     if (this.#registered.revision !== this.#fold.revision) {
-      const peers = new Set<string>();
-      for (const type of NODE_TYPES)
-        for (const { value } of this.#fold.ofType(type))
-          if (typeof value['peer'] === 'string') peers.add(value['peer']);
-      this.#registered = { revision: this.#fold.revision, peers };
+      this.#registered = { revision: this.#fold.revision, peers: registeredIn(this.#fold) };
     }
     return this.#registered.peers;
   }

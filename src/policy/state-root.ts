@@ -1,6 +1,6 @@
 import { type Sliced, sortInSlices } from '../base/slices.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
-import type { JsonObject } from '../codec/json.ts';
+import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { merkleLeaf, merkleRoot } from '../codec/merkle.ts';
 import type { PolicyState } from './book.ts';
 import type { Fact } from './facts.ts';
@@ -9,8 +9,19 @@ import { attributesOf, originsOf } from './origins.ts';
 
 const SLICE = 256;
 
-/** SPEC §3: what the root says of one policy: which entry each attribute comes from, and its member number. */
-export const originLeaf = function* ({ id, type, value }: PolicyState, facts: readonly Fact[]): Sliced<JsonObject> {
+/** SPEC §3: what the root says of one policy. */
+export interface OriginLeaf extends JsonObject {
+  /** Hash of the entry since which each attribute has its value. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly id: string;
+  /** Hash of the insert that it began with. */
+  readonly insert: string | null;
+  readonly member: JsonValue;
+  readonly type: string;
+}
+
+/** Which entry each attribute of a policy in force comes from, and its member number. */
+export const originLeaf = function* ({ id, type, value }: PolicyState, facts: readonly Fact[]): Sliced<OriginLeaf> {
   const origins = yield* originsOf(facts, attributesOf);
   const parts = [...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash] as const);
   // In the order of the canonical form, which is then written as it stands.

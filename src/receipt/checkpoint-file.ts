@@ -69,13 +69,19 @@ export class CheckpointFile {
   }
 
   /** The last one that counts up to a time, in seconds since 1970. */
-  upToTime(time: number): Promise<PastCheckpoint | undefined> {
-    return this.#lastWhere((line) => line.time <= time);
+  async upToTime(time: number): Promise<PastCheckpoint | undefined> {
+    return pastOf(await this.#lastWhere((line) => line.time <= time));
   }
 
   /** The last one of at most so many entries. */
-  upToSize(size: number): Promise<PastCheckpoint | undefined> {
-    return this.#lastWhere((line) => line.size <= size);
+  async upToSize(size: number): Promise<PastCheckpoint | undefined> {
+    return pastOf(await this.#lastWhere((line) => line.size <= size));
+  }
+
+  /** The first one of at least so many entries. */
+  async fromSize(size: number): Promise<PastCheckpoint | undefined> {
+    const before = await this.#lastWhere((line) => line.size < size);
+    return pastOf(await this.#lineFrom(before?.end ?? 0, this.#end));
   }
 
   close(): Promise<void> {
@@ -83,7 +89,7 @@ export class CheckpointFile {
   }
 
   /** `holds` holds for a first part of the lines and for none after it. */
-  async #lastWhere(holds: (line: Line) => boolean): Promise<PastCheckpoint | undefined> {
+  async #lastWhere(holds: (line: Line) => boolean): Promise<Line | undefined> {
     let found: Line | undefined;
     for (let [low, high] = [0, this.#end]; low < high;) {
       const middle = Math.floor((low + high) / 2);
@@ -94,7 +100,7 @@ export class CheckpointFile {
         low = line.end;
       }
     }
-    return found === undefined ? undefined : { checkpoint: readCheckpoint(found.note), time: found.time };
+    return found;
   }
 
   /** The first line that begins at `from` or behind it, and before `before`. */
@@ -136,6 +142,9 @@ export class CheckpointFile {
     return fault('RECEIPT_FILES_DAMAGED', `${this.#path} is damaged at byte ${at}`);
   }
 }
+
+const pastOf = (line: Line | undefined): PastCheckpoint | undefined =>
+  line === undefined ? undefined : { checkpoint: readCheckpoint(line.note), time: line.time };
 
 const parse = (text: string, end: number): Line | undefined => {
   const [, time, size, encoded] = LINE.exec(text) ?? [];

@@ -9,8 +9,12 @@ import { HASH_BYTES } from './tree.ts';
  * list of entries by the checkpoint's root, one entry by its proof.
  */
 export interface ReceiptEvidence {
-  /** The newest checkpoint that a witness cosigned, else the newest signed; undefined where nothing was signed yet. */
+  /** The newest checkpoint, with the cosignatures that it has so far; undefined where nothing was signed yet. */
   newest(): Checkpoint | undefined;
+  /** The newest checkpoint that a witness cosigned; undefined before the first. */
+  witnessed(): Checkpoint | undefined;
+  /** The oldest cosigned checkpoint of at least so many entries; undefined where there is none. */
+  witnessedFrom(size: number): Promise<Checkpoint | undefined>;
   /** Hashes (64 hex digits) of the entries with numbers `from` to `to` in order of arrival: what the leaves hold. */
   entries(from: number, to: number): Promise<readonly string[]>;
   /** Number of an entry in order of arrival; undefined where the receipts do not name it (yet). */
@@ -32,11 +36,17 @@ export const tlogProof = (index: number, proof: readonly Buffer[], checkpoint: C
 
 const PROOF = /^c2sp\.org\/tlog-proof@v1\nindex (0|[1-9]\d{0,14})\n((?:[A-Za-z0-9+/]{43}=\n){0,63})\n/;
 
+/** What a tlog-proof proves of an entry: its number in the log, and who says so. */
+export interface ProvenPlace {
+  readonly index: number;
+  readonly checkpoint: Checkpoint;
+}
+
 /**
- * The checkpoint of such a file, where it proves that the log holds the entry (64 hex digits). Throws
+ * What such a file says, where it proves that the log holds the entry (64 hex digits). Throws
  * `RECEIPT_NOTE_MALFORMED`, `RECEIPT_PROOF_BAD` where the entry is not proven.
  */
-export const readTlogProof = (file: string, entry: string): Checkpoint => {
+export const readTlogProof = (file: string, entry: string): ProvenPlace => {
   const [head, index = '', lines = ''] = PROOF.exec(file) ?? [];
   if (head === undefined) throw malformedNote('it does not begin as a tlog-proof');
   const proof = lines.split('\n').slice(0, -1).map(fromBase64);
@@ -47,7 +57,7 @@ export const readTlogProof = (file: string, entry: string): Checkpoint => {
       ? rootOfInclusion(leafOfEntry(entry), Number(index), checkpoint.size, hashes)
       : undefined;
   if (root?.equals(checkpoint.root) !== true) throw notProven(entry);
-  return checkpoint;
+  return { index: Number(index), checkpoint };
 };
 
 const notProven = (entry: string): Error =>

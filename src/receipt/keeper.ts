@@ -94,6 +94,14 @@ export class ReceiptKeeper implements ReceiptEvidence {
     return this.#signed;
   }
 
+  witnessed(): Checkpoint | undefined {
+    return this.#log?.checkpoints.last?.checkpoint;
+  }
+
+  async witnessedFrom(size: number): Promise<Checkpoint | undefined> {
+    return (await this.#open().checkpoints.fromSize(size))?.checkpoint;
+  }
+
   indexOf(entry: string): number | undefined {
     return this.#known.indexOf(Buffer.from(entry, 'hex'));
   }

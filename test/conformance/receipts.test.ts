@@ -101,7 +101,7 @@ describe.each(FORMS)('receipts $name', ({ begin }) => {
       expect(entries).toEqual(arrived);
       expect(merkleRoot(entries.map(leafOfEntry))).toEqual(checkpoint.root);
       const proof = await node.receipts.evidence.inclusion(1, 3);
-      expect(readTlogProof(tlogProof(1, proof, checkpoint), entries[1] ?? '')).toEqual(checkpoint);
+      expect(readTlogProof(tlogProof(1, proof, checkpoint), entries[1] ?? '')).toEqual({ index: 1, checkpoint });
       expect(node.receipts.evidence.indexOf(entries[2] ?? '')).toBe(2);
     }
     const [first] = await a.receipts.evidence.entries(0, 1);

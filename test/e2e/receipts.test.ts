@@ -1,9 +1,11 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insertPolicy } from '../../scripts/demo/network.ts';
 import { NodeProcess } from '../../scripts/demo/node-process.ts';
 import { readCheckpoint } from '../../src/receipt/checkpoint.ts';
+import { holdfast } from '../support/executable.ts';
+import { followHowTo, HOW_TO_TOOLS } from '../support/how-to.ts';
 import { NetworkFixture } from '../support/network-fixture.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -25,6 +27,12 @@ interface KnownReply {
     readonly final: boolean;
   };
   readonly result: readonly Readonly<Record<string, { readonly name?: string }>>[];
+}
+interface BundleReply {
+  readonly receipts: {
+    readonly witnesses: readonly { readonly witness: string }[];
+    readonly proofs: readonly unknown[];
+  };
 }
 interface SettledReply {
   readonly settled: boolean;
@@ -136,6 +144,33 @@ describe('three nodes and their receipts', () => {
       expect(policy?.lamp.ledger).toBe('global');
     }
     expect(await network.node('one').run(`blockchain settled where id = ${lamp}`)).toContain(': settled, 3 of 3');
+  });
+
+  test('export a bundle that says what it had when, by the word of both others', async () => {
+    const bundle = join(network.dir, 'bundle.tar');
+    const one = network.node('one');
+    const exported = await holdfast(['audit', 'export', '--dir', one.options.dir, '--out', bundle, '--id', lamp]);
+    expect(exported).toMatchObject({ status: 0, stderr: '' });
+    const { stdout } = await holdfast(['audit', 'verify', bundle, '--root', one.facts.peer, '--json']);
+    const report = JSON.parse(stdout) as BundleReply;
+    const others = ['two', 'three'].map((name) => network.node(name).facts.peer).sort();
+    const wordsOf = (witnesses: readonly { readonly witness: string }[]): string[] =>
+      witnesses.map(({ witness }) => witness).sort();
+    expect(report).toMatchObject({ sound: true, receipts: { size: await entries('one'), later: 0 } });
+    expect(wordsOf(report.receipts.witnesses)).toEqual(others);
+    expect(report.receipts.proofs).toHaveLength(1);
+    const text = await holdfast(['audit', 'verify', bundle]);
+    expect(text.stdout).toMatch(/at the latest at 20\d\d-\S+Z, by the word of [0-9a-f]{64}/);
+    if (!HOW_TO_TOOLS) return;
+    const dir = join(network.dir, 'unpacked');
+    await mkdir(dir);
+    const steps = followHowTo(bundle, dir);
+    const said = (begin: string): string | undefined => steps.find(({ command }) => command.startsWith(begin))?.said;
+    expect(said('sort receipts')).toBe('');
+    expect(steps.filter((step) => step.said === 'Signature Verified Successfully\n')).toHaveLength(2);
+    const words = said("sed -n '6") ?? '';
+    expect(words.match(/Success/g)).toHaveLength(2);
+    for (const key of others) expect(words).toContain(`keys/${key}.pem`);
   });
 
   test('a node that is killed and started again goes on with its log; while it is gone its witnesses tell what it knew', async () => {

@@ -1,12 +1,25 @@
 import { exportBundle } from '../../src/bundle/export.ts';
+import type { ReceiptSource } from '../../src/bundle/gather-receipts.ts';
 import { atOnce } from '../../src/base/slices.ts';
 import type { JsonObject, JsonValue } from '../../src/codec/json.ts';
+import { sha256Hex } from '../../src/codec/hash.ts';
+import { readTar, TAR_END, tarEntry, type TarFile } from '../../src/codec/tar.ts';
 import { type Entry, compareEntries } from '../../src/entry/entry.ts';
 import { type SigningKey, signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
 import { makeEntry } from '../../src/entry/make.ts';
 import { frontierOf } from '../../src/policy/closure.ts';
 import { factOf } from '../../src/policy/facts.ts';
 import type { StatedMoment } from '../../src/policy/moment.ts';
+import {
+  type Checkpoint,
+  cosign,
+  readCheckpoint,
+  readCosignatureLine,
+  signCheckpoint,
+  withCosignatures,
+} from '../../src/receipt/checkpoint.ts';
+import { MemoryTree } from '../../src/receipt/memory-tree.ts';
+import { rootAt } from '../../src/receipt/tree.ts';
 import { type HistoryWorld, hostileHistory, INVITE_KEYS, NEXT_KEYS } from './authority-histories.ts';
 import { authorKey, type EntrySketch } from './policy-entries.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -95,11 +108,78 @@ export const signedAgain = (entries: readonly Entry[], admission: 'open' | 'invi
   return [genesis, ...written];
 };
 
+/** Nodes that are registered in {@link witnessedHistory}: the first exports, the others are witnesses. */
+export const NODES: readonly SigningKey[] = ['node 1', 'node 2', 'node 3', 'node 4'].map(keyOf);
+/** Never registered. */
+export const STRANGER: SigningKey = keyOf('stranger');
+
+/** A network of open admission in which each of {@link NODES} has a policy, and a pump that two of them have changed. */
+export const witnessedHistory = (more = 0): readonly Entry[] => {
+  const scribe = new Scribe([ROOT, ...NODES]);
+  let time = 1_700_000_000_000_000;
+  const seqs = new Map<string, number>();
+  const entries: Entry[] = [];
+  const write = (author: SigningKey, op: string, sketch: EntrySketch): Entry => {
+    const seq = (seqs.get(author.author) ?? 0) + 1;
+    seqs.set(author.author, seq);
+    time += 1_000_000;
+    const net = entries[0]?.hash ?? '';
+    const entry = scribe.write({ author: author.author, seq, time, op, net, cap: net === '' ? null : net, ...sketch });
+    entries.push(entry);
+    return entry;
+  };
+  write(ROOT, 'genesis', { content: { v: 1, name: 'bundles', admission: 'open', roots: [ROOT.author] } });
+  for (const [at, node] of NODES.entries()) {
+    const content = { name: `n${at}`, company: 'Acme', ip: `10.0.0.${at + 1}`, port: 32_148, peer: node.author };
+    write(node, 'insert', { type: 'query', id: `node${at}`, content });
+  }
+  let { hash } = write(ROOT, 'insert', { type: 'pump', id: 'pump1', content: { name: 'p1', state: 'off', site: 'a' } });
+  for (const [at, state] of ['on', 'off'].entries())
+    ({ hash } = write(NODES[at]!, 'update', { id: 'pump1', replaces: hash, content: { state } }));
+  for (let at = 0; at < more; at += 1)
+    write(NODES[at % NODES.length]!, 'insert', { type: 'site', id: `s${at}`, content: { name: `s${at}` } });
+  return entries;
+};
+
+/** A checkpoint that the receipts of a test have: of how many entries, and who cosigned it when, in seconds since 1970. */
+export interface CheckpointSketch {
+  readonly size: number;
+  readonly cosigned?: readonly (readonly [SigningKey, number])[];
+}
+
+/** The receipts of a node that took up entries in their order; the last checkpoint is the newest. */
+export const receiptsOf = async (
+  entries: readonly Entry[],
+  by: SigningKey,
+  sketches: readonly CheckpointSketch[],
+): Promise<ReceiptSource> => {
+  const origin = { network: entries[0]!.hash, node: by.author, incarnation: '0123456789abcdef' };
+  const tree = new MemoryTree();
+  tree.append(Buffer.from(entries.map(({ hash }) => hash).join(''), 'hex'));
+  const checkpoints: Checkpoint[] = [];
+  for (const { size, cosigned = [] } of sketches) {
+    const signed = readCheckpoint(signCheckpoint(by, origin, { size, root: await rootAt(tree, size) }));
+    const lines = cosigned.map(([witness, time]) => cosign(witness, origin, signed.text, time));
+    checkpoints.push(
+      withCosignatures(
+        signed,
+        lines.map((line) => readCosignatureLine(signed, line)),
+      ),
+    );
+  }
+  return {
+    checkpoint: checkpoints.at(-1)!,
+    entries: async (from, to) => entries.slice(from, to).map(({ hash }) => hash),
+    witnessedFrom: async (size) => checkpoints.find((each) => each.size >= size && each.cosignatures.length > 0),
+  };
+};
+
 export interface BundleWish {
   readonly id?: string;
   /** Default: everything. */
   readonly moment?: StatedMoment;
   readonly by?: SigningKey;
+  readonly receipts?: ReceiptSource;
 }
 
 /** A bundle of entries in their order of arrival, as a node that holds them would export it. */
@@ -109,6 +189,7 @@ export const bundleOf = async (entries: readonly Entry[], wish: BundleWish = {})
   const pieces = await exportBundle(
     {
       facts,
+      receipts: wish.receipts,
       ledger: {
         follow: async (cursor) =>
           entries.slice(cursor, cursor + 7).map((entry, at) => ({ entry, cursor: cursor + at, receivedMs: 0 })),
@@ -128,4 +209,26 @@ export const bundleOf = async (entries: readonly Entry[], wish: BundleWish = {})
   return Buffer.concat(chunks);
 };
 
+/** An archive of files, whatever they are. */
+export const archiveOf = (files: readonly TarFile[]): Buffer => Buffer.concat([...files.map(tarEntry), TAR_END]);
+
+/** The bundle with other files, its manifest made and signed again: what only who exports can do. */
+export const remade = (archive: Buffer, change: (files: TarFile[]) => TarFile[], key: SigningKey): Buffer => {
+  const kept = readTar(archive, 10_000).filter(({ name }) => !name.startsWith('MANIFEST'));
+  const files = change(
+    kept.map(({ name, bytes }) => {
+      if (name !== 'query.json') return { name, bytes };
+      const by = Buffer.from(bytes)
+        .toString()
+        .replace(/"by":"[0-9a-f]{64}"/, `"by":"${key.author}"`);
+      return { name, bytes: Buffer.from(by) };
+    }),
+  );
+  const manifest = Buffer.from(files.map(({ name, bytes }) => `${sha256Hex(bytes)}  ${name}\n`).join(''));
+  return archiveOf([
+    ...files,
+    { name: 'MANIFEST', bytes: manifest },
+    { name: 'MANIFEST.sig', bytes: signWith(key, manifest) },
+  ]);
+};
 export const ROOT_KEY: string = ROOT.author;

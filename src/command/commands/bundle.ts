@@ -2,6 +2,7 @@ import { fault } from '../../base/errors.ts';
 import { BUNDLE_EXPORTS_MAX } from '../../base/limits.ts';
 import { inSlices } from '../../base/slices.ts';
 import { exportBundle } from '../../bundle/export.ts';
+import type { ReceiptSource } from '../../bundle/gather-receipts.ts';
 import type { Question } from '../../bundle/question.ts';
 import { frontierOf } from '../../policy/closure.ts';
 import type { Fact } from '../../policy/facts.ts';
@@ -35,6 +36,9 @@ const momentOf = async (
 const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Array>> => {
   const { context, options: asked, signal } = call;
   const { ledger, policies, clock } = context;
+  const { evidence } = context.receipts;
+  // Before the facts: so all that it names is among them.
+  const checkpoint = evidence.witnessed() ?? evidence.newest();
   await policies.caughtUp();
   const { network } = ledger;
   if (network === undefined) throw nothingHeld();
@@ -50,7 +54,19 @@ const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Ar
     moment: await momentOf(facts, asked.as_of, call),
     network,
   };
-  return exportBundle({ ledger, facts, sign: (manifest) => context.signManifest(manifest) }, question, signal);
+  const receipts: ReceiptSource | undefined =
+    checkpoint === undefined
+      ? undefined
+      : {
+          checkpoint,
+          entries: (from, to) => evidence.entries(from, to),
+          witnessedFrom: (size) => evidence.witnessedFrom(size),
+        };
+  return exportBundle(
+    { ledger, facts, receipts, sign: (manifest) => context.signManifest(manifest) },
+    question,
+    signal,
+  );
 };
 
 const run = async (call: Call<typeof options>): Promise<Reply> => {

@@ -3,10 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BundleReport } from '../../../src/bundle/report.ts';
 import { verifyBundle } from '../../../src/bundle/verify.ts';
-import { sha256Hex } from '../../../src/codec/hash.ts';
 import { readTar, TAR_END, tarEntry, type TarFile } from '../../../src/codec/tar.ts';
-import { type SigningKey, signingKeyFromSeed, signWith } from '../../../src/entry/keys.ts';
-import { bundleOf, ROOT_KEY, signedAgain, signedHostileHistory } from '../../support/bundles.ts';
+import { type SigningKey, signingKeyFromSeed } from '../../../src/entry/keys.ts';
+import { archiveOf, bundleOf, remade, ROOT_KEY, signedAgain, signedHostileHistory } from '../../support/bundles.ts';
 import { linkedHistory } from '../../support/linked-history.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 
@@ -15,32 +14,12 @@ const REPEAT = `HOLDFAST_SEED=${SEED}`;
 const BIT_CHANGES = 1_000;
 const OTHER = signingKeyFromSeed(Buffer.alloc(32, 9));
 
-const archiveOf = (files: readonly TarFile[]): Buffer => Buffer.concat([...files.map(tarEntry), TAR_END]);
 const sound = (report: BundleReport): BundleReport => {
   expect(report.fault, REPEAT).toBeUndefined();
   expect(report.sound, REPEAT).toBe(true);
   return report;
 };
 
-/** The bundle with other files, its manifest made and signed again: what only who exports can do. */
-const remade = (archive: Buffer, change: (files: TarFile[]) => TarFile[], key: SigningKey = OTHER): Buffer => {
-  const kept = readTar(archive, 10_000).filter(({ name }) => !name.startsWith('MANIFEST'));
-  const files = change(
-    kept.map(({ name, bytes }) => {
-      if (name !== 'query.json') return { name, bytes };
-      const by = Buffer.from(bytes)
-        .toString()
-        .replace(/"by":"[0-9a-f]{64}"/, `"by":"${key.author}"`);
-      return { name, bytes: Buffer.from(by) };
-    }),
-  );
-  const manifest = Buffer.from(files.map(({ name, bytes }) => `${sha256Hex(bytes)}  ${name}\n`).join(''));
-  return archiveOf([
-    ...files,
-    { name: 'MANIFEST', bytes: manifest },
-    { name: 'MANIFEST.sig', bytes: signWith(key, manifest) },
-  ]);
-};
 const withKeyOf = (key: SigningKey, files: readonly TarFile[]): TarFile[] => {
   const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), Buffer.from(key.author, 'hex')]);
   const pem = `-----BEGIN PUBLIC KEY-----\n${der.toString('base64')}\n-----END PUBLIC KEY-----\n`;
@@ -171,13 +150,13 @@ describe('what was changed', () => {
   const longest = [...lengths].filter(([author]) => author !== ROOT_KEY).sort(([, a], [, b]) => b - a)[0]?.[0] ?? '';
 
   test.each(cases)('%s is caught where whoever exports did it', (_, change, rule, file) => {
-    const changed = remade(bundle, (files) => change(withKeyOf(OTHER, files)));
+    const changed = remade(bundle, (files) => change(withKeyOf(OTHER, files)), OTHER);
     const { fault } = verifyBundle(changed);
     expect(fault, REPEAT).toMatchObject({ rule, file: expect.stringMatching(file) as string });
   });
 
   test('but not what another node exports of the same ledger', () => {
-    sound(verifyBundle(remade(bundle, (files) => withKeyOf(OTHER, files))));
+    sound(verifyBundle(remade(bundle, (files) => withKeyOf(OTHER, files), OTHER)));
   });
 });
 

@@ -50,6 +50,10 @@ describe('the file of cosigned checkpoints', () => {
     }
     for (let size = 0; size < 620; size += 7)
       expect((await file.upToSize(size))?.checkpoint.size ?? 0).toBe(10 * Math.min(60, Math.floor(size / 10)));
+    for (let size = 0; size < 620; size += 7) {
+      const first = Math.max(1, Math.ceil(size / 10));
+      expect((await file.fromSize(size))?.checkpoint.size).toBe(first > 60 ? undefined : 10 * first);
+    }
     expect(file.last?.checkpoint.size).toBe(600);
     expect((await file.upToTime(1_020))?.time).toBe(1_020);
     await file.close();
@@ -88,7 +92,8 @@ describe('the file of cosigned checkpoints', () => {
 
   test('an empty one has nothing', async () => {
     const file = await CheckpointFile.open(path);
-    expect([file.last, await file.upToTime(9_999), await file.upToSize(9_999)]).toEqual([
+    expect([file.last, await file.upToTime(9_999), await file.upToSize(9_999), await file.fromSize(0)]).toEqual([
+      undefined,
       undefined,
       undefined,
       undefined,

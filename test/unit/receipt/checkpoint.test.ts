@@ -115,7 +115,7 @@ describe('a tlog-proof', () => {
   const file = tlogProof(1, [a, c], cosigned);
 
   test('proves its entry and no other', () => {
-    expect(readTlogProof(file, entries[1] ?? '')).toEqual(cosigned);
+    expect(readTlogProof(file, entries[1] ?? '')).toEqual({ index: 1, checkpoint: cosigned });
     expect(() => readTlogProof(file, entries[0] ?? '')).toThrow(expect.objectContaining({ code: 'RECEIPT_PROOF_BAD' }));
     expect(() => readTlogProof(tlogProof(0, [a, c], cosigned), entries[1] ?? '')).toThrow('does not show');
     expect(() => readTlogProof(tlogProof(1, [a, b], cosigned), entries[1] ?? '')).toThrow('does not show');
@@ -126,7 +126,7 @@ describe('a tlog-proof', () => {
     for (const changed of oneBitChanges(file)) {
       let read;
       try {
-        read = readTlogProof(changed, entries[1] ?? '');
+        read = readTlogProof(changed, entries[1] ?? '').checkpoint;
       } catch {
         continue;
       }
