@@ -17,7 +17,10 @@ export interface RestNode extends RestServer {
   release(): void;
 }
 
-const answer = async ({ text, format, signal }: CommandRequest, released: Promise<undefined>): Promise<CommandOutput> => {
+const answer = async (
+  { text, format, signal }: CommandRequest,
+  released: Promise<undefined>,
+): Promise<CommandOutput> => {
   if (text.startsWith('refuse')) throw fault('POLICY_UNKNOWN', 'there is no such policy', { hint: 'look again' });
   if (text.startsWith('crash')) throw new TypeError('not foreseen');
   if (text.startsWith('hang')) await released;
@@ -68,7 +71,14 @@ export const startRestNode = async (
     ...(options.bodies === undefined ? {} : { bodies: options.bodies }),
   });
   const port = Number(server.address.slice(server.address.lastIndexOf(':') + 1));
-  return { ...server, port, url: `http://127.0.0.1:${port}/`, executed, puts, release: () => released.resolve(undefined) };
+  return {
+    ...server,
+    port,
+    url: `http://127.0.0.1:${port}/`,
+    executed,
+    puts,
+    release: () => released.resolve(undefined),
+  };
 };
 
 /** Sends bytes as they are and resolves with everything that comes back until the other end hangs up. */
