@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -70,11 +70,15 @@ describe('backup and restore, on real processes', () => {
       }
     })();
     await waitFor(() => sent >= 60);
+    await network.node('op1').run('id add user where name = anna and password = long-enough-1');
+    writeFileSync(join(network.node('op1').options.dir, 'local_scripts', 'hello.al'), 'get status\n');
     await backUp('op1', copy);
     loading.abort();
     await load;
     expect(existsSync(join(copy, 'backup.incomplete'))).toBe(false);
-    expect(statSync(join(copy, 'node.key')).mode & 0o777).toBe(0o600);
+    for (const secret of ['node.key', 'users.json']) expect(statSync(join(copy, secret)).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(copy, 'local_scripts', 'hello.al'), 'utf8')).toBe('get status\n');
+    expect(existsSync(join(copy, 'rest.token'))).toBe(false);
     const sums = readFileSync(join(copy, 'SHA256SUMS'), 'utf8').trim().split('\n');
     for (const line of sums) {
       const [sha256, path] = line.split('  ');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault, hasCode, HoldfastError, systemCode, textOf } from '../../base/errors.ts';
 import { syncDirectory, writeFileDurably } from '../../base/files.ts';
@@ -130,11 +130,19 @@ export class BackupJob {
     await this.#copy('archive', await listFiles(archive, 'data/archive', () => true));
     const others = [
       { from: paths.peers, path: 'peers.json' },
+      { from: paths.users, path: 'users.json', mode: 0o600 },
       ...(script === undefined ? [] : [{ from: script, path: 'script.al' }]),
     ];
     await this.#write('config.json', `${JSON.stringify(configuration, undefined, 2)}\n`);
     await this.#copy('configuration', (await Promise.all(others.map(sized))).flat());
-    await this.#copy('key', await sized({ from: paths.key, path: 'node.key', mode: 0o600 }));
+    await this.#copy('scripts', await listFiles(paths.scripts, 'local_scripts', () => true));
+    // The next key before the key, whose place it takes: so a rotation that is under way is in the copy as begun or as done.
+    const keys = [paths.formerKey, paths.nextKey, paths.key].map((from) => ({
+      from,
+      path: basename(from),
+      mode: 0o600,
+    }));
+    for (const key of keys) await this.#copy('key', await sized(key));
     await this.#finish();
   }
 
