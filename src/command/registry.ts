@@ -34,6 +34,12 @@ export interface CommandSpec<O extends OptionTable> {
   run(call: Call<O>): Promise<Reply> | Reply;
 }
 
+/** Commands that belong together, for people who look for one. */
+export interface CommandGroup {
+  readonly about: string;
+  readonly commands: readonly Command[];
+}
+
 /** One running command, as its handler sees it. */
 export interface Call<O extends OptionTable> extends Surroundings {
   /** The whole command as typed. */
@@ -198,10 +204,12 @@ const withSynonyms = (tokens: readonly Token[]): readonly Token[] => {
 
 /** The one table of commands: parsing, help, completion, REST verbs and the rights of other nodes all come from it. */
 export class Registry {
+  readonly groups: readonly CommandGroup[];
   readonly commands: readonly Command[];
 
-  constructor(commands: readonly Command[]) {
-    this.commands = commands;
+  constructor(groups: readonly CommandGroup[]) {
+    this.groups = groups;
+    this.commands = groups.flatMap(({ commands }) => commands);
   }
 
   /** The command of a line, or undefined. Of several that match the one with the most words counts. */

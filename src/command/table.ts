@@ -26,11 +26,21 @@ export const clean = (text: string): string => text.replace(CONTROL, ' ').replac
 const shown = (cell: Cell): Shown => {
   if (typeof cell === 'number') return { lines: [String(cell)], right: true };
   if (typeof cell === 'object') return { lines: [clean(cell.right)], right: true };
-  const chars = Array.from(clean(cell === undefined ? '' : String(cell)));
+  return { lines: wrapped(Array.from(clean(cell === undefined ? '' : String(cell)))), right: false };
+};
+
+/** Lines of at most 100 characters, ended between words where one of the last 40 is a blank. */
+const wrapped = (chars: readonly string[]): readonly string[] => {
   const lines: string[] = [];
-  for (let at = 0; at === 0 || at < chars.length; at += CELL_CHARS_MAX)
-    lines.push(chars.slice(at, at + CELL_CHARS_MAX).join(''));
-  return { lines, right: false };
+  let at = 0;
+  while (chars.length - at > CELL_CHARS_MAX) {
+    const blank = chars.lastIndexOf(' ', at + CELL_CHARS_MAX);
+    const ends = blank > at + CELL_CHARS_MAX - 40 ? blank : at + CELL_CHARS_MAX;
+    lines.push(chars.slice(at, ends).join(''));
+    at = ends === blank ? ends + 1 : ends;
+  }
+  lines.push(chars.slice(at).join(''));
+  return lines;
 };
 
 const padded = (text: string, width: number, right: boolean): string => {
@@ -46,7 +56,7 @@ const titleLines = (titles: readonly Title[]): readonly (readonly string[])[] =>
 
 /**
  * The pipe table that users of the language know: titles over dashes that end in `|`, each cell ended by `|`, columns as
- * wide as their longest cell, cells of more than 100 characters continued on further lines. No line end at the end.
+ * wide as their longest cell, cells of more than 100 characters continued on further lines, where possible between words. No line end at the end.
  */
 export const renderTable = (
   titles: readonly Title[],

@@ -1,4 +1,4 @@
-import type { Command } from '../registry.ts';
+import type { CommandGroup } from '../registry.ts';
 import { accessCommands } from './access.ts';
 import { auditCommands } from './audit.ts';
 import { backupCommands } from './backup.ts';
@@ -32,38 +32,48 @@ import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
 import { tsdCommands } from './tsd.ts';
 
-/** The table of commands; `run client` and assignments are grammar, and stand in `grammar/line.ts`. */
-export const allCommands = (): readonly Command[] => [
-  ...policyGetCommands(),
-  ...policyCommands(),
-  ...policyCheckCommands(),
-  ...policyVariableCommands(),
-  ...ledgerCommands(),
-  ...historyCommands(),
-  ...frontierCommands(),
-  ...ledgerDiffCommands(),
-  ...conflictCommands(),
-  ...ledgerLogCommands(),
-  ...auditCommands(),
-  ...receiptCommands(),
-  ...bundleCommands(),
-  ...memberCommands(),
-  ...permissionCommands(),
-  ...accessCommands(),
-  ...clusterCommands(),
-  ...clusterTestCommands(),
-  ...clusterDataCommands(),
-  ...networkTestCommands(),
-  ...operatorCommands(),
-  ...streamingCommands(),
-  ...tsdCommands(),
-  ...scrubCommands(),
-  ...databaseCommands(),
-  ...sqlCommands(),
-  ...queryCommands(),
-  ...nodeCommands(),
-  ...diskCommands(),
-  ...backupCommands(),
-  ...dictionaryCommands(),
-  ...helpCommands(),
+/** The table of commands, as `help` shows it; assignments are grammar, and stand in `grammar/line.ts`. */
+export const allCommands = (): readonly CommandGroup[] => [
+  {
+    about: 'Policies',
+    commands: [
+      ...policyGetCommands(),
+      ...policyCommands(),
+      ...policyCheckCommands(),
+      ...policyVariableCommands(),
+      ...ledgerCommands(),
+    ],
+  },
+  {
+    about: 'The past',
+    commands: [
+      ...historyCommands(),
+      ...frontierCommands(),
+      ...ledgerDiffCommands(),
+      ...conflictCommands(),
+      ...ledgerLogCommands(),
+    ],
+  },
+  { about: 'Proof', commands: [...auditCommands(), ...receiptCommands(), ...bundleCommands()] },
+  { about: 'Who may', commands: [...memberCommands(), ...permissionCommands(), ...accessCommands()] },
+  {
+    about: 'Cluster',
+    commands: [...clusterCommands(), ...clusterTestCommands(), ...clusterDataCommands(), ...networkTestCommands()],
+  },
+  {
+    about: 'Data',
+    commands: [
+      ...operatorCommands(),
+      ...streamingCommands(),
+      ...tsdCommands(),
+      ...scrubCommands(),
+      ...databaseCommands(),
+      ...sqlCommands(),
+      ...queryCommands(),
+    ],
+  },
+  {
+    about: 'Node',
+    commands: [...nodeCommands(), ...diskCommands(), ...backupCommands(), ...dictionaryCommands(), ...helpCommands()],
+  },
 ];

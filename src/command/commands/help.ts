@@ -13,15 +13,20 @@ const firstPattern = (command: Command): string => command.patterns[0]?.text ?? 
 const overview = ({ registry }: Call<OptionTable>): Reply =>
   givesTable({
     above: 'help COMMAND explains one; ledger … is the same as blockchain …\n',
-    titles: ['Command', 'What it does'],
-    rows: registry.commands.map((command) => [firstPattern(command), command.explanation]),
-    json: registry.commands.map((command) => ({
-      command: firstPattern(command),
-      usage: command.usage,
-      method: command.method,
-      explanation: command.explanation,
-      examples: command.examples,
-    })),
+    titles: ['About', 'Command', 'What it does'],
+    rows: registry.groups.flatMap(({ about, commands }) =>
+      commands.map((command, at) => [at === 0 ? about : '', firstPattern(command), command.explanation]),
+    ),
+    json: registry.groups.flatMap(({ about, commands }) =>
+      commands.map((command) => ({
+        about,
+        command: firstPattern(command),
+        usage: command.usage,
+        method: command.method,
+        explanation: command.explanation,
+        examples: command.examples,
+      })),
+    ),
   });
 
 const optionLines = (command: Command): readonly string[] =>

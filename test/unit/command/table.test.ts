@@ -204,6 +204,16 @@ monitoring|docker_insight|2026-05-16 05:45:00|      1|2026-05-21 20:30:41|31023|
 });
 
 describe('cells', () => {
+  it('continues between words, and only one blank is lost at each end of a line', () => {
+    const text = `${'word '.repeat(30)}${'x'.repeat(150)} end`;
+    const cells = renderTable(['a'], [[text]])
+      .split('\n')
+      .slice(2)
+      .map((line) => line.slice(0, -1).trimEnd());
+    expect(cells.map((cell) => cell.length)).toEqual([99, 100, 100, 3]);
+    expect(cells.join(' ').replaceAll(' ', '')).toBe(text.replaceAll(' ', ''));
+  });
+
   it('continues after 100 characters with the other cells empty', () => {
     const lines = renderTable(['A', 'B'], [['x'.repeat(130), 7]]).split('\n');
     expect(lines.slice(2)).toEqual([`${'x'.repeat(100)}|7|`, `${'x'.repeat(30)}${' '.repeat(70)}| |`]);
