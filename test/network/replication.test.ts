@@ -81,7 +81,10 @@ describe('replication over libp2p', () => {
     await waitFor(() => viewOf(two.store) === viewOf(one.store) && two.store.all().length === 4);
     const copy = await two.store.read('operator-1', 2);
     expect(Buffer.from(copy.content).equals(Buffer.from(large))).toBe(true);
-    expect(two.replication.peers()).toMatchObject([{ received: 4, lastError: undefined }]);
+    const [peer] = two.replication.peers();
+    expect(peer?.lastError).toBeUndefined();
+    // On a busy machine a file may be pulled while it is pushed as well.
+    expect(peer?.received).toBeGreaterThanOrEqual(4);
   });
 
   test('fills up an operator with thousands of small files and some large ones', async () => {
