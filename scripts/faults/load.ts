@@ -43,14 +43,17 @@ export class Load {
   readonly policies = new Map<string, boolean>();
   readonly #cluster: FaultCluster;
   readonly #random: SeededRandom;
+  readonly #pauseMsMax: number;
   /** Groups whose file got no answer: a client sends the same again, to whichever operator. */
   #unanswered: number[] = [];
   #running: Promise<unknown> | undefined;
   #stop = new AbortController();
 
-  constructor(cluster: FaultCluster, random: SeededRandom) {
+  /** Each client waits up to `pauseMsMax` between two requests. */
+  constructor(cluster: FaultCluster, random: SeededRandom, { pauseMsMax = PAUSE_MS_MAX } = {}) {
     this.#cluster = cluster;
     this.#random = random;
+    this.#pauseMsMax = pauseMsMax;
   }
 
   start(): void {
@@ -88,7 +91,7 @@ export class Load {
     if (found !== undefined) found.acknowledged = true;
   }
 
-  async #loop(work: () => Promise<unknown>, pauseMs = PAUSE_MS_MAX): Promise<void> {
+  async #loop(work: () => Promise<unknown>, pauseMs = this.#pauseMsMax): Promise<void> {
     while (!this.#stop.signal.aborted) {
       await work();
       await delay(this.#random.integer(1, pauseMs));
@@ -136,7 +139,7 @@ export class Load {
       await writeFile(whole, rowsOf(group));
       await rename(whole, join(dir, 'data', 'watch', `${DBMS}.${TABLE}.${group}.json`));
       this.#acknowledge(group);
-    }, 3 * PAUSE_MS_MAX);
+    }, 3 * this.#pauseMsMax);
   }
 
   #insert(): Promise<void> {
@@ -150,7 +153,7 @@ export class Load {
         () => this.policies.set(name, true),
         () => {},
       );
-    }, 3 * PAUSE_MS_MAX);
+    }, 3 * this.#pauseMsMax);
   }
 
   #flush(): Promise<void> {
