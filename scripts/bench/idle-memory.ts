@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { systemClock } from '../../src/base/clock.ts';
 import { startLibp2pNode } from '../../src/network/libp2p-node.ts';
+import { SelfCalls } from '../../src/network/self-calls.ts';
 
 const PROGRAM = fileURLToPath(import.meta.url);
 /** So long a process is left alone after its start before it counts as idle. */
@@ -30,6 +32,8 @@ export const bareLibp2pMb = async (): Promise<number> => {
 
 if (process.argv[2] === 'listen') {
   process.on('disconnect', () => process.exit()); // the parent has ended
-  await startLibp2pNode({ seed: randomBytes(32), listen: '127.0.0.1:0', onSecured: () => {}, isMember: () => true });
+  const selfCalls = new SelfCalls(systemClock);
+  const settings = { seed: randomBytes(32), listen: '127.0.0.1:0', selfCalls };
+  await startLibp2pNode({ ...settings, onSecured: () => {}, isMember: () => true });
   process.send?.('listening');
 }

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const EXECUTABLE = fileURLToPath(new URL('../../src/holdfast.mjs', import.meta.url));
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
 /** What a started node says of itself in its line `ready`. */
@@ -31,6 +31,8 @@ export interface NodeOptions {
   readonly through?: readonly string[];
   /** Where the output goes; default `DIR/node.log`. */
   readonly log?: string;
+  /** A request without an answer is given up after so long; default: never. */
+  readonly requestMsMax?: number;
 }
 
 /** A command that the node refused. */
@@ -83,7 +85,7 @@ export class NodeProcess {
     for (;;) {
       const facts = readReady(output, child.pid);
       if (facts !== undefined) return new NodeProcess(options, facts, child);
-      if (child.exitCode !== null || performance.now() > deadline) {
+      if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
         child.kill('SIGKILL');
         const said = await readFile(logPath, 'utf8').catch(() => '');
         throw new Error(`node ${options.name} did not start:\n${said.slice(-2_000)}`);
@@ -129,6 +131,7 @@ export class NodeProcess {
         ...headers,
       },
       body: command,
+      ...this.#givingUp(),
     });
     const text = await response.text();
     if (!response.ok) throw new CommandRefused(command, response.status, text);
@@ -151,10 +154,16 @@ export class NodeProcess {
       method: 'PUT',
       headers: { Authorization: this.authorization, type: 'json', dbms, table, mode, 'Content-Type': 'text/plain' },
       body: content,
+      ...this.#givingUp(),
     });
     const text = await response.text();
     if (!response.ok) throw new CommandRefused(`PUT ${dbms}.${table}`, response.status, text);
     return (JSON.parse(text) as { 'AnyLog.hash': string })['AnyLog.hash'];
+  }
+
+  #givingUp(): { readonly signal?: AbortSignal } {
+    const { requestMsMax } = this.options;
+    return requestMsMax === undefined ? {} : { signal: AbortSignal.timeout(requestMsMax) };
   }
 }
 

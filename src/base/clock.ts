@@ -4,7 +4,7 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since some start, never going back. */
   monotonicMs(): number;
-  /** Calls `task` once after `ms`; the returned function takes it back. Does not keep the process alive. */
+  /** Calls `task` once after `ms`, soon where that is negative; the returned function takes it back. Does not keep the process alive. */
   after(ms: number, task: () => void): () => void;
 }
 
@@ -12,7 +12,7 @@ export const systemClock: Clock = {
   wallMs: () => performance.timeOrigin + performance.now() + wallDrift(),
   monotonicMs: () => performance.now(),
   after(ms, task) {
-    const timer = setTimeout(task, ms);
+    const timer = setTimeout(task, Math.max(0, ms));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -33,6 +33,7 @@ import type {
   Verdict,
 } from './network.ts';
 import { type ConnectedView, Redialer } from './redial.ts';
+import { SelfCalls } from './self-calls.ts';
 import { StreamChannel } from './stream-channel.ts';
 
 export interface Libp2pNetworkOptions {
@@ -63,13 +64,15 @@ export const startNetwork = async (options: Libp2pNetworkOptions): Promise<Netwo
     gatherWrites(raw);
   };
   let isMember = (_: PeerKey): boolean => true;
+  const selfCalls = new SelfCalls(options.clock);
   const node = await startLibp2pNode({
     seed: options.privateKeySeed,
     listen: options.listen,
     onSecured,
+    selfCalls,
     isMember: (key) => isMember(key),
   });
-  const network = new Libp2pNetwork(node, options, rawHeard);
+  const network = new Libp2pNetwork(node, options, rawHeard, selfCalls);
   isMember = (key) => network.isMember(key);
   return network;
 };
@@ -82,6 +85,7 @@ class Libp2pNetwork implements Network {
   readonly #options: Libp2pNetworkOptions;
   readonly #log: Logger;
   readonly #rawHeard: WeakMap<object, () => void>;
+  readonly #selfCalls: SelfCalls;
   readonly #links = new Map<PeerKey, Link[]>();
   readonly #dialling = new Map<Address, Promise<ConnectedPeer>>();
   readonly #liveness: Liveness;
@@ -89,10 +93,16 @@ class Libp2pNetwork implements Network {
   readonly #gatekeeper: Gatekeeper;
   #closed = false;
 
-  constructor(node: Libp2pNode, options: Libp2pNetworkOptions, rawHeard: WeakMap<object, () => void>) {
+  constructor(
+    node: Libp2pNode,
+    options: Libp2pNetworkOptions,
+    rawHeard: WeakMap<object, () => void>,
+    selfCalls: SelfCalls,
+  ) {
     this.#node = node;
     this.#options = options;
     this.#rawHeard = rawHeard;
+    this.#selfCalls = selfCalls;
     this.#log = options.log.child('network');
     this.self = keyOfPeerId(node.peerId) ?? '';
     const bound = splitAddress(addressOfMultiaddr(node.getMultiaddrs()[0]?.toString() ?? ''));
@@ -225,10 +235,13 @@ class Libp2pNetwork implements Network {
     const { address, key } = target;
     const expected = key === undefined ? '' : `/p2p/${peerIdOfKey(key).toString()}`;
     const signal = signalOf(options, DIAL_TIMEOUT_MS);
+    const startedMs = this.#options.clock.monotonicMs();
     let connection: Connection;
     try {
       connection = await this.#node.dial(multiaddr(`${multiaddrText(address)}${expected}`), { signal });
     } catch (caught) {
+      if (/dial self/i.test(textOf(caught)))
+        throw (await this.#selfCalls.sinceMs(startedMs)) ? selfFault(address) : twinFault(address);
       throw abortedFault(options, caught) ?? dialFault(address, caught, signal);
     }
     const link = this.#links.get(keyOfPeerId(connection.remotePeer) ?? '')?.[0];
@@ -363,13 +376,18 @@ const signalOf = (options: RequestOptions, defaultMs: number): AbortSignal => {
 const selfFault = (address: Address): HoldfastError =>
   fault('NETWORK_SELF', `${address} is this node itself`, { data: { address } });
 
+const twinFault = (address: Address): HoldfastError =>
+  fault('NETWORK_TWIN', `another running node with the key of this one answers at ${address}`, {
+    data: { address },
+    hint: 'stop one of the two; a second node needs a key of its own',
+  });
+
 const wrongPeerFault = (address: Address, got: PeerKey | undefined, cause?: unknown): HoldfastError =>
   fault('NETWORK_WRONG_PEER', `another node than expected answers at ${address}`, { data: { address, got }, cause });
 
 /** libp2p names its errors; it wraps those of the handshake in others, so the whole chain of texts is looked at. */
 const dialFault = (address: Address, caught: unknown, signal: AbortSignal): HoldfastError => {
   const text = textOf(caught);
-  if (/dial self/i.test(text)) return selfFault(address);
   if (/expected\b.*\b(peer|remote)|UnexpectedPeer|does not match expected/i.test(text))
     return wrongPeerFault(address, undefined, caught);
   const reason = signal.aborted ? 'no answer in time' : (systemCode(caught) ?? text);

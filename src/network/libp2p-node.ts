@@ -27,6 +27,7 @@ import { sha256Hex } from '../codec/hash.ts';
 import { KEY_BYTES, keyPairFromSeed } from '../codec/key-pair.ts';
 import { multiaddrText, splitAddress } from './addresses.ts';
 import type { Address, PeerKey } from './network.ts';
+import type { SelfCalls } from './self-calls.ts';
 
 export type Libp2pNode = Libp2p<{ readonly pubsub: GossipSub }>;
 
@@ -83,6 +84,8 @@ export interface NodeSettings {
   readonly listen: Address;
   /** Told of each encrypted connection before anything else runs over it. */
   readonly onSecured: (connection: MultiaddrConnection) => void;
+  /** Told of each raw connection that comes in, and then whether the node at its other end has another key. */
+  readonly selfCalls: SelfCalls;
   /** Others neither hear gossip nor are heard. */
   readonly isMember: (key: PeerKey) => boolean;
 }
@@ -94,6 +97,7 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
   const ip = await resolveHost(settings.listen, host);
   if (port !== 0) await probe(settings.listen, ip, port);
   const denyForeignKey = (id: PeerId): boolean => keyOfPeerId(id) === undefined;
+  const { selfCalls } = settings;
   const observe = (_: PeerId, connection: MultiaddrConnection): boolean => {
     settings.onSecured(connection);
     return false;
@@ -130,7 +134,14 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
     },
     connectionMonitor: { enabled: false },
     connectionGater: {
-      denyInboundEncryptedConnection: denyForeignKey,
+      denyInboundConnection: (connection) => {
+        selfCalls.came(connection);
+        return false;
+      },
+      denyInboundEncryptedConnection: (id, connection) => {
+        selfCalls.isOfOther(connection);
+        return denyForeignKey(id);
+      },
       denyOutboundEncryptedConnection: denyForeignKey,
       denyInboundUpgradedConnection: observe,
       denyOutboundUpgradedConnection: observe,

@@ -34,6 +34,8 @@ export interface DialState extends DialTarget {
   readonly connected: boolean;
   /** The address turned out to be this node's own: it is not dialled any more. */
   readonly own: boolean;
+  /** Another process answers there with this node's key. */
+  readonly twin: boolean;
   readonly attempts: number;
   readonly lastError: string | undefined;
 }
@@ -94,7 +96,10 @@ export interface Network extends Resource {
   /** Replaces the set of addresses that are dialled for ever, with jitter and backoff (`REDIAL_…_MS`). */
   keepDialled(targets: readonly DialTarget[]): void;
   dialStates(): readonly DialState[];
-  /** Dials once now. `NETWORK_UNREACHABLE`; `NETWORK_WRONG_PEER` where another key answers than asked for. */
+  /**
+   * Dials once now. `NETWORK_UNREACHABLE`; `NETWORK_WRONG_PEER` where another key answers than asked for; `NETWORK_SELF` where this
+   * node answers itself, by whatever detour; `NETWORK_TWIN` where another process has its key.
+   */
   dial(target: DialTarget, options?: RequestOptions): Promise<ConnectedPeer>;
   /** Drops the connection; the address is redialled only if it is kept dialled. */
   disconnect(peer: PeerKey): Promise<void>;

@@ -21,6 +21,8 @@ export interface RedialEntry {
   readonly answeredBy: PeerKey | undefined;
   /** The address is this node's own: never dialled again. */
   readonly own: boolean;
+  /** Another process answers there with the own key. */
+  readonly twin: boolean;
   readonly lastError: string | undefined;
 }
 
@@ -75,6 +77,7 @@ const fresh = (nowMs: number): Omit<RedialEntry, 'target'> => ({
   dueMs: nowMs,
   answeredBy: undefined,
   own: false,
+  twin: false,
   lastError: undefined,
 });
 
@@ -131,7 +134,7 @@ export const dialSucceeded = (
 export const dialFailed = (
   state: RedialState,
   address: Address,
-  failure: { readonly text: string; readonly own: boolean },
+  failure: { readonly text: string; readonly own: boolean; readonly twin?: boolean },
   nowMs: number,
   fraction: number,
 ): RedialState =>
@@ -140,6 +143,7 @@ export const dialFailed = (
     failures: entry.failures + 1,
     dueMs: nowMs + redialDelayMs(entry.failures, fraction, unreachedMaxMs(state)),
     own: failure.own,
+    twin: failure.twin === true,
     lastError: failure.text,
   }));
 
@@ -189,6 +193,7 @@ export class Redialer {
       ...entry.target,
       connected: isReached(entry, connected),
       own: entry.own,
+      twin: entry.twin,
       attempts: entry.attempts,
       lastError: entry.lastError,
     }));
@@ -229,14 +234,15 @@ export class Redialer {
       this.#state = dialSucceeded(this.#state, target.address, peer.key, clock.monotonicMs(), random.fraction());
     } catch (caught) {
       const error = asFault(caught);
-      const own = hasCode(caught, 'NETWORK_SELF');
+      const twin = hasCode(caught, 'NETWORK_TWIN');
+      const own = twin || hasCode(caught, 'NETWORK_SELF');
       if (this.#closed) return;
       if (!own && this.#state.get(target.address)?.failures === 0)
         log.warn(`${target.address} cannot be reached, dialling on: ${error.message}`, { code: error.code });
       this.#state = dialFailed(
         this.#state,
         target.address,
-        { text: error.message, own },
+        { text: error.message, own, twin },
         clock.monotonicMs(),
         random.fraction(),
       );

@@ -214,8 +214,7 @@ const startBase = async (
   const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
   const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
   const ledgerSync = stack.use(createLedgerSync({ ...ports, ledger, network, log: log.child('ledger') }));
-  const isHere = (address: string): boolean => isHereIn(network, splitAddress(address));
-  const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, isHere, log }));
+  const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, log }));
   const policies = stack.use(
     createPolicies({
       ...{ ledger, ownKey: ledger.author, clock: ports.clock, log: log.child('policy') },

@@ -9,10 +9,12 @@ import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { CHANNELS_PER_PEER_MAX, DIAL_TIMEOUT_MS, FRAME_BYTES_MAX } from '../../src/base/limits.ts';
 import { multiaddrText, splitAddress } from '../../src/network/addresses.ts';
 import { type Libp2pNode, startLibp2pNode } from '../../src/network/libp2p-node.ts';
 import type { Network } from '../../src/network/network.ts';
+import { SelfCalls } from '../../src/network/self-calls.ts';
 import { startTestNetwork } from '../support/libp2p-network.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -58,6 +60,7 @@ describe('a node among hostile peers', () => {
       seed: randomBytes(32),
       listen: '127.0.0.1:0',
       onSecured: () => {},
+      selfCalls: new SelfCalls(systemClock),
       isMember: () => true,
     });
     stops.push(() => node.stop());

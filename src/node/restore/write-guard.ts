@@ -18,8 +18,6 @@ export interface WriteGuardPorts {
   readonly log: Logger;
   /** The mark of a directory that was restored from a backup. */
   readonly restored: RestoredMark | undefined;
-  /** Whether this very node listens at an address. */
-  readonly isHere: (address: Address) => boolean;
 }
 
 const LOOK_MS = 500;
@@ -54,7 +52,7 @@ export class WriteGuard implements Resource {
     this.#twins = twins;
     if (this.#restored === undefined) return;
     this.#log.warn('this directory was restored from a backup: nothing is appended before the peers have been asked');
-    for (const address of ownAddresses) if (!this.#ports.isHere(address)) void this.#lookForOriginal(address);
+    for (const address of ownAddresses) void this.#lookForOriginal(address);
     this.#repeat();
   }
 
@@ -113,14 +111,14 @@ export class WriteGuard implements Resource {
 
   async #lookForOriginal(address: Address): Promise<void> {
     await this.#ports.network.dial({ address }).catch((caught: unknown) => {
-      if (hasCode(caught, 'NETWORK_SELF')) this.#originalAt = address;
+      if (hasCode(caught, 'NETWORK_TWIN')) this.#originalAt = address;
     });
     this.look();
   }
 
   #lookRestored(): void {
-    const { ledger, network, ledgerSync, isHere } = this.#ports;
-    this.#originalAt ??= network.dialStates().find(({ own, address }) => own && !isHere(address))?.address;
+    const { ledger, network, ledgerSync } = this.#ports;
+    this.#originalAt ??= network.dialStates().find(({ twin }) => twin)?.address;
     if (this.#originalAt !== undefined || this.#twins?.twin !== undefined) {
       this.#forbid(originalRuns(this.#originalAt));
       return;

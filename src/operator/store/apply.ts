@@ -180,6 +180,7 @@ class Application {
         `file ${record.file} of ${record.origin} has ${rows} rows, its record says ${record.rows}`,
       );
     insertRecord(this.#db, this.#books, { record, rows: inserted.rows });
+    if (record.origin === this.#batch.origin) this.#forgetFlushed(copy);
     const replaced = holder === undefined ? undefined : asDuplicate(holder.record);
     return { kind: 'stored', record, replaced, leftOut: inserted.leftOut };
   }
@@ -271,10 +272,29 @@ class Application {
     return { kind: 'appended', rows: lines.length, bytes: chunk.byteLength };
   }
 
-  #bufferOf(table: string): { readonly content: Uint8Array; readonly upTo: number } {
+  /**
+   * An own file that comes back was lost here with everything since: of an old copy of the disk, its buffer has come back
+   * too. Rows that it begins with are in the file already when the file was made of a buffer.
+   */
+  #forgetFlushed({ record: { dbms, table, origin, file, hash }, content }: FileCopy): void {
+    if (hash !== contentHash(dbms, table, content, `${origin}.${file}`)) return;
+    let [at, upTo] = [0, 0];
+    for (const [id, chunk] of this.#chunksOf(table)) {
+      if (Buffer.compare(content.subarray(at, at + chunk.byteLength), chunk) !== 0) break;
+      at += chunk.byteLength;
+      upTo = id;
+    }
+    if (upTo > 0) this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);
+  }
+
+  #chunksOf(table: string): readonly (readonly [id: number, content: Uint8Array])[] {
     const chunks = this.#db.all('select id, content from holdfast_buffers where table_name = ? order by id', [table]);
-    const bytes = chunks.map(([, content]) => (content instanceof Uint8Array ? content : new Uint8Array()));
-    return { content: Buffer.concat(bytes), upTo: Number(chunks.at(-1)?.[0] ?? 0) };
+    return chunks.map(([id, content]) => [Number(id), content instanceof Uint8Array ? content : new Uint8Array()]);
+  }
+
+  #bufferOf(table: string): { readonly content: Uint8Array; readonly upTo: number } {
+    const chunks = this.#chunksOf(table);
+    return { content: Buffer.concat(chunks.map(([, content]) => content)), upTo: chunks.at(-1)?.[0] ?? 0 };
   }
 
   /** The rows move from the buffer into a file in one transaction: whatever happens, they are in one of both. */

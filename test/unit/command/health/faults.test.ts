@@ -33,7 +33,7 @@ const well: HealthFacts = {
   equivocations: [],
   refusals: [],
   foreignSeeds: [],
-  dialled: [{ address: '10.0.0.2:32148', connected: true, own: false, attempts: 1, lastError: undefined }],
+  dialled: [{ address: '10.0.0.2:32148', connected: true, own: false, twin: false, attempts: 1, lastError: undefined }],
   sync: [{ name: 'node-b', connected: true, behind: 0, lastError: undefined }],
   peers: [other],
   operator,
@@ -88,7 +88,11 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   ENTRIES_FROM_THE_FUTURE: [ledger({ heldBack: 3 }), /3 entries/],
   OTHER_NETWORK: [{ foreignSeeds: [{ address: '10.0.0.9:1', network: 'ffff' }] }, /10\.0\.0\.9:1 .* ffff/],
   PEER_UNREACHED: [
-    { dialled: [{ address: '10.0.0.2:32148', connected: false, own: false, attempts: 7, lastError: 'refused' }] },
+    {
+      dialled: [
+        { address: '10.0.0.2:32148', connected: false, own: false, twin: false, attempts: 7, lastError: 'refused' },
+      ],
+    },
     /10\.0\.0\.2:32148 .*7 times.*refused/,
   ],
   LEDGER_SYNC_FAILED: [

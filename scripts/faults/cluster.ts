@@ -1,0 +1,149 @@
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts';
+import { waitFor } from '../../test/support/wait.ts';
+import { becomeOperator, compareCluster, insertPolicy, restartOperator } from '../demo/network.ts';
+import { NodeProcess } from '../demo/node-process.ts';
+import type { Phase, Traps } from './traps.ts';
+
+export const DBMS = 'plant';
+export const TABLE = 'readings';
+const NAMES = ['op1', 'op2'] as const;
+export type Name = (typeof NAMES)[number];
+/** Of a check; the load gives up sooner. */
+const REQUEST_MS_MAX = 60_000;
+const PROCESSES_MS_MAX = 30_000;
+
+export const otherOf = (name: Name): Name => (name === 'op1' ? 'op2' : 'op1');
+
+/** Two operators of one cluster as real processes that reach each other through paths that can be cut. */
+export class FaultCluster {
+  readonly dir: string;
+  readonly traps: Traps;
+  readonly #nodes = new Map<Name, NodeProcess>();
+  readonly #proxies = new Map<Name, TcpProxy>();
+
+  private constructor(dir: string, traps: Traps) {
+    this.dir = dir;
+    this.traps = traps;
+  }
+
+  static async start(traps: Traps): Promise<FaultCluster> {
+    const cluster = new FaultCluster(await mkdtemp(join(tmpdir(), 'holdfast-faults-')), traps);
+    try {
+      await cluster.#found();
+    } catch (caught) {
+      await cluster.close();
+      throw caught;
+    }
+    return cluster;
+  }
+
+  get names(): readonly Name[] {
+    return NAMES;
+  }
+
+  dirOf(name: Name): string {
+    return join(this.dir, name);
+  }
+
+  node(name: Name): NodeProcess {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  /** Those whose process runs. */
+  up(): readonly NodeProcess[] {
+    return [...this.#nodes.values()].filter((node) => node.running);
+  }
+
+  /** Ends a process at once, and takes up what it did until then; the call that killed it before, where a trap did. */
+  async kill(name: Name, phase: Phase = 'running'): Promise<string | undefined> {
+    await this.node(name).stop('SIGKILL');
+    return this.traps.learn(this.dirOf(name), phase);
+  }
+
+  /** Starts an ended node again in its directory; throws where it ends before it is ready. */
+  async startAgain(name: Name, ...args: readonly string[]): Promise<void> {
+    const seed = this.#proxies.get(otherOf(name))?.address;
+    const old = this.node(name);
+    const node = await (args.length > 0
+      ? old.restart(['--script', join(this.dirOf(name), 'operator.al'), '--seed', seed ?? '', ...args])
+      : restartOperator(old, seed));
+    this.traps.learn(this.dirOf(name), 'starting');
+    this.#nodes.set(name, node);
+  }
+
+  async runsAgain(name: Name): Promise<void> {
+    await waitFor(async () => /Consumer +\|Running/.test(await this.node(name).run('get processes')), {
+      timeoutMs: PROCESSES_MS_MAX,
+      what: `${name} runs its processes`,
+    });
+  }
+
+  /** Cuts the paths between the two: both ways, or what the named one sends. */
+  cut(from?: Name): void {
+    for (const [name, proxy] of this.#proxies)
+      if (from === undefined) proxy.cut();
+      else proxy.cutOneWay(name === from ? 'target' : 'dialler');
+  }
+
+  heal(): void {
+    for (const proxy of this.#proxies.values()) proxy.heal();
+  }
+
+  /** A copy of the directory of a node that does not run. */
+  async copyOf(name: Name, to: string): Promise<void> {
+    await cp(this.dirOf(name), join(this.dir, to), { recursive: true });
+  }
+
+  /** Puts a copy in the place of the directory of a node that does not run; the start script stays, which no backup has. */
+  async putBack(name: Name, from: string): Promise<void> {
+    const script = join(this.dirOf(name), 'operator.al');
+    await cp(script, join(this.dir, from, 'operator.al'));
+    await rm(this.dirOf(name), { recursive: true });
+    await rename(join(this.dir, from), this.dirOf(name));
+  }
+
+  /** Whether files, rows and content are the same on both, and both hold the same ledger. */
+  async isEqual(): Promise<boolean> {
+    const versions = await Promise.all(NAMES.map((name) => this.node(name).run('get metadata version')));
+    const { equal } = await compareCluster(this.node('op1'));
+    return equal && versions[0] === versions[1];
+  }
+
+  /** Ends everything; `keep` leaves the directory, to see what happened. */
+  async close({ keep = false } = {}): Promise<void> {
+    await Promise.all([...this.#nodes.values()].map((node) => node.stop('SIGKILL')));
+    for (const proxy of this.#proxies.values()) await proxy.close();
+    if (!keep) await rm(this.dir, { recursive: true, force: true });
+  }
+
+  async #found(): Promise<void> {
+    for (const name of NAMES) {
+      const dir = this.dirOf(name);
+      await mkdir(dir);
+      const seed = this.#proxies.get('op1');
+      const node = await NodeProcess.start({
+        dir,
+        name,
+        args: seed === undefined ? ['--network', 'faults', '--admission', 'open'] : ['--seed', seed.address],
+        environment: { ...this.traps.environment(dir), HOME: this.dir },
+        log: `${dir}.log`,
+        requestMsMax: REQUEST_MS_MAX,
+      });
+      this.#nodes.set(name, node);
+      this.traps.learn(dir, 'starting');
+      this.#proxies.set(name, await startTcpProxy(node.facts.listen));
+    }
+    const { id } = await insertPolicy(this.node('op1'), 'cluster', { company: 'Acme', name: 'plant-1' });
+    for (const name of NAMES) {
+      await waitFor(async () => (await this.node(name).run(`blockchain test id ${id}`)).includes('true'));
+      const port = Number(this.#proxies.get(name)?.address.split(':')[1]);
+      await becomeOperator(this.node(name), 'Acme', id, { port });
+    }
+    await waitFor(() => this.isEqual(), { timeoutMs: 20_000, what: 'a new cluster' });
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Real processes under load, and everything that can happen to them, one fault after the other:
+ *
+ *   npm run test:faults [-- --minutes N --seed S --only TEXT --json]
+ *
+ * Two operators take rows by REST, in files and as streams, and policies; after each fault both must hold each acknowledged row
+ * once and nothing twice. Exit status 0 exactly when nothing was lost or doubled and the nodes always came back.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createSeededRandom } from '../../test/support/seeded-random.ts';
+import { runCampaign } from './campaign.ts';
+import { drawFaults } from './kinds.ts';
+import { isBroken, printReport } from './report.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    seed: { type: 'string', default: `${Math.floor(Math.random() * 1e9)}` },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const minutes = Number(values.minutes);
+const seed = Number(values.seed);
+if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
+  process.stderr.write('usage: npm run test:faults -- --minutes N --seed S --only TEXT --json\n');
+  process.exit(2);
+}
+const dir = mkdtempSync(join(tmpdir(), 'holdfast-traps-'));
+const endMs = performance.now() + minutes * 60_000;
+const startedMs = performance.now();
+const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });
+process.stderr.write(`faults for ${minutes} minutes, seed ${seed}\n`);
+try {
+  const report = await runCampaign({
+    seed,
+    dir,
+    next: () => (performance.now() < endMs ? draw() : undefined),
+    say: (line) =>
+      process.stderr.write(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(5)} ${line}\n`),
+  });
+  printReport(report, values.json);
+  process.exitCode = isBroken(report) ? 1 : 0;
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
