@@ -1,5 +1,5 @@
 import { asFault, hasCode } from '../base/errors.ts';
-import { parseEntry, signatureHolds } from '../entry/check.ts';
+import { parseErasable, signatureHolds } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
 import { publicKeyPem } from '../entry/keys.ts';
 import { checkLinks, type Fact as LinkFact, type LinkReport } from '../ledger/audit/links.ts';
@@ -16,6 +16,9 @@ export interface BundledEntry {
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
+/** Of an entry whose body was erased. */
+const NO_BODY = new Uint8Array();
+
 const pieceOf = (files: Files, name: string): Uint8Array => {
   const piece = files.get(name);
   if (piece === undefined) throw bundleFault(name, 'form', 'it is missing');
@@ -23,14 +26,13 @@ const pieceOf = (files: Files, name: string): Uint8Array => {
 };
 
 const parsedAt = (files: Files, stem: string): Entry => {
-  const [header, body, signature] = (['json', 'body', 'sig'] as const).map((ending) =>
-    pieceOf(files, `${stem}.${ending}`),
-  );
-  if (header === undefined || body === undefined || signature === undefined)
-    throw bundleFault(stem, 'form', 'it is missing');
+  const [header, signature] = [pieceOf(files, `${stem}.json`), pieceOf(files, `${stem}.sig`)];
+  const body = files.get(`${stem}.body`);
+  if (body?.byteLength === 0) throw bundleFault(`${stem}.body`, 'body', 'it is empty');
   try {
-    return parseEntry({ header, body, signature });
+    return parseErasable({ header, body: body ?? NO_BODY, signature });
   } catch (caught) {
+    if (hasCode(caught, 'ENTRY_BODY_MISSING')) throw bundleFault(`${stem}.body`, 'form', 'it is missing');
     const isBody = hasCode(caught, 'ENTRY_BODY_MISMATCH') || hasCode(caught, 'ENTRY_BODY_OVERSIZE');
     throw bundleFault(`${stem}.${isBody ? 'body' : 'json'}`, isBody ? 'body' : 'form', asFault(caught).message);
   }

@@ -112,7 +112,7 @@ const entryFiles = async function* ({ ledger, facts }: ExportPorts): AsyncGenera
       const stem = entryStem(name);
       const { header, signature, body } = entry.raw;
       files.push({ name: `${stem}.json`, bytes: header }, { name: `${stem}.sig`, bytes: signature });
-      files.push({ name: `${stem}.body`, bytes: body });
+      if (entry.bodiless !== true) files.push({ name: `${stem}.body`, bytes: body });
     }
     yield files;
   }

@@ -6,10 +6,10 @@ import { readTar, type TarFile } from '../codec/tar.ts';
 import { verifySignature } from '../entry/keys.ts';
 import { genesisSchema } from '../entry/schema.ts';
 import { forksOf } from '../policy/closure.ts';
-import { factOf } from '../policy/facts.ts';
 import { type Answer, answerOf } from './answer.ts';
 import { type BundledEntry, checkKeys, checkLedger, readEntries } from './entries.ts';
 import { checkReceipts } from './check-receipts.ts';
+import { factsIn } from './erased.ts';
 import { bundleFault } from './faults.ts';
 import {
   CHECKPOINT,
@@ -92,7 +92,7 @@ class Check {
       );
     const trusted = trustedRoot(entries, question.network, root);
     this.#trusted = trusted;
-    const facts = entries.map(({ entry }) => factOf(entry));
+    const facts = factsIn(entries);
     const forks = atOnce(forksOf(facts));
     const ledger = checkLedger(entries, forks, question.network);
     const answer = answerIn(files, () => atOnce(answerOf(facts, question)));

@@ -4,7 +4,7 @@ import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, ENTRY_SIGNATURE_BYTES, JS
 import { parseCanonical } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { isJsonObject, jsonDepth, type JsonObject, type JsonValue } from '../codec/json.ts';
-import type { Entry, EntryHeader, RawEntry } from './entry.ts';
+import { type Entry, type EntryHeader, ERASABLE_OPS, type RawEntry } from './entry.ts';
 import { verifySignature, verifySignatureInBackground } from './keys.ts';
 import { bodySchema, genesisSchema, headerSchema } from './schema.ts';
 
@@ -46,19 +46,23 @@ const checkSizes = (raw: RawEntry): void => {
     );
 };
 
-/**
- * The only way from bytes of outside to an {@link Entry}: size, canonical form, schema, body hash (SPEC E1 to E6).
- * Says nothing of the signature, see {@link signatureHolds}. Throws `ENTRY_…`.
- * `hash` is that of the header, for a caller that has it already.
- */
-export const parseEntry = (raw: RawEntry, hash = sha256Hex(raw.header)): Entry => {
+const headerOf = (raw: RawEntry): EntryHeader => {
   checkSizes(raw);
   const value = parsePiece('header', raw.header);
   if (isJsonObject(value) && typeof value['v'] === 'number' && value['v'] !== 1)
     throw fault('ENTRY_VERSION_UNKNOWN', `entry of format version ${value['v']}; this program knows 1`, {
       hint: 'a newer version wrote it: update this node',
     });
-  const header = shaped('header', headerSchema, value);
+  return shaped('header', headerSchema, value);
+};
+
+/**
+ * The only way from bytes of outside to a whole {@link Entry}: size, canonical form, schema, body hash (SPEC E1 to E6).
+ * Says nothing of the signature, see {@link signatureHolds}. Throws `ENTRY_…`.
+ * `hash` is that of the header, for a caller that has it already.
+ */
+export const parseEntry = (raw: RawEntry, hash = sha256Hex(raw.header)): Entry => {
+  const header = headerOf(raw);
   const got = sha256Hex(raw.body);
   if (got !== header.body)
     throw fault('ENTRY_BODY_MISMATCH', 'the body is not the one that the header names', {
@@ -67,6 +71,18 @@ export const parseEntry = (raw: RawEntry, hash = sha256Hex(raw.header)): Entry =
   const { content } = shaped('body', bodySchema, parsePiece('body', raw.body));
   if (header.op === 'genesis') shaped('body', genesisSchema, content);
   return { raw, hash, header, content };
+};
+
+/**
+ * The same, or where there is no body the entry without it (SPEC 3.1). Whoever takes one in sees to it that the body was
+ * erased by right. `ENTRY_BODY_MISSING` where the body of such an entry cannot be erased.
+ */
+export const parseErasable = (raw: RawEntry, hash = sha256Hex(raw.header)): Entry => {
+  if (raw.body.byteLength > 0) return parseEntry(raw, hash);
+  const header = headerOf(raw);
+  if (!ERASABLE_OPS.has(header.op))
+    throw fault('ENTRY_BODY_MISSING', `an entry of the kind ${header.op} is never without its body`);
+  return { raw, hash, header, content: {}, bodiless: true };
 };
 
 /**

@@ -1,7 +1,10 @@
 import type { JsonObject } from '../codec/json.ts';
 
 /** `unknown` ops (from later versions) are kept and counted, without effect. */
-export type EntryOp = 'genesis' | 'insert' | 'update' | 'delete' | (string & {});
+export type EntryOp = 'genesis' | 'insert' | 'update' | 'delete' | 'erase' | (string & {});
+
+/** Operations whose body can be erased: what they say is of use, but nobody's right to write rests on it. */
+export const ERASABLE_OPS: ReadonlySet<string> = new Set(['insert', 'update']);
 
 /** The signed part of an entry; field order is that of canonical JSON when written. See `SPEC.md`. */
 export interface EntryHeader {
@@ -34,6 +37,7 @@ export interface RawEntry {
   readonly header: Uint8Array;
   /** 64 bytes, Ed25519 over `header`. */
   readonly signature: Uint8Array;
+  /** Empty where it was erased: the body of an entry never is. */
   readonly body: Uint8Array;
 }
 
@@ -43,9 +47,28 @@ export interface Entry {
   /** SHA-256 over the header's bytes. */
   readonly hash: string;
   readonly header: EntryHeader;
-  /** The content of the body, without its salt. */
+  /** The content of the body, without its salt; empty where that was erased. */
   readonly content: JsonObject;
+  /** Its body is not here: header and signature are all that is left. */
+  readonly bodiless?: true;
 }
+
+const NO_BODY = new Uint8Array();
+
+/** The entry as it is once its body is erased. */
+export const withoutBody = ({ raw, hash, header }: Entry): Entry => ({
+  raw: { header: raw.header, signature: raw.signature, body: NO_BODY },
+  hash,
+  header,
+  content: {},
+  bodiless: true,
+});
+
+/** Hash of the entry whose body an erase entry is about; undefined for any other entry. */
+export const erasedIn = ({ header, content }: Pick<Entry, 'header' | 'content'>): string | undefined => {
+  const { entry } = content;
+  return header.op === 'erase' && typeof entry === 'string' ? entry : undefined;
+};
 
 /** The place in the ledger's order: an effect never comes before its cause. */
 export const compareEntries = (a: EntryHeader, b: EntryHeader): number =>

@@ -19,6 +19,8 @@ export const rejected = (code: string, text: string): Acceptance => ({ verdict: 
 export interface AcceptState {
   readonly draft: Draft;
   readonly waiting: WaitingRoom;
+  /** Whether the entry is held and lacks a body that nobody erased by right: then it is taken in again with its body. */
+  readonly misses: (hash: string) => boolean;
   /** This node's wall clock, microseconds since 1970. */
   readonly nowMicros: number;
 }
@@ -41,7 +43,8 @@ export const accept = (state: AcceptState, candidate: Candidate, ok: ReadonlySet
 const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>): Acceptance => {
   const { entry } = candidate;
   const { draft } = state;
-  if (draft.get(entry.hash) !== undefined) return ignored('LEDGER_DUPLICATE', 'held already');
+  if (draft.get(entry.hash) !== undefined && !comesBack(state, entry))
+    return ignored('LEDGER_DUPLICATE', 'held already');
   const foreign = judgeNetwork(draft.network, entry);
   if (foreign !== undefined) return foreign;
   if (showsFork(state, candidate)) return ACCEPTED;
@@ -55,6 +58,10 @@ const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>
   draft.stage(entry, candidate.ownHolds);
   return ACCEPTED;
 };
+
+/** It brings the body that is missing here, and for the first time in this group. */
+const comesBack = ({ draft, misses }: AcceptState, { hash, bodiless }: Entry): boolean =>
+  bodiless !== true && misses(hash) && !draft.staged.some(({ place }) => place.hash === hash);
 
 /** Step 3. `undefined` where the entry is of this network, or is the genesis entry of a node that has none. */
 export const judgeNetwork = (network: string | undefined, { header, hash }: Entry): Acceptance | undefined => {

@@ -3,12 +3,12 @@ import type { DiskHealth } from '../base/disk.ts';
 import { asFault, type HoldfastError } from '../base/errors.ts';
 import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import { parseEntry } from '../entry/check.ts';
+import { parseErasable } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
 import { type Place, placeOf } from './chain.ts';
 import type { IndexRecord } from './index-record.ts';
 import type { LedgerIndex } from './index.ts';
-import { decodeLine, encodeLine, identifyLine, linesOf, reviveEntry } from './journal-line.ts';
+import { decodeLine, encodeLine, erasedLine, identifyLine, linesOf, reviveEntry } from './journal-line.ts';
 import type { Journal, Position } from './journal.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
 import type { EntryStore, SignatureMark } from './store.ts';
@@ -127,6 +127,18 @@ export class DiskStore implements EntryStore {
       this.#index?.distrust();
       return undefined;
     });
+  }
+
+  async eraseBodies(places: readonly Place[]): Promise<void> {
+    const positions = places.flatMap(({ cursor }) => this.#positions[cursor] ?? []);
+    const lines = await this.#parts.journal.read(positions);
+    const changes = positions.flatMap((position, at) => {
+      const line = lines[at];
+      const decoded = line === undefined ? undefined : decodeLine(line);
+      if (line === undefined || decoded === undefined || decoded.raw.body.byteLength === 0) return [];
+      return [{ position, line: erasedLine(line) }];
+    });
+    await this.#parts.journal.overwrite(changes);
   }
 
   bytesOf({ cursor }: Place): number {
@@ -299,7 +311,7 @@ const checkedEntry = (bytes: Buffer): Entry | undefined => {
   const line = decodeLine(bytes);
   if (line === undefined) return undefined;
   try {
-    return parseEntry(line.raw);
+    return parseErasable(line.raw);
   } catch (caught) {
     asFault(caught);
     return undefined;

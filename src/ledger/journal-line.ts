@@ -6,6 +6,7 @@ import type { Entry, EntryHeader, RawEntry } from '../entry/entry.ts';
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
+const BLANK = 0x20;
 const COLUMNS = 5;
 /** Largest line, its newline included. */
 export const JOURNAL_LINE_BYTES_MAX = ENTRY_HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX + 256;
@@ -19,7 +20,8 @@ export interface JournalLine {
 
 /**
  * One entry: header, signature in base64, body, milliseconds of arrival, CRC-32 of all that as 8 hex digits; tabs
- * between, a newline after. Canonical JSON holds neither, so `cut` and `sha256sum` work on it.
+ * between, a newline after. Canonical JSON holds neither, so `cut` and `sha256sum` work on it. Where the body was erased there
+ * are blanks in its place, or nothing.
  */
 export const encodeLine = ({ header, signature, body }: RawEntry, receivedMs: number): Buffer => {
   const signed = Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64');
@@ -41,14 +43,26 @@ export const decodeLine = (line: Buffer): JournalLine | undefined => {
   const [header = 0, signature = 0, body = 0, received = 0] = ends;
   if (ends.length !== COLUMNS - 1 || line.toString('latin1', received + 1) !== crcOf(line.subarray(0, received)))
     return undefined;
+  // Canonical JSON begins with a brace.
+  const isErased = line[signature + 1] === BLANK;
   return {
     raw: {
       header: line.subarray(0, header),
       signature: Buffer.from(line.toString('latin1', header + 1, signature), 'base64'),
-      body: line.subarray(signature + 1, body),
+      body: isErased ? Buffer.alloc(0) : line.subarray(signature + 1, body),
     },
     receivedMs: Number(line.toString('latin1', body + 1, received)),
   };
+};
+
+/** The line once its body is erased: of the same length, with blanks in its place. Of a line that {@link decodeLine} reads. */
+export const erasedLine = (line: Buffer): Buffer => {
+  const erased = Buffer.from(line);
+  const signature = line.indexOf(TAB, line.indexOf(TAB) + 1);
+  erased.fill(BLANK, signature + 1, line.indexOf(TAB, signature + 1));
+  const received = line.lastIndexOf(TAB);
+  erased.write(crcOf(erased.subarray(0, received)), received + 1, 'latin1');
+  return erased;
 };
 
 const crcOf = (bytes: Uint8Array): string => crc32(bytes).toString(16).padStart(8, '0');
@@ -61,6 +75,7 @@ export const reviveEntry = ({ raw }: JournalLine, hash: string): Entry | undefin
   if (sha256Hex(raw.header) !== hash) return undefined;
   // Both were checked by parseEntry before they were written.
   const header = JSON.parse(raw.header.toString()) as EntryHeader;
+  if (raw.body.byteLength === 0) return { raw, hash, header, content: {}, bodiless: true };
   const { content } = JSON.parse(raw.body.toString()) as { readonly content: JsonObject };
   return { raw, hash, header, content };
 };

@@ -5,6 +5,7 @@ import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { type JournalFiles, systemJournalFiles } from './journal-files.ts';
 import { decodeLine, JOURNAL_LINE_BYTES_MAX, linesOf } from './journal-line.ts';
+import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal-overwrite.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
 const NEWLINE = 0x0a;
@@ -35,11 +36,15 @@ export interface JournalOptions {
   readonly files?: JournalFiles;
 }
 
-/** Opens the journal for reading and, where the disk allows, for writing; cuts off a torn last line. `LEDGER_JOURNAL_UNREADABLE`. */
+/**
+ * Opens the journal for reading and, where the disk allows, for writing; finishes an erasure that a crash broke off, and cuts off a
+ * torn last line. `LEDGER_JOURNAL_UNREADABLE`.
+ */
 export const openJournal = async (options: JournalOptions): Promise<Journal> => {
   const { dir, files = systemJournalFiles } = options;
   try {
     await files.makeDirectory(dir);
+    await tryToFinishOverwrites({ dir, files, log: options.log, path: (file) => join(dir, journalFileName(file)) });
     const sizes = new Map((await numberedFiles(files, dir)).map(({ number, bytes }) => [number, bytes]));
     const journal = new Journal(options, sizes);
     await journal.openLast();
@@ -65,7 +70,7 @@ const numberedFiles = async (
 };
 
 /**
- * Append-only files of lines. Knows bytes and lines, nothing of entries. After a failed write the file is closed, and
+ * Files of lines that are appended to, and never change but where a body is erased. Knows bytes and lines, nothing of entries. After a failed write the file is closed, and
  * nothing is written until `reopen` has found in it what was acknowledged and nothing else.
  */
 export class Journal {
@@ -196,6 +201,16 @@ export class Journal {
   async readFrom(file: number, offset: number): Promise<Buffer> {
     const end = this.#sizes.get(file) ?? 0;
     return end <= offset ? Buffer.alloc(0) : this.#readAll(await this.#readHandle(file), offset, end);
+  }
+
+  /** Replaces lines by others of the same length, so that what they said is gone from the disk. `LEDGER_DISK_FAILED`. */
+  async overwrite(changes: readonly Overwrite[]): Promise<void> {
+    const { dir, log } = this.#options;
+    try {
+      await overwriteLines({ dir, log, files: this.#files, path: (file) => this.path(file) }, changes);
+    } catch (caught) {
+      throw this.#diskFault(caught);
+    }
   }
 
   async close(): Promise<void> {

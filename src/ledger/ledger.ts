@@ -51,6 +51,16 @@ export interface DamagedLine {
   readonly seq: number | undefined;
 }
 
+/** What an erase entry is about, as the book judges it now. */
+export interface ErasureNote {
+  /** Hash of the entry whose body it is about. It need not be held. */
+  readonly target: string;
+  /** Hash of the erase entry. */
+  readonly by: string;
+  /** Whether it was made by right; otherwise it binds nobody. */
+  readonly inForce: boolean;
+}
+
 /** How the ledger stands, as plain data for `get status` and the like. */
 export interface LedgerStatus {
   readonly entries: number;
@@ -62,6 +72,8 @@ export interface LedgerStatus {
   /** Single signatures: checked and holding; still to be checked in the background; not holding though vouched for by a later entry. */
   readonly signatures: { readonly checked: number; readonly unchecked: number; readonly bad: number };
   readonly damaged: readonly DamagedLine[];
+  /** Bodies that are erased and still on the disk, which cannot be written; and bodies that are missing though nobody erased them by right. */
+  readonly bodies: { readonly erasing: number; readonly missing: number };
   readonly mayAppend: boolean;
   /** Why nothing can be written just now; undefined while all is well. It is tried again all the time. */
   readonly failure: string | undefined;
@@ -127,6 +139,15 @@ export interface Ledger extends Resource {
    */
   wanted(): readonly string[];
   status(): LedgerStatus;
+  /**
+   * The book says what becomes of a body. In force: from now on it is not given out any more, and it goes from disk and memory.
+   * Otherwise one that went is asked for again.
+   */
+  noteErasure(note: ErasureNote): void;
+  /** Hash of the erase entry in force of an entry, as the book has told. */
+  erasedBy(hash: string): string | undefined;
+  /** Hashes of entries whose body is missing though nobody erased it by right, at most `ENTRIES_WANTED_MAX`. */
+  missedBodies(): readonly string[];
 
   /**
    * Entries in order of arrival from `cursor` on, at most `limit` (and `LEDGER_FOLLOW_ENTRIES_MAX`); empty at the end.

@@ -2,6 +2,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
+import { withoutBody } from '../entry/entry.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
 import { placeOf, type Place } from './chain.ts';
 import type { HeldEntry, Ledger } from './ledger.ts';
@@ -101,6 +102,14 @@ class MemoryStore implements EntryStore {
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
     if (this.#crashed) throw fault('LEDGER_CLOSED', 'the node crashed');
     return places.map(({ cursor }) => this.#disk.durable[cursor]);
+  }
+
+  async eraseBodies(places: readonly Place[]): Promise<void> {
+    if (this.#disk.failure !== undefined) throw this.#disk.failure;
+    for (const { cursor } of places) {
+      const held = this.#disk.durable[cursor];
+      if (held !== undefined) this.#disk.durable[cursor] = { ...held, entry: withoutBody(held.entry) };
+    }
   }
 
   bytesOf({ cursor }: Place): number {

@@ -1,5 +1,6 @@
 import { fault } from '../base/errors.ts';
 import { LEDGER_FOLLOW_ENTRIES_MAX, LEDGER_READ_BYTES_MAX, SYNC_BATCH_BYTES_MAX } from '../base/limits.ts';
+import { withoutBody } from '../entry/entry.ts';
 import type { Chains, Place } from './chain.ts';
 import type { Cursor, HeldEntry } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
@@ -11,6 +12,8 @@ export interface ReaderPorts {
   readonly store: EntryStore;
   /** Whether the entry's own signature is known not to hold. */
   isBadlySigned(cursor: Cursor): boolean;
+  /** Whether the body is erased: it may still be on the disk. */
+  isErased(hash: string): boolean;
 }
 
 /** Bounded reads of what is held. What turns out to be damaged on disk is taken out of the chains and never served. */
@@ -84,7 +87,12 @@ export class Reader {
       if (held !== undefined) byCursor.set(place.cursor, held);
       else if (chains.at(place.cursor) === place) chains.setAside(place.cursor);
     }
-    return places.flatMap((place, at) => cached[at] ?? byCursor.get(place.cursor) ?? []);
+    return places.flatMap((place, at) => this.#given(cached[at] ?? byCursor.get(place.cursor)));
+  }
+
+  #given(held: HeldEntry | undefined): readonly HeldEntry[] {
+    if (held === undefined) return [];
+    return [this.#ports.isErased(held.entry.hash) ? { ...held, entry: withoutBody(held.entry) } : held];
   }
 
   /** A run that ends in a badly signed entry proves nothing: it goes on to the one that vouches, within a bound. */

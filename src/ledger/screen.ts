@@ -1,10 +1,11 @@
 import { asFault } from '../base/errors.ts';
 import { sha256Hex } from '../codec/hash.ts';
-import { parseEntry, signatureHolds } from '../entry/check.ts';
-import { compareEntries, type Entry, type RawEntry } from '../entry/entry.ts';
+import { parseErasable, signatureHolds } from '../entry/check.ts';
+import { compareEntries, type Entry, type RawEntry, withoutBody } from '../entry/entry.ts';
 import type { PeerKey } from '../network/network.ts';
 import { ignored, judgeNetwork, judgeVoid, rejected } from './accept.ts';
 import type { Chains } from './chain.ts';
+import type { Erasures } from './erasures.ts';
 import type { Acceptance } from './ledger.ts';
 import { type Candidate, vouch } from './vouch.ts';
 import type { WaitingRoom } from './waiting-room.ts';
@@ -27,6 +28,7 @@ export interface ScreenState {
   readonly chains: Chains;
   readonly waiting: WaitingRoom;
   readonly network: string | undefined;
+  readonly erasures: Erasures;
 }
 
 /**
@@ -74,7 +76,26 @@ export const screen = async (state: ScreenState, offered: readonly RawEntry[], f
     }
   }
   candidates.sort((a, b) => compareEntries(a.entry.header, b.entry.header));
-  return { candidates, refused, hashes };
+  return { candidates: withErasures(state, candidates, refused), refused, hashes };
+};
+
+/**
+ * Without its body an entry goes on only where the erase entry about it is held, or came along (before it or with it) and is well
+ * signed. A body that is erased goes no further.
+ */
+const withErasures = (
+  { erasures }: ScreenState,
+  candidates: readonly Candidate[],
+  refused: Map<string, Acceptance>,
+): readonly Candidate[] => {
+  for (const { entry } of candidates) erasures.hear(entry);
+  return candidates.flatMap((candidate) => {
+    const { entry } = candidate;
+    if (erasures.by(entry.hash) !== undefined) return { ...candidate, entry: withoutBody(entry) };
+    if (entry.bodiless !== true || erasures.mayLackBody(entry.hash)) return candidate;
+    refused.set(entry.hash, ignored('LEDGER_BODY_MISSING', 'it has no body, and no erasure of it came along'));
+    return [];
+  });
 };
 
 /** An authentic entry, held or waiting, that names this one as its `prev`: known ones are not offered to `vouch` again. */
@@ -86,11 +107,11 @@ const knownAfter = ({ chains, waiting }: ScreenState, { hash, header }: Entry): 
 };
 
 /** The entry, or why it goes no further. */
-const parseKnown = ({ chains, waiting }: ScreenState, raw: RawEntry, hash: string): Entry | Acceptance => {
-  if (chains.get(hash) !== undefined) return ignored('LEDGER_DUPLICATE', 'held already');
+const parseKnown = ({ chains, waiting, erasures }: ScreenState, raw: RawEntry, hash: string): Entry | Acceptance => {
+  if (chains.get(hash) !== undefined && !erasures.misses(hash)) return ignored('LEDGER_DUPLICATE', 'held already');
   if (waiting.has(hash)) return ignored('LEDGER_ENTRY_WAITS', 'waits already');
   try {
-    const entry = parseEntry(copyOf(raw), hash);
+    const entry = parseErasable(copyOf(raw), hash);
     return judgeVoid(chains.fork(entry.header.author), waiting, entry) ?? entry;
   } catch (caught) {
     const error = asFault(caught);

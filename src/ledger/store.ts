@@ -31,6 +31,8 @@ export interface EntryStore extends Resource {
   reopen(): Promise<void>;
   /** One answer a place, in order; undefined for a line that turned out to be damaged. */
   read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]>;
+  /** Makes the bodies of these entries unreadable for good, wherever the store keeps them. `LEDGER_DISK_FAILED`: try again. */
+  eraseBodies(places: readonly Place[]): Promise<void>;
   /** Bytes that the entry takes when it is sent, about. */
   bytesOf(place: Place): number;
   saveSignatureMark(mark: SignatureMark): void;

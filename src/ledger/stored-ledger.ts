@@ -14,10 +14,12 @@ import { AppendPermission } from './append-permission.ts';
 import { Chains } from './chain.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
 import { Draft, type Staged } from './draft.ts';
+import { Erasures } from './erasures.ts';
 import type {
   Acceptance,
   Cursor,
   Equivocation,
+  ErasureNote,
   HeldEntry,
   Ledger,
   LedgerClock,
@@ -72,6 +74,7 @@ export class StoredLedger implements Ledger {
   readonly #unproven = new Set<string>();
   readonly #signatures: SignatureCheck;
   readonly #reader: Reader;
+  readonly #erasures: Erasures;
   readonly #own: OwnEntryPorts;
   #network: string | undefined;
   readonly #permission: AppendPermission;
@@ -101,12 +104,17 @@ export class StoredLedger implements Ledger {
       log,
       clock: useThreadPool ? clock : undefined,
     };
+    this.#erasures = new Erasures({
+      ...{ chains: this.#chains, recent: this.#recent, store, clock, log },
+      onErased: (author) => void this.#proveAgain(author),
+    });
     this.#signatures = new SignatureCheck(signaturePorts, store.signatureMark(), this.#chains.size);
     this.#reader = new Reader({
       chains: this.#chains,
       recent: this.#recent,
       store,
       isBadlySigned: (cursor) => this.#signatures.isBad(cursor),
+      isErased: (hash) => this.#erasures.by(hash) !== undefined,
     });
   }
 
@@ -165,7 +173,7 @@ export class StoredLedger implements Ledger {
   async offer(entries: readonly RawEntry[], from: PeerKey): Promise<readonly Acceptance[]> {
     const refusal = this.#refusal(entries.length);
     if (refusal !== undefined) return entries.map(() => ignored(refusal.code, refusal.message));
-    const known = { chains: this.#chains, waiting: this.#waiting, network: this.#network };
+    const known = { chains: this.#chains, waiting: this.#waiting, network: this.#network, erasures: this.#erasures };
     const { candidates, refused, hashes } = await screen(known, entries, from);
     const verdicts = new Map(refused);
     for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX) {
@@ -212,10 +220,23 @@ export class StoredLedger implements Ledger {
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
       damaged: store.damaged,
+      bodies: { erasing: this.#erasures.open, missing: this.#erasures.missed().length },
       mayAppend: this.#permission.granted,
       failure: this.#recovery.failure?.message,
       index: store.index,
     };
+  }
+
+  noteErasure(note: ErasureNote): void {
+    if (!this.#closed) this.#erasures.note(note);
+  }
+
+  erasedBy(hash: string): string | undefined {
+    return this.#erasures.by(hash);
+  }
+
+  missedBodies(): readonly string[] {
+    return this.#erasures.missed();
   }
 
   async follow(cursor: Cursor, limit: number, source?: 'stored'): Promise<readonly HeldEntry[]> {
@@ -249,6 +270,7 @@ export class StoredLedger implements Ledger {
     this.#closed = true;
     this.#cancelLook?.();
     await this.#queue.idle();
+    await this.#erasures.close();
     await this.#recovery.close();
     await this.#signatures.close();
     this.notices.removeAllListeners();
@@ -316,7 +338,8 @@ export class StoredLedger implements Ledger {
     }
     const { clock, key, store } = this.#ports;
     const draft = new Draft(this.#chains, this.#network, key.author);
-    const state: AcceptState = { draft, waiting: this.#waiting, nowMicros: clock.wallMs() * 1_000 };
+    const misses = (hash: string): boolean => this.#erasures.misses(hash);
+    const state: AcceptState = { draft, waiting: this.#waiting, misses, nowMicros: clock.wallMs() * 1_000 };
     const made: Job[] = [];
     for (const job of group) {
       try {
@@ -347,6 +370,7 @@ export class StoredLedger implements Ledger {
     for (const [at, { place }] of draft.staged.entries()) {
       const entry = held[at];
       if (entry !== undefined) this.#recent.add(entry);
+      if (entry?.entry.bodiless !== true) this.#erasures.found(place.hash);
       if (this.#chains.add(place)) forked.add(place.author);
     }
     this.#network = draft.network;
@@ -358,6 +382,11 @@ export class StoredLedger implements Ledger {
       draft.staged.filter(isSigned).map(({ place }) => place.cursor),
     );
     this.#tell('ledger:appended', first);
+  }
+
+  /** The proof holds what was erased. */
+  async #proveAgain(author: string): Promise<void> {
+    if (this.#proofs.has(author)) await this.#prove(author);
   }
 
   async #prove(author: string): Promise<void> {

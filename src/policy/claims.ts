@@ -13,6 +13,8 @@ export interface Life {
   claims: readonly Claim[];
   /** The number in force; the wish is in `value`. */
   member: number | undefined;
+  /** A body that was erased took what the type needs: the value is what is left, not in normal form. */
+  partial: boolean;
   /** Versions that no other version replaces; the last is the newest. */
   heads: readonly Fact[];
   /** Why it has no effect: someone else holds what it claims. */

@@ -3,7 +3,7 @@ import type { JsonObject } from '../codec/json.ts';
 import type { VoidReason } from './book.ts';
 import { covers, type Rights } from './authority/rights.ts';
 import type { Holdings, Life, Subject } from './claims.ts';
-import { applyChanges, isTakeover, malformedBy, peerOf, type Fact } from './facts.ts';
+import { applyChanges, applyToRest, isTakeover, malformedBy, peerOf, type Fact } from './facts.ts';
 import type { Claim } from './kinds/kind.ts';
 import { kindOf } from './kinds/registry.ts';
 
@@ -49,6 +49,7 @@ const insert = (
     type,
     insert: fact,
     value: fact.content,
+    partial: fact.bodiless,
     claims: claimsOf(type, fact.content),
     member: undefined,
     heads: [fact],
@@ -74,12 +75,9 @@ const update = (
   const taken = node && isTakeover(life.value, fact.content, fact.author);
   const foreign = notTheOwner(fact, node && !taken ? peerOf(life.value) : undefined);
   if (foreign !== undefined) return foreign;
-  let value: JsonObject;
-  try {
-    value = applyChanges(life.type, life.value, fact.content);
-  } catch (caught) {
-    return malformedBy(caught);
-  }
+  const after = valueAfter(life, fact);
+  if ('rule' in after) return after;
+  const { value } = after;
   const claimed = node ? notTheOwner(fact, peerOf(value)) : undefined;
   if (claimed !== undefined) return claimed;
   const unauthorised = beyond(rights, fact, life.type, life.value, value);
@@ -93,9 +91,19 @@ const update = (
     life.claims = claims;
     holdings.settle(subject, life);
   }
+  life.partial = after.isPartial;
   life.heads = [...life.heads.filter((head) => !fact.replaces.includes(head.hash)), fact].slice(-POLICY_CONFLICT_MAX);
   subject.newest = fact;
   return undefined;
+};
+
+const valueAfter = (life: Life, fact: Fact): ReturnType<typeof applyToRest> | VoidReason => {
+  if (life.partial || fact.bodiless) return applyToRest(life.type, life.value, fact.content);
+  try {
+    return { value: applyChanges(life.type, life.value, fact.content), isPartial: false };
+  } catch (caught) {
+    return malformedBy(caught);
+  }
 };
 
 const end = (holdings: Holdings, subject: Subject, fact: Fact, rights: Rights | undefined): VoidReason | undefined => {

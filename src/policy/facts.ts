@@ -4,6 +4,20 @@ import type { Entry } from '../entry/entry.ts';
 import type { VoidReason } from './book.ts';
 import { normalValue } from './shape.ts';
 
+/** What an erase entry says of the entry that it is about. */
+export interface Erasure {
+  /** Hash of the erase entry; its author; when, microseconds since 1970. */
+  readonly by: string;
+  readonly author: string;
+  readonly time: number;
+  readonly reason: string;
+  /** Names of the attributes that the body gave, and that it took away. */
+  readonly attributes: readonly string[];
+  readonly removed: readonly string[];
+  /** Whether it was made by right. */
+  readonly inForce: boolean;
+}
+
 /** What the fold keeps of an entry: a few hundred bytes, never the raw pieces. */
 export interface Fact {
   readonly hash: string;
@@ -19,14 +33,21 @@ export interface Fact {
   /** Hashes of the entries that it builds on: `prev`, then the parents. */
   readonly links: readonly string[];
   /** insert: the root value in normal form, or why it is none; update: the changes; what gives or takes authority: as it is. */
-  readonly content: JsonObject;
-  readonly malformed: VoidReason | undefined;
+  content: JsonObject;
+  malformed: VoidReason | undefined;
+  /** Its body is not here any more: the content is what {@link withoutContent} says. */
+  bodiless: boolean;
+  /** What erased its body, or was to. */
+  erasure: Erasure | undefined;
   /** Why it has no effect, as of the last evaluation. */
   void: VoidReason | undefined;
 }
 
 /** Operations that give or take the right to write. */
 export const AUTHORITY_OPS: ReadonlySet<string> = new Set(['grant', 'revoke', 'join', 'rotate']);
+
+/** The operation that erases the body of another entry. */
+export const ERASE_OP = 'erase';
 
 const NOTHING: JsonObject = {};
 
@@ -48,9 +69,10 @@ export const factOf = (entry: Entry, known = asItIs): Fact => {
   let content = NOTHING;
   let malformed: VoidReason | undefined;
   try {
-    if (op === 'insert') content = normalValue(type ?? '', withoutObserved(entry.content));
+    if (entry.bodiless === true) content = NOTHING;
+    else if (op === 'insert') content = normalValue(type ?? '', withoutObserved(entry.content));
     else if (op === 'update') content = withoutObserved(entry.content);
-    else if (op === 'genesis' || AUTHORITY_OPS.has(op)) content = entry.content;
+    else if (op === 'genesis' || op === ERASE_OP || AUTHORITY_OPS.has(op)) content = entry.content;
   } catch (caught) {
     malformed = malformedBy(caught);
   }
@@ -67,6 +89,8 @@ export const factOf = (entry: Entry, known = asItIs): Fact => {
     links: (prev === null ? parents : [prev, ...parents]).map(known),
     content,
     malformed,
+    bodiless: entry.bodiless === true,
+    erasure: undefined,
     void: malformed,
   };
 };
@@ -78,13 +102,42 @@ const withoutObserved = (content: JsonObject): JsonObject => {
 };
 
 /** A root value after an update: each attribute named is replaced, null removes it. Throws what {@link normalValue} throws. */
-export const applyChanges = (type: string, value: JsonObject, changes: JsonObject): JsonObject => {
-  const merged = new Map(Object.entries(value));
+export const applyChanges = (type: string, value: JsonObject, changes: JsonObject): JsonObject =>
+  normalValue(type, merged(value, changes));
+
+const merged = (value: JsonObject, changes: JsonObject): JsonObject => {
+  const attributes = new Map(Object.entries(value));
   for (const [attribute, after] of Object.entries(changes)) {
-    if (after === null) merged.delete(attribute);
-    else merged.set(attribute, after);
+    if (after === null) attributes.delete(attribute);
+    else attributes.set(attribute, after);
   }
-  return normalValue(type, Object.fromEntries(merged));
+  return Object.fromEntries(attributes);
+};
+
+/**
+ * What an entry counts as once its body is erased: an insert as that of an empty policy, an update as one that takes away what it
+ * gave. Its author could have written just that, so nobody gains by an erasure.
+ */
+export const withoutContent = (op: string, erasure: Erasure | undefined): JsonObject =>
+  op === 'insert' || erasure === undefined
+    ? NOTHING
+    : Object.fromEntries([...erasure.attributes, ...erasure.removed].map((name) => [name, null]));
+
+/**
+ * As {@link applyChanges}, where a body that was erased may have taken what the type needs: then as the entries leave it, and
+ * `isPartial`.
+ */
+export const applyToRest = (
+  type: string,
+  value: JsonObject,
+  changes: JsonObject,
+): { readonly value: JsonObject; readonly isPartial: boolean } => {
+  try {
+    return { value: applyChanges(type, value, changes), isPartial: false };
+  } catch (caught) {
+    asFault(caught);
+    return { value: merged(value, changes), isPartial: true };
+  }
 };
 
 /** The public key that a policy's value names as its node's. */

@@ -1,26 +1,30 @@
 import { canonicalJson } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
-import type { Entry } from '../entry/entry.ts';
+import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
+import type { ErasureNote } from '../ledger/ledger.ts';
 import { anmpByPolicy, mergeAnmp } from './anmp.ts';
 import { Authority } from './authority/authority.ts';
 import type { PolicyFold, PolicyState, VoidPolicy, VoidReason } from './book.ts';
 import { Holdings, type Life, type Subject } from './claims.ts';
 import { policyDate } from '../entry/time.ts';
+import { Erasures } from './erasures.ts';
 import { evolve } from './evolve.ts';
-import { AUTHORITY_OPS, compareFacts, factOf, type Fact } from './facts.ts';
+import { AUTHORITY_OPS, compareFacts, ERASE_OP, factOf, type Fact, withoutContent } from './facts.ts';
 import { genesisRules } from './authority/genesis.ts';
 
 const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
 
 /** The fold with what `decide` asks of it and what the shell announces. */
 export interface LedgerFold extends PolicyFold {
-  /** Returns the ids of the policies that may differ. */
+  /** Returns the ids of the policies that may differ. An entry that is here without its body takes it up where it comes again. */
   add(entries: readonly Entry[]): readonly string[];
   /** Returns the ids of the policies that may differ. */
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[];
   /** Takes up facts of another fold, which stay as they are; the same as their entries. */
   addFacts(facts: readonly Fact[]): void;
+  /** What erase entries are about whose right may be another since this was asked last. */
+  takeErasures(): readonly ErasureNote[];
   /** What it keeps of every entry, in the order in which they came. */
   facts(): readonly Fact[];
   fact(hash: string): Fact | undefined;
@@ -67,6 +71,8 @@ class Fold implements LedgerFold {
   #latest: Fact | undefined;
   #hash: string | undefined;
   readonly authority = new Authority();
+  readonly #erasures = new Erasures(this.authority, (hash) => this.#facts.get(hash));
+  #noted = new Map<string, ErasureNote>();
   revision = 0;
   unknown = 0;
 
@@ -77,6 +83,12 @@ class Fold implements LedgerFold {
 
   addFacts(facts: readonly Fact[]): void {
     this.#take(facts, (fact) => ({ ...fact, void: fact.malformed }));
+  }
+
+  takeErasures(): readonly ErasureNote[] {
+    const notes = [...this.#noted.values()];
+    this.#noted = new Map();
+    return notes;
   }
 
   facts(): readonly Fact[] {
@@ -100,7 +112,8 @@ class Fold implements LedgerFold {
     if (cut !== undefined && cut <= fromSeq) return [];
     this.#cuts.set(author, fromSeq);
     const text = `its author signed two entries with one number, ${fromSeq}: void from there on`;
-    const subjects = this.#subjectsOf(this.authority.cut(author, fromSeq, { rule: 'equivocation', text, by }));
+    const affected = new Set(this.authority.cut(author, fromSeq, { rule: 'equivocation', text, by }));
+    const subjects = this.#subjectsOf(this.#withErased(affected));
     return subjects.size === 0 ? [] : this.#changed(this.#evaluate(subjects));
   }
 
@@ -190,15 +203,23 @@ class Fold implements LedgerFold {
   #take<T extends { readonly hash: string }>(items: readonly T[], factFrom: (item: T) => Fact): readonly string[] {
     const taken: Fact[] = [];
     const affected = new Set<Fact>();
+    const first: Fact[] = [];
     for (const item of items) {
-      if (this.#facts.has(item.hash)) continue;
+      const held = this.#facts.get(item.hash);
+      if (held !== undefined) {
+        if (held.bodiless && restore(held, factFrom(item))) affected.add(held);
+        continue;
+      }
       const fact = factFrom(item);
       this.#facts.set(fact.hash, fact);
+      first.push(fact);
+      if (fact.erasure !== undefined) this.#erasures.give(fact.hash, fact.erasure);
       if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(fact))) affected.add(early);
       else if (this.#takesPart(fact)) taken.push(fact);
     }
     for (const fact of this.authority.add(taken)) affected.add(fact);
     const fresh = taken.filter(({ op }) => POLICY_OPS.has(op)).sort(compareFacts);
+    for (const fact of this.#withErased([...first, ...affected])) affected.add(fact);
     const moved = this.#subjectsOf(affected);
     const subjects = new Set(fresh.map((fact) => this.#file(fact)));
     const inOrder = this.#moveLatest(fresh);
@@ -209,6 +230,7 @@ class Fold implements LedgerFold {
   /** Whether the fact is about a policy or about authority; others get their reason at once. */
   #takesPart(fact: Fact): boolean {
     if (AUTHORITY_OPS.has(fact.op)) return true;
+    if (fact.op === ERASE_OP) return this.#erasures.add(fact);
     if (!POLICY_OPS.has(fact.op)) {
       this.unknown += 1;
       fact.void = { rule: 'unknown-op', text: `this version does not know the operation ${fact.op}`, by: undefined };
@@ -217,6 +239,26 @@ class Fold implements LedgerFold {
     if (fact.id !== null && fact.id !== '') return true;
     fact.void = { rule: 'structure', text: 'the entry names no policy', by: undefined };
     return false;
+  }
+
+  /** These facts, and those whose body is erased or missing otherwise than before on account of them. */
+  #withErased(facts: Iterable<Fact>): ReadonlySet<Fact> {
+    const all = new Set(facts);
+    for (const target of this.#erasures.concernedBy(all)) {
+      const erasure = this.#erasures.judge(target);
+      if (erasure === undefined) continue;
+      const { by, inForce } = erasure;
+      this.#noted.set(target, { target, by, inForce });
+      const fact = this.#facts.get(target);
+      if (fact === undefined || !ERASABLE_OPS.has(fact.op) || !(inForce || fact.bodiless)) continue;
+      if (fact.bodiless && fact.erasure?.by === by && fact.erasure.inForce === inForce) continue;
+      fact.erasure = erasure;
+      fact.bodiless = true;
+      fact.content = withoutContent(fact.op, erasure);
+      fact.malformed = undefined;
+      all.add(fact);
+    }
+    return all;
   }
 
   /** Whether all of them come after everything before. */
@@ -318,6 +360,16 @@ class Fold implements LedgerFold {
     return life !== undefined && compareFacts(fact, life.insert) >= 0 ? life.waiting : undefined;
   }
 }
+
+/** Gives an entry back its content, unless that is erased by right; returns whether it did. */
+const restore = (held: Fact, { content, malformed, bodiless }: Fact): boolean => {
+  if (bodiless || held.erasure?.inForce === true) return false;
+  held.content = content;
+  held.malformed = malformed;
+  held.bodiless = false;
+  held.erasure = undefined;
+  return true;
+};
 
 const stateOf = (id: string, life: Life): PolicyState => {
   const newest = life.heads.at(-1) ?? life.insert;

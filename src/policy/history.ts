@@ -3,8 +3,9 @@ import { HISTORY_POLICIES_MAX } from '../base/limits.ts';
 import type { Sliced } from '../base/slices.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
+import { policyDate } from '../entry/time.ts';
 import type { PolicyBook, VoidReason } from './book.ts';
-import { applyChanges, type Fact } from './facts.ts';
+import { applyChanges, applyToRest, type Fact } from './facts.ts';
 import type { Chronicle } from './past.ts';
 import { authorNames, type Signed, signedBy } from './signed.ts';
 
@@ -20,12 +21,39 @@ export interface PolicyVersion extends Signed {
   readonly id: string;
   /** Attribute by attribute against the version before; of an entry without effect, what it wanted to change. */
   readonly changes: readonly Change[];
+  /** Who erased what the entry said, when and why; the names of the attributes that it gave are all that is left of them. */
+  readonly erased: ErasedBy | undefined;
   readonly effect: 'in-force' | 'superseded' | VoidReason;
   /** The entry of this policy that took its place. */
   readonly supersededBy: string | undefined;
   /** Other versions that replaced the same one, while nobody has settled it. */
   readonly conflictsWith: readonly string[];
 }
+
+/** An erasure, for users to read. */
+export interface ErasedBy {
+  /** Hash of the erase entry. */
+  readonly entry: string;
+  readonly author: string;
+  readonly authorName: string | undefined;
+  /** Stated by the author, policy date form. */
+  readonly date: string;
+  readonly reason: string;
+  readonly attributes: readonly string[];
+}
+
+/** {@link ErasedBy} of an entry; undefined where its body was not erased by right. */
+const erasedBy = ({ erasure }: Fact, names: ReadonlyMap<string, string>): ErasedBy | undefined =>
+  erasure?.inForce === true
+    ? {
+        entry: erasure.by,
+        author: erasure.author,
+        authorName: names.get(erasure.author),
+        date: policyDate(erasure.time),
+        reason: erasure.reason,
+        attributes: erasure.attributes,
+      }
+    : undefined;
 
 const NONE: JsonObject = {};
 
@@ -36,9 +64,10 @@ export const differences = (before: JsonObject, after: JsonObject): readonly Cha
     .map((attribute) => ({ attribute, before: before[attribute], after: after[attribute] }))
     .filter(({ before: was, after: is }) => canonicalJson([was ?? null]) !== canonicalJson([is ?? null]));
 
-const valueAfter = ({ op, content }: Fact, type: string, before: JsonObject): JsonObject => {
+const valueAfter = ({ op, content }: Fact, type: string, before: JsonObject, hasEffect: boolean): JsonObject => {
   if (op === 'delete') return NONE;
   if (op === 'insert') return content;
+  if (hasEffect) return applyToRest(type, before, content).value;
   try {
     return applyChanges(type, before, content);
   } catch {
@@ -85,13 +114,14 @@ export const versionsOf = function* (
     if (at % SLICE === SLICE - 1) yield;
     if (fact.op === 'insert' && typeof effect === 'string') type = fact.type ?? '';
     // An entry without effect shows what it wanted to change; the next one is compared with what was in force.
-    const after = valueAfter(fact, type, current);
+    const after = valueAfter(fact, type, current, typeof effect === 'string');
     const changes = differences(current, after);
     if (typeof effect === 'string') current = after;
     versions.push({
       ...signedBy(fact, chronicle, names),
       id,
       changes,
+      erased: erasedBy(fact, names),
       effect,
       supersededBy: effect === 'superseded' ? followers[at] : undefined,
       conflictsWith: conflict.includes(fact.hash) ? conflict.filter((hash) => hash !== fact.hash) : [],

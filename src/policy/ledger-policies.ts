@@ -11,6 +11,7 @@ import type { Cursor, Equivocation, HeldEntry, Ledger } from '../ledger/ledger.t
 import type { PeerKey } from '../network/network.ts';
 import type { PolicyNotices, PolicyState, VoidReason } from './book.ts';
 import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
+import { decideErase, type ErasureWish } from './erase.ts';
 import { createFold, type LedgerFold } from './fold.ts';
 import { type PolicyVersion, versionsOf } from './history.ts';
 import { LedgerMembers } from './ledger-members.ts';
@@ -55,7 +56,7 @@ const OVERTAKEN_CODES: ReadonlyMap<string, string> = new Map([
 ]);
 
 const writtenOf = (held: HeldEntry | undefined): HeldEntry => {
-  if (held === undefined) throw fault('INTERNAL', 'an act of authority is always written');
+  if (held === undefined) throw fault('INTERNAL', 'an act of authority or an erasure is always written');
   return held;
 };
 
@@ -121,6 +122,10 @@ class LedgerPolicies implements Policies {
 
   async delete(id: string): Promise<void> {
     await this.#write(() => decideDelete(this.#fold, id, this.#writer));
+  }
+
+  async erase(wish: ErasureWish): Promise<HeldEntry> {
+    return writtenOf(await this.#write(() => decideErase(this.#fold, this.#writer.key, wish)));
   }
 
   prepare(policy: JsonObject): JsonObject {
@@ -269,6 +274,7 @@ class LedgerPolicies implements Policies {
         const last = held.at(-1);
         // Nothing up to the end: what is there is damaged, and set aside by the ledger.
         this.#cursor = last === undefined ? this.#ports.ledger.size : last.cursor + 1;
+        this.#noteErasures();
         this.#announce(changed);
         if (this.#fold.authority.revision !== revision) this.notices.emit('members:changed');
         this.#release((cursor) => cursor <= this.#cursor);
@@ -298,7 +304,22 @@ class LedgerPolicies implements Policies {
       .map(({ header }) => sha256Hex(header))
       .sort();
     this.#announce(this.#fold.voidAuthor(author, seq, by));
+    this.#noteErasures();
     this.notices.emit('members:changed');
+  }
+
+  /** Tells the ledger which bodies are erased, and which that it may have dropped are not. */
+  #noteErasures(): void {
+    for (const note of this.#fold.takeErasures()) {
+      this.#ports.ledger.noteErasure(note);
+      if (!note.inForce && this.#fold.fact(note.target)?.bodiless === true) void this.#lookForBody(note.target);
+    }
+  }
+
+  /** The erasure is void now; the ledger may still have the body. */
+  async #lookForBody(hash: string): Promise<void> {
+    const held = await this.#ports.ledger.byHash(hash).catch(() => undefined);
+    if (held !== undefined && held.entry.bodiless !== true) this.#announce(this.#fold.add([held.entry]));
   }
 
   /** A listener that fails harms neither the book nor the other listeners. */

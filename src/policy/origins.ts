@@ -1,7 +1,7 @@
 import type { Sliced } from '../base/slices.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
-import { applyChanges, type Fact } from './facts.ts';
+import { applyToRest, type Fact } from './facts.ts';
 
 /** Which entry gave a policy in force each part of its value. */
 export interface Origins {
@@ -38,22 +38,28 @@ const isSameValue = (a: JsonValue | undefined, b: JsonValue | undefined): boolea
 
 const SLICE = 100;
 
+/** What an entry gave, where its body is erased with something in the place of each value that is like no other. */
+const givenBy = ({ hash, content, erasure }: Fact): JsonObject =>
+  erasure === undefined
+    ? content
+    : { ...content, ...Object.fromEntries(erasure.attributes.map((name) => [name, { erased: hash }])) };
+
 /**
  * The origins of a policy in force, from all its facts in the ledger's order, as the fold has judged them when the work
  * begins. A part has the entry since which it has its value: an update that names it with the value that it has gives it
- * nothing.
+ * nothing. An attribute whose value is erased keeps the entry that gave it.
  */
 export const originsOf = function* (facts: readonly Fact[], partsOf: PartsOf): Sliced<Origins | undefined> {
   const start = facts.findLastIndex(({ op, void: reason }) => op === 'insert' && reason === undefined);
   const insert = facts[start];
   if (insert === undefined) return undefined;
   const updates = facts.slice(start + 1).filter(({ op, void: reason }) => op === 'update' && reason === undefined);
-  let value = insert.content;
+  let value = givenBy(insert);
   let before = partsOf(value);
   let parts = new Map([...before.keys()].map((key) => [key, insert]));
   for (const [at, fact] of updates.entries()) {
     if (at % SLICE === SLICE - 1) yield;
-    value = applyChanges(insert.type ?? '', value, fact.content);
+    value = applyToRest(insert.type ?? '', value, givenBy(fact)).value;
     const after = partsOf(value);
     const earlier = parts;
     parts = new Map();

@@ -5,6 +5,7 @@ import type { PeerKey } from '../network/network.ts';
 import type { InviteWish, RevocationWish } from './authority/decide.ts';
 import type { Invite, Membership } from './authority/members.ts';
 import type { PolicyBook, PolicyEmitter, PolicyState } from './book.ts';
+import type { ErasureWish } from './erase.ts';
 import type { LedgerFold } from './fold.ts';
 import type { PolicyVersion } from './history.ts';
 import type { Moment } from './moment.ts';
@@ -48,6 +49,11 @@ export interface Policies extends Resource {
   /** Replaces the attributes that `changes` names (null removes one). */
   update(id: string, changes: JsonObject): Promise<PolicyState>;
   delete(id: string): Promise<void>;
+  /**
+   * Erases what an entry says, on every node. `POLICY_ENTRY_UNKNOWN`, `POLICY_ENTRY_KEPT`, `POLICY_ENTRY_ERASED`,
+   * `POLICY_ENTRY_NEEDED`, `POLICY_ERASE_NOT_OWNER`, `POLICY_ERASE_REASON`.
+   */
+  erase(wish: ErasureWish): Promise<HeldEntry>;
   /** The policy with the id and date it would get; nothing is written. */
   prepare(policy: JsonObject): JsonObject;
   /** Keys of the nodes that have a policy which names theirs. */

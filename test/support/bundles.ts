@@ -1,3 +1,4 @@
+import { factsIn } from '../../src/bundle/erased.ts';
 import { exportBundle } from '../../src/bundle/export.ts';
 import type { ReceiptSource } from '../../src/bundle/gather-receipts.ts';
 import { atOnce } from '../../src/base/slices.ts';
@@ -8,7 +9,6 @@ import { type Entry, compareEntries } from '../../src/entry/entry.ts';
 import { type SigningKey, signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
 import { makeEntry } from '../../src/entry/make.ts';
 import { frontierOf } from '../../src/policy/closure.ts';
-import { factOf } from '../../src/policy/facts.ts';
 import type { StatedMoment } from '../../src/policy/moment.ts';
 import {
   type Checkpoint,
@@ -185,7 +185,7 @@ export interface BundleWish {
 /** A bundle of entries in their order of arrival, as a node that holds them would export it. */
 export const bundleOf = async (entries: readonly Entry[], wish: BundleWish = {}): Promise<Buffer> => {
   const by = wish.by ?? EXPORTER;
-  const facts = entries.map((entry) => factOf(entry));
+  const facts = factsIn(entries.map((entry) => ({ entry, stem: '' })));
   const pieces = await exportBundle(
     {
       facts,

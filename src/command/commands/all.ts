@@ -10,6 +10,7 @@ import { conflictCommands } from './conflicts.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
 import { diskCommands } from './disk.ts';
+import { erasureCommands } from './erasures.ts';
 import { frontierCommands } from './frontier.ts';
 import { helpCommands } from './help.ts';
 import { historyCommands } from './history.ts';
@@ -52,6 +53,7 @@ export const allCommands = (): readonly CommandGroup[] => [
       ...ledgerDiffCommands(),
       ...conflictCommands(),
       ...ledgerLogCommands(),
+      ...erasureCommands(),
     ],
   },
   { about: 'Proof', commands: [...auditCommands(), ...receiptCommands(), ...bundleCommands()] },

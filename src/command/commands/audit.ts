@@ -64,6 +64,7 @@ const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (rea
     ['Entries', checked.entries],
     ['Authors', checked.authors],
     ['Signatures', checked.signatures],
+    ['Bodies erased by right', checked.erased],
     ['Vouched for by a later entry', checked.vouched],
     ['Links to entries before', checked.links],
     ['Entries without effect', checked.void],

@@ -1,7 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { inSlices } from '../../base/slices.ts';
 import { type BlameLine, blameOf } from '../../policy/blame.ts';
-import { type Change, idsNamed, type PolicyVersion } from '../../policy/history.ts';
+import { type Change, type ErasedBy, idsNamed, type PolicyVersion } from '../../policy/history.ts';
 import type { Signed } from '../../policy/signed.ts';
 import { anyText, optional } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -51,6 +51,12 @@ export const changeText = ({ attribute, before, after }: Change): string => {
     : `${attribute}: ${JSON.stringify(before)} to ${JSON.stringify(after)}`;
 };
 
+/** What was erased, in words. */
+const erasedText = ({ attributes, author, authorName, date, reason }: ErasedBy): string => {
+  const what = attributes.length === 0 ? '' : `${attributes.join(', ')} `;
+  return `${what}erased by ${authorName ?? shortKey(author)} on ${date}: ${reason}`;
+};
+
 /** Whether the entry counts, and the entry that is the cause. */
 const effectCells = ({ effect, supersededBy, conflictsWith }: PolicyVersion): readonly [string, string] => {
   if (typeof effect === 'object') return [`void (${effect.rule}): ${effect.text}`, effect.by ?? ''];
@@ -63,7 +69,9 @@ const rowsOf = (version: PolicyVersion, several: boolean): readonly (readonly Ce
   const lead: readonly Cell[] = [...signedCells(version), version.op];
   const [effect, because] = effectCells(version);
   const tail: readonly Cell[] = [effect, because, version.entry, ...(several ? [version.id] : [])];
-  const changes = version.changes.length === 0 ? [''] : version.changes.map(changeText);
+  const { erased } = version;
+  const told = erased === undefined ? version.changes.map(changeText) : [erasedText(erased)];
+  const changes = told.length === 0 ? [''] : told;
   return changes.map((change, index) =>
     index === 0 ? [...lead, change, ...tail] : [...lead.map(() => ''), change, ...tail.map(() => '')],
   );

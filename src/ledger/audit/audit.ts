@@ -1,5 +1,5 @@
 import { asFault } from '../../base/errors.ts';
-import { parseEntry, signatureHoldsInBackground } from '../../entry/check.ts';
+import { parseErasable, signatureHoldsInBackground } from '../../entry/check.ts';
 import type { Entry } from '../../entry/entry.ts';
 import { foldFork, type Fork } from '../chain.ts';
 import type { HeldEntry, Ledger } from '../ledger.ts';
@@ -44,6 +44,7 @@ class Audit {
   readonly #forks = new Map<string, Fork>();
   #entries = 0;
   #signatures = 0;
+  #erased = 0;
   #faults = 0;
   #first: AuditFault | undefined;
 
@@ -73,6 +74,7 @@ class Audit {
         entries: this.#entries,
         authors: new Set([...this.#facts.values()].map(({ author }) => author)).size,
         signatures: this.#signatures,
+        erased: this.#erased,
         vouched: found.vouched,
         links: found.links,
         void: found.void,
@@ -87,17 +89,24 @@ class Audit {
     const { author, seq } = held.header;
     let entry: Entry;
     try {
-      entry = parseEntry(held.raw);
+      entry = parseErasable(held.raw);
     } catch (caught) {
       this.#report({ rule: 'form', text: asFault(caught).message, author, seq, hash: held.hash });
       return;
     }
     this.#entries += 1;
+    if (entry.bodiless === true) this.#noteBodiless(entry);
     if (entry.hash !== held.hash)
       this.#report({ rule: 'hash', text: `the bytes have hash ${entry.hash}`, author, seq, hash: held.hash });
     const isSigned = await signatureHoldsInBackground(entry);
     if (isSigned) this.#signatures += 1;
     this.#note(entry, isSigned);
+  }
+
+  #noteBodiless({ hash, header }: Entry): void {
+    const { author, seq } = header;
+    if (this.#ledger.erasedBy(hash) !== undefined) this.#erased += 1;
+    else this.#report({ rule: 'body', text: 'its body is missing, and nobody erased it by right', author, seq, hash });
   }
 
   #note({ hash, header }: Entry, isSigned: boolean): void {

@@ -1,6 +1,6 @@
 /** What is wrong, with the entry that it is about. Plain data, so that it can be printed and sent. */
 export interface AuditFault {
-  /** `form`, `hash`, `signature`, `network`, `prev`, `parents`, `time`, `log`, `fork`, `version`, `line`. */
+  /** `form`, `hash`, `body`, `signature`, `network`, `prev`, `parents`, `time`, `log`, `fork`, `version`, `line`. */
   readonly rule: string;
   readonly text: string;
   readonly author: string | undefined;
@@ -15,6 +15,8 @@ export interface AuditCounts {
   readonly authors: number;
   /** Signatures that hold by themselves; the rest of the entries is `vouched`, void or at fault. */
   readonly signatures: number;
+  /** Whose body was erased: of these the header alone. */
+  readonly erased: number;
   /** Badly signed, and vouched for by a later entry of the same log. */
   readonly vouched: number;
   /** Links to an author's entry before, and to parents. */

@@ -1,16 +1,18 @@
 import { SYNC_ANCESTORS_MAX, SYNC_LOGS_MERGED_MAX, SYNC_READ_AHEAD_BYTES } from '../../base/limits.ts';
+import { sha256Hex } from '../../codec/hash.ts';
 import { compareEntries, type Entry, type EntryHeader, type RawEntry } from '../../entry/entry.ts';
 import type { Ledger } from '../ledger.ts';
 import { EntryBatch, type WantMessage } from './messages.ts';
 
 /** What an answer needs of a ledger. */
-export type AnswerLedger = Pick<Ledger, 'log' | 'byHash' | 'equivocations'>;
+export type AnswerLedger = Pick<Ledger, 'log' | 'byHash' | 'equivocations' | 'erasedBy'>;
 
 type Range = WantMessage['ranges'][number];
 
 /**
  * Frames of entries that answer a `want`: proofs first, then what is missed by name with what leads to it, then the
- * ranges in the ledger's order, so that causes come before effects (SPEC L4).
+ * ranges in the ledger's order, so that causes come before effects (SPEC L4). Before an entry whose body is erased comes what erased it;
+ * one whose body is only missing is left out.
  */
 export async function* answerFrames(
   ledger: AnswerLedger,
@@ -19,12 +21,23 @@ export async function* answerFrames(
   const batch = new EntryBatch();
   for await (const entries of answerEntries(ledger, want))
     for (const entry of entries) {
-      const frame = batch.add(entry);
-      if (frame !== undefined) yield frame;
+      const erasure = entry.body.byteLength > 0 ? [] : await erasureOf(ledger, entry);
+      if (erasure === undefined) continue;
+      for (const next of [...erasure, entry]) {
+        const frame = batch.add(next);
+        if (frame !== undefined) yield frame;
+      }
     }
   const rest = batch.take();
   if (rest !== undefined) yield rest;
 }
+
+/** What goes along with an entry without body; undefined where nothing does: then the entry is not given out. */
+const erasureOf = async (ledger: AnswerLedger, { header }: RawEntry): Promise<readonly RawEntry[] | undefined> => {
+  const by = ledger.erasedBy(sha256Hex(header));
+  const held = by === undefined ? undefined : await ledger.byHash(by);
+  return held === undefined ? undefined : [held.entry.raw];
+};
 
 async function* answerEntries(
   ledger: AnswerLedger,

@@ -75,6 +75,6 @@ export class LedgerGossip {
     const own = held.filter(({ entry }) => entry.header.author === ledger.author);
     // Many at once travel faster by the exchange; and before it may append, the own log is what peers give back.
     if (own.length === 0 || own.length > SYNC_GOSSIP_BURST_MAX || !ledger.status().mayAppend) return;
-    for (const { entry } of own) await network.publish(topic, encodeEntries([entry.raw]));
+    for (const { entry } of own) if (entry.bodiless !== true) await network.publish(topic, encodeEntries([entry.raw]));
   }
 }

@@ -13,7 +13,7 @@ import {
   type HaveMessage,
   type SyncMessage,
 } from './messages.ts';
-import { type Holdings, nextWant, received, type Round, ROUND_START, wanting } from './state.ts';
+import { bodiesWant, type Holdings, nextWant, received, type Round, ROUND_START, wanting } from './state.ts';
 
 export const send = (channel: Channel, message: ControlMessage): Promise<void> => channel.send(encodeControl(message));
 
@@ -126,17 +126,20 @@ class Exchange implements Pulled {
   }
 
   async fetch(): Promise<void> {
-    if (this.#round.phase === 'same' || this.#nextWant() === undefined) return;
+    const isSame = this.#round.phase === 'same';
+    const next = isSame ? () => bodiesWant(this.#ports.ledger.missedBodies()) : () => this.#nextWant();
+    if (next() === undefined) return;
     const turn = await this.#ports.turn();
     try {
       let before = '';
-      for (let want = this.#nextWant(); want !== undefined; want = this.#nextWant()) {
+      for (let want = next(); want !== undefined; want = next()) {
         this.#refuseOtherNetwork();
         const asked = JSON.stringify(want);
         // The same again would bring the same again.
         if (asked === before) return;
         before = asked;
-        this.wanted = true;
+        // Nobody may have a body any more: that is no failure of the peer.
+        this.wanted = !isSame;
         this.#round = wanting(this.#round, want);
         await send(this.#channel, want);
         while (this.#round.phase === 'fetching') await this.#takeIn(await this.#receive(), turn);

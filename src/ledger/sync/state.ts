@@ -64,6 +64,10 @@ export const lacking = (mine: Holdings, theirs: Holdings): Lacking => {
 export const isNothing = ({ ranges, proofs, rivals }: Lacking): boolean =>
   ranges.length === 0 && proofs.length === 0 && rivals.length === 0;
 
+/** What to ask a peer for that holds the same entries: bodies that are missing here. */
+export const bodiesWant = (missed: readonly string[]): WantMessage | undefined =>
+  missed.length === 0 ? undefined : { kind: 'want', ranges: [], proofs: [], hashes: [...missed] };
+
 /** The next thing to ask a peer for; undefined when there is nothing. `missed` are hashes that waiting entries need. */
 export const nextWant = (mine: Holdings, theirs: Holdings, missed: readonly string[]): WantMessage | undefined => {
   if (mine.network === undefined)
@@ -80,11 +84,12 @@ export const nextWant = (mine: Holdings, theirs: Holdings, missed: readonly stri
   };
 };
 
-/** The most entries that an answer to `want` may hold (SPEC L6). */
+/** The most entries that an answer to `want` may hold (SPEC L6): before each may come what erased its body. */
 export const answerEntriesMax = ({ ranges, proofs, hashes }: WantMessage): number =>
-  ranges.reduce((sum, [, from, to]) => sum + Math.max(0, to - from + 1), 0) +
-  proofs.length * 2 * (1 + SYNC_ANCESTORS_MAX) +
-  hashes.length * (1 + SYNC_ANCESTORS_MAX);
+  2 *
+  (ranges.reduce((sum, [, from, to]) => sum + Math.max(0, to - from + 1), 0) +
+    proofs.length * 2 * (1 + SYNC_ANCESTORS_MAX) +
+    hashes.length * (1 + SYNC_ANCESTORS_MAX));
 
 /** Takes up what a peer tells of itself between exchanges. Logs only grow here; an exchange replaces all. */
 export const withNews = (known: Holdings, news: HaveMessage): Holdings => {

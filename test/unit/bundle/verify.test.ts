@@ -4,8 +4,11 @@ import { describe, expect, test } from 'vitest';
 import type { BundleReport } from '../../../src/bundle/report.ts';
 import { verifyBundle } from '../../../src/bundle/verify.ts';
 import { readTar, TAR_END, tarEntry, type TarFile } from '../../../src/codec/tar.ts';
+import { type Entry, withoutBody } from '../../../src/entry/entry.ts';
+import type { StatedMoment } from '../../../src/policy/moment.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { archiveOf, bundleOf, remade, ROOT_KEY, signedAgain, signedHostileHistory } from '../../support/bundles.ts';
+import { authorKey, entryOf } from '../../support/policy-entries.ts';
 import { linkedHistory } from '../../support/linked-history.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 
@@ -32,6 +35,49 @@ const named = (files: readonly TarFile[], author: string): boolean =>
 const random = createSeededRandom(SEED);
 const history = signedHostileHistory(random, 14);
 const bundle = await bundleOf(history);
+
+describe('a bundle with an erased body', () => {
+  const author = authorKey('a');
+  const said = entryOf({ author, op: 'insert', type: 'site', id: 'p', content: { person: 'Jane Doe' } });
+  const erasing = { v: 1, entry: said.hash, attributes: ['person'], removed: [], reason: 'r' };
+  const erasureBy = (by: string): Entry => entryOf({ author: by, op: 'erase', seq: 1_000, content: erasing });
+  const bodies = (archive: Buffer): number =>
+    readTar(archive, 1_000).filter(({ name }) => name.endsWith('.body')).length;
+
+  test('holds without it, and says the same of a moment before as with it', async () => {
+    const whole = signedAgain([said]);
+    const [genesis, insert, erasure] = signedAgain([said, erasureBy(author)]) as [Entry, Entry, Entry];
+    const moment: StatedMoment = { kind: 'frontier', heads: [insert.hash] };
+    const archive = await bundleOf([genesis, withoutBody(insert), erasure], { moment });
+    expect(bodies(archive)).toBe(2);
+    expect(archive.includes('Jane Doe')).toBe(false);
+    const before = sound(verifyBundle(await bundleOf(whole, { moment })));
+    expect(sound(verifyBundle(archive)).root).toBe(before.root);
+  });
+
+  test('does not hold where nobody erased it by right', async () => {
+    const [genesis, insert, erasure] = signedAgain([said, erasureBy(authorKey('b'))]) as [Entry, Entry, Entry];
+    const whole = await bundleOf([genesis, insert, erasure]);
+    sound(verifyBundle(whole));
+    const without = (stem: string): BundleReport =>
+      verifyBundle(
+        remade(whole, (files) =>
+          withKeyOf(
+            OTHER,
+            files.filter(({ name }) => name !== `${stem}.body`),
+          ),
+        ),
+      );
+    const stem = `entries/${insert.header.seq}.${insert.header.author}`;
+    expect(without(stem).fault).toMatchObject({
+      file: `${stem}.body`,
+      rule: 'form',
+      text: expect.stringContaining('right') as string,
+    });
+    const first = `entries/1.${genesis.header.author}`;
+    expect(without(first).fault).toMatchObject({ file: `${first}.body`, rule: 'form' });
+  });
+});
 
 describe('a bundle', () => {
   test('of any history holds, and gives what follows from it', async () => {

@@ -27,6 +27,7 @@ const well: HealthFacts = {
   clock: { jump: undefined },
   ledger: {
     ...{ entries: 9, waiting: 0, heldBack: 0, voidAuthors: 0, damaged: [], mayAppend: true, failure: undefined },
+    ...{ bodies: { erasing: 0, missing: 0 } },
     ...{ index: 'level', signatures: { checked: 9, unchecked: 0, bad: 0 } },
   },
   hasNetwork: true,

@@ -23,6 +23,7 @@ describe('the order of an answer', () => {
       log: (author, from) => a.ledger.log(author, from, 1_500),
       byHash: (hash) => a.ledger.byHash(hash),
       equivocations: () => [],
+      erasedBy: () => undefined,
     };
     const ranges = [...a.ledger.clock()].map(([author, seq]): [string, number, number] => [author, 1, seq]);
     for (const ledger of [a.ledger, small]) {

@@ -1,0 +1,142 @@
+import type { Clock } from '../base/clock.ts';
+import { asFault } from '../base/errors.ts';
+import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS, ENTRIES_WAITING_MAX, ENTRIES_WANTED_MAX } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import { Retry } from '../base/retry.ts';
+import { type Entry, erasedIn } from '../entry/entry.ts';
+import type { Chains, Place } from './chain.ts';
+import type { ErasureNote } from './ledger.ts';
+import type { RecentEntries } from './recent.ts';
+import type { EntryStore } from './store.ts';
+
+export interface ErasuresPorts {
+  readonly chains: Chains;
+  readonly recent: RecentEntries;
+  readonly store: EntryStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The body of an entry of that author is gone from memory. */
+  onErased(author: string): void;
+}
+
+/**
+ * Which bodies are erased, as the book says, and what is still to be done for it: bodies that have to go from the disk, and bodies
+ * that are missed since their erasure was none. Whether an erasure is in force is the book's to know, since it depends on grants.
+ */
+export class Erasures {
+  readonly #ports: ErasuresPorts;
+  readonly #told = new Map<string, ErasureNote>();
+  /** What authentic erase entries are about that are not taken in yet. */
+  readonly #heard = new Set<string>();
+  /** Bodies that are to go from the disk. */
+  readonly #open = new Set<string>();
+  readonly #missed = new Set<string>();
+  readonly #retry: Retry;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(ports: ErasuresPorts) {
+    this.#ports = ports;
+    const pauses = { minMs: DISK_RETRY_MIN_MS, maxMs: DISK_RETRY_MAX_MS };
+    this.#retry = new Retry(ports.clock, pauses, () => this.#erase());
+  }
+
+  /** Bodies that are erased and still on the disk. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Hash of the erase entry in force. */
+  by(hash: string): string | undefined {
+    const note = this.#told.get(hash);
+    return note?.inForce === true ? note.by : undefined;
+  }
+
+  /** Whether an erase entry about it is held, or came along: only then is it taken in without its body. */
+  mayLackBody(hash: string): boolean {
+    return this.#told.has(hash) || this.#heard.has(hash);
+  }
+
+  /** The entry was well signed and is on its way in. */
+  hear(entry: Entry): void {
+    const target = erasedIn(entry);
+    if (target === undefined) return;
+    this.#heard.add(target);
+    for (const oldest of this.#heard) {
+      if (this.#heard.size <= ENTRIES_WAITING_MAX) return;
+      this.#heard.delete(oldest);
+    }
+  }
+
+  note(note: ErasureNote): void {
+    const { target, inForce } = note;
+    this.#told.set(target, note);
+    const place = this.#ports.chains.get(target);
+    if (place === undefined) return;
+    if (!inForce) {
+      this.#open.delete(target);
+      void this.#lookFor(place);
+      return;
+    }
+    this.#missed.delete(target);
+    this.#ports.recent.remove(place.cursor);
+    this.#ports.onErased(place.author);
+    this.#open.add(target);
+    this.#running ??= this.#eraseNow();
+  }
+
+  /** Whether the body is asked for again. */
+  misses(hash: string): boolean {
+    return this.#missed.has(hash);
+  }
+
+  missed(): readonly string[] {
+    return [...this.#missed].slice(0, ENTRIES_WANTED_MAX);
+  }
+
+  /** The entry was taken in with its body. */
+  found(hash: string): void {
+    this.#missed.delete(hash);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#retry.close();
+    await this.#running;
+  }
+
+  async #eraseNow(): Promise<void> {
+    try {
+      await this.#erase();
+    } catch {
+      this.#retry.start();
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #erase(): Promise<void> {
+    const { chains, store, log } = this.#ports;
+    while (this.#open.size > 0 && !this.#closed) {
+      const targets = [...this.#open];
+      try {
+        await store.eraseBodies(targets.flatMap((hash) => chains.get(hash) ?? []));
+      } catch (caught) {
+        log.error('erased bodies are still on the disk; it is tried again', {
+          bodies: targets.length,
+          text: asFault(caught).message,
+        });
+        throw caught;
+      }
+      for (const hash of targets) this.#open.delete(hash);
+    }
+  }
+
+  /** The erasure has no right, or none any more. */
+  async #lookFor(place: Place): Promise<void> {
+    await this.#running;
+    if (this.#closed) return;
+    const [held] = await this.#ports.store.read([place]).catch(() => []);
+    if (held?.entry.bodiless === true && this.by(place.hash) === undefined) this.#missed.add(place.hash);
+  }
+}
