@@ -84,12 +84,11 @@ export const nextWant = (mine: Holdings, theirs: Holdings, missed: readonly stri
   };
 };
 
-/** The most entries that an answer to `want` may hold (SPEC L6): before each may come what erased its body. */
+/** The most entries that an answer to `want` may hold (SPEC L6), without those that come along since they erased its body. */
 export const answerEntriesMax = ({ ranges, proofs, hashes }: WantMessage): number =>
-  2 *
-  (ranges.reduce((sum, [, from, to]) => sum + Math.max(0, to - from + 1), 0) +
-    proofs.length * 2 * (1 + SYNC_ANCESTORS_MAX) +
-    hashes.length * (1 + SYNC_ANCESTORS_MAX));
+  ranges.reduce((sum, [, from, to]) => sum + Math.max(0, to - from + 1), 0) +
+  proofs.length * 2 * (1 + SYNC_ANCESTORS_MAX) +
+  hashes.length * (1 + SYNC_ANCESTORS_MAX);
 
 /** Takes up what a peer tells of itself between exchanges. Logs only grow here; an exchange replaces all. */
 export const withNews = (known: Holdings, news: HaveMessage): Holdings => {
@@ -120,11 +119,12 @@ export type RoundPhase = 'asked' | 'counting' | 'told' | 'fetching' | 'same';
 export interface Round {
   readonly phase: RoundPhase;
   readonly theirs: Holdings;
-  /** Entries that the peer may still send. */
+  /** Entries that the peer may still send: with a body, and without, before each of which comes what erased it. */
   readonly budget: number;
+  readonly bareBudget: number;
 }
 
-export const ROUND_START: Round = { phase: 'asked', theirs: NOTHING, budget: 0 };
+export const ROUND_START: Round = { phase: 'asked', theirs: NOTHING, budget: 0, bareBudget: 0 };
 
 /** SPEC §4: what may come when; anything else is the peer's fault. */
 const PHASES: Record<RoundPhase, Partial<Record<SyncMessage['kind'], true>>> = {
@@ -140,6 +140,7 @@ export const wanting = (round: Round, want: WantMessage): Round => ({
   ...round,
   phase: 'fetching',
   budget: answerEntriesMax(want),
+  bareBudget: answerEntriesMax(want),
 });
 
 /** The asking side got a message. Throws `LEDGER_SYNC_UNEXPECTED`. */
@@ -160,12 +161,14 @@ export const received = (round: Round, message: SyncMessage): Round => {
       return { ...round, theirs: { ...round.theirs, heads, forks }, phase: message.more ? 'counting' : 'told' };
     }
     case 'entries': {
-      const budget = round.budget - message.entries.length;
-      if (budget < 0) throw unexpected('more entries than were asked for');
-      return { ...round, budget };
+      const bare = message.entries.filter(({ body }) => body.byteLength === 0).length;
+      const budget = round.budget - (message.entries.length - bare);
+      const bareBudget = round.bareBudget - bare;
+      if (budget < 0 || bareBudget < 0) throw unexpected('more entries than were asked for');
+      return { ...round, budget, bareBudget };
     }
     case 'end':
-      return { ...round, phase: 'told', budget: 0 };
+      return { ...round, phase: 'told', budget: 0, bareBudget: 0 };
     case 'ask':
     case 'want':
     case 'have':

@@ -38,9 +38,12 @@ const bundle = await bundleOf(history);
 
 describe('a bundle with an erased body', () => {
   const author = authorKey('a');
-  const said = entryOf({ author, op: 'insert', type: 'site', id: 'p', content: { person: 'Jane Doe' } });
+  const said = entryOf({ author, seq: 1, op: 'insert', type: 'site', id: 'p', content: { person: 'Jane Doe' } });
   const erasing = { v: 1, entry: said.hash, attributes: ['person'], removed: [], reason: 'r' };
-  const erasureBy = (by: string): Entry => entryOf({ author: by, op: 'erase', seq: 1_000, content: erasing });
+  const erasureBy = (by: string): Entry => {
+    const link = by === author ? { seq: 2, prev: said.hash } : { seq: 1, parents: [said.hash] };
+    return entryOf({ author: by, op: 'erase', content: erasing, ...link });
+  };
   const bodies = (archive: Buffer): number =>
     readTar(archive, 1_000).filter(({ name }) => name.endsWith('.body')).length;
 
