@@ -64,12 +64,7 @@ describe('a bundle with an erased body', () => {
     sound(verifyBundle(whole));
     const without = (stem: string): BundleReport =>
       verifyBundle(
-        remade(whole, (files) =>
-          withKeyOf(
-            OTHER,
-            files.filter(({ name }) => name !== `${stem}.body`),
-          ),
-        ),
+        remade(whole, (files) => withKeyOf(OTHER, files).filter(({ name }) => name !== `${stem}.body`), OTHER),
       );
     const stem = `entries/${insert.header.seq}.${insert.header.author}`;
     expect(without(stem).fault).toMatchObject({
