@@ -78,11 +78,13 @@ export class Erasures {
     }
     const filed = { fact, act: parsed.data };
     this.#targets.set(fact, filed.act.entry);
-    const others = this.#byTarget.get(filed.act.entry) ?? [];
-    this.#byTarget.set(
-      filed.act.entry,
-      [...others, filed].sort((a, b) => compareFacts(a.fact, b.fact)),
-    );
+    const others = this.#byTarget.get(filed.act.entry);
+    if (others === undefined) this.#byTarget.set(filed.act.entry, [filed]);
+    else {
+      const last = others.at(-1);
+      others.push(filed);
+      if (last !== undefined && compareFacts(last.fact, fact) > 0) others.sort((a, b) => compareFacts(a.fact, b.fact));
+    }
     return true;
   }
 
@@ -102,10 +104,12 @@ export class Erasures {
     return targets;
   }
 
-  /** Judges the erase entries about an entry anew; returns the one that counts. */
-  judge(target: string): Erasure | undefined {
+  /** Judges anew those erase entries about an entry that moved, all where it moved itself; returns the one that counts. */
+  judge(target: string, moved: ReadonlySet<Fact>): Erasure | undefined {
     const filed = this.#byTarget.get(target) ?? [];
-    for (const { fact } of filed) fact.void = this.#reasonOf(fact, target);
+    const found = this.#find(target);
+    const all = found !== undefined && moved.has(found);
+    for (const { fact } of filed) if (all || moved.has(fact)) fact.void = this.#reasonOf(fact, target);
     const inForce = filed.find(({ fact }) => fact.void === undefined);
     const given = this.#given.get(target);
     if (given !== undefined) return given;

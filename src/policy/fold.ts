@@ -245,7 +245,7 @@ class Fold implements LedgerFold {
   #withErased(facts: Iterable<Fact>): ReadonlySet<Fact> {
     const all = new Set(facts);
     for (const target of this.#erasures.concernedBy(all)) {
-      const erasure = this.#erasures.judge(target);
+      const erasure = this.#erasures.judge(target, all);
       if (erasure === undefined) continue;
       const { by, inForce } = erasure;
       this.#noted.set(target, { target, by, inForce });

@@ -2,6 +2,34 @@ import type { Mutant } from './mutant.ts';
 
 export const ledger: readonly Mutant[] = [
   {
+    name: 'erased body is given out while it is still on the disk',
+    file: 'src/ledger/reader.ts',
+    from: 'this.#ports.isErased(held.entry.hash) ?',
+    to: "this.#ports.isErased('') ?",
+    tests: ['test/unit/ledger/erasure.test.ts'],
+  },
+  {
+    name: 'erasure that a crash broke off is not finished',
+    file: 'src/ledger/journal-overwrite.ts',
+    from: '    await finishOverwrites(ports);\n  } catch (caught) {',
+    to: '  } catch (caught) {',
+    tests: ['test/unit/ledger/erasure.test.ts'],
+  },
+  {
+    name: 'entry without body is taken in though nothing erased it',
+    file: 'src/ledger/screen.ts',
+    from: 'if (entry.bodiless !== true || erasures.mayLackBody(entry.hash)) return candidate;',
+    to: 'if (entry.bodiless !== true || erasures.mayLackBody(entry.hash) !== undefined) return candidate;',
+    tests: ['test/unit/ledger/erasure.test.ts'],
+  },
+  {
+    name: 'entry without body is handed on without what erased it',
+    file: 'src/ledger/sync/answer.ts',
+    from: 'if (erasure === undefined) continue;',
+    to: '',
+    tests: ['test/unit/ledger/sync/erasure.test.ts'],
+  },
+  {
     name: 'journal is written without O_DSYNC',
     file: 'src/ledger/journal-files.ts',
     from: 'const DURABLE = constants.O_RDWR | (O_DSYNC ?? 0);',

@@ -2,6 +2,27 @@ import type { Mutant } from './mutant.ts';
 
 export const policy: readonly Mutant[] = [
   {
+    name: 'anybody may erase',
+    file: 'src/policy/erasures.ts',
+    from: 'if (author === target.author) return true;',
+    to: 'return true;',
+    tests: ['test/unit/policy/erasures.test.ts'],
+  },
+  {
+    name: 'an admin of one company may erase everything',
+    file: 'src/policy/erasures.ts',
+    from: '  scope.company === undefined &&\n',
+    to: '',
+    tests: ['test/unit/policy/erasures.test.ts'],
+  },
+  {
+    name: 'an erasure is not judged again when a grant is revoked',
+    file: 'src/policy/fold.ts',
+    from: 'for (const fact of this.#withErased([...first, ...affected]))',
+    to: 'for (const fact of this.#withErased(first))',
+    tests: ['test/unit/policy/erasures.test.ts'],
+  },
+  {
     name: 'revocation is ignored',
     file: 'src/policy/authority/authority.ts',
     from: 'if (revocation === undefined || fact.seq < revocation.act.from) return undefined;',
