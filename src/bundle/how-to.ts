@@ -73,4 +73,8 @@ ${hasReceipts ? receiptSteps(by) : NO_RECEIPTS}
    "entry", "attributes"), and the entries that have no effect ("void"). Holdfast computes it again, with everything above:
 
 holdfast audit verify FILE.tar --root KEY
+
+   A second program does the same from the written rules, and needs Python 3 alone. It is with Holdfast's source:
+
+python3 scripts/audit/verify.py FILE.tar
 `;

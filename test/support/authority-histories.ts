@@ -29,6 +29,19 @@ export interface HistoryWorld {
   make(sketch: EntrySketch & { readonly author: string }): Entry;
   /** By how many microseconds entries follow each other at least: 0 also gives entries of one time. */
   readonly step: number;
+  /** What authors say of policies; default: inserts of two free types. */
+  readonly policies?: PolicyHabits;
+}
+
+export interface PolicyHabits {
+  /** Roles and scopes of grants, beside the usual ones. */
+  readonly roles: readonly (readonly string[])[];
+  readonly scopes: readonly JsonObject[];
+  /** An insert, update or delete by an author who has seen these entries. */
+  sketch(random: SeededRandom, author: string, entries: readonly Entry[]): EntrySketch;
+  /** Inserts in good order: the policy of the author's own node, and what arises from data on it. */
+  own(random: SeededRandom, author: string, entries: readonly Entry[]): EntrySketch;
+  arising(random: SeededRandom, entries: readonly Entry[]): EntrySketch;
 }
 
 const UNSIGNED: HistoryWorld = {
@@ -72,6 +85,15 @@ class HistoryMaker {
     const holder = link === undefined ? this.#root : holderOf(link);
     const author = random.chance(0.15) ? random.pick(this.#world.keys) : holder;
     const cap = random.chance(0.1) ? this.#anyCap() : (link?.hash ?? this.#net);
+    const { policies } = this.#world;
+    if (policies !== undefined && random.chance(0.05)) {
+      this.#scene(policies);
+      return;
+    }
+    if (policies !== undefined && random.chance(0.6)) {
+      this.#put(author, cap, policies.sketch(random, author, this.entries));
+      return;
+    }
     const dice = random.fraction();
     if (dice < 0.36) this.#add(author, 'grant', cap, this.#grant(link));
     else if (dice < 0.54) this.#revoke(author, cap);
@@ -80,12 +102,64 @@ class HistoryMaker {
     else this.#add(author, 'insert', cap, { company: random.pick(['ab', 'abc', 'x']) });
   }
 
+  /** A node with few rights is let in and writes its policies; its key is rotated or replaced, and its policy follows. */
+  #scene(policies: PolicyHabits): void {
+    const random = this.#random;
+    const key = random.pick(this.#world.keys.slice(1));
+    const rights = {
+      roles: random.pick(policies.roles),
+      scope: random.pick(policies.scopes),
+      grants: random.chance(0.5),
+    };
+    this.#add(this.#root, 'grant', this.#net, { v: 1, key, ...rights });
+    const grant = this.#lastHash();
+    const own = policies.own(random, key, this.entries);
+    this.#put(key, grant, own);
+    for (let more = random.integer(0, 2); more > 0; more -= 1)
+      this.#put(key, grant, policies.arising(random, this.entries));
+    if (random.chance(0.3)) {
+      const scope = random.pick([rights.scope, ...policies.scopes]);
+      this.#add(key, 'grant', grant, { v: 1, key: random.pick(this.#world.keys), ...rights, scope });
+    }
+    const next = random.pick(NEXT_KEYS);
+    const isRotated = random.chance(0.5);
+    if (isRotated) {
+      const text = rotateText(this.#net, grant, key, next.author);
+      const proof = Buffer.from(signWith(next, Buffer.from(text))).toString('hex');
+      this.#add(key, 'rotate', grant, { v: 1, key: next.author, proof });
+    } else {
+      const replaces = { grant, from: (this.#seqs.get(key) ?? 0) + 1 };
+      this.#add(this.#root, 'grant', this.#net, { v: 1, key: next.author, ...rights, replaces });
+    }
+    const cap = this.#lastHash();
+    const id = own.id ?? null;
+    this.#put(next.author, cap, {
+      op: 'update',
+      id,
+      content: random.chance(0.8) ? { peer: next.author } : { name: 'x' },
+    });
+    if (random.chance(0.3)) this.#put(next.author, cap, { op: 'delete', id });
+    if (random.chance(0.3)) this.#put(key, grant, { op: 'update', id, content: { name: 'y' } });
+  }
+
+  #lastHash(): string {
+    return this.entries.at(-1)?.hash ?? '';
+  }
+
   #add(author: string, op: string, cap: string, content: JsonObject): void {
+    const policy = op === 'insert' ? { type: this.#random.pick(TYPES), id: `p${this.entries.length}` } : {};
+    this.#put(author, cap, { op, content, ...policy });
+  }
+
+  #put(author: string, cap: string, sketch: EntrySketch): void {
     const seq = (this.#seqs.get(author) ?? 0) + 1;
     this.#seqs.set(author, seq);
     this.#time += this.#random.integer(this.#world.step, 2);
-    const policy = op === 'insert' ? { type: this.#random.pick(TYPES), id: `p${this.entries.length}` } : {};
-    this.entries.push(this.#world.make({ op, net: this.#net, cap, author, seq, time: this.#time, content, ...policy }));
+    // A clock that is behind: after the author's own entry before, and maybe before what it cites.
+    const last = this.entries.findLast(({ header }) => header.author === author);
+    const isBehind = this.#world.policies !== undefined && this.#random.chance(0.05);
+    const time = isBehind ? (last?.header.time ?? START) + 1 : this.#time;
+    this.entries.push(this.#world.make({ net: this.#net, cap, author, seq, time, ...sketch }));
   }
 
   #grant(link: Entry | undefined): JsonObject {
@@ -96,8 +170,8 @@ class HistoryMaker {
     return {
       v: 1,
       key: invites ? random.pick(INVITE_KEYS).author : random.pick(this.#world.keys),
-      roles: roles ?? random.pick(ROLES),
-      scope: scope ?? random.pick(SCOPES),
+      roles: roles ?? random.pick([...ROLES, ...(this.#world.policies?.roles ?? [])]),
+      scope: scope ?? random.pick([...SCOPES, ...(this.#world.policies?.scopes ?? [])]),
       grants: random.chance(0.8),
       ...(invites ? { expires: this.#time + random.integer(0, 30) } : {}),
       ...(links.length > 0 && random.chance(0.2)

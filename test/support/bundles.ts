@@ -20,7 +20,7 @@ import {
 } from '../../src/receipt/checkpoint.ts';
 import { MemoryTree } from '../../src/receipt/memory-tree.ts';
 import { rootAt } from '../../src/receipt/tree.ts';
-import { type HistoryWorld, hostileHistory, INVITE_KEYS, NEXT_KEYS } from './authority-histories.ts';
+import { type HistoryWorld, hostileHistory, INVITE_KEYS, NEXT_KEYS, type PolicyHabits } from './authority-histories.ts';
 import { authorKey, type EntrySketch } from './policy-entries.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -56,13 +56,18 @@ class Scribe {
 }
 
 /** A history of `authority-histories.ts` with real keys, signatures and logs. */
-export const signedHostileHistory = (random: SeededRandom, steps: number): readonly Entry[] => {
+export const signedHostileHistory = (
+  random: SeededRandom,
+  steps: number,
+  policies?: PolicyHabits,
+): readonly Entry[] => {
   const keys = [...LETTERS.map(keyOf), ...NEXT_KEYS];
   const scribe = new Scribe([...keys, ...INVITE_KEYS]);
   const world: HistoryWorld = {
     keys: keys.map(({ author }) => author),
     make: (sketch) => scribe.write(sketch),
     step: 1,
+    ...(policies === undefined ? {} : { policies }),
   };
   return hostileHistory(random, steps, world);
 };

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Checks audit bundles of Holdfast without Holdfast, with nothing but Python's standard library: a second reading of src/bundle/SPEC.md (B),
+src/entry/SPEC.md (E, L) and of the pages that fold.py and authority.py name. It shares no code with the first.
+
+    verify.py [--no-signatures] FILE.tar ...
+
+One line a file: its name, a tab, and "sound" with the root of the state, or "fault" with the first one. The status is 0 where all are sound.
+--no-signatures leaves the signatures of entries to openssl, as HOWTO.txt has it: one takes some milliseconds here."""
+import base64
+import re
+import sys
+import tarfile
+from types import SimpleNamespace
+
+from basics import HASH, NAME, NULL, Fault, ascending, dump, either, fits, listed, need, one_of, parse, sha, text, tree, verify, whole
+from fold import forks_of, state_of
+
+HEADER = fits({
+    'v': one_of(1), 'net': either(HASH, one_of('')), 'author': HASH, 'seq': whole(1), 'prev': either(NULL, HASH), 'parents': ascending(0),
+    'time': whole(0), 'cap': either(NULL, HASH), 'type': either(NULL, NAME), 'id': either(NULL, NAME), 'body': HASH,
+    'op': lambda v: isinstance(v, str) and re.fullmatch('[a-z][a-z0-9-]{0,31}', v), 'replaces': either(NULL, HASH, ascending(2)),
+})
+BODY = fits({'content': lambda v: isinstance(v, dict), 'salt': lambda v: isinstance(v, str) and re.fullmatch('[0-9a-f]{32}', v)})
+GENESIS = fits({'v': one_of(1), 'name': text(128), 'admission': one_of('open', 'invite'), 'roots': listed(1, 16, HASH)})
+QUESTION = fits({
+    'v': one_of(1), 'network': HASH, 'by': HASH, 'made': whole(0), 'id': either(NULL, lambda v: isinstance(v, str)),
+    'moment': either(fits({'time': whole(0)}), fits({'frontier': lambda v: listed(0, 3900, HASH)(v) and v == sorted(set(v))})),
+})
+
+
+def read_archive(path):
+    """The files by their names, in the order of the archive."""
+    with tarfile.open(path, 'r:') as archive:
+        members = archive.getmembers()
+        need(len({member.name for member in members}) == len(members), 'a file is there twice')
+        return {member.name: need(member.isfile() and archive.extractfile(member), 'no plain file').read() for member in members}
+
+
+def check_manifest(files, by):
+    lines = [f'{sha(data).hex()}  {name}\n' for name, data in files.items() if not name.startswith('MANIFEST')]
+    need(''.join(lines).encode() == files['MANIFEST'], 'MANIFEST does not name each file with its hash')
+    need(verify(by, files['MANIFEST'], files['MANIFEST.sig']), 'MANIFEST.sig does not hold')
+
+
+def read_entries(files):
+    """E1 to E6: each entry alone, and that its files have the right names."""
+    facts = []
+    for name in files:
+        found = re.fullmatch(r'entries/(\d+)\.([0-9a-f]{64})(-\d+)?\.json', name)
+        if not found:
+            continue
+        header, body, signature = (files[name[:-4] + ending] for ending in ('json', 'body', 'sig'))
+        need(len(header) <= 8192 and len(body) <= 65536 and len(signature) == 64, f'{name}: sizes')
+        fields, content = parse(header), parse(body)
+        need(HEADER(fields) and BODY(content) and fields['body'] == sha(body).hex(), f'{name}: no entry')
+        f = SimpleNamespace(**fields, hash=sha(header).hex(), content=content['content'], raw=header, signature=signature, name=name)
+        need((str(f.seq), f.author) == found.groups()[:2], f'{name}: another name')
+        need((f.op == 'genesis') == (f.net == '') and (f.prev is None) == (f.seq == 1), f'{name}: net or prev')
+        need(f.cap is not None if f.op != 'genesis' else (f.seq, f.parents, f.cap, f.type, f.id, f.replaces) == (1, [], None, None, None, None), name)
+        f.order = (f.time, f.author, f.seq)
+        facts.append(f)
+    return facts
+
+
+def check_links(facts, network):
+    """L1 to L5: what each entry builds on."""
+    by_hash, forks = {f.hash: f for f in facts}, forks_of(facts)
+    for f in facts:
+        need((f.hash if f.op == 'genesis' else f.net) == network, f'{f.name}: another network')
+        if f.seq >= forks.get(f.author, f.seq + 1):
+            continue
+        for link in f.parents + ([f.prev] if f.prev else []):
+            before = by_hash.get(link)
+            need(before and before.time < f.time, f'{f.name}: {link} is missing, or not earlier')
+            need((before.author == f.author) == (link == f.prev), f'{f.name}: {link} is of the wrong author')
+            need(link != f.prev or before.seq == f.seq - 1, f'{f.name}: {link} is not the entry before')
+
+
+def check_signatures(facts):
+    """E7: an entry is signed, or vouched for by one that is signed and names it, over any number of steps."""
+    by_hash = {f.hash: f for f in facts}
+    good = {f.hash for f in facts if verify(f.author, f.raw, f.signature)}
+    for f in [f for f in facts if f.hash in good]:
+        while f.prev in by_hash and by_hash[f.prev].author == f.author and f.prev not in good:
+            good.add(f.prev)
+            f = by_hash[f.prev]
+    for f in facts:
+        need(f.hash in good, f'{f.name}: its signature does not hold')
+
+
+def check_receipts(files, facts, question):
+    """B1 to B3: the node has signed for the entries in `receipts`, and all of them are here."""
+    if 'checkpoint' not in files:
+        return
+    origin, size, root, blank, own = files['checkpoint'].decode().split('\n')[:5]
+    network, node, _ = re.fullmatch(r'holdfast/([0-9a-f]{64})/([0-9a-f]{64})/([0-9a-f]{16})', origin).groups()
+    need((network, node, blank) == (question['network'], question['by'], ''), 'the checkpoint is another one')
+    dash, name, encoded = own.split(' ')
+    signed, signature = f'{origin}\n{size}\n{root}\n'.encode(), base64.b64decode(encoded)
+    key_id = sha(f'{origin}\n\1'.encode() + bytes.fromhex(node))[:4]
+    need((dash, name, signature[:4]) == ('\u2014', origin, key_id), 'the checkpoint is not signed by its node')
+    need(verify(node, signed, signature[4:]), 'the signature of the checkpoint does not hold')
+    hashes = files['receipts'].decode().split('\n')[:-1]
+    leaves = [sha(b'\0' + bytes.fromhex(hash)) for hash in hashes]
+    need((str(len(leaves)), base64.b64encode(tree(leaves)).decode()) == (size, root), 'the receipts are not those of the checkpoint')
+    need(set(hashes) <= {f.hash for f in facts}, 'the node had an entry that is not in the bundle')
+
+
+def check_bundle(path, with_signatures):
+    """The root of the state; raises for what is wrong."""
+    files = read_archive(path)
+    question = parse(files['query.json'])
+    need(QUESTION(question), 'query.json is no question')
+    check_manifest(files, question['by'])
+    facts = read_entries(files)
+    genesis = next((f for f in facts if f.hash == question['network'] and f.op == 'genesis'), None)
+    need(genesis and GENESIS(genesis.content), 'the first entry of the network is not there')
+    check_links(facts, genesis.hash)
+    if with_signatures:
+        check_signatures(facts)
+    state = parse(files['state.json'])
+    computed = state_of(facts, question, genesis)
+    for name in computed:
+        need(dump(computed[name]) == dump(state.get(name)), f'state.json: {name} is not what follows from the entries')
+    need(set(state) == set(computed), 'state.json says more than follows')
+    check_receipts(files, facts, question)
+    return computed['root']
+
+
+def main(arguments):
+    paths = [each for each in arguments if each != '--no-signatures']
+    status = 0 if paths else 2
+    for path in paths:
+        try:
+            print(f"{path}\tsound\t{check_bundle(path, '--no-signatures' not in arguments)}")
+        except (Fault, ValueError, KeyError, AttributeError, OSError, RecursionError, tarfile.TarError) as wrong:
+            print(f'{path}\tfault\t{type(wrong).__name__}: {wrong}')
+            status = 1
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
