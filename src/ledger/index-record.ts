@@ -21,12 +21,15 @@ const CRC_BYTES = 4;
 /** Flags, one byte a record. */
 const IS_ENTRY = 0x01;
 const IS_NEW_AUTHOR = 0x02;
-/** `prev` is a hash, since the entry that it names is not held; otherwise a cursor. */
+/** `prev` is a hash, since the entry that it names is not held, or came again later; otherwise a cursor. */
 const IS_PREV_HASH = 0x04;
 const HAS_PREV = 0x08;
 const HAS_ID = 0x10;
 /** The id is hex digits, two a byte. */
 const IS_ID_HEX = 0x20;
+
+/** In the place of a distance: the parent's hash follows. */
+const PARENT_HASH = 0;
 
 /** Authors by number, in the order in which they first appear: 2 bytes a record instead of 32. */
 export class AuthorTable {
@@ -76,14 +79,19 @@ const encodePlace = (
   cursorOf: (hash: string) => Cursor | undefined,
 ): void => {
   const { prev, id } = place;
-  const prevCursor = prev === null ? undefined : cursorOf(prev);
+  /** How far before; undefined where it is not: an entry that came again, with another line, has the later cursor. */
+  const distanceOf = (hash: string): number | undefined => {
+    const named = cursorOf(hash);
+    return named !== undefined && named < cursor ? cursor - named : undefined;
+  };
+  const prevDistance = prev === null ? undefined : distanceOf(prev);
   const known = authors.number(place.author);
   const isIdHex = id !== null && /^(?:[0-9a-f]{2})+$/.test(id);
   writer.byte(
     IS_ENTRY |
       (known === undefined ? IS_NEW_AUTHOR : 0) |
       (prev === null ? 0 : HAS_PREV) |
-      (prev !== null && prevCursor === undefined ? IS_PREV_HASH : 0) |
+      (prev !== null && prevDistance === undefined ? IS_PREV_HASH : 0) |
       (id === null ? 0 : HAS_ID) |
       (isIdHex ? IS_ID_HEX : 0),
   );
@@ -93,11 +101,15 @@ const encodePlace = (
   writer.varint(place.seq);
   writer.varint(place.time);
   writer.hex(place.hash);
-  if (prevCursor !== undefined) writer.varint(cursor - prevCursor);
+  if (prevDistance !== undefined) writer.varint(prevDistance);
   else if (prev !== null) writer.hex(prev);
-  const parents = place.parents.flatMap((hash) => cursorOf(hash) ?? []);
+  const parents = place.parents.filter((hash) => cursorOf(hash) !== undefined);
   writer.varint(parents.length);
-  for (const parent of parents) writer.varint(cursor - parent);
+  for (const parent of parents) {
+    const distance = distanceOf(parent);
+    writer.varint(distance ?? PARENT_HASH);
+    if (distance === undefined) writer.hex(parent);
+  }
   if (id === null) return;
   const bytes = Buffer.from(id, isIdHex ? 'hex' : 'utf8');
   writer.varint(bytes.byteLength);
@@ -147,7 +159,8 @@ const decodePlace = (
   else if ((flags & HAS_PREV) !== 0) prev = hashOf(cursor - reader.varint()) ?? '';
   const parents: string[] = [];
   for (let left = reader.varint(); left > 0; left -= 1) {
-    const parent = hashOf(cursor - reader.varint());
+    const distance = reader.varint();
+    const parent = distance === PARENT_HASH ? reader.hex(HASH_BYTES) : hashOf(cursor - distance);
     if (parent !== undefined) parents.push(parent);
   }
   const id = (flags & HAS_ID) === 0 ? null : reader.text((flags & IS_ID_HEX) === 0 ? 'utf8' : 'hex');
