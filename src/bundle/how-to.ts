@@ -20,7 +20,10 @@ openssl pkeyutl -verify -pubin -inkey keys/${by}.pem -rawin -in text -sigfile si
 sed -n '6,$p' checkpoint | while read -r dash name line; do k=keys/\${name##*/}.pem; [ -f $k ] || continue; echo "$line" | base64 -d > cosigned; t=$(od -An -tu8 --endian=big -j4 -N8 cosigned | tr -d ' '); tail -c 64 cosigned > signature; { printf 'cosignature/v1\\ntime %s\\n' $t; cat text; } > timed; echo "$k"; openssl pkeyutl -verify -pubin -inkey $k -rawin -in timed -sigfile signature; date -u -d @$t; done
 
    proofs/ENTRY.tlog-proof (C2SP tlog-proof) holds the first such checkpoint that covers one entry that the answer comes from: the node had it by
-   that time. It proves this without the rest of the bundle.
+   that time. It proves this without the rest of the bundle. That "receipts" and these proofs lead to the root of the checkpoint is checked with Go's own
+   golang.org/x/mod/sumdb (Debian: golang-go, golang-golang-x-mod-dev) by a small program that is with Holdfast's source; DIR is this directory:
+
+GO111MODULE=off GOPATH=/usr/share/gocode go run scripts/audit/proofs.go DIR
 `;
 
 const NO_RECEIPTS = `7. What the node had, and when: it had signed no checkpoint when it made this bundle, or left it out.

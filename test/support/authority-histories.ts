@@ -115,11 +115,20 @@ class HistoryMaker {
     const grant = this.#lastHash();
     const own = policies.own(random, key, this.entries);
     this.#put(key, grant, own);
-    for (let more = random.integer(0, 2); more > 0; more -= 1)
-      this.#put(key, grant, policies.arising(random, this.entries));
-    if (random.chance(0.3)) {
+    for (let more = random.integer(0, 3); more > 0; more -= 1) {
+      const isChange = random.chance(0.5);
+      this.#put(
+        key,
+        grant,
+        isChange ? policies.sketch(random, key, this.entries) : policies.arising(random, this.entries),
+      );
+    }
+    if (random.chance(0.4)) {
       const scope = random.pick([rights.scope, ...policies.scopes]);
-      this.#add(key, 'grant', grant, { v: 1, key: random.pick(this.#world.keys), ...rights, scope });
+      const content = { v: 1, key: random.pick(this.#world.keys), ...rights, scope };
+      this.#add(key, 'grant', grant, content);
+      const replaces = { grant: this.#lastHash(), from: 1 };
+      if (random.chance(0.5)) this.#add(key, 'grant', grant, { ...content, replaces });
     }
     const next = random.pick(NEXT_KEYS);
     const isRotated = random.chance(0.5);

@@ -88,8 +88,9 @@ const insert = (random: SeededRandom, author: string, entries: readonly Entry[])
 const insertOwn = (random: SeededRandom, author: string, entries: readonly Entry[]): EntrySketch => {
   const type = random.pick(['operator', 'operator', 'query']);
   const place = { company: random.pick(['ab', 'abc']), cluster: random.pick(['p1', 'p1', 'p2']) };
+  const peer = random.chance(0.8) ? { peer: author } : {};
   const at = { name: `n${entries.length}`, ip: '10.0.0.9', port: entries.length };
-  return { op: 'insert', type, id: `own${entries.length}`, content: { ...place, ...at, peer: author } };
+  return { op: 'insert', type, id: `own${entries.length}`, content: { ...place, ...at, ...peer } };
 };
 
 /** What arises from data on an operator. */

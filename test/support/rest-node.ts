@@ -19,8 +19,12 @@ export interface RestNode extends RestServer {
 
 const answer = async (
   { text, format, signal }: CommandRequest,
-  released: Promise<undefined>,
+  {
+    released,
+    file,
+  }: { readonly released: Promise<undefined>; readonly file: (() => AsyncIterable<Uint8Array>) | undefined },
 ): Promise<CommandOutput> => {
+  if (text.startsWith('get file') && file !== undefined) return { text: '', json: undefined, file: file() };
   if (text.startsWith('refuse')) throw fault('POLICY_UNKNOWN', 'there is no such policy', { hint: 'look again' });
   if (text.startsWith('crash')) throw new TypeError('not foreseen');
   if (text.startsWith('hang')) await released;
@@ -41,6 +45,8 @@ export const startRestNode = async (
     readonly clock?: Clock;
     readonly access?: Pick<Access, 'admit'>;
     readonly bodies?: BodyBudget;
+    /** What `get file` gives. */
+    readonly file?: () => AsyncIterable<Uint8Array>;
   } = {},
 ): Promise<RestNode> => {
   const executed: CommandRequest[] = [];
@@ -49,7 +55,7 @@ export const startRestNode = async (
   const executor: CommandExecutor = {
     execute(request) {
       executed.push(request);
-      return answer(request, released.promise);
+      return answer(request, { released: released.promise, file: options.file });
     },
     methodOf: (text) => (/^(get|refuse)/.test(text) ? 'GET' : /^(set|exit|run (?!client))/.test(text) ? 'POST' : 'any'),
     complete: () => [],
