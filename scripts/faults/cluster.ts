@@ -12,7 +12,7 @@ export const TABLE = 'readings';
 const NAMES = ['op1', 'op2'] as const;
 export type Name = (typeof NAMES)[number];
 /** Of a check; the load gives up sooner. */
-const REQUEST_MS_MAX = 60_000;
+const REQUEST_MS_MAX = 170_000;
 const PROCESSES_MS_MAX = 30_000;
 
 export const otherOf = (name: Name): Name => (name === 'op1' ? 'op2' : 'op1');
@@ -107,11 +107,15 @@ export class FaultCluster {
     await rename(join(this.dir, from), this.dirOf(name));
   }
 
-  /** Whether files, rows and content are the same on both, and both hold the same ledger. */
-  async isEqual(): Promise<boolean> {
+  /** Whether both hold the same entries of the ledger. */
+  async haveEqualLedgers(): Promise<boolean> {
     const versions = await Promise.all(NAMES.map((name) => this.node(name).run('get metadata version')));
-    const { equal } = await compareCluster(this.node('op1'));
-    return equal && versions[0] === versions[1];
+    return versions[0] === versions[1];
+  }
+
+  /** Whether files, rows and content of every table are the same on both. Takes time: each row is looked at. */
+  async haveEqualData(): Promise<boolean> {
+    return (await compareCluster(this.node('op1'))).equal;
   }
 
   /** Ends everything; `keep` leaves the directory, to see what happened. */
@@ -144,6 +148,6 @@ export class FaultCluster {
       const port = Number(this.#proxies.get(name)?.address.split(':')[1]);
       await becomeOperator(this.node(name), 'Acme', id, { port });
     }
-    await waitFor(() => this.isEqual(), { timeoutMs: 20_000, what: 'a new cluster' });
+    await waitFor(() => this.haveEqualLedgers(), { timeoutMs: 20_000, what: 'one ledger' });
   }
 }

@@ -44,16 +44,22 @@ export class Load {
   readonly #cluster: FaultCluster;
   readonly #random: SeededRandom;
   readonly #pauseMsMax: number;
+  readonly #policyMsMax: number;
   /** Groups whose file got no answer: a client sends the same again, to whichever operator. */
   #unanswered: number[] = [];
   #running: Promise<unknown> | undefined;
   #stop = new AbortController();
 
-  /** Each client waits up to `pauseMsMax` between two requests. */
-  constructor(cluster: FaultCluster, random: SeededRandom, { pauseMsMax = PAUSE_MS_MAX } = {}) {
+  /** Each client waits up to `pauseMsMax` between two requests, the one that writes policies `policyMsMax`. */
+  constructor(
+    cluster: FaultCluster,
+    random: SeededRandom,
+    { pauseMsMax = PAUSE_MS_MAX, policyMsMax = 3 * PAUSE_MS_MAX } = {},
+  ) {
     this.#cluster = cluster;
     this.#random = random;
     this.#pauseMsMax = pauseMsMax;
+    this.#policyMsMax = policyMsMax;
   }
 
   start(): void {
@@ -153,7 +159,7 @@ export class Load {
         () => this.policies.set(name, true),
         () => {},
       );
-    }, 3 * this.#pauseMsMax);
+    }, this.#policyMsMax);
   }
 
   #flush(): Promise<void> {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createSeededRandom } from '../../test/support/seeded-random.ts';
-import { becomeEqual } from './check.ts';
+import { becomeEqual, type Findings } from './check.ts';
 import { FaultCluster, type Name } from './cluster.ts';
 import { GROUP_ROWS, Load } from './load.ts';
 import { Traps } from './traps.ts';
@@ -47,7 +47,7 @@ const isOver = (): boolean => sinceMs() >= minutes * 60_000;
 /** Does something again and again, at every multiple of a time. */
 const each = async (everyMs: number, work: () => Promise<void>): Promise<number> => {
   for (let count = 0; ; count += 1) {
-    await delay(Math.min((count + 1) * everyMs, minutes * 60_000) - sinceMs());
+    await delay(Math.max(0, Math.min((count + 1) * everyMs, minutes * 60_000) - sinceMs()));
     if (isOver()) return count;
     await work();
   }
@@ -58,31 +58,47 @@ const cluster = await FaultCluster.start(new Traps(dir));
 // The one is killed again and again; the other runs all the time, so that what grows in it shows.
 const [stays, victim]: readonly Name[] = random.shuffled(cluster.names);
 if (stays === undefined || victim === undefined) throw new Error('a soak needs two nodes');
-const load = new Load(cluster, random, { pauseMsMax: 10 });
+// Policies stay in memory, and a network does not write dozens of them in a second.
+const load = new Load(cluster, random, { pauseMsMax: 10, policyMsMax: 4_000 });
 const samples: Sample[] = [];
 say(`soak of ${minutes} minutes, seed ${seed}: ${victim} is killed each 30 s, ${stays} runs all the time`);
-load.start();
-const [kills, cuts] = await Promise.all([
-  each(KILL_MS, async () => {
-    await cluster.kill(victim);
-    await delay(random.integer(0, DOWN_MS_MAX));
-    await cluster.startAgain(victim);
-  }),
-  each(CUT_MS, async () => {
-    cluster.cut(random.pick([undefined, stays, victim]));
-    await delay(random.integer(1_000, CUT_MS_MAX));
-    cluster.heal();
-  }),
-  each(SAMPLE_MS, async () => {
-    const sample = sampleOf(cluster.node(stays).facts.pid, sinceMs() / 60_000);
-    samples.push(sample);
-    say(
-      `${load.groups.size * GROUP_ROWS} rows; ${stays}: ${sample.megabytes.toFixed(0)} MB, ${sample.descriptors} descriptors`,
-    );
-  }),
-]);
-await load.stop();
-const { lost, doubled, policies, reasons } = await becomeEqual(cluster, load);
+/** Runs until the time is over. */
+const soak = async (): Promise<{ readonly kills: number; readonly cuts: number } & Findings> => {
+  load.start();
+  const [kills, cuts] = await Promise.all([
+    each(KILL_MS, async () => {
+      await cluster.kill(victim);
+      await delay(random.integer(0, DOWN_MS_MAX));
+      await cluster.startAgain(victim);
+    }),
+    each(CUT_MS, async () => {
+      cluster.cut(random.pick([undefined, stays, victim]));
+      await delay(random.integer(1_000, CUT_MS_MAX));
+      cluster.heal();
+    }),
+    each(SAMPLE_MS, async () => {
+      const sample = sampleOf(cluster.node(stays).facts.pid, sinceMs() / 60_000);
+      samples.push(sample);
+      say(
+        `${load.groups.size * GROUP_ROWS} rows; ${stays}: ${sample.megabytes.toFixed(0)} MB, ${sample.descriptors} descriptors`,
+      );
+    }),
+  ]);
+  await load.stop();
+  return { kills, cuts, ...(await becomeEqual(cluster, load)) };
+};
+
+let isWhole = false;
+const { kills, cuts, lost, doubled, policies, reasons } = await soak()
+  .then((found) => {
+    isWhole = found.reasons.length === 0;
+    return found;
+  })
+  .finally(async () => {
+    await cluster.close({ keep: !isWhole });
+    rmSync(dir, { recursive: true, force: true });
+    if (!isWhole) say(`kept: ${cluster.dir}`);
+  });
 const growth = grown(samples);
 const groups = [...load.groups.values()];
 const result = {
@@ -106,6 +122,4 @@ else {
   );
   for (const line of [...reasons, ...growth]) console.log(`BROKEN ${line}`);
 }
-await cluster.close({ keep: reasons.length > 0 });
-rmSync(dir, { recursive: true, force: true });
 process.exitCode = reasons.length + growth.length > 0 ? 1 : 0;

@@ -9,7 +9,7 @@ import { eventually, type Outcome } from './outcome.ts';
 
 const OPERATORS_MAX = 7;
 /** One schedule of so many is long: faults that need a history show only there. */
-const LONG_OF = 50;
+const LONG_OF = 1_000;
 const HEAL_LIMIT_MS = 180_000;
 /** How long a peer may believe in a disk that was lost: until it notices the dead connection and compares again. */
 const FORGOTTEN_MS = 30_000;
@@ -29,7 +29,7 @@ interface FaultMix {
 const drawShape = (random: SeededRandom): { readonly operators: number; readonly steps: number } =>
   random.integer(1, LONG_OF) === 1
     ? { operators: random.integer(3, 5), steps: 60 }
-    : { operators: random.chance(0.8) ? 3 : random.integer(4, OPERATORS_MAX), steps: random.integer(4, 12) };
+    : { operators: random.chance(0.9) ? 3 : random.integer(4, OPERATORS_MAX), steps: random.integer(3, 8) };
 
 const drawMix = (random: SeededRandom): FaultMix => {
   const often = (most: number): number => (random.chance(0.4) ? 0 : random.fraction() * most);
@@ -69,7 +69,7 @@ class Schedule {
     if (random.chance(mix.join) && world.operators.length < OPERATORS_MAX) await world.join();
     if (random.chance(mix.suspend))
       operator.consumer?.setMode(operator.consumer.mode === 'active' ? 'suspend' : 'active');
-    for (let count = random.integer(0, 3); count > 0; count -= 1) this.#put(random.pick(world.operators));
+    for (let count = random.integer(0, 2); count > 0; count -= 1) this.#put(random.pick(world.operators));
     await world.clock.advance(random.chance(0.2) ? random.integer(500, 6_000) : random.integer(0, 50));
   }
 

@@ -45,7 +45,7 @@ export const keyOfSeed = (seed: Uint8Array): string => signingKeyFromSeed(seed).
 export const addressOfKey = (key: string): string => `${key.slice(0, 12)}.memory:1`;
 export const seedOf = (number: number): Uint8Array => createSeededRandom(number, 'key').bytes(32);
 
-export const startSyncNode = async (options: SyncNodeOptions): Promise<SyncNode> => {
+const startSyncNode = async (options: SyncNodeOptions): Promise<SyncNode> => {
   const { hub, clock, random, log = silentLogger, disk = createMemoryDisk(), syncMs, ownLogTimeoutMs } = options;
   const seed = options.seed ?? random.bytes(32);
   const ledger = await createMemoryLedger({

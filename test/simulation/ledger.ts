@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { unwatchedDisk } from '../../src/base/disk.ts';
+import { fault } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { atOnce } from '../../src/base/slices.ts';
+import { sha256Hex } from '../../src/codec/hash.ts';
+import type { RawEntry } from '../../src/entry/entry.ts';
+import { signingKeyFromSeed } from '../../src/entry/keys.ts';
+import { openDiskStore } from '../../src/ledger/disk-store.ts';
+import { openJournal } from '../../src/ledger/journal.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { createMemoryLedger, type MemoryLedger } from '../../src/ledger/memory-ledger.ts';
+import { openStoredLedger } from '../../src/ledger/stored-ledger.ts';
+import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
+import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
+import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
+import type { Network } from '../../src/network/network.ts';
+import { createFold } from '../../src/policy/fold.ts';
+import { stateRoot } from '../../src/policy/state-root.ts';
+import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
+import { type DiskMix, SimulatedDisk } from '../support/simulated-disk.ts';
+import { addressOfKey, keyOfSeed, proposal, seedOf } from '../support/sync-world.ts';
+import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
+import { eventually, type Outcome } from './outcome.ts';
+
+const CONVERGED_WITHIN_MS = 60_000;
+const START_MS_MAX = 60_000;
+/** Small, so that a schedule fills several. */
+const JOURNAL_FILE_BYTES = 8_000;
+const FOLLOW_MAX = 1_000;
+
+/** How often each fault comes in one step: drawn anew for each seed, so that some schedules are all of one kind. */
+interface FaultMix {
+  readonly crash: number;
+  readonly cut: number;
+  readonly lie: number;
+  readonly loss: number;
+  readonly disk: DiskMix;
+}
+
+const drawMix = (random: SeededRandom): FaultMix => {
+  const often = (most: number): number => (random.chance(0.4) ? 0 : random.fraction() * most);
+  return {
+    crash: often(0.25),
+    cut: often(0.25),
+    lie: often(0.05),
+    loss: often(0.02),
+    disk: { msMax: random.integer(0, 10), full: often(0.03), syncFails: often(0.03) },
+  };
+};
+
+/** A node that runs, with what crashes with it. */
+interface Running {
+  readonly ledger: Ledger;
+  readonly network: Network;
+  readonly sync: LedgerSync;
+}
+
+interface Slot {
+  readonly seed: Uint8Array;
+  readonly key: string;
+  readonly disk: SimulatedDisk;
+  running: Running | undefined;
+}
+
+/** Nodes that append, lose power, come back, are cut off from each other and lied to by an author with two faces. */
+class LedgerWorld {
+  readonly clock: VirtualClock = createVirtualClock();
+  readonly hub: MemoryHub;
+  readonly slots: readonly Slot[];
+  /** Hashes by author and seq, as they were acknowledged. */
+  readonly acknowledged = new Map<string, Map<number, string>>();
+  readonly #random: SeededRandom;
+  readonly #mix: FaultMix;
+  #counter = 0;
+  #faces: readonly [MemoryLedger, MemoryLedger] | undefined;
+  #rogue: string | undefined;
+
+  constructor(seed: number) {
+    const random = createSeededRandom(seed, 'ledger');
+    this.#random = random;
+    this.#mix = drawMix(random);
+    const { loss, disk } = this.#mix;
+    this.hub = createMemoryHub({ clock: this.clock, random: random.fork('hub'), delayMs: { min: 1, max: 40 }, loss });
+    this.slots = Array.from({ length: random.chance(0.7) ? 3 : random.integer(4, 7) }, (_, at) => {
+      const nodeSeed = seedOf(seed + at);
+      const key = keyOfSeed(nodeSeed);
+      const own = new SimulatedDisk(this.clock, random.fork(`disk ${key}`), disk);
+      return { seed: nodeSeed, key, disk: own, running: undefined };
+    });
+  }
+
+  get up(): readonly Running[] {
+    return this.slots.flatMap(({ running }) => running ?? []);
+  }
+
+  async start(slot: Slot): Promise<Running> {
+    const { clock, hub } = this;
+    const random = this.#random.fork(`${slot.key} ${clock.monotonicMs()}`);
+    const ports = { clock, random, log: silentLogger, disk: unwatchedDisk };
+    const opening = async (): Promise<Ledger> => {
+      const files = slot.disk.files();
+      const journal = await openJournal({ dir: 'journal', log: silentLogger, files, fileBytesMax: JOURNAL_FILE_BYTES });
+      const openIndex = async (): Promise<never> => {
+        throw fault('LEDGER_INDEX_FAILED', 'there is no level here');
+      };
+      const store = await openDiskStore({ ...ports, journal, index: undefined, openIndex });
+      return openStoredLedger({ ...ports, key: signingKeyFromSeed(slot.seed), store, useThreadPool: false });
+    };
+    const ledger = await clock.runWhile(opening(), START_MS_MAX);
+    const network = hub.node({ key: slot.key });
+    const sync = createLedgerSync({ ...ports, ledger, network });
+    slot.running = { ledger, network, sync };
+    network.keepDialled(this.slots.map(({ key }) => ({ address: addressOfKey(key), key })));
+    sync.ownLogKnown().catch(() => {});
+    return slot.running;
+  }
+
+  async crash(slot: Slot): Promise<void> {
+    const { running } = slot;
+    if (running === undefined) return;
+    slot.running = undefined;
+    slot.disk.crash();
+    await running.network.close();
+    // Nobody waits for what a dead process still does.
+    running.sync.close().catch(() => {});
+    running.ledger.close().catch(() => {});
+  }
+
+  async step(): Promise<void> {
+    const random = this.#random;
+    const mix = this.#mix;
+    const slot = random.pick(this.slots);
+    if (slot.running !== undefined)
+      for (let count = random.integer(0, 3); count > 0; count -= 1) this.#append(slot.running);
+    if (random.chance(mix.crash)) await (slot.running === undefined ? this.start(slot) : this.crash(slot));
+    if (random.chance(mix.cut)) this.#cut();
+    if (random.chance(mix.lie)) await this.#lie();
+    await this.clock.advance(random.chance(0.3) ? random.integer(500, 4_000) : random.integer(1, 100));
+  }
+
+  /** What must hold at every moment, whatever has failed. */
+  checkSafety(): void {
+    for (const { ledger } of this.up) {
+      const own = this.acknowledged.get(ledger.author);
+      const last = Math.max(0, ...(own?.keys() ?? []));
+      assert.ok((ledger.clock().get(ledger.author) ?? 0) >= last, `L2: ${ledger.author} holds what it acknowledged`);
+      for (const { author, seq } of ledger.equivocations())
+        assert.equal(author, this.#rogue, `L7: ${author} used the number ${seq} once`);
+    }
+  }
+
+  async heal(): Promise<void> {
+    this.hub.setLoss(0);
+    this.hub.heal();
+    for (const slot of this.slots) {
+      slot.disk.failing = false;
+      if (slot.running === undefined) await this.start(slot);
+    }
+  }
+
+  #append({ ledger }: Running): void {
+    this.#counter += 1;
+    ledger.append(proposal(this.#counter)).then(
+      ({ entry: { hash, header } }) => {
+        const own = this.acknowledged.get(header.author) ?? new Map<number, string>();
+        this.acknowledged.set(header.author, own);
+        assert.equal(own.get(header.seq) ?? hash, hash, `L7: one number, one entry`);
+        own.set(header.seq, hash);
+      },
+      () => {},
+    );
+  }
+
+  #cut(): void {
+    const [a, b] = this.#random.shuffled(this.slots);
+    if (a === undefined || b === undefined) return;
+    const way = this.#random.integer(0, 3);
+    if (way === 0) this.hub.cut(a.key, b.key);
+    else if (way === 1) this.hub.cutOneWay(a.key, b.key);
+    else if (way === 2) this.hub.heal();
+    else for (const other of this.slots) if (other !== a) this.hub.cut(a.key, other.key);
+  }
+
+  /** One author, two nodes: each face goes its own way after a common beginning. */
+  async #lie(): Promise<void> {
+    const victims = this.#random.shuffled(this.up.filter(({ ledger }) => ledger.network !== undefined));
+    const [first] = victims;
+    if (first === undefined) return;
+    this.#faces ??= await this.#makeFaces(first.ledger);
+    for (const [at, face] of this.#faces.entries()) {
+      this.#counter += 1;
+      await face.append(proposal(this.#counter));
+      const all = await face.log(face.author, 1, 1_000_000);
+      const raw = all.map(({ entry }) => entry.raw);
+      (victims[at % victims.length] ?? first).ledger.offer(raw, face.author).catch(() => {});
+    }
+  }
+
+  async #makeFaces(ledger: Ledger): Promise<readonly [MemoryLedger, MemoryLedger]> {
+    const [genesis] = await ledger.follow(0, 1);
+    const seed = this.#random.bytes(32);
+    const face = async (): Promise<MemoryLedger> => {
+      const made = await createMemoryLedger({ seed, clock: this.clock, random: this.#random.fork('face') });
+      await made.offer([genesis?.entry.raw as RawEntry], 'x');
+      made.allowAppend();
+      return made;
+    };
+    const [one, two] = [await face(), await face()];
+    const common = await one.append(proposal(0));
+    await two.offer([common.entry.raw], 'x');
+    this.#rogue = one.author;
+    return [one, two];
+  }
+}
+
+const headsOf = ({ ledger }: Running): string => JSON.stringify([...ledger.heads()].sort());
+const forksOf = ({ ledger }: Running): string =>
+  JSON.stringify(
+    ledger
+      .equivocations()
+      .map(({ author, seq }) => [author, seq])
+      .sort(),
+  );
+
+/** The root of the state that follows from what a node holds, in the order in which it came there. */
+const rootOf = async ({ ledger }: Running): Promise<string> => {
+  const fold = createFold();
+  for (let cursor = 0; cursor < ledger.size;) {
+    const held = await ledger.follow(cursor, FOLLOW_MAX);
+    if (held.length === 0) break;
+    fold.add(held.map(({ entry }) => entry));
+    cursor = (held.at(-1)?.cursor ?? cursor) + 1;
+  }
+  for (const { author, seq, entries } of ledger.equivocations()) {
+    const [by = ''] = entries
+      .slice(0, 2)
+      .map(({ header }) => sha256Hex(header))
+      .sort();
+    fold.voidAuthor(author, seq, by);
+  }
+  return atOnce(stateRoot(fold));
+};
+
+const isOne = (values: readonly unknown[]): boolean => new Set(values).size === 1;
+
+/** Nodes of one ledger that lose power, meet failing disks and are cut apart; throws where a promise is broken. */
+export const runLedger = async (seed: number): Promise<Outcome> => {
+  const random = createSeededRandom(seed, 'ledger steps');
+  const world = new LedgerWorld(seed);
+  const { clock, slots } = world;
+  const founder = await world.start(slots[0] as Slot);
+  await clock.runWhile(founder.ledger.createNetwork('simulated', 'open'), START_MS_MAX).catch(() => {});
+  // The last one joins late, when the others have a history.
+  for (const slot of slots.slice(1, -1)) await world.start(slot);
+  for (let steps = random.integer(5, 20); steps > 0; steps -= 1) {
+    await world.step();
+    world.checkSafety();
+  }
+  await world.heal();
+  await eventually(
+    clock,
+    () => isOne(world.up.map(({ ledger }) => ledger.version)),
+    CONVERGED_WITHIN_MS,
+    'one version',
+  );
+  world.checkSafety();
+  // L1: the same entries count everywhere, and the same authors are void from the same seq on.
+  assert.ok(isOne(world.up.map(headsOf)), 'L1: the same heads');
+  assert.ok(isOne(world.up.map(forksOf)), 'L1: the same forks');
+  for (const entries of world.acknowledged.values())
+    for (const hash of entries.values())
+      for (const { ledger } of world.up)
+        assert.notEqual(await ledger.byHash(hash), undefined, `L2: ${hash} is on ${ledger.author}`);
+  const roots = await Promise.all(world.up.map(rootOf));
+  assert.ok(isOne(roots), 'the same entries give the same state');
+  for (const slot of slots) await world.crash(slot);
+  return { events: clock.ran, virtualMs: clock.monotonicMs(), state: roots[0] ?? '' };
+};

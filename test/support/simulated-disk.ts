@@ -1,0 +1,152 @@
+import { sleep, type Clock } from '../../src/base/clock.ts';
+import { fault } from '../../src/base/errors.ts';
+import type { JournalFiles } from '../../src/ledger/journal-files.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+/** How a disk behaves, as probabilities of each operation. */
+export interface DiskMix {
+  /** Writes and syncs take between 0 and so many milliseconds. */
+  readonly msMax: number;
+  /** A write stops half-way: no room. */
+  readonly full: number;
+  /** A sync fails: some of what it should have made durable is, the rest never will be, whatever is synced later. */
+  readonly syncFails: number;
+}
+
+interface StoredFile {
+  /** As processes see it. */
+  cached: Buffer;
+  /** As it is after a power cut, at least. */
+  durable: Buffer;
+  /** From `durable`'s end to here no later sync writes anything: the failed one has marked it as written. */
+  poisonedTo: number;
+  /** Its name survives a power cut. */
+  isNamed: boolean;
+}
+
+const failure = (code: string): Error => Object.assign(new Error(`${code}: simulated`), { code });
+
+/** The disk of one simulated node, under the journal: what was not synced when the power goes may be gone, whole or in part. */
+export class SimulatedDisk {
+  readonly #clock: Clock;
+  readonly #random: SeededRandom;
+  readonly #mix: DiskMix;
+  readonly #files = new Map<string, StoredFile>();
+  #process = 0;
+  /** Failures come only while it is set. */
+  failing = true;
+
+  constructor(clock: Clock, random: SeededRandom, mix: DiskMix) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#mix = mix;
+  }
+
+  /** The power goes: the process is no more, and of what was not synced a part is left. */
+  crash(): void {
+    this.#process += 1;
+    for (const [path, file] of this.#files) {
+      if (!file.isNamed && this.#random.chance(0.5)) {
+        this.#files.delete(path);
+        continue;
+      }
+      file.durable = this.#leftOf(file);
+      file.cached = file.durable;
+      file.poisonedTo = 0;
+      file.isNamed = true;
+    }
+  }
+
+  /** The files as one process sees them, until the next crash. */
+  files(): JournalFiles {
+    const process = this.#process;
+    const handles = new Map<number, string>();
+    const alive = (): void => {
+      if (process !== this.#process) throw fault('SIMULATED_CRASH', 'the process is no more');
+    };
+    const pause = async (): Promise<void> => {
+      alive();
+      await sleep(this.#clock, this.#random.fraction() * this.#mix.msMax);
+      alive();
+    };
+    const of = (handle: number): StoredFile => {
+      alive();
+      const file = this.#files.get(handles.get(handle) ?? '');
+      if (file === undefined) throw failure('EBADF');
+      return file;
+    };
+    return {
+      syncWrites: true,
+      makeDirectory: async () => alive(),
+      list: async (dir) => {
+        alive();
+        const inside = [...this.#files].filter(([path]) => path.startsWith(`${dir}/`));
+        return inside.map(([path, { cached }]) => ({ name: path.slice(dir.length + 1), bytes: cached.byteLength }));
+      },
+      open: async (path, how) => {
+        alive();
+        const exists = this.#files.has(path);
+        if (exists === (how === 'create')) throw failure(exists ? 'EEXIST' : 'ENOENT');
+        const empty = Buffer.alloc(0);
+        if (!exists) this.#files.set(path, { cached: empty, durable: empty, poisonedTo: 0, isNamed: false });
+        const handle = handles.size + 1;
+        handles.set(handle, path);
+        return handle;
+      },
+      size: async (handle) => of(handle).cached.byteLength,
+      read: async (handle, into, at) => of(handle).cached.copy(into, 0, at),
+      write: async (handle, bytes, at) => {
+        await pause();
+        const isFull = this.failing && this.#random.chance(this.#mix.full);
+        this.#write(of(handle), isFull ? bytes.subarray(0, bytes.byteLength >> 1) : bytes, at);
+        if (isFull) throw failure('ENOSPC');
+        return bytes.byteLength;
+      },
+      sync: async (handle) => {
+        await pause();
+        this.#sync(of(handle));
+      },
+      truncate: async (handle, bytes) => {
+        const file = of(handle);
+        file.cached = file.cached.subarray(0, bytes);
+        file.poisonedTo = Math.min(file.poisonedTo, bytes);
+      },
+      remove: async (path) => {
+        alive();
+        this.#files.delete(path);
+      },
+      syncDirectory: async (dir) => {
+        await pause();
+        for (const [path, file] of this.#files) if (path.startsWith(`${dir}/`)) file.isNamed = true;
+      },
+      close: async () => alive(),
+    };
+  }
+
+  #write(file: StoredFile, bytes: Buffer, at: number): void {
+    const room = Buffer.alloc(Math.max(file.cached.byteLength, at + bytes.byteLength));
+    file.cached.copy(room);
+    bytes.copy(room, at);
+    file.cached = room;
+    file.poisonedTo = Math.min(file.poisonedTo, at);
+  }
+
+  #sync(file: StoredFile): void {
+    if (this.failing && this.#random.chance(this.#mix.syncFails)) {
+      file.durable = this.#leftOf(file);
+      file.poisonedTo = file.cached.byteLength;
+      throw failure('EIO');
+    }
+    const written = Buffer.from(file.cached);
+    if (file.poisonedTo > file.durable.byteLength) written.fill(0, file.durable.byteLength, file.poisonedTo);
+    file.durable = written;
+  }
+
+  /** What a power cut leaves: what was durable, and of a tail or a cut that was not, any part. */
+  #leftOf({ cached, durable }: StoredFile): Buffer {
+    if (cached.byteLength <= durable.byteLength) return this.#random.chance(0.5) ? durable : cached;
+    if (this.#random.chance(0.5)) return durable;
+    const length = this.#random.integer(durable.byteLength, cached.byteLength);
+    return Buffer.concat([durable, cached.subarray(durable.byteLength, length)]);
+  }
+}
