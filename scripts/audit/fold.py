@@ -1,117 +1,10 @@
-"""How entries become policies: src/policy/FOLD.md and src/policy/SPEC.md (moments, root), read a second time."""
+"""How entries become policies: src/policy/FOLD.md (F) and src/policy/SPEC.md (moments, root), read a second time."""
 import datetime
-import re
-import unicodedata
 
 from authority import ACTS, Authority
-from basics import HASH, NODES, Fault, dump, need, sha, text, tree, units, whole
-
-# K: kinds of policies, and the normal form of their values.
-
-
-def string(v):
-    need(isinstance(v, str), 'no text')
-    return v
-
-
-def some(v):
-    return need(string(v), 'an empty text')
-
-
-def number(digits, high):
-    def read(v):
-        v = int(v) if isinstance(v, str) and re.fullmatch('[0-9]{1,%d}' % digits, v) else v
-        need(whole(1)(v) and v <= high, 'no such number')
-        return v
-    return read
-
-
-def flag(v):
-    v = {'true': True, 'false': False}.get(v, v) if isinstance(v, str) else v
-    need(isinstance(v, bool), 'neither true nor false')
-    return v
-
-
-def peer_key(v):
-    need(HASH(v), 'no key')
-    return v
-
-
-def database(v):
-    need(re.fullmatch('[A-Za-z0-9_]{1,64}', string(v)), 'no name of a database')
-    return v.lower()
-
-
-def table_name(v):
-    kinds = [c if c in '_$-' else unicodedata.category(c)[0] for c in some(v)]
-    need(kinds[0] in 'LN_' and all(kind in 'LMN_$-' for kind in kinds) and len(kinds) <= 63, 'no name of a table')
-    return unicodedata.normalize('NFC', v).lower()
-
-
-def shape(must, may={}, default={}):
-    def read(v):
-        need(isinstance(v, dict) and set(must) <= set(v), 'an attribute is missing')
-        return {name: {**must, **may}.get(name, lambda item: item)(item) for name, item in {**default, **v}.items()}
-    return read
-
-
-def tables(v):
-    need(isinstance(v, list), 'no list')
-    read = [shape({'dbms': database, 'name': table_name}, {'status': string}, {'status': 'active'})(item) for item in v]
-    need(len({(item['dbms'], item['name']) for item in read}) == len(v), 'a table twice')
-    return read
-
-
-def script(v):
-    need(isinstance(v, list), 'no list')
-    return [string(item) for item in v]
-
-
-def anmp(v):
-    need(any(isinstance(item, dict) for item in v.values()), 'it names no policy')
-    return v
-
-
-PORT = number(5, 65535)
-OF, AT = {'company': some, 'name': some}, {'ip': some, 'port': PORT}
-MAY = {'rest_port': PORT, 'broker_port': PORT, 'main': flag, 'peer': peer_key}
-KINDS = {
-    **{type: shape({**OF, **AT}, MAY) for type in NODES},
-    'operator': shape({**AT, 'cluster': some}, {**OF, **MAY, 'member': number(3, 255)}),
-    'cluster': shape(OF, {'parent': some, 'status': string, 'table': tables}, {'status': 'active'}),
-    'table': shape({'dbms': database, 'name': table_name, 'create': some}),
-    'config': shape({'name': some}, {'script': script}),
-    'anmp': anmp,
-}
-
-
-def is_name(v):
-    return text(128)(v) and v != '__proto__'
-
-
-def check(v, depth):
-    need(not isinstance(v, (dict, list)) or depth <= 28, 'nested too deep')
-    need(not isinstance(v, str) or '\0' not in v, 'NUL in a text')
-    need(not isinstance(v, dict) or all(map(is_name, v)), 'no name of an attribute')
-    for item in v.values() if isinstance(v, dict) else v if isinstance(v, list) else ():
-        check(item, depth + 1)
-
-
-def normal(type, value):
-    need(is_name(type), 'no type')
-    check(value, 1)
-    need('date' not in value or len(units(string(value['date']))) <= 256, 'no date')
-    return KINDS.get(type, dict)(value)
-
-
-def claims(type, value):
-    """C: what a policy alone may hold."""
-    if type == 'cluster' and 'parent' in value:
-        return [(type, value['parent'], each['dbms'], each['name'], 'table') for each in value.get('table', [])]
-    names = {'cluster': [('company', 'name')], 'config': [('name',)], 'table': [('dbms', 'name')]}
-    on = [('ip', 'port'), ('company', 'name'), ('peer',)] if type in NODES else names.get(type, [])
-    return [(type, each) + tuple(value[name] for name in each) for each in on if set(each) <= set(value)]
-
+from basics import NODES, Fault, dump, need, sha, tree, units, whole
+from erasures import erase
+from kinds import claims, is_name, normal
 
 # The fold: entries take their effect in the ledger's order.
 class Life:
@@ -120,17 +13,19 @@ class Life:
     def __init__(self, f, value):
         self.insert, self.type, self.id, self.value, self.claims = f, f.type, f.id, value, claims(f.type, value)
         self.heads, self.facts, self.member, self.waits = [f.hash], [f.hash], None, False
-        self.origins = {name: f.hash for name in value}
+        self.partial, self.shadow = f.erased is not None, {**value, **ghosts(f)}
+        self.origins = {name: f.hash for name in self.shadow}
 
     @property
     def cluster(self):
-        return self.value['cluster'] if self.type == 'operator' else None
+        cluster = self.value.get('cluster')
+        return cluster if self.type == 'operator' and isinstance(cluster, str) else None
 
 
 class Fold:
     def __init__(self, facts, authority):
         self.lives, self.holders, self.places, self.authority = {}, {}, {}, authority
-        self.void = set()
+        self.void, self.erasing = set(), erase(facts, authority)
         for f in sorted(facts, key=lambda f: f.order):
             if not self.takes_effect(f):
                 self.void.add(f.hash)
@@ -140,14 +35,15 @@ class Fold:
     def takes_effect(self, f):
         act = {'insert': self.insert, 'update': self.update, 'delete': self.delete}.get(f.op)
         if f.op == 'genesis' or act is None:
-            return f.op == 'genesis' or f.op in ACTS and self.authority.holds(f)
+            return f.op == 'genesis' or f.hash in self.erasing or f.op in ACTS and self.authority.holds(f)
         try:
             return f.id is not None and self.authority.holds(f) and act(f, self.lives.get(f.id))
         except Fault:
             return False
 
     def insert(self, f, life):
-        value = normal(f.type or '', without(f.content))
+        value = normal(f.type or '', without(f.content)) if f.erased is None else {}
+        need(is_name(f.type or ''), 'no type')
         if life is not None or f.type in NODES and value.get('peer', f.author) != f.author:
             return False
         if not self.authority.covers(f, f.type, None, value):
@@ -160,7 +56,7 @@ class Fold:
         if life is None or f.type not in (None, life.type):
             return False
         changes, before = without(f.content), life.value
-        value = normal(life.type, {name: v for name, v in {**before, **changes}.items() if changes.get(name, 0) is not None})
+        value, partial = changed(life.type, before, changes, f.erased is not None or life.partial)
         if life.type in NODES:
             was = before.get('peer', f.author)
             takes_over = 'peer' in before and (changes.get('replaces'), changes.get('peer')) == (was, f.author)
@@ -171,8 +67,10 @@ class Fold:
         on = claims(life.type, value)
         if not life.waits and not (self.are_free(on, life) and self.move(life, value, 'member' in changes)):
             return False
-        kept = {name for name in value if name in before and dump(value[name]) == dump(before[name])}
-        life.origins = {name: life.origins[name] if name in kept else f.hash for name in value}
+        old, life.partial = life.shadow, partial
+        life.shadow, _ = changed(life.type, old, {**changes, **ghosts(f)}, True)
+        kept = {name for name in life.shadow if name in old and dump(life.shadow[name]) == dump(old[name])}
+        life.origins = {name: life.origins[name] if name in kept else f.hash for name in life.shadow}
         replaced = [f.replaces] if isinstance(f.replaces, str) else f.replaces or []
         life.heads = ([head for head in life.heads if head not in replaced] + [f.hash])[-16:]
         life.facts.append(f.hash)
@@ -202,7 +100,8 @@ class Fold:
 
     def settle(self, life):
         taken = self.places.setdefault(life.cluster, {})
-        member = None if life.cluster is None else next_free(taken, life.value.get('member', 1))
+        wish = life.value.get('member', 1)
+        member = None if life.cluster is None else next_free(taken, wish if whole(1)(wish) and wish <= 255 else 1)
         life.waits = not self.are_free(life.claims, life) or life.cluster is not None and member is None
         if not life.waits:
             life.member = member
@@ -213,13 +112,14 @@ class Fold:
         """Moves an operator to its number and cluster; whether there is one."""
         if life.type != 'operator':
             return True
-        wish, to = value.get('member') if is_named else life.member, value['cluster']
-        if to == life.cluster and wish in (None, life.member):
+        wish, to = value.get('member') if is_named else life.member, value.get('cluster')
+        wish = wish if whole(0)(wish) else None
+        if not isinstance(to, str) or to == life.cluster and wish in (None, life.member):
             return True
         taken = self.places.setdefault(to, {})
         member = None if is_named and wish in taken else next_free(taken, wish or 1)
         if member is not None:
-            del self.places[life.cluster][life.member]
+            self.places.get(life.cluster, {}).pop(life.member, None)
             taken[member], life.member = life, member
         return member is not None
 
@@ -227,6 +127,21 @@ class Fold:
         for life in sorted(self.lives.values(), key=lambda life: life.insert.order):
             if life.waits:
                 self.settle(life)
+
+
+def ghosts(f):
+    """In the place of each value that is erased one that equals no other."""
+    return {name: {'erased': f.hash} for name in f.erased or []}
+
+
+def changed(type, before, changes, is_partial):
+    """The value after changes, in normal form, and whether it has none; only what is left of an erased policy may have none."""
+    value = {name: v for name, v in {**before, **changes}.items() if changes.get(name, 0) is not None}
+    try:
+        return normal(type, value), False
+    except Fault:
+        need(is_partial, 'no normal form')
+        return value, True
 
 
 def without(content):
@@ -283,7 +198,8 @@ def state_of(facts, question, genesis):
         member = life.member if life.type == 'operator' else None
         leaf = {'attributes': life.origins, 'id': id, 'insert': life.insert.hash, 'member': member, 'type': life.type}
         leaves.append(sha(b'\0' + dump(leaf).encode()))
-        value = {'date': date_of(life.insert.time), **life.value, 'id': id, **({'member': member} if member else {})}
+        given = {name: v for name, v in life.value.items() if name != 'member' or life.type != 'operator'}
+        value = {'date': date_of(life.insert.time), **given, 'id': id, **({'member': member} if member else {})}
         conflict = life.heads if len(life.heads) > 1 else []
         policies.append({**leaf, 'value': value, 'entry': life.heads[-1], 'conflict': conflict})
     return {

@@ -12,7 +12,9 @@ import sys
 import tarfile
 from types import SimpleNamespace
 
+from authority import Authority
 from basics import HASH, NAME, NULL, Fault, ascending, dump, either, fits, listed, need, one_of, parse, sha, text, tree, verify, whole
+from erasures import ERASABLE, erase
 from fold import forks_of, state_of
 
 HEADER = fits({
@@ -49,11 +51,13 @@ def read_entries(files):
         found = re.fullmatch(r'entries/(\d+)\.([0-9a-f]{64})(-\d+)?\.json', name)
         if not found:
             continue
-        header, body, signature = (files[name[:-4] + ending] for ending in ('json', 'body', 'sig'))
+        header, signature, body = files[name], files[name[:-4] + 'sig'], files.get(name[:-4] + 'body', b'')
+        bare = name[:-4] + 'body' not in files
         need(len(header) <= 8192 and len(body) <= 65536 and len(signature) == 64, f'{name}: sizes')
-        fields, content = parse(header), parse(body)
-        need(HEADER(fields) and BODY(content) and fields['body'] == sha(body).hex(), f'{name}: no entry')
-        f = SimpleNamespace(**fields, hash=sha(header).hex(), content=content['content'], raw=header, signature=signature, name=name)
+        fields, content = parse(header), {'content': {}} if bare else parse(body)
+        need(HEADER(fields), f'{name}: no entry')
+        need(fields['op'] in ERASABLE if bare else BODY(content) and fields['body'] == sha(body).hex(), f'{name}: no body of it')
+        f = SimpleNamespace(**fields, hash=sha(header).hex(), content=content['content'], bare=bare, erased=None, raw=header, signature=signature, name=name)
         need((str(f.seq), f.author) == found.groups()[:2], f'{name}: another name')
         need((f.op == 'genesis') == (f.net == '') and (f.prev is None) == (f.seq == 1), f'{name}: net or prev')
         need(f.cap is not None if f.op != 'genesis' else (f.seq, f.parents, f.cap, f.type, f.id, f.replaces) == (1, [], None, None, None, None), name)
@@ -116,6 +120,8 @@ def check_bundle(path, with_signatures):
     genesis = next((f for f in facts if f.hash == question['network'] and f.op == 'genesis'), None)
     need(genesis and GENESIS(genesis.content), 'the first entry of the network is not there')
     check_links(facts, genesis.hash)
+    erase(facts, Authority(facts, genesis, forks_of(facts)))
+    need(all(f.erased is not None for f in facts if f.bare), 'a body is missing, and no entry erased it by right')
     if with_signatures:
         check_signatures(facts)
     state = parse(files['state.json'])

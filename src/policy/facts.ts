@@ -2,7 +2,7 @@ import { asFault } from '../base/errors.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Entry } from '../entry/entry.ts';
 import type { VoidReason } from './book.ts';
-import { normalValue } from './shape.ts';
+import { checkType, normalValue } from './shape.ts';
 
 /** What an erase entry says of the entry that it is about. */
 export interface Erasure {
@@ -69,7 +69,8 @@ export const factOf = (entry: Entry, known = asItIs): Fact => {
   let content = NOTHING;
   let malformed: VoidReason | undefined;
   try {
-    if (entry.bodiless === true) content = NOTHING;
+    if (entry.bodiless === true && op === 'insert') checkType(type ?? '');
+    else if (entry.bodiless === true) content = NOTHING;
     else if (op === 'insert') content = normalValue(type ?? '', withoutObserved(entry.content));
     else if (op === 'update') content = withoutObserved(entry.content);
     else if (op === 'genesis' || op === ERASE_OP || AUTHORITY_OPS.has(op)) content = entry.content;
@@ -122,6 +123,17 @@ export const withoutContent = (op: string, erasure: Erasure | undefined): JsonOb
   op === 'insert' || erasure === undefined
     ? NOTHING
     : Object.fromEntries([...erasure.attributes, ...erasure.removed].map((name) => [name, null]));
+
+/** Why an entry has no effect whose content is gone: an insert of what can be no type. */
+export const malformedWithoutContent = ({ op, type }: Pick<Fact, 'op' | 'type'>): VoidReason | undefined => {
+  if (op !== 'insert') return undefined;
+  try {
+    checkType(type ?? '');
+    return undefined;
+  } catch (caught) {
+    return malformedBy(caught);
+  }
+};
 
 /**
  * As {@link applyChanges}, where a body that was erased may have taken what the type needs: then as the entries leave it, and

@@ -10,7 +10,15 @@ import { Holdings, type Life, type Subject } from './claims.ts';
 import { policyDate } from '../entry/time.ts';
 import { Erasures } from './erasures.ts';
 import { evolve } from './evolve.ts';
-import { AUTHORITY_OPS, compareFacts, ERASE_OP, factOf, type Fact, withoutContent } from './facts.ts';
+import {
+  AUTHORITY_OPS,
+  compareFacts,
+  ERASE_OP,
+  factOf,
+  malformedWithoutContent,
+  type Fact,
+  withoutContent,
+} from './facts.ts';
 import { genesisRules } from './authority/genesis.ts';
 
 const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
@@ -255,7 +263,7 @@ class Fold implements LedgerFold {
       fact.erasure = erasure;
       fact.bodiless = true;
       fact.content = withoutContent(fact.op, erasure);
-      fact.malformed = undefined;
+      fact.malformed = malformedWithoutContent(fact);
       all.add(fact);
     }
     return all;
@@ -371,14 +379,18 @@ const restore = (held: Fact, { content, malformed, bodiless }: Fact): boolean =>
   return true;
 };
 
+const withoutMember = ({ member: _member, ...others }: JsonObject): JsonObject => others;
+
 const stateOf = (id: string, life: Life): PolicyState => {
   const newest = life.heads.at(-1) ?? life.insert;
   const { insert, member } = life;
+  // Of an operator whose cluster is erased no number is in force, whatever it wished.
+  const given = life.type === 'operator' && member === undefined ? withoutMember(life.value) : life.value;
   return {
     type: life.type,
     id,
     value: {
-      ...life.value,
+      ...given,
       id,
       date: life.value['date'] ?? policyDate(insert.time),
       ...(member === undefined ? {} : { member }),

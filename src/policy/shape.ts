@@ -37,6 +37,9 @@ const checkName = (what: string, name: string): void => {
     });
 };
 
+/** Refuses a type that no policy can have. Throws `POLICY_ATTRIBUTE_NAME`. */
+export const checkType = (type: string): void => checkName('policy type', type);
+
 /** Bounded walk over a value from outside: depth, attribute names, no NUL in texts. */
 const checkValue = (value: JsonValue, depth: number): void => {
   if (typeof value === 'string') {

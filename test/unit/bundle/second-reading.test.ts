@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { factsIn } from '../../../src/bundle/erased.ts';
 import { verifyBundle } from '../../../src/bundle/verify.ts';
 import type { TarFile } from '../../../src/codec/tar.ts';
+import { type Entry, withoutBody } from '../../../src/entry/entry.ts';
 import { signWith } from '../../../src/entry/keys.ts';
 import {
   bundleOf,
@@ -18,6 +20,7 @@ import {
   witnessedHistory,
 } from '../../support/bundles.ts';
 import { linkedHistory } from '../../support/linked-history.ts';
+import type { PolicyHabits } from '../../support/authority-histories.ts';
 import { POLICY_HABITS } from '../../support/policy-habits.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 
@@ -50,6 +53,31 @@ const secondReading = (bundles: readonly Uint8Array[], flags: readonly string[])
     .map((line) => line.split('\t').slice(1).join(' '));
 };
 
+/** As {@link POLICY_HABITS}, and now and then an author erases something, its own or not. */
+const ERASING_HABITS: PolicyHabits = {
+  ...POLICY_HABITS,
+  sketch: (draw, author, entries) => {
+    if (draw.chance(0.7)) return POLICY_HABITS.sketch(draw, author, entries);
+    const own = entries.filter(({ header }) => header.author === author && header.op !== 'genesis');
+    const target = draw.pick(own.length > 0 && draw.chance(0.7) ? own : entries);
+    const names = Object.keys(target.content).filter((name) => name !== '__proto__' && draw.chance(0.8));
+    const isNull = (name: string): boolean => target.content[name] === null;
+    const removed = names.filter(isNull);
+    return {
+      op: 'erase',
+      content: { v: 1, entry: target.hash, attributes: names.filter((name) => !isNull(name)), removed, reason: 'r' },
+    };
+  },
+};
+
+/** The entries as a node has them: without the bodies that are erased by right, most of them. */
+const withoutErased = (entries: readonly Entry[]): readonly Entry[] => {
+  const facts = factsIn(entries.map((entry) => ({ entry, stem: '' })));
+  return entries.map((entry, at) =>
+    facts[at]?.erasure?.inForce === true && random.chance(0.9) ? withoutBody(entry) : entry,
+  );
+};
+
 const histories = async (): Promise<readonly Uint8Array[]> => {
   const bundles: Uint8Array[] = [];
   for (let run = 0; run < RUNS; run += 1)
@@ -65,6 +93,8 @@ const histories = async (): Promise<readonly Uint8Array[]> => {
       await bundleOf(signed, { moment: { kind: 'time', micros: header.time } }),
     );
   }
+  for (let run = 0; run < RUNS; run += 1)
+    bundles.push(await bundleOf(withoutErased(signedHostileHistory(random, random.integer(1, 60), ERASING_HABITS))));
   return bundles;
 };
 
