@@ -34,6 +34,12 @@ if (process.argv[2] === 'listen') {
   process.on('disconnect', () => process.exit()); // the parent has ended
   const selfCalls = new SelfCalls(systemClock);
   const settings = { seed: randomBytes(32), listen: '127.0.0.1:0', selfCalls };
-  await startLibp2pNode({ ...settings, onSecured: () => {}, isMember: () => true });
+  await startLibp2pNode({
+    ...settings,
+    onSecured: () => {},
+    isMember: () => true,
+    isExpelled: () => false,
+    onGossip: () => {},
+  });
   process.send?.('listening');
 }

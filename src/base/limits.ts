@@ -74,6 +74,10 @@ export const SYNC_BACKOFF_MIN_MS = 250;
 export const SYNC_BACKOFF_MAX_MS = 30_000;
 /** Own entries that came at once and are gossiped one by one; more are left to the exchange, which is faster. */
 export const SYNC_GOSSIP_BURST_MAX = 64;
+/** Messages of one peer that asks, each KiB of one counted again: at once, and in the long run. */
+export const SYNC_MESSAGES_BURST_MAX = 2_000;
+export const SYNC_MESSAGES_PER_SECOND_MAX = 1_000;
+export const SYNC_MESSAGE_UNIT_BYTES = 1_024;
 /** Peers whose clocks are remembered when they are gone. */
 export const SYNC_PEERS_REMEMBERED_MAX = 256;
 /** How long a node waits at its start for a known peer to tell it its own log. */
@@ -167,6 +171,31 @@ export const INBOUND_CONNECTIONS_PENDING_MAX = 128;
 /** About 60 gossip topics a peer. */
 export const GOSSIP_TOPIC_BYTES_PER_PEER = 65_536;
 export const LIVENESS_TICK_MS = 250;
+/** A peer that breaks a protocol is kept out for so long, twice as long each further time; keys that are remembered for that. */
+export const EXPELLED_MIN_MS = 30_000;
+export const EXPELLED_MAX_MS = 3_600_000;
+export const EXPELLED_KEYS_MAX = 4_096;
+/** What it still is told before it is cut off: the refusal of what it sent. */
+export const EXPEL_GRACE_MS = 100;
+/** What may happen to an honest node now and then, and how often within which time at most. */
+export const STRIKES_MAX = 16;
+export const STRIKE_WINDOW_MS = 10_000;
+/** Whoever opens a channel asks at once: its first frame has to be there after so long. */
+export const CHANNEL_FIRST_FRAME_MS = 3_000;
+/** Frames that wait to be read on one channel; an honest node has fewer on the way. What each costs beside its bytes. */
+export const CHANNEL_FRAMES_WAITING_MAX = 4_096;
+export const CHANNEL_FRAME_OVERHEAD_BYTES = 64;
+/** Channels that one peer opens: at once, and in the long run. */
+export const CHANNELS_BURST_MAX = 4_000;
+export const CHANNELS_PER_SECOND_MAX = 2_000;
+/** Messages of the gossip protocol from one peer: at once, and in the long run. An author may append thousands of entries a second. */
+export const GOSSIP_BURST_MAX = 20_000;
+export const GOSSIP_PER_SECOND_MAX = 10_000;
+/** Those of them that offer or ask for messages, or change the mesh, and topics that it joins or leaves. */
+export const GOSSIP_CONTROLS_BURST_MAX = 512;
+export const GOSSIP_CONTROLS_PER_SECOND_MAX = 64;
+export const GOSSIP_TOPICS_BURST_MAX = 256;
+export const GOSSIP_TOPICS_PER_SECOND_MAX = 8;
 
 // sqlite
 export const SQLITE_READERS = 2;

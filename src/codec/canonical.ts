@@ -61,6 +61,8 @@ export const parseCanonical = (bytes: Uint8Array): JsonValue => {
   } catch {
     throw fault('CODEC_MALFORMED', 'bytes are not UTF-8');
   }
+  // What is short is never deep enough to cost anything; `JSON.parse` takes a second for a megabyte of brackets.
+  if (text.length > DEPTH_FIRST_CHARS) refuseDepth(text);
   try {
     value = JSON.parse(text) as JsonValue;
   } catch (caught) {
@@ -72,6 +74,8 @@ export const parseCanonical = (bytes: Uint8Array): JsonValue => {
   if (canonicalJson(value) !== text) throw fault('CODEC_NOT_CANONICAL', 'JSON is not in its canonical form (RFC 8785)');
   return value;
 };
+
+const DEPTH_FIRST_CHARS = 4_096;
 
 /** Before anything recursive sees it (`JSON.parse` is not). */
 const refuseDepth = (text: string): void => {

@@ -8,6 +8,10 @@ import type { Candidate } from './vouch.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 export const ACCEPTED: Acceptance = { verdict: 'accept' };
+/** Held as proof against its author: another node may not see why, so gossip does not hand it on. The exchange does. */
+const ACCEPTED_AS_PROOF: Acceptance = { verdict: 'accept', code: 'LEDGER_ENTRY_PROVES_FORK' };
+/** Its own signature does not hold, a later entry vouches: who has not that one would blame the sender. */
+const ACCEPTED_VOUCHED: Acceptance = { verdict: 'accept', code: 'LEDGER_ENTRY_VOUCHED' };
 const FUTURE_MICROS_MAX = ENTRY_FUTURE_MS_MAX * 1_000;
 
 /** Refused, and not the sender's fault: known already, too early, or of no use. */
@@ -47,7 +51,7 @@ const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>
     return ignored('LEDGER_DUPLICATE', 'held already');
   const foreign = judgeNetwork(draft.network, entry);
   if (foreign !== undefined) return foreign;
-  if (showsFork(state, candidate)) return ACCEPTED;
+  if (showsFork(state, candidate)) return ACCEPTED_AS_PROOF;
   const useless = judgeVoid(draft.fork(entry.header.author), state.waiting, entry);
   if (useless !== undefined) return useless;
   const linked = judgeLinks(state, candidate);
@@ -56,7 +60,7 @@ const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>
     return rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold, and what vouches for it is not accepted');
   if (entry.header.op === 'genesis') draft.network = entry.hash;
   draft.stage(entry, candidate.ownHolds);
-  return ACCEPTED;
+  return candidate.ownHolds ? ACCEPTED : ACCEPTED_VOUCHED;
 };
 
 /** It brings the body that is missing here, and for the first time in this group. */

@@ -81,7 +81,10 @@ export interface LedgerStatus {
   readonly index: 'level' | 'memory';
 }
 
-/** The outcome of offering an entry of someone else; `code` and `text` say why where it is not `accept`. */
+/**
+ * The outcome of offering an entry of someone else; `code` and `text` say why where it is not `accept`, and `code` names an
+ * acceptance that the next node might not share.
+ */
 export interface Acceptance {
   readonly verdict: Verdict;
   readonly code?: string;

@@ -1,4 +1,9 @@
-import type { PeerKey } from './network.ts';
+import type { Clock } from '../base/clock.ts';
+import { asFault } from '../base/errors.ts';
+import { EXPEL_GRACE_MS } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
+import { Conduct } from './conduct.ts';
+import type { Expelled, PeerKey } from './network.ts';
 
 /** Who may do what over a connection. */
 export interface Gate {
@@ -12,6 +17,8 @@ export interface Gate {
 const OPEN_GATE: Gate = { isMember: () => true, guestProtocols: new Set() };
 
 export interface GatePorts {
+  readonly clock: Clock;
+  readonly log: Logger;
   /** Keys with a connection. */
   connected(): Iterable<PeerKey>;
   /** It counts as a peer from now on, or no longer. */
@@ -20,14 +27,16 @@ export interface GatePorts {
   drop(key: PeerKey, reason: string): void;
 }
 
-/** Which of the connected keys count as peers. Both forms of the network keep one. */
+/** Which of the connected keys count as peers, and who is kept out. Both forms of the network keep one. */
 export class Gatekeeper {
   readonly #ports: GatePorts;
+  readonly #conduct: Conduct;
   readonly #admitted = new Set<PeerKey>();
   #gate = OPEN_GATE;
 
   constructor(ports: GatePorts) {
     this.#ports = ports;
+    this.#conduct = new Conduct(ports.clock);
   }
 
   set(gate: Gate): void {
@@ -36,7 +45,30 @@ export class Gatekeeper {
   }
 
   isMember(key: PeerKey): boolean {
-    return this.#gate.isMember(key);
+    return !this.isExpelled(key) && this.#gate.isMember(key);
+  }
+
+  isExpelled(key: PeerKey): boolean {
+    return this.#conduct.isExpelled(key);
+  }
+
+  expelled(): readonly Expelled[] {
+    return this.#conduct.expelled();
+  }
+
+  /** It did what no honest node does: from now on it is nobody, and its connections end. */
+  blame(key: PeerKey, caught: unknown): void {
+    const error = asFault(caught);
+    if (!this.#conduct.expel(key, error)) return;
+    const { clock, log } = this.#ports;
+    log.warn(`${key} is cut off for a while: ${error.message}`, { code: error.code });
+    clock.after(EXPEL_GRACE_MS, () => this.#ports.drop(key, error.message));
+  }
+
+  /** It did what happens to an honest node now and then. */
+  strike(key: PeerKey, what: string): void {
+    const error = this.#conduct.strike(key, what);
+    if (error !== undefined) this.blame(key, error);
   }
 
   isAdmitted(key: PeerKey): boolean {
@@ -44,13 +76,13 @@ export class Gatekeeper {
   }
 
   mayUse(key: PeerKey, protocol: string): boolean {
-    return this.#gate.isMember(key) || this.#gate.guestProtocols.has(protocol);
+    return this.isMember(key) || (!this.isExpelled(key) && this.#gate.guestProtocols.has(protocol));
   }
 
   /** Looks again at all connections: members are admitted, who was one is dropped at once. */
   look(): void {
     for (const key of [...this.#ports.connected()])
-      if (this.#gate.isMember(key)) this.came(key);
+      if (this.isMember(key)) this.came(key);
       else if (this.#admitted.has(key)) {
         this.gone(key);
         this.#ports.drop(key, 'it has no grant any more');
@@ -59,7 +91,7 @@ export class Gatekeeper {
 
   /** A key has its first connection; whether it counts as a peer. */
   came(key: PeerKey): boolean {
-    if (!this.#gate.isMember(key)) return false;
+    if (!this.isMember(key)) return false;
     if (this.#admitted.has(key)) return true;
     this.#admitted.add(key);
     this.#ports.announce(key, true);

@@ -1,3 +1,5 @@
+import { CHANNEL_FRAME_OVERHEAD_BYTES } from '../base/limits.ts';
+
 /** Frames that were read keep at most so many slots: a reader slower than the network never empties the queue. */
 const READ_SLOTS_MAX = 64;
 const READ = new Uint8Array();
@@ -16,9 +18,14 @@ export class Inbox implements AsyncIterable<Uint8Array> {
     this.#onTaken = onTaken;
   }
 
-  /** Bytes that wait to be read. */
+  /** Memory that waits to be read: empty frames cost too. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.frames * CHANNEL_FRAME_OVERHEAD_BYTES;
+  }
+
+  /** Frames that wait to be read. */
+  get frames(): number {
+    return this.#frames.length - this.#first;
   }
 
   get ended(): boolean {

@@ -4,20 +4,26 @@ import { EventEmitter } from 'node:events';
 import { type Message, TopicValidatorResult } from '@libp2p/gossipsub';
 import type { Connection, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { asFault, fault, type HoldfastError, systemCode, textOf } from '../base/errors.ts';
+import { asFault, fault, textOf } from '../base/errors.ts';
 import {
+  CHANNEL_FIRST_FRAME_MS,
   CHANNEL_LINGER_MS,
   CHANNEL_OPEN_TIMEOUT_MS,
+  CHANNELS_BURST_MAX,
   CHANNELS_PER_PEER_MAX,
+  CHANNELS_PER_SECOND_MAX,
   DIAL_TIMEOUT_MS,
   GOSSIP_BYTES_MAX,
   GUEST_MS_MAX,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import { Pace } from '../base/pace.ts';
 import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from './addresses.ts';
-import { abortedFault, exchange } from './exchange.ts';
+import { abortedFault, exchange, expelledFault, rejectedFault } from './exchange.ts';
 import { type Gate, Gatekeeper } from './gate.ts';
+import { GossipWatch } from './gossip-watch.ts';
 import { gatherWrites } from './gathered-writes.ts';
+import { dialFault, openFault, selfFault, twinFault, wrongPeerFault } from './libp2p-faults.ts';
 import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode } from './libp2p-node.ts';
 import { answerPings, Liveness, PING_PROTOCOL, type Watch } from './liveness.ts';
 import type {
@@ -26,6 +32,7 @@ import type {
   ConnectedPeer,
   DialState,
   DialTarget,
+  Expelled,
   Network,
   NetworkNotices,
   PeerKey,
@@ -53,6 +60,9 @@ interface Link {
   readonly address: Address;
   readonly sinceMs: number;
   readonly watch: Watch;
+  /** How often the peer opens channels, and what it gossips. */
+  readonly pace: Pace;
+  readonly gossip: GossipWatch;
 }
 
 /** Starts libp2p and puts the port over it. Called through `libp2p.ts`. */
@@ -63,18 +73,19 @@ export const startNetwork = async (options: Libp2pNetworkOptions): Promise<Netwo
     raw.addEventListener('message', () => rawHeard.get(raw.timeline)?.());
     gatherWrites(raw);
   };
-  let isMember = (_: PeerKey): boolean => true;
   const selfCalls = new SelfCalls(options.clock);
+  const made: { network?: Libp2pNetwork } = {};
   const node = await startLibp2pNode({
     seed: options.privateKeySeed,
     listen: options.listen,
     onSecured,
     selfCalls,
-    isMember: (key) => isMember(key),
+    isMember: (key) => made.network?.isMember(key) ?? true,
+    isExpelled: (key) => made.network?.isExpelled(key) ?? false,
+    onGossip: (stream, connection) => made.network?.listenIn(stream, connection),
   });
-  const network = new Libp2pNetwork(node, options, rawHeard, selfCalls);
-  isMember = (key) => network.isMember(key);
-  return network;
+  made.network = new Libp2pNetwork(node, options, rawHeard, selfCalls);
+  return made.network;
 };
 
 class Libp2pNetwork implements Network {
@@ -117,6 +128,8 @@ class Libp2pNetwork implements Network {
       connected: () => this.#connectedView(),
     });
     this.#gatekeeper = new Gatekeeper({
+      clock: options.clock,
+      log: this.#log,
       connected: () => this.#links.keys(),
       announce: (key, isUp) => this.#announce(key, isUp),
       drop: (key, reason) => this.#drop(key, reason),
@@ -144,15 +157,44 @@ class Libp2pNetwork implements Network {
     return this.#gatekeeper.isMember(key);
   }
 
+  isExpelled(key: PeerKey): boolean {
+    return this.#gatekeeper.isExpelled(key);
+  }
+
+  /** Reads along what a peer gossips. */
+  listenIn(stream: Stream, connection: Connection): void {
+    const key = keyOfPeerId(connection.remotePeer);
+    if (key === undefined) return;
+    const gossip = this.#linkOf(key, connection)?.gossip ?? this.#gossipWatch();
+    gossip.restart();
+    stream.addEventListener('message', ({ data }) => {
+      if (this.#gatekeeper.isExpelled(key)) return;
+      try {
+        for (const piece of data instanceof Uint8Array ? [data] : data) gossip.push(piece);
+      } catch (caught) {
+        this.blame(key, caught);
+      }
+    });
+  }
+
+  blame(peer: PeerKey, caught: unknown): void {
+    this.#gatekeeper.blame(peer, caught);
+  }
+
+  expelled(): readonly Expelled[] {
+    return this.#gatekeeper.expelled();
+  }
+
   handle(protocol: string, serve: (channel: Channel) => Promise<void>): void {
     const onStream = (stream: Stream, connection: Connection): void => {
       const key = keyOfPeerId(connection.remotePeer);
       if (key === undefined) stream.abort(new Error('not an Ed25519 key'));
       else if (protocol !== PING_PROTOCOL && !this.#gatekeeper.mayUse(key, protocol))
         stream.abort(new Error('no member of the network'));
-      else void this.#serve(new StreamChannel(stream, key, this.#options.clock), protocol, serve);
+      else if (this.#mayOpen(stream, connection, key)) void this.#serve(this.#channel(stream, key), protocol, serve);
     };
-    const limits = { maxInboundStreams: CHANNELS_PER_PEER_MAX, maxOutboundStreams: CHANNELS_PER_PEER_MAX };
+    // What is beyond is noticed here: libp2p would reset it without a word.
+    const limits = { maxInboundStreams: 4 * CHANNELS_PER_PEER_MAX, maxOutboundStreams: CHANNELS_PER_PEER_MAX };
     // The handler is in place when the call returns; the promise is only about the own peer record.
     this.#node.handle(protocol, onStream, limits).catch((caught: unknown) => {
       if (!this.#closed) this.#log.error(`cannot serve ${protocol}: ${textOf(caught)}`);
@@ -175,7 +217,9 @@ class Libp2pNetwork implements Network {
       const key = keyOfPeerId(from);
       if (key === undefined || message.data.byteLength > GOSSIP_BYTES_MAX) return TopicValidatorResult.Reject;
       try {
-        return VERDICTS[await receive(message.data, key)];
+        const verdict = await receive(message.data, key);
+        if (verdict === 'reject') this.blame(key, rejectedFault());
+        return VERDICTS[verdict];
       } catch (caught) {
         this.#log.error(`the receiver of ${topic} failed: ${textOf(caught)}`);
         return TopicValidatorResult.Ignore;
@@ -204,6 +248,7 @@ class Libp2pNetwork implements Network {
 
   async dial(target: DialTarget, options: RequestOptions = {}): Promise<ConnectedPeer> {
     if (target.key === this.self) throw selfFault(target.address);
+    if (target.key !== undefined && this.isExpelled(target.key)) throw expelledFault(target.address);
     const pending = this.#dialling.get(target.address);
     if (pending !== undefined) await pending.catch(() => {});
     const known = this.#linkTo(target);
@@ -266,21 +311,55 @@ class Libp2pNetwork implements Network {
     const signal = signalOf(options, CHANNEL_OPEN_TIMEOUT_MS);
     try {
       const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: CHANNELS_PER_PEER_MAX });
-      return new StreamChannel(stream, peer, this.#options.clock);
+      return this.#channel(stream, peer);
     } catch (caught) {
       throw abortedFault(options, caught) ?? openFault(peer, protocol, caught, signal);
     }
   }
 
+  #gossipWatch(): GossipWatch {
+    return new GossipWatch(this.#options.clock, (topic) => this.#node.services.pubsub.topicValidators.has(topic));
+  }
+
+  #channel(stream: Stream, peer: PeerKey): StreamChannel {
+    return new StreamChannel(stream, peer, this.#options.clock, (caught) => this.blame(peer, caught));
+  }
+
+  #linkOf(key: PeerKey | undefined, connection: Connection): Link | undefined {
+    return this.#links.get(key ?? '')?.find((each) => each.connection.id === connection.id);
+  }
+
+  /** Whether the peer may open one more channel: not too many at a time of one protocol, nor too many a second. */
+  #mayOpen(stream: Stream, connection: Connection, key: PeerKey): boolean {
+    const isOne = ({ protocol, direction }: Stream): boolean => protocol === stream.protocol && direction === 'inbound';
+    if (this.#linkOf(key, connection)?.pace.take() === false)
+      this.blame(key, fault('NETWORK_FLOOD', 'it opens channels without end'));
+    else if (connection.streams.filter(isOne).length <= 2 * CHANNELS_PER_PEER_MAX) return true;
+    else this.#gatekeeper.strike(key, `it has more than ${2 * CHANNELS_PER_PEER_MAX} channels of one protocol open`);
+    stream.abort(new Error('too many channels'));
+    return false;
+  }
+
   async #serve(channel: StreamChannel, protocol: string, serve: (channel: Channel) => Promise<void>): Promise<void> {
+    const { peer } = channel;
+    const cancel = this.#options.clock.after(CHANNEL_FIRST_FRAME_MS, () => {
+      if (channel.asked || channel.ended) return;
+      channel.abort(fault('NETWORK_TIMEOUT', `nothing was asked within ${CHANNEL_FIRST_FRAME_MS} ms`));
+      this.#gatekeeper.strike(peer, 'it opens channels and asks nothing');
+    });
     try {
       await serve(channel);
       await channel.wind(CHANNEL_LINGER_MS);
     } catch (caught) {
       const error = asFault(caught);
       const level = error.code.startsWith('NETWORK_') ? 'debug' : 'warn';
-      this.#log[level](`${protocol} with ${channel.peer} ended: ${error.message}`, { code: error.code });
+      this.#log[level](`${protocol} with ${peer} ended: ${error.message}`, { code: error.code });
+      // A lost connection takes with it what was just opened.
+      const isConnected = this.#links.get(peer)?.some(({ connection }) => connection.status === 'open') === true;
+      if (!channel.asked && isConnected) this.#gatekeeper.strike(peer, 'it opens channels and drops them');
       channel.abort(caught);
+    } finally {
+      cancel();
     }
   }
 
@@ -301,6 +380,8 @@ class Libp2pNetwork implements Network {
       address: addressOfMultiaddr(connection.remoteAddr.toString()),
       sinceMs: this.#options.clock.wallMs(),
       watch,
+      pace: new Pace(this.#options.clock, { burst: CHANNELS_BURST_MAX, perSecond: CHANNELS_PER_SECOND_MAX }),
+      gossip: this.#gossipWatch(),
     };
     const others = this.#links.get(key) ?? [];
     this.#links.set(key, [...others, link]);
@@ -371,39 +452,4 @@ const abortOpen = (connection: Connection, reason: string): void => {
 const signalOf = (options: RequestOptions, defaultMs: number): AbortSignal => {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? defaultMs);
   return options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
-};
-
-const selfFault = (address: Address): HoldfastError =>
-  fault('NETWORK_SELF', `${address} is this node itself`, { data: { address } });
-
-const twinFault = (address: Address): HoldfastError =>
-  fault('NETWORK_TWIN', `another running node with the key of this one answers at ${address}`, {
-    data: { address },
-    hint: 'stop one of the two; a second node needs a key of its own',
-  });
-
-const wrongPeerFault = (address: Address, got: PeerKey | undefined, cause?: unknown): HoldfastError =>
-  fault('NETWORK_WRONG_PEER', `another node than expected answers at ${address}`, { data: { address, got }, cause });
-
-/** libp2p names its errors; it wraps those of the handshake in others, so the whole chain of texts is looked at. */
-const dialFault = (address: Address, caught: unknown, signal: AbortSignal): HoldfastError => {
-  const text = textOf(caught);
-  if (/expected\b.*\b(peer|remote)|UnexpectedPeer|does not match expected/i.test(text))
-    return wrongPeerFault(address, undefined, caught);
-  const reason = signal.aborted ? 'no answer in time' : (systemCode(caught) ?? text);
-  return fault('NETWORK_UNREACHABLE', `cannot reach ${address}: ${reason}`, {
-    data: { address },
-    hint: 'check that a node runs there and that no firewall is between',
-    cause: caught,
-  });
-};
-
-const openFault = (peer: PeerKey, protocol: string, caught: unknown, signal: AbortSignal): HoldfastError => {
-  if (caught instanceof Error && caught.name === 'UnsupportedProtocolError')
-    return fault('NETWORK_PROTOCOL_UNSUPPORTED', `${peer} does not speak ${protocol}`, { cause: caught });
-  if (signal.aborted)
-    return fault('NETWORK_TIMEOUT', `${peer} did not open a channel for ${protocol} in time`, { cause: caught });
-  return fault('NETWORK_CHANNEL_FAILED', `no channel for ${protocol} to ${peer}: ${textOf(caught)}`, {
-    cause: caught,
-  });
 };

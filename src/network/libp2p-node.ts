@@ -5,7 +5,7 @@ import { yamux } from '@chainsafe/libp2p-yamux';
 import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub';
 import { identify } from '@libp2p/identify';
-import type { Libp2p, MultiaddrConnection, PeerId, PrivateKey } from '@libp2p/interface';
+import type { Connection, Libp2p, MultiaddrConnection, PeerId, PrivateKey, Stream } from '@libp2p/interface';
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p } from 'libp2p';
@@ -15,7 +15,6 @@ import {
   CHANNEL_WINDOW_BYTES_MAX,
   CONNECTIONS_MAX,
   DIAL_TIMEOUT_MS,
-  GOSSIP_BYTES_MAX,
   GOSSIP_TOPIC_BYTES_PER_PEER,
   INBOUND_CONNECTIONS_PENDING_MAX,
   INBOUND_CONNECTIONS_PER_SECOND_MAX,
@@ -26,6 +25,7 @@ import {
 import { sha256Hex } from '../codec/hash.ts';
 import { KEY_BYTES, keyPairFromSeed } from '../codec/key-pair.ts';
 import { multiaddrText, splitAddress } from './addresses.ts';
+import { GOSSIP_DECODE_LIMITS, GOSSIP_RPC_BYTES_MAX } from './gossip-watch.ts';
 import type { Address, PeerKey } from './network.ts';
 import type { SelfCalls } from './self-calls.ts';
 
@@ -88,6 +88,10 @@ export interface NodeSettings {
   readonly selfCalls: SelfCalls;
   /** Others neither hear gossip nor are heard. */
   readonly isMember: (key: PeerKey) => boolean;
+  /** No connection is made with such a key. */
+  readonly isExpelled: (key: PeerKey) => boolean;
+  /** Told of each stream on which a peer gossips to this node. */
+  readonly onGossip: (stream: Stream, connection: Connection) => void;
 }
 
 /** Creates and starts libp2p with our settings; see DESIGN.md for the reason of each. */
@@ -96,7 +100,10 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
   const { host, port } = splitAddress(settings.listen);
   const ip = await resolveHost(settings.listen, host);
   if (port !== 0) await probe(settings.listen, ip, port);
-  const denyForeignKey = (id: PeerId): boolean => keyOfPeerId(id) === undefined;
+  const denyKey = (id: PeerId): boolean => {
+    const key = keyOfPeerId(id);
+    return key === undefined || settings.isExpelled(key);
+  };
   const { selfCalls } = settings;
   const observe = (_: PeerId, connection: MultiaddrConnection): boolean => {
     settings.onSecured(connection);
@@ -140,13 +147,13 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
       },
       denyInboundEncryptedConnection: (id, connection) => {
         selfCalls.isOfOther(connection);
-        return denyForeignKey(id);
+        return denyKey(id);
       },
-      denyOutboundEncryptedConnection: denyForeignKey,
+      denyOutboundEncryptedConnection: denyKey,
       denyInboundUpgradedConnection: observe,
       denyOutboundUpgradedConnection: observe,
     },
-    services: { identify: identify(), pubsub: createGossip(settings.isMember) },
+    services: { identify: identify(), pubsub: createGossip(settings) },
   });
   try {
     await node.start();
@@ -160,8 +167,34 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
 /** Below every threshold of gossipsub: nothing is sent to such a peer, and nothing of it is read. */
 const STRANGER_SCORE = -1_000_000;
 
-const createGossip = (isMember: (key: PeerKey) => boolean): ReturnType<typeof gossipsub> =>
-  gossipsub({
+type GossipFactory = ReturnType<typeof gossipsub>;
+type Registrar = Parameters<GossipFactory>[0]['registrar'];
+
+/** gossipsub keeps the streams that peers gossip on to itself; here they are told of when it takes them. */
+const listeningIn = (registrar: Registrar, onGossip: NodeSettings['onGossip']): Registrar => ({
+  getProtocols: () => registrar.getProtocols(),
+  handle: (protocol, handler, options) =>
+    registrar.handle(
+      protocol,
+      (stream, connection) => {
+        const handled = handler(stream, connection);
+        onGossip(stream, connection);
+        return handled;
+      },
+      options,
+    ),
+  unhandle: (protocol, options) => registrar.unhandle(protocol, options),
+  getHandler: (protocol) => registrar.getHandler(protocol),
+  use: (protocol, middleware) => registrar.use(protocol, middleware),
+  unuse: (protocol) => registrar.unuse(protocol),
+  getMiddleware: (protocol) => registrar.getMiddleware(protocol),
+  register: (protocol, topology, options) => registrar.register(protocol, topology, options),
+  unregister: (id) => registrar.unregister(id),
+  getTopologies: (protocol) => registrar.getTopologies(protocol),
+});
+
+const createGossip = ({ isMember, onGossip }: NodeSettings): GossipFactory => {
+  const create = gossipsub({
     // Entries are signed by their authors; a second signature over each message costs three times the CPU.
     globalSignaturePolicy: 'StrictNoSign',
     msgIdFn: (message) => Buffer.from(sha256Hex(message.data), 'hex'),
@@ -169,18 +202,10 @@ const createGossip = (isMember: (key: PeerKey) => boolean): ReturnType<typeof go
     ignoreDuplicatePublishError: true,
     emitSelf: false,
     fallbackToFloodsub: false,
-    maxInboundDataLength: 2 * GOSSIP_BYTES_MAX,
+    maxInboundDataLength: GOSSIP_RPC_BYTES_MAX,
     maxOutboundBufferSize: STREAM_WRITE_BUFFER_BYTES_MAX,
     maxTopicBytesPerPeer: GOSSIP_TOPIC_BYTES_PER_PEER,
-    decodeRpcLimits: {
-      maxSubscriptions: 64,
-      maxMessages: 1_024,
-      maxIhaveMessageIDs: 5_000,
-      maxIwantMessageIDs: 5_000,
-      maxControlMessages: 128,
-      maxIdontwantMessageIDs: 512,
-      maxPeerInfos: 16,
-    },
+    decodeRpcLimits: GOSSIP_DECODE_LIMITS,
     // A site, a container host and every test has many nodes behind one address.
     scoreParams: {
       IPColocationFactorWeight: 0,
@@ -191,3 +216,9 @@ const createGossip = (isMember: (key: PeerKey) => boolean): ReturnType<typeof go
       },
     },
   });
+  return ({ privateKey, peerId, peerStore, registrar, connectionManager, logger }) =>
+    create({
+      ...{ privateKey, peerId, peerStore, connectionManager, logger },
+      registrar: listeningIn(registrar, onGossip),
+    });
+};

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
 import { LIVENESS_TICK_MS, PING_INTERVAL_MS, PING_TIMEOUT_MS } from '../base/limits.ts';
-import type { Channel } from './network.ts';
+import { type Channel, checked } from './network.ts';
 
 export const PING_PROTOCOL = '/holdfast/ping/1';
 
@@ -12,10 +12,14 @@ const TICKS_UNTIL_SILENT = PING_TIMEOUT_MS / LIVENESS_TICK_MS - 1;
 /** Sends every ping back. */
 export const answerPings = async (channel: Channel): Promise<void> => {
   for await (const frame of channel) {
-    if (frame.byteLength > PING_BYTES_MAX)
-      throw fault('NETWORK_FRAME_OVERSIZE', `a ping of ${frame.byteLength} bytes; at most ${PING_BYTES_MAX}`);
+    checked(channel, () => checkPing(frame));
     await channel.send(frame);
   }
+};
+
+const checkPing = ({ byteLength }: Uint8Array): void => {
+  if (byteLength > PING_BYTES_MAX)
+    throw fault('NETWORK_FRAME_OVERSIZE', `a ping of ${byteLength} bytes; at most ${PING_BYTES_MAX}`);
 };
 
 /** A connection as far as liveness is concerned. */

@@ -5,11 +5,17 @@ import type { Channel, PeerKey } from './network.ts';
 
 /** Takes something from one node to another; `onLost` instead of `deliver` when the way loses it. */
 export type Carry = (from: PeerKey, to: PeerKey, deliver: () => void, onLost: () => void) => void;
+/** One of the two finds the other to blame. */
+type Blame = (by: PeerKey, peer: PeerKey, caught: unknown) => void;
 
 /** Both ends of a channel between two nodes of a hub. */
-export const createChannelPair = ([one, two]: readonly [PeerKey, PeerKey], carry: Carry): [Channel, Channel] => {
-  const ofOne = new MemoryChannel(one, two, carry);
-  const ofTwo = new MemoryChannel(two, one, carry);
+export const createChannelPair = (
+  [one, two]: readonly [PeerKey, PeerKey],
+  carry: Carry,
+  blame: Blame = () => {},
+): [Channel, Channel] => {
+  const ofOne = new MemoryChannel(one, two, carry, blame);
+  const ofTwo = new MemoryChannel(two, one, carry, blame);
   ofOne.join(ofTwo);
   ofTwo.join(ofOne);
   return [ofOne, ofTwo];
@@ -19,6 +25,7 @@ class MemoryChannel implements Channel {
   readonly peer: PeerKey;
   readonly #self: PeerKey;
   readonly #carry: Carry;
+  readonly #blame: Blame;
   readonly #inbox = new Inbox(() => this.#other?.release());
   #other: MemoryChannel | undefined;
   #bytesOnTheWay = 0;
@@ -27,10 +34,11 @@ class MemoryChannel implements Channel {
   #lastSend: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
 
-  constructor(self: PeerKey, peer: PeerKey, carry: Carry) {
+  constructor(self: PeerKey, peer: PeerKey, carry: Carry, blame: Blame) {
     this.#self = self;
     this.peer = peer;
     this.#carry = carry;
+    this.#blame = blame;
   }
 
   join(other: MemoryChannel): void {
@@ -60,6 +68,10 @@ class MemoryChannel implements Channel {
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return this.#inbox[Symbol.asyncIterator]();
+  }
+
+  blame(caught: unknown): void {
+    this.#blame(this.#self, this.peer, caught);
   }
 
   /** The peer's reader took a frame in. */

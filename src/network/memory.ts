@@ -5,7 +5,7 @@ import { DIAL_TIMEOUT_MS, GOSSIP_BYTES_MAX, GUEST_MS_MAX } from '../base/limits.
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { sha256Hex } from '../codec/hash.ts';
-import { abortedFault, exchange } from './exchange.ts';
+import { abortedFault, exchange, expelledFault, rejectedFault } from './exchange.ts';
 import { type Gate, Gatekeeper } from './gate.ts';
 import { createChannelPair } from './memory-channel.ts';
 import { MemoryWire } from './memory-wire.ts';
@@ -15,6 +15,7 @@ import type {
   ConnectedPeer,
   DialState,
   DialTarget,
+  Expelled,
   Network,
   NetworkNotices,
   PeerKey,
@@ -117,6 +118,8 @@ class MemoryNetwork implements Network {
       });
     world.nodes.set(this.address, this);
     this.#gatekeeper = new Gatekeeper({
+      clock: world.clock,
+      log: this.#log,
       connected: () => this.#ends.keys(),
       announce: (key, isUp) => this.#announce(key, isUp),
       drop: (key, reason) => this.#dropKey(key, reason),
@@ -162,8 +165,10 @@ class MemoryNetwork implements Network {
       throw fault('NETWORK_CHANNEL_FAILED', `${peer} does not know this node as a member of its network`);
     if (serve === undefined) throw fault('NETWORK_PROTOCOL_UNSUPPORTED', `${peer} does not speak ${protocol}`);
     const { wire } = this.#world;
-    const [mine, theirs] = createChannelPair([this.self, peer], (from, to, deliver, onLost) =>
-      wire.carry(from, to, deliver, onLost),
+    const [mine, theirs] = createChannelPair(
+      [this.self, peer],
+      (from, to, deliver, onLost) => wire.carry(from, to, deliver, onLost),
+      (by, blamed, caught) => (by === this.self ? this : end.peer).blame(blamed, caught),
     );
     end.channels.add(mine);
     otherEnd.channels.add(theirs);
@@ -208,6 +213,11 @@ class MemoryNetwork implements Network {
       throw abortedFault(options, caught) ?? unreachable(address, asFault(caught).message);
     }
     if (this.#closed || peer.#closed) throw unreachable(address, 'it is closed');
+    for (const [one, other] of [
+      [this, peer],
+      [peer, this],
+    ] as const)
+      if (one.#gatekeeper.isExpelled(other.self)) throw expelledFault(address);
     if (key !== undefined && key !== peer.self)
       throw fault('NETWORK_WRONG_PEER', `another node than expected answers at ${address}`, {
         data: { address, got: peer.self },
@@ -218,6 +228,14 @@ class MemoryNetwork implements Network {
 
   async disconnect(peer: PeerKey): Promise<void> {
     this.#dropKey(peer, 'disconnected');
+  }
+
+  blame(peer: PeerKey, caught: unknown): void {
+    this.#gatekeeper.blame(peer, caught);
+  }
+
+  expelled(): readonly Expelled[] {
+    return this.#gatekeeper.expelled();
   }
 
   async close(): Promise<void> {
@@ -329,7 +347,9 @@ class MemoryNetwork implements Network {
     if (this.#closed || receive === undefined || this.#seen.has(id) || !this.#gatekeeper.isMember(from)) return;
     this.#seen.add(id);
     try {
-      if ((await receive(data, from)) === 'accept') this.#spread(topic, data, from);
+      const verdict = await receive(data, from);
+      if (verdict === 'accept') this.#spread(topic, data, from);
+      if (verdict === 'reject') this.blame(from, rejectedFault());
     } catch (caught) {
       this.#log.error(`the receiver of ${topic} failed: ${asFault(caught).message}`);
     }

@@ -8,7 +8,7 @@ export type PeerKey = string;
 /** A network address as people write it: `HOST:PORT`. */
 export type Address = string;
 
-/** What a receiver says of a stranger's message. `reject` blames the sender; `ignore` does not. Only `accept` is passed on. */
+/** What a receiver says of a stranger's message. `reject` blames the sender, who is cut off; `ignore` does not. Only `accept` is passed on. */
 export type Verdict = 'accept' | 'ignore' | 'reject';
 
 export interface ConnectedPeer {
@@ -20,6 +20,17 @@ export interface ConnectedPeer {
   readonly sinceMs: number;
   /** Last ping round trip in milliseconds; undefined before the first. */
   readonly rttMs: number | undefined;
+}
+
+/** A peer that broke a protocol and is kept out for a while. */
+export interface Expelled {
+  readonly key: PeerKey;
+  /** What it did: `NETWORK_GOSSIP_REJECTED`, `LEDGER_SYNC_MALFORMED` … */
+  readonly code: string;
+  readonly text: string;
+  /** Wall clock, milliseconds. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** An address that the node keeps dialling for ever. */
@@ -52,7 +63,19 @@ export interface Channel extends AsyncIterable<Uint8Array> {
   finish(): Promise<void>;
   /** Drops the channel at once, both ways. Safe to call at any time. */
   abort(reason?: unknown): void;
+  /** As {@link Network.blame}, for the peer at the other end. */
+  blame(caught: unknown): void;
 }
+
+/** Checks what a peer sent; where that fails no honest node has sent it, and the peer is to blame. */
+export const checked = <T>(peer: { blame(caught: unknown): void }, check: () => T): T => {
+  try {
+    return check();
+  } catch (caught) {
+    peer.blame(caught);
+    throw caught;
+  }
+};
 
 export interface NetworkNotices {
   'peer:up': [ConnectedPeer];
@@ -103,4 +126,11 @@ export interface Network extends Resource {
   dial(target: DialTarget, options?: RequestOptions): Promise<ConnectedPeer>;
   /** Drops the connection; the address is redialled only if it is kept dialled. */
   disconnect(peer: PeerKey): Promise<void>;
+  /**
+   * The peer sent what no honest node sends: it is cut off (an answer that is on its way is still sent) and kept out for
+   * `EXPELLED_MIN_MS`, twice as long each further time.
+   */
+  blame(peer: PeerKey, caught: unknown): void;
+  /** Who is kept out now. */
+  expelled(): readonly Expelled[];
 }

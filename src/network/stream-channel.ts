@@ -1,7 +1,7 @@
 import type { Stream } from '@libp2p/interface';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault, hasCode, type HoldfastError, textOf } from '../base/errors.ts';
-import { CHANNEL_READ_AHEAD_BYTES, CHANNEL_STALL_MS } from '../base/limits.ts';
+import { CHANNEL_FRAMES_WAITING_MAX, CHANNEL_READ_AHEAD_BYTES, CHANNEL_STALL_MS } from '../base/limits.ts';
 import { encodeFrame, FrameDecoder } from '../codec/frames.ts';
 import { Inbox } from './inbox.ts';
 import type { Channel, PeerKey } from './network.ts';
@@ -11,6 +11,7 @@ export class StreamChannel implements Channel {
   readonly peer: PeerKey;
   readonly #stream: Stream;
   readonly #clock: Clock;
+  readonly #blame: (caught: unknown) => void;
   readonly #decoder = new FrameDecoder();
   readonly #inbox = new Inbox(() => this.#onTaken());
   #failure: HoldfastError | undefined;
@@ -18,12 +19,15 @@ export class StreamChannel implements Channel {
   /** The peer said that it sends no more; without that an end is a break. */
   #peerFinished: boolean;
   #discarding = false;
+  #asked = false;
   #paused = false;
   /** Sends take turns: a frame is never torn apart by another. */
   #lastSend: Promise<void> = Promise.resolve();
 
-  constructor(stream: Stream, peer: PeerKey, clock: Clock) {
+  /** `blame`: the peer sent what no honest node sends. */
+  constructor(stream: Stream, peer: PeerKey, clock: Clock, blame: (caught: unknown) => void) {
     this.peer = peer;
+    this.#blame = blame;
     this.#stream = stream;
     this.#clock = clock;
     this.#peerFinished = stream.remoteWriteStatus === 'closed' && stream.status === 'open';
@@ -68,6 +72,20 @@ export class StreamChannel implements Channel {
       this.#inbox.drop(this.#failure);
     }
     this.#stream.abort(asFault(this.#failure));
+  }
+
+  blame(caught: unknown): void {
+    this.#blame(caught);
+  }
+
+  /** A whole frame has come. */
+  get asked(): boolean {
+    return this.#asked;
+  }
+
+  /** No frame will come any more. */
+  get ended(): boolean {
+    return this.#inbox.ended;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -131,9 +149,16 @@ export class StreamChannel implements Channel {
   #onBytes(bytes: Uint8Array): void {
     if (this.#discarding || this.#failure !== undefined) return;
     try {
-      for (const frame of this.#decoder.push(bytes)) this.#inbox.push(frame);
+      for (const frame of this.#decoder.push(bytes)) {
+        this.#asked = true;
+        this.#inbox.push(frame);
+      }
+      if (this.#inbox.frames > CHANNEL_FRAMES_WAITING_MAX)
+        throw fault('NETWORK_FLOOD', `more than ${CHANNEL_FRAMES_WAITING_MAX} frames wait on one channel`);
     } catch (caught) {
-      this.#fail(frameFault(caught));
+      const error = frameFault(caught);
+      this.#fail(error);
+      this.#blame(error);
       return;
     }
     if (this.#inbox.bytes > CHANNEL_READ_AHEAD_BYTES && !this.#paused) {
@@ -190,9 +215,9 @@ const framedOrFault = (frame: Uint8Array): Uint8Array => {
 };
 
 const frameFault = (caught: unknown): HoldfastError =>
-  fault(hasCode(caught, 'CODEC_FRAME_OVERSIZE') ? 'NETWORK_FRAME_OVERSIZE' : 'NETWORK_FRAME_BAD', textOf(caught), {
-    cause: caught,
-  });
+  hasCode(caught, 'CODEC_FRAME_OVERSIZE')
+    ? fault('NETWORK_FRAME_OVERSIZE', textOf(caught), { cause: caught })
+    : asFault(caught);
 
 const closedFault = (cause?: unknown): HoldfastError =>
   fault(

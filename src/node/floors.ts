@@ -24,6 +24,7 @@ import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
 import { startReceipts } from '../receipt/receipt-service.ts';
 import { createPolicies } from '../policy/ledger-policies.ts';
+import { mayCite } from '../policy/authority/may-cite.ts';
 import { JOIN_PROTOCOL } from '../policy/admission/messages.ts';
 import { INTRODUCE_PROTOCOL } from '../policy/introduction/messages.ts';
 import { Introductions } from '../policy/introduction/introductions.ts';
@@ -213,7 +214,13 @@ const startBase = async (
   );
   const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
   const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
-  const ledgerSync = stack.use(createLedgerSync({ ...ports, ledger, network, log: log.child('ledger') }));
+  const made: { policies?: Policies } = {};
+  const ledgerSync = stack.use(
+    createLedgerSync({
+      ...{ ...ports, ledger, network, log: log.child('ledger') },
+      isGranted: (header) => made.policies && mayCite(made.policies.book.authority, header),
+    }),
+  );
   const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, log }));
   const policies = stack.use(
     createPolicies({
@@ -226,6 +233,7 @@ const startBase = async (
       },
     }),
   );
+  made.policies = policies;
   await policies.caughtUp();
   const introductions = guardNetwork(stack, { network, ledger, policies }, config, log.child('join'));
   return {

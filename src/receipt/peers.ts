@@ -1,7 +1,7 @@
 import { WITNESS_TIMEOUT_MS, WITNESS_TOLD_MAX } from '../base/limits.ts';
 import { rootOfInclusion } from '../codec/merkle.ts';
 import { fault } from '../base/errors.ts';
-import type { Network, PeerKey } from '../network/network.ts';
+import { checked, type Network, type PeerKey } from '../network/network.ts';
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { leafOfEntry } from './evidence.ts';
 import type { SubmitAnswer } from './keeper.ts';
@@ -92,6 +92,7 @@ export class ReceiptPeers {
 
   async #ask(peer: PeerKey, question: Parameters<typeof encodeQuestion>[0], signal?: AbortSignal): Promise<Answer> {
     const options = { timeoutMs: WITNESS_TIMEOUT_MS, signal };
-    return decodeAnswer(await this.#network.request(peer, WITNESS_PROTOCOL, encodeQuestion(question), options));
+    const frame = await this.#network.request(peer, WITNESS_PROTOCOL, encodeQuestion(question), options);
+    return checked({ blame: (caught) => this.#network.blame(peer, caught) }, () => decodeAnswer(frame));
   }
 }

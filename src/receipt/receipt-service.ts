@@ -14,7 +14,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Channel, ConnectedPeer, Network, PeerKey } from '../network/network.ts';
+import { type Channel, checked, type ConnectedPeer, type Network, type PeerKey } from '../network/network.ts';
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { WitnessDesk } from './desk.ts';
 import { ReceiptKeeper } from './keeper.ts';
@@ -315,7 +315,8 @@ class ReceiptService implements Receipts {
 
   async #serve(channel: Channel): Promise<void> {
     for await (const frame of channel) {
-      const reply = await this.#answer(channel.peer, decodeQuestion(frame)).catch((caught: unknown): AnswerJson => {
+      const question = checked(channel, () => decodeQuestion(frame));
+      const reply = await this.#answer(channel.peer, question).catch((caught: unknown): AnswerJson => {
         const { code, message } = asFault(caught);
         return { answer: 'refused', code, text: message.slice(0, 1_000) };
       });

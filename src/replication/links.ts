@@ -8,7 +8,7 @@ import {
   TRANSFER_IDLE_MS,
 } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
-import type { Network } from '../network/network.ts';
+import { checked, type Network } from '../network/network.ts';
 import type { FileRanges } from '../operator/file-record.ts';
 import { uniteRanges } from '../operator/ranges.ts';
 import type { ClusterPeer } from './replication.ts';
@@ -172,7 +172,8 @@ export class PeerLinks {
     channel.expect(TRANSFER_IDLE_MS);
     const reader = new HoldingsReader();
     for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
-      const news = reader.push(frame.message);
+      const { message } = frame;
+      const news = checked(channel, () => reader.push(message));
       if (news === undefined) continue;
       this.#hear(link, news);
       if (!news.full) continue;

@@ -335,10 +335,26 @@ export const describeNetwork = (name: string, world: () => Promise<NetworkFactor
         );
         const atC = collect(c);
         await untilHeard(a, atC, 'good');
-        await untilHeard(a, atB, 'bad');
         await untilHeard(a, atB, 'odd');
         await untilHeard(a, atC, 'good again');
+        await untilHeard(a, atB, 'bad');
         expect(atC.every((text) => text.startsWith('good'))).toBe(true);
+      });
+
+      test('whose gossip is rejected is cut off and kept out, and nobody else', async () => {
+        const [a, b, c] = [await node(), await node(), await node()];
+        await a.dial({ address: b.address });
+        await b.dial({ address: c.address });
+        const atB = collect(b, (text) => (text.startsWith('bad') ? 'reject' : 'accept'));
+        await untilHeard(a, atB, 'bad');
+        await waitFor(() => b.peers().length === 1);
+        expect(b.peers()).toMatchObject([{ key: c.self }]);
+        expect(b.expelled()).toMatchObject([{ key: a.self, code: 'NETWORK_GOSSIP_REJECTED' }]);
+        await waitFor(() => a.peers().length === 0);
+        expect(await codeOf(b.dial({ address: a.address, key: a.self }))).toBe('NETWORK_EXPELLED');
+        await a.dial({ address: b.address, key: b.self }).catch(() => {});
+        await waitFor(() => a.peers().length === 0);
+        expect(b.peers()).toHaveLength(1);
       });
 
       test('publishing to nobody is no error; too large a message is', async () => {

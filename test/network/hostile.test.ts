@@ -62,6 +62,8 @@ describe('a node among hostile peers', () => {
       onSecured: () => {},
       selfCalls: new SelfCalls(systemClock),
       isMember: () => true,
+      isExpelled: () => false,
+      onGossip: () => {},
     });
     stops.push(() => node.stop());
     await node.dial(multiaddr(multiaddrText(victim.address)));

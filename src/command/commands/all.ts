@@ -9,6 +9,7 @@ import { clusterTestCommands } from './cluster-tests.ts';
 import { conflictCommands } from './conflicts.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
+import { equivocationCommands } from './equivocations.ts';
 import { diskCommands } from './disk.ts';
 import { erasureCommands } from './erasures.ts';
 import { frontierCommands } from './frontier.ts';
@@ -52,6 +53,7 @@ export const allCommands = (): readonly CommandGroup[] => [
       ...frontierCommands(),
       ...ledgerDiffCommands(),
       ...conflictCommands(),
+      ...equivocationCommands(),
       ...ledgerLogCommands(),
       ...erasureCommands(),
     ],

@@ -50,6 +50,8 @@ export interface HealthFacts {
   readonly equivocations: readonly { readonly name: string; readonly seq: number; readonly own: boolean }[];
   /** Who does not let this node in. */
   readonly refusals: readonly Refusal[];
+  /** Who is kept out, as people know it. */
+  readonly expelled: readonly { readonly name: string; readonly code: string; readonly text: string }[];
   readonly foreignSeeds: readonly ForeignSeed[];
   readonly dialled: readonly DialState[];
   readonly sync: readonly SyncFacts[];

@@ -22,6 +22,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
       .equivocations()
       .map(({ author, seq }) => ({ name: nameOf(author), seq, own: author === ledger.author })),
     refusals: context.refusals?.() ?? [],
+    expelled: network.expelled().map(({ key, code, text }) => ({ name: nameOf(key), code, text })),
     foreignSeeds: foreignSeeds(context),
     dialled: network.dialStates(),
     sync: ledgerSync

@@ -112,6 +112,12 @@ export const FAULT_KINDS = {
           `${own ? 'this node' : name} signed two entries ${seq}: from there on its entries are void`,
       ),
   },
+  PEER_EXPELLED: {
+    areas: ['synchronizer'],
+    nextStep:
+      'look after that node: its program is damaged, or somebody else has its key (revoke member). It may come back later',
+    causes: ({ expelled }) => expelled.map(({ name, code, text }) => `${name} is kept out: ${code}, ${text}`),
+  },
   CLOCK_JUMPED: {
     nextStep: 'look after the time service (timedatectl, chronyc tracking); order and time-outs are safe from it',
     causes: ({ clock }) =>

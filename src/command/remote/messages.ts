@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { COMMAND_CHARS_MAX, COMMAND_REPLY_BYTES_MAX } from '../../base/limits.ts';
 import { fault } from '../../base/errors.ts';
+import { decodeMessage } from '../../codec/message.ts';
 
 /** Major version in the id; a new major is a new folder. */
 export const COMMAND_PROTOCOL = '/holdfast/command/1';
@@ -42,4 +43,15 @@ export const parseMessage = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T => {
   throw fault('COMMAND_REMOTE_MALFORMED', `a node sent a message of the wrong form: ${z.prettifyError(parsed.error)}`);
 };
 
+/** Parses what is asked for, which is never deep (an answer may be). `COMMAND_REMOTE_MALFORMED`. */
+export const parseRequest = (bytes: Uint8Array): z.infer<typeof requestMessage> =>
+  decodeMessage(requestMessage, bytes, (what) => fault('COMMAND_REMOTE_MALFORMED', `a node asks: ${what}`));
+
 export const encodeMessage = (message: unknown): Uint8Array => Buffer.from(JSON.stringify(message), 'utf8');
+
+/** A command to ask for. `COMMAND_REMOTE_MALFORMED` for one that no node would take. */
+export const encodeRequest = (text: string, format: 'text' | 'json' | null): Uint8Array => {
+  const frame = encodeMessage({ text, format });
+  parseRequest(frame);
+  return frame;
+};

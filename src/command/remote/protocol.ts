@@ -1,18 +1,18 @@
-import { asFault, fault, hasCode, type HoldfastError } from '../../base/errors.ts';
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import {
   COMMAND_REPLY_BYTES_MAX,
   COMMAND_REPLY_CHUNK_BYTES,
   COMMAND_TIMEOUT_MS,
   COMMANDS_FROM_PEERS_MAX,
 } from '../../base/limits.ts';
-import type { Channel, PeerKey } from '../../network/network.ts';
+import { type Channel, checked, type PeerKey } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandOutput } from '../executor.ts';
 import {
   COMMAND_PROTOCOL,
   encodeMessage,
-  parseMessage,
-  requestMessage,
+  encodeRequest,
+  parseRequest,
   TEXT_CHARS_MAX,
   type ReplyHead,
 } from './messages.ts';
@@ -41,16 +41,17 @@ const isRegistered = (context: CommandContext, key: PeerKey): boolean =>
 
 const readRequest = async (channel: Channel): Promise<Uint8Array> => {
   for await (const frame of channel) return frame;
-  throw fault('COMMAND_REMOTE_MALFORMED', 'a node opened a channel and asked nothing');
+  throw fault('NETWORK_CHANNEL_CLOSED', 'a node opened a channel and asked nothing');
 };
 
 /** Serves commands of other nodes, each on its channel. */
 const serve = (context: CommandContext, service: CommandService): void => {
-  const { network, facts, clock, log } = context;
+  const { network, facts, clock } = context;
   let running = 0;
 
   const run = async (channel: Channel): Promise<CommandOutput> => {
-    const { text, format } = parseMessage(requestMessage, await readRequest(channel));
+    const request = await readRequest(channel);
+    const { text, format } = checked(channel, () => parseRequest(request));
     const asker = { registered: isRegistered(context, channel.peer) };
     if (!mayRun(service.useOf(text), asker, facts.remoteCommands))
       throw fault('COMMAND_REMOTE_REFUSED', `${facts.name} does not run this command for other nodes`, {
@@ -78,8 +79,6 @@ const serve = (context: CommandContext, service: CommandService): void => {
     try {
       await sendAnswer(channel, encodeAnswer(await run(channel)));
     } catch (caught) {
-      if (hasCode(caught, 'COMMAND_REMOTE_MALFORMED'))
-        log.warn('a node sent a malformed command', { peer: channel.peer });
       await channel.send(encodeMessage(refusal(asFault(caught))));
     }
     await channel.finish();
@@ -114,10 +113,10 @@ const sendAnswer = async (channel: Channel, answer: Uint8Array): Promise<void> =
 const readReply = async (channel: Channel): Promise<CommandOutput> => {
   let state: ReplyState = FIRST_REPLY_STATE;
   for await (const frame of channel) {
-    state = takeFrame(state, frame);
+    state = checked(channel, () => takeFrame(state, frame));
     if (state.kind === 'done') return state.output;
   }
-  throw fault('COMMAND_REMOTE_MALFORMED', 'a node closed the channel before its answer was complete');
+  throw fault('NETWORK_CHANNEL_CLOSED', 'a node closed the channel before its answer was complete');
 };
 
 /** Serves commands of other nodes from now on, and asks them: the binding of SPEC.md to the network port. */
@@ -137,7 +136,7 @@ export const createRemoteCommands = (context: CommandContext, service: CommandSe
       const onAbort = (): void => channel.abort(ended.reason);
       ended.addEventListener('abort', onAbort, { once: true });
       try {
-        await channel.send(encodeMessage({ text, format: format ?? null }));
+        await channel.send(encodeRequest(text, format ?? null));
         await channel.finish();
         return await readReply(channel);
       } catch (caught) {

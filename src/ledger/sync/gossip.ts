@@ -1,18 +1,23 @@
-import { asFault } from '../../base/errors.ts';
+import { asFault, fault } from '../../base/errors.ts';
 import { LEDGER_FOLLOW_ENTRIES_MAX, SYNC_GOSSIP_BURST_MAX } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
+import { parseEntry } from '../../entry/check.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 import type { Network, PeerKey, Verdict } from '../../network/network.ts';
-import type { Cursor, Ledger } from '../ledger.ts';
+import type { Acceptance, Cursor, Ledger } from '../ledger.ts';
 import { decodeGossip, encodeEntries, ledgerTopic } from './messages.ts';
 
 export interface GossipPorts {
   readonly ledger: Ledger;
   readonly network: Network;
   readonly log: Logger;
+  /** Whether what an entry cites is for its author; undefined where that is not known here. Unchecked bytes. */
+  readonly isGranted: (entry: RawEntry) => boolean | undefined;
   /** The peer handed on an entry that builds on others which are missing here. */
-  onGap(peer: PeerKey): void;
+  readonly onGap: (peer: PeerKey) => void;
 }
+
+const IGNORED: Acceptance = { verdict: 'ignore' };
 
 /** SPEC §5: own entries out, everybody's in. A shortcut: whatever it loses the exchange brings. */
 export class LedgerGossip {
@@ -42,15 +47,31 @@ export class LedgerGossip {
   }
 
   async #receive(data: Uint8Array, from: PeerKey): Promise<Verdict> {
+    const { ledger, isGranted, onGap } = this.#ports;
     let entry: RawEntry;
     try {
       entry = decodeGossip(data);
-    } catch {
-      return 'reject';
+    } catch (caught) {
+      return this.#reject(from, caught);
     }
-    const [acceptance] = await this.#ports.ledger.offer([entry], from);
-    if (acceptance?.code === 'LEDGER_ENTRY_WAITS') this.#ports.onGap(from);
-    return acceptance?.verdict ?? 'ignore';
+    const granted = isGranted(entry);
+    if (granted === false)
+      return this.#reject(from, fault('LEDGER_ENTRY_UNGRANTED', 'it handed on an entry of a key without a grant'));
+    const [acceptance] = await ledger.offer([entry], from);
+    const { verdict, code, text } = acceptance ?? IGNORED;
+    if (code === 'LEDGER_ENTRY_WAITS') onGap(from);
+    // An older program does not know what a newer one writes, and hands nothing on that it does not know.
+    if (verdict === 'reject' && code !== 'ENTRY_VERSION_UNKNOWN')
+      return this.#reject(from, fault(code ?? '', `it handed on an entry that does not hold: ${text ?? ''}`));
+    if (code === 'LEDGER_ENTRY_PROVES_FORK' && parseEntry(entry).header.author === from)
+      return this.#reject(from, fault('LEDGER_AUTHOR_VOID', 'it signed two entries with one number'));
+    // The next node must come to the same verdict; what rests on more than the entry itself goes by the exchange.
+    return verdict === 'accept' && code === undefined && granted === true ? 'accept' : 'ignore';
+  }
+
+  #reject(from: PeerKey, caught: unknown): Verdict {
+    this.#ports.network.blame(from, caught);
+    return 'reject';
   }
 
   async #publishOwn(): Promise<void> {

@@ -5,9 +5,15 @@ import {
   SYNC_CLOCK_PAGE_MAX,
   SYNC_HAVE_INTERVAL_MS,
   SYNC_INTERVAL_MS,
+  SYNC_MESSAGE_UNIT_BYTES,
+  SYNC_MESSAGES_BURST_MAX,
+  SYNC_MESSAGES_PER_SECOND_MAX,
 } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
+import { Pace } from '../../base/pace.ts';
 import type { Random } from '../../base/random.ts';
+import { parseEntry } from '../../entry/check.ts';
+import type { EntryHeader, RawEntry } from '../../entry/entry.ts';
 import type { Channel, Network, PeerKey } from '../../network/network.ts';
 import type { Ledger } from '../ledger.ts';
 import { LedgerGossip } from './gossip.ts';
@@ -28,6 +34,8 @@ export interface LedgerSyncOptions {
   readonly log: Logger;
   /** How long a start waits for a known peer that cannot be reached before this node may append (SPEC §6). */
   readonly ownLogTimeoutMs?: number;
+  /** Whether what an entry cites is for its author; undefined where that is not known here. Default: it is. */
+  readonly isGranted?: (header: EntryHeader) => boolean | undefined;
 }
 
 /** Begins to keep the ledger the same as the peers'. Closing it leaves ledger and network open. */
@@ -38,6 +46,14 @@ const FAREWELL_MS = 1_000;
 /** News kept of one peer while it is being asked; it takes a round trip, and they come at most ten times a second. */
 const SYNC_NEWS_KEPT_MAX = 16;
 
+/** What no honest peer does (SPEC §7). */
+const VIOLATIONS: ReadonlySet<string> = new Set([
+  'LEDGER_SYNC_FLOOD',
+  'LEDGER_SYNC_MALFORMED',
+  'LEDGER_SYNC_REJECTED',
+  'LEDGER_SYNC_UNEXPECTED',
+]);
+
 class Synchronizer implements LedgerSync {
   readonly #options: LedgerSyncOptions;
   readonly #log: Logger;
@@ -45,6 +61,8 @@ class Synchronizer implements LedgerSync {
   readonly #links = new Map<PeerKey, PeerLink>();
   /** The one channel on which each peer asks us. */
   readonly #served = new Map<PeerKey, Channel>();
+  /** How much each peer asks and tells. */
+  readonly #paces = new Map<PeerKey, Pace>();
   readonly #turns: Turns;
   readonly #ownLog: OwnLog;
   readonly #gossip: LedgerGossip;
@@ -68,6 +86,7 @@ class Synchronizer implements LedgerSync {
       ledger,
       network,
       log: this.#log,
+      isGranted: (entry) => grantOf(entry, options.isGranted),
       onGap: (peer) => this.#links.get(peer)?.pullSoon(),
     });
     this.#announced = this.#holdings();
@@ -182,6 +201,7 @@ class Synchronizer implements LedgerSync {
     this.#links.get(peer)?.close();
     this.#links.delete(peer);
     this.#served.delete(peer);
+    this.#paces.delete(peer);
     this.#records.away(peer, (key) => this.#links.has(key));
     this.#ownLog.look();
   }
@@ -200,15 +220,26 @@ class Synchronizer implements LedgerSync {
         holdings: () => this.#holdings(),
         onAsk: (key, message) => this.#onAsk(key, message),
         onHave: (key, message) => this.#onHave(key, message),
+        mayAsk: (key, bytes) => this.#paceOf(key).take(1 + bytes / SYNC_MESSAGE_UNIT_BYTES),
       });
     } catch (caught) {
       if (asFault(caught).code.startsWith('LEDGER_')) this.#records.of(peer).lastError = asFault(caught).message;
+      if (VIOLATIONS.has(asFault(caught).code)) channel.blame(caught);
       throw caught;
     } finally {
       if (this.#served.get(peer) === channel) this.#served.delete(peer);
       // Its last news may have been lost with the channel.
       this.#links.get(peer)?.pullSoon();
     }
+  }
+
+  #paceOf(peer: PeerKey): Pace {
+    let pace = this.#paces.get(peer);
+    if (pace === undefined) {
+      pace = new Pace(this.#options.clock, { burst: SYNC_MESSAGES_BURST_MAX, perSecond: SYNC_MESSAGES_PER_SECOND_MAX });
+      this.#paces.set(peer, pace);
+    }
+    return pace;
   }
 
   #onAsk(peer: PeerKey, { net, version }: AskMessage): void {
@@ -258,6 +289,7 @@ class Synchronizer implements LedgerSync {
     record.failures += 1;
     record.lastError = `${code}: ${message}`;
     this.#log.debug(`no exchange with ${peer}: ${message}`, { code });
+    if (VIOLATIONS.has(code)) this.#options.network.blame(peer, caught);
     if (hasCode(caught, 'LEDGER_OTHER_NETWORK')) {
       this.#metForeign(peer, record, String(asFault(caught).data['theirs']));
       void this.#options.network.disconnect(peer);
@@ -325,6 +357,16 @@ class Synchronizer implements LedgerSync {
     });
   }
 }
+
+/** An entry that is none gets its verdict from the ledger. */
+const grantOf = (entry: RawEntry, isGranted: LedgerSyncOptions['isGranted']): boolean | undefined => {
+  if (isGranted === undefined) return true;
+  try {
+    return isGranted(parseEntry(entry).header);
+  } catch {
+    return undefined;
+  }
+};
 
 /** The name in the genesis entry, for a peer's users to read; empty where the entry is damaged here, which `status` tells. */
 const ownNetworkName = async (ledger: Ledger): Promise<string> => {

@@ -22,11 +22,15 @@ export interface AnswerPorts {
   holdings(): Holdings;
   onAsk(peer: PeerKey, message: AskMessage): void;
   onHave(peer: PeerKey, message: HaveMessage): void;
+  /** Whether the peer may send that much now. */
+  mayAsk(peer: PeerKey, bytes: number): boolean;
 }
 
 /** The side that answers: one message after the other, until the peer closes the channel. */
 export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void> => {
   for await (const frame of channel) {
+    if (!ports.mayAsk(channel.peer, frame.byteLength))
+      throw fault('LEDGER_SYNC_FLOOD', 'ledger sync: the peer asks and tells without end');
     const message = decodeMessage(frame);
     if (message.kind === 'ask') {
       ports.onAsk(channel.peer, message);
@@ -136,7 +140,7 @@ class Exchange implements Pulled {
         this.#refuseOtherNetwork();
         const asked = JSON.stringify(want);
         // The same again would bring the same again.
-        if (asked === before) return;
+        if (asked === before) break;
         before = asked;
         // Nobody may have a body any more: that is no failure of the peer.
         this.wanted = !isSame;
@@ -170,7 +174,7 @@ class Exchange implements Pulled {
     );
     try {
       const next = await this.#channel[Symbol.asyncIterator]().next();
-      if (next.done === true) throw fault('LEDGER_SYNC_UNEXPECTED', 'ledger sync: the peer ended the exchange early');
+      if (next.done === true) throw fault('NETWORK_CHANNEL_CLOSED', 'ledger sync: the peer ended the exchange early');
       const message = decodeMessage(next.value);
       this.#round = received(this.#round, message);
       return message;
@@ -201,6 +205,8 @@ class Exchange implements Pulled {
 
   #reject(acceptance: Acceptance): void {
     this.rejected = acceptance;
+    // A newer program wrote it, and the peer has one too.
+    if (acceptance.code === 'ENTRY_VERSION_UNKNOWN') return;
     this.#rejections += 1;
     if (this.#rejections > SYNC_REJECTED_MAX)
       throw fault('LEDGER_SYNC_REJECTED', `the peer sent entries that cannot be taken in: ${acceptance.text}`, {

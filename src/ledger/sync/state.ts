@@ -152,14 +152,8 @@ export const received = (round: Round, message: SyncMessage): Round => {
       const theirs = { ...NOTHING, network: message.net ?? undefined, version: message.version };
       return { ...round, theirs, phase: message.same ? 'same' : 'counting' };
     }
-    case 'clock': {
-      const heads = new Map(round.theirs.heads);
-      for (const [author, seq, hash] of message.heads) heads.set(author, { seq, hash });
-      const forks = new Map([...round.theirs.forks, ...message.forks]);
-      if (heads.size + forks.size > SYNC_AUTHORS_MAX)
-        throw unexpected(`a clock of more than ${SYNC_AUTHORS_MAX} authors`);
-      return { ...round, theirs: { ...round.theirs, heads, forks }, phase: message.more ? 'counting' : 'told' };
-    }
+    case 'clock':
+      return { ...round, theirs: withPage(round.theirs, message), phase: message.more ? 'counting' : 'told' };
     case 'entries': {
       const bare = message.entries.filter(({ body }) => body.byteLength === 0).length;
       const budget = round.budget - (message.entries.length - bare);
@@ -174,6 +168,18 @@ export const received = (round: Round, message: SyncMessage): Round => {
     case 'have':
       throw unexpected(`"${message.kind}" from the side that answers`);
   }
+};
+
+/** A clock grows with each of its pages, so that it ends. */
+const withPage = (theirs: Holdings, page: Extract<SyncMessage, { kind: 'clock' }>): Holdings => {
+  const heads = new Map(theirs.heads);
+  for (const [author, seq, hash] of page.heads) heads.set(author, { seq, hash });
+  const forks = new Map([...theirs.forks, ...page.forks]);
+  if (heads.size + forks.size > SYNC_AUTHORS_MAX) throw unexpected(`a clock of more than ${SYNC_AUTHORS_MAX} authors`);
+  const [told, news] = [page.heads.length + page.forks.length, heads.size - theirs.heads.size];
+  if (news + forks.size - theirs.forks.size < told || (page.more && told === 0))
+    throw unexpected('a page of the clock that says nothing new');
+  return { ...theirs, heads, forks };
 };
 
 const unexpected = (text: string): HoldfastError => fault('LEDGER_SYNC_UNEXPECTED', `ledger sync: ${text}`);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { fault, textOf } from '../../base/errors.ts';
+import { fault, type HoldfastError } from '../../base/errors.ts';
 import { TWINS_MAX } from '../../base/limits.ts';
+import { decodeMessage } from '../../codec/message.ts';
 import { type SigningKey, signWith, verifySignature } from '../../entry/keys.ts';
 
 /** SPEC: only the major is in the id; a new major is a new folder. */
@@ -37,13 +38,11 @@ export const presenceHolds = (author: string, about: Presence): boolean =>
 export const encodePresence = (about: Presence): Uint8Array => Buffer.from(JSON.stringify(about));
 export const encodeOthers = (others: readonly Presence[]): Uint8Array => Buffer.from(JSON.stringify({ others }));
 
+const malformed = (what: string): HoldfastError => fault('LEDGER_TWINS_MALFORMED', what);
+
 const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
-  try {
-    if (frame.byteLength > MESSAGE_BYTES_MAX) throw new Error('it is too long');
-    return schema.parse(JSON.parse(Buffer.from(frame).toString('utf8')));
-  } catch (caught) {
-    throw fault('LEDGER_TWINS_MALFORMED', `the message is not as agreed: ${textOf(caught).slice(0, 500)}`);
-  }
+  if (frame.byteLength > MESSAGE_BYTES_MAX) throw malformed(`a message of ${frame.byteLength} bytes`);
+  return decodeMessage(schema, frame, malformed);
 };
 
 /** Throws `LEDGER_TWINS_MALFORMED`. */

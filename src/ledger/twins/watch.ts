@@ -5,7 +5,7 @@ import type { Resource } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { SigningKey } from '../../entry/keys.ts';
-import type { Channel, Network, PeerKey } from '../../network/network.ts';
+import { type Channel, checked, type Network, type PeerKey } from '../../network/network.ts';
 import {
   decodeOthers,
   decodePresence,
@@ -104,7 +104,7 @@ export class TwinWatch implements Resource {
 
   async #serve(channel: Channel): Promise<void> {
     for await (const frame of channel) {
-      const presence = decodePresence(frame);
+      const presence = checked(channel, () => decodePresence(frame));
       const genuine = presenceHolds(channel.peer, presence);
       const others = genuine ? this.#heard.hear(channel.peer, presence, this.#ports.clock.monotonicMs()) : [];
       await channel.send(encodeOthers(others));

@@ -4,7 +4,7 @@ import { JOIN_TIMEOUT_MS } from '../../base/limits.ts';
 import { parseEntry } from '../../entry/check.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { Channel, Network, PeerKey } from '../../network/network.ts';
+import { type Channel, checked, type Network, type PeerKey } from '../../network/network.ts';
 import type { Authority } from '../authority/authority.ts';
 import { judgeJoin } from './judge.ts';
 import {
@@ -42,7 +42,8 @@ export const openDoor = (ports: DoorPorts): void =>
 
 const letIn = async (ports: DoorPorts, channel: Channel): Promise<JoinAnswer> => {
   try {
-    const raw = decodeJoinRequest(await firstFrame(channel));
+    const frame = await firstFrame(channel);
+    const raw = checked(channel, () => decodeJoinRequest(frame));
     const entry = parseEntry(raw);
     await ports.caughtUp();
     const view = { authority: ports.authority, peer: channel.peer, nowMs: ports.clock.wallMs() };
@@ -63,7 +64,7 @@ const letIn = async (ports: DoorPorts, channel: Channel): Promise<JoinAnswer> =>
 
 const firstFrame = async (channel: Channel): Promise<Uint8Array> => {
   for await (const frame of channel) return frame;
-  throw fault('JOIN_MALFORMED', 'the caller asked nothing');
+  throw fault('NETWORK_CHANNEL_CLOSED', 'the caller asked nothing');
 };
 
 /** Asks one peer to be let in. Throws `NETWORK_…`, `JOIN_MALFORMED`. */

@@ -12,13 +12,13 @@ import type { Resource } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/log.ts';
 import { Tries } from '../../base/tries.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { Channel, ConnectedPeer, Network, PeerKey } from '../../network/network.ts';
+import { type Channel, checked, type ConnectedPeer, type Network, type PeerKey } from '../../network/network.ts';
 import { decodeJoinAnswer, encodeJoinAnswer, type JoinAnswer, refusalOf } from '../admission/messages.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Fact } from '../facts.ts';
 import type { Policies } from '../policies.ts';
 import { chainOf, membersWith, readChain } from './chain.ts';
-import { decodeIntroduction, encodeIntroduction, INTRODUCE_PROTOCOL } from './messages.ts';
+import { decodeIntroduction, encodeIntroduction, INTRODUCE_PROTOCOL, type Introduction } from './messages.ts';
 
 export interface IntroductionPorts {
   readonly network: Pick<Network, 'handle' | 'request' | 'notices' | 'recheck'>;
@@ -108,8 +108,12 @@ export class Introductions implements Resource {
     const { peer } = channel;
     try {
       if (this.#tries.waitMs(peer) > 0) throw busy();
-      for await (const frame of channel) return this.#judge(frame, peer);
-      throw fault('JOIN_MALFORMED', 'the caller asked nothing');
+      for await (const frame of channel)
+        return this.#judge(
+          checked(channel, () => decodeIntroduction(frame)),
+          peer,
+        );
+      throw fault('NETWORK_CHANNEL_CLOSED', 'the caller asked nothing');
     } catch (caught) {
       this.#tries.wrong(peer);
       const error = asFault(caught);
@@ -117,9 +121,8 @@ export class Introductions implements Resource {
     }
   }
 
-  #judge(frame: Uint8Array, peer: PeerKey): JoinAnswer {
+  #judge({ net, entries }: Introduction, peer: PeerKey): JoinAnswer {
     const { policies, clock } = this.#ports;
-    const { net, entries } = decodeIntroduction(frame);
     const { genesis } = this.#authority;
     if (genesis === undefined) return WELCOME;
     if (net !== null && net !== genesis.network)

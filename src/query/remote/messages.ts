@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { SQL_CHARS_MAX } from '../../base/limits.ts';
+import { decodeMessage } from '../../codec/message.ts';
 
 // SPEC §1: the major version is part of the id.
 export const QUERY_PROTOCOL = '/holdfast/query/1';
@@ -30,17 +31,15 @@ const controlSchema = z.discriminatedUnion('kind', [
 ]);
 export type ControlMessage = z.infer<typeof controlSchema>;
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const parsed = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T =>
+  decodeMessage(schema, bytes, (what) => fault('QUERY_MESSAGE_MALFORMED', `query protocol: ${what}`));
 
-const parsed = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T => {
-  try {
-    return schema.parse(JSON.parse(decoder.decode(bytes)));
-  } catch (caught) {
-    throw fault('QUERY_MESSAGE_MALFORMED', 'a message of the query protocol is malformed', { cause: caught });
-  }
+/** Throws `QUERY_MESSAGE_MALFORMED` for a question that no node would take. */
+export const encodeQuery = (message: QueryMessage): Uint8Array => {
+  const frame = Buffer.from(JSON.stringify(message));
+  decodeQuery(frame);
+  return frame;
 };
-
-export const encodeQuery = (message: QueryMessage): Uint8Array => Buffer.from(JSON.stringify(message));
 /** Throws `QUERY_MESSAGE_MALFORMED`. */
 export const decodeQuery = (frame: Uint8Array): QueryMessage => parsed(querySchema, frame);
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { asFault, fault } from '../../base/errors.ts';
 import { QUERIES_SERVED_MAX } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Channel, Network, PeerKey } from '../../network/network.ts';
+import { type Channel, checked, type Network, type PeerKey } from '../../network/network.ts';
 import type { RowChunk } from '../procedures.ts';
 import {
   decodeQuery,
@@ -39,7 +39,7 @@ export const serveQueries = (
     served += 1;
     let cancel: () => void = () => {};
     try {
-      const query = decodeQuery(asked.value);
+      const query = checked(channel, () => decodeQuery(asked.value));
       cancel = clock.after(query.timeoutMs, () => channel.abort(fault('QUERY_TIMEOUT', 'the time of the query is up')));
       if (served > QUERIES_SERVED_MAX)
         throw fault('QUERY_BUSY', `this operator answers ${QUERIES_SERVED_MAX} queries already`);
@@ -97,7 +97,7 @@ const takeAnswer = async (channel: Channel, listener: AnswerListener): Promise<n
   let state = ASKED;
   let rows = 0;
   for await (const frame of channel) {
-    const { state: next, chunk, control } = receive(state, frame);
+    const { state: next, chunk, control } = checked(channel, () => receive(state, frame));
     state = next;
     if (chunk !== undefined) rows += listener.chunk(chunk);
     if (control?.kind === 'accepted') listener.accepted();

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault, textOf } from '../../base/errors.ts';
 import { COMMITTED_ORIGINS_MAX, COMMITTED_RANGES_MAX, COMMITTED_TIMEOUT_MS } from '../../base/limits.ts';
-import type { Channel, Network } from '../../network/network.ts';
+import { type Channel, checked, type Network } from '../../network/network.ts';
 import type { Holdings } from '../../operator/file-record.ts';
 import type { OperatorInfo, Topology } from '../../topology/topology.ts';
 import type { Replication } from '../replication.ts';
@@ -41,7 +41,8 @@ export const createCommitted = (ports: CommittedPorts): CommittedOf => {
       channel.abort(fault('NETWORK_TIMEOUT', 'the caller asked nothing in time')),
     );
     try {
-      const { cluster } = decodeCommittedRequest(await firstFrame(channel));
+      const frame = await firstFrame(channel);
+      const { cluster } = checked(channel, () => decodeCommittedRequest(frame));
       await channel.send(encodeCommittedAnswer(answerFor(ports, cluster)));
     } catch (caught) {
       await channel.send(encodeCommittedAnswer(refusalOf(asFault(caught)))).catch(() => {});
@@ -55,7 +56,7 @@ export const createCommitted = (ports: CommittedPorts): CommittedOf => {
 
 const firstFrame = async (channel: Channel): Promise<Uint8Array> => {
   for await (const frame of channel) return frame;
-  throw fault('REPLICATION_COMMITTED_MALFORMED', 'the caller asked nothing');
+  throw fault('NETWORK_CHANNEL_CLOSED', 'the caller asked nothing');
 };
 
 /** Undefined where this node runs no operator of the cluster. */

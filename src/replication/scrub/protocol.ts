@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault } from '../../base/errors.ts';
 import { SCRUB_TIMEOUT_MS, TRANSFER_HELLO_MS, TRANSFER_IDLE_MS } from '../../base/limits.ts';
-import type { Channel, Network } from '../../network/network.ts';
+import { type Channel, checked, type Network } from '../../network/network.ts';
 import type { ByteBudget } from '../../operator/contents.ts';
 import type { FileCopy } from '../../operator/file-record.ts';
 import { bundlesOf } from '../transfer/bundle.ts';
@@ -47,7 +47,8 @@ export class ScrubEndpoint {
       channel.abort(fault('NETWORK_TIMEOUT', 'the caller asked nothing in time')),
     );
     try {
-      const request = decodeScrubRequest(await nextFrame(channel[Symbol.asyncIterator]()));
+      const frame = await nextFrame(channel[Symbol.asyncIterator]());
+      const request = checked(channel, () => decodeScrubRequest(frame));
       cancel();
       if (this.#service === undefined) throw fault('REPLICATION_NOT_RUNNING', 'no operator runs on this node');
       const answer = await this.#service.answer(channel.peer, request);
@@ -68,7 +69,7 @@ export class ScrubEndpoint {
 
 const nextFrame = async (frames: AsyncIterator<Uint8Array>): Promise<Uint8Array> => {
   const next = await frames.next();
-  if (next.done === true) throw fault('REPLICATION_SCRUB_MALFORMED', 'the peer finished without a message');
+  if (next.done === true) throw fault('NETWORK_CHANNEL_CLOSED', 'the peer finished without a message');
   return next.value;
 };
 
@@ -115,7 +116,7 @@ export const fetchCopy = async (
     if (answer.kind !== 'copy') throw fault('REPLICATION_SCRUB_MALFORMED', `${answer.kind} where a copy is due`);
     incoming.expect(TRANSFER_IDLE_MS);
     const first = await incoming.read();
-    if (first === undefined) throw fault('REPLICATION_SCRUB_MALFORMED', 'the peer finished before the copy');
+    if (first === undefined) throw fault('NETWORK_CHANNEL_CLOSED', 'the peer finished before the copy');
     const { bundle, leave } = await incoming.readBundle(first, room);
     const [received] = bundle.files;
     if (received?.copy !== undefined && received.record.origin === origin && received.record.file === file)

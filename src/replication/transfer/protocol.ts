@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import { TRANSFER_HELLO_MS, TRANSFER_IDLE_MS } from '../../base/limits.ts';
-import type { Channel, Network } from '../../network/network.ts';
+import { type Channel, checked, type Network } from '../../network/network.ts';
 import type { ByteBudget } from '../../operator/contents.ts';
 import { BundleReader, framesOf, type Bundle, type ReceivedBundle } from './bundle.ts';
 import {
@@ -50,7 +50,7 @@ export class TransferChannel {
     try {
       const next = await this.#frames.next();
       if (next.done === true) return undefined;
-      const frame = decodeTransfer(next.value);
+      const frame = checked(this.#channel, () => decodeTransfer(next.value));
       if (frame.message.type === 'refused')
         throw fault('TRANSFER_REFUSED', `the peer refuses: ${frame.message.text}`, {
           data: { code: frame.message.code },
@@ -85,7 +85,7 @@ export class TransferChannel {
     const { message } = first;
     if (message.type !== 'files') throw fault('TRANSFER_MALFORMED', `${message.type} where a bundle should begin`);
     const reader = new BundleReader(message.id, message.total);
-    const whole = reader.push(first);
+    const whole = checked(this.#channel, () => reader.push(first));
     if (whole !== undefined) return { bundle: whole, leave: () => {} };
     const leave = await room.take(message.total, true);
     const idleMs = this.#idleMs;
@@ -93,8 +93,8 @@ export class TransferChannel {
     try {
       for (;;) {
         const frame = await this.read();
-        if (frame === undefined) throw fault('TRANSFER_MALFORMED', 'the peer finished in the middle of a file');
-        const bundle = reader.push(frame);
+        if (frame === undefined) throw fault('NETWORK_CHANNEL_CLOSED', 'the peer finished in the middle of a file');
+        const bundle = checked(this.#channel, () => reader.push(frame));
         if (bundle !== undefined) return { bundle, leave };
       }
     } catch (caught) {
@@ -107,6 +107,11 @@ export class TransferChannel {
 
   async finish(): Promise<void> {
     await this.#channel.finish();
+  }
+
+  /** The peer sent what no honest node sends. */
+  blame(caught: unknown): void {
+    this.#channel.blame(caught);
   }
 
   abort(reason: unknown): void {
@@ -184,13 +189,15 @@ export class TransferEndpoint {
       channel.expect(TRANSFER_HELLO_MS);
       const frame = await channel.read();
       channel.expect(undefined);
-      if (frame?.message.type !== 'hello') throw fault('TRANSFER_MALFORMED', 'the first message must be hello');
+      if (frame === undefined) throw fault('NETWORK_CHANNEL_CLOSED', 'the caller asked nothing');
+      if (frame.message.type !== 'hello') throw fault('TRANSFER_MALFORMED', 'the first message must be hello');
       if (this.#serve === undefined) throw fault('REPLICATION_NOT_RUNNING', 'no operator runs on this node');
       const { job, operator } = frame.message;
       await this.#serve({ channel, job, operator });
     } catch (caught) {
       // Returning closes the channel so that the peer reads this first; throwing would drop it on the way.
       const { code, message } = asFault(caught);
+      if (code === 'TRANSFER_MALFORMED') channel.blame(caught);
       await channel.send({ type: 'refused', code, text: message.slice(0, 2_000) }).catch(() => {});
     }
   }

@@ -196,7 +196,7 @@ describe('the door', () => {
     await joiner.close();
   });
 
-  test('J4 rubbish costs its channel only', async () => {
+  test('J4 rubbish is refused, and its sender cut off', async () => {
     const other = hub.node({ key: 'e'.repeat(64) });
     nodes.push(other);
     await clock.runWhile(other.dial({ address: inside.address }), 1_000);

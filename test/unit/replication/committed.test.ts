@@ -206,7 +206,7 @@ describe('who asks which files all operators of a cluster hold', () => {
       5_000,
     );
     expect(decodeCommittedAnswer(reply)).toMatchObject({ kind: 'refused', code });
-    expect(await ask('query', 'east')).toEqual(node('e1').holdings);
+    expect(await ask('w1', 'east')).toEqual(node('e1').holdings);
   });
 
   test('a caller that opens a channel and asks nothing is dropped', async () => {

@@ -33,6 +33,7 @@ const well: HealthFacts = {
   hasNetwork: true,
   equivocations: [],
   refusals: [],
+  expelled: [],
   foreignSeeds: [],
   dialled: [{ address: '10.0.0.2:32148', connected: true, own: false, twin: false, attempts: 1, lastError: undefined }],
   sync: [{ name: 'node-b', connected: true, behind: 0, lastError: undefined }],
@@ -81,6 +82,10 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   LEDGER_APPENDS_REFUSED: [ledger({ mayAppend: false }), /no policy now/],
   LEDGER_ENTRIES_MISSING: [ledger({ waiting: 4 }), /4 entries/],
   KEY_EQUIVOCATED: [{ equivocations: [{ name: 'node-x', seq: 8, own: false }] }, /node-x signed two entries 8/],
+  PEER_EXPELLED: [
+    { expelled: [{ name: 'node-y', code: 'ENTRY_SIGNATURE_BAD', text: 'the signature does not hold' }] },
+    /node-y is kept out: ENTRY_SIGNATURE_BAD, the signature/,
+  ],
   CLOCK_JUMPED: [
     { clock: { jump: { atMs: Date.UTC(2026, 0, 1), byMs: -3_600_000 } } },
     /by -3600\.?\d* s at 2026-01-01/,

@@ -24,14 +24,15 @@ describe('a peer that breaks the protocol', () => {
   const version = '0'.repeat(32);
   const silent = async (): Promise<void> => {};
 
-  test.each<[string, (channel: Channel, net: string) => Promise<void>, RegExp]>([
-    ['rubbish', (channel) => channel.send(Buffer.from('rubbish')), /^LEDGER_SYNC_MALFORMED/],
+  test.each<[string, (channel: Channel, net: string) => Promise<void>, RegExp, number]>([
+    ['rubbish', (channel) => channel.send(Buffer.from('rubbish')), /^LEDGER_SYNC_MALFORMED/, 1],
     [
       'an answer to a question that was not asked',
       (channel) => channel.send(encodeControl({ kind: 'end' })),
       /^LEDGER_SYNC_UNEXPECTED/,
+      1,
     ],
-    ['silence', silent, /^NETWORK_CHANNEL_ABORTED/],
+    ['silence', silent, /^NETWORK_CHANNEL_ABORTED/, 2],
     [
       'a clock without end',
       async (channel, net) => {
@@ -46,8 +47,9 @@ describe('a peer that breaks the protocol', () => {
         }
       },
       /^LEDGER_SYNC_UNEXPECTED/,
+      1,
     ],
-  ])('L5 %s ends the exchange with a typed error, and the others go on', async (_, reply, code) => {
+  ])('L5 %s ends the exchange with a typed error, and the others go on', async (_, reply, code, peersLeft) => {
     const world = await rogue(async (channel, message) => {
       if (message.kind === 'ask') await reply(channel, message.net ?? '');
     });
@@ -55,7 +57,10 @@ describe('a peer that breaks the protocol', () => {
     await clock.runUntil(() => code.test(world.errorAt() ?? ''), 30_000, `${world.errorAt()}`);
     await appendMany(b, 3, 500);
     await clock.runUntil(() => holdTheSame(a, b), 3_000);
-    expect(a.network.peers()).toHaveLength(2);
+    // Who breaks the protocol is cut off; who is only silent is not.
+    await clock.advance(1_000);
+    expect(a.network.peers()).toHaveLength(peersLeft);
+    expect(a.network.expelled()).toHaveLength(2 - peersLeft);
   });
 
   test('L6 more entries than were asked for, and entries that do not hold, end the exchange', async () => {
@@ -101,18 +106,21 @@ describe('a peer that breaks the protocol', () => {
   });
 
   test('L5 a hostile client: what it may not send ends its channel, floods of asks keep nobody else waiting', async () => {
-    const { clock, network, a, b } = await rogue(silent);
     for (const frame of [
       Buffer.from('x'),
       encodeControl({ kind: 'end' }),
       encodeControl({ kind: 'is', net: null, version, same: true }),
     ]) {
+      const { clock, network, a } = await rogue(silent);
       const channel = await clock.runWhile(network.open(a.key, LEDGER_SYNC_ID), 1_000);
       await channel.send(frame);
       await expect(clock.runWhile(channel[Symbol.asyncIterator]().next(), 1_000)).rejects.toMatchObject({
         code: expect.stringMatching(/^NETWORK_CHANNEL_/) as string,
       });
+      await clock.runUntil(() => a.network.peers().every(({ key }) => key !== network.self), 1_000);
+      expect(a.network.expelled()).toMatchObject([{ key: network.self }]);
     }
+    const { clock, network, a, b } = await rogue(silent);
     const flood = await clock.runWhile(network.open(a.key, LEDGER_SYNC_ID), 1_000);
     for (let count = 0; count < 2_000; count += 1)
       void flood.send(encodeControl({ kind: 'ask', net: null, version })).catch(() => {});
