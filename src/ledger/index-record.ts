@@ -70,6 +70,14 @@ export const encodeGroup = (
   return writer.sealed();
 };
 
+const flagsOf = ({ prev, id }: Place, isNewAuthor: boolean, isPrevHash: boolean): number =>
+  IS_ENTRY |
+  (isNewAuthor ? IS_NEW_AUTHOR : 0) |
+  (prev === null ? 0 : HAS_PREV) |
+  (prev !== null && isPrevHash ? IS_PREV_HASH : 0) |
+  (id === null ? 0 : HAS_ID) |
+  (id !== null && /^(?:[0-9a-f]{2})+$/.test(id) ? IS_ID_HEX : 0);
+
 const encodePlace = (
   writer: Writer,
   place: Place,
@@ -86,15 +94,8 @@ const encodePlace = (
   };
   const prevDistance = prev === null ? undefined : distanceOf(prev);
   const known = authors.number(place.author);
-  const isIdHex = id !== null && /^(?:[0-9a-f]{2})+$/.test(id);
-  writer.byte(
-    IS_ENTRY |
-      (known === undefined ? IS_NEW_AUTHOR : 0) |
-      (prev === null ? 0 : HAS_PREV) |
-      (prev !== null && prevDistance === undefined ? IS_PREV_HASH : 0) |
-      (id === null ? 0 : HAS_ID) |
-      (isIdHex ? IS_ID_HEX : 0),
-  );
+  const flags = flagsOf(place, known === undefined, prevDistance === undefined);
+  writer.byte(flags);
   writer.varint(length);
   writer.varint(known ?? authors.add(place.author));
   if (known === undefined) writer.hex(place.author);
@@ -111,7 +112,7 @@ const encodePlace = (
     if (distance === undefined) writer.hex(parent);
   }
   if (id === null) return;
-  const bytes = Buffer.from(id, isIdHex ? 'hex' : 'utf8');
+  const bytes = Buffer.from(id, (flags & IS_ID_HEX) === 0 ? 'utf8' : 'hex');
   writer.varint(bytes.byteLength);
   writer.bytes(bytes);
 };
