@@ -9,9 +9,9 @@ import type { WaitingRoom } from './waiting-room.ts';
 
 export const ACCEPTED: Acceptance = { verdict: 'accept' };
 /** Held as proof against its author: another node may not see why, so gossip does not hand it on. The exchange does. */
-const ACCEPTED_AS_PROOF: Acceptance = { verdict: 'accept', code: 'LEDGER_ENTRY_PROVES_FORK' };
+const ACCEPTED_AS_PROOF: Acceptance = { verdict: 'accept', restsOn: 'fork' };
 /** Its own signature does not hold, a later entry vouches: who has not that one would blame the sender. */
-const ACCEPTED_VOUCHED: Acceptance = { verdict: 'accept', code: 'LEDGER_ENTRY_VOUCHED' };
+const ACCEPTED_VOUCHED: Acceptance = { verdict: 'accept', restsOn: 'voucher' };
 const FUTURE_MICROS_MAX = ENTRY_FUTURE_MS_MAX * 1_000;
 
 /** Refused, and not the sender's fault: known already, too early, or of no use. */

@@ -89,6 +89,8 @@ export interface Acceptance {
   readonly verdict: Verdict;
   readonly code?: string;
   readonly text?: string;
+  /** Of an accepted entry that does not stand by itself: it proves a fork of its author, or a later one vouches for it. */
+  readonly restsOn?: 'fork' | 'voucher';
 }
 
 export interface LedgerNotices {

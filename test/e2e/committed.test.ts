@@ -33,7 +33,7 @@ describe('committed = true, asked from a node that is no operator', () => {
 
     // Who is silent stays active for op1 until the connection is known to be dead; from then on op1 alone is the cluster.
     const whileActive: number[] = [];
-    expect(await op2Active()).toBe(true);
+    await waitFor(op2Active);
     network.node('op2').signal('SIGSTOP');
     try {
       await network.node('op1').put(DBMS, TABLE, sensorRows(150, 25));

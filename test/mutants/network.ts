@@ -32,8 +32,8 @@ export const network: readonly Mutant[] = [
   {
     name: 'guest uses every protocol',
     file: 'src/network/gate.ts',
-    from: 'return this.#gate.isMember(key) || this.#gate.guestProtocols.has(protocol);',
-    to: 'return this.#gate.isMember(key) || protocol.length > 0;',
+    from: 'return this.isMember(key) || (!this.isExpelled(key) && this.#gate.guestProtocols.has(protocol));',
+    to: 'return this.isMember(key) || protocol.length > 0;',
     tests: ['test/unit/network/memory.test.ts'],
   },
   {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { Entry, RawEntry } from '../../src/entry/entry.ts';
 import { signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
 import { encodeControl, encodeEntries } from '../../src/ledger/sync/messages.ts';
 import type { HostilePeer } from '../support/hostile-peer.ts';
-import { BORNE, cutOff, HostileWorld, type Kind, SLOWDOWN_MAX } from '../support/hostile-world.ts';
+import { BORNE, cutOff, HostileWorld, type Kind } from '../support/hostile-world.ts';
 import { badlySigned, resigned } from '../support/ledger-authors.ts';
 
 const HOUR_MICROS = 3_600_000_000;
@@ -173,5 +173,4 @@ describe('a node among peers that hand on what is no good entry', () => {
   afterAll(() => world?.close());
 
   test.each(KINDS.map((kind) => [kind.name, kind] as const))('%s', (_, kind) => world?.endure(kind));
-  test('honest traffic goes on beside them all', () => expect(world?.slowdown()).toBeLessThan(SLOWDOWN_MAX));
 });

@@ -58,15 +58,15 @@ export class LedgerGossip {
     if (granted === false)
       return this.#reject(from, fault('LEDGER_ENTRY_UNGRANTED', 'it handed on an entry of a key without a grant'));
     const [acceptance] = await ledger.offer([entry], from);
-    const { verdict, code, text } = acceptance ?? IGNORED;
+    const { verdict, code, text, restsOn } = acceptance ?? IGNORED;
     if (code === 'LEDGER_ENTRY_WAITS') onGap(from);
     // An older program does not know what a newer one writes, and hands nothing on that it does not know.
     if (verdict === 'reject' && code !== 'ENTRY_VERSION_UNKNOWN')
       return this.#reject(from, fault(code ?? '', `it handed on an entry that does not hold: ${text ?? ''}`));
-    if (code === 'LEDGER_ENTRY_PROVES_FORK' && parseEntry(entry).header.author === from)
+    if (restsOn === 'fork' && parseEntry(entry).header.author === from)
       return this.#reject(from, fault('LEDGER_AUTHOR_VOID', 'it signed two entries with one number'));
     // The next node must come to the same verdict; what rests on more than the entry itself goes by the exchange.
-    return verdict === 'accept' && code === undefined && granted === true ? 'accept' : 'ignore';
+    return verdict === 'accept' && restsOn === undefined && granted === true ? 'accept' : 'ignore';
   }
 
   #reject(from: PeerKey, caught: unknown): Verdict {

@@ -1,4 +1,5 @@
 import type { EntryHeader } from '../../entry/entry.ts';
+import { AUTHORITY_OPS } from '../facts.ts';
 import type { Authority } from './authority.ts';
 
 /**
@@ -12,12 +13,10 @@ export const mayCite = (
   if (genesis === undefined || op === 'genesis') return undefined;
   if (cap === genesis.network) {
     if (genesis.roots.has(author)) return op !== 'join';
-    return genesis.admission === 'open' && CHANGES.has(op);
+    return genesis.admission === 'open' && !AUTHORITY_OPS.has(op);
   }
   const link = graph.link(cap);
   if (link === undefined) return undefined;
   const isInvite = link.act.op === 'grant' && link.act.expires !== undefined;
   return op === 'join' ? isInvite : !isInvite && graph.holder(link) === author;
 };
-
-const CHANGES: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);

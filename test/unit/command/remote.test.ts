@@ -204,17 +204,26 @@ describe('I1 to I4: what other nodes may run', () => {
 });
 
 describe('I6: what a stranger may send', () => {
+  const ask = async (a: CommandNode, frame: Uint8Array): Promise<unknown> => {
+    const peer = nodes.nodes[1]?.network.self ?? '';
+    return JSON.parse(Buffer.from(await a.network.request(peer, COMMAND_PROTOCOL, frame)).toString());
+  };
+
   it.each<readonly [string, Uint8Array]>([
     ['nothing that is JSON', Buffer.from([0xff, 0x00])],
     ['another form', encodeMessage({ hello: 1 })],
     ['a command that is too long', encodeMessage({ text: 'x'.repeat(300_000), format: null })],
     ['a format that is none', encodeMessage({ text: 'get status', format: 'xml' })],
-    ['a command with NUL', encodeMessage({ text: 'get \0', format: null })],
-  ])('%s gets an error, and the node lives', async (_, frame) => {
+  ])('%s gets an error and is kept out, and the node lives', async (_, frame) => {
+    const [a, b] = await pair();
+    expect(await ask(a, frame)).toMatchObject({ ok: false });
+    expect(b.network.expelled()).toMatchObject([{ key: a.network.self, code: 'COMMAND_REMOTE_MALFORMED' }]);
+    expect(await b.text('get node name')).toBe('b');
+  });
+
+  it('a command with NUL gets an error, which anybody may type', async () => {
     const [a] = await pair();
-    const peer = nodes.nodes[1]?.network.self ?? '';
-    const reply: unknown = JSON.parse(Buffer.from(await a.network.request(peer, COMMAND_PROTOCOL, frame)).toString());
-    expect(reply).toMatchObject({ ok: false });
+    expect(await ask(a, encodeMessage({ text: 'get \0', format: null }))).toMatchObject({ ok: false });
     expect(await a.text(`run client (${B}) get node name`)).toBe('b');
   });
 
