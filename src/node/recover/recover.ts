@@ -4,6 +4,7 @@ import { fault } from '../../base/errors.ts';
 import { writeFileDurably } from '../../base/files.ts';
 import { RECOVER_PEERS_WAIT_MS } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
+import { joinAddress } from '../../network/addresses.ts';
 import type { CommandContext } from '../../command/context.ts';
 import { faultsOf } from '../../command/health/faults.ts';
 import { healthFacts } from '../../command/health/gather.ts';
@@ -99,19 +100,27 @@ const takePolicy = async (ports: RecoverPorts): Promise<string | undefined> => {
     });
   const { peer } = state.value;
   if (peer === network.self) return id;
-  if (typeof peer === 'string') await assertGone(ports, peer);
+  if (typeof peer === 'string') await assertGone(ports, id, peer);
   await policies.update(id, { peer: network.self, ...(typeof peer === 'string' ? { replaces: peer } : {}) });
   log.info(`took over the operator policy ${id}${typeof peer === 'string' ? ` from the key ${peer}` : ''}`);
   return id;
 };
 
 /** Two nodes under one policy would give the same numbers to different files. */
-const assertGone = async ({ context, signal }: RecoverPorts, peer: string): Promise<void> => {
-  const { network, clock } = context;
-  const isTried = (): boolean =>
-    network.dialStates().every(({ key, connected, attempts }) => key !== peer || connected || attempts > 0);
-  while (!isTried()) await sleep(clock, LOOK_MS, signal);
-  if (network.peers().some(({ key }) => key === peer))
+const assertGone = async ({ context, signal }: RecoverPorts, id: string, peer: string): Promise<void> => {
+  const { network } = context;
+  const operator = context.topology().operators.get(id);
+  const hosts = new Set([operator?.ip, operator?.localIp].filter((host) => host !== undefined));
+  // Dialled here: the policy may be news to what keeps dialling, and who was not dialled is not gone.
+  const answers = [...hosts].map((host) =>
+    network.dial({ address: joinAddress({ host, port: operator?.port ?? 0 }), key: peer }, { signal }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const isUp = (await Promise.all(answers)).includes(true);
+  signal.throwIfAborted();
+  if (isUp || network.peers().some(({ key }) => key === peer))
     throw fault('NODE_REPLACED_ALIVE', `the node with the key ${peer}, which is to be replaced, is up`, {
       hint: 'stop it first; only a node that is gone is replaced',
     });
