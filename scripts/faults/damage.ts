@@ -36,7 +36,11 @@ const spoil = (bytes: Buffer, way: Way, random: SeededRandom): Buffer | undefine
       return copy;
     }
     case 'a page of zeros':
-      return Buffer.from(bytes).fill(0, at - (at % PAGE_BYTES), at - (at % PAGE_BYTES) + PAGE_BYTES);
+      return Buffer.from(bytes).fill(
+        0,
+        at - (at % PAGE_BYTES),
+        Math.min(bytes.byteLength, at - (at % PAGE_BYTES) + PAGE_BYTES),
+      );
     case 'cut short':
       return bytes.subarray(0, at);
     case 'garbage at the end':
