@@ -318,8 +318,16 @@ class LedgerPolicies implements Policies {
 
   /** The erasure is void now; the ledger may still have the body. */
   async #lookForBody(hash: string): Promise<void> {
-    const held = await this.#ports.ledger.byHash(hash).catch(() => undefined);
-    if (held !== undefined && held.entry.bodiless !== true) this.#announce(this.#fold.add([held.entry]));
+    try {
+      const held = await this.#ports.ledger.byHash(hash);
+      if (held !== undefined && held.entry.bodiless !== true) this.#announce(this.#fold.add([held.entry]));
+    } catch (caught) {
+      if (this.#closed) return;
+      this.#log.warn(
+        `cannot read the entry ${hash}, which is erased no more: ${asFault(caught).message}; it is tried again`,
+      );
+      this.#ports.clock.after(DISK_LOOK_MS, () => void this.#lookForBody(hash));
+    }
   }
 
   /** A listener that fails harms neither the book nor the other listeners. */

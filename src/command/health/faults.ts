@@ -20,6 +20,14 @@ export const faultsOf = (facts: HealthFacts, area?: Area): readonly NodeFault[] 
 const LINES_OF_KIND_MAX = 5;
 const CAUSE_CHARS_MAX = 300;
 
+const VERB_NOT = /\b(is|are|was|were|do|does|did|has|have|had|could|would|should|must|need) not\b/gi;
+
+/** A cause without the letters "not", in other words where there are some, else where it can be read. */
+const plainCause = (cause: string): string => {
+  const reworded = cause.replace(/\bcannot\b/gi, "can't").replace(VERB_NOT, "$1n't");
+  return /not/i.test(reworded) ? 'see the cause by: get status where format = json' : reworded;
+};
+
 /** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not", which clients take for a bad status. */
 export const faultLines = (faults: readonly NodeFault[], plain = false): string => {
   const counts = new Map<FaultCode, number>();
@@ -29,8 +37,8 @@ export const faultLines = (faults: readonly NodeFault[], plain = false): string 
       const count = (counts.get(code) ?? 0) + 1;
       counts.set(code, count);
       if (count > LINES_OF_KIND_MAX) return [];
-      const shown = plain && /not/i.test(cause) ? '' : `${cause.slice(0, CAUSE_CHARS_MAX)}. `;
-      return [`\nFault ${code}: ${shown}Next: ${nextStep}`];
+      const shown = plain ? plainCause(cause) : cause;
+      return [`\nFault ${code}: ${shown.slice(0, CAUSE_CHARS_MAX)}. Next: ${nextStep}`];
     })
     .concat(
       [...counts]

@@ -166,10 +166,14 @@ describe('faults of a node', () => {
       expect(faultsOf({ ...well, ...facts })).toEqual([]);
   });
 
-  test('lines: cause and next step, a cause with the letters "not" left out where it must be, many of a kind counted', () => {
+  test('lines: cause and next step, a cause in other words where it must be without the letters "not", many of a kind counted', () => {
     const faults = faultsOf({ ...well, disk: disk('failing', 'cannot write | EIO') });
     expect(faultLines(faults)).toMatch(/^\nFault DISK_FAILING: cannot write {3}EIO\. Next: check the disk/);
-    expect(faultLines(faults, true)).toMatch(/^\nFault DISK_FAILING: Next: check/);
+    expect(faultLines(faults, true)).toMatch(/^\nFault DISK_FAILING: can't write {3}EIO\. Next: check/);
+    const other = faultsOf({ ...well, disk: disk('failing', 'it is not there, nothing is') });
+    expect(faultLines(other, true)).toMatch(/^\nFault DISK_FAILING: see the cause by: get status .*json\. Next: check/);
+    for (const [facts] of Object.values(CASES))
+      expect(faultLines(faultsOf({ ...well, ...facts }), true)).not.toMatch(/not/i);
     const damaged = Array.from({ length: 8 }, (_, offset) => ({
       file: 'f',
       offset,
