@@ -74,6 +74,21 @@ export const FAULT_KINDS = {
     causes: ({ ledger }) =>
       when(ledger.signatures.bad > 0, `${ledger.signatures.bad} entries came with a signature that was spoiled`),
   },
+  LEDGER_ERASURE_WAITS: {
+    areas: ['synchronizer'],
+    nextStep: `free or repair the disk; ${BY_ITSELF}; see: get erasures, get disk usage`,
+    causes: ({ ledger: { bodies } }) =>
+      when(
+        bodies.erasing > 0,
+        `what ${bodies.erasing} erased entries said is still on this disk; nobody gets it from here`,
+      ),
+  },
+  LEDGER_BODIES_MISSING: {
+    areas: ['synchronizer'],
+    nextStep: 'connect a peer that still has them: it gives them by itself; see: get erasures',
+    causes: ({ ledger: { bodies } }) =>
+      when(bodies.missing > 0, `what ${bodies.missing} entries say is missing here, though nobody erased it by right`),
+  },
   ADMISSION_BY_INVITE: {
     areas: ['synchronizer'],
     nextStep: 'ask a member of it for an invite (create invite where role = ROLE), and start with --invite LINE',
