@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createSeededRandom } from '../../test/support/seeded-random.ts';
 import { runCampaign } from './campaign.ts';
-import { drawFaults } from './kinds.ts';
+import { drawFaults, type FaultName } from './kinds.ts';
 import { isBroken, printReport } from './report.ts';
 
 const { values } = parseArgs({
@@ -29,16 +29,28 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.stderr.write('usage: npm run test:faults -- --minutes N --seed S --only TEXT --json\n');
   process.exit(2);
 }
+const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });
+let first = draw();
+if (first === undefined) {
+  process.stderr.write(
+    `no fault is tried: none is named ${values.only ?? ''}, or it takes more than ${minutes} minutes\n`,
+  );
+  process.exit(2);
+}
+const next = (): FaultName | undefined => {
+  const drawn = first ?? draw();
+  first = undefined;
+  return drawn;
+};
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-traps-'));
 const endMs = performance.now() + minutes * 60_000;
 const startedMs = performance.now();
-const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });
 process.stderr.write(`faults for ${minutes} minutes, seed ${seed}\n`);
 try {
   const report = await runCampaign({
     seed,
     dir,
-    next: () => (performance.now() < endMs ? draw() : undefined),
+    next: () => (performance.now() < endMs ? next() : undefined),
     say: (line) =>
       process.stderr.write(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(5)} ${line}\n`),
   });

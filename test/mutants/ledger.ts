@@ -198,4 +198,18 @@ export const ledger: readonly Mutant[] = [
       'test/unit/ledger/sync/equivocation.test.ts',
     ],
   },
+  {
+    name: 'index names by a distance what came again later',
+    file: 'src/ledger/index-record.ts',
+    from: 'return named !== undefined && named < cursor ? cursor - named : undefined;',
+    to: 'return named !== undefined ? cursor - named : undefined;',
+    tests: ['test/property/ledger.property.test.ts'],
+  },
+  {
+    name: 'gossip hands on what rests on other entries',
+    file: 'src/ledger/sync/gossip.ts',
+    from: "return verdict === 'accept' && restsOn === undefined && granted === true ? 'accept' : 'ignore';",
+    to: "return verdict === 'accept' ? 'accept' : 'ignore';",
+    tests: ['test/unit/ledger/sync/gossip.test.ts'],
+  },
 ];

@@ -37,6 +37,20 @@ export const network: readonly Mutant[] = [
     tests: ['test/unit/network/memory.test.ts'],
   },
   {
+    name: 'who was cut off is a member again at once',
+    file: 'src/network/gate.ts',
+    from: 'return !this.isExpelled(key) && this.#gate.isMember(key);',
+    to: 'return this.#gate.isMember(key);',
+    tests: ['test/unit/network/gate.test.ts'],
+  },
+  {
+    name: 'who breaks the gossip is not blamed',
+    file: 'src/network/memory.ts',
+    from: "if (verdict === 'reject') this.blame(from, rejectedFault());",
+    to: '',
+    tests: ['test/unit/network/memory.test.ts'],
+  },
+  {
     name: 'who has no grant any more stays connected',
     file: 'src/network/gate.ts',
     from: "        this.#ports.drop(key, 'it has no grant any more');\n",

@@ -175,4 +175,11 @@ export const policy: readonly Mutant[] = [
     to: '',
     tests: ['test/unit/policy/policies.test.ts', 'test/unit/policy/checks.test.ts'],
   },
+  {
+    name: 'who erases in an open network is blamed',
+    file: 'src/policy/authority/may-cite.ts',
+    from: '!AUTHORITY_OPS.has(op)',
+    to: "!AUTHORITY_OPS.has(op) && op !== 'erase'",
+    tests: ['test/unit/policy/may-cite.test.ts'],
+  },
 ];

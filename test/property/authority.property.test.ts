@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { mayCite } from '../../src/policy/authority/may-cite.ts';
 import { capsOf, membersOf } from '../../src/policy/authority/members.ts';
 import { createFold, type LedgerFold } from '../../src/policy/fold.ts';
 import { AUTHORITY_OPS, factOf } from '../../src/policy/facts.ts';
@@ -72,6 +73,15 @@ describe('authority is a function of the set of entries', () => {
       const shown = random.shuffled([...entries.slice(1), ...entries.slice(1, 3)]).map((entry) => factOf(entry));
       const supposed = part.authority.supposing(shown.filter(({ op }) => AUTHORITY_OPS.has(op)));
       const where = `HOLDFAST_SEED=${seed} HOLDFAST_AUTHORITY_RUNS=10`;
+      // Gossip refuses, and blames who hands on, what cites nothing for its author: for good, whatever else comes.
+      const whole = arrive(random, entries, cuts);
+      for (const { hash, header } of entries) {
+        const cites = mayCite(part.authority, header);
+        if (cites === false) expect(hasAuthority(whole, hash), where).toBe(false);
+        if (cites !== undefined) expect(mayCite(whole.authority, header), where).toBe(cites);
+        if (hasAuthority(whole, hash) && header.op !== 'genesis')
+          expect(mayCite(whole.authority, header), where).toBe(true);
+      }
       expect(caps({ authority: supposed }), where).toEqual(caps(arrive(random, entries, cuts)));
       expect(caps(part), where).toEqual(before);
     }
