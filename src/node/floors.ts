@@ -44,7 +44,7 @@ import { commandFacts } from './command-facts.ts';
 import { configurationOf, type NodeConfig } from './config.ts';
 import { createDialling, type Dialling } from './dialling.ts';
 import { environmentVariable } from './environment.ts';
-import { loadIdentity } from './identity.ts';
+import { ownIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
 import { settleNetwork } from './own-network.ts';
 import { rotateKey } from './rotation.ts';
@@ -203,7 +203,7 @@ const startBase = async (
     await DiskMonitor.start({ dir: paths.dir, clock: systemClock, log: log.child('disk'), reserve: config.reserve }),
   );
   const restored = await takeRestored(paths, config.restored, log);
-  const { seed } = await loadIdentity(paths.key);
+  const { seed } = await ownIdentity(paths);
   const ledger = stack.use(await openLedger({ ...ports, dir: paths.ledger, seed, disk, log: log.child('ledger') }));
   await settleNetwork(ledger, config);
   const damaged = new EventEmitter<{ database: [string] }>();

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fault, textOf } from '../base/errors.ts';
 import { writeFileDurably } from '../base/files.ts';
+import { hasJournal, type NodePaths } from './paths.ts';
 
 /** A node's key: its identity in the ledger and on the network. */
 export interface Identity {
@@ -31,4 +32,16 @@ export const loadIdentity = async (path: string): Promise<Identity> => {
       cause: caught,
     });
   }
+};
+
+/**
+ * The node's own key, made at its first start. Where a ledger was written with a key that is gone, none is made: the node would be
+ * a stranger to its own policies. `NODE_KEY_MISSING`, `NODE_KEY_INVALID`.
+ */
+export const ownIdentity = async (paths: Pick<NodePaths, 'dir' | 'key' | 'ledger'>): Promise<Identity> => {
+  if (!existsSync(paths.key) && (await hasJournal(paths)))
+    throw fault('NODE_KEY_MISSING', `the directory ${paths.dir} holds a ledger, and the key ${paths.key} is gone`, {
+      hint: 'restore the file from a backup; without one, let a new key take over in a new directory: holdfast start --dir NEW --recover --operator ID-OF-ITS-OPERATOR-POLICY --seed HOST:PORT',
+    });
+  return loadIdentity(paths.key);
 };

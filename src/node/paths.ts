@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asFault } from '../base/errors.ts';
+import { asFault, systemCode } from '../base/errors.ts';
 import { makeDirectory } from '../base/files.ts';
 import type { Logger } from '../base/log.ts';
 
@@ -76,4 +77,13 @@ export const createDirectories = async (paths: NodePaths, log: Logger): Promise<
     if (!existsSync(paths.key)) throw caught;
     log.error(asFault(caught).message);
   }
+};
+
+/** Whether a ledger was written in the directory before. */
+export const hasJournal = async ({ ledger }: Pick<NodePaths, 'ledger'>): Promise<boolean> => {
+  const names = await readdir(join(ledger, 'journal')).catch((caught: unknown) => {
+    if (systemCode(caught) === 'ENOENT') return [];
+    throw caught;
+  });
+  return names.length > 0;
 };

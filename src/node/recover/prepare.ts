@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fault, systemCode, textOf } from '../../base/errors.ts';
+import { fault, textOf } from '../../base/errors.ts';
 import { writeFileDurably } from '../../base/files.ts';
 import type { NodeConfig } from '../config.ts';
-import type { NodePaths } from '../paths.ts';
+import { hasJournal, type NodePaths } from '../paths.ts';
 import { markFilesOlder, markRestored } from '../restore/mark.ts';
 
 /** There from the begin of a recovery to its end: a start that finds it goes on. */
@@ -66,14 +66,6 @@ const operatorIn = async (mark: string): Promise<string | undefined> => {
       cause: caught,
     });
   }
-};
-
-const hasJournal = async ({ ledger }: NodePaths): Promise<boolean> => {
-  const names = await readdir(join(ledger, 'journal')).catch((caught: unknown) => {
-    if (systemCode(caught) === 'ENOENT') return [];
-    throw caught;
-  });
-  return names.length > 0;
 };
 
 const takeKey = async ({ key }: NodeConfig, paths: NodePaths): Promise<void> => {

@@ -1,0 +1,33 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ownIdentity } from '../../../src/node/identity.ts';
+import { nodePaths, type NodePaths } from '../../../src/node/paths.ts';
+
+let paths: NodePaths;
+beforeEach(() => {
+  paths = nodePaths(mkdtempSync(join(tmpdir(), 'holdfast-identity-')));
+});
+afterEach(() => rmSync(paths.dir, { recursive: true, force: true }));
+
+const writeJournal = (): void => {
+  mkdirSync(join(paths.ledger, 'journal'), { recursive: true });
+  writeFileSync(join(paths.ledger, 'journal', '00000001.journal'), '');
+};
+
+test('the first start makes a key, which stays', async () => {
+  const { key } = await ownIdentity(paths);
+  expect(statSync(paths.key).mode & 0o777).toBe(0o600);
+  writeJournal();
+  expect((await ownIdentity(paths)).key).toBe(key);
+});
+
+test('where a ledger is and its key is gone, no other key takes its place', async () => {
+  writeJournal();
+  await expect(ownIdentity(paths)).rejects.toMatchObject({
+    code: 'NODE_KEY_MISSING',
+    hint: expect.stringContaining('--recover') as unknown,
+  });
+  expect(existsSync(paths.key)).toBe(false);
+});
