@@ -74,6 +74,7 @@ class ReceiptService implements Receipts {
   #lastMs = Number.NEGATIVE_INFINITY;
   #cancel: () => void = () => {};
   #running: Promise<void> | undefined;
+  readonly #firstStep: PromiseWithResolvers<void> = Promise.withResolvers();
   #closed = false;
   #told = 0;
   /** Before it belongs to a network, a node takes up nothing that others can prove. */
@@ -181,8 +182,13 @@ class ReceiptService implements Receipts {
     return named;
   }
 
+  async firstSigned(): Promise<void> {
+    if (this.#ports.ledger.network !== undefined) await this.#firstStep.promise;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    this.#firstStep.resolve();
     this.#cancel();
     this.#ports.network.notices.off('peer:up', this.#onPeer);
     this.#ports.ledger.notices.off('ledger:appended', this.#onAppended);
@@ -235,6 +241,7 @@ class ReceiptService implements Receipts {
       if (this.#failure !== message) this.#ports.log.error('no receipts are signed just now', { text: message });
       this.#failure = message;
     }
+    if (this.#ports.ledger.network !== undefined) this.#firstStep.resolve();
     this.#retryMs = complete ? this.#intervalMs : Math.min(2 * this.#retryMs, RETRY_MS_MAX);
     if (!complete) this.#arm(this.#retryMs);
   }

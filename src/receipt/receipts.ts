@@ -46,6 +46,8 @@ export interface Receipts extends Resource {
   readonly notices: EventEmitter<ReceiptNotices>;
   readonly evidence: ReceiptEvidence;
   status(): Promise<ReceiptStatus>;
+  /** Resolves once a node that belongs to a network has tried, since its start, to sign what it holds; at once where that is long ago. */
+  firstSigned(): Promise<void>;
   /** Proofs against nodes that showed two histories. */
   splits(): readonly SplitView[];
   /**

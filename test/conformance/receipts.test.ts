@@ -84,6 +84,15 @@ describe.each(FORMS)('receipts $name', ({ begin }) => {
     );
   };
 
+  test('of a node that has just begun its network: who waits for it finds it signed', async () => {
+    const node = await start();
+    await node.receipts.firstSigned();
+    expect(node.receipts.evidence.newest()).toBeUndefined();
+    await node.ledger.createNetwork('receipts', 'open');
+    await node.receipts.firstSigned();
+    expect(node.receipts.evidence.newest()?.size).toBe(1);
+  });
+
   test('of two nodes: each signs what it accepted in its order, and the other witnesses it', async () => {
     const [a, b] = (await startAll(2)) as [ReceiptNode, ReceiptNode];
     await Promise.all([a.ledger.append(proposal(1)), b.ledger.append(proposal(2))]);

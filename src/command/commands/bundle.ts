@@ -37,6 +37,8 @@ const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Ar
   const { context, options: asked, signal } = call;
   const { ledger, policies, clock } = context;
   const { evidence } = context.receipts;
+  // A node that has just started has not read yet what it signed before.
+  await context.receipts.firstSigned();
   // Before the facts: so all that it names is among them.
   const checkpoint = evidence.witnessed() ?? evidence.newest();
   await policies.caughtUp();
