@@ -10,6 +10,7 @@ import { checkDigest } from './file-order.ts';
 import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
+import { FileContents } from './file-contents.ts';
 import type { FileSums } from './file-sums.ts';
 import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
@@ -35,8 +36,6 @@ export interface SqliteFileStorePorts {
 /** Copies up to this size are checked before any of a call is stored; all are checked in the writer. */
 const CHECKED_EARLY_BYTES = 1_048_576;
 
-const keyOf = ({ origin, file }: FileRecord): string => `${origin}/${file}`;
-
 /** Counts of what is stored, for `get operator`. */
 export interface StoreTotals {
   files: number;
@@ -54,8 +53,7 @@ export class SqliteFileStore implements FileStore {
   readonly totals: StoreTotals = { files: 0, rows: 0, duplicates: 0, leftOut: 0 };
   readonly #ports: SqliteFileStorePorts;
   readonly #holdings: Map<string, FileRanges>;
-  /** Contents on their way to the archive: the distributor wants them at once. */
-  readonly #archiving = new Map<string, { readonly content: Uint8Array; readonly done: Promise<void> }>();
+  readonly #contents: FileContents;
   #told: FileRecord[] = [];
   /** By database. */
   readonly #settingAside = new Map<string, Promise<string | undefined>>();
@@ -67,7 +65,8 @@ export class SqliteFileStore implements FileStore {
     this.#ports = ports;
     this.#holdings = holdings;
     this.origin = ports.origin;
-    const { sqlite } = ports;
+    const { sqlite, archive } = ports;
+    this.#contents = new FileContents(sqlite, archive);
     this.sums = {
       tables: () => sqlite.read(scrubbing, 'sumTables'),
       buckets: (scope, digits) => sqlite.read(scrubbing, 'bucketSums', scope, digits),
@@ -109,7 +108,7 @@ export class SqliteFileStore implements FileStore {
     const copies: FileCopy[] = [];
     let bytes = 0;
     for (const group of readGroups(records)) {
-      for (const copy of await this.#contents(group)) {
+      for (const copy of await this.#contents.read(group)) {
         bytes += copy.content.byteLength;
         if (copies.length > 0 && bytes > limits.bytes) return copies;
         copies.push(copy);
@@ -144,7 +143,7 @@ export class SqliteFileStore implements FileStore {
     const known = files.flatMap((file) => records.get(file) ?? []);
     const contents = new Map<number, Uint8Array | undefined>();
     for (const group of readGroups(known)) {
-      const found = await this.#archived(group);
+      const found = await this.#contents.archived(group);
       for (const [index, { file }] of group.entries()) contents.set(file, found[index]);
     }
     const checks = await this.#ports.sqlite.read(
@@ -153,7 +152,7 @@ export class SqliteFileStore implements FileStore {
       files.map((file) => ({ origin, file })),
       files.map((file) => contents.get(file)),
     );
-    return Promise.all(checks.map((check) => this.#withArchive(check)));
+    return Promise.all(checks.map((check) => this.#contents.withArchive(check)));
   }
 
   async repair(copy: FileCopy, sum?: string): Promise<Repair> {
@@ -162,7 +161,7 @@ export class SqliteFileStore implements FileStore {
       const content = await shared(copy.content);
       const result = succeeded(await this.#apply({ kind: 'repair', copy: { ...copy, content }, sum }, kept));
       if (result.kind !== 'repaired') throw fault('INTERNAL', `a repair cannot be ${result.kind}`);
-      await this.#keepWhole(result.record, copy.rebuilt ? undefined : content);
+      await this.#contents.keepWhole(result.record, copy.rebuilt ? undefined : content);
       await this.#readDamages();
       if (result.repair.did !== 'none') this.notices.emit('file:mended', result.record);
       return result.repair;
@@ -235,8 +234,8 @@ export class SqliteFileStore implements FileStore {
   }
 
   /** Resolves when what was stored so far is in the archive. */
-  async archived(): Promise<void> {
-    await Promise.all([...this.#archiving.values()].map(({ done }) => done));
+  archived(): Promise<void> {
+    return this.#contents.kept();
   }
 
   /** The room is given back when the content is in the archive too. */
@@ -323,27 +322,6 @@ export class SqliteFileStore implements FileStore {
     this.#damages = await this.#ports.sqlite.read(scrubbing, 'damages', SCRUB_LISTED_MAX);
   }
 
-  async #archived(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]> {
-    const stored = records.filter(({ status }) => status === 'stored');
-    const contents = await this.#ports.archive.read(stored);
-    return records.map((record) => this.#archiving.get(keyOf(record))?.content ?? contents[stored.indexOf(record)]);
-  }
-
-  async #withArchive(check: FileCheck): Promise<FileCheck> {
-    const { record, archive } = check;
-    if (archive === 'whole' || record?.status !== 'stored' || !(await this.#ports.archive.has(record))) return check;
-    return { ...check, archive: 'damaged' };
-  }
-
-  /** Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not; without it the rows do. */
-  async #keepWhole(record: FileRecord, content: Uint8Array | undefined): Promise<void> {
-    if (record.status !== 'stored') return;
-    const [kept] = await this.#archived([record]);
-    if (kept !== undefined) return;
-    await this.#ports.archive.setAside(record);
-    if (content !== undefined) await this.#ports.archive.keep(record, content);
-  }
-
   #tell(): void {
     const records = this.#told;
     this.#told = [];
@@ -354,36 +332,7 @@ export class SqliteFileStore implements FileStore {
     if (job.kind === 'copy' && job.copy.rebuilt) return Promise.resolve();
     const content = job.kind === 'copy' ? job.copy.content : job.kind === 'new' ? job.content : flushed;
     if (content === undefined) return Promise.resolve();
-    const key = keyOf(record);
-    const done = this.#ports.archive.keep(record, content).finally(() => this.#archiving.delete(key));
-    this.#archiving.set(key, { content, done });
-    return done;
-  }
-
-  async #contents(records: readonly FileRecord[]): Promise<readonly FileCopy[]> {
-    const found = records.map((record) => this.#atHand(record));
-    const away = records.filter((_, index) => found[index] === undefined);
-    const archived = away.length === 0 ? [] : await this.#ports.archive.read(away);
-    for (const [index, record] of away.entries()) found[records.indexOf(record)] = archived[index];
-    const lost = records.filter((_, index) => found[index] === undefined);
-    const made =
-      lost.length === 0
-        ? []
-        : await this.#ports.sqlite.read(
-            reading,
-            'rebuild',
-            lost.map(({ origin, file }) => ({ origin, file })),
-          );
-    return records.map((record, index) => {
-      const content = found[index];
-      if (content !== undefined) return { record, content, rebuilt: false };
-      return { record, content: made[lost.indexOf(record)] ?? new Uint8Array(), rebuilt: true };
-    });
-  }
-
-  #atHand(record: FileRecord): Uint8Array | undefined {
-    if (record.status === 'duplicate') return new Uint8Array();
-    return this.#archiving.get(keyOf(record))?.content;
+    return this.#contents.keep(record, content);
   }
 }
 
