@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Place } from './chain.ts';
 import type { Cursor } from './ledger.ts';
-import type { Position } from './journal.ts';
+import type { Position } from './journal-files.ts';
 
 /** What the index knows of one line: an entry, or a line that cannot be read. */
 export interface IndexRecord {

@@ -5,6 +5,14 @@ import { promisify } from 'node:util';
 import { systemCode } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
 
+/** Where a line lies, its newline included. */
+export interface Position {
+  /** Number of the file, from 1. */
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** The files of a journal as a port: tests give it a disk that fails. Failures are those of Node: `code` says which. */
 export interface JournalFiles {
   /** Makes the directory where it is missing and the file system may be written to. */

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { systemCode, textOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { sha256Hex } from '../codec/hash.ts';
-import type { JournalFiles } from './journal-files.ts';
-import type { Position } from './journal.ts';
+import type { JournalFiles, Position } from './journal-files.ts';
 
 /** A line as it is to be from now on: without its newline, as long as the one that is there. */
 export interface Overwrite {

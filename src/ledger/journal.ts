@@ -3,7 +3,7 @@ import { writeFault } from '../base/disk.ts';
 import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
 import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import { type JournalFiles, systemJournalFiles } from './journal-files.ts';
+import { type JournalFiles, type Position, systemJournalFiles } from './journal-files.ts';
 import { decodeLine, JOURNAL_LINE_BYTES_MAX, linesOf } from './journal-line.ts';
 import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal-overwrite.ts';
 
@@ -17,14 +17,6 @@ const READ_BACK_BYTES_MAX = 1_048_576;
 /** The room that must be there before appends go on: at least so much, and what the failed one needed. */
 const TRIAL_BYTES_MIN = 4_096;
 const TRIAL_BYTES_MAX = 1_048_576;
-
-/** Where a line lies, its newline included. */
-export interface Position {
-  /** Number of the file, from 1. */
-  readonly file: number;
-  readonly offset: number;
-  readonly length: number;
-}
 
 const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
 

@@ -3,15 +3,7 @@ import { asFault } from '../base/errors.ts';
 import { EXPEL_GRACE_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Conduct } from './conduct.ts';
-import type { Expelled, PeerKey } from './network.ts';
-
-/** Who may do what over a connection. */
-export interface Gate {
-  /** Members use every protocol, hear gossip and count as peers. */
-  isMember(key: PeerKey): boolean;
-  /** What others may ask for, for `GUEST_MS_MAX` from when they connect; then they are dropped. */
-  readonly guestProtocols: ReadonlySet<string>;
-}
+import type { Expelled, Gate, PeerKey } from './network.ts';
 
 /** Until a gate is set: a node that belongs to no network yet, or a test. */
 const OPEN_GATE: Gate = { isMember: () => true, guestProtocols: new Set() };

@@ -20,12 +20,13 @@ import type { Logger } from '../base/log.ts';
 import { Pace } from '../base/pace.ts';
 import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from './addresses.ts';
 import { abortedFault, exchange, expelledFault, rejectedFault } from './exchange.ts';
-import { type Gate, Gatekeeper } from './gate.ts';
+import { Gatekeeper } from './gate.ts';
 import { GossipWatch } from './gossip-watch.ts';
 import { gatherWrites } from './gathered-writes.ts';
 import { dialFault, openFault, selfFault, twinFault, wrongPeerFault } from './libp2p-faults.ts';
 import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode } from './libp2p-node.ts';
-import { answerPings, Liveness, PING_PROTOCOL, type Watch } from './liveness.ts';
+import { abortOpen, type Link, Links, peerOf } from './links.ts';
+import { answerPings, Liveness, PING_PROTOCOL } from './liveness.ts';
 import type {
   Address,
   Channel,
@@ -33,13 +34,14 @@ import type {
   DialState,
   DialTarget,
   Expelled,
+  Gate,
   Network,
   NetworkNotices,
   PeerKey,
   RequestOptions,
   Verdict,
 } from './network.ts';
-import { type ConnectedView, Redialer } from './redial.ts';
+import { Redialer } from './redial.ts';
 import { SelfCalls } from './self-calls.ts';
 import { StreamChannel } from './stream-channel.ts';
 
@@ -51,18 +53,6 @@ export interface Libp2pNetworkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-}
-
-/** One connection as libp2p gives it, with what we keep beside it. */
-interface Link {
-  readonly connection: Connection;
-  readonly key: PeerKey;
-  readonly address: Address;
-  readonly sinceMs: number;
-  readonly watch: Watch;
-  /** How often the peer opens channels, and what it gossips. */
-  readonly pace: Pace;
-  readonly gossip: GossipWatch;
 }
 
 /** Starts libp2p and puts the port over it. Called through `libp2p.ts`. */
@@ -97,7 +87,7 @@ class Libp2pNetwork implements Network {
   readonly #log: Logger;
   readonly #rawHeard: WeakMap<object, () => void>;
   readonly #selfCalls: SelfCalls;
-  readonly #links = new Map<PeerKey, Link[]>();
+  readonly #links = new Links();
   readonly #dialling = new Map<Address, Promise<ConnectedPeer>>();
   readonly #liveness: Liveness;
   readonly #redialer: Redialer;
@@ -125,7 +115,7 @@ class Libp2pNetwork implements Network {
       random: options.random,
       log: this.#log,
       dial: (target) => this.dial(target),
-      connected: () => this.#connectedView(),
+      connected: () => this.#links.view(),
     });
     this.#gatekeeper = new Gatekeeper({
       clock: options.clock,
@@ -140,9 +130,10 @@ class Libp2pNetwork implements Network {
   }
 
   peers(): readonly ConnectedPeer[] {
-    return [...this.#links].flatMap(([key, [link]]) =>
-      link === undefined || !this.#gatekeeper.isAdmitted(key) ? [] : [peerOf(link)],
-    );
+    return this.#links
+      .firsts()
+      .filter(({ key }) => this.#gatekeeper.isAdmitted(key))
+      .map(peerOf);
   }
 
   setGate(gate: Gate): void {
@@ -165,7 +156,7 @@ class Libp2pNetwork implements Network {
   listenIn(stream: Stream, connection: Connection): void {
     const key = keyOfPeerId(connection.remotePeer);
     if (key === undefined) return;
-    const gossip = this.#linkOf(key, connection)?.gossip ?? this.#gossipWatch();
+    const gossip = this.#links.on(key, connection)?.gossip ?? this.#gossipWatch();
     gossip.restart();
     stream.addEventListener('message', ({ data }) => {
       if (this.#gatekeeper.isExpelled(key)) return;
@@ -202,7 +193,7 @@ class Libp2pNetwork implements Network {
   }
 
   async open(peer: PeerKey, protocol: string, options: RequestOptions = {}): Promise<Channel> {
-    const link = this.#links.get(peer)?.find((each) => each.connection.status === 'open');
+    const link = this.#links.of(peer).find((each) => each.connection.status === 'open');
     if (link === undefined) throw fault('NETWORK_NOT_CONNECTED', `not connected to ${peer}`);
     return this.#openOn(link.connection, peer, protocol, options);
   }
@@ -251,7 +242,7 @@ class Libp2pNetwork implements Network {
     if (target.key !== undefined && this.isExpelled(target.key)) throw expelledFault(target.address);
     const pending = this.#dialling.get(target.address);
     if (pending !== undefined) await pending.catch(() => {});
-    const known = this.#linkTo(target);
+    const known = this.#links.to(target);
     if (known !== undefined) return peerOf(known);
     const work = this.#dialNow(target, options).finally(() => {
       if (this.#dialling.get(target.address) === work) this.#dialling.delete(target.address);
@@ -261,7 +252,7 @@ class Libp2pNetwork implements Network {
   }
 
   async disconnect(peer: PeerKey): Promise<void> {
-    const links = this.#links.get(peer) ?? [];
+    const links = this.#links.of(peer);
     await Promise.all(
       links.map(({ connection }) => connection.close({ signal: AbortSignal.timeout(500) }).catch(() => {})),
     );
@@ -289,22 +280,11 @@ class Libp2pNetwork implements Network {
         throw (await this.#selfCalls.sinceMs(startedMs)) ? selfFault(address) : twinFault(address);
       throw abortedFault(options, caught) ?? dialFault(address, caught, signal);
     }
-    const link = this.#links.get(keyOfPeerId(connection.remotePeer) ?? '')?.[0];
+    const link = this.#links.first(keyOfPeerId(connection.remotePeer) ?? '');
     if (link === undefined)
       throw fault('NETWORK_UNREACHABLE', `${address} closed the connection at once`, { data: { address } });
     if (key !== undefined && link.key !== key) throw wrongPeerFault(address, link.key);
     return peerOf(link);
-  }
-
-  #linkTo(target: DialTarget): Link | undefined {
-    if (target.key !== undefined) return this.#links.get(target.key)?.[0];
-    const all = [...this.#links.values()].flat();
-    return all.find(({ connection, address }) => connection.direction === 'outbound' && address === target.address);
-  }
-
-  #connectedView(): ConnectedView {
-    const outbound = [...this.#links.values()].flat().filter(({ connection }) => connection.direction === 'outbound');
-    return { keys: new Set(this.#links.keys()), addresses: new Set(outbound.map(({ address }) => address)) };
   }
 
   async #openOn(connection: Connection, peer: PeerKey, protocol: string, options: RequestOptions): Promise<Channel> {
@@ -325,14 +305,10 @@ class Libp2pNetwork implements Network {
     return new StreamChannel(stream, peer, this.#options.clock, (caught) => this.blame(peer, caught));
   }
 
-  #linkOf(key: PeerKey | undefined, connection: Connection): Link | undefined {
-    return this.#links.get(key ?? '')?.find((each) => each.connection.id === connection.id);
-  }
-
   /** Whether the peer may open one more channel: not too many at a time of one protocol, nor too many a second. */
   #mayOpen(stream: Stream, connection: Connection, key: PeerKey): boolean {
     const isOne = ({ protocol, direction }: Stream): boolean => protocol === stream.protocol && direction === 'inbound';
-    if (this.#linkOf(key, connection)?.pace.take() === false)
+    if (this.#links.on(key, connection)?.pace.take() === false)
       this.blame(key, fault('NETWORK_FLOOD', 'it opens channels without end'));
     else if (connection.streams.filter(isOne).length <= 2 * CHANNELS_PER_PEER_MAX) return true;
     else this.#gatekeeper.strike(key, `it has more than ${2 * CHANNELS_PER_PEER_MAX} channels of one protocol open`);
@@ -355,8 +331,7 @@ class Libp2pNetwork implements Network {
       const level = error.code.startsWith('NETWORK_') ? 'debug' : 'warn';
       this.#log[level](`${protocol} with ${peer} ended: ${error.message}`, { code: error.code });
       // A lost connection takes with it what was just opened.
-      const isConnected = this.#links.get(peer)?.some(({ connection }) => connection.status === 'open') === true;
-      if (!channel.asked && isConnected) this.#gatekeeper.strike(peer, 'it opens channels and drops them');
+      if (!channel.asked && this.#links.isOpen(peer)) this.#gatekeeper.strike(peer, 'it opens channels and drops them');
       channel.abort(caught);
     } finally {
       cancel();
@@ -383,9 +358,8 @@ class Libp2pNetwork implements Network {
       pace: new Pace(this.#options.clock, { burst: CHANNELS_BURST_MAX, perSecond: CHANNELS_PER_SECOND_MAX }),
       gossip: this.#gossipWatch(),
     };
-    const others = this.#links.get(key) ?? [];
-    this.#links.set(key, [...others, link]);
-    if (others.length > 0) return;
+    this.#links.add(link);
+    if (this.#links.first(key) !== link) return;
     if (this.#gatekeeper.came(key)) return;
     this.#log.debug(`${key} has no grant: it may redeem an invite`);
     const cancel = this.#options.clock.after(GUEST_MS_MAX, () => {
@@ -397,7 +371,7 @@ class Libp2pNetwork implements Network {
 
   #announce(key: PeerKey, isUp: boolean): void {
     if (this.#closed) return;
-    const link = this.#links.get(key)?.[0];
+    const link = this.#links.first(key);
     if (!isUp) {
       this.notices.emit('peer:down', key);
       this.#redialer.onPeerDown(key);
@@ -409,7 +383,7 @@ class Libp2pNetwork implements Network {
 
   #drop(key: PeerKey, reason: string): void {
     this.#log.info(`dropping ${key}: ${reason}`);
-    for (const { connection } of this.#links.get(key) ?? []) abortOpen(connection, reason);
+    for (const { connection } of this.#links.of(key)) abortOpen(connection, reason);
   }
 
   /**
@@ -418,10 +392,10 @@ class Libp2pNetwork implements Network {
    */
   #onClosed(connection: Connection): void {
     const key = keyOfPeerId(connection.remotePeer);
-    const links = key === undefined ? undefined : this.#links.get(key);
-    const link = links?.find((each) => each.connection.id === connection.id);
-    if (key === undefined || links === undefined || link === undefined) return;
-    this.#links.delete(key);
+    const link = key === undefined ? undefined : this.#links.on(key, connection);
+    if (key === undefined || link === undefined) return;
+    const links = this.#links.of(key);
+    this.#links.forget(key);
     for (const each of links) {
       each.watch.stop();
       if (each !== link) abortOpen(each.connection, 'another connection to the peer was lost');
@@ -435,18 +409,6 @@ const VERDICTS: Record<Verdict, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
   reject: TopicValidatorResult.Reject,
-};
-
-const peerOf = ({ connection, key, address, sinceMs, watch }: Link): ConnectedPeer => ({
-  key,
-  address,
-  outbound: connection.direction === 'outbound',
-  sinceMs,
-  rttMs: watch.rttMs,
-});
-
-const abortOpen = (connection: Connection, reason: string): void => {
-  if (connection.status === 'open' || connection.status === 'closing') connection.abort(new Error(reason));
 };
 
 const signalOf = (options: RequestOptions, defaultMs: number): AbortSignal => {

@@ -6,7 +6,7 @@ import { type Logger, silentLogger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { abortedFault, exchange, expelledFault, rejectedFault } from './exchange.ts';
-import { type Gate, Gatekeeper } from './gate.ts';
+import { Gatekeeper } from './gate.ts';
 import { createChannelPair } from './memory-channel.ts';
 import { MemoryWire } from './memory-wire.ts';
 import type {
@@ -16,6 +16,7 @@ import type {
   DialState,
   DialTarget,
   Expelled,
+  Gate,
   Network,
   NetworkNotices,
   PeerKey,

@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events';
 import type { Resource } from '../base/lifecycle.ts';
-import type { Gate } from './gate.ts';
 
 /** A node's Ed25519 public key as 64 hex digits: its identity here, in the ledger (author) and in libp2p (peer id). */
 export type PeerKey = string;
@@ -76,6 +75,14 @@ export const checked = <T>(peer: { blame(caught: unknown): void }, check: () => 
     throw caught;
   }
 };
+
+/** Who may do what over a connection. */
+export interface Gate {
+  /** Members use every protocol, hear gossip and count as peers. */
+  isMember(key: PeerKey): boolean;
+  /** What others may ask for, for `GUEST_MS_MAX` from when they connect; then they are dropped. */
+  readonly guestProtocols: ReadonlySet<string>;
+}
 
 export interface NetworkNotices {
   'peer:up': [ConnectedPeer];

@@ -2,7 +2,7 @@ import type { Column } from '../topology/topology.ts';
 import { PARTIAL_TABLE, type QueryPlan } from './plan.ts';
 import { type Expression, operandsOf } from './sql/ast.ts';
 import { printSelect, quoteName } from './sql/print.ts';
-import type { Resolved } from './sql/resolve.ts';
+import type { Resolved } from './sql/resolved.ts';
 
 /** A call of the deadline function costs as much as reading a row: it is made for one row of this many. */
 const ROWS_BETWEEN_CHECKS = 4_096;

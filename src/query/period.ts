@@ -1,6 +1,7 @@
 import type { SqlValue } from '../sqlite/sqlite.ts';
 import { both, call, type Expression, number } from './sql/ast.ts';
-import { type Resolved, type ResolvedPeriod, restricted } from './sql/resolve.ts';
+import { restricted } from './sql/resolve.ts';
+import type { Resolved, ResolvedPeriod } from './sql/resolved.ts';
 import { dateText, microsOf, shifted, timestampText } from './sql/times.ts';
 
 const compare = (operator: '>' | '<=', left: Expression, right: Expression): Expression => ({

@@ -1,7 +1,8 @@
 import { sqliteType } from '../operator/values.ts';
 import type { Column } from '../topology/topology.ts';
 import { call, type CastType, column, type Expression, mapOperands, number } from './sql/ast.ts';
-import { isAggregateCall, type Resolved, type ResolvedItem, sameExpression } from './sql/resolve.ts';
+import { isAggregateCall, sameExpression } from './sql/resolve.ts';
+import type { Resolved, ResolvedItem } from './sql/resolved.ts';
 
 /** The relation of partial rows that the merge reads. */
 export const PARTIAL_TABLE = 'partial';

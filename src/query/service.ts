@@ -18,7 +18,8 @@ import type { QueryRequest, QueryResult, QueryService } from './query.ts';
 import { serveQueries } from './remote/protocol.ts';
 import { parseSelect } from './sql/parser.ts';
 import { printSelect } from './sql/print.ts';
-import { type Resolved, resolve, restricted } from './sql/resolve.ts';
+import { resolve, restricted } from './sql/resolve.ts';
+import type { Resolved } from './sql/resolved.ts';
 import { includedTables, networkTargets, orderCandidates, type TableName, type Target } from './targets.ts';
 
 const ADDED_TYPES = ['int', 'timestamp', 'char(3)', 'int'] as const;

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Gate } from '../../src/network/gate.ts';
-import type { Network, PeerKey } from '../../src/network/network.ts';
+import type { Gate, Network, PeerKey } from '../../src/network/network.ts';
 import { waitFor } from '../support/wait.ts';
 import type { NetworkFactory } from './network.ts';
 

@@ -1,5 +1,5 @@
 import type { Expression } from './ast.ts';
-import type { Resolved } from './resolve.ts';
+import type { Resolved } from './resolved.ts';
 
 /** A name as SQLite and our parser read it back, whatever is in it. */
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
