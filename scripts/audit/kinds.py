@@ -35,6 +35,10 @@ def peer_key(v):
     return v
 
 
+def one_of(*names):
+    return lambda v: need(v in names and v, 'none of ' + ', '.join(names))
+
+
 def database(v):
     need(re.fullmatch('[A-Za-z0-9_]{1,64}', string(v)), 'no name of a database')
     return v.lower()
@@ -80,6 +84,7 @@ KINDS = {
     'table': shape({'dbms': database, 'name': table_name, 'create': some}),
     'config': shape({'name': some}, {'script': script}),
     'anmp': anmp,
+    'member': shape({'type': one_of('root', 'node', 'user', 'certificate'), 'name': some, 'public_key': peer_key}, {'company': some}),
 }
 
 
@@ -114,6 +119,7 @@ def claims(type, value):
         listed = value.get('table') if isinstance(value.get('table'), list) else []
         parts = [parts_of({**each, 'parent': value['parent']}, ('parent', 'dbms', 'name')) for each in listed if isinstance(each, dict)]
         return [(type, 'table') + each for each in parts if each]
-    names = {'cluster': [('company', 'name')], 'config': [('name',)], 'table': [('dbms', 'name')]}
+    names = {'cluster': [('company', 'name')], 'config': [('name',)], 'table': [('dbms', 'name')],
+             'member': [('public_key',), *([('type',)] if value.get('type') == 'root' else [])]}
     on = [('ip', 'port'), ('company', 'name'), ('peer',)] if type in NODES else names.get(type, [])
     return [(type, each) + parts for each in on for parts in [parts_of(value, each)] if parts]

@@ -53,6 +53,10 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .option('--company <NAME>', 'company that runs it (default: Holdfast)')
     .option('--listen <HOST:PORT>', 'where other nodes reach it; port 0 takes a free one (default: 127.0.0.1:32148)')
     .option('--rest <HOST:PORT>', 'where commands and data come in by HTTP (default: 127.0.0.1:32149)')
+    .option(
+      '--rest-tls <DIR>',
+      'TLS with cert.pem and key.pem there; with ca.pem clients may show certificates; SIGHUP reads them again',
+    )
     .option('--network <NAME>', 'create a network of that name')
     .option('--admission <RULE>', 'who may join the network that is created: invite, or open for all (default: invite)')
     .option(
@@ -84,14 +88,17 @@ const addTarget = (command: Command): Command =>
     .addOption(
       new Option(
         '--node <HOST:PORT>',
-        'REST address of the node (or HOLDFAST_NODE; default: 127.0.0.1:32149)',
+        'REST address of the node, https://HOST:PORT for TLS (or HOLDFAST_NODE; default: 127.0.0.1:32149)',
       ).argParser(readAddress),
     )
     .option('--dir <DIR>', 'the node that keeps its files there')
     .option(
       '--token <TOKEN>',
       'what is in its rest.token, for a node of another user or machine; HOLDFAST_TOKEN is used where none is found here',
-    );
+    )
+    .option('--ca <FILE>', 'over TLS, believe what this CA has signed (or HOLDFAST_TLS_CA)')
+    .option('--cert <FILE>', 'show this certificate in place of a token, with --key (or HOLDFAST_TLS_CERT)')
+    .option('--key <FILE>', 'its key (or HOLDFAST_TLS_KEY)');
 
 interface NodeOptions extends TargetOptions {
   readonly json?: boolean;

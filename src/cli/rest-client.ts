@@ -1,8 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { fault, systemCode, textOf } from '../base/errors.ts';
-import { http } from '../base/http.ts';
+import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
+import { http, https } from '../base/http.ts';
 import type { Target } from './target.ts';
+import { tlsOptions } from './tls.ts';
 
 /** Longer than any command's own deadline: the node answers first, with a reason. */
 const ANSWER_TIMEOUT_MS = 120_000;
@@ -38,18 +39,28 @@ interface Answer {
   readonly text: string;
 }
 
-const unreachable = (node: string, caught: unknown): Error =>
-  fault(
-    'CLI_NODE_UNREACHABLE',
-    `no node answers at ${node}: ${textOf(caught) || systemCode(caught) || 'no connection'}`,
-    {
-      hint: 'is it started? Name its directory with --dir DIR, or its REST address with --node HOST:PORT',
-      cause: caught,
-    },
-  );
+const REFUSED = 'ECONNREFUSED';
 
-const requestTo = ({ node, token, command, json, signal }: CommandCall, timeout: AbortSignal): ClientRequest =>
-  http.request({
+/** A server of the other kind hangs up on what it does not understand, a wrong certificate ends the connection. */
+const wayOn = (tls: boolean, code: string | undefined): string => {
+  if (code === REFUSED || code === undefined)
+    return 'is it started? Name its directory with --dir DIR, or its REST address with --node HOST:PORT';
+  return tls
+    ? 'does it have TLS (--rest-tls), and is its certificate believed? Name who signed it: --ca FILE'
+    : 'is it started? Where its REST has TLS: --dir DIR on its machine, else --node https://HOST:PORT --ca FILE';
+};
+
+const unreachable = ({ node, tls }: CommandCall, caught: unknown): Error =>
+  caught instanceof HoldfastError
+    ? caught
+    : fault(
+        'CLI_NODE_UNREACHABLE',
+        `no node answers at ${node}: ${textOf(caught) || systemCode(caught) || 'no connection'}`,
+        { hint: wayOn(tls !== undefined, systemCode(caught)), cause: caught },
+      );
+
+const requestTo = ({ node, token, tls, command, json, signal }: CommandCall, timeout: AbortSignal): ClientRequest => {
+  const options = {
     ...splitAddress(node),
     method: 'POST',
     headers: {
@@ -61,13 +72,15 @@ const requestTo = ({ node, token, command, json, signal }: CommandCall, timeout:
       ...(json === true ? { accept: 'application/json' } : {}),
     },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-  });
+  };
+  return tls === undefined ? http.request(options) : https().request({ ...options, ...tlsOptions(tls) });
+};
 
 /** By `node:http`: `fetch` takes longer to load than a command takes to run, and refuses some ports. */
 const send = (call: CommandCall): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const outgoing = requestTo(call, AbortSignal.timeout(ANSWER_TIMEOUT_MS));
-    const fail = (caught: unknown): void => reject(unreachable(call.node, caught));
+    const fail = (caught: unknown): void => reject(unreachable(call, caught));
     outgoing.on('error', fail);
     outgoing.on('response', (response) => readWhole(response, resolve, fail));
     outgoing.end(call.command);
@@ -94,7 +107,7 @@ const readWhole = (
 const sendForFile = (call: CommandCall, take: (file: Readable) => Promise<void>): Promise<Answer | undefined> =>
   new Promise((resolve, reject) => {
     const outgoing = requestTo(call, AbortSignal.timeout(FILE_TIMEOUT_MS));
-    const fail = (caught: unknown): void => reject(unreachable(call.node, caught));
+    const fail = (caught: unknown): void => reject(unreachable(call, caught));
     outgoing.on('error', fail);
     outgoing.on('response', (response) => {
       if (response.headers['content-type'] === FILE_TYPE) take(response).then(() => resolve(undefined), reject);
@@ -105,8 +118,9 @@ const sendForFile = (call: CommandCall, take: (file: Readable) => Promise<void>)
 
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/@]+)):(\d{1,5})$/;
 
-/** Whether a text is `HOST:PORT`. */
-export const isAddress = (text: string): boolean => Number(ADDRESS.exec(text)?.[3] ?? Number.NaN) <= 65_535;
+/** Whether a text is `HOST:PORT`, or `https://HOST:PORT`. */
+export const isAddress = (text: string): boolean =>
+  Number(ADDRESS.exec(text.replace(/^https:\/\//i, ''))?.[3] ?? Number.NaN) <= 65_535;
 
 const splitAddress = (node: string): { readonly host: string; readonly port: number } => {
   const found = ADDRESS.exec(node);

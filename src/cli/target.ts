@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { TlsTarget } from './tls.ts';
 import { join, resolve } from 'node:path';
 import { fault, textOf } from '../base/errors.ts';
 import { findRunning, runningNodesPath } from '../command/access/running-nodes.ts';
@@ -12,22 +13,33 @@ export interface Target {
   readonly node: string;
   /** Undefined where none is known: then the node says what it wants. */
   readonly token: string | undefined;
+  /** What is shown and believed over TLS; absent for plain HTTP. */
+  readonly tls?: TlsTarget;
 }
 
 export interface TargetOptions {
   readonly node?: string;
   readonly dir?: string;
   readonly token?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 const tokenIn = (dir: string): Promise<string | undefined> => readToken(join(dir, 'rest.token'));
 
-/** REST of the node that keeps its files there. `CLI_NODE_DIR`. */
-const restOf = async (dir: string): Promise<string> => {
+/** Of what a node says of itself: where REST is, and its certificate where REST has TLS. */
+interface NodeFacts {
+  readonly rest: string;
+  readonly tls: string | undefined;
+}
+
+/** What the node that keeps its files there says of itself. `CLI_NODE_DIR`. */
+const factsOf = async (dir: string): Promise<NodeFacts> => {
   try {
     const facts: unknown = JSON.parse(await readFile(join(dir, 'node.json'), 'utf8'));
-    const rest: unknown = typeof facts === 'object' && facts !== null ? Reflect.get(facts, 'rest') : undefined;
-    if (typeof rest === 'string') return rest;
+    const { rest, tls } = (typeof facts === 'object' && facts !== null ? facts : {}) as Partial<NodeFacts>;
+    if (typeof rest === 'string') return { rest, tls: typeof tls === 'string' ? tls : undefined };
     throw new Error('node.json does not say where REST is');
   } catch (caught) {
     throw fault('CLI_NODE_DIR', `${dir} is not the directory of a running node: ${textOf(caught)}`, {
@@ -37,19 +49,47 @@ const restOf = async (dir: string): Promise<string> => {
   }
 };
 
+const HTTPS = /^https:\/\//i;
+
+type Environment = (name: string) => string | undefined;
+
+/** Files of TLS as told by flags, else by the environment. */
+const filesOf = ({ ca, cert, key }: TargetOptions, environment?: Environment): Omit<TlsTarget, 'pinned'> => ({
+  ca: ca ?? environment?.('HOLDFAST_TLS_CA'),
+  cert: cert ?? environment?.('HOLDFAST_TLS_CERT'),
+  key: key ?? environment?.('HOLDFAST_TLS_KEY'),
+});
+
+const isGiven = ({ ca, cert, key }: Omit<TlsTarget, 'pinned'>): boolean => (ca ?? cert ?? key) !== undefined;
+
+/** How TLS is spoken to the node: as told; else, on this machine, by the certificate that it says is its own. */
+const tlsOf = (options: TargetOptions, here: NodeFacts | undefined, environment: Environment, isHttps: boolean) => {
+  const told = filesOf(options);
+  if (here?.tls !== undefined && options.ca === undefined) return { ...told, pinned: here.tls };
+  if (here !== undefined && !isGiven(told)) return isHttps ? { ...told, pinned: undefined } : undefined;
+  const files = filesOf(options, environment);
+  return isHttps || isGiven(files) ? { ...files, pinned: undefined } : undefined;
+};
+
 /**
  * The node that is meant, and its token: as told, else from the node's directory, which a node of the same user and machine is
- * found by; the environment's token last, since it is for one node elsewhere. `CLI_NODE_DIR`.
+ * found by; the environment's token last, since it is for one node elsewhere. Likewise its TLS. Who shows a certificate shows
+ * no token that it was not told to. `CLI_NODE_DIR`.
  */
-export const findTarget = async (
-  options: TargetOptions,
-  environment: (name: string) => string | undefined,
-): Promise<Target> => {
+export const findTarget = async (options: TargetOptions, environment: Environment): Promise<Target> => {
   const dir = options.dir === undefined ? undefined : resolve(options.dir);
-  const rest = dir === undefined || options.node !== undefined ? undefined : await restOf(dir);
-  const node = options.node ?? rest ?? environment('HOLDFAST_NODE') ?? DEFAULT_NODE;
+  const told = dir === undefined ? undefined : await factsOf(dir);
+  const meant = options.node ?? told?.rest ?? environment('HOLDFAST_NODE') ?? DEFAULT_NODE;
+  const node = meant.replace(HTTPS, '');
   const from = dir ?? (await findRunning(runningNodesPath(), node))?.dir;
-  const token =
-    options.token ?? (from === undefined ? undefined : await tokenIn(from)) ?? environment('HOLDFAST_TOKEN');
-  return { node, token };
+  const here = told ?? (await factsHere(from));
+  const tls = tlsOf(options, here, environment, HTTPS.test(meant));
+  const token = options.token ?? (tls?.cert === undefined ? await tokenFor(from, environment) : undefined);
+  return { node, token, ...(tls === undefined ? {} : { tls }) };
 };
+
+const factsHere = async (dir: string | undefined): Promise<NodeFacts | undefined> =>
+  dir === undefined ? undefined : factsOf(dir).catch(() => undefined);
+
+const tokenFor = async (dir: string | undefined, environment: Environment): Promise<string | undefined> =>
+  (dir === undefined ? undefined : await tokenIn(dir)) ?? environment('HOLDFAST_TOKEN');

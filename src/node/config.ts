@@ -15,6 +15,8 @@ export interface NodeConfig {
   readonly company: string;
   readonly listen: string;
   readonly rest: string;
+  /** Directory of REST's certificate and key, absolute; undefined for plain HTTP. */
+  readonly restTls: string | undefined;
   /** Name of the network that this node creates; undefined for one that joins. */
   readonly network: string | undefined;
   /** Who may join the network that this node creates. */
@@ -75,6 +77,7 @@ const schema = z.strictObject({
   company: label.default('Holdfast'),
   listen: address.default('127.0.0.1:32148'),
   rest: address.default('127.0.0.1:32149'),
+  'rest-tls': z.string().min(1, 'is empty').optional(),
   network: label.optional(),
   admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('invite'),
   invite: z.string().min(1, 'is empty').optional(),
@@ -93,7 +96,10 @@ type OptionName = keyof typeof schema.shape;
 const OPTION_NAMES = Object.keys(schema.shape) as readonly OptionName[];
 
 /** The variable that gives an option: `HOLDFAST_` and its name; several seeds are separated by commas. */
-const variableOf = (option: string): string => `HOLDFAST_${option.toUpperCase()}`;
+const variableOf = (option: string): string => `HOLDFAST_${option.toUpperCase().replaceAll('-', '_')}`;
+
+/** As the command line has it: `restTls`. */
+const flagOf = (option: string): string => option.replaceAll(/-[a-z]/g, (letter) => letter.slice(1).toUpperCase());
 
 const readConfigFile = (path: string): GivenOptions => {
   let parsed: unknown;
@@ -132,7 +138,7 @@ const originOf = (
   file: GivenOptions,
   filePath: string | undefined,
 ): Origin | undefined => {
-  const flag = flags[option];
+  const flag = flags[flagOf(option)];
   if (flag !== undefined && flag.length > 0) return { value: flag, place: `--${option}` };
   const variable = environment[variableOf(option)];
   if (variable !== undefined && variable !== '') {
@@ -148,9 +154,9 @@ const originOf = (
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const { admission, seed, dir, script, network, invite, recover, key, operator, reserve, ...rest } = parseOptions(
-    collectOrigins(flags, environment),
-  );
+  const options = parseOptions(collectOrigins(flags, environment));
+  const { admission, seed, dir, script, network, invite, recover, key, operator, reserve } = options;
+  const { name, company, listen, rest, remote, restored, authentication, 'rest-tls': restTls } = options;
   if (network !== undefined && invite !== undefined)
     throw fault('CONFIG_VALUE', `--network ${network} creates a network and --invite joins one`, {
       hint: 'give only one of the two',
@@ -158,7 +164,8 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
   if (recover === 'false' && (key ?? operator) !== undefined)
     throw fault('CONFIG_VALUE', '--key and --operator are for a node that recovers', { hint: 'add --recover' });
   return {
-    ...rest,
+    ...{ name, company, listen, rest, remote, restored, authentication },
+    restTls: restTls === undefined ? undefined : resolve(restTls),
     ...{ network, operator, reserve, recover: recover === 'true', key: key === undefined ? undefined : resolve(key) },
     admission,
     invite: invite === undefined ? undefined : decodeToken(invite),
@@ -174,10 +181,12 @@ export const configurationOf = ({
   company,
   listen,
   rest,
+  restTls,
   remote,
   reserve,
 }: NodeConfig): Readonly<Record<string, string>> => ({
   ...{ name, company, listen, rest, remote },
+  ...(restTls === undefined ? {} : { 'rest-tls': restTls }),
   ...(reserve === undefined ? {} : { reserve: reserveText(reserve) }),
 });
 

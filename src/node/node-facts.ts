@@ -9,6 +9,8 @@ export interface NodeJson {
   readonly listen: string;
   readonly rest: string;
   readonly pid: number;
+  /** Where REST has TLS: the file with its certificate, by which programs of this machine know it. */
+  readonly tls?: string;
 }
 
 export const nodeJsonText = (facts: NodeJson): string => `${JSON.stringify(facts, undefined, 2)}\n`;

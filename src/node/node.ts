@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { fault, textOf } from '../base/errors.ts';
 import { SCRIPT_WAIT_MS_MAX } from '../base/limits.ts';
@@ -12,6 +13,7 @@ import { keepToken } from '../command/access/token-file.ts';
 import { Users } from '../command/access/users.ts';
 import type { CommandContext } from '../command/context.ts';
 import { createExecutor } from '../command/create-executor.ts';
+import { certificateMember } from '../policy/member-policies.ts';
 import type { CommandExecutor } from '../command/executor.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { PeerWatch } from '../command/health/peer-watch.ts';
@@ -35,7 +37,8 @@ export type StartRest = (options: {
   readonly access: Access;
   readonly clock: Clock;
   readonly log: Logger;
-}) => Promise<Resource & { readonly address: string }>;
+  readonly tls: string | undefined;
+}) => Promise<Resource & { readonly address: string; reloadTls(): Promise<void> }>;
 
 /** What a node is started with beside its configuration. */
 export interface Program {
@@ -52,6 +55,8 @@ export interface RunningNode extends Resource {
   readonly recovered: Promise<string> | undefined;
   /** Resolves when a command asks the node to end. */
   readonly exitAsked: Promise<void>;
+  /** Reads REST's certificate and key again. `REST_TLS`. */
+  reloadTls(): Promise<void>;
 }
 
 const checkScript = async (path: string): Promise<void> => {
@@ -83,8 +88,15 @@ const noteNetwork = (ledger: Ledger, write: () => void): void => {
 };
 
 /** Who may use REST: by the token in the node's directory, or as one of its users. */
-const openAccess = async ({ token, users }: NodePaths, { authentication }: NodeConfig, log: Logger): Promise<Access> =>
+const openAccess = async (
+  { token, users }: NodePaths,
+  { authentication }: NodeConfig,
+  log: Logger,
+  certificateMember: (key: string) => string | undefined,
+): Promise<Access> =>
   new Access({
+    certificateMember,
+    clock: systemClock,
     token: await keepToken(token, systemRandom),
     tokenPath: token,
     users: await Users.open(users, { clock: systemClock, random: systemRandom }),
@@ -112,8 +124,10 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
     const recovery = await prepareRecovery(config, paths);
     await createDirectories(paths, log);
     const exit = Promise.withResolvers<undefined>();
-    const bound: { rest?: string; peers?: PeerWatch } = {};
-    const access = await openAccess(paths, config, log.child('rest'));
+    const bound: { rest?: string; peers?: PeerWatch; context?: CommandContext } = {};
+    const access = await openAccess(paths, config, log.child('rest'), (key) =>
+      bound.context === undefined ? undefined : certificateMember(bound.context.policies.book, key),
+    );
     const outside: Outside = {
       ...{ version, log, stop, access },
       exitNode: () => exit.resolve(undefined),
@@ -121,12 +135,16 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
       peerViews: () => bound.peers?.views() ?? [],
     };
     const { context, replication, disk } = await startFloors(stack, config, paths, outside);
+    bound.context = context;
     const executor = createExecutor(context);
     bound.peers = stack.use(watchPeers(context, executor));
     const { name } = config;
     const at = splitAddress(config.rest);
     const rest = stack.use(
-      await startRest({ ...at, node: name, executor, access, clock: systemClock, log: log.child('rest') }),
+      await startRest({
+        ...{ ...at, node: name, executor, access, tls: config.restTls },
+        ...{ clock: systemClock, log: log.child('rest') },
+      }),
     );
     bound.rest = rest.address;
     const facts = (): NodeJson => ({
@@ -136,6 +154,7 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
       listen: context.network.address,
       rest: rest.address,
       pid: process.pid,
+      ...(config.restTls === undefined ? {} : { tls: join(config.restTls, 'cert.pem') }),
     });
     await noteForCommandLine(stack, rest.address, config.dir, log);
     const factsFile = stack.use(new StateFile(paths.facts, { clock: systemClock, disk, log }));
@@ -158,5 +177,9 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
         ...{ executor, path: script, before: ready },
         ...{ clock: systemClock, log: log.child('script'), signal: stopping.signal },
       });
-    return { facts: facts(), exitAsked: exit.promise, recovered, close: () => stack.close() };
+    return {
+      ...{ facts: facts(), exitAsked: exit.promise, recovered },
+      reloadTls: () => rest.reloadTls(),
+      close: () => stack.close(),
+    };
   });

@@ -1,5 +1,5 @@
 import { asFault, HoldfastError, textOf } from '../base/errors.ts';
-import { createLogger, type LogRecord } from '../base/log.ts';
+import { createLogger, type Logger, type LogRecord } from '../base/log.ts';
 import { type GivenOptions, resolveConfig } from './config.ts';
 import { type RunningNode, startNode, type StartRest } from './node.ts';
 
@@ -25,6 +25,19 @@ const stopSignal = (): Promise<NodeJS.Signals> =>
   });
 
 const forever = (): Promise<never> => new Promise(() => {});
+
+/** SIGHUP, as who renews certificates sends it. */
+const reloadOnHangUp = (node: RunningNode, log: Logger): void => {
+  process.on('SIGHUP', () => {
+    node.reloadTls().then(
+      () => log.info('REST has read its certificate and key again'),
+      (caught: unknown) => {
+        const { message, hint } = asFault(caught);
+        log.error(`REST keeps the certificate that it has: ${message}${hint === undefined ? '' : `; ${hint}`}`);
+      },
+    );
+  });
+};
 
 const readyLine = ({ facts }: RunningNode): string =>
   `ready ${facts.name} listen=${facts.listen} rest=${facts.rest} network=${facts.network ?? 'none'} peer=${facts.peer}\n`;
@@ -53,6 +66,7 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
   });
   const node = await startNode(config, { version, log, startRest, stop: stop.signal });
   process.stdout.write(readyLine(node));
+  if (config.restTls !== undefined) reloadOnHangUp(node, log);
   const failed = node.recovered?.then(
     (line) => {
       process.stdout.write(`${line}\n`);

@@ -4,6 +4,7 @@ import { errorNumber } from '../command/error-numbers.ts';
 /** HTTP status and documented number of what this front door itself refuses. */
 const OWN: Readonly<Record<string, readonly [status: number, number: number]>> = {
   ACCESS_DENIED: [401, 97],
+  ACCESS_CERTIFICATE: [403, 97],
   ACCESS_TRIES: [429, 97],
   ACCESS_BUSY: [503, 3],
   ACCESS_REFUSED: [403, 212],

@@ -6,6 +6,8 @@ import { fault } from '../base/errors.ts';
 export interface GuardOptions {
   /** The host that REST was bound to, as configured. */
   readonly boundHost: string;
+  /** Whether the node's certificate has the name: then a browser has made sure that it speaks to this node. */
+  readonly isCertified?: (name: string) => boolean;
 }
 
 /** The name in `name:port`, lower case, without the brackets of an IPv6 address; undefined where it is malformed. */
@@ -18,7 +20,7 @@ const nameOf = (host: string): string | undefined => {
  * A page of another site may make a browser on this machine speak to this node: by a name that it lets point here (the
  * `Host` is then foreign), or openly (the `Origin` is). An address in the `Host` cannot have been pointed anywhere.
  */
-const isOwnHost = (host: string, { boundHost }: GuardOptions): boolean => {
+const isOwnHost = (host: string, { boundHost, isCertified }: GuardOptions): boolean => {
   const name = nameOf(host);
   if (name === undefined) return false;
   const own = hostname().toLowerCase();
@@ -28,13 +30,15 @@ const isOwnHost = (host: string, { boundHost }: GuardOptions): boolean => {
     name.endsWith('.localhost') ||
     name === boundHost.toLowerCase() ||
     name === own ||
-    name === `${own}.local`
+    name === `${own}.local` ||
+    isCertified?.(name) === true
   );
 };
 
 const isOwnOrigin = (origin: string, host: string | undefined): boolean => {
   const parsed = URL.parse(origin);
-  return parsed !== null && parsed.host !== '' && parsed.host === host?.toLowerCase().replace(/:80$/, '');
+  if (parsed === null || parsed.host === '') return false;
+  return parsed.host === host?.toLowerCase().replace(parsed.protocol === 'https:' ? /:443$/ : /:80$/, '');
 };
 
 /** Headers of a request that say where it comes from. */

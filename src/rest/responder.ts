@@ -16,6 +16,7 @@ import { BodyBudget, type Lease, readBody, textOfBody, unpack } from './body.ts'
 import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts';
 import { errorReply, methodFault } from './faults.ts';
 import { readTarget, type RestHeaders } from './headers.ts';
+import { certificateOf } from './tls.ts';
 
 /** What goes back: a text whose length is known, or the bytes of a file as they come. */
 export interface RestReply {
@@ -99,7 +100,8 @@ class Responder {
     const alive = method === 'GET' ? this.#alive(exchange) : undefined;
     if (alive !== undefined) return alive;
     const { authorization } = exchange.request.headers;
-    const person = await this.#options.access.admit(authorization, exchange.request.socket.remoteAddress ?? '');
+    const { socket } = exchange.request;
+    const person = await this.#options.access.admit(authorization, socket.remoteAddress ?? '', certificateOf(socket));
     switch (method) {
       case 'GET':
         return this.#get(exchange, person);

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { fault, systemCode, textOf } from '../base/errors.ts';
-import { http } from '../base/http.ts';
+import { http, https } from '../base/http.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import {
   REST_CONNECTIONS_MAX,
@@ -22,6 +23,7 @@ import type { BodyBudget } from './body.ts';
 import { errorReply, methodFault, transportFault, type TransportError } from './faults.ts';
 import { checkProvenance } from './guard.ts';
 import { createResponder, JSON_TYPE, type RestReply } from './responder.ts';
+import { readTlsFiles, secureOptions, type TlsFiles } from './tls.ts';
 
 export interface RestOptions {
   /** Name or address to bind to. */
@@ -36,12 +38,23 @@ export interface RestOptions {
   readonly log: Logger;
   /** Room for the bodies of all requests; that of the limits where left out. */
   readonly bodies?: BodyBudget;
+  /** Directory with the certificate and key for TLS; undefined for plain HTTP. */
+  readonly tls?: string | undefined;
+}
+
+/** The server, and what its TLS goes by; another after the files were read again. */
+interface Secured {
+  files: TlsFiles | undefined;
 }
 
 export interface RestServer extends Resource {
+  /** Reads the files of TLS again: connections made from then on go by them. `REST_TLS`, and the old ones stay. */
+  reloadTls(): Promise<void>;
   /** `HOST:PORT` as bound. */
   readonly address: string;
 }
+
+type RestHttpServer = Server | SecureServer;
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 const CLOSE_MS = 1_000;
@@ -52,7 +65,11 @@ const rawReply = (status: number, body: string): string =>
   `Content-Type: ${JSON_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
 
 /** Why a request is refused unread: it comes from another site's page. */
-const refusalOf = (request: IncomingMessage, { host, node, log }: RestOptions): RestReply | undefined => {
+const refusalOf = (
+  request: IncomingMessage,
+  { host, node, log }: RestOptions,
+  { files }: Secured,
+): RestReply | undefined => {
   const { headers, httpVersion, method = '' } = request;
   const site = headers['sec-fetch-site'];
   try {
@@ -60,7 +77,7 @@ const refusalOf = (request: IncomingMessage, { host, node, log }: RestOptions): 
       throw fault('REST_MALFORMED', 'the request has no Host header');
     checkProvenance(
       { host: headers.host, origin: headers.origin, site: typeof site === 'string' ? site : undefined },
-      { boundHost: host },
+      { boundHost: host, isCertified: (name) => files?.certificate.checkHost(name) !== undefined },
     );
     return undefined;
   } catch (caught) {
@@ -91,7 +108,7 @@ const linger = (request: IncomingMessage, clock: Clock): void => {
   request.once('end', hangUp);
 };
 
-const createHttpServer = (options: RestOptions, stopping: AbortSignal): Server => {
+const createHttpServer = (options: RestOptions, secured: Secured, stopping: AbortSignal): RestHttpServer => {
   const { clock, node, log } = options;
   const refuse = (error: TransportError, socket: Duplex): void => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -104,24 +121,30 @@ const createHttpServer = (options: RestOptions, stopping: AbortSignal): Server =
   };
   const respond = createResponder(options, stopping);
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const reply = refusalOf(request, options) ?? (await respond(request, response));
+    const reply = refusalOf(request, options, secured) ?? (await respond(request, response));
     response.once('finish', () => linger(request, clock));
     // A client that does not take the reply must not hold it for ever.
     request.socket.setTimeout(REST_STALL_MS);
     if (stopping.aborted) response.setHeader('Connection', 'close');
     send(response, reply, log);
   };
-  const server = http.createServer(
-    {
-      maxHeaderSize: REST_HEADER_BYTES_MAX,
-      headersTimeout: REST_HEADERS_TIMEOUT_MS,
-      requestTimeout: REST_REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: REST_KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1_000,
-      requireHostHeader: false, // the guard asks for it, and answers in our form
-    },
-    (request, response) => void answer(request, response),
-  );
+  const settings = {
+    maxHeaderSize: REST_HEADER_BYTES_MAX,
+    headersTimeout: REST_HEADERS_TIMEOUT_MS,
+    requestTimeout: REST_REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: REST_KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 1_000,
+    requireHostHeader: false, // the guard asks for it, and answers in our form
+  };
+  const listener = (request: IncomingMessage, response: ServerResponse): void => void answer(request, response);
+  const { files } = secured;
+  const server: RestHttpServer =
+    files === undefined
+      ? http.createServer(settings, listener)
+      : https().createServer(
+          { ...settings, ...secureOptions(files), handshakeTimeout: REST_HEADERS_TIMEOUT_MS },
+          listener,
+        );
   server.maxConnections = REST_CONNECTIONS_MAX;
   server.on('clientError', refuse);
   server.on('connect', (_, socket) => refuse(methodFault('CONNECT'), socket));
@@ -129,7 +152,7 @@ const createHttpServer = (options: RestOptions, stopping: AbortSignal): Server =
 };
 
 /** Resolves once it listens. */
-const listen = async (server: Server, host: string, port: number): Promise<AddressInfo> => {
+const listen = async (server: RestHttpServer, host: string, port: number): Promise<AddressInfo> => {
   server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
   await once(server, 'listening');
   return server.address() as AddressInfo;
@@ -153,23 +176,41 @@ const bindFault = (caught: unknown, host: string, port: number): Error => {
   }
 };
 
+/** The files as they are now; whether clients are asked for certificates is settled at the start. */
+const renewed = async (dir: string, before: TlsFiles | undefined, options: RestOptions): Promise<TlsFiles> => {
+  const files = await readTlsFiles(dir, options);
+  if ((files.ca === undefined) === (before?.ca === undefined)) return files;
+  throw fault('REST_TLS', `ca.pem in ${dir} has come or gone since the start`, {
+    hint: 'start the node again: only then certificates of clients are asked for, or no more',
+  });
+};
+
 /**
  * Starts REST on an address; `access` says who may command the node.
- * `REST_PORT_TAKEN`, `REST_ADDRESS`.
+ * `REST_PORT_TAKEN`, `REST_ADDRESS`, `REST_TLS`.
  */
 export const startRest = async (options: RestOptions): Promise<RestServer> => {
-  const { host, port, log, clock } = options;
+  const { host, port, log, clock, tls } = options;
   const stopping = new AbortController();
-  const server = createHttpServer(options, stopping.signal);
+  const secured: Secured = { files: tls === undefined ? undefined : await readTlsFiles(tls, options) };
+  const server = createHttpServer(options, secured, stopping.signal);
   const bound = await listen(server, host, port).catch((caught: unknown) => {
     throw bindFault(caught, host, port);
   });
-  if (!LOOPBACK.test(bound.address))
-    log.warn('REST listens beyond this machine without TLS: tokens and passwords can be read on their way', {
-      address: bound.address,
-    });
+  if (tls === undefined && !LOOPBACK.test(bound.address))
+    log.warn(
+      'REST listens beyond this machine without TLS: tokens and passwords can be read on their way (--rest-tls)',
+      {
+        address: bound.address,
+      },
+    );
   return {
     address: `${host}:${bound.port}`,
+    async reloadTls() {
+      if (tls === undefined || !('setSecureContext' in server)) return;
+      secured.files = await renewed(tls, secured.files, options);
+      server.setSecureContext(secureOptions(secured.files));
+    },
     async close() {
       stopping.abort(fault('REST_STOPPING', 'the node is stopping'));
       const force = clock.after(CLOSE_MS, () => server.closeAllConnections());

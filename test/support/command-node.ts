@@ -311,6 +311,8 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
       users,
       authentication: 'on',
       log: silentLogger,
+      clock,
+      certificateMember: () => undefined,
     }),
     facts: createFacts(dir, options),
     clock,

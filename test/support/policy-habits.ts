@@ -50,6 +50,12 @@ const TABLE = {
   create: ['CREATE'],
 };
 const CONFIG = { name: ['a', 'b', ''], script: [['x'], [1]] };
+const MEMBER = {
+  type: ['root', 'node', 'certificate', 'user', 'king'],
+  name: ['m', 'm', ''],
+  public_key: ['a', 'a', 'b', 'A'].map((digit) => digit.repeat(64)),
+  company: ['ab', 'abc', 'x'],
+};
 const FREE = {
   company: ['ab', 'x', 7],
   a: [1, 1.5, -1e-7, 1e21, 9_007_199_254_740_991, null, true, 'x\u0000', '\u2028"\\\n'],
@@ -58,7 +64,19 @@ const FREE = {
   id: ['other'],
   ledger: ['global'],
 };
-const KINDS = ['operator', 'operator', 'query', 'cluster', 'table', 'config', 'anmp', 'site', 'pump', '__proto__'];
+const KINDS = [
+  'operator',
+  'operator',
+  'query',
+  'cluster',
+  'table',
+  'config',
+  'member',
+  'anmp',
+  'site',
+  'pump',
+  '__proto__',
+];
 
 const attributesOf = (type: string, author: string, entries: readonly Entry[]) => {
   switch (type) {
@@ -71,6 +89,8 @@ const attributesOf = (type: string, author: string, entries: readonly Entry[]) =
       return TABLE;
     case 'config':
       return CONFIG;
+    case 'member':
+      return MEMBER;
     case 'anmp':
       return { p1: [{ note: 'n' }, 'x'], date: ['d'] };
     default:

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { fault } from '../../src/base/errors.ts';
-import { silentLogger } from '../../src/base/log.ts';
+import { type Logger, silentLogger } from '../../src/base/log.ts';
 import type { Access, Person } from '../../src/command/access/access.ts';
 import type { CommandExecutor, CommandOutput, CommandRequest, PutCommand } from '../../src/command/executor.ts';
 import type { BodyBudget } from '../../src/rest/body.ts';
@@ -45,6 +45,8 @@ export const startRestNode = async (
     readonly clock?: Clock;
     readonly access?: Pick<Access, 'admit'>;
     readonly bodies?: BodyBudget;
+    readonly tls?: string;
+    readonly log?: Logger;
     /** What `get file` gives. */
     readonly file?: () => AsyncIterable<Uint8Array>;
   } = {},
@@ -73,7 +75,8 @@ export const startRestNode = async (
     executor,
     access: options.access ?? { admit: async () => OWNER },
     clock: options.clock ?? systemClock,
-    log: silentLogger,
+    log: options.log ?? silentLogger,
+    tls: options.tls,
     ...(options.bodies === undefined ? {} : { bodies: options.bodies }),
   });
   const port = Number(server.address.slice(server.address.lastIndexOf(':') + 1));

@@ -1,16 +1,32 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Users } from './users.ts';
 
 /** Who speaks at a front door. */
 export interface Person {
-  /** `token`: who can read the node's token file; `user`: by name and password; `anyone`: while authentication is off. */
-  readonly by: 'token' | 'user' | 'anyone';
-  /** The user's name; empty for the others. */
+  /**
+   * `token`: who can read the node's token file; `user`: by name and password; `certificate`: by a TLS certificate whose key a
+   * member policy names; `anyone`: while authentication is off.
+   */
+  readonly by: 'token' | 'user' | 'certificate' | 'anyone';
+  /** Of the user or the member policy; empty for the others. */
   readonly name: string;
   /** Whether it may also say who else may do what, and end or copy the node. */
   readonly admin: boolean;
+}
+
+/** A certificate that the client of a TLS connection has shown, with proof that it holds its key. */
+export interface ShownCertificate {
+  /** SHA-256 of its public key (SubjectPublicKeyInfo), 64 hex digits. */
+  readonly key: string;
+  /** Whom it names. */
+  readonly subject: string;
+  /** Milliseconds since 1970. */
+  readonly untilMs: number;
+  /** Why it is not trusted; undefined where a CA of this node has signed it. */
+  readonly wrong: string | undefined;
 }
 
 export interface AccessOptions {
@@ -21,6 +37,9 @@ export interface AccessOptions {
   /** `off`: whoever reaches REST commands the node. */
   readonly authentication: 'on' | 'off';
   readonly log: Logger;
+  readonly clock: Pick<Clock, 'wallMs'>;
+  /** Name of the member policy of type certificate with that key; undefined where there is none. */
+  certificateMember(key: string): string | undefined;
 }
 
 const TOKEN: Person = { by: 'token', name: '', admin: true };
@@ -55,11 +74,12 @@ export class Access {
   }
 
   /**
-   * Who sends this `Authorization` header from that address. `ACCESS_DENIED`; `ACCESS_TRIES` after too many wrong
-   * passwords; `ACCESS_BUSY`.
+   * Who sends this `Authorization` header from that address, or without one shows that certificate. `ACCESS_DENIED`;
+   * `ACCESS_CERTIFICATE`; `ACCESS_TRIES` after too many wrong passwords; `ACCESS_BUSY`.
    */
-  async admit(authorization: string | undefined, from: string): Promise<Person> {
+  async admit(authorization: string | undefined, from: string, certificate?: ShownCertificate): Promise<Person> {
     if (!this.#required) return ANYONE;
+    if (authorization === undefined && certificate !== undefined) return this.#certified(certificate);
     const found = /^(bearer|basic)\s+(\S+)\s*$/i.exec(authorization ?? '');
     if (found === null) throw this.#denied('this request does not say who sends it');
     const [, scheme = '', value = ''] = found;
@@ -73,6 +93,21 @@ export class Access {
     const user = await this.users.verify(pair.slice(0, colon), pair.slice(colon + 1), from);
     if (user === undefined) throw this.#denied('no user has this name and password');
     return { by: 'user', name: user.name, admin: user.type === 'admin' };
+  }
+
+  #certified({ key, subject, untilMs, wrong }: ShownCertificate): Person {
+    const isOver = this.#options.clock.wallMs() > untilMs;
+    if (wrong !== undefined || isOver)
+      throw fault('ACCESS_CERTIFICATE', `the certificate of ${subject} is not trusted: ${wrong ?? 'it has expired'}`, {
+        data: { key },
+        hint: 'show one that a CA in ca.pem of this node has signed, or a token or a user and password',
+      });
+    const name = this.#options.certificateMember(key);
+    if (name !== undefined) return { by: 'certificate', name, admin: false };
+    throw fault('ACCESS_CERTIFICATE', `no member policy names the certificate of ${subject}`, {
+      data: { key },
+      hint: `who may write policies inserts: blockchain insert where policy = {"member": {"type": "certificate", "name": "…", "public_key": "${key}"}}`,
+    });
   }
 
   #denied(text: string): HoldfastError {

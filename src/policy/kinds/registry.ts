@@ -3,6 +3,7 @@ import { clusterKind } from './cluster.ts';
 import { configKind } from './config.ts';
 import type { PolicyKind } from './kind.ts';
 import { masterKind } from './master.ts';
+import { memberKind } from './member.ts';
 import { nodeKind } from './node.ts';
 import { operatorKind } from './operator.ts';
 import { publisherKind } from './publisher.ts';
@@ -10,9 +11,18 @@ import { queryKind } from './query.ts';
 import { tableKind } from './table.ts';
 
 const kinds: ReadonlyMap<string, PolicyKind> = new Map(
-  [anmpKind, clusterKind, configKind, masterKind, nodeKind, operatorKind, publisherKind, queryKind, tableKind].map(
-    (kind) => [kind.type, kind],
-  ),
+  [
+    anmpKind,
+    clusterKind,
+    configKind,
+    masterKind,
+    memberKind,
+    nodeKind,
+    operatorKind,
+    publisherKind,
+    queryKind,
+    tableKind,
+  ].map((kind) => [kind.type, kind]),
 );
 
 /** The kind of a policy type; undefined for a free type, whose value is any JSON object. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger, type LogRecord, silentLogger } from '../../../src/base/log.ts';
 import { PASSWORD_PAUSE_MS, PASSWORD_TRIES_MAX } from '../../../src/base/limits.ts';
 import { systemRandom } from '../../../src/base/random.ts';
-import { Access } from '../../../src/command/access/access.ts';
+import { Access, type ShownCertificate } from '../../../src/command/access/access.ts';
 import { findRunning, noteRunning } from '../../../src/command/access/running-nodes.ts';
 import { keepToken, readToken } from '../../../src/command/access/token-file.ts';
 import { type User, Users } from '../../../src/command/access/users.ts';
@@ -28,9 +28,14 @@ const openUsers = (): Promise<Users> => Users.open(join(dir, 'users.json'), { cl
 const basic = (name: string, password: string): string =>
   `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
 
+const MEMBER: ShownCertificate = { key: 'a'.repeat(64), subject: 'CN=ann', untilMs: 1e15, wrong: undefined };
+
 describe('access', () => {
   const open = async (authentication: 'on' | 'off' = 'on', log = silentLogger): Promise<Access> =>
-    new Access({ token: 'a-token', tokenPath: '/dir/rest.token', users: await openUsers(), authentication, log });
+    new Access({
+      ...{ token: 'a-token', tokenPath: '/dir/rest.token', users: await openUsers(), authentication, log, clock },
+      certificateMember: (key) => (key === MEMBER.key ? 'ann' : undefined),
+    });
 
   it('lets in the token and users, nobody else, and says where the token is', async () => {
     const access = await open();
@@ -63,6 +68,23 @@ describe('access', () => {
       ['', ''],
     ] as const)
       await expect(access.admit(basic(name, password), HERE)).rejects.toMatchObject({ code: 'ACCESS_DENIED' });
+  });
+
+  it('lets in who shows a certificate that a CA has signed and a member policy names, and no other', async () => {
+    const access = await open();
+    expect(await access.admit(undefined, HERE, MEMBER)).toEqual({ by: 'certificate', name: 'ann', admin: false });
+    // What is said in the header goes before what the connection shows.
+    expect(await access.admit('Bearer a-token', HERE, MEMBER)).toMatchObject({ by: 'token' });
+    await expect(access.admit('Bearer wrong', HERE, MEMBER)).rejects.toMatchObject({ code: 'ACCESS_DENIED' });
+    for (const other of [
+      { ...MEMBER, wrong: 'unable to verify the first certificate' },
+      { ...MEMBER, untilMs: clock.wallMs() - 1 },
+      { ...MEMBER, key: 'b'.repeat(64) },
+    ])
+      await expect(access.admit(undefined, HERE, other)).rejects.toMatchObject({
+        code: 'ACCESS_CERTIFICATE',
+        message: expect.stringContaining('CN=ann') as string,
+      });
   });
 
   it('lets in everybody while it is off, and says so', async () => {
