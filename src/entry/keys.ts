@@ -73,6 +73,12 @@ const cachedKey = (author: string): KeyObject => {
 /** Plain Ed25519, 64 bytes. */
 export const signWith = (key: SigningKey, bytes: Uint8Array): Uint8Array => signBytes(null, bytes, key.privateKey);
 
+/** The same on the thread pool. */
+export const signInBackground = (key: SigningKey, bytes: Uint8Array): Promise<Uint8Array> =>
+  new Promise((resolve, reject) => {
+    signBytes(null, bytes, key.privateKey, (error, signature) => (error === null ? resolve(signature) : reject(error)));
+  });
+
 /** The one verifier. A malformed key is a signature that does not hold. */
 export const verifySignature = (author: string, bytes: Uint8Array, signature: Uint8Array): boolean => {
   try {

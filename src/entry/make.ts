@@ -35,8 +35,8 @@ export const makeEntry = (key: SigningKey, draft: EntryDraft): Entry => {
   return entry;
 };
 
-/** An entry whose signature is still zeros. */
-const unsignedEntry = (author: string, draft: EntryDraft): Entry => {
+/** The same with a signature that is still zeros: the hash does not depend on it. */
+export const unsignedEntry = (author: string, draft: EntryDraft): Entry => {
   const { content, replaces } = draft;
   const body = canonicalJson({ content, salt: Buffer.from(draft.salt).toString('hex') });
   // In the order of canonical JSON, which saves sorting.

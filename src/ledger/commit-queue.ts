@@ -1,13 +1,14 @@
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { GROUP_COMMIT_ENTRIES_MAX, LEDGER_QUEUE_MAX } from '../base/limits.ts';
+import type { Entry } from '../entry/entry.ts';
 import type { AcceptState } from './accept.ts';
 import type { HeldEntry } from './ledger.ts';
 
 /** Something that is to go to disk with the next group. */
 export interface Job {
   readonly entries: number;
-  /** Adds to the group. What it throws is the failure of this job alone. */
-  stage(state: AcceptState): void;
+  /** Adds to the group; own entries are given to `sign`. What it throws is the failure of this job alone. */
+  stage(state: AcceptState, sign: (entry: Entry) => void): void;
   /** The group is durable; `held` is all of it, in order of arrival. */
   done(held: readonly HeldEntry[]): void;
   fail(caught: unknown): void;

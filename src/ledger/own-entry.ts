@@ -4,7 +4,7 @@ import { ENTRY_PARENTS_MAX } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
 import type { Entry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
-import { makeEntry } from '../entry/make.ts';
+import { unsignedEntry } from '../entry/make.ts';
 import { nextTime } from '../entry/time.ts';
 import type { Draft } from './draft.ts';
 import type { Proposal } from './ledger.ts';
@@ -38,7 +38,7 @@ export class Salts {
 }
 
 /**
- * The next entry of the own log, after everything that the draft holds. Throws `LEDGER_NO_NETWORK`, `LEDGER_ENTRY_OVERSIZE`.
+ * The next entry of the own log, after everything that the draft holds; not signed yet. Throws `LEDGER_NO_NETWORK`, `LEDGER_ENTRY_OVERSIZE`.
  */
 export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Proposal): Entry => {
   const { key, clock, salts } = ports;
@@ -60,13 +60,13 @@ export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Propo
     content: proposal.content,
     salt: salts.next(),
   };
-  return make(() => makeEntry(key, fields));
+  return make(() => unsignedEntry(key.author, fields));
 };
 
-/** The first entry of a new network. */
+/** The first entry of a new network, not signed yet. */
 export const genesisEntry = ({ key, clock, salts }: OwnEntryPorts, name: string, admission: 'open' | 'invite'): Entry =>
   make(() =>
-    makeEntry(key, {
+    unsignedEntry(key.author, {
       net: '',
       seq: 1,
       prev: null,

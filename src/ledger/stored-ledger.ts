@@ -28,6 +28,7 @@ import type {
   Proposal,
 } from './ledger.ts';
 import { genesisEntry, nextOwnEntry, type OwnEntryPorts, Salts } from './own-entry.ts';
+import { OwnSignatures, SIGNED_AT_ONCE_MAX } from './own-signatures.ts';
 import { proveFork } from './proof.ts';
 import { acceptAll, acceptDue } from './proven.ts';
 import { Reader } from './reader.ts';
@@ -297,8 +298,10 @@ export class StoredLedger implements Ledger {
       let cursor: Cursor;
       this.#queue.push({
         entries: 1,
-        stage: ({ draft }) => {
-          cursor = draft.stage(make(draft), true).place.cursor;
+        stage: ({ draft }, sign) => {
+          const entry = make(draft);
+          sign(entry);
+          cursor = draft.stage(entry, true).place.cursor;
         },
         done: (group) => {
           const held = group[cursor - (group[0]?.cursor ?? 0)];
@@ -336,18 +339,25 @@ export class StoredLedger implements Ledger {
       for (const job of group) job.fail(this.#recovery.failure);
       return;
     }
-    const { clock, key, store } = this.#ports;
+    const { clock, key, store, useThreadPool } = this.#ports;
     const draft = new Draft(this.#chains, this.#network, key.author);
     const misses = (hash: string): boolean => this.#erasures.misses(hash);
     const state: AcceptState = { draft, waiting: this.#waiting, misses, nowMicros: clock.wallMs() * 1_000 };
+    const signatures = new OwnSignatures(key, useThreadPool && group.length > SIGNED_AT_ONCE_MAX);
     const made: Job[] = [];
     for (const job of group) {
       try {
-        job.stage(state);
+        job.stage(state, signatures.sign);
         made.push(job);
       } catch (caught) {
         job.fail(caught);
       }
+    }
+    try {
+      await signatures.finished();
+    } catch (caught) {
+      for (const job of made) job.fail(caught);
+      return;
     }
     const receivedMs = Math.floor(clock.wallMs());
     const held = draft.staged.map(({ entry, place }) => ({ entry, cursor: place.cursor, receivedMs }));
