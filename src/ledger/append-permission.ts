@@ -1,6 +1,6 @@
 import { fault, type HoldfastError } from '../base/errors.ts';
 import type { Chains, Fork } from './chain.ts';
-import type { EntryStore } from './store.ts';
+import type { DamagedLines } from './damaged-lines.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 /** What tells how far the own log is back. */
@@ -8,7 +8,7 @@ export interface OwnLogPorts {
   readonly author: string;
   readonly chains: Chains;
   readonly waiting: WaitingRoom;
-  readonly store: Pick<EntryStore, 'damaged'>;
+  readonly damaged: Pick<DamagedLines, 'isOwnLogBehind'>;
 }
 
 /** Whether this node may append: only once its own log is whole, so that no number is used twice. */
@@ -55,9 +55,8 @@ export class AppendPermission {
 
   /** Whether an own entry is known to have existed that is not in the log now: its number must not be used again. */
   #isOwnLogBehind(): boolean {
-    const { author, chains, waiting, store } = this.#ports;
+    const { author, chains, waiting, damaged } = this.#ports;
     const inLog = chains.head(author)?.seq ?? 0;
-    if (chains.largestSeq(author) > inLog || waiting.hasOf(author)) return true;
-    return store.damaged.some((line) => line.author === author && (line.seq ?? 0) > inLog);
+    return chains.largestSeq(author) > inLog || waiting.hasOf(author) || damaged.isOwnLogBehind;
   }
 }

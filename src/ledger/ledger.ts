@@ -71,7 +71,9 @@ export interface LedgerStatus {
   readonly voidAuthors: number;
   /** Single signatures: checked and holding; still to be checked in the background; not holding though vouched for by a later entry. */
   readonly signatures: { readonly checked: number; readonly unchecked: number; readonly bad: number };
+  /** Lines whose entries may be lacking; and how many others are damaged, whose entries are held again. */
   readonly damaged: readonly DamagedLine[];
+  readonly mended: number;
   /** Bodies that are erased and still on the disk, which cannot be written; and bodies that are missing though nobody erased them by right. */
   readonly bodies: { readonly erasing: number; readonly missing: number };
   readonly mayAppend: boolean;
@@ -153,6 +155,8 @@ export interface Ledger extends Resource {
   erasedBy(hash: string): string | undefined;
   /** Hashes of entries whose body is missing though nobody erased it by right, at most `ENTRIES_WANTED_MAX`. */
   missedBodies(): readonly string[];
+  /** A peer was asked for all it holds, and nothing of it is lacking here: then no damaged line holds anything that is. */
+  nothingLacks(): void;
 
   /**
    * Entries in order of arrival from `cursor` on, at most `limit` (and `LEDGER_FOLLOW_ENTRIES_MAX`); empty at the end.

@@ -5,7 +5,7 @@ import { systemRandom, type Random } from '../base/random.ts';
 import { withoutBody } from '../entry/entry.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
 import { placeOf, type Place } from './chain.ts';
-import type { HeldEntry, Ledger } from './ledger.ts';
+import type { DamagedLine, HeldEntry, Ledger } from './ledger.ts';
 import { rawBytes } from './recent.ts';
 import type { EntryStore, SignatureMark } from './store.ts';
 import { openStoredLedger } from './stored-ledger.ts';
@@ -14,6 +14,8 @@ import { openStoredLedger } from './stored-ledger.ts';
 export interface MemoryDisk {
   readonly durable: HeldEntry[];
   mark: SignatureMark;
+  /** What could not be read when the disk was opened. */
+  readonly damaged?: readonly DamagedLine[];
   /** While set, each write fails with it. */
   failure?: HoldfastError | undefined;
 }
@@ -58,7 +60,7 @@ export const createMemoryLedger = async (options: MemoryLedgerOptions = {}): Pro
 
 class MemoryStore implements EntryStore {
   readonly index = 'memory';
-  readonly damaged = [];
+  readonly damaged: readonly DamagedLine[];
   readonly #disk: MemoryDisk;
   readonly #clock: Clock;
   readonly #syncMs: number | undefined;
@@ -69,6 +71,7 @@ class MemoryStore implements EntryStore {
 
   constructor(disk: MemoryDisk, clock: Clock, syncMs: number | undefined) {
     this.#disk = disk;
+    this.damaged = disk.damaged ?? [];
     this.#clock = clock;
     this.#syncMs = syncMs;
   }

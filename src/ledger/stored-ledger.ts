@@ -13,6 +13,7 @@ import { type AcceptState, ignored } from './accept.ts';
 import { AppendPermission } from './append-permission.ts';
 import { Chains } from './chain.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
+import { DamagedLines } from './damaged-lines.ts';
 import { Draft, type Staged } from './draft.ts';
 import { Erasures } from './erasures.ts';
 import type {
@@ -78,6 +79,7 @@ export class StoredLedger implements Ledger {
   readonly #erasures: Erasures;
   readonly #own: OwnEntryPorts;
   #network: string | undefined;
+  readonly #damaged: DamagedLines;
   readonly #permission: AppendPermission;
   readonly #recovery: Recovery;
   #closed = false;
@@ -91,10 +93,10 @@ export class StoredLedger implements Ledger {
       if (place === undefined) this.#chains.skip();
       else this.#chains.add(place);
     }
-    this.#permission = new AppendPermission({
-      ...{ author: ports.key.author, store },
-      ...{ chains: this.#chains, waiting: this.#waiting },
-    });
+    const { author } = ports.key;
+    const chains = this.#chains;
+    this.#damaged = new DamagedLines({ author, chains, store });
+    this.#permission = new AppendPermission({ author, chains, waiting: this.#waiting, damaged: this.#damaged });
     this.#network = store.network();
     const { disk = unwatchedDisk } = ports;
     this.#recovery = new Recovery({ ...ports, disk, onRecovered: () => this.#lookAgainLater() });
@@ -220,12 +222,17 @@ export class StoredLedger implements Ledger {
       heldBack: this.#waiting.heldBack,
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
-      damaged: store.damaged,
+      damaged: this.#damaged.open(),
+      mended: this.#damaged.mended,
       bodies: { erasing: this.#erasures.open, missing: this.#erasures.missed().length },
       mayAppend: this.#permission.granted,
       failure: this.#recovery.failure?.message,
       index: store.index,
     };
+  }
+
+  nothingLacks(): void {
+    this.#damaged.nothingLacks();
   }
 
   noteErasure(note: ErasureNote): void {

@@ -69,6 +69,7 @@ const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (rea
     ['Links to entries before', checked.links],
     ['Entries without effect', checked.void],
     ['Proofs of equivocation', checked.equivocations],
+    ['Damaged lines, mended', checked.mended],
     ['Policies in force', followText(follow)],
   ];
 };

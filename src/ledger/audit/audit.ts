@@ -79,6 +79,7 @@ class Audit {
         links: found.links,
         void: found.void,
         equivocations: this.#forks.size,
+        mended: this.#ledger.status().mended,
       },
       faults: this.#faults,
       first: this.#first,
@@ -120,13 +121,10 @@ class Audit {
     if (fork !== undefined) this.#forks.set(author, fork);
   }
 
-  /** A line that cannot be read is a fault until its entry is held again. */
+  /** A line that cannot be read is a fault until what it held is held again. */
   #checkLines(): void {
-    for (const { file, offset, author, seq } of this.#ledger.status().damaged) {
-      const isBack = author !== undefined && seq !== undefined && this.#bySeq.has(`${author} ${seq}`);
-      if (!isBack)
-        this.#report({ rule: 'line', text: `${file} is damaged at byte ${offset}`, author, seq, hash: undefined });
-    }
+    for (const { file, offset, author, seq } of this.#ledger.status().damaged)
+      this.#report({ rule: 'line', text: `${file} is damaged at byte ${offset}`, author, seq, hash: undefined });
   }
 
   #complain(rule: string, text: string): void {

@@ -25,6 +25,8 @@ export interface AuditCounts {
   readonly void: number;
   /** Proofs of equivocation. */
   readonly equivocations: number;
+  /** Lines that cannot be read any more, whose entries are held again. */
+  readonly mended: number;
 }
 
 export interface AuditReport {

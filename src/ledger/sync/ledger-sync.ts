@@ -279,7 +279,15 @@ class Synchronizer implements LedgerSync {
     record.failures = wanted && accepted === 0 ? record.failures + 1 : 0;
     record.foreign = undefined;
     record.lastError = rejected === undefined ? undefined : `${rejected.code}: ${rejected.text}`;
-    this.#ownLog.exchanged(peer, record.holdings.heads.get(this.#options.ledger.author)?.seq ?? 0);
+    const { ledger } = this.#options;
+    this.#ownLog.exchanged(peer, record.holdings.heads.get(ledger.author)?.seq ?? 0);
+    if (ledger.status().damaged.length > 0 && this.#holdsAllOf(record.holdings)) ledger.nothingLacks();
+  }
+
+  #holdsAllOf(theirs: Holdings): boolean {
+    const mine = this.#holdings();
+    const isComparable = mine.network !== undefined && mine.network === theirs.network;
+    return isComparable && this.#options.ledger.wanted().length === 0 && isNothing(lacking(mine, theirs));
   }
 
   #onFailed(peer: PeerKey, caught: unknown): void {

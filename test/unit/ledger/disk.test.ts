@@ -271,13 +271,29 @@ describe('a damaged line', () => {
     expect(ledger.clock().size).toBe(0);
   });
 
+  test('that nobody can identify is mended once a peer holds nothing that is lacking here', async () => {
+    const raws = await prepare();
+    damageLine(1, () => 'rubbish');
+    rmSync(join(dir, 'index'), { recursive: true });
+    const ledger = await open();
+    await offerAll(ledger, raws);
+    expect(await auditLedger(ledger)).toMatchObject({ sound: false, faults: 1, first: { rule: 'line' } });
+    ledger.nothingLacks();
+    expect(ledger.status()).toMatchObject({ damaged: [], mended: 1, mayAppend: true });
+    expect(await auditLedger(ledger)).toMatchObject({ sound: true, checked: { mended: 1 } });
+  });
+
   test('of the last entry alone keeps its number from being used again', async () => {
     const raws = await prepare();
     damageLine(6, flip);
     rmSync(join(dir, 'index'), { recursive: true });
     const ledger = await open();
+    // This peer did not have it either: another one may.
+    ledger.nothingLacks();
+    expect(ledger.status()).toMatchObject({ damaged: [{ seq: 7 }], mended: 0, mayAppend: false });
     await expect(ledger.append(proposal(99))).rejects.toMatchObject({ code: 'LEDGER_OWN_LOG_BEHIND' });
     await offerAll(ledger, raws.slice(-1));
+    expect(ledger.status()).toMatchObject({ damaged: [], mended: 1 });
     expect((await ledger.append(proposal(99))).entry.header.seq).toBe(8);
   });
 });

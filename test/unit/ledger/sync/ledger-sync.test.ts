@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SYNC_INTERVAL_MS } from '../../../../src/base/limits.ts';
+import { createMemoryDisk } from '../../../../src/ledger/memory-ledger.ts';
 import { appendMany, createSyncWorld, holdTheSame, proposal, startSyncPair } from '../../../support/sync-world.ts';
 
 describe('joining', () => {
@@ -53,6 +54,22 @@ describe('joining', () => {
 });
 
 describe('staying the same', () => {
+  test('a damaged line of which nobody knows whose it was is mended once a peer was asked for all it holds', async () => {
+    const { clock, start, a, b } = await startSyncPair();
+    await appendMany(a, 5);
+    await clock.advance(1_000);
+    const lost = { file: 'f', offset: 0, author: undefined, seq: undefined };
+    const disk = { ...createMemoryDisk(), durable: b.disk.durable.slice(0, -2), damaged: [lost] };
+    await b.close();
+    const again = await start({ seed: b.seed, disk });
+    await clock.advance(1_000);
+    expect(again.ledger.status()).toMatchObject({ damaged: [lost], mended: 0 });
+    again.network.keepDialled([{ address: a.network.address, key: a.key }]);
+    await clock.runUntil(() => again.ledger.status().damaged.length === 0, 3_000);
+    expect(again.ledger.status()).toMatchObject({ damaged: [], mended: 1 });
+    expect(holdTheSame(a, again)).toBe(true);
+  });
+
   test('an append is on the other node and known to be there within moments', async () => {
     const { clock, a, b } = await startSyncPair();
     const { entry } = await a.ledger.append(proposal(1));
