@@ -31,7 +31,7 @@ export interface IndexContent {
  * It may lag behind the journal (then the journal's tail is read at the next start) and may be deleted at any time.
  */
 export class LedgerIndex {
-  readonly #db: Level<string, Buffer>;
+  #db: Level<string, Buffer>;
   readonly #dir: string;
   readonly #log: Logger;
   #authors = new AuthorTable();
@@ -85,12 +85,20 @@ export class LedgerIndex {
     }
   }
 
-  /** Forgets everything, before it is built again. */
+  /** Forgets everything, before it is built again: one that opens and cannot be read is deleted. */
   async clear(): Promise<void> {
     this.#unwritten = [];
     this.#authors = new AuthorTable();
     this.#markedTo = 0;
-    await this.#db.clear();
+    try {
+      await this.#db.clear();
+    } catch (caught) {
+      this.#log.warn('cannot clear the index of the ledger', { dir: this.#dir, text: textOf(caught) });
+      await this.#db.close();
+      await removeIndex(this.#dir, this.#log);
+      this.#db = makeLevel(this.#dir);
+      await this.#db.open();
+    }
     await this.#db.put(FORM_KEY, Buffer.from(INDEX_FORM));
   }
 
@@ -219,7 +227,7 @@ const indexFault = (dir: string, caught: unknown): HoldfastError => {
  */
 export const openIndex = async (dir: string, log: Logger): Promise<LedgerIndex> => {
   for (let attempt = 1; ; attempt += 1) {
-    const db = new Level<string, Buffer>(dir, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
+    const db = makeLevel(dir);
     try {
       await db.open();
       return new LedgerIndex(db, dir, log);
@@ -237,6 +245,9 @@ export const openIndex = async (dir: string, log: Logger): Promise<LedgerIndex> 
     }
   }
 };
+
+const makeLevel = (dir: string): Level<string, Buffer> =>
+  new Level<string, Buffer>(dir, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
 
 const removeIndex = async (dir: string, log: Logger): Promise<void> => {
   try {

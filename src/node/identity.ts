@@ -13,19 +13,30 @@ export interface Identity {
   readonly key: string;
 }
 
+/** A line before the PEM block: a private half with one wrong bit is a good key too, that of somebody else. */
+const PUBLIC_HALF = /^Ed25519 public key ([0-9a-f]{64})$/m;
+
 /** Reads the node's key from a PEM file (PKCS #8), or makes one there, readable by its owner alone. `NODE_KEY_INVALID`. */
 export const loadIdentity = async (path: string): Promise<Identity> => {
   if (!existsSync(path)) {
     const { privateKey } = generateKeyPairSync('ed25519');
-    await writeFileDurably(path, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+    const { x = '' } = privateKey.export({ format: 'jwk' });
+    const about = `Ed25519 public key ${Buffer.from(x, 'base64url').toString('hex')}\n`;
+    await writeFileDurably(path, `${about}${privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()}`, {
+      mode: 0o600,
+    });
   }
   try {
-    const privateKey = createPrivateKey(await readFile(path));
+    const text = await readFile(path, 'latin1');
+    const privateKey = createPrivateKey(text);
     const { d, x } = privateKey.export({ format: 'jwk' });
     if (privateKey.asymmetricKeyType !== 'ed25519' || d === undefined || x === undefined)
       throw new Error('it is not an Ed25519 key');
     createPublicKey(privateKey);
-    return { seed: Buffer.from(d, 'base64url'), key: Buffer.from(x, 'base64url').toString('hex') };
+    const key = Buffer.from(x, 'base64url').toString('hex');
+    const noted = PUBLIC_HALF.exec(text)?.[1] ?? key;
+    if (noted !== key) throw new Error(`it is the key of ${key}, and says that it is that of ${noted}: it was changed`);
+    return { seed: Buffer.from(d, 'base64url'), key };
   } catch (caught) {
     throw fault('NODE_KEY_INVALID', `the node's key ${path} cannot be read: ${textOf(caught)}`, {
       hint: 'restore the file from a backup; without it the node is a new one to the network',

@@ -335,6 +335,20 @@ describe('the index', () => {
     }
   });
 
+  test('whose table ends too soon opens and cannot be read nor cleared: is built again', async () => {
+    const ledger = await open();
+    await fill(ledger, 20);
+    const before = convergentState(ledger);
+    await ledger.close();
+    await (await open()).close();
+    const table = readdirSync(join(dir, 'index')).find((name) => name.endsWith('.ldb'));
+    truncateSync(join(dir, 'index', table!), 58);
+    const again = await open();
+    expect(convergentState(again)).toEqual(before);
+    expect(again.status().index).toBe('level');
+    await fill(again, 1);
+  });
+
   test('of another journal is not believed', async () => {
     const ledger = await open();
     await fill(ledger, 5);
