@@ -125,6 +125,8 @@ export const RECEIPT_NODES_AT_ONCE = 16;
 // network
 export const GOSSIP_BYTES_MAX = 131_072;
 export const DIAL_TIMEOUT_MS = 5_000;
+/** How long a dial of an address that has answered before is waited for at least, before it is given up and tried anew. */
+export const REDIAL_PATIENCE_MIN_MS = 650;
 export const REDIAL_MIN_MS = 200;
 export const REDIAL_MAX_MS = 3_000;
 /** The pause after dials that nobody answered, where few addresses are down; with more it grows by so much for each, to the maximum. */

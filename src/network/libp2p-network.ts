@@ -24,7 +24,7 @@ import { Gatekeeper } from './gate.ts';
 import { GossipWatch } from './gossip-watch.ts';
 import { gatherWrites } from './gathered-writes.ts';
 import { dialFault, openFault, selfFault, twinFault, wrongPeerFault } from './libp2p-faults.ts';
-import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode } from './libp2p-node.ts';
+import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode, type TransportFactory } from './libp2p-node.ts';
 import { abortOpen, type Link, Links, peerOf } from './links.ts';
 import { answerPings, Liveness, PING_PROTOCOL } from './liveness.ts';
 import type {
@@ -50,6 +50,8 @@ export interface Libp2pNetworkOptions {
   readonly privateKeySeed: Uint8Array;
   /** Where to listen; port 0 takes a free one. */
   readonly listen: Address;
+  /** What connections run over; TCP where left out. */
+  readonly transport?: TransportFactory;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -68,6 +70,7 @@ export const startNetwork = async (options: Libp2pNetworkOptions): Promise<Netwo
   const node = await startLibp2pNode({
     seed: options.privateKeySeed,
     listen: options.listen,
+    transport: options.transport,
     onSecured,
     selfCalls,
     isMember: (key) => made.network?.isMember(key) ?? true,
@@ -114,7 +117,7 @@ class Libp2pNetwork implements Network {
       clock: options.clock,
       random: options.random,
       log: this.#log,
-      dial: (target) => this.dial(target),
+      dial: (target, timeoutMs) => this.dial(target, { timeoutMs }),
       connected: () => this.#links.view(),
     });
     this.#gatekeeper = new Gatekeeper({

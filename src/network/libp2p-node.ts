@@ -5,7 +5,16 @@ import { yamux } from '@chainsafe/libp2p-yamux';
 import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub';
 import { identify } from '@libp2p/identify';
-import type { Connection, Libp2p, MultiaddrConnection, PeerId, PrivateKey, Stream } from '@libp2p/interface';
+import type {
+  ComponentLogger,
+  Connection,
+  Libp2p,
+  MultiaddrConnection,
+  PeerId,
+  PrivateKey,
+  Stream,
+  Transport,
+} from '@libp2p/interface';
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p } from 'libp2p';
@@ -79,9 +88,13 @@ const keyFromSeed = (seed: Uint8Array): PrivateKey => {
   return privateKeyFromRaw(Buffer.concat([seed, keyPairFromSeed(seed).publicKey]));
 };
 
+export type TransportFactory = (components: { readonly logger: ComponentLogger }) => Transport;
+
 export interface NodeSettings {
   readonly seed: Uint8Array;
   readonly listen: Address;
+  /** What connections run over; TCP where left out. */
+  readonly transport?: TransportFactory | undefined;
   /** Told of each encrypted connection before anything else runs over it. */
   readonly onSecured: (connection: MultiaddrConnection) => void;
   /** Told of each raw connection that comes in, and then whether the node at its other end has another key. */
@@ -99,7 +112,7 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
   const privateKey = keyFromSeed(settings.seed);
   const { host, port } = splitAddress(settings.listen);
   const ip = await resolveHost(settings.listen, host);
-  if (port !== 0) await probe(settings.listen, ip, port);
+  if (port !== 0 && settings.transport === undefined) await probe(settings.listen, ip, port);
   const denyKey = (id: PeerId): boolean => {
     const key = keyOfPeerId(id);
     return key === undefined || settings.isExpelled(key);
@@ -113,7 +126,7 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
     start: false,
     privateKey,
     addresses: { listen: [multiaddrText(isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`)] },
-    transports: [tcp({ outboundSocketInactivityTimeout: 0, inboundSocketInactivityTimeout: 0 })],
+    transports: [settings.transport ?? tcp({ outboundSocketInactivityTimeout: 0, inboundSocketInactivityTimeout: 0 })],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({

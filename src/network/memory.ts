@@ -130,7 +130,7 @@ class MemoryNetwork implements Network {
       clock: world.clock,
       random: world.random,
       log: this.#log,
-      dial: (target) => this.dial(target),
+      dial: (target, timeoutMs) => this.dial(target, { timeoutMs }),
       connected: () => ({
         keys: new Set(this.#ends.keys()),
         addresses: new Set([...this.#ends.values()].filter((end) => end.outbound).map((end) => end.address)),

@@ -1,14 +1,27 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault, hasCode } from '../base/errors.ts';
-import { REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_UNREACHED_EACH_MS, REDIAL_UNREACHED_MAX_MS } from '../base/limits.ts';
+import {
+  DIAL_TIMEOUT_MS,
+  REDIAL_MAX_MS,
+  REDIAL_MIN_MS,
+  REDIAL_PATIENCE_MIN_MS,
+  REDIAL_UNREACHED_EACH_MS,
+  REDIAL_UNREACHED_MAX_MS,
+} from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Address, ConnectedPeer, DialState, DialTarget, PeerKey } from './network.ts';
+
+const TOOK_MIN_MS = 100;
 
 /** One address that is dialled for ever. */
 export interface RedialEntry {
   readonly target: DialTarget;
   readonly dialling: boolean;
+  /** Monotonic time of the last dial. */
+  readonly startedMs: number;
+  /** How long dials that succeed take; 0 where the peer was reached by its own dial alone. */
+  readonly tookMs: number | undefined;
   /** All dials so far. */
   readonly attempts: number;
   /** Failed dials, and connections that did not last, since the last connection that did. */
@@ -71,6 +84,8 @@ export const retarget = (
 
 const fresh = (nowMs: number): Omit<RedialEntry, 'target'> => ({
   dialling: false,
+  startedMs: nowMs,
+  tookMs: undefined,
   attempts: 0,
   failures: 0,
   reachedMs: undefined,
@@ -112,8 +127,24 @@ const change = (
   return entry === undefined ? state : new Map(state).set(address, { ...entry, ...edit(entry) });
 };
 
-export const dialStarted = (state: RedialState, address: Address): RedialState =>
-  change(state, address, (entry) => ({ dialling: true, attempts: entry.attempts + 1 }));
+export const dialStarted = (state: RedialState, address: Address, nowMs: number): RedialState =>
+  change(state, address, (entry) => ({ dialling: true, startedMs: nowMs, attempts: entry.attempts + 1 }));
+
+/** Failures after which a dial is given all its time again, for a path that has become slower: 32, 64, 128 … */
+const isLong = (failures: number): boolean => failures >= 32 && Number.isInteger(Math.log2(failures));
+
+/** At most twice what it was: a dial during which the path healed took longer than the path does. */
+const smoothed = (tookMs: number, before: number | undefined): number =>
+  before === undefined ? tookMs : Math.min(tookMs, 2 * Math.max(before, TOOK_MIN_MS));
+
+/**
+ * How long the dial that has begun is waited for. Where the path is cut a call is not refused but swallowed, and the one that is under way when
+ * the path heals is lost: it must not keep the next one waiting.
+ */
+export const patienceMs = ({ tookMs, failures }: RedialEntry): number =>
+  tookMs === undefined || isLong(failures)
+    ? DIAL_TIMEOUT_MS
+    : Math.min(DIAL_TIMEOUT_MS, Math.max(REDIAL_PATIENCE_MIN_MS, 3 * tookMs));
 
 /** Until the connection shows, or when it is gone again already, the address waits as after a failure. */
 export const dialSucceeded = (
@@ -125,6 +156,7 @@ export const dialSucceeded = (
 ): RedialState =>
   change(state, address, (entry) => ({
     dialling: false,
+    tookMs: smoothed(nowMs - entry.startedMs, entry.tookMs),
     reachedMs: nowMs,
     dueMs: nowMs + redialDelayMs(entry.failures, fraction),
     lastError: undefined,
@@ -141,7 +173,11 @@ export const dialFailed = (
   change(state, address, (entry) => ({
     dialling: false,
     failures: entry.failures + 1,
-    dueMs: nowMs + redialDelayMs(entry.failures, fraction, unreachedMaxMs(state)),
+    // Counted from its start, since a dial that was not answered has waited already.
+    dueMs: Math.max(
+      nowMs + redialDelayMs(0, fraction),
+      entry.startedMs + redialDelayMs(entry.failures, fraction, unreachedMaxMs(state)),
+    ),
     own: failure.own,
     twin: failure.twin === true,
     lastError: failure.text,
@@ -157,7 +193,8 @@ export const peerLost = (state: RedialState, key: PeerKey, nowMs: number, fracti
     if (entry.target.key !== key && entry.answeredBy !== key) continue;
     const lasted = entry.reachedMs === undefined || nowMs - entry.reachedMs >= REDIAL_MAX_MS;
     const failures = lasted ? 0 : entry.failures + 1;
-    next = change(next, address, () => ({ failures, dueMs: nowMs + redialDelayMs(failures, fraction()) }));
+    const dueMs = nowMs + redialDelayMs(failures, fraction());
+    next = change(next, address, ({ tookMs = 0 }) => ({ failures, dueMs, tookMs }));
   }
   return next;
 };
@@ -167,7 +204,7 @@ export interface RedialerPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  dial(target: DialTarget): Promise<ConnectedPeer>;
+  dial(target: DialTarget, timeoutMs: number): Promise<ConnectedPeer>;
   connected(): ConnectedView;
 }
 
@@ -226,9 +263,10 @@ export class Redialer {
 
   async #dial(target: DialTarget): Promise<void> {
     const { clock, random, log } = this.#ports;
-    this.#state = dialStarted(this.#state, target.address);
+    this.#state = dialStarted(this.#state, target.address, clock.monotonicMs());
+    const started = this.#state.get(target.address);
     try {
-      const peer = await this.#ports.dial(target);
+      const peer = await this.#ports.dial(target, started === undefined ? DIAL_TIMEOUT_MS : patienceMs(started));
       const failures = this.#state.get(target.address)?.failures ?? 0;
       if (failures > 0) log.info(`reached ${target.address} after ${failures} failed dial(s)`);
       this.#state = dialSucceeded(this.#state, target.address, peer.key, clock.monotonicMs(), random.fraction());

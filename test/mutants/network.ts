@@ -30,6 +30,13 @@ export const network: readonly Mutant[] = [
     tests: ['test/unit/network/redial.test.ts'],
   },
   {
+    name: 'dial that is swallowed keeps the next one waiting',
+    file: 'src/network/redial.ts',
+    from: 'tookMs === undefined || isLong(failures)',
+    to: 'tookMs === undefined || failures >= 0',
+    tests: ['test/unit/network/redial.test.ts'],
+  },
+  {
     name: 'guest uses every protocol',
     file: 'src/network/gate.ts',
     from: 'return this.isMember(key) || (!this.isExpelled(key) && this.#gate.guestProtocols.has(protocol));',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
-import { REDIAL_MAX_MS, REDIAL_MIN_MS } from '../../../src/base/limits.ts';
+import { DIAL_TIMEOUT_MS, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_PATIENCE_MIN_MS } from '../../../src/base/limits.ts';
 import { createLogger } from '../../../src/base/log.ts';
 import type { ConnectedPeer, DialTarget } from '../../../src/network/network.ts';
 import {
@@ -11,6 +11,7 @@ import {
   dialSucceeded,
   dueTargets,
   nextDueMs,
+  patienceMs,
   peerLost,
   redialDelayMs,
   Redialer,
@@ -32,7 +33,7 @@ describe('redial state', () => {
 
   test('a target connected from whichever side is not dialled: by key, by dialled address, by who answered there', () => {
     let state = retarget(new Map(), targets, key('e'), 0);
-    state = dialSucceeded(dialStarted(state, 'c:1'), 'c:1', key('c'), 0, 0);
+    state = dialSucceeded(dialStarted(state, 'c:1', 0), 'c:1', key('c'), 0, 0);
     const connected = { keys: new Set([key('b'), key('c')]), addresses: new Set(['a:1']) };
     expect(dueTargets(state, connected, 1_000)).toEqual([]);
     expect(nextDueMs(state, connected)).toBeUndefined();
@@ -54,7 +55,7 @@ describe('redial state', () => {
   test('a new set keeps the history of what stays; another key at an address starts afresh', () => {
     let state = retarget(new Map(), targets, key('e'), 0);
     for (const { address } of targets)
-      state = dialFailed(dialStarted(state, address), address, { text: 'x', own: false }, 0, 0);
+      state = dialFailed(dialStarted(state, address, 0), address, { text: 'x', own: false }, 0, 0);
     state = retarget(state, [{ address: 'a:1' }, { address: 'b:1', key: key('d') }], key('e'), 10);
     expect(state.get('a:1')).toMatchObject({ attempts: 1, failures: 1, lastError: 'x' });
     expect(state.get('b:1')).toMatchObject({ attempts: 0, dueMs: 10 });
@@ -76,7 +77,7 @@ describe('redial state', () => {
           nowMs += waitMs;
           const address = targets[at]?.address ?? '';
           const dialling = state.get(address)?.dialling === true;
-          if (kind === 'start' && !dialling) state = dialStarted(state, address);
+          if (kind === 'start' && !dialling) state = dialStarted(state, address, nowMs);
           if (kind === 'ok' && dialling) state = dialSucceeded(state, address, key('b'), nowMs, fraction);
           if (kind === 'fail' && dialling)
             state = dialFailed(state, address, { text: 'x', own: false }, nowMs, fraction);
@@ -88,6 +89,42 @@ describe('redial state', () => {
         }
       }),
     );
+  });
+});
+
+describe('patience with a dial', () => {
+  const dialled = (tooksMs: readonly number[], failures = 0): RedialState => {
+    let state = retarget(new Map(), targets, key('e'), 0);
+    for (const tookMs of tooksMs) {
+      state = dialSucceeded(dialStarted(state, 'a:1', 0), 'a:1', key('a'), tookMs, 0);
+      state = peerLost(state, key('a'), REDIAL_MAX_MS + tookMs, () => 0);
+    }
+    for (let count = 0; count < failures; count += 1)
+      state = dialFailed(dialStarted(state, 'a:1', 0), 'a:1', { text: 'x', own: false }, 0, 0);
+    return state;
+  };
+  const patience = (state: RedialState): number => patienceMs(state.get('a:1')!);
+
+  test('is all there is for an address that never answered, and short for one that has', () => {
+    expect(patience(dialled([]))).toBe(DIAL_TIMEOUT_MS);
+    expect(patience(dialled([20]))).toBe(REDIAL_PATIENCE_MIN_MS);
+    expect(patience(dialled([400]))).toBe(1_200);
+    expect(patience(dialled([4_000]))).toBe(DIAL_TIMEOUT_MS);
+  });
+
+  test('is not spoiled by one dial during which the path healed, and follows a path that has become slower', () => {
+    expect(patience(dialled([20, 1_100]))).toBe(REDIAL_PATIENCE_MIN_MS);
+    expect(patience(dialled([20, 900, 900, 900]))).toBe(2_400);
+    expect(patience(dialled([20], 31))).toBe(REDIAL_PATIENCE_MIN_MS);
+    expect(patience(dialled([20], 32))).toBe(DIAL_TIMEOUT_MS);
+  });
+
+  test('a dial that nobody answered has waited already: the next one follows within REDIAL_UNREACHED_MAX_MS of its start', () => {
+    let state = dialled([20], 5);
+    state = dialStarted(state, 'a:1', 10_000);
+    const gaveUpMs = 10_000 + patience(state);
+    state = dialFailed(state, 'a:1', { text: 'x', own: false }, gaveUpMs, 0.99);
+    expect(state.get('a:1')!.dueMs - 10_000).toBeLessThanOrEqual(REDIAL_PATIENCE_MIN_MS + REDIAL_MIN_MS);
   });
 });
 
@@ -169,7 +206,7 @@ describe('redialer', () => {
     for (let node = 0; node < 200; node += 1) {
       const random = createSeededRandom(node);
       let state = retarget(new Map(), [{ address: 'a:1', key: key('a') }], key('e'), 0);
-      state = dialSucceeded(dialStarted(state, 'a:1'), 'a:1', key('a'), 0, 0);
+      state = dialSucceeded(dialStarted(state, 'a:1', 0), 'a:1', key('a'), 0, 0);
       state = peerLost(state, key('a'), 60_000, () => random.fraction());
       dialledAt.push(state.get('a:1')?.dueMs ?? 0);
     }
