@@ -73,7 +73,8 @@ export class Libp2pWorld {
   async until(done: () => boolean, limitMs: number): Promise<number> {
     const startedMs = performance.now();
     while (!done()) {
-      if (performance.now() - startedMs > limitMs) throw new Error(`waited ${limitMs} virtual ms in vain for: ${done}`);
+      if (performance.now() - startedMs > limitMs)
+        throw new Error(`waited ${limitMs} virtual ms in vain for: ${done.toString()}`);
       await this.pass(STEP_MS);
     }
     return performance.now() - startedMs;

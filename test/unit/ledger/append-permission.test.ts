@@ -12,7 +12,12 @@ const place = (seq: number, prev: string | null): Place => ({
 const permissionWith = (places: readonly Place[]): AppendPermission => {
   const chains = new Chains();
   for (const each of places) chains.add(each);
-  const permission = new AppendPermission({ author, chains, waiting: new WaitingRoom(), damaged: { isOwnLogBehind: false } });
+  const permission = new AppendPermission({
+    author,
+    chains,
+    waiting: new WaitingRoom(),
+    damaged: { isOwnLogBehind: false },
+  });
   permission.allow();
   return permission;
 };

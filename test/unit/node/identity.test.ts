@@ -29,7 +29,10 @@ test('a key with a wrong bit is not taken for another one', async () => {
   // The last bits of the 32 bytes: whatever they are, it is a key.
   const at = text.indexOf('\n-----END') - 3;
   writeFileSync(paths.key, `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`);
-  await expect(ownIdentity(paths)).rejects.toMatchObject({ code: 'NODE_KEY_INVALID', message: expect.stringContaining('it was changed') as unknown });
+  await expect(ownIdentity(paths)).rejects.toMatchObject({
+    code: 'NODE_KEY_INVALID',
+    message: expect.stringContaining('it was changed') as unknown,
+  });
 });
 
 test('a key without its public half is taken as it is', async () => {

@@ -26,7 +26,16 @@ const well: HealthFacts = {
   disk: disk('ok'),
   clock: { jump: undefined },
   ledger: {
-    ...{ entries: 9, waiting: 0, heldBack: 0, voidAuthors: 0, damaged: [], mended: 0, mayAppend: true, failure: undefined },
+    ...{
+      entries: 9,
+      waiting: 0,
+      heldBack: 0,
+      voidAuthors: 0,
+      damaged: [],
+      mended: 0,
+      mayAppend: true,
+      failure: undefined,
+    },
     ...{ bodies: { erasing: 0, missing: 0 } },
     ...{ index: 'level', signatures: { checked: 9, unchecked: 0, bad: 0 } },
   },
