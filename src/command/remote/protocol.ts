@@ -115,6 +115,7 @@ const readReply = async (channel: Channel): Promise<CommandOutput> => {
   for await (const frame of channel) {
     state = checked(channel, () => takeFrame(state, frame));
     if (state.kind === 'done') return state.output;
+    if (state.kind === 'refused') throw state.error;
   }
   throw fault('NETWORK_CHANNEL_CLOSED', 'a node closed the channel before its answer was complete');
 };

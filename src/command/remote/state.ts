@@ -1,4 +1,4 @@
-import { fault } from '../../base/errors.ts';
+import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { CommandOutput } from '../executor.ts';
 import { answerMessage, parseMessage, replyHead } from './messages.ts';
 
@@ -6,6 +6,7 @@ import { answerMessage, parseMessage, replyHead } from './messages.ts';
 export type ReplyState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'reading'; readonly bytes: number; readonly got: number; readonly parts: readonly Uint8Array[] }
+  | { readonly kind: 'refused'; readonly error: HoldfastError }
   | { readonly kind: 'done'; readonly output: CommandOutput };
 
 export const FIRST_REPLY_STATE: ReplyState = { kind: 'waiting' };
@@ -17,15 +18,16 @@ const finished = (state: ReplyState & { kind: 'reading' }): ReplyState => {
 };
 
 /**
- * Takes the next frame. Throws the other node's error under its own code, `COMMAND_REMOTE_MALFORMED` for frames against
- * the protocol (more than was announced, anything after the end).
+ * Takes the next frame. An error of the other node, under its own code, is an answer like any other. Throws
+ * `COMMAND_REMOTE_MALFORMED` for frames against the protocol (more than was announced, anything after the end).
  */
 export const takeFrame = (state: ReplyState, frame: Uint8Array): ReplyState => {
   switch (state.kind) {
     case 'waiting': {
       const head = parseMessage(replyHead, frame);
       if (head.ok) return { kind: 'reading', bytes: head.bytes, got: 0, parts: [] };
-      throw fault(head.code, head.text, head.hint === null ? {} : { hint: head.hint });
+      const error = fault(head.code, head.text, head.hint === null ? {} : { hint: head.hint });
+      return { kind: 'refused', error };
     }
     case 'reading': {
       const got = state.got + frame.byteLength;
@@ -33,6 +35,7 @@ export const takeFrame = (state: ReplyState, frame: Uint8Array): ReplyState => {
         throw fault('COMMAND_REMOTE_MALFORMED', `a node announced ${state.bytes} bytes and sent others`);
       return finished({ ...state, got, parts: [...state.parts, frame] });
     }
+    case 'refused':
     case 'done':
       throw fault('COMMAND_REMOTE_MALFORMED', 'a node sent more after its answer');
   }

@@ -194,12 +194,15 @@ describe('I1 to I4: what other nodes may run', () => {
     expect(await b.text('!x')).toBe('');
   });
 
-  it('passes on the error of the other node under its code', async () => {
+  it('passes on the error of the other node under its code, and holds it against nobody', async () => {
     const [a] = await pair();
     expect(await faultOf(a, `run client (${B}) get databses`)).toMatchObject({ code: 'COMMAND_UNKNOWN' });
     expect(await faultOf(a, `run client (${B}) blockchain history where id = x`)).toMatchObject({
       code: 'POLICY_UNKNOWN',
     });
+    expect(await faultOf(a, `run client (${B}) exit node`)).toMatchObject({ code: 'COMMAND_REMOTE_REFUSED' });
+    expect(a.network.expelled()).toEqual([]);
+    expect(await a.text(`run client (${B}) get node name`)).toBe('b');
   });
 });
 
