@@ -50,6 +50,10 @@ export const mayLoseDigits = (text: string): boolean => MAYBE_INEXACT.test(text)
 /** Whether a number may stand for an integer of which it lost digits. */
 export const isInexact = (value: number): boolean => Number.isInteger(value) && !Number.isSafeInteger(value);
 
+/** Whether a text is an integer that would be written differently once it is a number. */
+export const losesDigits = (text: string): boolean =>
+  WHOLE.test(text) && isInexact(Number(text)) && String(Number(text)) !== text;
+
 const keepDigits = (_: string, value: unknown, context?: { readonly source?: string }): unknown => {
   const source = context?.source ?? '';
   return typeof value === 'number' && !Number.isSafeInteger(value) && WHOLE.test(source) ? JSON.rawJSON(source) : value;

@@ -1,7 +1,7 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { JSON_DEPTH_MAX } from '../../base/limits.ts';
-import type { JsonValue } from '../../codec/json.ts';
-import { quoted } from './syntax.ts';
+import { losesDigits, type JsonValue } from '../../codec/json.ts';
+import { quoted, shortened } from './syntax.ts';
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const REFERENCE = /(?:!!?[A-Za-z_][\w-]*(?:\.[A-Za-z]\w*)*|\$[A-Za-z_]\w*)/y;
@@ -14,6 +14,12 @@ const WORDS: readonly (readonly [string, JsonValue])[] = [
   ['None', null],
 ];
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+
+const notExact = (number: string, at: number): HoldfastError =>
+  fault('COMMAND_JSON_INTEGER', `the number ${shortened(number)} at character ${at} would not be kept as it is`, {
+    data: { at, kept: String(Number(number)) },
+    hint: `whole numbers are exact from -9007199254740991 to 9007199254740991; write this one as a text: "${shortened(number)}"`,
+  });
 
 /** Reads JSON as users of the command language write it. One reader a literal. */
 class LiteralReader {
@@ -79,6 +85,7 @@ class LiteralReader {
     if (number === undefined)
       throw this.#wrong('a value: text in quotes, a number, true, false, null, {…}, […] or !name');
     if (!Number.isFinite(Number(number))) throw this.#wrong('a number within range');
+    if (losesDigits(number)) throw notExact(number, this.#at - number.length + 1);
     return Number(number);
   }
 
@@ -137,7 +144,8 @@ class LiteralReader {
 /**
  * Parses a JSON literal of a command line: JSON, with either quote, with `True`/`False`/`None` as the documents print
  * them, and with `!name`, `!!name`, `$NAME` standing for values (`resolve` gives them). A name that stands twice is
- * refused. Throws `COMMAND_JSON` with the position.
+ * refused, and so is an integer that would be another when it is shown. Throws `COMMAND_JSON`, `COMMAND_JSON_INTEGER` with
+ * the position.
  */
 export const parseLiteral = (text: string, resolve: (reference: string) => JsonValue): JsonValue =>
   new LiteralReader(text, resolve).whole();

@@ -10,7 +10,7 @@ export const syntaxFault = (text: string, at: number, found: string, expected: s
 const SHOWN_CHARS_MAX = 60;
 
 /** At most 60 characters, so that an error never repeats a megabyte back. */
-const shortened = (text: string): string =>
+export const shortened = (text: string): string =>
   text.length <= SHOWN_CHARS_MAX ? text : `${text.slice(0, SHOWN_CHARS_MAX - 1)}…`;
 
 /** What a user typed, as an error shows it. */

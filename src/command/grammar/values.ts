@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonValue } from '../../codec/json.ts';
+import { isJsonObject, losesDigits, type JsonValue } from '../../codec/json.ts';
 import { parseLiteral } from './json.ts';
 import type { Token } from './lexer.ts';
 
@@ -25,11 +25,11 @@ const CASTS: Readonly<Record<string, (value: JsonValue) => JsonValue>> = {
     Array.isArray(value) ? value.length : isJsonObject(value) ? Object.keys(value).length : textOfValue(value).length,
 };
 
-/** A text that is no number stays as it is: the command that needs one says which option is wrong. */
+/** A text that is no number, or an integer that a number cannot hold, stays as it is: the command that needs one says which option is wrong. */
 const castNumber = (value: JsonValue, fits: (n: number) => boolean, shape: (n: number) => number): JsonValue => {
   const text = textOfValue(value).trim();
   const number = text === '' ? Number.NaN : Number(text);
-  if (!Number.isFinite(number)) return value;
+  if (!Number.isFinite(number) || losesDigits(text)) return value;
   return fits(number) ? number : shape(number);
 };
 

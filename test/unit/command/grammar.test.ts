@@ -93,6 +93,25 @@ describe('JSON as users write it', () => {
     '['.repeat(40) + ']'.repeat(40),
     '{"a": 1e999}',
   ])('refuses %s', (text) => expect(codeOf(() => literalOf(text, lookup))).toBe('COMMAND_JSON'));
+
+  it.each(['12345678901234567890', '-9007199254740993', '{"t": {"n": [1, 9007199254740993]}}', `1${'0'.repeat(30)}`])(
+    'refuses the integer in %s, which a number would change',
+    (text) => expect(codeOf(() => literalOf(text, lookup))).toBe('COMMAND_JSON_INTEGER'),
+  );
+
+  it.each([
+    '9007199254740991',
+    '-9007199254740991',
+    '1e20',
+    '100000000000000000000',
+    '0.1234567890123456789',
+    '6.02e23',
+  ])('takes %s', (text) => expect(literalOf(text, lookup)).toBe(Number(text)));
+
+  it('leaves the digits of a variable that no number holds', () => {
+    const big: Lookup = { variable: () => '12345678901234567890', environment: () => undefined };
+    expect(literalOf('{"n": !big.int}', big)).toEqual({ n: '12345678901234567890' });
+  });
 });
 
 describe('variables', () => {

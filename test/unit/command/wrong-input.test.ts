@@ -43,6 +43,7 @@ describe('wrong input gives the documented number', () => {
     [87, 'blockchain insert where policy = {"a": {}, "b": {}}'],
     [87, 'blockchain insert where policy = [1]'],
     [87, 'blockchain insert where policy = {"a": 3}'],
+    [87, `blockchain insert where policy = {'t1': {'n': 12345678901234567890}}`],
     [113, 'blockchain delete policy where id = 00000000000000000000000000000000'],
     [113, 'blockchain history where id = 00000000000000000000000000000000'],
     [113, 'run operator where policy = 00000000000000000000000000000000'],
