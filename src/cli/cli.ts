@@ -3,7 +3,7 @@ import { asFault } from '../base/errors.ts';
 import type { BundleReport, ExportOptions } from './audit.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
-import { printFault, printText, type Terminal } from './terminal.ts';
+import { printFault, printText, watchOutput, type Terminal } from './terminal.ts';
 
 const STATUS_FAILED = 1;
 const STATUS_USAGE = 2;
@@ -216,7 +216,16 @@ const checkBundle = async (
   });
 
 /** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
-export const runCli = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {
+export const runCli = async (args: readonly string[], streams: Terminal, actions: CliActions): Promise<number> => {
+  const terminal = watchOutput(streams);
+  const status = await statusOf(args, terminal, actions);
+  const failure = await terminal.written();
+  if (failure === undefined) return status;
+  printFault(terminal, failure);
+  return STATUS_FAILED;
+};
+
+const statusOf = async (args: readonly string[], terminal: Terminal, actions: CliActions): Promise<number> => {
   let status = 0;
   const program = buildProgram(terminal, actions, async (running) => {
     status = await running;

@@ -80,8 +80,10 @@ const readLines = async (
       ask(false);
     }
   });
+  terminal.gone?.addEventListener('abort', () => readline.close(), { once: true });
   ask(false);
   for await (const line of readline) {
+    if (terminal.gone?.aborted === true) break; // whose commands these are no longer sees what they do
     block.push(line);
     const command = joinBlock(block);
     if (command !== undefined) {

@@ -1,12 +1,50 @@
 import { styleText } from 'node:util';
-import type { HoldfastError } from '../base/errors.ts';
+import { fault, systemCode, textOf, type HoldfastError } from '../base/errors.ts';
 
 /** The streams of the process, as a port for tests. */
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
+  /** Aborted once nobody reads the output any more; absent where nobody watches. */
+  readonly gone?: AbortSignal;
 }
+
+/** A terminal whose streams may fail: see {@link watchOutput}. */
+export interface WatchedTerminal extends Terminal {
+  readonly gone: AbortSignal;
+  /** Waits until everything is written; the failure where it could not be. */
+  written(): Promise<HoldfastError | undefined>;
+}
+
+/** A reader that has gone (`… | head -1`) is no failure: what is still to be printed is dropped, like other tools do. */
+const isGone = (caught: unknown): boolean =>
+  ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(systemCode(caught) ?? '');
+
+/** Takes the errors of the streams, which would end the process with a stack trace (a node too, when who reads its log ends). */
+export const watchOutput = ({ stdin, stdout, stderr }: Terminal): WatchedTerminal => {
+  const gone = new AbortController();
+  let failure: HoldfastError | undefined;
+  stdout.on('error', (caught) => {
+    if (!isGone(caught))
+      failure ??= fault('CLI_OUTPUT', `the output cannot be written: ${textOf(caught)}`, {
+        hint: 'is the disk that it goes to full?',
+        cause: caught,
+      });
+    gone.abort();
+  });
+  stderr.on('error', () => {
+    // There is nowhere left to say it.
+  });
+  return {
+    stdin,
+    stdout,
+    stderr,
+    gone: gone.signal,
+    // Its callback comes after that of everything written before, and after the errors of those.
+    written: () => new Promise((resolve) => stdout.write('', () => setImmediate(() => resolve(failure)))),
+  };
+};
 
 /** Prints text with exactly one line end; nothing for an empty answer. */
 export const printText = (stream: NodeJS.WritableStream, text: string): void => {

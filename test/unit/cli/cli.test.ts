@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { verifyBundle } from '../../../src/bundle/verify.ts';
 import { callNode } from '../../../src/cli/rest-client.ts';
@@ -20,13 +23,15 @@ interface Ran {
   readonly started: StartOptions | undefined;
 }
 
-const run = async (args: readonly string[], input = ''): Promise<Ran> => {
+const EXECUTABLE = fileURLToPath(new URL('../../../src/holdfast.mjs', import.meta.url));
+
+const run = async (args: readonly string[], input = '', output?: Writable): Promise<Ran> => {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   let started: StartOptions | undefined;
   stdin.end(input);
-  const status = await runCli(args, { stdin, stdout, stderr } as unknown as Terminal, {
+  const status = await runCli(args, { stdin, stdout: output ?? stdout, stderr } as unknown as Terminal, {
     version: '1.2.3',
     environment: () => undefined,
     start: async (options) => {
@@ -92,6 +97,7 @@ describe('exec and shell', () => {
       void text(request).then((command) => {
         commands.push(command);
         if (command === 'get node name') response.end('operator1');
+        else if (command === 'long') response.end('a line\n'.repeat(50_000));
         else if (command === 'fail') {
           response.statusCode = 400;
           response.end(JSON.stringify({ err_code: 113, err_text: 'no such policy', hint: 'look again' }));
@@ -117,6 +123,37 @@ describe('exec and shell', () => {
       stdout: '',
       stderr: 'error: no such policy (error 113)\n  hint: look again\n',
     });
+  });
+
+  test.each(['stdout', 'stderr'] as const)(
+    'whose reader of %s has gone ends quietly, as other tools do',
+    async (stream) => {
+      const child = spawn(process.execPath, [EXECUTABLE, 'exec', '--node', node, stream === 'stdout' ? 'long' : 'fail']);
+      child[stream].destroy();
+      const other = text(stream === 'stdout' ? child.stderr : child.stdout);
+      const [status] = (await once(child, 'close')) as [number | null];
+      expect([status, await other]).toEqual([stream === 'stdout' ? 0 : 1, '']);
+    },
+    30_000,
+  );
+
+  test('a piped shell whose reader has gone runs nothing more', async () => {
+    const child = spawn(process.execPath, [EXECUTABLE, 'shell', '--node', node]);
+    const errors = text(child.stderr);
+    child.stdout.destroy();
+    child.stdin.on('error', () => {}).write('one\n');
+    await waitFor(() => commands.includes('one'));
+    const [status] = (await once(child, 'close')) as [number | null];
+    expect([status, await errors]).toEqual([0, '']);
+  }, 30_000);
+
+  test('what cannot be written is said, with status 1', async () => {
+    const full = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error('no space left'), { code: 'ENOSPC' })),
+    });
+    const { status, stderr } = await run(['exec', '--node', node, 'one'], '', full);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/the output cannot be written: no space left/);
   });
 
   test('a piped shell runs line by line, goes on after a failure, and ends with its input', async () => {
