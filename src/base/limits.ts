@@ -355,6 +355,9 @@ export const COMMAND_TOKENS_MAX = 20_000;
 /** Scripts in scripts, conditions in conditions, parentheses in parentheses. */
 export const COMMAND_DEPTH_MAX = 16;
 export const SCRIPT_BYTES_MAX = 1_048_576;
+/** Lines that a script with loops goes through, and characters of output that it gives. */
+export const SCRIPT_STEPS_MAX = 100_000;
+export const SCRIPT_OUTPUT_CHARS_MAX = 4 * 1_048_576;
 export const DICTIONARY_ENTRIES_MAX = 10_000;
 export const COMPLETIONS_MAX = 50;
 /** Connected nodes are asked for their time and their processes so often: how many, and how long one may take. */

@@ -16,6 +16,8 @@ export interface CommandCall extends Target {
   /** Ask for JSON where the command has a choice. */
   readonly json?: boolean;
   readonly signal?: AbortSignal;
+  /** Where the command goes from the node, as `run client (DEST)` alone has said it. */
+  readonly standing?: string;
 }
 
 /** Text of a JSON member, or undefined. */
@@ -59,7 +61,10 @@ const unreachable = ({ node, tls }: CommandCall, caught: unknown): Error =>
         { hint: wayOn(tls !== undefined, systemCode(caught)), cause: caught },
       );
 
-const requestTo = ({ node, token, tls, command, json, signal }: CommandCall, timeout: AbortSignal): ClientRequest => {
+const requestTo = (
+  { node, token, tls, command, json, signal, standing }: CommandCall,
+  timeout: AbortSignal,
+): ClientRequest => {
   const options = {
     ...splitAddress(node),
     method: 'POST',
@@ -69,6 +74,8 @@ const requestTo = ({ node, token, tls, command, json, signal }: CommandCall, tim
       'Content-Length': Buffer.byteLength(command),
       command: 'body',
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      // As bytes of UTF-8: the node reads its headers so.
+      ...(standing === undefined ? {} : { standing: Buffer.from(standing).toString('latin1') }),
       ...(json === true ? { accept: 'application/json' } : {}),
     },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),

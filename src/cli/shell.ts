@@ -5,6 +5,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { styleText } from 'node:util';
 import { z } from 'zod';
 import { asFault, textOf } from '../base/errors.ts';
+import { parseLine } from '../command/grammar/line.ts';
 import { callNode } from './rest-client.ts';
 import type { Target } from './target.ts';
 import { printFault, printText, type Terminal } from './terminal.ts';
@@ -49,21 +50,53 @@ export const joinBlock = (lines: readonly string[]): string | undefined => {
   return text.startsWith('<') && !text.endsWith('>') ? undefined : text;
 };
 
-/** Whether the command did what it should. */
-const runLine = async (terminal: Terminal, target: Target, line: string, signal: AbortSignal): Promise<boolean> => {
+/** The destination that a line makes the standing one, empty for this node; undefined for any other line. */
+const standingOf = (line: string): string | undefined => {
   try {
-    printText(terminal.stdout, await callNode({ ...target, command: line, signal }));
-    return true;
-  } catch (caught) {
-    printFault(terminal, asFault(caught));
-    return false;
+    const statement = parseLine(line);
+    return statement.kind === 'client' && statement.command === '' ? statement.destination : undefined;
+  } catch {
+    return undefined; // the node says what is wrong with it
   }
 };
+
+/** A shell's own state: where its commands go from the node. */
+class Commands {
+  readonly #terminal: Terminal;
+  readonly #target: Target;
+  #standing: string | undefined;
+
+  constructor(terminal: Terminal, target: Target) {
+    this.#terminal = terminal;
+    this.#target = target;
+  }
+
+  /** As the prompt shows it. */
+  get destination(): string {
+    return this.#standing === undefined ? '' : ` (${this.#standing})`;
+  }
+
+  /** Whether the command did what it should. */
+  async run(line: string, signal: AbortSignal): Promise<boolean> {
+    const call = { ...this.#target, command: line, signal };
+    try {
+      const standing = standingOf(line);
+      const text = await callNode(this.#standing === undefined ? call : { ...call, standing: this.#standing });
+      if (standing === undefined) printText(this.#terminal.stdout, text);
+      // Only what the node takes for a destination.
+      else this.#standing = standing === '' ? undefined : standing.replace(/\s+/g, ' ');
+      return true;
+    } catch (caught) {
+      printFault(this.#terminal, asFault(caught));
+      return false;
+    }
+  }
+}
 
 /** `ask` shows a prompt where there is a person. Resolves to the number of commands that failed. */
 const readLines = async (
   terminal: Terminal,
-  target: Target,
+  commands: Commands,
   readline: Interface,
   ask: (open: boolean) => void,
 ): Promise<number> => {
@@ -90,7 +123,7 @@ const readLines = async (
       block = [];
       if (LEAVE.has(command)) return failed;
       running = new AbortController();
-      if (command !== '' && !(await runLine(terminal, target, command, running.signal))) failed += 1;
+      if (command !== '' && !(await commands.run(command, running.signal))) failed += 1;
       running = undefined;
     }
     ask(block.length > 0);
@@ -105,7 +138,8 @@ const readLines = async (
 export const runShell = async (terminal: Terminal, target: Target): Promise<number> => {
   const interactive = terminal.stdin.isTTY;
   const name = await nodeName(target);
-  const commands = interactive ? await commandNames(target) : [];
+  const names = interactive ? await commandNames(target) : [];
+  const commands = new Commands(terminal, target);
   const readline = createInterface({
     input: terminal.stdin,
     output: interactive ? terminal.stdout : undefined,
@@ -113,7 +147,7 @@ export const runShell = async (terminal: Terminal, target: Target): Promise<numb
     history: interactive ? await readHistory() : [],
     historySize: HISTORY_LINES_MAX,
     removeHistoryDuplicates: true,
-    completer: (typed: string) => completions(commands, typed),
+    completer: (typed: string) => completions(names, typed),
   });
   if (interactive) {
     readline.on('line', (line) => {
@@ -123,10 +157,10 @@ export const runShell = async (terminal: Terminal, target: Target): Promise<numb
       });
     });
   }
-  const prompt = styleText('cyan', `AL ${name} +> `, { stream: terminal.stdout });
-  const failed = await readLines(terminal, target, readline, (open) => {
+  const prompt = (): string => styleText('cyan', `AL ${name}${commands.destination} +> `, { stream: terminal.stdout });
+  const failed = await readLines(terminal, commands, readline, (open) => {
     if (!interactive) return; // a pipe needs no prompt, and may have ended
-    readline.setPrompt(open ? '   … ' : prompt);
+    readline.setPrompt(open ? '   … ' : prompt());
     readline.prompt();
   });
   readline.close();

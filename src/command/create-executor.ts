@@ -18,6 +18,7 @@ import { expandReferences, resolveReference, valueOfRun } from './grammar/values
 import { allCommands } from './commands/all.ts';
 import { withRefusal } from './health/refused.ts';
 import { runClient } from './remote/client.ts';
+import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
 import { Registry, type Surroundings } from './registry.ts';
@@ -115,9 +116,12 @@ class NodeExecutor implements CommandExecutor {
         return { reply: shownVariable(resolveReference(statement.reference, dictionary)), wantsJson: false };
       case 'if':
         if (!meets(statement.condition, dictionary)) return { reply: SILENT, wantsJson: false };
-        return this.#line(statement.then, request, depth + 1);
+        return this.#line(statement.then, statement.here ? onThisNode(request) : request, depth + 1);
       case 'assign':
-        dictionary.assign(statement.name, await this.#assigned(statement, request, depth));
+        dictionary.assign(
+          statement.name,
+          await this.#assigned(statement, statement.here ? onThisNode(request) : request, depth),
+        );
         return { reply: SILENT, wantsJson: false };
       case 'client':
         return this.#client(statement.destination, statement.command, request, depth);
@@ -148,22 +152,18 @@ class NodeExecutor implements CommandExecutor {
       throw caught;
     }
     const { reply, wantsJson } = answer;
-    if (statement.collect !== 'value' && reply.json !== undefined) return reply.json as JsonValue;
+    if (statement.collect !== 'value' && reply.json !== undefined) return collected(statement.collect, reply);
     const text = outputOf(reply, wantsJson).text.trim();
     // Nothing found leaves the variable undefined: scripts ask `if not !x`.
     return text === '[]' || isNothing(reply.json) ? '' : text;
   }
 
   async #client(destination: string, command: string, request: CommandRequest, depth: number): Promise<Answer> {
-    const { session } = request;
-    if (session.caller === 'peer')
+    if (request.session.caller === 'peer')
       throw fault('COMMAND_REMOTE_REFUSED', 'a command from another node is not sent on', {
         hint: 'send it to the node itself: run client (IP:PORT) …',
       });
-    if (command === '') {
-      session.destination = destination === '' ? undefined : destination;
-      return { reply: SILENT, wantsJson: false };
-    }
+    if (command === '') return { reply: this.#stand(destination, request, depth), wantsJson: false };
     const surroundings = this.#surroundings(request, depth);
     const tokens = tokenize(command);
     const text = namesVariable(tokens) ? command : expandReferences(command, tokens, surroundings.dictionary, false);
@@ -171,9 +171,19 @@ class NodeExecutor implements CommandExecutor {
     return { reply, wantsJson: false };
   }
 
+  /** `run client (DEST)` alone: where the session's commands go from now on; `()` is back to this node. */
+  #stand(destination: string, request: CommandRequest, depth: number): Reply {
+    const { session } = request;
+    if (destination !== '') parseDestination(destination, this.#surroundings(request, depth).dictionary);
+    session.destination = destination === '' ? undefined : destination;
+    // Whoever sends a single request would otherwise take it that something was done.
+    if (session.caller !== 'rest' || session.destination === undefined) return SILENT;
+    return says(`What follows in this shell goes to (${destination}); back to this node: run client ()`);
+  }
+
   async #command(statement: Statement & { kind: 'command' }, request: CommandRequest, depth: number): Promise<Answer> {
     const standing = request.session.destination;
-    if (standing !== undefined && !statement.here && depth === 0 && request.session.caller !== 'peer')
+    if (standing !== undefined && !statement.here && request.session.caller !== 'peer')
       return this.#client(standing, statement.text, request, depth);
     const { command, match, tokens } = this.#registry.get(statement.tokens);
     // Checked again here: a command that runs others must not become a way around the rights of its caller.
@@ -200,13 +210,31 @@ class NodeExecutor implements CommandExecutor {
       remote: this.#remote,
       depth,
       execute: async (text, format) => {
-        const inner = { ...request, format, session: { ...session, destination: undefined } };
-        const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
+        const { reply, wantsJson } = await this.#line(text, { ...onThisNode(request), format }, depth + 1);
         return outputOf(reply, wantsJson || format === 'json');
+      },
+      newScript: () => {
+        const inner = { ...onThisNode(request), format: undefined };
+        return async (text) => {
+          const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
+          return outputOf(reply, wantsJson);
+        };
       },
     };
   }
 }
+
+/** The same without a standing destination, in a session whose destination is its own. */
+const onThisNode = (request: CommandRequest): CommandRequest => ({
+  ...request,
+  session: { ...request.session, destination: undefined },
+});
+
+/** `x[] = …` holds the answers of the nodes, `x{} = …` the same by their addresses; of one node alone, its answer. */
+const collected = (as: 'list' | 'object', { json, byNode }: Reply): JsonValue => {
+  if (byNode !== undefined) return (as === 'list' ? Object.values(byNode) : byNode) as JsonValue;
+  return (as === 'list' && !Array.isArray(json) ? [json] : json) as JsonValue;
+};
 
 const shownVariable = (value: JsonValue | undefined): Reply => {
   if (value === undefined) return says('', null);

@@ -65,6 +65,8 @@ export interface Surroundings {
   readonly depth: number;
   /** Runs another command line within this one, on this node. Its text is JSON only where it or `format` says so. */
   execute(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
+  /** Runs the lines of a script, one a call: what `run client (DEST)` alone sets stays from line to line. */
+  newScript(): (text: string) => Promise<CommandOutput>;
 }
 
 /** The values that stand between the words of a command. */

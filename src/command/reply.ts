@@ -8,6 +8,8 @@ export interface Reply {
   readonly json: unknown;
   /** The JSON as text, where values cannot hold it exactly (long integers of a query). */
   readonly exactJson?: string;
+  /** Where other nodes were asked: what each answered, by its address. */
+  readonly byNode?: Readonly<Record<string, unknown>>;
   /** Where the answer is a file: what a caller that can take one gets instead of the text. */
   readonly file?: AsyncIterable<Uint8Array>;
 }

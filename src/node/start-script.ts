@@ -46,7 +46,7 @@ const runOnceDiskAllows = async ({ executor, path, clock, log, signal }: StartSc
   for (let tries = 1; ; tries += 1) {
     signal.throwIfAborted();
     try {
-      await executor.execute({ text: `process "${path}"`, format: 'text', session: createSession() });
+      await executor.execute({ text: `process "${path}"`, format: 'text', signal, session: createSession() });
       return;
     } catch (caught) {
       const error = asFault(caught);

@@ -13,6 +13,8 @@ export interface CommandPlan {
   /** The command without what a header wraps around it: its verb decides which method may bring it. */
   readonly bare: string;
   readonly timeoutMs: number;
+  /** Where a shell that has said `run client (DEST)` before sends its commands; undefined: this node. */
+  readonly standing: string | undefined;
 }
 
 /** Who speaks: a client of the command language, Grafana, or something else that looks whether anybody is there. */
@@ -78,7 +80,11 @@ const noCommand = (): Error =>
 const planned = (before: readonly string[], command: string, headers: RestHeaders): CommandPlan => {
   const { ms, text } = timeoutOf(headers);
   const bare = sentTo(command, headers, text);
-  return { before, bare, command: assigned(bare, headers), timeoutMs: ms };
+  const standing = headers.get('standing');
+  return {
+    ...{ before, bare, command: assigned(bare, headers), timeoutMs: ms },
+    standing: standing === '' ? undefined : standing,
+  };
 };
 
 /** What a GET asks for. curl without a command gets `get status`. */

@@ -9,6 +9,7 @@ const NAMES = [
   'anylog-agent',
   'command',
   'destination',
+  'standing',
   'subset',
   'timeout',
   'assignment',

@@ -184,6 +184,7 @@ class Responder {
   async #run(plan: CommandPlan, request: IncomingMessage, ended: AbortSignal, person: Person): Promise<RestReply> {
     const { executor } = this.#options;
     const session = createSession({ isolated: true, caller: 'rest', person });
+    session.destination = plan.standing;
     const format = /\bapplication\/json\b/i.test(request.headers.accept ?? '') ? 'json' : undefined;
     const output = await this.#within(plan.timeoutMs, ended, async (signal) => {
       for (const line of plan.before) await executor.execute({ text: line, format: undefined, signal, session });

@@ -29,6 +29,7 @@ import { policyGetCommands } from './policy-get.ts';
 import { policyVariableCommands } from './policy-variables.ts';
 import { queryCommands } from './queries.ts';
 import { receiptCommands } from './receipts.ts';
+import { scriptCommands } from './scripts.ts';
 import { scrubCommands } from './scrub.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
@@ -78,6 +79,13 @@ export const allCommands = (): readonly CommandGroup[] => [
   },
   {
     about: 'Node',
-    commands: [...nodeCommands(), ...diskCommands(), ...backupCommands(), ...dictionaryCommands(), ...helpCommands()],
+    commands: [
+      ...nodeCommands(),
+      ...diskCommands(),
+      ...backupCommands(),
+      ...dictionaryCommands(),
+      ...scriptCommands(),
+      ...helpCommands(),
+    ],
   },
 ];

@@ -2,10 +2,14 @@ import { parseCondition, type Condition } from './condition.ts';
 import { gluedRun, isKeyword, tokenize, type Token } from './lexer.ts';
 import { syntaxFault } from './syntax.ts';
 
-/** What to do when a line of a script fails: go on, or end the script with the error. */
-type OnError = 'ignore' | 'end';
+/** What to do when a line of a script fails: go on, end the script with the error, or go on at a label. */
+export type OnError =
+  { readonly mode: 'ignore' } | { readonly mode: 'end' } | { readonly mode: 'goto' | 'call'; readonly label: string };
 
-/** A command line, read but not yet understood: which command it is, the registry says. */
+/**
+ * A command line, read but not yet understood: which command it is, the registry says. `here`: a leading `.` keeps it on
+ * this node although a destination stands.
+ */
 export type Statement =
   | { readonly kind: 'empty' }
   /** `name = …`, `set name = …`; `list` for `name[] = …`, `object` for `name{} = …`. `right` starts at `at` in the line. */
@@ -14,14 +18,14 @@ export type Statement =
       readonly name: string;
       readonly collect: 'value' | 'list' | 'object';
       readonly right: string;
+      readonly here: boolean;
     }
-  | { readonly kind: 'if'; readonly condition: Condition; readonly then: string }
+  | { readonly kind: 'if'; readonly condition: Condition; readonly then: string; readonly here: boolean }
   /** `run client (destination) command`; an empty command makes the destination the standing one. */
   | { readonly kind: 'client'; readonly destination: string; readonly command: string }
-  | { readonly kind: 'on-error'; readonly mode: OnError }
+  | { readonly kind: 'on-error'; readonly rule: OnError }
   /** `!name`, `get !name`, `$NAME`: prints the value. */
   | { readonly kind: 'variable'; readonly reference: string }
-  /** `here`: a leading `.` keeps the command on this node although a destination stands. */
   | { readonly kind: 'command'; readonly text: string; readonly tokens: readonly Token[]; readonly here: boolean };
 
 const NAME = /^[A-Za-z_][\w-]*$/;
@@ -34,7 +38,7 @@ const withoutBlock = (text: string): string => {
   return trimmed.slice(1, -1);
 };
 
-const readAssignment = (text: string, tokens: readonly Token[]): Statement | undefined => {
+const readAssignment = (text: string, tokens: readonly Token[], here: boolean): Statement | undefined => {
   const first = isKeyword(tokens[0], 'set') ? 1 : 0;
   const name = tokens[first];
   if (name?.kind !== 'word' || !NAME.test(name.text)) return undefined;
@@ -42,15 +46,27 @@ const readAssignment = (text: string, tokens: readonly Token[]): Statement | und
   const collect = mark?.kind === 'braces' && mark.text === '[]' ? 'list' : mark?.text === '{}' ? 'object' : 'value';
   const equals = tokens[first + (collect === 'value' ? 1 : 2)];
   if (equals?.kind !== 'equals') return undefined;
-  return { kind: 'assign', name: name.text, collect, right: text.slice(equals.end).trim() };
+  return { kind: 'assign', name: name.text, collect, right: text.slice(equals.end).trim(), here };
 };
 
-const readIf = (text: string, tokens: readonly Token[]): Statement => {
+/** `if CONDITION`, then `then COMMAND`, either of which may be missing at the end of a line of a script. */
+export const readConditional = (
+  text: string,
+  tokens: readonly Token[],
+): { readonly condition: Condition; readonly then: string } => {
+  const then = tokens.findIndex((token) => isKeyword(token, 'then'));
+  const condition = parseCondition(tokens.slice(1, then < 0 ? undefined : then));
+  return { condition, then: then < 0 ? '' : withoutComment(text.slice(tokens[then]?.end)) };
+};
+
+const withoutComment = (text: string): string => (tokenize(text).length === 0 ? '' : text.trim());
+
+const readIf = (text: string, tokens: readonly Token[], here: boolean): Statement => {
   const then = tokens.findIndex((token) => isKeyword(token, 'then'));
   if (then < 0) throw syntaxFault("'if' without 'then'", tokens[0]?.at ?? 0, '', 'if CONDITION then COMMAND');
-  const command = text.slice(tokens[then]?.end).trim();
-  if (command === '') throw syntaxFault("nothing follows 'then'", tokens[then]?.at ?? 0, '', 'a command');
-  return { kind: 'if', condition: parseCondition(tokens.slice(1, then)), then: command };
+  const read = readConditional(text, tokens);
+  if (read.then === '') throw syntaxFault("nothing follows 'then'", tokens[then]?.at ?? 0, '', 'a command');
+  return { kind: 'if', ...read, here };
 };
 
 const isPort = (token: Token | undefined): boolean => token?.kind === 'word' && /^\d{1,5}$/.test(token.text);
@@ -67,14 +83,18 @@ const readClient = (text: string, tokens: readonly Token[]): Statement => {
   return { kind: 'client', destination: text.slice(target.at, last.end), command: text.slice(last.end).trim() };
 };
 
-const readOnError = (tokens: readonly Token[]): Statement => {
-  const rest = tokens
-    .slice(2)
-    .map((token) => token.text.toLowerCase())
-    .join(' ');
-  if (rest === 'ignore') return { kind: 'on-error', mode: 'ignore' };
-  if (rest === 'end script' || rest === 'end') return { kind: 'on-error', mode: 'end' };
-  throw syntaxFault('on error what?', tokens[0]?.at ?? 0, rest, 'on error ignore, or on error end script');
+export const readOnError = (tokens: readonly Token[]): OnError => {
+  const [mode = '', label, ...more] = tokens.slice(2).map(({ text }) => text);
+  const word = mode.toLowerCase();
+  if (word === 'ignore' && label === undefined) return { mode: word };
+  if (word === 'end' && more.length === 0) return { mode: word };
+  if ((word === 'goto' || word === 'call') && label !== undefined && more.length === 0) return { mode: word, label };
+  throw syntaxFault(
+    'on error what?',
+    tokens[0]?.at ?? 0,
+    [mode, label, ...more].join(' '),
+    'on error ignore, goto LABEL, call LABEL or end script',
+  );
 };
 
 /** `!name`, `get !name`: the whole line names a variable. */
@@ -92,16 +112,18 @@ export const parseLine = (typed: string): Statement => {
   let tokens = tokenize(text);
   const first = tokens[0];
   if (first === undefined) return { kind: 'empty' };
-  const here = first.kind === 'word' && first.text.startsWith('.') && first.text.length > 1;
+  const here = first.kind === 'word' && first.text.startsWith('.');
   if (here) {
     text = text.slice(first.at + 1);
     tokens = tokenize(text);
+    if (tokens.length === 0) return { kind: 'empty' };
   }
-  const assignment = readAssignment(text, tokens);
+  const assignment = readAssignment(text, tokens, here);
   if (assignment !== undefined) return assignment;
-  if (isKeyword(tokens[0], 'if')) return readIf(text, tokens);
+  if (isKeyword(tokens[0], 'if')) return readIf(text, tokens, here);
   if (isKeyword(tokens[0], 'run') && isKeyword(tokens[1], 'client')) return readClient(text, tokens);
-  if (isKeyword(tokens[0], 'on') && isKeyword(tokens[1], 'error')) return readOnError(tokens);
+  if (isKeyword(tokens[0], 'on') && isKeyword(tokens[1], 'error'))
+    return { kind: 'on-error', rule: readOnError(tokens) };
   const reference = readReference(tokens);
   if (reference !== undefined) return { kind: 'variable', reference };
   return { kind: 'command', text, tokens, here };

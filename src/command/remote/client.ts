@@ -101,21 +101,21 @@ const mergeReplies = (replies: readonly NodeReply[], subset: boolean): Reply => 
   const answered = replies.filter(({ answer }) => answer !== undefined);
   const firstFailure = failed[0]?.failure;
   if (answered.length === 0 && firstFailure !== undefined) throw firstFailure;
-  const only = replies.length === 1 ? replies[0]?.answer : undefined;
-  if (only !== undefined) return { text: only.text, json: only.json };
   const json = Object.fromEntries(
     replies.map(({ address, answer, failure }) => [
       address,
       failure === undefined ? answerJson(answer) : failureJson(failure),
     ]),
   );
-  if (answered.every(({ answer }) => isJsonText(answer?.text ?? ''))) return { text: undefined, json };
+  const only = replies.length === 1 ? replies[0]?.answer : undefined;
+  if (only !== undefined) return { text: only.text, json: only.json, byNode: json };
+  if (answered.every(({ answer }) => isJsonText(answer?.text ?? ''))) return { text: undefined, json, byNode: json };
   const shown = subset ? answered : replies;
   const texts = shown.map(({ address, answer, failure }) => {
     const text = failure === undefined ? (answer?.text ?? '') : failureText(failure);
     return `[From Node ${address}]${text.length <= LINE_CHARS && !text.includes('\n') ? ' ' : '\n'}${text}`;
   });
-  return { text: texts.join('\n') + (subset && failed.length > 0 ? errorsTable(failed) : ''), json };
+  return { text: texts.join('\n') + (subset && failed.length > 0 ? errorsTable(failed) : ''), json, byNode: json };
 };
 
 const answerJson = (answer: CommandOutput | undefined): unknown => {

@@ -90,15 +90,18 @@ describe('exec and shell', () => {
   let server: Server;
   let node: string;
   const commands: string[] = [];
+  const standing: unknown[] = [];
 
   beforeEach(async () => {
     commands.length = 0;
+    standing.length = 0;
     server = createServer((request: IncomingMessage, response) => {
       void text(request).then((command) => {
         commands.push(command);
+        standing.push(request.headers['standing']);
         if (command === 'get node name') response.end('operator1');
         else if (command === 'long') response.end('a line\n'.repeat(50_000));
-        else if (command === 'fail') {
+        else if (command === 'fail' || command === 'run client (bad)') {
           response.statusCode = 400;
           response.end(JSON.stringify({ err_code: 113, err_text: 'no such policy', hint: 'look again' }));
         } else response.end(`answer to ${command}`);
@@ -128,7 +131,13 @@ describe('exec and shell', () => {
   test.each(['stdout', 'stderr'] as const)(
     'whose reader of %s has gone ends quietly, as other tools do',
     async (stream) => {
-      const child = spawn(process.execPath, [EXECUTABLE, 'exec', '--node', node, stream === 'stdout' ? 'long' : 'fail']);
+      const child = spawn(process.execPath, [
+        EXECUTABLE,
+        'exec',
+        '--node',
+        node,
+        stream === 'stdout' ? 'long' : 'fail',
+      ]);
       child[stream].destroy();
       const other = text(stream === 'stdout' ? child.stderr : child.stdout);
       const [status] = (await once(child, 'close')) as [number | null];
@@ -154,6 +163,22 @@ describe('exec and shell', () => {
     const { status, stderr } = await run(['exec', '--node', node, 'one'], '', full);
     expect(status).toBe(1);
     expect(stderr).toMatch(/the output cannot be written: no space left/);
+  });
+
+  test('a shell keeps the destination that run client alone sets, until run client ()', async () => {
+    const lines = 'run client (10.0.0.2:1)\none\n. two\nrun client (bad)\nthree\nrun client ()\nfour\n';
+    const { stdout } = await run(['shell', '--node', node], lines);
+    expect(standing).toEqual([
+      undefined,
+      undefined,
+      '10.0.0.2:1',
+      '10.0.0.2:1',
+      '10.0.0.2:1',
+      '10.0.0.2:1',
+      '10.0.0.2:1',
+      undefined,
+    ]);
+    expect(stdout).not.toContain('answer to run client');
   });
 
   test('a piped shell runs line by line, goes on after a failure, and ends with its input', async () => {
@@ -229,6 +254,8 @@ describe('a shell at a terminal', () => {
     shell.type('abc\x03get status\r');
     await waitFor(() => shell.shown().includes('answer to get status'));
     expect(last()).toBe('get status');
+    shell.type('run client (10.0.0.2:1)\r');
+    await waitFor(() => shell.shown().includes('AL operator1 (10.0.0.2:1) +> '));
     shell.type('hang\r');
     await waitFor(() => last() === 'hang');
     shell.type('\x03');

@@ -197,6 +197,37 @@ describe('scripts and variables', () => {
     expect(await node.text('process ignore.al')).toBe('one\ntwo');
   });
 
+  it('says what misleads before it runs anything, although errors are to be ignored', async () => {
+    await script('lost.al', 'on error ignore\nx = 1\ngoto nowhere\n');
+    expect((await faultOf(node, 'process lost.al')).message).toBe(
+      "line 3 of lost.al: there is no label 'nowhere' in this script",
+    );
+    expect(await node.text('!x')).toBe('');
+  });
+
+  it('follows labels and choices', async () => {
+    await script(
+      'flow.al',
+      'on error goto failed\nif !absent then\ndo echo there\nelse call absent\nget nosuch\necho never\n:absent:\necho absent\nreturn\n:failed:\necho failed\n',
+    );
+    expect(await node.text('process flow.al')).toBe('absent\nfailed');
+    expect((await faultOf(node, 'goto failed')).code).toBe('COMMAND_SCRIPT_ONLY');
+  });
+
+  it('a script that goes round and round lets others work, and ends when it is told to', async () => {
+    await script('round.al', ':again:\nx = 1\non error ignore\ngoto again\n');
+    const stop = new AbortController();
+    setImmediate(() => stop.abort(new Error('stopping')));
+    const running = node.executor.execute({
+      text: 'process round.al',
+      format: undefined,
+      session: node.session,
+      signal: stop.signal,
+    });
+    await expect(running).rejects.toThrow('stopping');
+    expect((await faultOf(node, 'process round.al')).code).toBe('COMMAND_SCRIPT_STEPS');
+  });
+
   it('does not follow a script into itself for ever', async () => {
     await script('loop.al', 'process loop.al\n');
     expect((await faultOf(node, 'process loop.al')).code).toBe('COMMAND_DEPTH');

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../src/base/errors.ts';
 import { createSession } from '../../../src/command/executor.ts';
@@ -113,8 +115,43 @@ describe('replies of several nodes', () => {
     await a.run(`run client (${B})`);
     expect(await a.text('get node name')).toBe('b');
     expect(await a.text('.get node name')).toBe('a');
+    expect(await a.text('. get node name')).toBe('a');
+    await a.run('x = get node name');
+    await a.run('. y = get node name');
+    expect([await a.text('!x'), await a.text('!y')]).toEqual(['b', 'a']);
+    expect(await a.text('if !x then get node name')).toBe('b');
+    expect(await a.text('. if !x then get node name')).toBe('a');
     await a.run('run client ()');
     expect(await a.text('get node name')).toBe('a');
+  });
+
+  it('refuses at once what is no destination, and keeps the one it has', async () => {
+    const [a] = await pair();
+    await a.run(`run client (${B})`);
+    expect((await faultOf(a, 'run client (nowhere:99999)')).code).toBe('COMMAND_DESTINATION');
+    expect(await a.text('get node name')).toBe('b');
+  });
+
+  it('keeps a destination within a script, and not beyond it', async () => {
+    const [a] = await pair();
+    const { scripts } = a.context.facts.directories;
+    await mkdir(scripts, { recursive: true });
+    await writeFile(
+      join(scripts, 'there.al'),
+      `get node name\nrun client (${B})\nget node name\n. get node name\nrun client ()\nget node name\nrun client (${B})`,
+    );
+    expect(await a.text('process there.al')).toBe('a\nb\na\na');
+    expect(await a.text('get node name')).toBe('a');
+  });
+
+  it('collects answers in a list, or by their addresses', async () => {
+    const [a] = await pair();
+    await a.run(`names[] = run client (${A}, ${B}) get node name`);
+    await a.run(`one[] = run client (${B}) get node name`);
+    await a.run(`by{} = run client (${B}) get node name`);
+    expect(await a.json('!names')).toEqual([{ 'node name': 'a' }, { 'node name': 'b' }]);
+    expect([await a.text('!names.len'), await a.text('!one.len')]).toEqual(['2', '1']);
+    expect(await a.json('!by')).toEqual({ [B]: { 'node name': 'b' } });
   });
 
   it('gives the other node its own !!variables, and the caller’s !variables', async () => {

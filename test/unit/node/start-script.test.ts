@@ -51,6 +51,23 @@ test.each([
   expect(said).toEqual([`the script x.al stopped: ${failure.message}`]);
 });
 
+test('what it runs ends with the node', async () => {
+  const stopped = new AbortController();
+  let given: AbortSignal | undefined;
+  const { script } = world([], {
+    signal: stopped.signal,
+    executor: {
+      execute: async ({ signal }) => {
+        given = signal;
+        return { text: '', json: undefined };
+      },
+    },
+  });
+  await runStartScript(script);
+  stopped.abort();
+  expect(given?.aborted).toBe(true);
+});
+
 test('it is named where what it waits for fails, and silent where the node stops', async () => {
   const stopped = new AbortController();
   const failed = world([undefined], { before: Promise.reject(new Error('no ledger')) });

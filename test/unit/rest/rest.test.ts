@@ -110,6 +110,19 @@ describe('commands by GET', () => {
     expect(node.executed.map(({ format }) => format)).toEqual(['json', undefined]);
   });
 
+  test('a shell says with each command where it goes', async () => {
+    await get({
+      ...AGENT,
+      command: 'get status',
+      standing: Buffer.from('operator where name = Zürich').toString('latin1'),
+    });
+    await get({ ...AGENT, command: 'get status', standing: '' });
+    expect(node.executed.map(({ text, session }) => [text, session.destination])).toEqual([
+      ['get status', 'operator where name = Zürich'],
+      ['get status', undefined],
+    ]);
+  });
+
   test('each request has a session of its own', async () => {
     await get({ ...AGENT, command: 'get a' });
     await get({ ...AGENT, command: 'get b' });

@@ -1,0 +1,256 @@
+import { fault, type HoldfastError } from '../../base/errors.ts';
+import { COMMAND_DEPTH_MAX, SCRIPT_STEPS_MAX } from '../../base/limits.ts';
+import { meets, type Condition } from './condition.ts';
+import { isKeyword, tokenize, type Token } from './lexer.ts';
+import { readConditional, readOnError, type OnError } from './line.ts';
+import type { ScriptLine } from './script.ts';
+import { quoted, syntaxFault } from './syntax.ts';
+import type { Lookup } from './values.ts';
+
+/** What a line does once its turn has come. Labels are places in the program. */
+type Act =
+  | { readonly kind: 'run'; readonly text: string }
+  | { readonly kind: 'if'; readonly condition: Condition; readonly act: Act }
+  | { readonly kind: 'goto' | 'call'; readonly to: number }
+  | { readonly kind: 'return' | 'end' }
+  | { readonly kind: 'on-error'; readonly rule: ErrorRule };
+
+type ErrorRule =
+  { readonly mode: 'ignore' } | { readonly mode: 'end' } | { readonly mode: 'goto' | 'call'; readonly to: number };
+
+/** One line: `if` begins a choice, `else` and `do` go on with that of the line before. */
+interface Step {
+  readonly line: number;
+  readonly kind: 'if' | 'else' | 'do' | 'plain';
+  /** Of `if` and `else if`. */
+  readonly condition: Condition | undefined;
+  /** Undefined where the line only chooses. */
+  readonly act: Act | undefined;
+}
+
+export interface Program {
+  readonly steps: readonly Step[];
+}
+
+const LABEL = /^:([\w-]{1,128}):\s*(?:#.*)?$/;
+
+const lineFault = (line: number, error: HoldfastError): HoldfastError =>
+  fault(error.code, error.message, {
+    data: { ...error.data, line },
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+
+class ProgramReader {
+  readonly #labels = new Map<string, number>();
+
+  read(lines: readonly ScriptLine[]): Program {
+    const commands = lines.filter(({ text }) => !LABEL.test(text));
+    let at = 0;
+    for (const { text, line } of lines) {
+      const label = LABEL.exec(text)?.[1];
+      if (label === undefined) at += 1;
+      else if (this.#labels.has(label))
+        throw lineFault(line, syntaxFault(`the label ${quoted(label)} is there twice`, 0, text, 'another name'));
+      else this.#labels.set(label, at);
+    }
+    const starts = new Set(this.#labels.values());
+    const steps: Step[] = [];
+    for (const [index, { text, line }] of commands.entries()) {
+      const before = starts.has(index) ? undefined : steps.at(-1);
+      try {
+        steps.push({ line, ...this.#step(text, before) });
+      } catch (caught) {
+        throw lineFault(line, caught as HoldfastError);
+      }
+    }
+    return { steps };
+  }
+
+  #step(text: string, before: Step | undefined): Omit<Step, 'line'> {
+    const tokens = tokensOf(text);
+    const [first] = tokens;
+    if (isKeyword(first, 'if')) return this.#choice('if', text, tokens);
+    const isElse = isKeyword(first, 'else');
+    if (!isElse && !isKeyword(first, 'do')) return { kind: 'plain', condition: undefined, act: this.#act(text, 0) };
+    if (before === undefined || before.kind === 'plain')
+      throw syntaxFault(`'${isElse ? 'else' : 'do'}' without 'if'`, 0, text, 'if CONDITION in a line before');
+    const rest = text.slice(first?.end).trim();
+    const following = tokensOf(rest);
+    if (isElse && isKeyword(following[0], 'if')) return this.#choice('else', rest, following);
+    const act = following.length === 0 && rest === '' ? undefined : this.#act(rest, 0);
+    return { kind: isElse ? 'else' : 'do', condition: undefined, act };
+  }
+
+  #choice(kind: 'if' | 'else', text: string, tokens: readonly Token[]): Omit<Step, 'line'> {
+    const { condition, then } = readConditional(text, tokens);
+    return { kind, condition, act: then === '' ? undefined : this.#act(then, 0) };
+  }
+
+  #act(typed: string, depth: number): Act {
+    const text = withoutDo(typed);
+    const tokens = tokensOf(text);
+    const [first, second] = tokens;
+    if (isKeyword(first, 'if')) return this.#nested(text, tokens, depth);
+    if (isKeyword(first, 'goto') || isKeyword(first, 'call')) {
+      if (tokens.length !== 2 || second === undefined)
+        throw syntaxFault('where to?', first?.at ?? 0, text, `${first?.text ?? ''} LABEL, with a line :LABEL:`);
+      return { kind: isKeyword(first, 'goto') ? 'goto' : 'call', to: this.#placeOf(second.raw) };
+    }
+    if (isKeyword(first, 'return') && tokens.length === 1) return { kind: 'return' };
+    if (ENDS.test(tokens.map((token) => token.raw).join(' '))) return { kind: 'end' };
+    if (isKeyword(first, 'on') && isKeyword(second, 'error')) return this.#onError(readOnError(tokens));
+    return { kind: 'run', text };
+  }
+
+  /** An `if` after `then`, `do` or `else`: all of it stands in the one line. */
+  #nested(text: string, tokens: readonly Token[], depth: number): Act {
+    if (depth >= COMMAND_DEPTH_MAX) throw syntaxFault("too many 'if' in one line", 0, text, 'several lines');
+    const { condition, then } = readConditional(text, tokens);
+    if (then === '') throw syntaxFault("nothing follows 'then'", 0, text, 'a command in the same line');
+    return { kind: 'if', condition, act: this.#act(then, depth + 1) };
+  }
+
+  #onError(rule: OnError): Act {
+    if (rule.mode === 'ignore' || rule.mode === 'end') return { kind: 'on-error', rule };
+    return { kind: 'on-error', rule: { mode: rule.mode, to: this.#placeOf(rule.label) } };
+  }
+
+  #placeOf(name: string): number {
+    const to = this.#labels.get(name.replace(/^:(.*):$/, '$1'));
+    if (to !== undefined) return to;
+    throw fault('COMMAND_SYNTAX', `there is no label ${quoted(name)} in this script`, {
+      hint: `expected a line :${name.slice(0, 60)}:`,
+    });
+  }
+}
+
+const ENDS = /^(?:end|exit) scripts?$/i;
+
+const withoutDo = (text: string): string => text.replace(/^do\s+/i, '');
+
+/** Nothing where the line cannot be read: running it says so. */
+const tokensOf = (text: string): readonly Token[] => {
+  if (text.startsWith('<')) return [];
+  try {
+    return tokenize(text);
+  } catch {
+    return [];
+  }
+};
+
+/**
+ * Reads the flow of a script: labels, `goto`, `call`, `return`, `if … do … else`, `on error …`; other lines stay text. Throws
+ * `COMMAND_SYNTAX` with the line in its data for what would lead astray, before anything has run.
+ */
+export const readProgram = (lines: readonly ScriptLine[]): Program => new ProgramReader().read(lines);
+
+interface Choice {
+  /** Some branch was chosen already. */
+  readonly taken: boolean;
+  /** The lines that follow belong to the chosen one. */
+  readonly chosen: boolean;
+}
+
+interface Frame {
+  readonly at: number;
+  readonly choice: Choice;
+}
+
+const NO_CHOICE: Choice = { taken: false, chosen: false };
+
+/** A script on its way: which line is next, where a failure leads. Runs nothing itself. */
+export class Flow {
+  readonly #steps: readonly Step[];
+  #at = 0;
+  #line = 0;
+  #taken = 0;
+  #choice = NO_CHOICE;
+  #rule: ErrorRule = { mode: 'end' };
+  #stack: Frame[] = [];
+
+  constructor({ steps }: Program) {
+    this.#steps = steps;
+  }
+
+  /** The line that the last answer of {@link next} came from. */
+  get line(): number {
+    return this.#line;
+  }
+
+  /** The next command; undefined at the end. `COMMAND_SCRIPT_STEPS` where it goes on and on, `COMMAND_DEPTH`. */
+  next(lookup: Lookup): string | undefined {
+    for (;;) {
+      const step = this.#steps[this.#at];
+      if (step === undefined) return undefined;
+      this.#at += 1;
+      this.#line = step.line;
+      if ((this.#taken += 1) > SCRIPT_STEPS_MAX)
+        throw fault('COMMAND_SCRIPT_STEPS', `the script has not ended after ${SCRIPT_STEPS_MAX} lines`, {
+          hint: 'does it go round and round? End the loop, or run it from outside again and again',
+        });
+      const text = this.#follow(this.#isDue(step, lookup) ? step.act : undefined, lookup);
+      if (text !== undefined) return text;
+    }
+  }
+
+  /** What a failure of the last line leads to; `end` where the script ends with it. `COMMAND_DEPTH`. */
+  failed(): 'end' | 'goes on' {
+    if (this.#rule.mode === 'end') return 'end';
+    if (this.#rule.mode !== 'ignore') this.#go(this.#rule.mode, this.#rule.to);
+    return 'goes on';
+  }
+
+  #isDue({ kind, condition }: Step, lookup: Lookup): boolean {
+    if (kind === 'plain') return true;
+    if (kind !== 'do') {
+      const before = kind === 'if' ? NO_CHOICE : this.#choice;
+      const chosen = !before.taken && (condition === undefined || meets(condition, lookup));
+      this.#choice = { taken: before.taken || chosen, chosen };
+    }
+    return this.#choice.chosen;
+  }
+
+  /** The command of an act, or its effect on the way. */
+  #follow(act: Act | undefined, lookup: Lookup): string | undefined {
+    switch (act?.kind) {
+      case undefined:
+        return undefined;
+      case 'run':
+        return act.text;
+      case 'if':
+        return this.#follow(meets(act.condition, lookup) ? act.act : undefined, lookup);
+      case 'goto':
+      case 'call':
+        this.#go(act.kind, act.to);
+        return undefined;
+      case 'return': {
+        const frame = this.#stack.pop();
+        this.#jump(frame?.at ?? this.#steps.length);
+        this.#choice = frame?.choice ?? NO_CHOICE;
+        return undefined;
+      }
+      case 'end':
+        this.#jump(this.#steps.length);
+        return undefined;
+      case 'on-error':
+        this.#rule = act.rule;
+        return undefined;
+    }
+  }
+
+  #go(kind: 'goto' | 'call', to: number): void {
+    if (kind === 'call') {
+      if (this.#stack.length >= COMMAND_DEPTH_MAX)
+        throw fault('COMMAND_DEPTH', `calls are nested more than ${COMMAND_DEPTH_MAX} deep`, {
+          hint: 'does a label call itself, or lack its return?',
+        });
+      this.#stack.push({ at: this.#at, choice: this.#choice });
+    }
+    this.#jump(to);
+  }
+
+  #jump(to: number): void {
+    this.#at = to;
+    this.#choice = NO_CHOICE;
+  }
+}
