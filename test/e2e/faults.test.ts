@@ -7,7 +7,12 @@ import type { FaultName } from '../../scripts/faults/kinds.ts';
 import { simulationSeeds } from '../support/seeded-random.ts';
 
 /** A sample of what `npm run test:faults` tries for as long as it is told to. */
-const SAMPLE: readonly FaultName[] = ['kill -9 at a call', 'kill -9 at a call of the start', 'kill -9 of all nodes'];
+const SAMPLE: readonly FaultName[] = [
+  'kill -9 at a call',
+  'kill -9 at a call of the start',
+  'kill -9 of all nodes',
+  'damage of a file',
+];
 
 let dir: string;
 beforeEach(async () => {
