@@ -4,14 +4,17 @@ import { becomeEqual, type Findings } from './check.ts';
 import { FaultCluster } from './cluster.ts';
 import { type FaultName, FAULTS, type Scene } from './kinds.ts';
 import { Load } from './load.ts';
+import type { PathKind } from './paths.ts';
 import { Traps } from './traps.ts';
 
 /** A cluster takes so many faults; then another begins, so that the data stay small. */
-const FAULTS_EACH = 40;
+const FAULTS_EACH = 20;
 
 export interface CampaignOptions {
   readonly seed: number;
   readonly dir: string;
+  /** Every second cluster runs over network namespaces instead of proxies. */
+  readonly namespaces?: boolean;
   /** The next fault; undefined where it ends. */
   readonly next: () => FaultName | undefined;
   readonly say: (line: string) => void;
@@ -50,7 +53,9 @@ export const runCampaign = async (options: CampaignOptions): Promise<CampaignRep
   const sums = { rowsWritten: 0, rowsAcknowledged: 0, policiesAcknowledged: 0 };
   let name = options.next();
   for (let clusters = 0; name !== undefined; clusters += 1) {
-    const cluster = await FaultCluster.start(traps);
+    const paths: PathKind = options.namespaces === true && clusters % 2 === 1 ? 'network namespaces' : 'proxies';
+    options.say(`a cluster over ${paths}`);
+    const cluster = await FaultCluster.start(traps, paths);
     const load = new Load(cluster, random.fork(`load ${clusters}`));
     const scene = sceneOf(cluster, load, random);
     load.start();

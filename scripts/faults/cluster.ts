@@ -1,10 +1,12 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts';
+import { fileURLToPath } from 'node:url';
 import { waitFor } from '../../test/support/wait.ts';
 import { becomeOperator, compareCluster, insertPolicy, restartOperator } from '../demo/network.ts';
 import { NodeProcess } from '../demo/node-process.ts';
+import { makePaths, type PathKind, type Paths } from './paths.ts';
 import type { Phase, Traps } from './traps.ts';
 
 export const DBMS = 'plant';
@@ -15,6 +17,8 @@ export type Name = (typeof NAMES)[number];
 const REQUEST_MS_MAX = 170_000;
 const PROCESSES_MS_MAX = 30_000;
 
+const WALL_CLOCK = fileURLToPath(new URL('./wall-clock.mjs', import.meta.url));
+
 export const otherOf = (name: Name): Name => (name === 'op1' ? 'op2' : 'op1');
 
 /** Two operators of one cluster as real processes that reach each other through paths that can be cut. */
@@ -22,15 +26,17 @@ export class FaultCluster {
   readonly dir: string;
   readonly traps: Traps;
   readonly #nodes = new Map<Name, NodeProcess>();
-  readonly #proxies = new Map<Name, TcpProxy>();
+  readonly #paths: Paths;
 
-  private constructor(dir: string, traps: Traps) {
+  private constructor(dir: string, traps: Traps, paths: Paths) {
     this.dir = dir;
+    this.#paths = paths;
     this.traps = traps;
   }
 
-  static async start(traps: Traps): Promise<FaultCluster> {
-    const cluster = new FaultCluster(await mkdtemp(join(tmpdir(), 'holdfast-faults-')), traps);
+  static async start(traps: Traps, kind: PathKind = 'proxies'): Promise<FaultCluster> {
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-faults-'));
+    const cluster = new FaultCluster(dir, traps, makePaths(kind, NAMES));
     try {
       await cluster.#found();
     } catch (caught) {
@@ -67,7 +73,7 @@ export class FaultCluster {
 
   /** Starts an ended node again in its directory; throws where it ends before it is ready. */
   async startAgain(name: Name, ...args: readonly string[]): Promise<void> {
-    const seed = this.#proxies.get(otherOf(name))?.address;
+    const seed = this.#paths.addressOf(otherOf(name));
     const old = this.node(name);
     const node = await (args.length > 0
       ? old.restart(['--script', join(this.dirOf(name), 'operator.al'), '--seed', seed ?? '', ...args])
@@ -83,15 +89,20 @@ export class FaultCluster {
     });
   }
 
+  /** Sets the wall clock of a node, running or not, so far ahead (behind where it is less than 0); 0 sets it right. */
+  setClock(name: Name, offMs: number): void {
+    const path = this.#clockOf(name);
+    if (offMs === 0) rmSync(path, { force: true });
+    else writeFileSync(path, `${offMs}`);
+  }
+
   /** Cuts the paths between the two: both ways, or what the named one sends. */
   cut(from?: Name): void {
-    for (const [name, proxy] of this.#proxies)
-      if (from === undefined) proxy.cut();
-      else proxy.cutOneWay(name === from ? 'target' : 'dialler');
+    this.#paths.cut(from);
   }
 
   heal(): void {
-    for (const proxy of this.#proxies.values()) proxy.heal();
+    this.#paths.heal();
   }
 
   /** A copy of the directory of a node that does not run. */
@@ -121,31 +132,43 @@ export class FaultCluster {
   /** Ends everything; `keep` leaves the directory, to see what happened. */
   async close({ keep = false } = {}): Promise<void> {
     await Promise.all([...this.#nodes.values()].map((node) => node.stop('SIGKILL')));
-    for (const proxy of this.#proxies.values()) await proxy.close();
+    await this.#paths.close();
     if (!keep) await rm(this.dir, { recursive: true, force: true });
+  }
+
+  // Beside the node's directory: what is damaged or put back there must not be this.
+  #clockOf(name: Name): string {
+    return `${this.dirOf(name)}.clock`;
+  }
+
+  #environment(name: Name): Readonly<Record<string, string>> {
+    const traps = this.traps.environment(this.dirOf(name));
+    const options = `${traps['NODE_OPTIONS'] ?? ''} --import ${WALL_CLOCK}`.trim();
+    return { ...traps, NODE_OPTIONS: options, FAULTS_CLOCK: this.#clockOf(name), HOME: this.dir };
   }
 
   async #found(): Promise<void> {
     for (const name of NAMES) {
       const dir = this.dirOf(name);
       await mkdir(dir);
-      const seed = this.#proxies.get('op1');
+      const seed = this.#paths.addressOf('op1');
       const node = await NodeProcess.start({
         dir,
         name,
-        args: seed === undefined ? ['--network', 'faults', '--admission', 'open'] : ['--seed', seed.address],
-        environment: { ...this.traps.environment(dir), HOME: this.dir },
+        ...this.#paths.hostOf(name),
+        args: seed === undefined ? ['--network', 'faults', '--admission', 'open'] : ['--seed', seed],
+        environment: this.#environment(name),
         log: `${dir}.log`,
         requestMsMax: REQUEST_MS_MAX,
       });
       this.#nodes.set(name, node);
       this.traps.learn(dir, 'starting');
-      this.#proxies.set(name, await startTcpProxy(node.facts.listen));
+      await this.#paths.opened(name, node.facts.listen);
     }
     const { id } = await insertPolicy(this.node('op1'), 'cluster', { company: 'Acme', name: 'plant-1' });
     for (const name of NAMES) {
       await waitFor(async () => (await this.node(name).run(`blockchain test id ${id}`)).includes('true'));
-      const port = Number(this.#proxies.get(name)?.address.split(':')[1]);
+      const port = Number(this.#paths.addressOf(name)?.split(':')[1]);
       await becomeOperator(this.node(name), 'Acme', id, { port });
     }
     await waitFor(() => this.haveEqualLedgers(), { timeoutMs: 20_000, what: 'one ledger' });

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { createSeededRandom } from '../../test/support/seeded-random.ts';
 import { runCampaign } from './campaign.ts';
 import { drawFaults, type FaultName } from './kinds.ts';
+import { lackOfNamespaces } from './paths.ts';
 import { isBroken, printReport } from './report.ts';
 
 const { values } = parseArgs({
@@ -29,6 +30,7 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.stderr.write('usage: npm run test:faults -- --minutes N --seed S --only TEXT --json\n');
   process.exit(2);
 }
+const lack = lackOfNamespaces();
 const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });
 let first = draw();
 if (first === undefined) {
@@ -46,15 +48,18 @@ const dir = mkdtempSync(join(tmpdir(), 'holdfast-traps-'));
 const endMs = performance.now() + minutes * 60_000;
 const startedMs = performance.now();
 process.stderr.write(`faults for ${minutes} minutes, seed ${seed}\n`);
+if (lack !== undefined) process.stderr.write(`skipped: network namespaces (${lack})\n`);
 try {
   const report = await runCampaign({
     seed,
     dir,
+    namespaces: lack === undefined,
     next: () => (performance.now() < endMs ? next() : undefined),
     say: (line) =>
       process.stderr.write(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(5)} ${line}\n`),
   });
   printReport(report, values.json);
+  if (!values.json && lack !== undefined) console.log(`skipped: network namespaces (${lack})`);
   process.exitCode = isBroken(report) ? 1 : 0;
 } finally {
   rmSync(dir, { recursive: true, force: true });

@@ -1,15 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { textOf } from '../../src/base/errors.ts';
+import { ENTRY_FUTURE_MS_MAX } from '../../src/base/limits.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { waitFor } from '../../test/support/wait.ts';
 import { type FaultCluster, type Name, otherOf } from './cluster.ts';
 import { damage, filesOf } from './damage.ts';
-import type { Load } from './load.ts';
+import { ANSWER_MS_MAX, type Load } from './load.ts';
 
 /** How long a trap is waited for while the node runs; then it is killed anyway. */
 const TRAP_MS_MAX = 3_000;
 /** Beyond what a liveness check or a redial that gives up would outlast. */
 const LONG_CUT_MS = 190_000;
+const DAY_MS = 86_400_000;
+/** Until a node has seen that its clock was set. */
+const CLOCK_READ_MS = 200;
 
 /** What a fault works on. */
 export interface Scene {
@@ -128,6 +132,31 @@ const cutAndKill = async (scene: Scene): Promise<string> => {
   return `${name} was killed`;
 };
 
+/** The wall clock of a node is wrong for a while; half the time it is killed and starts meanwhile. */
+const wrongClock =
+  (msMin: number, msMax: number) =>
+  async (scene: Scene): Promise<string> => {
+    const { cluster, load, random } = scene;
+    const name = anyOf(scene);
+    const offMs = random.integer(msMin, msMax);
+    // What is dated far ahead does not count before its time, as promised: nobody writes that here.
+    if (offMs > ENTRY_FUTURE_MS_MAX) load.policiesOn = otherOf(name);
+    await delay(ANSWER_MS_MAX);
+    cluster.setClock(name, offMs);
+    await delay(random.integer(300, 3_000));
+    const isKilled = random.chance(0.5);
+    if (isKilled) {
+      await cluster.kill(name);
+      await cluster.startAgain(name);
+      await cluster.runsAgain(name);
+      await delay(random.integer(300, 2_000));
+    }
+    cluster.setClock(name, 0);
+    await delay(CLOCK_READ_MS);
+    load.policiesOn = undefined;
+    return `${name} off by ${(offMs / 3_600_000).toFixed(1)} hours${isKilled ? ', killed meanwhile' : ''}`;
+  };
+
 /** Any file of a node that does not run; the node mends it, or says what is wrong with it and is given back the file. */
 const damageFile = async (scene: Scene): Promise<string> => {
   const { cluster, random } = scene;
@@ -193,6 +222,9 @@ const faults = {
   'cut one way': { weight: 2, run: cut(anyOf, 300, 5_000) },
   'cut and kill -9': { weight: 2, run: cutAndKill },
   'cut of three minutes': { weight: 0, minutesMin: 10, run: cut(() => undefined, LONG_CUT_MS) },
+  'clock ahead': { weight: 1, run: wrongClock(1_000, 3_650 * DAY_MS) },
+  'clock a little ahead': { weight: 1, run: wrongClock(1_000, ENTRY_FUTURE_MS_MAX - 60_000) },
+  'clock behind': { weight: 1, run: wrongClock(-3_650 * DAY_MS, -1_000) },
   'damage of a file': { weight: 6, run: damageFile },
   'old copy put back': { weight: 1, run: oldCopy },
   'backup put back': { weight: 1, run: backup },

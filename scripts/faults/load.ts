@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { waitFor } from '../../test/support/wait.ts';
-import { DBMS, TABLE, type FaultCluster } from './cluster.ts';
+import { DBMS, TABLE, type FaultCluster, type Name } from './cluster.ts';
 
 /** Rows of one request or file. Row `i` of group `g` has the reading `10 g + i`, which no other row has. */
 export const GROUP_ROWS = 10;
@@ -11,7 +11,7 @@ const PAUSE_MS_MAX = 40;
 const FLUSH_MS = 400;
 const RETRY_MS_MAX = 60_000;
 /** A client gives up a request after so long; what it asked for may still be done. */
-const ANSWER_MS_MAX = 5_000;
+export const ANSWER_MS_MAX = 5_000;
 
 /** What a data source knows of a group that it sent. */
 interface Group {
@@ -49,6 +49,8 @@ export class Load {
   #unanswered: number[] = [];
   #running: Promise<unknown> | undefined;
   #stop = new AbortController();
+  /** The only node on which policies are written just now. */
+  policiesOn: Name | undefined;
 
   /** Each client waits up to `pauseMsMax` between two requests, the one that writes policies `policyMsMax`. */
   constructor(
@@ -150,7 +152,9 @@ export class Load {
 
   #insert(): Promise<void> {
     return this.#loop(async () => {
-      const up = this.#cluster.up();
+      const up = this.#cluster
+        .up()
+        .filter(({ facts }) => this.policiesOn === undefined || facts.name === this.policiesOn);
       if (up.length === 0) return;
       const name = `site-${this.policies.size}`;
       this.policies.set(name, false);

@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { atOnce } from '../../src/base/slices.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import type { RawEntry } from '../../src/entry/entry.ts';
-import { signingKeyFromSeed } from '../../src/entry/keys.ts';
+import { type SigningKey, signingKeyFromSeed } from '../../src/entry/keys.ts';
 import { openDiskStore } from '../../src/ledger/disk-store.ts';
 import { openJournal } from '../../src/ledger/journal.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
@@ -19,7 +19,7 @@ import { createFold } from '../../src/policy/fold.ts';
 import { stateRoot } from '../../src/policy/state-root.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { type DiskMix, SimulatedDisk } from '../support/simulated-disk.ts';
-import { addressOfKey, keyOfSeed, proposal, seedOf } from '../support/sync-world.ts';
+import { addressOfKey, proposal, seedOf } from '../support/sync-world.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { eventually, type Outcome } from './outcome.ts';
 
@@ -28,6 +28,13 @@ const START_MS_MAX = 60_000;
 /** Small, so that a schedule fills several. */
 const JOURNAL_FILE_BYTES = 8_000;
 const FOLLOW_MAX = 1_000;
+const KEYS = 64;
+
+/** Most schedules are small, since small ones find most of what there is, and many fit into the same time. */
+const drawShape = (random: SeededRandom): { readonly nodes: number; readonly steps: number } =>
+  random.chance(0.9)
+    ? { nodes: 3, steps: random.integer(3, 8) }
+    : { nodes: random.integer(3, 7), steps: random.integer(5, 20) };
 
 /** How often each fault comes in one step: drawn anew for each seed, so that some schedules are all of one kind. */
 interface FaultMix {
@@ -57,11 +64,20 @@ interface Running {
 }
 
 interface Slot {
-  readonly seed: Uint8Array;
+  readonly signingKey: SigningKey;
   readonly key: string;
   readonly disk: SimulatedDisk;
   running: Running | undefined;
 }
+
+/** Schedules use the same few keys: to make one costs more than to sign with it. */
+const keys = new Map<number, SigningKey>();
+const keyNumber = (number: number): SigningKey => {
+  const at = number % KEYS;
+  const known = keys.get(at) ?? signingKeyFromSeed(seedOf(at));
+  keys.set(at, known);
+  return known;
+};
 
 /** Nodes that append, lose power, come back, are cut off from each other and lied to by an author with two faces. */
 class LedgerWorld {
@@ -76,17 +92,17 @@ class LedgerWorld {
   #faces: readonly [MemoryLedger, MemoryLedger] | undefined;
   #rogue: string | undefined;
 
-  constructor(seed: number) {
+  constructor(seed: number, nodes: number) {
     const random = createSeededRandom(seed, 'ledger');
     this.#random = random;
     this.#mix = drawMix(random);
     const { loss, disk } = this.#mix;
     this.hub = createMemoryHub({ clock: this.clock, random: random.fork('hub'), delayMs: { min: 1, max: 40 }, loss });
-    this.slots = Array.from({ length: random.chance(0.7) ? 3 : random.integer(4, 7) }, (_, at) => {
-      const nodeSeed = seedOf(seed + at);
-      const key = keyOfSeed(nodeSeed);
+    this.slots = Array.from({ length: nodes }, (_, at) => {
+      const signingKey = keyNumber(seed + at);
+      const key = signingKey.author;
       const own = new SimulatedDisk(this.clock, random.fork(`disk ${key}`), disk);
-      return { seed: nodeSeed, key, disk: own, running: undefined };
+      return { signingKey, key, disk: own, running: undefined };
     });
   }
 
@@ -105,7 +121,7 @@ class LedgerWorld {
         throw fault('LEDGER_INDEX_FAILED', 'there is no level here');
       };
       const store = await openDiskStore({ ...ports, journal, index: undefined, openIndex });
-      return openStoredLedger({ ...ports, key: signingKeyFromSeed(slot.seed), store, useThreadPool: false });
+      return openStoredLedger({ ...ports, key: slot.signingKey, store, useThreadPool: false });
     };
     const ledger = await clock.runWhile(opening(), START_MS_MAX);
     const network = hub.node({ key: slot.key });
@@ -247,13 +263,14 @@ const isOne = (values: readonly unknown[]): boolean => new Set(values).size === 
 /** Nodes of one ledger that lose power, meet failing disks and are cut apart; throws where a promise is broken. */
 export const runLedger = async (seed: number): Promise<Outcome> => {
   const random = createSeededRandom(seed, 'ledger steps');
-  const world = new LedgerWorld(seed);
+  const { nodes, steps } = drawShape(random);
+  const world = new LedgerWorld(seed, nodes);
   const { clock, slots } = world;
   const founder = await world.start(slots[0] as Slot);
   await clock.runWhile(founder.ledger.createNetwork('simulated', 'open'), START_MS_MAX).catch(() => {});
   // The last one joins late, when the others have a history.
   for (const slot of slots.slice(1, -1)) await world.start(slot);
-  for (let steps = random.integer(5, 20); steps > 0; steps -= 1) {
+  for (let left = steps; left > 0; left -= 1) {
     await world.step();
     world.checkSafety();
   }
