@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { textOf } from '../base/errors.ts';
+import { isHost } from '../base/host.ts';
 import { DIAL_TARGETS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { StateFile } from '../base/state-file.ts';
@@ -19,6 +20,8 @@ const dialTargets = (
   const targets = new Map<Address, DialTarget>();
   for (const address of seeds) targets.set(address, { address });
   for (const { ip, port, peer } of nodes) {
+    // Dialled for ever in vain it would be a fault of every node; `blockchain test` names the policy.
+    if (!isHost(ip)) continue;
     const address = `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
     if (peer !== self.key) targets.set(address, { address, key: peer });
   }
@@ -47,11 +50,11 @@ export interface Dialling {
 
 /** Keeps the network dialling whom seeds and policies name. */
 export const createDialling = async (ports: {
-  readonly network: Network;
-  readonly topology: () => Topology;
+  readonly network: Pick<Network, 'self' | 'address' | 'keepDialled'>;
+  readonly topology: () => Pick<Topology, 'nodes'>;
   readonly seeds: readonly Address[];
   /** Keeps the seeds. */
-  readonly file: StateFile;
+  readonly file: Pick<StateFile, 'path' | 'keep'>;
   readonly log: Logger;
 }): Promise<Dialling> => {
   const { network, topology, file, log } = ports;

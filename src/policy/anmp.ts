@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts'
 import type { PolicyState } from './book.ts';
 
 /** Identity and place in the network: never overlaid. */
-const FIXED: ReadonlySet<string> = new Set(['id', 'date', 'ledger', 'member', 'peer']);
+export const ANMP_FIXED: ReadonlySet<string> = new Set(['id', 'date', 'ledger', 'member', 'peer']);
 
 const overlay = (before: JsonValue | undefined, after: JsonValue): JsonValue =>
   Array.isArray(before)
@@ -32,7 +32,7 @@ export const mergeAnmp = (state: PolicyState, anmp: readonly PolicyState[]): Jso
   for (const { value, author, owner } of anmp) {
     const over = value[state.id];
     if (!isJsonObject(over) || (typeof peer === 'string' && (peer !== author || peer !== owner))) continue;
-    const attributes = Object.entries(over).filter(([name]) => !FIXED.has(name));
+    const attributes = Object.entries(over).filter(([name]) => !ANMP_FIXED.has(name));
     shown = { ...shown, ...Object.fromEntries(attributes.map(([name, after]) => [name, overlay(shown[name], after)])) };
   }
   return shown;

@@ -5,13 +5,16 @@ import { documentOf } from './get-path.ts';
 import { type Change, differences } from './history.ts';
 import { describeKey } from './kinds/kind.ts';
 import { kindOf, NODE_TYPES } from './kinds/registry.ts';
+import { CLUSTER_STATUS, objectionsTo } from './objections.ts';
 import { normalValue } from './shape.ts';
 
 /** `blockchain test`: what is wrong with the policies in force, one sentence each; nothing means True. */
 export const testBook = (book: PolicyBook): readonly string[] => {
   const problems: string[] = [];
   const holders = new Map<string, string>();
-  for (const { type, id, value } of book.ofType()) {
+  for (const state of book.ofType()) {
+    const { type, id, value } = state;
+    problems.push(...objectionsTo(book, state).map(({ text }) => `policy ${id}: ${text}`));
     try {
       normalValue(type, value);
     } catch (caught) {
@@ -28,8 +31,6 @@ export const testBook = (book: PolicyBook): readonly string[] => {
 
 /** The documented answer of `blockchain test cluster` where nothing is wrong. */
 export const CLUSTERS_OK = 'Blockchain cluster policies status: OK';
-
-const CLUSTER_STATUS: readonly JsonValue[] = ['active', 'static', 'down'];
 
 const isText = (value: JsonValue | undefined): boolean => typeof value === 'string' && value !== '';
 
@@ -78,13 +79,15 @@ export const testClusters = (book: PolicyBook): readonly string[] => {
       hint: 'insert one: blockchain insert where policy = {"cluster": {"company": …, "name": …}} and local = true',
     });
   const mains = new Map<string, string>();
-  const operators = book.ofType('operator').flatMap(({ id, value }) => {
+  const operators = book.ofType('operator').flatMap((state) => {
+    const { id, value } = state;
     const cluster = typeof value['cluster'] === 'string' ? value['cluster'] : '';
     if (book.get(cluster)?.type !== 'cluster') return [`operator ${id}: its cluster ${cluster} is not in the ledger`];
-    if (value['main'] !== true) return [];
+    const odd = objectionsTo(book, state).map(({ text }) => `operator ${id}: ${text}`);
+    if (value['main'] !== true) return odd;
     const other = mains.get(cluster);
     mains.set(cluster, id);
-    return other === undefined ? [] : [`cluster ${cluster}: operators ${other} and ${id} are both main`];
+    return other === undefined ? odd : [...odd, `cluster ${cluster}: operators ${other} and ${id} are both main`];
   });
   return [...clusters.flatMap((state) => clusterProblems(book, state)), ...operators];
 };

@@ -11,6 +11,7 @@ import type { LedgerFold } from './fold.ts';
 import { type Claim, describeKey } from './kinds/kind.ts';
 import { MEMBER_MAX } from './kinds/operator.ts';
 import { kindOf } from './kinds/registry.ts';
+import { refuseObjections } from './objections.ts';
 import { checkSize, policyId, readPolicy } from './shape.ts';
 
 /** A write that the book allows now, and what it relies on: no other write may touch these keys until it is in the book. */
@@ -35,13 +36,14 @@ const idKey = (id: string): string => `id\u0000${id}`;
 /**
  * May this policy be added? Throws `POLICY_STRUCTURE`, `POLICY_ATTRIBUTE_NAME`, `POLICY_OVERSIZE`, `POLICY_ID_TAKEN`,
  * `POLICY_ADDRESS_TAKEN`, `POLICY_NOT_UNIQUE`, `POLICY_DUPLICATE`, `POLICY_CLUSTER_UNKNOWN`, `POLICY_CLUSTER_FULL`,
- * `POLICY_PARENT`, `POLICY_NOT_OWNER`, `POLICY_NOT_AUTHORISED`.
+ * `POLICY_PARENT`, `POLICY_NOT_OWNER`, `POLICY_NOT_AUTHORISED`, `POLICY_UNKNOWN`.
  */
 export const decideInsert = (view: View, policy: unknown, writer: Writer): Decision => {
   const { type, givenId, value: written } = readPolicy(policy);
   const id = givenId ?? policyId(type, written);
   checkId(view, id);
   const own = ownedBy(writer, type, written);
+  refuseObjections(view, { type, value: own, author: writer.key, owner: writer.key }, Object.keys(own));
   const claims = kindOf(type)?.claims(own) ?? [];
   checkClaims(view, id, claims);
   const keys = [idKey(id), ...claims.map(({ key }) => key)];
@@ -57,7 +59,7 @@ export const decideInsert = (view: View, policy: unknown, writer: Writer): Decis
  * what {@link decideInsert} throws.
  */
 export const decideUpdate = (view: View, id: string, changes: JsonObject, writer: Writer): Decision | undefined => {
-  const { type, before, value, replaces } = currentOf(view, id);
+  const { type, before, value, replaces, owner } = currentOf(view, id);
   for (const fixed of ['id', 'date', 'ledger'])
     if (Object.hasOwn(changes, fixed) && !sameJson(changes[fixed], before[fixed]))
       throw fault('POLICY_STRUCTURE', `${fixed} of a policy does not change`, {
@@ -72,6 +74,7 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
   if (!isTakeover(value, content, writer.key)) checkOwner(writer, type, id, value);
   const after = applyChanges(type, value, content);
   checkOwner(writer, type, id, after);
+  refuseObjections(view, { type, value: after, author: writer.key, owner }, Object.keys(content));
   const claims = kindOf(type)?.claims(after) ?? [];
   checkClaims(view, id, claims);
   const keys = [idKey(id), ...claims.map(({ key }) => key)];
@@ -155,7 +158,7 @@ const currentOf = (view: View, id: string) => {
   const state = view.get(id);
   if (state !== undefined) {
     const { id: _id, date: _date, ...value } = state.value;
-    return { type: state.type, before: state.value, value, replaces: replacedBy(state) };
+    return { type: state.type, before: state.value, value, replaces: replacedBy(state), owner: state.owner };
   }
   const waiting = view.waiting(id);
   if (waiting === undefined) throw unknownPolicy(id);

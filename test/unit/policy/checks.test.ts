@@ -58,10 +58,33 @@ describe('blockchain test cluster', () => {
       ],
       'both main',
     ],
+    [
+      'an address that is none',
+      [
+        ['c1', 'cluster', CLUSTER],
+        ['o1', 'operator', operator(1, { ip: 'bad ip' })],
+      ],
+      '"bad ip" is no address',
+    ],
   ])('reports %s', (_, policies, text) => {
     const problems = testClusters(bookOf(...policies));
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(text);
+  });
+
+  it('blockchain test tells what is in the ledger in vain', () => {
+    const problems = testBook(
+      bookOf(
+        ['q1', 'query', { company: 'c', name: 'n', ip: 'bad ip', port: 7 }],
+        ['s1', 'site', { date: 'rubbish' }],
+        ['a1', 'anmp', { nosuchid: { note: 'x' } }],
+      ),
+    );
+    expect(problems).toEqual([
+      expect.stringContaining('policy q1: the ip "bad ip" is no address'),
+      expect.stringContaining('policy s1: the date "rubbish"'),
+      expect.stringContaining('policy a1: anmp names the policy "nosuchid"'),
+    ]);
   });
 
   it('throws where there is no cluster', () => {
