@@ -10,7 +10,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import { createArchive, noArchive } from './archive.ts';
 import { ByteBudget, shared } from './contents.ts';
 import { ErrorDirectory } from './error-directory.ts';
-import { type DataFileName, segment, type TableName, tableName } from './names.ts';
+import { type DataFileName, noInstructions, segment, type TableName, tableName } from './names.ts';
 import type {
   BufferStatus,
   BufferThreshold,
@@ -205,7 +205,17 @@ class SqliteOperator implements Operator {
   }
 
   async #ingestFile(name: DataFileName, content: Uint8Array): Promise<{ readonly duplicate: boolean }> {
-    return this.#put(name, { ...name, content }, name.hash);
+    const { member, hash } = name;
+    if (member !== undefined && ![...this.#ports.members().values()].includes(member))
+      throw fault(
+        'INGEST_MEMBER',
+        `no operator of this cluster has the member number ${member}, which the name gives`,
+        {
+          data: { member },
+          hint: 'to take its rows as data of this operator, drop it again with 0 for member, row and date',
+        },
+      );
+    return this.#put(name, { ...name, content }, hash);
   }
 
   async #put(name: TableName, request: PutRequest, knownHash: string | undefined): Promise<PutOutcome> {
@@ -245,8 +255,8 @@ class SqliteOperator implements Operator {
       throw fault('INGEST_FILE_BYTES', `the data has ${request.content.byteLength} bytes; at most ${FILE_BYTES_MAX}`, {
         hint: 'send it in several parts',
       });
-    const content = await shared(request.content);
-    return { source: segment(request.source), instructions: segment(request.instructions), content };
+    const instructions = noInstructions(request.instructions);
+    return { source: segment(request.source), instructions, content: await shared(request.content) };
   }
 
   /** A file that failed is kept with the reason, also where the caller hears of it. */

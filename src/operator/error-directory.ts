@@ -11,7 +11,10 @@ import type { IngestFailure } from './operator.ts';
 const NUMBERS: Readonly<Record<string, number>> = {
   INGEST_DUPLICATE: 86,
   INGEST_FILE_NAME: 119,
+  INGEST_MAPPING: 27,
+  INGEST_MEMBER: 131,
   INGEST_NAME: 28,
+  INGEST_DBMS_NAME: 175,
   INGEST_TABLE_EXCLUDED: 130,
   INGEST_TABLE_UNDECLARED: 171,
   INGEST_ROW_JSON: 6,

@@ -20,16 +20,16 @@ export interface TableName {
   readonly table: string;
 }
 
-/** A table that data may go to, in the lower case of the command language. Throws `INGEST_NAME`. */
+/** A table that data may go to, in the lower case of the command language. Throws `INGEST_DBMS_NAME`, `INGEST_NAME`. */
 export const tableName = (dbms: string, table: string): TableName => {
   const name = { dbms: dbms.toLowerCase(), table: table.normalize('NFC').toLowerCase() };
   if (!DBMS.test(name.dbms) || name.dbms === TSD_DBMS)
-    throw fault('INGEST_NAME', `${shown(dbms)} cannot be a database for data`, {
+    throw fault('INGEST_DBMS_NAME', `${shown(dbms)} cannot be a database for data`, {
       hint: 'a name has 1 to 64 letters a-z, digits and "_"; almgm holds the TSD tables',
     });
   if (!TABLE.test(name.table) || KEPT_TABLE.test(name.table))
     throw fault('INGEST_NAME', `${shown(table)} cannot be a table`, {
-      hint: 'a name has 1 to 63 letters, digits, "_", "$" and "-", and does not begin with sqlite_ or holdfast_',
+      hint: 'a name has 1 to 63 letters, digits, "_", "$" and "-", does not begin with "$" or "-", nor with sqlite_ or holdfast_',
     });
   return name;
 };
@@ -58,18 +58,48 @@ export const segment = (text: string): string => {
   return plain === '' ? '0' : plain;
 };
 
+/**
+ * The mapping that is asked for: there are none, and rows that somebody wants mapped must not be stored as they are. Gives the
+ * documented `0`. Throws `INGEST_MAPPING`.
+ */
+export const noInstructions = (text: string): '0' => {
+  if (text === '' || text === '0') return '0';
+  throw fault('INGEST_MAPPING', `there is no mapping ${shown(text)}: data is taken as it is`, {
+    hint: 'map the rows before they are sent, and leave the instructions out or write 0',
+  });
+};
+
 export interface DataFileName extends TableName {
   readonly source: string;
   readonly instructions: string;
   /** As the name gives it; an archived file that is dropped again is known by it. */
   readonly hash: string | undefined;
+  /** Number of the operator that took the file up first, as the names of archived files have it; undefined for a new file. */
+  readonly member: number | undefined;
   readonly zipped: boolean;
 }
+
+const memberOf = (text: string): number | undefined => {
+  if (text === '0' || text === '') return undefined;
+  if (/^\d{1,3}$/.test(text)) return Number(text);
+  throw fault(
+    'INGEST_FILE_NAME',
+    text === '@'
+      ? 'the file says by "@" that its rows are stored already'
+      : `${shown(text)} is no member number, which the sixth part of a name is`,
+    {
+      hint: 'to store its rows here, drop it again with 0 for member, row and date: dbms.table.source.hash.0.0.0.0.json',
+    },
+  );
+};
 
 /** Whether a file of a watch directory is meant for us: `.json`, `.json.gz` or `.gz`, and not hidden. */
 export const isDataFile = (name: string): boolean => !name.startsWith('.') && /\.(?:json|gz)$/i.test(name);
 
-/** `dbms.table[.source[.hash[.instructions[.member.row.date]]]].json[.gz]`. Throws `INGEST_FILE_NAME` or `INGEST_NAME`. */
+/**
+ * `dbms.table[.source[.hash[.instructions[.member.row.date]]]].json[.gz]`. Throws `INGEST_FILE_NAME`, `INGEST_DBMS_NAME`,
+ * `INGEST_NAME`, `INGEST_MAPPING`.
+ */
 export const parseDataFileName = (name: string): DataFileName => {
   const zipped = /\.gz$/i.test(name);
   const parts = name
@@ -80,11 +110,12 @@ export const parseDataFileName = (name: string): DataFileName => {
     throw fault('INGEST_FILE_NAME', `${shown(name)} is not the name of a data file`, {
       hint: 'dbms.table.json, up to dbms.table.source.hash.instructions.json, or all 8 parts (see `get json file struct`)',
     });
-  const [dbms = '', table = '', source = '0', hash = '0', instructions = '0'] = parts;
+  const [dbms = '', table = '', source = '0', hash = '0', instructions = '0', member = '0'] = parts;
   return {
     ...tableName(dbms, table),
     source: segment(source),
-    instructions: segment(instructions),
+    instructions: noInstructions(instructions),
+    member: memberOf(member),
     hash: /^[0-9a-f]{32}$/.test(hash) ? hash : undefined,
     zipped,
   };

@@ -125,19 +125,21 @@ describe('wrong input to a running operator', () => {
   test('bad files in the watch directory end in the error directory, each with its reason, and hold up no other', async () => {
     const bomb = gzipSync(Buffer.alloc(FILE_BYTES_MAX + 1_048_576, 0x20));
     const bad: readonly (readonly [string, string | Uint8Array])[] = [
-      [`${DBMS}.${TABLE}.0.0.half.json`, sensorRows(2_000, 10).slice(0, -15)],
-      [`${DBMS}.${TABLE}.0.0.bomb.json.gz`, bomb],
-      [`${DBMS}.${TABLE}.0.0.nogzip.json.gz`, 'this is no gzip'],
+      [`${DBMS}.${TABLE}.half.json`, sensorRows(2_000, 10).slice(0, -15)],
+      [`${DBMS}.${TABLE}.bomb.json.gz`, bomb],
+      [`${DBMS}.${TABLE}.nogzip.json.gz`, 'this is no gzip'],
       ['one.json', sensorRows(2_100, 1)],
-      [`${DBMS}.${TABLE}.0.0.empty.json`, ''],
-      [`${DBMS}.__proto__ "x".0.0.name.json`, sensorRows(2_200, 1)],
+      [`${DBMS}.${TABLE}.0.0.mapped.json`, sensorRows(2_300, 1)],
+      [`${DBMS}.${TABLE}.foreign.0.0.77.5.260101000000.json`, sensorRows(2_400, 1)],
+      [`${DBMS}.${TABLE}.empty.json`, ''],
+      [`${DBMS}.__proto__ "x".name.json`, sensorRows(2_200, 1)],
     ];
     for (const [name, content] of bad) await network.drop('op1', name, content);
     await network.drop('op1', `${DBMS}.other.0.0.0.json`, sensorRows(0, 3));
     await waitFor(async () => (await network.localNumber('op1', DBMS, 'select count(*) from other')) === 3);
     // A file that was taken up is in neither directory until it has been judged: the error directory tells.
     const data = join(network.node('op1').options.dir, 'data');
-    const parts = ['half', 'bomb', 'nogzip', 'one', 'empty', 'name'];
+    const parts = ['half', 'bomb', 'nogzip', 'one', 'empty', 'name', 'mapped', 'foreign'];
     let missing: readonly string[] = parts;
     await waitFor(
       async () => {

@@ -61,15 +61,26 @@ describe('put', () => {
   });
 
   test.each([
-    ['database', '../x', 'readings'],
-    ['database of the node', 'almgm', 'readings'],
-    ['table', 'plant', "x'; drop table holdfast_files; --"],
-    ['table of the node', 'plant', 'holdfast_files'],
-    ['table with NUL', 'plant', 'a\0'],
-  ])('a hostile name of a %s is refused', async (_, dbms, table) => {
+    ['database', '../x', 'readings', 'INGEST_DBMS_NAME'],
+    ['database of the node', 'almgm', 'readings', 'INGEST_DBMS_NAME'],
+    ['table', 'plant', "x'; drop table holdfast_files; --", 'INGEST_NAME'],
+    ['table of the node', 'plant', 'holdfast_files', 'INGEST_NAME'],
+    ['table with NUL', 'plant', 'a\0', 'INGEST_NAME'],
+    ['table with - first', 'plant', '-a', 'INGEST_NAME'],
+  ])('a hostile name of a %s is refused', async (_, dbms, table, code) => {
     const request = { dbms, table, source: '0', instructions: '0', content: Buffer.from('{"a":1}') };
-    await expect(fixture.operator.put(request)).rejects.toMatchObject({ code: 'INGEST_NAME' });
-    await expect(fixture.operator.stream(request)).rejects.toMatchObject({ code: 'INGEST_NAME' });
+    await expect(fixture.operator.put(request)).rejects.toMatchObject({ code });
+    await expect(fixture.operator.stream(request)).rejects.toMatchObject({ code });
+  });
+
+  test('a mapping that is asked for is refused: the rows must not be stored as they are', async () => {
+    const request = { dbms: 'plant', table: 'readings', source: '0', content: Buffer.from('{"a":1}') };
+    for (const way of ['put', 'stream'] as const)
+      await expect(fixture.operator[way]({ ...request, instructions: 'nosuchmapping' })).rejects.toMatchObject({
+        code: 'INGEST_MAPPING',
+      });
+    expect(fixture.operator.status()).toMatchObject({ files: 0, rows: 0, failed: 1 });
+    await fixture.operator.put({ ...request, instructions: '' });
   });
 
   test('tables with odd but possible names', async () => {
@@ -149,7 +160,9 @@ describe('watch directory', () => {
     await fixture.drop('plant.readings.src.0.0.json.gz', gzipSync(rowsText(1, 1)));
     await fixture.drop('plant.readings.src.gz', gzipSync(rowsText(2, 1)));
     await fixture.drop('PLANT.Readings.src.0.0.7.12.260101000000.json', rowsText(3, 1));
-    await waitFor(async () => (await readings()).length === 4);
+    await fixture.drop('plant.readings.src.0.0.8.12.260101000000.json', rowsText(4, 1));
+    await fixture.drop('plant.readings.src.0.0.0.0.0.json', rowsText(5, 1));
+    await waitFor(async () => (await readings()).length === 6);
     await waitFor(async () => (await watched()).length === 0);
     expect(fixture.operator.failures(9)).toEqual([]);
   });
@@ -212,6 +225,20 @@ describe('watch directory', () => {
         .map(({ code }) => code)
         .sort(),
     ).toEqual(codes.map((code) => code.split(' ')[0]).sort());
+  });
+
+  test.each([
+    ['a mapping', 'plant.readings.0.0.nosuchmap.json', 27, 'nosuchmap'],
+    ['a member number that no operator has', 'plant.readings.0.0.0.77.5.260101000000.json', 131, 'number 77'],
+    ['rows that are stored already', 'plant.readings.0.0.0.@.5.260101000000.json', 119, '"@"'],
+    ['no member number', 'plant.readings.0.0.0.x.5.260101000000.json', 119, '"x"'],
+    ['no database', 'pl-ant.readings.json', 175, '"pl-ant"'],
+  ])('a file whose name gives %s is refused with its number and the reason', async (_, name, number, text) => {
+    await fixture.drop(name, rowsText(0, 1));
+    await waitFor(() => fixture.operator.failures(9).length === 1);
+    expect(fixture.operator.failures(1)[0]?.text).toContain(text);
+    expect((await readdir(fixture.options.errDir)).join(' ')).toContain(`.err_${number}.`);
+    expect(fixture.operator.status().files).toBe(0);
   });
 
   test('a gzip bomb is refused within its bound', async () => {
