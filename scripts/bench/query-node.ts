@@ -57,7 +57,10 @@ export const startBenchNode = async (
   const query = createQueryService({
     ...{ network, sqlite, clock: systemClock, log: silentLogger, topology },
     isUp: ({ peer }) => network.peers().some(({ key }) => key === peer),
-    operating: () => (operator === undefined ? undefined : { operator, filled: true }),
+    operating: () =>
+      operator === undefined
+        ? undefined
+        : { operator, filled: true, held: () => new Map(), shortfall: () => ({ lacking: 0, overdue: 0 }) },
     committedRanges: () => Promise.resolve(new Map()),
   });
   return { network, query, fill: (rows) => sqlite.write(benchRows, 'fill', rows) };

@@ -307,6 +307,8 @@ export const PUSH_WAITING_FILES_MAX = 1_024;
 /** Content kept for the pushes to the other peers. */
 export const PUSH_SHARED_BYTES_MAX = 8 * 1_048_576;
 export const CONSUMER_INTERVAL_MS = 5_000;
+/** A file that a peer has announced is expected here after so long: an operator that answers without it says so. */
+export const FILE_OVERDUE_MS = 1_000;
 /** How long a starting operator waits for peers that are known and not reached, with own files and without. */
 export const PEERS_WAIT_MS = 1_000;
 export const PEERS_WAIT_EMPTY_MS = 3_000;
@@ -342,6 +344,10 @@ export const QUERY_CLUSTERS_AT_ONCE = 16;
 export const QUERY_HEDGE_MS = 250;
 /** … or has not finished after this: one that hangs in mid-query is replaced within a second. */
 export const QUERY_HEDGE_SLOW_MS = 800;
+/** How long an operator waits for files that the asking node has been shown, where no operator has them all. */
+export const QUERY_CATCH_UP_MS = 200;
+/** What was shown of a cluster is forgotten when no operator has held it for so long. */
+export const QUERY_SHOWN_KEEP_MS = 600_000;
 /** Operators of a cluster that work on the same query at the same time. */
 export const QUERY_HEDGES_MAX = 3;
 /** Finished queries remembered for `query status`. */

@@ -30,7 +30,7 @@ import { INTRODUCE_PROTOCOL } from '../policy/introduction/messages.ts';
 import { Introductions } from '../policy/introduction/introductions.ts';
 import { openDoor } from '../policy/admission/protocol.ts';
 import type { Policies } from '../policy/policies.ts';
-import type { QueryPorts } from '../query/ports.ts';
+import type { OwnOperator, QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
 import { createCommitted } from '../replication/committed/protocol.ts';
 import type { Replication } from '../replication/replication.ts';
@@ -171,8 +171,13 @@ const queryPorts = ({ network, sqlite, topology, parts, log }: QueryFloors): Que
   };
 };
 
-const operatingOf = ({ operator, replication }: Parts): { operator: string; filled: boolean } | undefined =>
-  operator === undefined ? undefined : { operator: operator.store.origin, filled: replication?.filled === true };
+const operatingOf = ({ operator, replication }: Parts): OwnOperator | undefined =>
+  operator && {
+    operator: operator.store.origin,
+    filled: replication?.filled === true,
+    held: () => operator.store.holdings(),
+    shortfall: (needed) => replication?.shortfall(needed) ?? { lacking: 0, overdue: 0 },
+  };
 
 const sharingOf = ({ replication }: Parts): Watched['sharing'] =>
   replication && { filled: replication.filled, peers: replication.peers() };

@@ -1,10 +1,14 @@
+import { sleep } from '../base/clock.ts';
 import { asFault, fault, hasCode, type HoldfastError } from '../base/errors.ts';
 import { QUERY_HEDGE_MS, QUERY_HEDGE_SLOW_MS } from '../base/limits.ts';
+import { filesBehind, heldNow, type Need, readyToAnswer } from './behind.ts';
 import { AnswerCollector, type Budget, type Keep } from './collector.ts';
+import type { Holdings } from '../operator/file-record.ts';
 import { inTurn, REPLACED } from './in-turn.ts';
 import type { JobRecord, PartRecord } from './jobs.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryStreams } from './procedures.ts';
+import { filesOf } from './remote/messages.ts';
 import { type AnswerListener, askQuery } from './remote/protocol.ts';
 import type { Candidate, Target } from './targets.ts';
 
@@ -18,6 +22,8 @@ export interface Question {
   /** Monotonic. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Files that the answer must be made from, if an operator that is up holds them. */
+  readonly needs: Holdings;
 }
 
 /** Failures that any other operator would repeat. */
@@ -29,30 +35,71 @@ const FINAL = new Set([
   'SQLITE_TOO_LARGE',
 ]);
 
+/** One step of asking: a candidate, or whoever said that it lacks the fewest files. */
+type Step = Candidate | 'behind';
+
+/** Nobody has said that it lacks files: there is nobody to ask again. */
+const NOBODY = 'QUERY_NOBODY_BEHIND';
+
 /**
- * Has a target answered by one of its candidates, each in turn. `QUERY_CLUSTER_UNAVAILABLE` names the cluster and what
- * each operator said; an error in the SQL itself goes on as it is.
+ * Has a target answered by one of its candidates, each in turn. One that lacks files which are known to exist is asked
+ * to answer nevertheless when nobody that is up has them; the answer says so. `QUERY_CLUSTER_UNAVAILABLE` names the
+ * cluster and what each operator said; an error in the SQL itself goes on as it is.
  */
 export const askTarget = async (
   ports: QueryPorts,
   target: Target,
   question: Question,
   options: QueryServiceOptions,
-): Promise<AnswerCollector> =>
-  inTurn(target.candidates, (candidate, signal, alive) => attempt(ports, target, candidate, question, signal, alive), {
+): Promise<AnswerCollector> => {
+  const hedgeSlowMs = options.hedgeSlowMs ?? QUERY_HEDGE_SLOW_MS;
+  const behind: { readonly candidate: Candidate; readonly files: number }[] = [];
+  let asked = 0;
+  const askFirst = async (candidate: Candidate, ...rest: [AbortSignal, () => void]): Promise<AnswerCollector> => {
+    asked += 1;
+    try {
+      return await attempt(ports, target, candidate, { ...question, behind: 'refuse' }, ...rest);
+    } catch (caught) {
+      const files = filesBehind(asFault(caught));
+      if (files !== undefined) behind.push({ candidate, files });
+      throw caught;
+    } finally {
+      asked -= 1;
+    }
+  };
+  const askBehind = async (signal: AbortSignal, alive: () => void): Promise<AnswerCollector> => {
+    const best = behind.sort((a, b) => a.files - b.files).shift();
+    if (best === undefined) throw fault(NOBODY, 'nobody lacks files');
+    // Somebody is still at work who may lack nothing.
+    if (asked > 0) await sleep(ports.clock, hedgeSlowMs, signal);
+    return attempt(ports, target, best.candidate, { ...question, behind: 'answer' }, signal, alive);
+  };
+  const ask = (step: Step, signal: AbortSignal, alive: () => void): Promise<AnswerCollector> =>
+    step === 'behind' ? askBehind(signal, alive) : askFirst(step, signal, alive);
+  return inTurn(stepsOf(target.candidates), ask, {
     clock: ports.clock,
     signal: question.signal,
     hedgeMs: options.hedgeMs ?? QUERY_HEDGE_MS,
-    hedgeSlowMs: options.hedgeSlowMs ?? QUERY_HEDGE_SLOW_MS,
+    hedgeSlowMs,
     isFinal: (error) => target.cluster === undefined || error.code.startsWith('SQL_') || FINAL.has(error.code),
     exhausted: (failures) => unavailable(target, failures),
+  });
+};
+
+/** Those believed up, then again those of them that lack files, then the others in the same way. */
+const stepsOf = (candidates: readonly Candidate[]): readonly Step[] =>
+  [true, false].flatMap((up) => {
+    const group = candidates.filter((candidate) => candidate.up === up);
+    return [...group, ...group.map(() => 'behind' as const)];
   });
 
 const unavailable = (
   { cluster, dbms, table }: Target,
-  failures: readonly { readonly candidate: Candidate; readonly error: HoldfastError }[],
+  failures: readonly { readonly candidate: Step; readonly error: HoldfastError }[],
 ): HoldfastError => {
-  const said = failures.map(({ candidate, error }) => `${candidate.operator?.name ?? 'this node'}: ${error.message}`);
+  const said = failures.flatMap(({ candidate, error }) =>
+    candidate === 'behind' ? [] : [`${candidate.operator?.name ?? 'this node'}: ${error.message}`],
+  );
   const name = cluster === undefined ? 'the local databases' : `the cluster ${cluster.name} (${cluster.id})`;
   const why = said.length === 0 ? 'it has no operator' : said.join('; ');
   return fault('QUERY_CLUSTER_UNAVAILABLE', `no operator of ${name} answered for ${dbms}.${table}: ${why}`, {
@@ -65,7 +112,7 @@ const attempt = async (
   ports: QueryPorts,
   target: Target,
   candidate: Candidate,
-  question: Question,
+  question: Question & Need,
   signal: AbortSignal,
   alive: () => void,
 ): Promise<AnswerCollector> => {
@@ -86,15 +133,16 @@ const attempt = async (
 };
 
 const endPart = (part: PartRecord, caught: unknown, signal: AbortSignal): void => {
-  const replaced = signal.reason === REPLACED;
-  part.end(replaced ? 'Replaced' : 'Error', replaced ? undefined : asFault(caught).message);
+  const error = asFault(caught);
+  if (signal.reason === REPLACED) part.end('Replaced');
+  else part.end(filesBehind(error) === undefined ? 'Error' : 'Behind', error.message);
 };
 
 const answer = async (
   ports: QueryPorts,
   { dbms, cluster }: Target,
   { operator, local }: Candidate,
-  { sql, deadlineMs }: Question,
+  { sql, deadlineMs, needs, behind }: Question & Need,
   listener: AnswerListener,
   signal: AbortSignal,
 ): Promise<void> => {
@@ -102,24 +150,17 @@ const answer = async (
   if (!local) {
     const peer = operator?.peer;
     if (peer === undefined) throw fault('QUERY_OPERATOR_UNKNOWN', 'its key is not known: it has not been seen yet');
-    await askQuery(ports.network, peer, { dbms, sql, timeoutMs }, listener, signal);
+    const query = { dbms, sql, timeoutMs, needs: filesOf(needs), behind };
+    await askQuery(ports.network, peer, query, listener, signal);
     return;
   }
-  if (cluster !== undefined) checkServing(ports);
-  listener.accepted();
+  listener.accepted(cluster === undefined ? 0 : await readyToAnswer(ports, { needs, behind }));
   const nowMicros = Math.floor(ports.clock.wallMs() * 1_000);
   for await (const { bytes } of ports.sqlite.stream(queryStreams, 'select', { dbms, sql, nowMicros, timeoutMs })) {
     signal.throwIfAborted();
     listener.chunk(bytes);
   }
-};
-
-/** `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`: another operator of the cluster is to be asked. */
-export const checkServing = (ports: Pick<QueryPorts, 'operating'>): void => {
-  const own = ports.operating();
-  if (own === undefined) throw fault('QUERY_NOT_AN_OPERATOR', 'this node runs no operator');
-  if (!own.filled)
-    throw fault('QUERY_OPERATOR_NOT_FILLED', 'this operator does not hold yet what its peers held when it joined');
+  listener.ended(await heldNow(ports));
 };
 
 /** The time-out of the query, whoever noticed it. */

@@ -1,5 +1,6 @@
 import { fault } from '../base/errors.ts';
 import { QUERY_RESULT_BYTES_MAX } from '../base/limits.ts';
+import type { Holdings } from '../operator/file-record.ts';
 import type { SqlRow } from '../sqlite/sqlite.ts';
 import { parseChunk } from './answer.ts';
 import type { PartRecord } from './jobs.ts';
@@ -29,6 +30,10 @@ export type Keep = 'rows' | 'chunks';
 export class AnswerCollector implements AnswerListener {
   readonly rows: SqlRow[] = [];
   readonly chunks: Uint8Array[] = [];
+  /** Files that the operator lacks and knows of. */
+  behind = 0;
+  /** What the answer was made from. */
+  held: Holdings = new Map();
   readonly #width: number;
   readonly #keep: Keep;
   readonly #budget: Budget;
@@ -44,8 +49,9 @@ export class AnswerCollector implements AnswerListener {
     this.#onAlive = onAlive;
   }
 
-  accepted(): void {
-    this.#part.accepted();
+  accepted(behind: number): void {
+    this.behind = behind;
+    this.#part.accepted(behind);
     this.#onAlive();
   }
 
@@ -60,6 +66,15 @@ export class AnswerCollector implements AnswerListener {
     // A copy: the bytes may be a view of a larger buffer, which would go to the merging thread as a whole.
     else this.chunks.push(new Uint8Array(bytes));
     return rows.length;
+  }
+
+  ended(held: Holdings): void {
+    this.held = held;
+  }
+
+  /** Operator policy id; empty where it is no operator. */
+  get operator(): string {
+    return this.#part.operator;
   }
 
   /** Forgets what came from an operator that failed or was too slow. */

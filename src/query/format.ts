@@ -15,7 +15,7 @@ const EMPTY = '{"reply" : "Empty data set"}';
 // eslint-disable-next-line no-control-regex -- control characters are what must not reach a terminal
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
-/** A result as text in the documented layouts. What is missing of a partial result is said in each of them. `QUERY_TIMEZONE`. */
+/** A result as text in the documented layouts. What it lacks is said in each of them. `QUERY_TIMEZONE`. */
 export const formatResult = (result: QueryResult, options: FormatOptions): string => {
   const rows = inZone(result, options.timezone);
   const ends = endings(result, options.stat);
@@ -24,7 +24,7 @@ export const formatResult = (result: QueryResult, options: FormatOptions): strin
   const objects = rows.map((row) => `{${row.map((cell, at) => `${keys[at] ?? '""'}:${jsonCell(cell)}`).join(',')}}`);
   if (options.format === 'json:output')
     return [...objects, ...(ends.length > 0 ? [`{${ends.join(',')}}`] : [])].join('\n');
-  if (options.format === 'json:list' && result.missing.length === 0) return `[${objects.join(',')}]`;
+  if (options.format === 'json:list' && isWhole(result)) return `[${objects.join(',')}]`;
   if (objects.length === 0 && ends.length === 0) return EMPTY;
   return `{${[`"Query":[${objects.join(',')}]`, ...ends].join(',')}}`;
 };
@@ -35,17 +35,22 @@ export const resultValue = (result: QueryResult, options: FormatOptions): unknow
   const objects = inZone(result, options.timezone).map((row) =>
     Object.fromEntries(titles.map((title, at) => [title, row[at] ?? null])),
   );
-  if (options.format === 'json:list' && result.missing.length === 0) return objects;
+  if (options.format === 'json:list' && isWhole(result)) return objects;
   return {
     Query: objects,
     ...(options.stat ? { Statistics: [statistics(result)] } : {}),
+    ...(result.behind.length > 0 ? { Behind: result.behind } : {}),
     ...(result.missing.length > 0 ? { Missing: result.missing } : {}),
   };
 };
 
+/** A bare list of rows could not say what it lacks. */
+const isWhole = ({ missing, behind }: QueryResult): boolean => missing.length === 0 && behind.length === 0;
+
 /** What follows the rows: members of a JSON object. */
 const endings = (result: QueryResult, stat: boolean): readonly string[] => [
   ...(stat ? [statisticsText(result)] : []),
+  ...(result.behind.length > 0 ? [`"Behind":${JSON.stringify(result.behind)}`] : []),
   ...(result.missing.length > 0 ? [`"Missing":${JSON.stringify(result.missing)}`] : []),
 ];
 
@@ -62,6 +67,9 @@ const statistics = (result: QueryResult): Readonly<Record<string, string | numbe
     ...(result.missing.length === 0
       ? { Nodes: nodes }
       : { 'Target Nodes': nodes + result.missing.length, 'Participating Nodes': nodes }),
+    ...(result.behind.length === 0
+      ? {}
+      : { 'Files Lacking': result.behind.reduce((sum, { files }) => sum + files, 0) }),
   };
 };
 

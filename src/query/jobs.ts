@@ -14,10 +14,15 @@ export class PartRecord {
   constructor(clock: Clock, of: Pick<QueryPart, 'cluster' | 'operator' | 'address'>) {
     this.#clock = clock;
     this.#startedMs = clock.monotonicMs();
-    this.#part = { ...of, status: 'Sending', rows: 0, blocks: 0, runMs: 0, error: undefined };
+    this.#part = { ...of, status: 'Sending', rows: 0, blocks: 0, behind: 0, runMs: 0, error: undefined };
   }
 
-  accepted(): void {
+  get operator(): string {
+    return this.#part.operator;
+  }
+
+  accepted(behind: number): void {
+    this.#part.behind = behind;
     if (this.#part.status === 'Sending') this.#part.status = 'Processing';
   }
 
@@ -26,7 +31,7 @@ export class PartRecord {
     this.#part.rows += rows;
   }
 
-  end(status: 'done' | 'Error' | 'Replaced', error?: string): void {
+  end(status: 'done' | 'Error' | 'Replaced' | 'Behind', error?: string): void {
     this.#part.runMs = this.#clock.monotonicMs() - this.#startedMs;
     this.#part.status = status === 'done' ? (this.#part.rows > 0 ? 'Completed' : 'Empty Set') : status;
     this.#part.error = error;

@@ -2,8 +2,19 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Network } from '../network/network.ts';
 import type { Holdings } from '../operator/file-record.ts';
+import type { Shortfall } from '../replication/announced.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
+
+/** The operator that this node runs, as it is at this moment. */
+export interface OwnOperator {
+  readonly operator: string;
+  /** One that is not filled yet answers no network queries. */
+  readonly filled: boolean;
+  held(): Holdings;
+  /** What is known to be lacking here, of what peers told of and of what is needed. */
+  shortfall(needed: Holdings): Shortfall;
+}
 
 /** What queries need of the rest of the node. */
 export interface QueryPorts {
@@ -15,8 +26,8 @@ export interface QueryPorts {
   topology(): Topology;
   /** Whether an operator is believed to answer. A wrong belief costs time, never a wrong result. */
   isUp(operator: OperatorInfo): boolean;
-  /** The operator that this node runs, if any; one that is not filled yet answers no network queries. */
-  operating(): { readonly operator: string; readonly filled: boolean } | undefined;
+  /** The operator that this node runs, if any. */
+  operating(): OwnOperator | undefined;
   /**
    * Files that every active operator of a cluster holds, by origin. `REPLICATION_COMMITTED_UNKNOWN` where no operator says
    * it; rejects with the signal's reason when it is aborted.

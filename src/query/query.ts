@@ -20,14 +20,23 @@ export interface QueryRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A cluster whose answer lacks files that are known to exist: no operator that is up holds them all. */
+export interface BehindCluster {
+  readonly cluster: string;
+  readonly operator: string;
+  readonly files: number;
+}
+
 /** One operator's part in a query, for `query status` and statistics. */
 export interface QueryPart {
   readonly cluster: string;
   readonly operator: string;
   readonly address: string;
-  readonly status: 'Sending' | 'Processing' | 'Completed' | 'Empty Set' | 'Error' | 'Replaced';
+  readonly status: 'Sending' | 'Processing' | 'Completed' | 'Empty Set' | 'Error' | 'Replaced' | 'Behind';
   readonly rows: number;
   readonly blocks: number;
+  /** Files that the operator knew to lack when it answered. */
+  readonly behind: number;
   readonly runMs: number;
   readonly error: string | undefined;
 }
@@ -38,6 +47,8 @@ export interface QueryResult {
   readonly rows: readonly SqlRow[];
   readonly runMs: number;
   readonly parts: readonly QueryPart[];
+  /** Empty where all that is known was answered from. */
+  readonly behind: readonly BehindCluster[];
   /** Clusters without an answer, by id and why; empty unless `partial`. */
   readonly missing: readonly { readonly cluster: string; readonly reason: string }[];
 }

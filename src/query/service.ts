@@ -4,7 +4,8 @@ import { ADDED_COLUMNS } from '../operator/names.ts';
 import type { SqlRow } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
-import { asTimeout, askTarget, checkServing } from './ask-target.ts';
+import { asTimeout, askTarget } from './ask-target.ts';
+import { heldNow, readyToAnswer, Shown } from './behind.ts';
 import { type AnswerCollector, Budget, type Keep } from './collector.ts';
 import { committedCondition } from './committed.ts';
 import { mergeSql } from './executable.ts';
@@ -14,7 +15,7 @@ import { lastMoment, withinPeriod } from './period.ts';
 import { isConcatenation, planQuery, type QueryPlan } from './plan.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryReads, queryStreams } from './procedures.ts';
-import type { QueryRequest, QueryResult, QueryService } from './query.ts';
+import type { BehindCluster, QueryRequest, QueryResult, QueryService } from './query.ts';
 import { serveQueries } from './remote/protocol.ts';
 import { parseSelect } from './sql/parser.ts';
 import { printSelect } from './sql/print.ts';
@@ -27,9 +28,10 @@ const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, typ
 
 /** Answers queries of this node's users, and of other nodes where it runs an operator. */
 export const createQueryService = (ports: QueryPorts, options: QueryServiceOptions = {}): QueryService => {
-  serveQueries(ports, (query) => {
-    checkServing(ports);
-    return ports.sqlite.stream(queryStreams, 'select', { ...query, nowMicros: nowMicros(ports) });
+  serveQueries(ports, async ({ dbms, sql, timeoutMs, needs, behind }) => {
+    const lacking = await readyToAnswer(ports, { needs: new Map(needs), behind });
+    const chunks = ports.sqlite.stream(queryStreams, 'select', { dbms, sql, timeoutMs, nowMicros: nowMicros(ports) });
+    return { behind: lacking, chunks, held: () => heldNow(ports) };
   });
   return new Queries(ports, options);
 };
@@ -49,6 +51,7 @@ interface Running {
 
 interface Outcome {
   readonly rows: readonly SqlRow[];
+  readonly behind: QueryResult['behind'];
   readonly missing: QueryResult['missing'];
 }
 
@@ -59,6 +62,7 @@ class Queries implements QueryService {
   readonly #ports: QueryPorts;
   readonly #options: QueryServiceOptions;
   readonly #jobs: Jobs;
+  readonly #shown = new Shown();
   readonly #turns = new Map<string, number>();
 
   constructor(ports: QueryPorts, options: QueryServiceOptions) {
@@ -147,7 +151,7 @@ class Queries implements QueryService {
 
   #localTargets(tables: readonly TableName[]): readonly Target[] {
     const operator = this.#ports.topology().operators.get(this.#ports.operating()?.operator ?? '');
-    return tables.map((table) => ({ ...table, cluster: undefined, candidates: [{ operator, local: true }] }));
+    return tables.map((table) => ({ ...table, cluster: undefined, candidates: [{ operator, local: true, up: true }] }));
   }
 
   /** `period(…)` is two queries: where the newest row is, then the rows of the stretch that ends there. */
@@ -176,10 +180,16 @@ class Queries implements QueryService {
     running.job.describe({ remoteSql: printSelect(part), mergeSql: whole ? '' : printSelect(plan.merge) });
     const missing: { cluster: string; reason: string }[] = [];
     const answers: AnswerCollector[] = [];
+    const behind: BehindCluster[] = [];
     const budget = new Budget();
     await forEachBounded(targets, QUERY_CLUSTERS_AT_ONCE, running.signal, async (target, signal) => {
       try {
-        answers.push(await this.#ask(target, part, keep, budget, { ...running, signal }));
+        const answer = await this.#ask(target, part, keep, budget, { ...running, signal });
+        answers.push(answer);
+        const { cluster } = target;
+        if (cluster === undefined) return;
+        this.#shown.note(cluster.id, answer.held, this.#ports.clock.monotonicMs());
+        if (answer.behind > 0) behind.push({ cluster: cluster.id, operator: answer.operator, files: answer.behind });
       } catch (caught) {
         const error = asFault(caught);
         if (!running.request.options.partial || !MISSING.has(error.code)) throw error;
@@ -187,29 +197,33 @@ class Queries implements QueryService {
       }
     });
     const [only] = answers;
-    if (whole && only !== undefined) return { rows: only.rows, missing };
+    if (whole && only !== undefined) return { rows: only.rows, behind, missing };
     if (isConcatenation(query))
       return {
         rows: limited(
           answers.flatMap(({ rows }) => rows),
           query,
         ),
+        behind,
         missing,
       };
-    return { rows: await this.#merge(plan, answers, running), missing };
+    return { rows: await this.#merge(plan, answers, running), behind, missing };
   }
 
   async #ask(target: Target, part: Resolved, keep: Keep, budget: Budget, running: Running): Promise<AnswerCollector> {
     const { request, job, deadlineMs, signal } = running;
     const { cluster } = target;
-    const condition =
+    const committed =
       request.options.committed && cluster !== undefined
-        ? committedCondition(cluster, await this.#ports.committedRanges(cluster.id, signal))
+        ? await this.#ports.committedRanges(cluster.id, signal)
         : undefined;
+    const condition =
+      cluster === undefined || committed === undefined ? undefined : committedCondition(cluster, committed);
+    const needs = committed ?? this.#shown.of(cluster?.id ?? '');
     const sql = printSelect({ ...restricted(part, condition), table: target.table });
     if (sql.length > SQL_CHARS_MAX)
       throw fault('SQL_TOO_LONG', `the SQL for the operators has ${sql.length} characters; at most ${SQL_CHARS_MAX}`);
-    const question = { sql, width: part.items.length, keep, budget, job, deadlineMs, signal } as const;
+    const question = { sql, width: part.items.length, keep, budget, job, deadlineMs, signal, needs } as const;
     return askTarget(this.#ports, target, question, this.#options);
   }
 

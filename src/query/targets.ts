@@ -7,6 +7,8 @@ export interface Candidate {
   /** Undefined where this node runs no operator and is asked about its own databases. */
   readonly operator: OperatorInfo | undefined;
   readonly local: boolean;
+  /** Whether it is believed to answer. */
+  readonly up: boolean;
 }
 
 /** One table in one cluster: answered by exactly one of the candidates. */
@@ -57,13 +59,11 @@ export const orderCandidates = (operators: readonly OperatorInfo[], order: Candi
   const { nodes, own, turn } = order;
   const start = operators.length === 0 ? 0 : turn % operators.length;
   const rotated = [...operators.slice(start), ...operators.slice(0, start)];
-  const rank = (operator: OperatorInfo): number => {
-    const preferred = nodes === 'all' ? 2 : operator.main ? 0 : operator.id === own ? 1 : 2;
-    return preferred + (operator.id === own || order.isUp(operator) ? 0 : 10);
-  };
+  const rank = (operator: OperatorInfo, up: boolean): number =>
+    (nodes === 'all' ? 2 : operator.main ? 0 : operator.id === own ? 1 : 2) + (up ? 0 : 10);
   return rotated
-    .map((operator) => ({ operator, local: operator.id === own }))
-    .sort((a, b) => rank(a.operator) - rank(b.operator));
+    .map((operator) => ({ operator, local: operator.id === own, up: operator.id === own || order.isUp(operator) }))
+    .sort((a, b) => rank(a.operator, a.up) - rank(b.operator, b.up));
 };
 
 /**

@@ -8,6 +8,7 @@ import { ByteBudget } from '../operator/contents.ts';
 import type { FileRanges, Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
 import { uniteRanges } from '../operator/ranges.ts';
+import { Announced, type Shortfall } from './announced.ts';
 import { PullingConsumer } from './consumer.ts';
 import { PushingDistributor } from './distributor.ts';
 import { FillState } from './fill.ts';
@@ -87,6 +88,7 @@ class ClusterReplication implements Replication {
   readonly #ownWaiters: Waiter[] = [];
   readonly #compared = new Set<string>();
   readonly #lags = new Lags();
+  readonly #announced = new Announced();
   #ownKnown = false;
   #waited = false;
   #cancelWait: () => void;
@@ -199,6 +201,15 @@ class ClusterReplication implements Replication {
     return known;
   }
 
+  shortfall(needed: Holdings): Shortfall {
+    const told = this.#ports.clusterPeers().flatMap(({ operator }) => {
+      const holdings = this.#planner.holdingsOf(operator) ?? this.#announced.lastOf(operator);
+      return holdings === undefined ? [] : [this.#ofCluster(holdings)];
+    });
+    const nowMs = this.#ports.clock.monotonicMs();
+    return this.#announced.shortfall({ own: this.#ports.store.holdings(), told, needed, nowMs });
+  }
+
   committedRanges(): Holdings {
     const active = this.#links.active();
     const committed = new Map<string, FileRanges>();
@@ -245,16 +256,15 @@ class ClusterReplication implements Replication {
       },
       compared: (peer, holdings) => {
         this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
-        this.#noteLag(peer.operator);
+        this.#noteNews(peer.operator);
         this.#compared.add(peer.operator);
-        const ofCluster = [...holdings].filter(([origin]) => this.#belongsHere(origin));
-        this.#fill.compared(peer.operator, new Map(ofCluster));
+        this.#fill.compared(peer.operator, this.#ofCluster(holdings));
         this.#puller.soon();
         this.#look();
       },
       announced: (peer, files) => {
         this.#planner.announced(peer.operator, files, this.#ports.clock.monotonicMs());
-        this.#noteLag(peer.operator);
+        this.#noteNews(peer.operator);
         this.#puller.soon();
       },
     };
@@ -275,7 +285,7 @@ class ClusterReplication implements Replication {
     for (const { operator } of this.#ports.clusterPeers()) {
       const holdings = this.#planner.holdingsOf(operator);
       if (holdings === undefined) continue;
-      this.#fill.compared(operator, new Map([...holdings].filter(([origin]) => this.#belongsHere(origin))));
+      this.#fill.compared(operator, this.#ofCluster(holdings));
     }
     this.#cancelWait();
     this.#cancelWait = this.#waitForPeers(PEERS_WAIT_EMPTY_MS);
@@ -289,6 +299,10 @@ class ClusterReplication implements Replication {
   /** Whether files of an origin are of this cluster, if a peer holds them: also of one whose policy is gone by now. */
   #belongsHere(origin: string): boolean {
     return origin === this.#self || this.#ports.isForeign?.(origin) !== true;
+  }
+
+  #ofCluster(holdings: Holdings): Holdings {
+    return new Map([...holdings].filter(([origin]) => this.#belongsHere(origin)));
   }
 
   #answers(): boolean {
@@ -311,10 +325,11 @@ class ClusterReplication implements Replication {
     for (const { resolve } of this.#ownWaiters.splice(0)) resolve();
   }
 
-  /** A peer told of files: notes since when it or this operator lacks some. */
-  #noteLag(operator: string): void {
+  /** A peer told of files: notes what, and since when it or this operator lacks some. */
+  #noteNews(operator: string): void {
     const own = this.#ports.store.holdings();
     const theirs = this.#planner.holdingsOf(operator) ?? new Map<string, FileRanges>();
+    this.#announced.note(operator, theirs, this.#ports.clock.monotonicMs());
     const differs = lackingOf(own, theirs).length > 0 || this.#wantedOf(theirs, own).length > 0;
     this.#lags.note(operator, differs, this.#ports.clock.monotonicMs());
   }

@@ -2,6 +2,7 @@ import type { Resource } from '../base/lifecycle.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { Strays } from '../operator/file-check.ts';
 import type { Holdings } from '../operator/file-record.ts';
+import type { Shortfall } from './announced.ts';
 import type { MendReport } from './scrub/messages.ts';
 
 /** Another operator of the own cluster, as the policies have it, with the key that its node has proved. */
@@ -123,6 +124,8 @@ export interface Replication extends Resource {
   ownFilesKnown(): Promise<void>;
   /** Files that every active operator of the cluster is known to hold, for queries with `committed = true`. */
   committedRanges(): Holdings;
+  /** What is known to be lacking here of what peers told of since the start, and of `needed`. */
+  shortfall(needed: Holdings): Shortfall;
   /** Files of each origin that are held here or that a peer has told of since the start. */
   known(): Holdings;
   /** Finds damage in the background and mends it. */

@@ -53,6 +53,27 @@ describe('promises of replication, on real processes', () => {
     await waitFor(() => network.equalData('op1'));
   }, 120_000);
 
+  test('8: an operator that lacks a file leaves the answer to one that has it, and says so when it is alone', async () => {
+    const ask = async (): Promise<{ readonly count: number; readonly behind: unknown }> => {
+      const query = `run client () sql ${DBMS} nodes = all and format = json "${COUNT}"`;
+      const reply = (await network.node('query').json(query)) as { Query: [Record<string, unknown>]; Behind?: unknown };
+      return { count: Number(Object.values(reply.Query[0])[0]), behind: reply.Behind };
+    };
+    await network.node('op1').put(DBMS, TABLE, sensorRows(0, 10));
+    await waitFor(async () => (await localCount(network, 'op2')) === 10);
+    await network.node('op1').run('exit distributor');
+    await network.node('op2').run('exit consumer');
+    await network.node('op1').put(DBMS, TABLE, sensorRows(10, 10));
+    await waitFor(async () => (await ask()).count === 20);
+    for (let turn = 0; turn < 6; turn += 1) expect(await ask()).toEqual({ count: 20, behind: undefined });
+    await network.kill('op1');
+    const alone = {
+      count: 10,
+      behind: [{ cluster: network.clusters.get('cluster1'), operator: expect.any(String) as string, files: 1 }],
+    };
+    expect(await ask()).toEqual(alone);
+  }, 60_000);
+
   test('3: an origin that dies for good after reaching one peer has given its files to all', async () => {
     await network.node('op1').put(DBMS, TABLE, sensorRows(0, 200));
     await waitFor(async () => (await localCount(network, 'op2')) === 200);

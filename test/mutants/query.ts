@@ -4,8 +4,8 @@ export const query: readonly Mutant[] = [
   {
     name: 'answer is merged twice',
     file: 'src/query/service.ts',
-    from: 'answers.push(await this.#ask(target, part, keep, budget, { ...running, signal }));',
-    to: 'const answer = await this.#ask(target, part, keep, budget, { ...running, signal });\n        answers.push(answer, answer);',
+    from: 'answers.push(answer);',
+    to: 'answers.push(answer, answer);',
     tests: ['test/unit/query/service.test.ts'],
   },
   {
@@ -51,8 +51,29 @@ export const query: readonly Mutant[] = [
     tests: ['test/unit/query/serving.test.ts'],
   },
   {
+    name: 'operator that lacks files answers although another one has them',
+    file: 'src/query/behind.ts',
+    from: "if (behind === 'refuse' && lacking > 0)",
+    to: "if (behind === 'refuse' && lacking < 0)",
+    tests: ['test/unit/query/behind.test.ts'],
+  },
+  {
+    name: 'what was shown is forgotten',
+    file: 'src/query/service.ts',
+    from: 'this.#shown.note(cluster.id, answer.held, this.#ports.clock.monotonicMs());\n',
+    to: '',
+    tests: ['test/unit/query/behind.test.ts'],
+  },
+  {
+    name: 'what a peer told is forgotten when it goes away',
+    file: 'src/replication/create-replication.ts',
+    from: ' ?? this.#announced.lastOf(operator)',
+    to: '',
+    tests: ['test/unit/replication/announced.test.ts'],
+  },
+  {
     name: 'operator that is not filled answers',
-    file: 'src/query/ask-target.ts',
+    file: 'src/query/behind.ts',
     from: 'if (!own.filled)',
     to: "if (typeof own.filled !== 'boolean')",
     tests: ['test/unit/query/service.test.ts'],

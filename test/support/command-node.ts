@@ -166,7 +166,7 @@ export class CommandNodes {
   }
 }
 
-const EMPTY_RESULT: QueryResult = { job: 1, columns: [], rows: [], runMs: 0, parts: [], missing: [] };
+const EMPTY_RESULT: QueryResult = { job: 1, columns: [], rows: [], runMs: 0, parts: [], behind: [], missing: [] };
 
 const createControl = (parts: TestParts): NodeControl => ({
   async startOperator(options) {

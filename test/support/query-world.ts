@@ -4,8 +4,11 @@ import { silentLogger } from '../../src/base/log.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';
 import type { FileRanges, Holdings } from '../../src/operator/file-record.ts';
+import type { OwnOperator } from '../../src/query/ports.ts';
 import type { QueryOptions, QueryRequest, QueryService } from '../../src/query/query.ts';
 import { createQueryService } from '../../src/query/service.ts';
+import { uniteHoldings } from '../../src/replication/announced.ts';
+import { countFiles, lackingOf } from '../../src/replication/transfer/holdings.ts';
 import { openInlineSqlite } from '../../src/sqlite/inline.ts';
 import type { ProcedureModule, Sqlite, SqlValue, WriteDatabases } from '../../src/sqlite/sqlite.ts';
 import type { ClusterInfo, OperatorInfo, TableInfo, Topology } from '../../src/topology/topology.ts';
@@ -56,8 +59,20 @@ export interface WorldNode {
   readonly sqlite: Sqlite;
   readonly service: QueryService;
   filled: boolean;
+  /** Files that it holds, and that peers have told it of. */
+  held: Holdings;
+  told: Holdings;
   rows(rows: readonly Partial<SensorRow>[], table?: string): Promise<void>;
 }
+
+const ownOperator = ({ operator, filled, held, told }: WorldNode): OwnOperator => ({
+  ...{ operator: operator.id, filled },
+  held: () => held,
+  shortfall: (needed) => {
+    const lacking = countFiles(lackingOf(uniteHoldings([told, needed]), held));
+    return { lacking, overdue: lacking };
+  },
+});
 
 /** Clusters of operators over a memory network, each with databases of its own, and a query node without any data. */
 export class QueryWorld {
@@ -137,8 +152,8 @@ export class QueryWorld {
       operator,
       network,
       sqlite,
-      service: this.#service(network, sqlite, () => ({ operator: operator.id, filled: node.filled })),
-      filled: true,
+      service: this.#service(network, sqlite, () => ownOperator(node)),
+      ...{ filled: true, held: new Map(), told: new Map() },
       rows: (rows, table = 'readings') =>
         sqlite.write(
           target,
@@ -164,11 +179,7 @@ export class QueryWorld {
     return sqlite;
   }
 
-  #service(
-    network: Network,
-    sqlite: Sqlite,
-    operating: () => { readonly operator: string; readonly filled: boolean } | undefined,
-  ): QueryService {
+  #service(network: Network, sqlite: Sqlite, operating: () => OwnOperator | undefined): QueryService {
     return createQueryService(
       {
         ...{ network, sqlite, clock: systemClock, log: silentLogger, operating },

@@ -47,7 +47,7 @@ const statusRows = (job: QueryJob): readonly (readonly Cell[])[] => {
       part.status,
       part.blocks,
       part.rows,
-      part.error ?? '',
+      part.error ?? (part.behind > 0 ? `it lacks ${part.behind} files of its cluster` : ''),
     ]),
   ];
 };

@@ -1,27 +1,37 @@
 import { z } from 'zod';
 import { fault, type HoldfastError } from '../../base/errors.ts';
-import { SQL_CHARS_MAX } from '../../base/limits.ts';
+import { COMMITTED_ORIGINS_MAX, COMMITTED_RANGES_MAX, SQL_CHARS_MAX } from '../../base/limits.ts';
 import { decodeMessage } from '../../codec/message.ts';
+import type { Holdings } from '../../operator/file-record.ts';
+import { fileRanges, operatorId } from '../../replication/transfer/messages.ts';
 
 // SPEC §1: the major version is part of the id.
-export const QUERY_PROTOCOL = '/holdfast/query/1';
+export const QUERY_PROTOCOL = '/holdfast/query/2';
 
 /** SPEC §2: the first byte of a frame from the operator. */
 export const FRAME_PIECE = 0;
 export const FRAME_CHUNK_END = 1;
 export const FRAME_CONTROL = 2;
 
+/** Files by origin, the first stretches of each. */
+const filesSchema = z.array(z.tuple([operatorId, fileRanges.max(COMMITTED_RANGES_MAX)])).max(COMMITTED_ORIGINS_MAX);
+
 const querySchema = z.strictObject({
   dbms: z.string().min(1).max(64),
   sql: z.string().min(1).max(SQL_CHARS_MAX),
   /** How long the asking node still waits. */
   timeoutMs: z.int().min(1).max(86_400_000),
+  /** Files that the answer must be made from. */
+  needs: filesSchema,
+  /** What an operator does that lacks files. */
+  behind: z.enum(['refuse', 'answer']),
 });
 export type QueryMessage = z.infer<typeof querySchema>;
 
 const controlSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('accepted') }),
-  z.strictObject({ kind: z.literal('end'), rows: z.int().min(0) }),
+  z.strictObject({ kind: z.literal('accepted'), behind: z.int().min(0) }),
+  z.strictObject({ kind: z.literal('end'), rows: z.int().min(0), held: filesSchema }),
+  z.strictObject({ kind: z.literal('behind'), files: z.int().min(1) }),
   z.strictObject({
     kind: z.literal('error'),
     code: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
@@ -30,6 +40,13 @@ const controlSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 export type ControlMessage = z.infer<typeof controlSchema>;
+
+/** Holdings as they travel, cut to what a message may carry: then less is asked for, or said. */
+export const filesOf = (holdings: Holdings): z.infer<typeof filesSchema> =>
+  [...holdings]
+    .filter(([, ranges]) => ranges.length > 0)
+    .slice(0, COMMITTED_ORIGINS_MAX)
+    .map(([origin, ranges]) => [origin, ranges.slice(0, COMMITTED_RANGES_MAX).map(([from, to]) => [from, to])]);
 
 const parsed = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T =>
   decodeMessage(schema, bytes, (what) => fault('QUERY_MESSAGE_MALFORMED', `query protocol: ${what}`));

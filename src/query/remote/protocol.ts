@@ -1,27 +1,44 @@
 import type { Clock } from '../../base/clock.ts';
-import { asFault, fault } from '../../base/errors.ts';
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import { QUERIES_SERVED_MAX } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
 import { type Channel, checked, type Network, type PeerKey } from '../../network/network.ts';
+import type { Holdings } from '../../operator/file-record.ts';
+import { behindFault, filesBehind } from '../behind.ts';
 import type { RowChunk } from '../procedures.ts';
 import {
+  type ControlMessage,
   decodeQuery,
   encodeControl,
   encodeQuery,
   errorMessage,
+  filesOf,
   QUERY_PROTOCOL,
   type QueryMessage,
 } from './messages.ts';
 import { ASKED, framesOf, receive } from './state.ts';
 
-/** Refuses by throwing at once; then chunks of the answer. What ends the loop early ends the work. */
-export type AnswerQuery = (query: QueryMessage) => AsyncIterable<RowChunk>;
+/** What an operator answers with. */
+export interface OperatorAnswer {
+  /** Files that it knows to lack. */
+  readonly behind: number;
+  /** What ends the loop early ends the work. */
+  readonly chunks: AsyncIterable<RowChunk>;
+  /** What the chunks were made from, once they are all made. */
+  held(): Promise<Holdings>;
+}
+
+/** Refuses by rejecting. */
+export type AnswerQuery = (query: QueryMessage) => Promise<OperatorAnswer>;
 
 /** Told of an answer while it comes in. What `chunk` throws ends it. */
 export interface AnswerListener {
-  accepted(): void;
+  /** The operator works on it; `behind`: files that it knows to lack. */
+  accepted(behind: number): void;
   /** Rows as a JSON array of arrays; returns how many there are. */
   chunk(bytes: Uint8Array): number;
+  /** All rows were taken; `held`: the files that they were made from. */
+  ended(held: Holdings): void;
 }
 
 /**
@@ -43,11 +60,11 @@ export const serveQueries = (
       cancel = clock.after(query.timeoutMs, () => channel.abort(fault('QUERY_TIMEOUT', 'the time of the query is up')));
       if (served > QUERIES_SERVED_MAX)
         throw fault('QUERY_BUSY', `this operator answers ${QUERIES_SERVED_MAX} queries already`);
-      await serve(channel, answer(query));
+      await serve(channel, await answer(query));
     } catch (caught) {
       const problem = asFault(caught);
       log.debug('a query of another node failed', { peer: channel.peer, code: problem.code, error: problem.message });
-      await channel.send(encodeControl(errorMessage(problem))).catch(() => {});
+      await channel.send(encodeControl(refusalOf(problem))).catch(() => {});
     } finally {
       cancel();
       served -= 1;
@@ -56,14 +73,19 @@ export const serveQueries = (
   });
 };
 
-const serve = async (channel: Channel, chunks: AsyncIterable<RowChunk>): Promise<void> => {
-  await channel.send(encodeControl({ kind: 'accepted' }));
+const refusalOf = (problem: HoldfastError): ControlMessage => {
+  const files = filesBehind(problem);
+  return files === undefined ? errorMessage(problem) : { kind: 'behind', files };
+};
+
+const serve = async (channel: Channel, answer: OperatorAnswer): Promise<void> => {
+  await channel.send(encodeControl({ kind: 'accepted', behind: answer.behind }));
   let rows = 0;
-  for await (const chunk of chunks) {
+  for await (const chunk of answer.chunks) {
     rows += chunk.rows;
     for (const frame of framesOf(chunk.bytes)) await channel.send(frame);
   }
-  await channel.send(encodeControl({ kind: 'end', rows }));
+  await channel.send(encodeControl({ kind: 'end', rows, held: filesOf(await answer.held()) }));
 };
 
 /**
@@ -100,12 +122,14 @@ const takeAnswer = async (channel: Channel, listener: AnswerListener): Promise<n
     const { state: next, chunk, control } = checked(channel, () => receive(state, frame));
     state = next;
     if (chunk !== undefined) rows += listener.chunk(chunk);
-    if (control?.kind === 'accepted') listener.accepted();
+    if (control?.kind === 'accepted') listener.accepted(control.behind);
+    if (control?.kind === 'behind') throw behindFault(control.files);
     if (control?.kind === 'error')
       throw fault(control.code, control.text, control.hint === undefined ? {} : { hint: control.hint });
     if (control?.kind === 'end') {
       if (control.rows !== rows)
         throw fault('QUERY_MESSAGE_MALFORMED', `an operator sent ${rows} rows and counted ${control.rows}`);
+      listener.ended(new Map(control.held));
       await channel.finish().catch(() => {});
       return rows;
     }

@@ -46,7 +46,7 @@ const receiveRows = (state: AnswerState, tag: number, content: Uint8Array): Answ
 };
 
 const receiveControl = (state: AnswerState, control: ControlMessage): AnswerStep => {
-  if (control.kind === 'error') return { state: { ...ASKED, phase: 'ended' }, control };
+  if (control.kind === 'error' || control.kind === 'behind') return { state: { ...ASKED, phase: 'ended' }, control };
   const expected = control.kind === 'accepted' ? 'asked' : 'accepted';
   if (state.phase !== expected || state.pieces.length > 0) throw malformed(`${control.kind} at the wrong place`);
   return { state: { ...state, phase: control.kind === 'accepted' ? 'accepted' : 'ended' }, control };

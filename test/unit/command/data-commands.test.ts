@@ -76,6 +76,7 @@ describe('queries', () => {
       rows: [[5]],
       runMs: 10,
       parts: [],
+      behind: [],
       missing: [],
     };
     expect(
@@ -115,6 +116,7 @@ describe('queries', () => {
             status: 'Completed',
             rows: 1,
             blocks: 1,
+            behind: 0,
             runMs: 9,
             error: undefined,
           },

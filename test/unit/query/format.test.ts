@@ -4,11 +4,17 @@ import type { QueryPart, QueryResult } from '../../../src/query/query.ts';
 import type { SqlRow } from '../../../src/sqlite/sqlite.ts';
 
 const part = (operator: string, status: QueryPart['status'] = 'Completed'): QueryPart => ({
-  ...{ cluster: 'c', operator, address: '', status, rows: 0, blocks: 0, runMs: 0, error: undefined },
+  ...{ cluster: 'c', operator, address: '', status, rows: 0, blocks: 0, behind: 0, runMs: 0, error: undefined },
 });
 
 const result = (titles: readonly string[], rows: readonly SqlRow[], more: Partial<QueryResult> = {}): QueryResult => ({
-  ...{ job: 1, runMs: 3_723_000, parts: [part('o1'), part('o2', 'Error'), part('o3', 'Empty Set')], missing: [] },
+  ...{
+    job: 1,
+    runMs: 3_723_000,
+    parts: [part('o1'), part('o2', 'Error'), part('o3', 'Empty Set')],
+    behind: [],
+    missing: [],
+  },
   columns: titles.map((name) => ({ name, type: name.startsWith('timestamp') ? 'timestamp' : null })),
   rows,
   ...more,

@@ -12,18 +12,26 @@ import {
 } from '../../../src/query/remote/messages.ts';
 import { ASKED, framesOf, receive } from '../../../src/query/remote/state.ts';
 
-const accepted = receive(ASKED, encodeControl({ kind: 'accepted' })).state;
+const NEED = '"needs":[],"behind":"refuse"';
+const accepted = receive(ASKED, encodeControl({ kind: 'accepted', behind: 0 })).state;
 
 describe('messages on the wire', () => {
   // As they are today: a change here is a change of the protocol's major version.
   test.each([
     [
       'query',
-      encodeQuery({ dbms: 'd', sql: 'SELECT "a" FROM "t"', timeoutMs: 1000 }),
-      '{"dbms":"d","sql":"SELECT \\"a\\" FROM \\"t\\"","timeoutMs":1000}',
+      encodeQuery({
+        dbms: 'd',
+        sql: 'SELECT "a" FROM "t"',
+        timeoutMs: 1000,
+        needs: [['o', [[1, 4]]]],
+        behind: 'refuse',
+      }),
+      '{"dbms":"d","sql":"SELECT \\"a\\" FROM \\"t\\"","timeoutMs":1000,"needs":[["o",[[1,4]]]],"behind":"refuse"}',
     ],
-    ['accepted', encodeControl({ kind: 'accepted' }), '\u0002{"kind":"accepted"}'],
-    ['end', encodeControl({ kind: 'end', rows: 7 }), '\u0002{"kind":"end","rows":7}'],
+    ['accepted', encodeControl({ kind: 'accepted', behind: 0 }), '\u0002{"kind":"accepted","behind":0}'],
+    ['end', encodeControl({ kind: 'end', rows: 7, held: [] }), '\u0002{"kind":"end","rows":7,"held":[]}'],
+    ['behind', encodeControl({ kind: 'behind', files: 3 }), '\u0002{"kind":"behind","files":3}'],
     [
       'error',
       encodeControl(errorMessage(new HoldfastError('SQL_SYNTAX', 'no', { hint: 'yes', data: { secret: 1 } }))),
@@ -35,8 +43,11 @@ describe('messages on the wire', () => {
   });
 
   test.each([
-    '', 'null', '{}', '{"dbms":"d","sql":"x"}', '{"dbms":"d","sql":"x","timeoutMs":0}', '{"dbms":"d","sql":"x","timeoutMs":1,"more":1}',
-    '{"dbms":1,"sql":"x","timeoutMs":1}', `{"dbms":"d","sql":"${'x'.repeat(70_000)}","timeoutMs":1}`, '\u00ff{',
+    '', 'null', '{}', '{"dbms":"d","sql":"x"}', `{"dbms":"d","sql":"x","timeoutMs":0,${NEED}}`,
+    `{"dbms":"d","sql":"x","timeoutMs":1,"more":1,${NEED}}`, `{"dbms":1,"sql":"x","timeoutMs":1,${NEED}}`,
+    `{"dbms":"d","sql":"${'x'.repeat(70_000)}","timeoutMs":1,${NEED}}`, '\u00ff{',
+    '{"dbms":"d","sql":"x","timeoutMs":1,"needs":[["o",[[4,1]]]],"behind":"refuse"}',
+    '{"dbms":"d","sql":"x","timeoutMs":1,"needs":[],"behind":"perhaps"}',
   ])('a malformed query is refused: %j', (text) => {
     expect(() => decodeQuery(Buffer.from(text, 'latin1'))).toThrow(
       expect.objectContaining({ code: 'QUERY_MESSAGE_MALFORMED' }) as Error,

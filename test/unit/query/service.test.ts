@@ -28,7 +28,7 @@ const misbehave = (world: QueryWorld, operator: string, serve: (channel: Channel
     await serve(channel);
   });
 
-const ACCEPTED = encodeControl({ kind: 'accepted' });
+const ACCEPTED = encodeControl({ kind: 'accepted', behind: 0 });
 const never = (): Promise<void> => new Promise(() => {});
 
 describe('a network query', () => {
@@ -108,7 +108,7 @@ describe('a network query', () => {
 
   test('Q1: rows of an operator that fails in the middle do not count', async () => {
     misbehave(world, 'e1', async (channel) => {
-      await channel.send(encodeControl({ kind: 'accepted' }));
+      await channel.send(encodeControl({ kind: 'accepted', behind: 0 }));
       for (const frame of framesOf(Buffer.from('[["d9",5,1.0,1.0,5.0,5]]'))) await channel.send(frame);
       throw new Error('the process was killed');
     });
@@ -117,13 +117,28 @@ describe('a network query', () => {
   });
 
   test.each([
-    ['ends without the end', [encodeControl({ kind: 'accepted' })]],
-    ['ends in the middle of a chunk', [ACCEPTED, tagged(0, Buffer.from('[')), encodeControl({ kind: 'end', rows: 0 })]],
+    ['ends without the end', [encodeControl({ kind: 'accepted', behind: 0 })]],
+    [
+      'ends in the middle of a chunk',
+      [ACCEPTED, tagged(0, Buffer.from('[')), encodeControl({ kind: 'end', rows: 0, held: [] })],
+    ],
     ['accepts twice', [ACCEPTED, ACCEPTED]],
-    ['sends rows that are not JSON', [encodeControl({ kind: 'accepted' }), ...framesOf(Buffer.from('[["d9",'))]],
-    ['sends rows of another width', [encodeControl({ kind: 'accepted' }), ...framesOf(Buffer.from('[["d9"]]'))]],
-    ['sends objects as cells', [encodeControl({ kind: 'accepted' }), ...framesOf(Buffer.from('[[{},1,1,1,1,1]]'))]],
-    ['counts wrongly', [encodeControl({ kind: 'accepted' }), encodeControl({ kind: 'end', rows: 3 })]],
+    [
+      'sends rows that are not JSON',
+      [encodeControl({ kind: 'accepted', behind: 0 }), ...framesOf(Buffer.from('[["d9",'))],
+    ],
+    [
+      'sends rows of another width',
+      [encodeControl({ kind: 'accepted', behind: 0 }), ...framesOf(Buffer.from('[["d9"]]'))],
+    ],
+    [
+      'sends objects as cells',
+      [encodeControl({ kind: 'accepted', behind: 0 }), ...framesOf(Buffer.from('[[{},1,1,1,1,1]]'))],
+    ],
+    [
+      'counts wrongly',
+      [encodeControl({ kind: 'accepted', behind: 0 }), encodeControl({ kind: 'end', rows: 3, held: [] })],
+    ],
     ['sends rows unasked', framesOf(Buffer.from('[]'))],
     ['sends a frame of unknown kind', [Uint8Array.of(9, 9)]],
     ['sends an empty frame', [new Uint8Array()]],

@@ -12,14 +12,16 @@ test('an operator answers a bounded number of queries at a time; one more is tol
   const ended = Promise.withResolvers<undefined>();
   let handler = async (_: Channel): Promise<void> => {};
   const network = { handle: (_: string, given: typeof handler) => void (handler = given) };
-  serveQueries({ network, clock, log: silentLogger }, async function* () {
+  const chunks = async function* () {
     await ended.promise;
     yield { rows: 0, bytes: Buffer.from('[]') };
-  });
+  };
+  const held = () => Promise.resolve(new Map());
+  serveQueries({ network, clock, log: silentLogger }, async () => ({ behind: 0, chunks: chunks(), held }));
   const ask = async (): Promise<Channel> => {
     const [asking, serving] = createChannelPair(['asking', 'serving'], (_, __, deliver) => deliver());
     void handler(serving);
-    await asking.send(encodeQuery({ dbms: 'd', sql: 'select 1', timeoutMs: 1_000 }));
+    await asking.send(encodeQuery({ dbms: 'd', sql: 'select 1', timeoutMs: 1_000, needs: [], behind: 'refuse' }));
     return asking;
   };
   const first = async (channel: Channel): Promise<unknown> => {
@@ -27,7 +29,7 @@ test('an operator answers a bounded number of queries at a time; one more is tol
     return 'ended';
   };
   const served = await Promise.all(Array.from({ length: QUERIES_SERVED_MAX }, ask));
-  for (const channel of served) expect(await first(channel)).toEqual({ kind: 'accepted' });
+  for (const channel of served) expect(await first(channel)).toEqual({ kind: 'accepted', behind: 0 });
   expect(await first(await ask())).toMatchObject({ kind: 'error', code: 'QUERY_BUSY' });
   ended.resolve(undefined);
 });

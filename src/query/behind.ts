@@ -1,0 +1,87 @@
+import { sleep } from '../base/clock.ts';
+import { fault, type HoldfastError } from '../base/errors.ts';
+import { QUERY_CATCH_UP_MS, QUERY_SHOWN_KEEP_MS } from '../base/limits.ts';
+import type { Holdings } from '../operator/file-record.ts';
+import { uniteHoldings } from '../replication/announced.ts';
+import { lackingOf } from '../replication/transfer/holdings.ts';
+import { filesOf } from './remote/messages.ts';
+import type { OwnOperator, QueryPorts } from './ports.ts';
+
+const BEHIND = 'QUERY_OPERATOR_BEHIND';
+const NOTHING: Holdings = new Map();
+const LOOK_MS = 10;
+
+/** An operator lacks files that are known to exist: another one is to be asked first. */
+export const behindFault = (files: number): HoldfastError =>
+  fault(BEHIND, `it lacks ${files} ${files === 1 ? 'file' : 'files'} of its cluster`, { data: { files } });
+
+/** How many files an operator lacks that did not answer because of it. */
+export const filesBehind = ({ code, data }: HoldfastError): number | undefined =>
+  code === BEHIND ? Number(data['files']) : undefined;
+
+/** What an answer must be made from, and what an operator does that lacks files: refuse, or answer and say so. */
+export interface Need {
+  readonly needs: Holdings;
+  readonly behind: 'refuse' | 'answer';
+}
+
+/**
+ * Whether this node's operator may answer now; resolves to the files that it lacks. One that is to answer anyway waits
+ * a moment for what is needed. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`, `QUERY_OPERATOR_BEHIND`: another
+ * operator of the cluster is to be asked.
+ */
+export const readyToAnswer = async (
+  ports: Pick<QueryPorts, 'operating' | 'clock'>,
+  { needs, behind }: Need,
+): Promise<number> => {
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    const own = serving(ports);
+    const { lacking, overdue } = own.shortfall(needs);
+    if (behind === 'refuse' && lacking > 0) throw behindFault(lacking);
+    const mayCome = lackingOf(needs, own.held()).length > 0 && waitedMs < QUERY_CATCH_UP_MS;
+    if (overdue === 0 || !mayCome) return overdue;
+    await sleep(ports.clock, LOOK_MS);
+  }
+};
+
+const serving = ({ operating }: Pick<QueryPorts, 'operating'>): OwnOperator => {
+  const own = operating();
+  if (own === undefined) throw fault('QUERY_NOT_AN_OPERATOR', 'this node runs no operator');
+  if (!own.filled)
+    throw fault('QUERY_OPERATOR_NOT_FILLED', 'this operator does not hold yet what its peers held when it joined');
+  return own;
+};
+
+/** What this node's operator holds, when all news of commits that rows were just read from have been heard. */
+export const heldNow = async ({ operating }: Pick<QueryPorts, 'operating'>): Promise<Holdings> => {
+  await new Promise((resolve) => setImmediate(resolve));
+  return operating()?.held() ?? NOTHING;
+};
+
+/**
+ * The files that answers of each cluster were made from: later answers must be made from them too, so that rows which
+ * a user of this node has seen do not go away again when another operator answers. What no operator has held for a
+ * long time is forgotten.
+ */
+export class Shown {
+  readonly #clusters = new Map<string, { readonly files: Holdings; readonly lackedSinceMs?: number }>();
+
+  of(cluster: string): Holdings {
+    return this.#clusters.get(cluster)?.files ?? NOTHING;
+  }
+
+  note(cluster: string, held: Holdings, nowMs: number): void {
+    const before = this.#clusters.get(cluster);
+    const lackedSinceMs = before?.lackedSinceMs ?? nowMs;
+    if (
+      before === undefined ||
+      lackingOf(before.files, held).length === 0 ||
+      nowMs - lackedSinceMs > QUERY_SHOWN_KEEP_MS
+    )
+      this.#clusters.set(cluster, { files: held });
+    else {
+      const files = new Map(filesOf(uniteHoldings([before.files, held])));
+      this.#clusters.set(cluster, { files, lackedSinceMs });
+    }
+  }
+}
