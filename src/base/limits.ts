@@ -233,8 +233,11 @@ export const POLICY_JOIN_ROWS_MAX = 10_000;
 export const POLICY_JOIN_PAIRS_MAX = 1_000_000;
 /** Paths that lead to one policy. */
 export const POLICY_PATHS_MAX = 1_000;
-/** Entries that the book takes up at once; between two batches other work gets its turn. */
-export const POLICY_FOLLOW_ENTRIES = 1_000;
+/**
+ * Entries that the book takes up at once; between two batches other work gets its turn. More at a time are no faster: what is read
+ * outlives the collections of young objects then, and is copied by each.
+ */
+export const POLICY_FOLLOW_ENTRIES = 250;
 /** Heads of a frontier: its text fits in a command. */
 export const FRONTIER_HEADS_MAX = 3_900;
 /** Questions about the past that are worked on at the same time: each folds a book of its own. */

@@ -217,11 +217,14 @@ export class Chains {
 
   #touchTips(place: Place, log: AuthorLog): void {
     if (place.seq >= voidFrom(log.fork)) return;
-    for (const hash of [place.prev, ...place.parents]) {
-      const named = hash === null ? undefined : this.#byHash.get(hash);
-      if (named !== undefined) this.#tips.delete(named);
-    }
+    if (place.prev !== null) this.#untip(place.prev);
+    for (const hash of place.parents) this.#untip(hash);
     this.#tips.add(place);
+  }
+
+  #untip(hash: string): void {
+    const named = this.#byHash.get(hash);
+    if (named !== undefined) this.#tips.delete(named);
   }
 
   /** Rare: after a fork or a damaged line, when entries that named others count no longer. */

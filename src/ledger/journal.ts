@@ -171,22 +171,23 @@ export class Journal {
    * that place. `LEDGER_READ_FAILED` for any other reason: then nothing is known of the lines.
    */
   async read(positions: readonly Position[]): Promise<readonly (Buffer | undefined)[]> {
-    const found = new Map<Position, Buffer>();
+    const lines: (Buffer | undefined)[] = positions.map(() => undefined);
     const runs = [...runsOf(positions)];
     for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
       const bytes = await this.#readRun(run);
       if (bytes === undefined) {
         // One bad place spoils all that is read with it: each on its own.
-        if (run.length > 1) runs.unshift(...run.map((position) => [position]));
+        if (run.length > 1) runs.unshift(...run.map((wanted) => [wanted]));
         continue;
       }
-      const start = run[0]?.offset ?? 0;
-      for (const position of run) {
-        const line = bytes.subarray(position.offset - start, position.offset - start + position.length);
-        if (line.byteLength === position.length && line.at(-1) === NEWLINE) found.set(position, line.subarray(0, -1));
+      const start = run[0]?.position.offset ?? 0;
+      for (const { at, position } of run) {
+        const from = position.offset - start;
+        const newline = from + position.length - 1;
+        if (bytes[newline] === NEWLINE) lines[at] = bytes.subarray(from, newline);
       }
     }
-    return positions.map((position) => found.get(position));
+    return lines;
   }
 
   /** All complete lines of a file from an offset on, in one piece. */
@@ -312,9 +313,9 @@ export class Journal {
   }
 
   /** Undefined where the disk cannot read a place in it. */
-  async #readRun(run: readonly Position[]): Promise<Buffer | undefined> {
-    const first = run[0];
-    const last = run.at(-1);
+  async #readRun(run: readonly Wanted[]): Promise<Buffer | undefined> {
+    const first = run[0]?.position;
+    const last = run.at(-1)?.position;
     if (first === undefined || last === undefined) return Buffer.alloc(0);
     const into = Buffer.allocUnsafe(last.offset + last.length - first.offset);
     try {
@@ -364,22 +365,30 @@ export class Journal {
 
 const closedFault = (): HoldfastError => fault('LEDGER_CLOSED', 'the ledger is closed');
 
+/** A line that is to be read, and its place in the answer. */
+interface Wanted {
+  readonly at: number;
+  readonly position: Position;
+}
+
 /** Positions in the order of the files, those near each other together. */
-const runsOf = (positions: readonly Position[]): readonly (readonly Position[])[] => {
-  const sorted = [...positions].sort((a, b) => a.file - b.file || a.offset - b.offset);
-  const runs: Position[][] = [];
-  let run: Position[] = [];
-  for (const position of sorted) {
-    const first = run[0];
-    const last = run.at(-1);
+const runsOf = (positions: readonly Position[]): readonly (readonly Wanted[])[] => {
+  const sorted = positions.map((position, at) => ({ at, position }));
+  sorted.sort(({ position: a }, { position: b }) => a.file - b.file || a.offset - b.offset);
+  const runs: Wanted[][] = [];
+  let run: Wanted[] = [];
+  for (const wanted of sorted) {
+    const { position } = wanted;
+    const first = run[0]?.position;
+    const last = run.at(-1)?.position;
     const joins =
       first?.file === position.file &&
       last !== undefined &&
       position.offset - last.offset - last.length <= READ_GAP_BYTES_MAX &&
       position.offset + position.length - first.offset <= READ_RUN_BYTES_MAX;
-    if (joins) run.push(position);
+    if (joins) run.push(wanted);
     else {
-      run = [position];
+      run = [wanted];
       runs.push(run);
     }
   }

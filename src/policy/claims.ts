@@ -29,8 +29,8 @@ export interface Subject {
   life: Life | undefined;
   /** The newest fact with effect: of the life, or the delete that ended it. */
   newest: Fact | undefined;
-  /** Keys that its evaluation has looked at. */
-  readonly touched: Set<string>;
+  /** Keys that its evaluation has looked at; most policies claim nothing. */
+  touched: Set<string> | undefined;
 }
 
 /** What is known of one key: who holds it, and whose evaluation depends on it. */
@@ -85,7 +85,7 @@ export class Holdings {
     const group = new Set<Subject>(subjects);
     const keysSeen = new Set<string>();
     for (const subject of group) {
-      for (const key of subject.touched) {
+      for (const key of subject.touched ?? []) {
         if (keysSeen.has(key)) continue;
         keysSeen.add(key);
         // A set that grows while it is walked is walked to its end.
@@ -98,8 +98,8 @@ export class Holdings {
   /** Starts to evaluate a group from nothing. {@link outsiders} then collects the subjects that it should have had. */
   begin(group: ReadonlySet<Subject>): void {
     for (const subject of group) {
-      for (const key of subject.touched) this.#slots.delete(key);
-      subject.touched.clear();
+      for (const key of subject.touched ?? []) this.#slots.delete(key);
+      subject.touched = undefined;
       subject.life = undefined;
       subject.newest = undefined;
     }
@@ -183,7 +183,7 @@ export class Holdings {
       for (const dependent of slot.dependents) this.#outsiders.add(dependent);
     }
     slot.dependents.add(subject);
-    subject.touched.add(key);
+    (subject.touched ??= new Set()).add(key);
     return slot;
   }
 

@@ -62,10 +62,10 @@ const asItIs = (hash: string): string => hash;
 
 /**
  * The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. `known` may give a hash
- * as the text that is in memory already.
+ * as the text that is in memory already, `author` is the same for the author's key.
  */
-export const factOf = (entry: Entry, known = asItIs): Fact => {
-  const { author, seq, time, cap, op, type, id, replaces, prev, parents } = entry.header;
+export const factOf = (entry: Entry, known = asItIs, author = entry.header.author): Fact => {
+  const { seq, time, cap, op, type, id, replaces, prev, parents } = entry.header;
   let content = NOTHING;
   let malformed: VoidReason | undefined;
   try {
@@ -82,7 +82,7 @@ export const factOf = (entry: Entry, known = asItIs): Fact => {
     author,
     seq,
     time,
-    cap,
+    cap: cap === null ? null : known(cap),
     op,
     type,
     id,

@@ -69,6 +69,7 @@ class Fold implements LedgerFold {
   readonly #facts = new Map<string, Fact>();
   readonly #subjects = new Map<string, Subject>();
   readonly #holdings = new Holdings();
+  readonly #authors = new Map<string, string>();
   readonly #cuts = new Map<string, number>();
   readonly #states = new Map<string, PolicyState>();
   readonly #shown = new Map<string, JsonObject>();
@@ -86,7 +87,7 @@ class Fold implements LedgerFold {
 
   add(entries: readonly Entry[]): readonly string[] {
     const known = (hash: string): string => this.#facts.get(hash)?.hash ?? hash;
-    return this.#take(entries, (entry) => factOf(entry, known));
+    return this.#take(entries, (entry) => factOf(entry, known, this.#authorOf(entry)));
   }
 
   addFacts(facts: readonly Fact[]): void {
@@ -121,7 +122,8 @@ class Fold implements LedgerFold {
     this.#cuts.set(author, fromSeq);
     const text = `its author signed two entries with one number, ${fromSeq}: void from there on`;
     const affected = new Set(this.authority.cut(author, fromSeq, { rule: 'equivocation', text, by }));
-    const subjects = this.#subjectsOf(this.#withErased(affected));
+    for (const fact of this.#erasedWith(affected)) affected.add(fact);
+    const subjects = this.#subjectsOf(affected);
     return subjects.size === 0 ? [] : this.#changed(this.#evaluate(subjects));
   }
 
@@ -227,12 +229,19 @@ class Fold implements LedgerFold {
     }
     for (const fact of this.authority.add(taken)) affected.add(fact);
     const fresh = taken.filter(({ op }) => POLICY_OPS.has(op)).sort(compareFacts);
-    for (const fact of this.#withErased([...first, ...affected])) affected.add(fact);
+    for (const fact of this.#erasedWith([...first, ...affected])) affected.add(fact);
     const moved = this.#subjectsOf(affected);
     const subjects = new Set(fresh.map((fact) => this.#file(fact)));
     const inOrder = this.#moveLatest(fresh);
     if (moved.size > 0 || !inOrder) return this.#changed(this.#evaluate(new Set([...subjects, ...moved])));
     return fresh.length === 0 ? [] : this.#changed(this.#applyInOrder(fresh, subjects));
+  }
+
+  /** The key as the text that is in memory already: it comes with every entry. */
+  #authorOf({ header: { author } }: Entry): string {
+    const known = this.#authors.get(author);
+    if (known === undefined) this.#authors.set(author, author);
+    return known ?? author;
   }
 
   /** Whether the fact is about a policy or about authority; others get their reason at once. */
@@ -249,10 +258,13 @@ class Fold implements LedgerFold {
     return false;
   }
 
-  /** These facts, and those whose body is erased or missing otherwise than before on account of them. */
-  #withErased(facts: Iterable<Fact>): ReadonlySet<Fact> {
+  /** The facts whose body is erased or missing otherwise than before on account of these. */
+  #erasedWith(facts: Iterable<Fact>): readonly Fact[] {
+    const erased: Fact[] = [];
+    const concerned = this.#erasures.concernedBy(facts);
+    if (concerned.size === 0) return erased;
     const all = new Set(facts);
-    for (const target of this.#erasures.concernedBy(all)) {
+    for (const target of concerned) {
       const erasure = this.#erasures.judge(target, all);
       if (erasure === undefined) continue;
       const { by, inForce } = erasure;
@@ -265,8 +277,9 @@ class Fold implements LedgerFold {
       fact.content = withoutContent(fact.op, erasure);
       fact.malformed = malformedWithoutContent(fact);
       all.add(fact);
+      erased.push(fact);
     }
-    return all;
+    return erased;
   }
 
   /** Whether all of them come after everything before. */
@@ -282,7 +295,7 @@ class Fold implements LedgerFold {
     const id = fact.id ?? '';
     let subject = this.#subjects.get(id);
     if (subject === undefined) {
-      subject = { id, facts: [], life: undefined, newest: undefined, touched: new Set() };
+      subject = { id, facts: [], life: undefined, newest: undefined, touched: undefined };
       this.#subjects.set(id, subject);
     }
     if (fact.op === 'insert') this.#typeSet(fact.type ?? '').add(subject);

@@ -334,6 +334,12 @@ describe('ANMP', () => {
 });
 
 describe('cost', () => {
+  it('an update later than all before evaluates its own policy alone, not those that share a claim with it', () => {
+    const fold = createFold();
+    fold.add([insert('o1', 'operator', operator(1)), insert('o2', 'operator', operator(2))]);
+    expect(fold.add([update('o1', { note: 'new' })])).toEqual(['o1']);
+  });
+
   it('folds 10,000 inserts within a fraction of a second, in order and in reverse', () => {
     const entries = Array.from({ length: 10_000 }, (_, index) =>
       index % 2 === 0
