@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canonicalBytes } from '../../src/codec/canonical.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import type { RawEntry } from '../../src/entry/entry.ts';
 import { signingKeyFromSeed, signWith, verifySignatureInBackground } from '../../src/entry/keys.ts';
@@ -20,6 +19,7 @@ import { createMemoryLedger } from '../../src/ledger/memory-ledger.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
 import type { StoredLedger } from '../../src/ledger/stored-ledger.ts';
 import { type Figure, quantile, report, timed } from './report.ts';
+import { rawTakeUp } from './scale-entries.ts';
 
 /**
  * Measures the ledger beside the raw limit of the same work: `node scripts/bench/ledger.ts [--json]`. Ours and the limit
@@ -153,16 +153,6 @@ const makeEntries = async (): Promise<RawEntry[]> => {
   }
   for (const author of authors) await author.close();
   return raws.slice(0, ENTRIES);
-};
-
-/** The least that taking up entries costs: their bytes parsed, encoded again, hashed, and one signature an author. */
-const rawTakeUp = (raws: readonly RawEntry[]): void => {
-  for (const { header, body } of raws) {
-    canonicalBytes(JSON.parse(Buffer.from(header).toString()) as never);
-    canonicalBytes(JSON.parse(Buffer.from(body).toString()) as never);
-    sha256Hex(header);
-    sha256Hex(body);
-  }
 };
 
 const measureTakeUp = async (): Promise<Figure[]> => {

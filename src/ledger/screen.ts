@@ -4,6 +4,7 @@ import { parseErasable, signatureHolds } from '../entry/check.ts';
 import { compareEntries, type Entry, type RawEntry, withoutBody } from '../entry/entry.ts';
 import type { PeerKey } from '../network/network.ts';
 import { ignored, judgeNetwork, judgeVoid, rejected } from './accept.ts';
+import { type CheckAhead, lastOfEach } from './check-ahead.ts';
 import type { Chains } from './chain.ts';
 import type { Erasures } from './erasures.ts';
 import type { Acceptance } from './ledger.ts';
@@ -33,9 +34,14 @@ export interface ScreenState {
 
 /**
  * Steps 1 to 4 of accepting entries: everything that needs no order among offers. What is known or of no use is
- * dropped before its signature costs anything.
+ * dropped before its signature costs anything. `ahead` may check those that are certain to be asked for.
  */
-export const screen = async (state: ScreenState, offered: readonly RawEntry[], from: PeerKey): Promise<Screened> => {
+export const screen = async (
+  state: ScreenState,
+  offered: readonly RawEntry[],
+  from: PeerKey,
+  ahead?: CheckAhead,
+): Promise<Screened> => {
   const refused = new Map<string, Acceptance>();
   const hashes: string[] = [];
   const byAuthor = new Map<string, Map<string, Entry>>();
@@ -54,8 +60,12 @@ export const screen = async (state: ScreenState, offered: readonly RawEntry[], f
     byAuthor.set(parsed.header.author, ofAuthor.set(hash, parsed));
   }
   const candidates: Candidate[] = [];
+  const newest = (): readonly Entry[] => lastOfEach([...byAuthor.values()].flatMap((entries) => [...entries.values()]));
+  const checked = await ahead?.(newest());
   let verified = 0;
   const holds = (entry: Entry): boolean => {
+    const known = checked?.get(entry);
+    if (known !== undefined) return known;
     verified += 1;
     return signatureHolds(entry);
   };

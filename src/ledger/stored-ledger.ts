@@ -12,6 +12,7 @@ import type { PeerKey } from '../network/network.ts';
 import { type AcceptState, ignored } from './accept.ts';
 import { AppendPermission } from './append-permission.ts';
 import { Chains } from './chain.ts';
+import { checkAhead, type CheckAhead, withLastChecked } from './check-ahead.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
 import { DamagedLines } from './damaged-lines.ts';
 import { Draft, type Staged } from './draft.ts';
@@ -78,6 +79,7 @@ export class StoredLedger implements Ledger {
   readonly #reader: Reader;
   readonly #erasures: Erasures;
   readonly #own: OwnEntryPorts;
+  readonly #ahead: CheckAhead | undefined;
   #network: string | undefined;
   readonly #damaged: DamagedLines;
   readonly #permission: AppendPermission;
@@ -89,6 +91,7 @@ export class StoredLedger implements Ledger {
     this.#ports = ports;
     this.#own = { key: ports.key, clock: ports.clock, salts: new Salts(ports.random) };
     const { store, log, clock, useThreadPool } = ports;
+    this.#ahead = useThreadPool ? checkAhead : undefined;
     for (const place of store.places()) {
       if (place === undefined) this.#chains.skip();
       else this.#chains.add(place);
@@ -177,10 +180,11 @@ export class StoredLedger implements Ledger {
     const refusal = this.#refusal(entries.length);
     if (refusal !== undefined) return entries.map(() => ignored(refusal.code, refusal.message));
     const known = { chains: this.#chains, waiting: this.#waiting, network: this.#network, erasures: this.#erasures };
-    const { candidates, refused, hashes } = await screen(known, entries, from);
+    const { candidates, refused, hashes } = await screen(known, entries, from, this.#ahead);
     const verdicts = new Map(refused);
     for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX) {
-      const group = candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX);
+      const part = candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX);
+      const group = this.#ahead === undefined ? part : await withLastChecked(part, this.#ahead);
       // It may have been closed while the entries were checked.
       if (!this.#closed) await this.#offerGroup(group, verdicts);
       else for (const { entry } of group) verdicts.set(entry.hash, ignored('LEDGER_CLOSED', 'the ledger is closed'));

@@ -58,14 +58,20 @@ export const malformedBy = (caught: unknown): VoidReason => ({
   by: undefined,
 });
 
-const asItIs = (hash: string): string => hash;
+/** Gives a text as the one that is in memory already: what many entries name is kept once. */
+export interface KnownTexts {
+  hash(hash: string): string;
+  author(key: string): string;
+}
 
-/**
- * The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. `known` may give a hash
- * as the text that is in memory already, `author` is the same for the author's key.
- */
-export const factOf = (entry: Entry, known = asItIs, author = entry.header.author): Fact => {
-  const { seq, time, cap, op, type, id, replaces, prev, parents } = entry.header;
+const asItIs = (text: string): string => text;
+const NOTHING_KNOWN: KnownTexts = { hash: asItIs, author: asItIs };
+
+const hashOrNull = (hash: string | null, known: KnownTexts): string | null => (hash === null ? null : known.hash(hash));
+
+/** The fact of an entry. Never throws: what is wrong with its content stays with it as the reason. */
+export const factOf = (entry: Entry, known = NOTHING_KNOWN): Fact => {
+  const { author, seq, time, cap, op, type, id, replaces, prev, parents } = entry.header;
   let content = NOTHING;
   let malformed: VoidReason | undefined;
   try {
@@ -79,15 +85,15 @@ export const factOf = (entry: Entry, known = asItIs, author = entry.header.autho
   }
   return {
     hash: entry.hash,
-    author,
+    author: known.author(author),
     seq,
     time,
-    cap: cap === null ? null : known(cap),
+    cap: hashOrNull(cap, known),
     op,
     type,
     id,
     replaces: replaces === null ? [] : typeof replaces === 'string' ? [replaces] : replaces,
-    links: (prev === null ? parents : [prev, ...parents]).map(known),
+    links: (prev === null ? parents : [prev, ...parents]).map((hash) => known.hash(hash)),
     content,
     malformed,
     bodiless: entry.bodiless === true,

@@ -15,6 +15,7 @@ import {
   compareFacts,
   ERASE_OP,
   factOf,
+  type KnownTexts,
   malformedWithoutContent,
   type Fact,
   withoutContent,
@@ -70,6 +71,14 @@ class Fold implements LedgerFold {
   readonly #subjects = new Map<string, Subject>();
   readonly #holdings = new Holdings();
   readonly #authors = new Map<string, string>();
+  readonly #known: KnownTexts = {
+    hash: (hash) => this.#facts.get(hash)?.hash ?? hash,
+    author: (key) => {
+      const known = this.#authors.get(key);
+      if (known === undefined) this.#authors.set(key, key);
+      return known ?? key;
+    },
+  };
   readonly #cuts = new Map<string, number>();
   readonly #states = new Map<string, PolicyState>();
   readonly #shown = new Map<string, JsonObject>();
@@ -86,8 +95,7 @@ class Fold implements LedgerFold {
   unknown = 0;
 
   add(entries: readonly Entry[]): readonly string[] {
-    const known = (hash: string): string => this.#facts.get(hash)?.hash ?? hash;
-    return this.#take(entries, (entry) => factOf(entry, known, this.#authorOf(entry)));
+    return this.#take(entries, (entry) => factOf(entry, this.#known));
   }
 
   addFacts(facts: readonly Fact[]): void {
@@ -235,13 +243,6 @@ class Fold implements LedgerFold {
     const inOrder = this.#moveLatest(fresh);
     if (moved.size > 0 || !inOrder) return this.#changed(this.#evaluate(new Set([...subjects, ...moved])));
     return fresh.length === 0 ? [] : this.#changed(this.#applyInOrder(fresh, subjects));
-  }
-
-  /** The key as the text that is in memory already: it comes with every entry. */
-  #authorOf({ header: { author } }: Entry): string {
-    const known = this.#authors.get(author);
-    if (known === undefined) this.#authors.set(author, author);
-    return known ?? author;
   }
 
   /** Whether the fact is about a policy or about authority; others get their reason at once. */
