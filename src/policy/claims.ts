@@ -1,4 +1,4 @@
-import type { VoidReason } from './book.ts';
+import type { PolicyState, VoidReason } from './book.ts';
 import { compareFacts, type Fact } from './facts.ts';
 import { type Claim, describeKey } from './kinds/kind.ts';
 import { MEMBER_MAX } from './kinds/operator.ts';
@@ -31,6 +31,8 @@ export interface Subject {
   newest: Fact | undefined;
   /** Keys that its evaluation has looked at; most policies claim nothing. */
   touched: Set<string> | undefined;
+  /** What it shows, once it was asked for since its last change. */
+  state: PolicyState | undefined;
 }
 
 /** What is known of one key: who holds it, and whose evaluation depends on it. */

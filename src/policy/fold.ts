@@ -80,7 +80,6 @@ class Fold implements LedgerFold {
     },
   };
   readonly #cuts = new Map<string, number>();
-  readonly #states = new Map<string, PolicyState>();
   readonly #shown = new Map<string, JsonObject>();
   /** Subjects with an insert of a type, in force or not. */
   readonly #byType = new Map<string, Set<Subject>>();
@@ -136,25 +135,22 @@ class Fold implements LedgerFold {
   }
 
   get(id: string): PolicyState | undefined {
-    const known = this.#states.get(id);
-    if (known !== undefined) return known;
-    const life = this.#subjects.get(id)?.life;
-    if (life === undefined || life.waiting !== undefined) return undefined;
-    const state = stateOf(id, life);
-    this.#states.set(id, state);
-    return state;
+    const subject = this.#subjects.get(id);
+    return subject && shownBy(subject);
   }
 
   ofType(type?: string): readonly PolicyState[] {
     let list = this.#ofType.get(type);
     if (list === undefined) {
-      const lives: { readonly id: string; readonly insert: Fact }[] = [];
+      const lives: { readonly subject: Subject; readonly insert: Fact }[] = [];
       const subjects = type === undefined ? this.#subjects.values() : (this.#byType.get(type) ?? []);
-      for (const { id, life } of subjects)
+      for (const subject of subjects) {
+        const { life } = subject;
         if (life !== undefined && life.waiting === undefined && (type === undefined || life.type === type))
-          lives.push({ id, insert: life.insert });
+          lives.push({ subject, insert: life.insert });
+      }
       lives.sort((a, b) => compareFacts(a.insert, b.insert));
-      list = lives.map(({ id }) => this.get(id)).filter((state) => state !== undefined);
+      list = lives.flatMap(({ subject }) => shownBy(subject) ?? []);
       this.#ofType.set(type, list);
     }
     return list;
@@ -296,7 +292,7 @@ class Fold implements LedgerFold {
     const id = fact.id ?? '';
     let subject = this.#subjects.get(id);
     if (subject === undefined) {
-      subject = { id, facts: [], life: undefined, newest: undefined, touched: undefined };
+      subject = { id, facts: [], life: undefined, newest: undefined, touched: undefined, state: undefined };
       this.#subjects.set(id, subject);
     }
     if (fact.op === 'insert') this.#typeSet(fact.type ?? '').add(subject);
@@ -359,8 +355,9 @@ class Fold implements LedgerFold {
     this.#hash = undefined;
     this.#ofType.delete(undefined);
     const ids: string[] = [];
-    for (const { id, facts } of subjects) {
-      this.#states.delete(id);
+    for (const subject of subjects) {
+      const { id, facts } = subject;
+      subject.state = undefined;
       this.#shown.delete(id);
       ids.push(id);
       for (const { op, type } of facts) if (op === 'insert') this.#forgetType(type ?? '');
@@ -394,6 +391,13 @@ const restore = (held: Fact, { content, malformed, bodiless }: Fact): boolean =>
 };
 
 const withoutMember = ({ member: _member, ...others }: JsonObject): JsonObject => others;
+
+/** The policy in force, made when it is asked for. */
+const shownBy = (subject: Subject): PolicyState | undefined => {
+  const { id, life } = subject;
+  if (life === undefined || life.waiting !== undefined) return undefined;
+  return (subject.state ??= stateOf(id, life));
+};
 
 const stateOf = (id: string, life: Life): PolicyState => {
   const newest = life.heads.at(-1) ?? life.insert;
