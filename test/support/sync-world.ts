@@ -39,8 +39,6 @@ export interface SyncNodeOptions {
   readonly syncMs?: number;
   readonly ownLogTimeoutMs?: number;
 }
-
-export const keyOfSeed = (seed: Uint8Array): string => signingKeyFromSeed(seed).author;
 /** The address that a hub gives to the node of a key. */
 export const addressOfKey = (key: string): string => `${key.slice(0, 12)}.memory:1`;
 export const seedOf = (number: number): Uint8Array => createSeededRandom(number, 'key').bytes(32);
