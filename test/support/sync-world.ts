@@ -1,7 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { type Logger, silentLogger } from '../../src/base/log.ts';
 import type { Random } from '../../src/base/random.ts';
-import { signingKeyFromSeed } from '../../src/entry/keys.ts';
 import type { Proposal } from '../../src/ledger/ledger.ts';
 import {
   createMemoryDisk,
