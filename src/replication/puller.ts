@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
-import { TRANSFER_IDLE_MS } from '../base/limits.ts';
+import { CLOCK_JUMP_MS_MIN, TRANSFER_IDLE_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Network } from '../network/network.ts';
 import type { FileStore } from '../operator/file-store.ts';
@@ -35,6 +35,8 @@ export class Puller {
   readonly #idle: (() => void)[] = [];
   /** Files wanted by their time, while a consumer is active; undefined: only own files are taken back. */
   #window: (() => WantWindow) | undefined;
+  /** The latest begin of the window since what lies outside was forgotten, milliseconds since 1970. */
+  #windowFromMs = Number.NEGATIVE_INFINITY;
   #planned = false;
   #cancelWake: () => void = () => {};
   #closed = false;
@@ -46,6 +48,7 @@ export class Puller {
   /** From now on everything in the window is pulled, or with undefined own files alone. */
   setWindow(window: (() => WantWindow) | undefined): void {
     this.#window = window;
+    this.#windowFromMs = Number.NEGATIVE_INFINITY;
     this.soon();
   }
 
@@ -91,16 +94,27 @@ export class Puller {
     const { planner, clock, store, accepts } = this.#ports;
     const nowMs = clock.monotonicMs();
     const scope = this.#window === undefined ? 'own' : 'all';
+    const window = this.#window?.();
+    this.#lookWhetherWindowWentBack(window);
     const requests = planner.plan({ nowMs, own: store.holdings(), accepts, scope });
     for (const request of requests) {
       const peer = this.#peers.get(request.peer);
       if (peer === undefined) planner.failed(request.id, nowMs);
-      else this.#line(peer).ask(request, request.windowed ? this.#window?.() : undefined);
+      else this.#line(peer).ask(request, request.windowed ? window : undefined);
     }
     if (planner.outstanding === 0) for (const resolve of this.#idle.splice(0)) resolve();
     this.#cancelWake();
     const wakeMs = planner.wakeMs(nowMs);
     this.#cancelWake = wakeMs === undefined ? () => {} : clock.after(wakeMs - nowMs, () => this.soon());
+  }
+
+  /** A window moves forward with the wall clock. Where that was set back, what was outside may be inside now. */
+  #lookWhetherWindowWentBack(window: WantWindow | undefined): void {
+    if (window === undefined) return;
+    const fromMs = window.from === null ? Number.NEGATIVE_INFINITY : Date.parse(window.from);
+    if (fromMs < this.#windowFromMs - CLOCK_JUMP_MS_MIN) this.#ports.planner.forgetSkipped();
+    else if (fromMs < this.#windowFromMs) return;
+    this.#windowFromMs = fromMs;
   }
 
   #line(peer: ClusterPeer): PullLine {
