@@ -101,6 +101,13 @@ export interface LedgerNotices {
   'ledger:equivocation': [Equivocation];
 }
 
+/** A part of an author's log: from `fromSeq` on, until `bytes` are full, at least one entry. */
+export interface LogPiece {
+  readonly author: string;
+  readonly fromSeq: number;
+  readonly bytes: number;
+}
+
 /** All entries that this node holds: chains, order, disk. It knows nothing of what policies mean. */
 export interface Ledger extends Resource {
   readonly notices: EventEmitter<LedgerNotices>;
@@ -166,6 +173,8 @@ export interface Ledger extends Resource {
   follow(cursor: Cursor, limit: number, source?: 'stored'): Promise<readonly HeldEntry[]>;
   /** An author's entries from `seq` on, oldest first, until `bytes` are full (at least one). */
   log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]>;
+  /** The same of several authors, read together: in the journal their entries lie between one another. */
+  logs(pieces: readonly LogPiece[]): Promise<readonly (readonly HeldEntry[])[]>;
   byHash(hash: string): Promise<HeldEntry | undefined>;
   /** Hash of the entry at a cursor, from memory; undefined for one that cannot be read any more. */
   hashAt(cursor: Cursor): string | undefined;

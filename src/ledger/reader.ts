@@ -2,7 +2,7 @@ import { fault } from '../base/errors.ts';
 import { LEDGER_FOLLOW_ENTRIES_MAX, LEDGER_READ_BYTES_MAX, SYNC_BATCH_BYTES_MAX } from '../base/limits.ts';
 import { withoutBody } from '../entry/entry.ts';
 import type { Chains, Place } from './chain.ts';
-import type { Cursor, HeldEntry } from './ledger.ts';
+import type { Cursor, HeldEntry, LogPiece } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore } from './store.ts';
 
@@ -42,7 +42,16 @@ export class Reader {
     return [];
   }
 
-  async log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]> {
+  async logs(pieces: readonly LogPiece[]): Promise<readonly (readonly HeldEntry[])[]> {
+    const wanted = pieces.map((piece) => this.#placesOf(piece));
+    const held = new Map((await this.read(wanted.flat())).map((entry) => [entry.cursor, entry]));
+    return wanted.map((places) => {
+      const gap = places.findIndex(({ cursor }) => !held.has(cursor));
+      return (gap === -1 ? places : places.slice(0, gap)).flatMap(({ cursor }) => held.get(cursor) ?? []);
+    });
+  }
+
+  #placesOf({ author, fromSeq, bytes }: LogPiece): readonly Place[] {
     const { chains, store } = this.#ports;
     const most = Math.min(bytes, LEDGER_READ_BYTES_MAX);
     const places: Place[] = [];
@@ -54,9 +63,7 @@ export class Reader {
       if (places.length > 0 && total > most && !this.#needsVoucher(places, total)) break;
       places.push(place);
     }
-    const held = await this.read(places);
-    const gap = held.findIndex((entry, at) => entry.entry.hash !== places[at]?.hash);
-    return gap === -1 ? held : held.slice(0, gap);
+    return places;
   }
 
   async byHash(hash: string): Promise<HeldEntry | undefined> {

@@ -27,6 +27,7 @@ import type {
   LedgerClock,
   LedgerNotices,
   LedgerStatus,
+  LogPiece,
   Proposal,
 } from './ledger.ts';
 import { genesisEntry, nextOwnEntry, type OwnEntryPorts, Salts } from './own-entry.ts';
@@ -40,6 +41,7 @@ import { screen } from './screen.ts';
 import { SignatureCheck } from './signature-check.ts';
 import type { EntryStore } from './store.ts';
 import type { Candidate } from './vouch.ts';
+import { tell } from './tell.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export interface LedgerPorts {
@@ -256,7 +258,11 @@ export class StoredLedger implements Ledger {
   }
 
   async log(author: string, fromSeq: number, bytes: number): Promise<readonly HeldEntry[]> {
-    return this.#openReader().log(author, fromSeq, bytes);
+    return (await this.logs([{ author, fromSeq, bytes }]))[0] ?? [];
+  }
+
+  async logs(pieces: readonly LogPiece[]): Promise<readonly (readonly HeldEntry[])[]> {
+    return this.#openReader().logs(pieces);
   }
 
   async byHash(hash: string): Promise<HeldEntry | undefined> {
@@ -402,7 +408,7 @@ export class StoredLedger implements Ledger {
       this.#chains.size,
       draft.staged.filter(isSigned).map(({ place }) => place.cursor),
     );
-    this.#tell('ledger:appended', first);
+    tell(this.notices, this.#ports.log, 'ledger:appended', first);
   }
 
   /** The proof holds what was erased. */
@@ -425,18 +431,7 @@ export class StoredLedger implements Ledger {
     this.#unproven.delete(author);
     this.#proofs.set(author, proof);
     log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
-    this.#tell('ledger:equivocation', proof);
-  }
-
-  /** A listener that throws harms neither the ledger nor whoever waits for it. */
-  #tell<K extends keyof LedgerNotices>(name: K, ...values: LedgerNotices[K]): void {
-    for (const listener of this.notices.listeners(name)) {
-      try {
-        Reflect.apply(listener, this.notices, values);
-      } catch (caught) {
-        this.#ports.log.error(`a listener of ${name} failed`, { text: asFault(caught).message });
-      }
-    }
+    tell(this.notices, log, 'ledger:equivocation', proof);
   }
 
   #lookAgainLater(): void {

@@ -5,7 +5,7 @@ import type { Ledger } from '../ledger.ts';
 import { EntryBatch, type WantMessage } from './messages.ts';
 
 /** What an answer needs of a ledger. */
-export type AnswerLedger = Pick<Ledger, 'log' | 'byHash' | 'equivocations' | 'erasedBy'>;
+export type AnswerLedger = Pick<Ledger, 'log' | 'logs' | 'byHash' | 'equivocations' | 'erasedBy'>;
 
 type Range = WantMessage['ranges'][number];
 
@@ -91,17 +91,20 @@ interface Source {
   /** First seq that was not read yet. */
   next: number;
   entries: Entry[];
+  /** Entries of the piece that was read last. */
+  piece: number;
 }
 
 /**
  * Merges logs by the ledger's order without holding more than a piece of each: what is older than the newest entry read
- * of every unfinished log cannot be preceded by anything unread.
+ * of every unfinished log cannot be preceded by anything unread. Where one is used up, all that are nearly so are read on with it.
  */
 async function* inOrder(ledger: AnswerLedger, ranges: readonly Range[]): AsyncGenerator<RawEntry[], void, undefined> {
   const pieceBytes = Math.ceil(SYNC_READ_AHEAD_BYTES / Math.max(1, ranges.length));
-  let sources: Source[] = ranges.map(([author, from, to]) => ({ author, to, next: from, entries: [] }));
+  let sources: Source[] = ranges.map(([author, from, to]) => ({ author, to, next: from, entries: [], piece: 0 }));
   while (sources.length > 0) {
-    for (const source of sources) if (source.entries.length === 0) await readOn(ledger, source, pieceBytes);
+    const short = sources.filter(({ entries, next, to, piece }) => next <= to && entries.length * 2 <= piece);
+    if (short.some(({ entries }) => entries.length === 0)) await readOn(ledger, short, pieceBytes);
     let horizon: Entry | undefined;
     for (const source of sources) {
       const last = source.next <= source.to ? source.entries.at(-1) : undefined;
@@ -121,9 +124,13 @@ async function* inOrder(ledger: AnswerLedger, ranges: readonly Range[]): AsyncGe
   }
 }
 
-/** Reads the next piece of a log; a log that is shorter than thought ends there. */
-const readOn = async (ledger: AnswerLedger, source: Source, bytes: number): Promise<void> => {
-  const held = await ledger.log(source.author, source.next, bytes);
-  source.entries = held.map(({ entry }) => entry).filter(({ header }) => header.seq <= source.to);
-  source.next = held.length === 0 ? source.to + 1 : source.next + held.length;
+/** Reads the next piece of each log; a log that is shorter than thought ends there. */
+const readOn = async (ledger: AnswerLedger, sources: readonly Source[], bytes: number): Promise<void> => {
+  const pieces = await ledger.logs(sources.map(({ author, next }) => ({ author, fromSeq: next, bytes })));
+  for (const [at, source] of sources.entries()) {
+    const held = pieces[at] ?? [];
+    for (const { entry } of held) if (entry.header.seq <= source.to) source.entries.push(entry);
+    source.piece = held.length;
+    source.next = held.length === 0 ? source.to + 1 : source.next + held.length;
+  }
 };

@@ -21,6 +21,7 @@ describe('the order of an answer', () => {
     await clock.runUntil(() => holdTheSame(a, b, c), 5_000);
     const small: AnswerLedger = {
       log: (author, from) => a.ledger.log(author, from, 1_500),
+      logs: (pieces) => a.ledger.logs(pieces.map((piece) => ({ ...piece, bytes: 1_500 }))),
       byHash: (hash) => a.ledger.byHash(hash),
       equivocations: () => [],
       erasedBy: () => undefined,
