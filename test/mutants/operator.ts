@@ -34,7 +34,11 @@ export const operator: readonly Mutant[] = [
     file: 'src/operator/store/apply.ts',
     from: '    if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);\n',
     to: '',
-    tests: ['test/unit/operator/sqlite-file-store.test.ts', 'test/unit/replication/promises.test.ts'],
+    tests: [
+      'test/unit/operator/sqlite-file-store.test.ts',
+      'test/unit/replication/promises.test.ts',
+      'test/unit/replication/consumer.test.ts',
+    ],
   },
   {
     name: 'own number is used again after a database was dropped',

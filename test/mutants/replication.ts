@@ -20,21 +20,33 @@ export const replication: readonly Mutant[] = [
     file: 'src/replication/fill.ts',
     from: '      if (subtractRanges(ranges, view.own.get(origin) ?? NO_FILES).length > 0) return false;\n',
     to: '',
-    tests: ['test/unit/replication/core.test.ts', 'test/unit/replication/promises.test.ts'],
+    tests: [
+      'test/unit/replication/core.test.ts',
+      'test/unit/replication/promises.test.ts',
+      'test/unit/replication/consumer.test.ts',
+    ],
   },
   {
     name: 'operator that met nobody is filled for good',
     file: 'src/replication/fill.ts',
     from: 'if (comparedAll && this.#compared.size > 0) this.#filled = true;',
     to: 'this.#filled = true;',
-    tests: ['test/unit/replication/core.test.ts', 'test/unit/replication/promises.test.ts'],
+    tests: [
+      'test/unit/replication/core.test.ts',
+      'test/unit/replication/promises.test.ts',
+      'test/unit/replication/consumer.test.ts',
+    ],
   },
   {
     name: 'request counts as answered before its files are durable',
     file: 'src/replication/pull-line.ts',
     from: '        await this.#storing.done;\n        this.#outstanding.shift();',
     to: '        this.#outstanding.shift();',
-    tests: ['test/unit/replication/promises.test.ts', 'test/property/replication.property.test.ts'],
+    tests: [
+      'test/unit/replication/promises.test.ts',
+      'test/unit/replication/consumer.test.ts',
+      'test/property/replication.property.test.ts',
+    ],
   },
   {
     name: 'file that nobody asked for is taken',
@@ -83,6 +95,10 @@ export const replication: readonly Mutant[] = [
     file: 'src/replication/transfer/state.ts',
     from: '    this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);\n  }\n\n  /** A peer announced',
     to: '  }\n\n  /** A peer announced',
-    tests: ['test/unit/replication/core.test.ts', 'test/unit/replication/promises.test.ts'],
+    tests: [
+      'test/unit/replication/core.test.ts',
+      'test/unit/replication/promises.test.ts',
+      'test/unit/replication/consumer.test.ts',
+    ],
   },
 ];
