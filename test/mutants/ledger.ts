@@ -162,8 +162,8 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'own number is used again after a loss',
     file: 'src/ledger/append-permission.ts',
-    from: '    if (chains.largestSeq(author) > inLog || waiting.hasOf(author)) return true;\n',
-    to: '',
+    from: 'return chains.largestSeq(author) > inLog || waiting.hasOf(author) || damaged.isOwnLogBehind;',
+    to: 'return inLog < 0 || damaged.isOwnLogBehind;',
     tests: ['test/unit/ledger/append-permission.test.ts'],
   },
   {

@@ -18,8 +18,8 @@ export const policy: readonly Mutant[] = [
   {
     name: 'an erasure is not judged again when a grant is revoked',
     file: 'src/policy/fold.ts',
-    from: 'for (const fact of this.#withErased([...first, ...affected]))',
-    to: 'for (const fact of this.#withErased(first))',
+    from: 'for (const fact of this.#erasedWith([...first, ...affected]))',
+    to: 'for (const fact of this.#erasedWith(first))',
     tests: ['test/unit/policy/erasures.test.ts'],
   },
   {
