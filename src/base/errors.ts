@@ -41,5 +41,10 @@ export const hasCode = (caught: unknown, code: string): boolean =>
 export const systemCode = (caught: unknown): string | undefined =>
   caught instanceof Error && 'code' in caught && typeof caught.code === 'string' ? caught.code : undefined;
 
-/** The message of anything caught. */
-export const textOf = (caught: unknown): string => (caught instanceof Error ? caught.message : String(caught));
+/** The message of anything caught; an event that was thrown or given as a reason tells its error, or else its kind. */
+export const textOf = (caught: unknown): string => {
+  if (caught instanceof Error) return caught.message;
+  if (!(caught instanceof Event)) return String(caught);
+  const told: unknown = Reflect.get(caught, 'error');
+  return told instanceof Error ? told.message : `it ended with ${caught.type}`;
+};
