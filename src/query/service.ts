@@ -24,6 +24,8 @@ import type { Resolved } from './sql/resolved.ts';
 import { includedTables, networkTargets, orderCandidates, type TableName, type Target } from './targets.ts';
 
 const ADDED_TYPES = ['int', 'timestamp', 'char(3)', 'int'] as const;
+/** They differ between operators that hold the same rows: an answer with them would depend on who gives it. */
+const LOCAL_COLUMNS = ['row_id'];
 const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, type: ADDED_TYPES[index] ?? '' }));
 
 /** Answers queries of this node's users, and of other nodes where it runs an operator. */
@@ -79,7 +81,8 @@ class Queries implements QueryService {
           data: { ...main },
           hint: 'see `get tables where dbms = *`; a table arises with its first data',
         });
-      return { columns: [...ADDED, ...policy.columns], targets: (tables) => this.#networkTargets(request, tables) };
+      const targets = (tables: readonly TableName[]) => this.#networkTargets(request, tables);
+      return { columns: [...ADDED, ...policy.columns], hidden: LOCAL_COLUMNS, targets };
     });
   }
 
@@ -104,6 +107,7 @@ class Queries implements QueryService {
     request: QueryRequest,
     place: (main: TableName) => Promise<{
       readonly columns: readonly Column[];
+      readonly hidden?: readonly string[];
       readonly targets: (tables: readonly TableName[]) => readonly Target[];
     }>,
   ): Promise<QueryResult> {
@@ -117,8 +121,12 @@ class Queries implements QueryService {
       const select = parseSelect(request.sql);
       const main = { dbms: request.dbms.toLowerCase(), table: select.table.normalize('NFC').toLowerCase() };
       job.describe({ table: main.table });
-      const { columns, targets } = await place(main);
-      const query = resolve({ ...select, table: main.table }, request.sql, { columns, now: nowMicros(this.#ports) });
+      const { columns, hidden = [], targets } = await place(main);
+      const query = resolve({ ...select, table: main.table }, request.sql, {
+        columns,
+        hidden,
+        now: nowMicros(this.#ports),
+      });
       const asked = targets(includedTables(main, request.options.include));
       const running = { request, job, deadlineMs: clock.monotonicMs() + timeoutMs, signal };
       const outcome = await this.#execute(

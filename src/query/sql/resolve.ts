@@ -14,6 +14,8 @@ import type { Micros } from './times.ts';
 export interface ResolveContext {
   /** The table's columns in order; undefined where the table does not exist here, then any column will do. */
   readonly columns: readonly Column[] | undefined;
+  /** Columns that `*` leaves out: they can be named. */
+  readonly hidden?: readonly string[];
   /** The moment that `now()` means. */
   readonly now: Micros;
 }
@@ -109,9 +111,10 @@ class Resolver {
   }
 
   #allColumns(at: number): readonly Item[] {
-    if (this.#context.columns === undefined)
-      throw this.#fault('SQL_NOT_SUPPORTED', at, 'the columns of `*` are not known');
-    return this.#context.columns.map(({ name, type }) => ({
+    const { columns, hidden = [] } = this.#context;
+    if (columns === undefined) throw this.#fault('SQL_NOT_SUPPORTED', at, 'the columns of `*` are not known');
+    const shown = columns.filter(({ name }) => !hidden.includes(name));
+    return shown.map(({ name, type }) => ({
       expression: { kind: 'column', name, qualifier: undefined, at },
       title: name,
       alias: undefined,

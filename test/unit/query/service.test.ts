@@ -77,12 +77,21 @@ describe('a network query', () => {
   test('rows of all clusters come back with all columns', async () => {
     const { rows, columns } = await world.ask('SELECT * FROM readings ORDER BY value DESC NULLS LAST LIMIT 2;');
     expect(columns.map(({ name }) => name)).toEqual([
-      ...['row_id', 'insert_timestamp', 'tsd_name', 'tsd_id', 'device', 'timestamp', 'value'],
+      ...['insert_timestamp', 'tsd_name', 'tsd_id', 'device', 'timestamp', 'value'],
     ]);
-    expect(rows.map((row) => row.slice(4))).toEqual([
+    expect(rows.map((row) => row.slice(3))).toEqual([
       ['d1', '2026-01-01 00:00:00.000000', 4],
       ['d2', '2026-01-01 00:00:00.000000', 2.5],
     ]);
+  });
+
+  test("row_id, which is each operator's own, is in `*` of a local query, and of a network query only by name", async () => {
+    const { service } = world.node('e1');
+    const titles = ({ columns }: { readonly columns: readonly { readonly name: string }[] }) =>
+      columns.map(({ name }) => name);
+    expect(titles(await service.local(request('select * from readings')))).toContain('row_id');
+    expect(titles(await world.ask('select * from readings'))).not.toContain('row_id');
+    expect((await world.ask('select row_id from readings order by 1 limit 1')).rows).toEqual([[1]]);
   });
 
   test('nodes = all takes operators in turn', async () => {
