@@ -395,6 +395,8 @@ export const REST_COMMAND_BODY_BYTES_MAX = SCRIPT_BYTES_MAX;
 export const REST_BODIES_BYTES_MAX = 2 * FILE_BYTES_MAX;
 export const REST_HEADER_BYTES_MAX = 65_536;
 export const REST_CONNECTIONS_MAX = 1_000;
+/** An answer up to so many characters is sent whole, with its length; a longer one in pieces. */
+export const REST_WHOLE_CHARS_MAX = 262_144;
 /** Commands and PUTs worked on at the same time; the next is refused with 503. */
 export const REST_RUNNING_MAX = 128;
 /** How long a command may take where the request does not say, and at most. */

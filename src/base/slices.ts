@@ -9,12 +9,15 @@ export const atOnce = <T>(work: Sliced<T>): T => {
   }
 };
 
+/** Lets everything else that waits have its turn. */
+export const giveWay = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Does the work and gives way to everything else between two slices. Rejects with the signal's reason when it is aborted. */
 export const inSlices = async <T>(work: Sliced<T>, signal?: AbortSignal): Promise<T> => {
   for (;;) {
     const step = work.next();
     if (step.done === true) return step.value;
-    await new Promise((resolve) => setImmediate(resolve));
+    await giveWay();
     signal?.throwIfAborted();
   }
 };

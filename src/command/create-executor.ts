@@ -34,11 +34,24 @@ const namesVariable = (tokens: readonly Token[]): boolean =>
 
 const isNothing = (json: unknown): boolean => json === null || (Array.isArray(json) && json.length === 0);
 
+/** A long answer is made when it is asked for, in the form that is asked for. */
+const longOutput = (reply: Reply, pieces: () => Iterable<string>): CommandOutput => ({
+  get text() {
+    return [...pieces()].join('');
+  },
+  get json() {
+    return reply.json;
+  },
+  pieces,
+});
+
 const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
+  const { pieces } = reply;
+  if (pieces !== undefined) return longOutput(reply, () => pieces(wantsJson));
   const { json, file } = reply;
   const rest = { json, ...(file === undefined ? {} : { file }) };
   if (reply.text !== undefined && (!wantsJson || json === undefined)) return { text: reply.text, ...rest };
-  return { text: reply.exactJson ?? jsonText(json), ...rest };
+  return { text: jsonText(json), ...rest };
 };
 
 class NodeExecutor implements CommandExecutor {

@@ -36,6 +36,8 @@ export interface CommandOutput {
   readonly text: string;
   /** The same as a value; undefined where the command has no JSON form or printed nothing. */
   readonly json: unknown;
+  /** The text in pieces that take a few milliseconds each, where it may be long: who can send it so leaves `text` alone. */
+  readonly pieces?: () => Iterable<string>;
   /** Where the answer is a file: its bytes. Who cannot take them shows the text. */
   readonly file?: AsyncIterable<Uint8Array>;
 }

@@ -6,10 +6,10 @@ export interface Reply {
   readonly text: string | undefined;
   /** Undefined where there is no JSON form. */
   readonly json: unknown;
-  /** The JSON as text, where values cannot hold it exactly (long integers of a query). */
-  readonly exactJson?: string;
   /** Where other nodes were asked: what each answered, by its address. */
   readonly byNode?: Readonly<Record<string, unknown>>;
+  /** Of an answer that may be long, or whose JSON values cannot hold exactly (long integers): the text, or with `json` the JSON, in pieces that take a few milliseconds each. */
+  readonly pieces?: (json: boolean) => Iterable<string>;
   /** Where the answer is a file: what a caller that can take one gets instead of the text. */
   readonly file?: AsyncIterable<Uint8Array>;
 }

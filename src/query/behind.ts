@@ -1,6 +1,7 @@
 import { sleep } from '../base/clock.ts';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { QUERY_CATCH_UP_MS, QUERY_SHOWN_KEEP_MS } from '../base/limits.ts';
+import { giveWay } from '../base/slices.ts';
 import type { Holdings } from '../operator/file-record.ts';
 import { uniteHoldings } from '../replication/announced.ts';
 import { lackingOf } from '../replication/transfer/holdings.ts';
@@ -54,7 +55,7 @@ const serving = ({ operating }: Pick<QueryPorts, 'operating'>): OwnOperator => {
 
 /** What this node's operator holds, when all news of commits that rows were just read from have been heard. */
 export const heldNow = async ({ operating }: Pick<QueryPorts, 'operating'>): Promise<Holdings> => {
-  await new Promise((resolve) => setImmediate(resolve));
+  await giveWay();
   return operating()?.held() ?? NOTHING;
 };
 

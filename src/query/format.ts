@@ -11,30 +11,73 @@ export interface FormatOptions {
 }
 
 const ROWS_PER_BLOCK = 25;
+const PIECE_CHARS = 65_536;
+const ROWS_MEASURED_AT_ONCE = 1_024;
 const EMPTY = '{"reply" : "Empty data set"}';
 // eslint-disable-next-line no-control-regex -- control characters are what must not reach a terminal
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 /** A result as text in the documented layouts. What it lacks is said in each of them. `QUERY_TIMEZONE`. */
-export const formatResult = (result: QueryResult, options: FormatOptions): string => {
-  const rows = inZone(result, options.timezone);
+export const formatResult = (result: QueryResult, options: FormatOptions): string =>
+  [...formatPieces(result, options)].join('');
+
+/** As {@link formatResult}, in pieces that take a few milliseconds each; some are empty. */
+export const formatPieces = (result: QueryResult, options: FormatOptions): Generator<string, void, undefined> => {
+  const zoned = inZone(result, options.timezone);
   const ends = endings(result, options.stat);
-  if (options.format === 'table') return tableText(result, rows, ends);
+  return options.format === 'table'
+    ? tablePieces(result, zoned, ends)
+    : jsonPieces(result, zoned, ends, options.format);
+};
+
+const jsonPieces = function* (
+  result: QueryResult,
+  zoned: (row: SqlRow) => SqlRow,
+  ends: readonly string[],
+  format: FormatOptions['format'],
+): Generator<string, void, undefined> {
   const keys = uniqueTitles(result).map((title) => JSON.stringify(title));
-  const objects = rows.map((row) => `{${row.map((cell, at) => `${keys[at] ?? '""'}:${jsonCell(cell)}`).join(',')}}`);
-  if (options.format === 'json:output')
-    return [...objects, ...(ends.length > 0 ? [`{${ends.join(',')}}`] : [])].join('\n');
-  if (options.format === 'json:list' && isWhole(result)) return `[${objects.join(',')}]`;
-  if (objects.length === 0 && ends.length === 0) return EMPTY;
-  return `{${[`"Query":[${objects.join(',')}]`, ...ends].join(',')}}`;
+  const object = (row: SqlRow): string =>
+    `{${zoned(row)
+      .map((cell, at) => `${keys[at] ?? '""'}:${jsonCell(cell)}`)
+      .join(',')}}`;
+  const objects = (separator: string) => inPieces(result.rows, (row, at) => (at === 0 ? '' : separator) + object(row));
+  if (format === 'json:output') {
+    yield* objects('\n');
+    if (ends.length > 0) yield `${result.rows.length > 0 ? '\n' : ''}{${ends.join(',')}}`;
+  } else if (format === 'json:list' && isWhole(result)) {
+    yield '[';
+    yield* objects(',');
+    yield ']';
+  } else if (result.rows.length === 0 && ends.length === 0) yield EMPTY;
+  else {
+    yield '{"Query":[';
+    yield* objects(',');
+    yield `${[']', ...ends].join(',')}}`;
+  }
+};
+
+/** The texts of the rows, some at a time. */
+const inPieces = function* (
+  rows: readonly SqlRow[],
+  textOfRow: (row: SqlRow, at: number) => string,
+): Generator<string, void, undefined> {
+  let text = '';
+  for (const [at, row] of rows.entries()) {
+    text += textOfRow(row, at);
+    if (text.length < PIECE_CHARS) continue;
+    yield text;
+    text = '';
+  }
+  yield text;
 };
 
 /** The same as values, for a program. */
 export const resultValue = (result: QueryResult, options: FormatOptions): unknown => {
   const titles = uniqueTitles(result);
-  const objects = inZone(result, options.timezone).map((row) =>
-    Object.fromEntries(titles.map((title, at) => [title, row[at] ?? null])),
-  );
+  const objects = result.rows
+    .map(inZone(result, options.timezone))
+    .map((row) => Object.fromEntries(titles.map((title, at) => [title, row[at] ?? null])));
   if (options.format === 'json:list' && isWhole(result)) return objects;
   return {
     Query: objects,
@@ -106,25 +149,33 @@ const jsonCell = (cell: SqlValue): string => {
  * Blocks of 25 rows, each with an empty line, the titles and the dashes above. Numbers stand right, text left; there
  * is a blank after each cell and each group of dashes, none after the titles. Widths are those of the whole table.
  */
-const tableText = (result: QueryResult, rows: readonly SqlRow[], ends: readonly string[]): string => {
+const tablePieces = function* (
+  result: QueryResult,
+  zoned: (row: SqlRow) => SqlRow,
+  ends: readonly string[],
+): Generator<string, void, undefined> {
   const end = ends.length > 0 ? `\n{${ends.join(',')}}\n` : '';
-  if (rows.length === 0) return end === '' ? `${EMPTY}\n` : end;
+  const { rows } = result;
+  if (rows.length === 0) {
+    yield end === '' ? `${EMPTY}\n` : end;
+    return;
+  }
   const titles = result.columns.map(({ name }) => name.replace(CONTROL, ' '));
-  const cells = rows.map((row) => row.map(tableCell));
-  const widths = titles.map((title, at) =>
-    cells.reduce((width, row) => Math.max(width, lengthOf(row[at] ?? '')), lengthOf(title)),
-  );
+  const widths = titles.map(lengthOf);
+  for (const [index, row] of rows.entries()) {
+    for (const [at, cell] of zoned(row).entries()) widths[at] = Math.max(widths[at] ?? 0, lengthOf(tableCell(cell)));
+    if (index % ROWS_MEASURED_AT_ONCE === 0) yield '';
+  }
   const head = `\n${titles
     .map((title, at) => fill(title, widths[at] ?? 0, false))
     .join(' ')
     .trimEnd()}\n`;
   const dashes = `${widths.map((width) => `${'-'.repeat(width)} `).join('')}\n`;
-  let text = '';
-  rows.forEach((row, index) => {
-    if (index % ROWS_PER_BLOCK === 0) text += head + dashes;
-    text += `${row.map((cell, at) => `${fill(cells[index]?.[at] ?? '', widths[at] ?? 0, isNumber(cell))} `).join('')}\n`;
+  yield* inPieces(rows, (row, index) => {
+    const cells = zoned(row).map((cell, at) => `${fill(tableCell(cell), widths[at] ?? 0, isNumber(cell))} `);
+    return `${index % ROWS_PER_BLOCK === 0 ? head + dashes : ''}${cells.join('')}\n`;
   });
-  return text + end;
+  yield end;
 };
 
 const isNumber = (cell: SqlValue): boolean => typeof cell === 'number' || typeof cell === 'bigint';
@@ -134,7 +185,9 @@ const tableCell = (cell: SqlValue): string => {
   return typeof cell === 'string' ? cell.replace(CONTROL, ' ') : jsonCell(cell);
 };
 
-const lengthOf = (text: string): number => Array.from(text).length;
+const ONE_UNIT_EACH = /^[\u0000-\ud7ff]*$/;
+
+const lengthOf = (text: string): number => (ONE_UNIT_EACH.test(text) ? text.length : Array.from(text).length);
 
 const fill = (text: string, width: number, right: boolean): string => {
   const blanks = ' '.repeat(Math.max(0, width - lengthOf(text)));
@@ -148,16 +201,14 @@ const ZONES: Readonly<Record<string, string>> = {
   pt: 'America/Los_Angeles',
 };
 
-/** Rows with the timestamps of a zone; they are stored in UTC. */
-const inZone = (result: QueryResult, timezone: string | undefined): readonly SqlRow[] => {
+/** Makes of a row one with the timestamps of a zone; they are stored in UTC. */
+const inZone = (result: QueryResult, timezone: string | undefined): ((row: SqlRow) => SqlRow) => {
   const zone = timezone?.toLowerCase() ?? 'utc';
-  if (zone === 'utc') return result.rows;
+  if (zone === 'utc') return (row) => row;
   const stamped = result.columns.map(({ type }) => type?.startsWith('timestamp') === true);
-  if (!stamped.includes(true)) return result.rows;
+  if (!stamped.includes(true)) return (row) => row;
   const convert = converter(timezone ?? '', zone);
-  return result.rows.map((row) =>
-    row.map((cell, at) => (stamped[at] === true && typeof cell === 'string' ? convert(cell) : cell)),
-  );
+  return (row) => row.map((cell, at) => (stamped[at] === true && typeof cell === 'string' ? convert(cell) : cell));
 };
 
 const converter = (asked: string, zone: string): ((text: string) => string) => {

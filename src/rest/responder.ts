@@ -8,8 +8,10 @@ import {
   REST_GRACE_MS,
   REST_REQUEST_TIMEOUT_MS,
   REST_RUNNING_MAX,
+  REST_WHOLE_CHARS_MAX,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import { giveWay } from '../base/slices.ts';
 import type { Access, Person } from '../command/access/access.ts';
 import { createSession, type CommandExecutor, type CommandOutput } from '../command/executor.ts';
 import { BodyBudget, type Lease, readBody, textOfBody, unpack } from './body.ts';
@@ -190,6 +192,7 @@ class Responder {
       for (const line of plan.before) await executor.execute({ text: line, format: undefined, signal, session });
       return executor.execute({ text: plan.command, format, signal, session });
     });
+    if (output.pieces !== undefined) return longText(output.pieces());
     if (output.file === undefined) return text(shown(output, format));
     return { status: 200, type: FILE, body: Readable.from(output.file, { objectMode: false }) };
   }
@@ -229,6 +232,30 @@ class Responder {
     }
   }
 }
+
+/** Text that fits is sent whole, so that its length is known; what is longer goes out piece by piece as it is made. */
+const longText = async (pieces: Iterable<string>): Promise<RestReply> => {
+  const rest = pieces[Symbol.iterator]();
+  const first: string[] = [];
+  let chars = 0;
+  while (chars < REST_WHOLE_CHARS_MAX) {
+    const piece = rest.next();
+    if (piece.done === true) return text(first.join(''));
+    first.push(piece.value);
+    chars += piece.value.length;
+    await giveWay();
+  }
+  const start = first.join('');
+  return { ...text(start), body: Readable.from(bytesOf(start, rest), { objectMode: false }) };
+};
+
+const bytesOf = async function* (start: string, rest: Iterator<string>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(start);
+  for (let piece = rest.next(); piece.done !== true; piece = rest.next()) {
+    if (piece.value !== '') yield Buffer.from(piece.value);
+    await giveWay();
+  }
+};
 
 const shown = (output: CommandOutput, format: 'json' | undefined): string =>
   format === 'json' && output.text === '' && output.json !== undefined ? JSON.stringify(output.json) : output.text;

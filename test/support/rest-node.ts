@@ -22,9 +22,15 @@ const answer = async (
   {
     released,
     file,
-  }: { readonly released: Promise<undefined>; readonly file: (() => AsyncIterable<Uint8Array>) | undefined },
+    pieces,
+  }: {
+    readonly released: Promise<undefined>;
+    readonly file: (() => AsyncIterable<Uint8Array>) | undefined;
+    readonly pieces: (() => Iterable<string>) | undefined;
+  },
 ): Promise<CommandOutput> => {
   if (text.startsWith('get file') && file !== undefined) return { text: '', json: undefined, file: file() };
+  if (text.startsWith('get long') && pieces !== undefined) return { text: 'made at once', json: undefined, pieces };
   if (text.startsWith('refuse')) throw fault('POLICY_UNKNOWN', 'there is no such policy', { hint: 'look again' });
   if (text.startsWith('crash')) throw new TypeError('not foreseen');
   if (text.startsWith('hang')) await released;
@@ -47,6 +53,8 @@ export const startRestNode = async (
     readonly bodies?: BodyBudget;
     readonly tls?: string;
     readonly log?: Logger;
+    /** What `get long` gives. */
+    readonly pieces?: () => Iterable<string>;
     /** What `get file` gives. */
     readonly file?: () => AsyncIterable<Uint8Array>;
   } = {},
@@ -57,7 +65,7 @@ export const startRestNode = async (
   const executor: CommandExecutor = {
     execute(request) {
       executed.push(request);
-      return answer(request, { released: released.promise, file: options.file });
+      return answer(request, { released: released.promise, file: options.file, pieces: options.pieces });
     },
     methodOf: (text) => (/^(get|refuse)/.test(text) ? 'GET' : /^(set|exit|run (?!client))/.test(text) ? 'POST' : 'any'),
     complete: () => [],

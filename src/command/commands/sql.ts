@@ -1,6 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import { QUERY_TIMEOUT_MS } from '../../base/limits.ts';
-import { formatResult, resultValue } from '../../query/format.ts';
+import { formatPieces, resultValue } from '../../query/format.ts';
 import type { QueryOptions, QueryRequest } from '../../query/query.ts';
 import { isKeyword, type Token } from '../grammar/lexer.ts';
 import { readPairs } from '../grammar/pairs.ts';
@@ -141,10 +141,15 @@ const run = async (
   const result = await (local ? query.local(request) : query.network(request));
   const { format = 'json', stat, timezone } = command.options;
   const value = { stat, timezone, format: format === 'table' ? ('json' as const) : format };
+  const pieces = (json: boolean): Iterable<string> => formatPieces(result, json ? value : { format, stat, timezone });
   return {
-    text: formatResult(result, { format, stat, timezone }),
-    json: resultValue(result, value),
-    exactJson: formatResult(result, value),
+    get text() {
+      return [...pieces(false)].join('');
+    },
+    get json() {
+      return resultValue(result, value);
+    },
+    pieces,
   };
 };
 

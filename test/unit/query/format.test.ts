@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type FormatOptions, formatResult, resultValue } from '../../../src/query/format.ts';
+import { type FormatOptions, formatPieces, formatResult, resultValue } from '../../../src/query/format.ts';
 import type { QueryPart, QueryResult } from '../../../src/query/query.ts';
 import type { SqlRow } from '../../../src/sqlite/sqlite.ts';
 
@@ -138,3 +138,13 @@ describe('time zones', () => {
     );
   });
 });
+
+test.each(['json', 'json:list', 'json:output', 'table'] as const)(
+  'a large result comes in small pieces: %s',
+  (format) => {
+    const rows = Array.from({ length: 20_000 }, (_, at): SqlRow => [`device-${at}`, at, '2026-01-01 00:00:00.000000']);
+    const pieces = [...formatPieces(result(['device', 'value', 'timestamp'], rows), as(format, true, 'et'))];
+    expect(pieces.length).toBeGreaterThan(15);
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(70_000);
+  },
+);
