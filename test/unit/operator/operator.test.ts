@@ -226,20 +226,6 @@ describe('watch directory', () => {
     ).toEqual(codes.map((code) => code.split(' ')[0]).sort());
   });
 
-  test.each([
-    ['a mapping', 'plant.readings.0.0.nosuchmap.json', 27, 'nosuchmap'],
-    ['a member number that no operator has', 'plant.readings.0.0.0.77.5.260101000000.json', 131, 'number 77'],
-    ['rows that are stored already', 'plant.readings.0.0.0.@.5.260101000000.json', 119, '"@"'],
-    ['no member number', 'plant.readings.0.0.0.x.5.260101000000.json', 119, '"x"'],
-    ['no database', 'pl-ant.readings.json', 175, '"pl-ant"'],
-  ])('a file whose name gives %s is refused with its number and the reason', async (_, name, number, text) => {
-    await fixture.drop(name, rowsText(0, 1));
-    await waitFor(() => fixture.operator.failures(9).length === 1);
-    expect(fixture.operator.failures(1)[0]?.text).toContain(text);
-    expect((await readdir(fixture.options.errDir)).join(' ')).toContain(`.err_${number}.`);
-    expect(fixture.operator.status().files).toBe(0);
-  });
-
   test('a gzip bomb is refused within its bound', async () => {
     const bomb = gzipSync(Buffer.alloc(FILE_BYTES_MAX + 1_000, 0x20));
     await fixture.drop('plant.readings.json.gz', bomb);
