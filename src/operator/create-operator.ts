@@ -24,6 +24,7 @@ import type {
 } from './operator.ts';
 import { SqliteFileStore, type Success } from './sqlite-file-store.ts';
 import { reading } from './store/read-procedures.ts';
+import { refuseLoneSurrogates } from './surrogates.ts';
 import { StreamBuffers } from './streaming.ts';
 import { TableColumns } from './table-columns.ts';
 import { recordTime } from './timestamps.ts';
@@ -172,6 +173,7 @@ class SqliteOperator implements Operator {
       ...store.totals,
       setAside: store.setAsidePaths,
       failed: errors.count,
+      leftInWatch: this.#watch?.left ?? [],
       lastFailure: errors.last,
       queued: queue.length + budget.waiting + arrivals.waiting + (this.#watch?.pending ?? 0),
     };
@@ -256,6 +258,7 @@ class SqliteOperator implements Operator {
         hint: 'send it in several parts',
       });
     const instructions = noInstructions(request.instructions);
+    refuseLoneSurrogates(request.content);
     return { source: segment(request.source), instructions, content: await shared(request.content) };
   }
 

@@ -52,7 +52,7 @@ export class ErrorDirectory {
   readonly #log: Logger;
   readonly #failures: IngestFailure[] = [];
   #lastEpochMs = 0;
-  /** Failures since start. */
+  /** Failures whose reasons lie in the directory. */
   count = 0;
 
   private constructor(dir: string, log: Logger) {
@@ -130,6 +130,7 @@ export class ErrorDirectory {
   async #load(): Promise<void> {
     const epoch = (name: string): number => Number(/\.(\d+)\.json/.exec(name)?.[1] ?? 0);
     const names = (await readdir(this.#dir)).filter((name) => name.endsWith(REPORT_SUFFIX));
+    this.count = names.length;
     names.sort((a, b) => epoch(a) - epoch(b));
     for (const name of names.slice(-FAILURES_LISTED_MAX)) {
       try {

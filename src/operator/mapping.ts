@@ -38,6 +38,7 @@ class ExactRow {
 }
 
 const shown = (value: JsonValue): string => {
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'a number beyond 1.8e308';
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 };

@@ -49,6 +49,8 @@ export interface BufferStatus {
   readonly bytes: number;
   readonly threshold: BufferThreshold;
   readonly secondsLeft: number;
+  /** Since rows of it last became a file; undefined: not since start. */
+  readonly secondsSinceFlush: number | undefined;
   readonly filePuts: number;
   readonly fileRows: number;
   readonly streamingPuts: number;
@@ -72,8 +74,14 @@ export interface OperatorStatus {
   readonly options: OperatorOptions;
   readonly files: number;
   readonly rows: number;
+  /** Held records whose rows another file of the cluster has. */
   readonly duplicates: number;
+  /** Own data since start that was stored already: PUTs that were repeated, files that were refused for it. */
+  readonly repeated: number;
+  /** Of all starts, as long as their reasons lie in the error directory. */
   readonly failed: number;
+  /** Names in the watch directory that stay there: links, directories and what has another extension. */
+  readonly leftInWatch: readonly string[];
   /** Values left out since start because their attribute has no column. */
   readonly leftOut: number;
   readonly lastFailure: IngestFailure | undefined;

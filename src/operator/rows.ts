@@ -24,12 +24,19 @@ const lineAt = (content: Buffer, end: number): number => {
   return line;
 };
 
+/** The parser counts lines and columns from the row's own start: beside the line of the file they would lead astray. */
+const inRow = (text: string): string =>
+  text.replace(
+    / in JSON at position (\d+)(?: \(line \d+ column \d+\))?/,
+    (_, at: string) => ` at character ${Number(at) + 1} of the row`,
+  );
+
 const parseRow = (text: string, line: number): JsonObject => {
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
   } catch (caught) {
-    throw rowFault('JSON', line, `not JSON: ${textOf(caught)}`);
+    throw rowFault('JSON', line, `not JSON: ${inRow(textOf(caught))}`);
   }
   if (!isJsonObject(value)) throw rowFault('FORM', line, `a row must be a JSON object, not ${text.slice(0, 40)}`);
   return value;

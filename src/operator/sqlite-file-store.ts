@@ -41,6 +41,7 @@ export interface StoreTotals {
   files: number;
   rows: number;
   duplicates: number;
+  repeated: number;
   /** Values whose attribute has no column, since start. */
   leftOut: number;
 }
@@ -50,7 +51,7 @@ export class SqliteFileStore implements FileStore {
   readonly notices = new EventEmitter<FileStoreNotices>();
   readonly origin: string;
   readonly sums: FileSums;
-  readonly totals: StoreTotals = { files: 0, rows: 0, duplicates: 0, leftOut: 0 };
+  readonly totals: StoreTotals = { files: 0, rows: 0, duplicates: 0, repeated: 0, leftOut: 0 };
   readonly #ports: SqliteFileStorePorts;
   readonly #holdings: Map<string, FileRanges>;
   readonly #contents: FileContents;
@@ -259,6 +260,7 @@ export class SqliteFileStore implements FileStore {
         }
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
+      else if (result.kind === 'duplicate') this.totals.repeated += 1;
       else if (result.kind === 'held') this.#knows(result.record);
       else if (result.kind === 'repaired') this.#mended(result);
       else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')

@@ -36,6 +36,8 @@ interface Buffer extends TableName {
   bytes: number;
   /** Monotonic time of the oldest row; undefined while empty. */
   sinceMs: number | undefined;
+  /** Monotonic time of the last flush; undefined before the first. */
+  flushedMs: number | undefined;
   threshold: Partial<BufferThreshold>;
   filePuts: number;
   fileRows: number;
@@ -128,7 +130,21 @@ export class StreamBuffers {
       const threshold = this.#threshold(buffer);
       const { dbms, table, rows, bytes, filePuts, fileRows, streamingPuts, streamingRows, sinceMs } = buffer;
       const secondsLeft = Math.max(0, threshold.seconds - (nowMs - (sinceMs ?? nowMs)) / 1_000);
-      return { dbms, table, rows, bytes, threshold, secondsLeft, filePuts, fileRows, streamingPuts, streamingRows };
+      const { flushedMs } = buffer;
+      const secondsSinceFlush = flushedMs === undefined ? undefined : (nowMs - flushedMs) / 1_000;
+      return {
+        dbms,
+        table,
+        rows,
+        bytes,
+        threshold,
+        secondsLeft,
+        secondsSinceFlush,
+        filePuts,
+        fileRows,
+        streamingPuts,
+        streamingRows,
+      };
     });
   }
 
@@ -144,7 +160,7 @@ export class StreamBuffers {
     const held = this.#buffers.get(key);
     if (held !== undefined) return held;
     const counts = { rows: 0, bytes: 0, filePuts: 0, fileRows: 0, streamingPuts: 0, streamingRows: 0 };
-    const idle = { sinceMs: undefined, flushing: undefined, cancelTimer: () => {} };
+    const idle = { sinceMs: undefined, flushedMs: undefined, flushing: undefined, cancelTimer: () => {} };
     const trouble = new Trouble(this.#ports.log, `the buffer of ${key} is flushed again`);
     const buffer: Buffer = { dbms, table, ...counts, ...idle, trouble, threshold: {} };
     this.#buffers.set(key, buffer);
@@ -194,6 +210,7 @@ export class StreamBuffers {
     const result = await this.#ports.apply(
       { kind: 'flush', dbms, table, columns, time: this.#ports.time() },
       (landed) => {
+        if (landed.kind === 'stored') buffer.flushedMs = this.#ports.clock.monotonicMs();
         if (landed.kind === 'stored' || landed.kind === 'empty') this.#forget(buffer, buffer);
         else refused = { rows: buffer.rows, bytes: buffer.bytes };
       },

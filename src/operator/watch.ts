@@ -25,6 +25,8 @@ const RETRY_MS = 1_000;
 const LINGER_MS = 5_000;
 /** Files that are taken up lie here until they are durable elsewhere; on the same file system, so a move is one step. */
 const TAKEN = '.taken';
+/** Names in one line of the log. */
+const LEFT_LOGGED_MAX = 5;
 
 export interface WatchPorts {
   readonly clock: Clock;
@@ -77,6 +79,7 @@ export class WatchDirectory {
   readonly #failing = new Set<Taken>();
   readonly #troubleStoring: Trouble;
   readonly #troubleTaking: Trouble;
+  #left: readonly string[] = [];
   #watcher: FSWatcher | undefined;
   #counter = 0;
   #claiming: Promise<void> = Promise.resolve();
@@ -103,6 +106,11 @@ export class WatchDirectory {
   /** Files that were seen and are not done. */
   get pending(): number {
     return this.#candidates.size + this.#ready.length + this.#running.size;
+  }
+
+  /** Names of what lies there and is never taken up, as of the last look. Hidden ones are not meant for us. */
+  get left(): readonly string[] {
+    return this.#left;
   }
 
   /** Takes no more; resolves when what is under way has ended. The rest stays where it is. */
@@ -163,13 +171,28 @@ export class WatchDirectory {
 
   #lookRegularly(): void {
     this.#claim(async () => {
-      for (const name of await readdir(this.#dir)) {
+      const left: string[] = [];
+      for (const entry of await readdir(this.#dir, { withFileTypes: true })) {
+        const { name } = entry;
+        if (!entry.isFile() || !isDataFile(name)) left.push(...(name.startsWith('.') ? [] : [name]));
         // A notice has told of it, or will: this is for those without.
-        if (isDataFile(name) && !this.#candidates.has(name)) this.#candidates.set(name, { written: true, dueMs: 0 });
+        else if (!this.#candidates.has(name)) this.#candidates.set(name, { written: true, dueMs: 0 });
       }
+      this.#tellLeft(left.sort());
     });
     this.#claimDue();
     this.#after(LOOK_MS, () => this.#lookRegularly());
+  }
+
+  /** Once for each: who dropped it there waits for its rows. */
+  #tellLeft(left: readonly string[]): void {
+    const news = left.filter((name) => !this.#left.includes(name));
+    this.#left = left;
+    if (news.length === 0) return;
+    const names = `${news.slice(0, LEFT_LOGGED_MAX).join(', ')}${news.length > LEFT_LOGGED_MAX ? ', …' : ''}`;
+    this.#ports.log.warn(
+      `${names} in ${this.#dir} is taken up by nobody: data files are plain files named .json or .gz`,
+    );
   }
 
   #claimDue(): void {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { fault, type HoldfastError } from '../base/errors.ts';
+import { sentenceOf } from '../base/zod-text.ts';
 import { JSON_DEPTH_MAX, POLICY_BYTES_MAX, POLICY_NAME_CHARS_MAX } from '../base/limits.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
@@ -63,17 +64,25 @@ const checkValue = (value: JsonValue, depth: number): void => {
   }
 };
 
+const at = (value: JsonValue | undefined, path: readonly PropertyKey[]): JsonValue | undefined =>
+  path.reduce<JsonValue | undefined>((inner, step) => {
+    if (Array.isArray(inner)) return (inner as readonly JsonValue[])[Number(step)];
+    return isJsonObject(inner) ? inner[String(step)] : undefined;
+  }, value);
+
+const shortOf = (value: JsonValue | undefined): string => {
+  const text = JSON.stringify(value ?? null);
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+};
+
 const issueText = (type: string, issue: z.core.$ZodIssue, value: JsonObject): HoldfastError => {
   const attribute = issue.path.join('.');
   const first = issue.path[0];
   const missing = first !== undefined && value[String(first)] === undefined;
-  return structure(
-    missing
-      ? `the ${type} policy has no ${attribute}`
-      : `${type} policy: ${attribute} ${issue.message}`.replace('  ', ' '),
-    { type, attribute },
-    missing ? `add "${attribute}"` : undefined,
-  );
+  if (missing) return structure(`the ${type} policy has no ${attribute}`, { type, attribute }, `add "${attribute}"`);
+  const text = `${type} policy: ${attribute} ${sentenceOf(issue)}`.replace('  ', ' ');
+  if (attribute === '') return structure(text, { type });
+  return structure(text, { type, attribute }, `it is ${shortOf(at(value, issue.path))}: correct "${attribute}"`);
 };
 
 /**

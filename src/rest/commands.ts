@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fault, hasCode } from '../base/errors.ts';
+import { sentenceOf } from '../base/zod-text.ts';
 import { REST_TIMEOUT_MS, REST_TIMEOUT_MS_MAX } from '../base/limits.ts';
 import { parseSpan } from '../command/grammar/dates.ts';
 import { splitScript } from '../command/grammar/script.ts';
@@ -118,9 +119,13 @@ const readJsonBody = (body: string): JsonCommand | undefined => {
   const members = Object.entries(parsed as object).map(([name, value]) => [name.toLowerCase(), value as unknown]);
   const command = jsonCommand.safeParse(Object.fromEntries(members));
   if (!command.success)
-    throw fault('REST_BODY_JSON', `the body is no command: ${z.prettifyError(command.error)}`, {
-      hint: 'expected {"command": …, "destination": …} or {"dbms": …, "sql": …}',
-    });
+    throw fault(
+      'REST_BODY_JSON',
+      `the body is no command: ${command.error.issues.map((issue) => `${issue.path.join('.')} ${sentenceOf(issue)}`).join('; ')}`,
+      {
+        hint: 'expected {"command": …, "destination": …} or {"dbms": …, "sql": …}',
+      },
+    );
   return command.data;
 };
 

@@ -76,6 +76,8 @@ const createTestOperator = (options: OperatorOptions): TestOperator => {
       files: store.all().length,
       rows: 0,
       duplicates: 0,
+      repeated: 0,
+      leftInWatch: [],
       failed: operator.failed.length,
       lastFailure: operator.failed[0],
       queued: 0,

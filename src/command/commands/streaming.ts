@@ -5,7 +5,7 @@ import type { BufferThreshold } from '../../operator/operator.ts';
 import { anyText, bool, nameText, optional, size, span, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, SILENT, type Reply } from '../reply.ts';
-import type { Cell, Title } from '../table.ts';
+import { hoursMinutesSeconds, type Cell, type Title } from '../table.ts';
 import { runningOperator } from './common.ts';
 
 const thresholdOptions = {
@@ -43,6 +43,7 @@ const STREAMING_TITLES: readonly Title[] = [
   ['Buffer', 'Fill(%)'],
   ['Threshold', 'Time(sec)'],
   ['Time Left', '(Sec)'],
+  ['Last Process', 'HH:MM:SS'],
 ];
 const STREAMING_KEYS = [
   'table',
@@ -56,6 +57,7 @@ const STREAMING_KEYS = [
   '% Buffer Fill',
   'Threshold Time',
   'Time Left',
+  'Last Process',
 ];
 
 const streaming = ({ context }: Call<OptionTable>): Reply => {
@@ -73,6 +75,7 @@ const streaming = ({ context }: Call<OptionTable>): Reply => {
       buffer.threshold.bytes === 0 ? 0 : Math.round((100 * buffer.bytes) / buffer.threshold.bytes),
       buffer.threshold.seconds,
       Math.round(buffer.secondsLeft),
+      buffer.secondsSinceFlush === undefined ? '' : hoursMinutesSeconds(buffer.secondsSinceFlush * 1_000),
     ]);
   return givesTable({ above: 'Statistics\n', titles: STREAMING_TITLES, rows, keys: STREAMING_KEYS });
 };

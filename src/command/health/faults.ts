@@ -22,10 +22,16 @@ const CAUSE_CHARS_MAX = 300;
 
 const VERB_NOT = /\b(is|are|was|were|do|does|did|has|have|had|could|would|should|must|need) not\b/gi;
 
-/** A cause without the letters "not", in other words where there are some, else where it can be read. */
+/** A cause without the letters "not": in other words where there are some, a name that has them left out. */
 const plainCause = (cause: string): string => {
-  const reworded = cause.replace(/\bcannot\b/gi, "can't").replace(VERB_NOT, "$1n't");
-  return /not/i.test(reworded) ? 'see the cause by: get status where format = json' : reworded;
+  const reworded = cause
+    .replace(/\bcannot\b/gi, "can't")
+    .replace(VERB_NOT, "$1n't")
+    .replace(/\banother\b/gi, 'a different')
+    .replace(/\bnothing\b/gi, 'no thing')
+    .replace(/\bnot\b/gi, "n't");
+  if (!/not/i.test(reworded)) return reworded;
+  return `${reworded.replace(/[^\s,;:()]*not[^\s,;:()]*/gi, '…')} (in full: get status where format = json)`;
 };
 
 /** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not", which clients take for a bad status. */

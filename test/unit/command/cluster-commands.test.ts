@@ -223,6 +223,17 @@ describe('records of files', () => {
       '/data/error/cos.t.json|cos.t|   3|not JSON|2026-11-23 10:00:00|',
     );
     expect(await first.text('get operator')).toContain('/data/error/cos.t.json: not JSON');
+    const parts = ['summary', 'config', 'inserts', 'error'];
+    const [summary, config, inserts, error] = await Promise.all(
+      parts.map((part) => first.text(`get operator ${part}`)),
+    );
+    expect(summary).toMatch(/Failed Files/);
+    expect(summary).not.toMatch(/Watch Dir\s*\|\//);
+    expect(config).toMatch(/Threads/);
+    expect(config).not.toMatch(/Failed Files/);
+    expect(inserts).toMatch(/Streaming Calls/);
+    expect(error).toMatch(/not JSON/);
+    await expect(first.run('get operator nosuch')).rejects.toMatchObject({ code: 'COMMAND_VALUE' });
   });
 
   it('lists the archive of a day, and of no other place', async () => {
@@ -285,6 +296,7 @@ describe('rows on their way', () => {
           bytes: 1_024,
           threshold,
           secondsLeft: 30.2,
+          secondsSinceFlush: 3_725,
           filePuts: 1,
           fileRows: 10,
           streamingPuts: 2,
@@ -301,6 +313,7 @@ describe('rows on their way', () => {
         'Threshold Volume': 10,
         '% Buffer Fill': 10,
         'Time Left': 30,
+        'Last Process': '01:02:05',
       },
     ]);
     expect(await first.json('get processes')).toMatchObject({

@@ -36,4 +36,13 @@ describe('what is asked for and not done is refused', () => {
     expect((await readdir(fixture.options.errDir)).join(' ')).toContain(`.err_${number}.`);
     expect(fixture.operator.status().files).toBe(0);
   });
+
+  test.each([
+    ['a number that is none', '{"n":1}\n{"n":1e400}', 'line 2: a number beyond 1.8e308 does not fit the column n'],
+    ['half a surrogate pair', '{"t":"\\ud800"}', 'line 1: \\ud800 is half a surrogate pair'],
+    ['a cut row', '{"n":1}\n{"n":2}\n{"n":3 x}', 'of the row'],
+  ])('%s in a row is refused in words', async (_, content, text) => {
+    await expect(fixture.put(content)).rejects.toThrow(text);
+    await expect(fixture.put(content)).rejects.not.toThrow(/null|column \d/);
+  });
 });

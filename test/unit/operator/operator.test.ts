@@ -217,7 +217,9 @@ describe('watch directory', () => {
     expect(names.some((name) => /^plant\.readings\.2\.err_86\.\d+\.json$/.test(name))).toBe(true);
     expect(names.some((name) => /^noname\.err_119\.\d+\.json$/.test(name))).toBe(true);
     expect(names.filter((name) => name.endsWith('.reason.json')).length * 2).toBe(names.length);
+    expect(fixture.operator.status()).toMatchObject({ failed: codes.length, repeated: 1 });
     fixture = await fixture.restarted();
+    expect(fixture.operator.status()).toMatchObject({ failed: codes.length, repeated: 0 });
     expect(
       fixture.operator
         .failures(99)
@@ -241,6 +243,9 @@ describe('watch directory', () => {
     await fixture.drop('plant.readings.0.json', rowsText(0, 1));
     await waitFor(async () => (await readings()).length === 1);
     expect((await readdir(watchDir)).length).toBe(5);
+    const left = ['plant.passwd.json', 'plant.readings.json', 'plant.readings.tmp'];
+    await waitFor(() => fixture.operator.status().leftInWatch.length === left.length);
+    expect(fixture.operator.status().leftInWatch).toEqual(left);
     expect(fixture.operator.failures(1)).toEqual([]);
   });
 

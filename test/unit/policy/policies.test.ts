@@ -95,6 +95,18 @@ describe('what a policy says in vain is refused where it is written', () => {
     });
   });
 
+  it.each<readonly [JsonObject, string, string]>([
+    [{ port: 70_000 }, 'query policy: port must be at most 65535', 'it is 70000: correct "port"'],
+    [{ port: 'x' }, 'query policy: port must be a number', 'it is "x": correct "port"'],
+    [{ port: 1.5 }, 'query policy: port must be a whole number', 'it is 1.5: correct "port"'],
+    [{ name: '' }, 'query policy: name is empty', 'it is "": correct "name"'],
+    [{ peer: 'x' }, 'query policy: peer must be 64 hex digits', 'it is "x": correct "peer"'],
+  ])('says in our words what is wrong with %j', async (change, message, hint) => {
+    const { policies } = await firstNode();
+    const value = { company: COMPANY, name: 'q', ip: '10.0.0.1', port: 7, ...change };
+    await expect(policies.insert({ query: value })).rejects.toMatchObject({ message, hint });
+  });
+
   it('in an update as well; an update of something else goes through', async () => {
     const first = await firstNode();
     const { id } = await first.policies.insert(cluster());

@@ -182,7 +182,11 @@ describe('faults of a node', () => {
     expect(faultLines(faults)).toMatch(/^\nFault DISK_FAILING: cannot write {3}EIO\. Next: check the disk/);
     expect(faultLines(faults, true)).toMatch(/^\nFault DISK_FAILING: can't write {3}EIO\. Next: check/);
     const other = faultsOf({ ...well, disk: disk('failing', 'it is not there, nothing is') });
-    expect(faultLines(other, true)).toMatch(/^\nFault DISK_FAILING: see the cause by: get status .*json\. Next: check/);
+    expect(faultLines(other, true)).toMatch(/^\nFault DISK_FAILING: it isn't there, no thing is\. Next: check/);
+    const named = faultsOf({ ...well, disk: disk('failing', 'another node: not JSON in /d/notes.json (ENOTDIR)') });
+    expect(faultLines(named, true)).toContain(
+      ": a different node: n't JSON in … (…) (in full: get status where format = json). Next",
+    );
     for (const [facts] of Object.values(CASES))
       expect(faultLines(faultsOf({ ...well, ...facts }), true)).not.toMatch(/not/i);
     const damaged = Array.from({ length: 8 }, (_, offset) => ({
