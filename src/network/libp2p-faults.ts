@@ -16,11 +16,24 @@ export const twinFault = (address: Address): HoldfastError =>
 export const wrongPeerFault = (address: Address, got: PeerKey | undefined, cause?: unknown): HoldfastError =>
   fault('NETWORK_WRONG_PEER', `another node than expected answers at ${address}`, { data: { address, got }, cause });
 
+/** What libp2p says where something else speaks, for example HTTP. */
+const NO_NODE = /encryption failed|could not negotiate|protocol selection failed|missing newline/i;
+
 /** libp2p names its errors; it wraps those of the handshake in others, so the whole chain of texts is looked at. */
 export const dialFault = (address: Address, caught: unknown, signal: AbortSignal): HoldfastError => {
   const text = textOf(caught);
   if (/expected\b.*\b(peer|remote)|UnexpectedPeer|does not match expected/i.test(text))
     return wrongPeerFault(address, undefined, caught);
+  if (NO_NODE.test(text))
+    return fault(
+      'NETWORK_UNREACHABLE',
+      `what answers at ${address} speaks otherwise than the network port of a node`,
+      {
+        data: { address },
+        hint: 'is it the REST port? Name the address after `listen=` in the ready line of that node (its --listen)',
+        cause: caught,
+      },
+    );
   const reason = signal.aborted ? 'no answer in time' : (systemCode(caught) ?? text);
   return fault('NETWORK_UNREACHABLE', `cannot reach ${address}: ${reason}`, {
     data: { address },

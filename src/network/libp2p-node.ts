@@ -65,19 +65,22 @@ const probe = async (listen: Address, host: string, port: number): Promise<void>
         hint: 'stop it, or choose another address with --listen HOST:PORT (port 0 takes a free one)',
         cause: caught,
       });
-    throw fault('NETWORK_LISTEN_FAILED', `cannot listen on ${listen}: ${textOf(caught)}`, {
-      hint: '--listen needs an address of this machine, and a port that this user may open (1024 and up)',
-      cause: caught,
-    });
+    throw listenFault(listen, textOf(caught), caught);
   }
 };
+
+const listenFault = (listen: Address, why: string, cause: unknown): Error =>
+  fault('NETWORK_LISTEN_FAILED', `cannot listen on ${listen}: ${why}`, {
+    hint: '--listen needs an address of this machine, and a port that this user may open (1024 and up)',
+    cause,
+  });
 
 const resolveHost = async (listen: Address, host: string): Promise<string> => {
   if (isIP(host) !== 0) return host;
   try {
     return (await lookup(host)).address;
   } catch (caught) {
-    throw fault('NETWORK_LISTEN_FAILED', `cannot listen on ${listen}: the name ${host} is unknown`, { cause: caught });
+    throw listenFault(listen, `the name ${host} is unknown`, caught);
   }
 };
 
@@ -112,7 +115,7 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
   const privateKey = keyFromSeed(settings.seed);
   const { host, port } = splitAddress(settings.listen);
   const ip = await resolveHost(settings.listen, host);
-  if (port !== 0 && settings.transport === undefined) await probe(settings.listen, ip, port);
+  if (settings.transport === undefined) await probe(settings.listen, ip, port);
   const denyKey = (id: PeerId): boolean => {
     const key = keyOfPeerId(id);
     return key === undefined || settings.isExpelled(key);
@@ -172,7 +175,8 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
     await node.start();
   } catch (caught) {
     await Promise.resolve(node.stop()).catch(() => {});
-    throw fault('NETWORK_LISTEN_FAILED', `cannot listen on ${settings.listen}: ${textOf(caught)}`, { cause: caught });
+    // libp2p puts the stack of each address into its text.
+    throw listenFault(settings.listen, textOf(caught).split('\n', 1)[0] ?? '', caught);
   }
   return node;
 };

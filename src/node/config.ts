@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { DiskReserve } from '../base/disk-monitor.ts';
 import { fault, textOf } from '../base/errors.ts';
 import { parseSize } from '../command/grammar/dates.ts';
+import { maybe } from '../command/grammar/suggest.ts';
 import { decodeToken, type InviteToken } from '../policy/admission/token.ts';
 
 /** Everything that `holdfast start` can be told. Addresses are `HOST:PORT`; port 0 takes a free one. */
@@ -110,19 +111,31 @@ const readConfigFile = (path: string): GivenOptions => {
       hint: 'it is one JSON object with the names of the options as its keys',
     });
   }
-  const entries = z.record(z.string(), z.union([z.string(), z.array(z.string())])).safeParse(parsed);
-  if (!entries.success)
-    throw fault(
-      'CONFIG_FILE',
-      `the configuration file ${path} is not an object of texts: ${z.prettifyError(entries.error)}`,
-    );
-  for (const key of Object.keys(entries.data)) {
-    if (!OPTION_NAMES.some((name) => name === key))
-      throw fault('CONFIG_FILE', `the configuration file ${path} has an unknown key "${key}"`, {
-        hint: `known keys: ${OPTION_NAMES.join(', ')}`,
-      });
-  }
-  return entries.data;
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw fault('CONFIG_FILE', `the configuration file ${path} is not an object`, {
+      hint: 'for example {"name": "edge-7", "seed": ["10.0.0.1:32148"]}',
+    });
+  return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [key, entryOf(path, key, value)]));
+};
+
+/** A value as if it had been typed; numbers and booleans can be meant in one way only. */
+const fileValue = z.union([
+  z.string(),
+  z.number().transform(String),
+  z.boolean().transform(String),
+  z.array(z.string()),
+]);
+
+const entryOf = (path: string, key: string, value: unknown): string | readonly string[] => {
+  if (!OPTION_NAMES.some((name) => name === key))
+    throw fault('CONFIG_FILE', `the configuration file ${path} has an unknown key ${JSON.stringify(key)}`, {
+      hint: maybe(key, OPTION_NAMES, `known keys: ${OPTION_NAMES.join(', ')}`),
+    });
+  const read = fileValue.safeParse(value);
+  if (read.success) return read.data;
+  throw fault('CONFIG_FILE', `"${key}" in ${path}: ${JSON.stringify(value).slice(0, 80)} is no text`, {
+    hint: 'values are texts, "seed" also a list of texts: ["10.0.0.1:32148"]',
+  });
 };
 
 interface Origin {

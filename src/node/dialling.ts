@@ -44,6 +44,8 @@ const readSeeds = async (path: string, log: Logger): Promise<readonly Address[]>
 export interface Dialling {
   /** Adds an address to those that are dialled for ever, also at later starts. */
   addSeed(address: Address): Promise<void>;
+  /** The address leads to another network: it is dialled until the node stops, so that this shows, and not remembered. */
+  forget(address: Address): Promise<void>;
   /** Takes up the policies as they are now. */
   refresh(): void;
 }
@@ -60,15 +62,20 @@ export const createDialling = async (ports: {
   const { network, topology, file, log } = ports;
   const self = { key: network.self, address: network.address };
   const seeds = new Set<Address>([...ports.seeds, ...(await readSeeds(file.path, log))]);
-  const keep = (): Promise<void> => file.keep(`${JSON.stringify([...seeds])}\n`);
+  const remembered = new Set(seeds);
+  const keep = (): Promise<void> => file.keep(`${JSON.stringify([...remembered])}\n`);
   const refresh = (): void => network.keepDialled(dialTargets([...seeds], topology().nodes, self));
   if (ports.seeds.length > 0) await keep();
   return {
     refresh,
     async addSeed(address) {
       seeds.add(address);
+      remembered.add(address);
       refresh();
       await keep();
+    },
+    async forget(address) {
+      if (remembered.delete(address)) await keep();
     },
   };
 };

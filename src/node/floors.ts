@@ -103,13 +103,14 @@ const createSeedFrom =
 /** Members connect, others may redeem an invite or show that they are members; who loses its grant is dropped at once. */
 const guardNetwork = (
   stack: ResourceStack,
-  { network, ledger, policies }: Pick<Base, 'network' | 'ledger' | 'policies'>,
+  { network, ledger, policies, foreign }: Pick<Base, 'network' | 'ledger' | 'policies' | 'foreign'>,
   { invite }: NodeConfig,
   log: Logger,
 ): Introductions => {
   const introductions = stack.use(
     new Introductions({
       ...{ network, ledger, policies, log },
+      onForeignSeed: (address) => foreign.emit('seed', address),
       clock: systemClock,
       isJoining: () =>
         invite !== undefined && (ledger.network === undefined || !policies.members.isMember(ledger.author)),
@@ -194,6 +195,8 @@ interface Base {
   readonly disk: DiskMonitor;
   /** Tells the name of a database that SQLite found damaged. */
   readonly damaged: EventEmitter<{ database: [string] }>;
+  /** Tells the address of a seed that belongs to another network. */
+  readonly foreign: EventEmitter<{ seed: [string] }>;
   readonly key: SigningKey;
 }
 
@@ -220,9 +223,11 @@ const startBase = async (
   const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
   const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
   const made: { policies?: Policies } = {};
+  const foreign = new EventEmitter<{ seed: [string] }>();
   const ledgerSync = stack.use(
     createLedgerSync({
       ...{ ...ports, ledger, network, log: log.child('ledger') },
+      onForeignSeed: (address) => foreign.emit('seed', address),
       isGranted: (header) => made.policies && mayCite(made.policies.book.authority, header),
     }),
   );
@@ -240,7 +245,7 @@ const startBase = async (
   );
   made.policies = policies;
   await policies.caughtUp();
-  const introductions = guardNetwork(stack, { network, ledger, policies }, config, log.child('join'));
+  const introductions = guardNetwork(stack, { network, ledger, policies, foreign }, config, log.child('join'));
   return {
     introductions,
     ledger,
@@ -251,6 +256,7 @@ const startBase = async (
     guard,
     disk,
     damaged,
+    foreign,
     key: signingKeyFromSeed(seed),
   };
 };
@@ -261,7 +267,7 @@ const startDialling = async (
   config: NodeConfig,
   paths: NodePaths,
   { log }: Outside,
-  { network, policies, guard, key, ledger, topology, disk }: Base & { readonly topology: () => Topology },
+  { network, policies, guard, key, ledger, topology, disk, foreign }: Base & { readonly topology: () => Topology },
 ): Promise<Dialling> => {
   const ports = { clock: systemClock, random: systemRandom };
   const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
@@ -269,6 +275,7 @@ const startDialling = async (
   const dialling = await createDialling({ network, topology, seeds, file, log });
   policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();
+  foreign.on('seed', (address) => void dialling.forget(address));
   const twins = stack.use(
     new TwinWatch({
       ...{ ...ports, network, key, log: log.child('ledger') },

@@ -16,6 +16,7 @@ import { createExecutor } from '../command/create-executor.ts';
 import { certificateMember } from '../policy/member-policies.ts';
 import type { CommandExecutor } from '../command/executor.ts';
 import { splitAddress } from '../command/facts.ts';
+import { NETWORK_NONE_STEP } from '../command/health/kinds.ts';
 import type { PeerWatch } from '../command/health/peer-watch.ts';
 import { watchPeers } from './watch-peers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -159,6 +160,8 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
     await noteForCommandLine(stack, rest.address, config.dir, log);
     const factsFile = stack.use(new StateFile(paths.facts, { clock: systemClock, disk, log }));
     await factsFile.keep(nodeJsonText(facts()));
+    if (context.ledger.network === undefined && context.network.dialStates().length === 0)
+      log.warn(`this node belongs to no network, and knows none to join: ${NETWORK_NONE_STEP}`);
     if (context.ledger.network === undefined)
       noteNetwork(context.ledger, () => void factsFile.keep(nodeJsonText(facts())));
     const stopping = new AbortController();

@@ -124,7 +124,6 @@ describe('holdfast start', () => {
       const text = await joined.run(command);
       expect(text).toContain(`Different network: ${one.facts.listen} belongs to the network ${one.facts.network}`);
       expect(text).toContain(`this node to ${joined.facts.network}`);
-      expect(text).toContain('peers.json');
     }
     expect(await joined.run('get status')).toMatch(/^[^\n]* running\n(?:(?!not)[^])*$/);
     expect(await joined.json('get status where format = json')).toMatchObject({
@@ -140,6 +139,26 @@ describe('holdfast start', () => {
     expect(said('one')).not.toMatch(/^error/m);
     expect(await one.run('get status')).not.toContain('Different network');
     expect(await joined.run('blockchain get *')).toBe('[]');
+    // Not remembered: the next start without the seed is one without the fault.
+    await waitFor(() => readFileSync(join(dir, 'two', 'peers.json'), 'utf8').trim() === '[]');
+  }, 60_000);
+
+  test('a start that names no network says what to do, and is no running synchronizer', async () => {
+    const node = await start('a');
+    expect(readFileSync(join(dir, 'a', 'node.log'), 'utf8')).toMatch(/^warn: .*no network.*--network NAME.*--invite/m);
+    expect(await node.run('get status')).toMatch(/NETWORK_NONE: .*--network NAME/);
+    expect(await node.json('get processes where format = json')).toMatchObject({
+      'Blockchain Sync': { Status: 'Not declared' },
+    });
+  }, 60_000);
+
+  test('a seed that is a REST port is told so', async () => {
+    const one = await start('one', '--network', 'one');
+    const node = await start('a', '--seed', one.facts.rest);
+    await waitFor(async () =>
+      (await node.run('get status')).includes(`what answers at ${one.facts.rest} speaks otherwise than the network port of a node`),
+    );
+    await expect(node.run(`seed from ${one.facts.rest}`)).rejects.toThrow(/REST port/);
   }, 60_000);
 
   test('an unreachable seed: keeps trying, says so, and joins when it comes', async () => {
@@ -157,6 +176,11 @@ describe('holdfast start', () => {
 
   test.each([
     [['--listen', 'nonsense'], 1, /--listen.*nonsense/],
+    [
+      ['--listen', '192.0.2.1:0'],
+      1,
+      /^error: cannot listen on 192\.0\.2\.1:0: [^\n]*\n {2}hint: --listen needs [^\n]*\n$/,
+    ],
     [['--admission', 'closed'], 1, /closed/],
     [['--invite', 'holdfast-invite-1.AAAA'], 1, /invite cannot be read/],
     [['--network', 'x', '--invite', 'y'], 1, /--network x/],

@@ -23,8 +23,7 @@ export const foreignSeedLines = (context: CommandContext): string =>
     .map(
       ({ address, network }) =>
         `\nDifferent network: ${/not/i.test(address) ? 'a seed' : address} belongs to the network ${network}, this node to ` +
-        `${context.ledger.network ?? 'none'}. Start it without that seed and take the address out of peers.json, ` +
-        'or start with a different --dir to join that network',
+        `${context.ledger.network ?? 'none'}. Start this node without that seed, or with a different --dir to join that network`,
     )
     .join('')
     .replaceAll('|', ' ');

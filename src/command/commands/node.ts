@@ -95,7 +95,9 @@ const processesOf = (context: CommandContext): readonly Process[] => {
       operator !== undefined,
       `Cluster Member: ${ownOperator(context) === undefined ? 'False' : 'True'}, Threads Pool: ${operator?.status().options.threads ?? 0}`,
     ),
-    process('Blockchain Sync', true, `Sync with ${synchronized} connected nodes, ${ledger.size} entries`),
+    ledger.network === undefined
+      ? { name: 'Blockchain Sync', status: 'Not declared', details: 'This node belongs to no network yet' }
+      : process('Blockchain Sync', true, `Sync with ${synchronized} connected nodes, ${ledger.size} entries`),
     ...(context.disk === undefined ? [] : [process('Disk', true, diskDetails(context.disk()))]),
     process('Scheduler', false, ''),
     process('Distributor', distributor !== undefined, peersDetails(distributor?.peers())),

@@ -14,6 +14,10 @@ export interface FaultKind {
   causes(facts: HealthFacts): readonly string[];
 }
 
+/** Of a node that was started without saying which network is meant. */
+export const NETWORK_NONE_STEP =
+  'create a network (start with --network NAME), or join one (start with --invite LINE or --seed HOST:PORT, or: seed from HOST:PORT)';
+
 const BY_ITSELF = 'it goes on by itself';
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 const when = (holds: boolean | undefined, cause: string): readonly string[] => (holds === true ? [cause] : []);
@@ -89,6 +93,12 @@ export const FAULT_KINDS = {
     causes: ({ ledger: { bodies } }) =>
       when(bodies.missing > 0, `what ${bodies.missing} entries say is missing here, though nobody erased it by right`),
   },
+  NETWORK_NONE: {
+    areas: ['synchronizer'],
+    nextStep: NETWORK_NONE_STEP,
+    causes: ({ hasNetwork, dialled, refusals }) =>
+      when(!hasNetwork && dialled.length === 0 && refusals.length === 0, 'this node belongs to no network yet'),
+  },
   ADMISSION_BY_INVITE: {
     areas: ['synchronizer'],
     nextStep: 'ask a member of it for an invite (create invite where role = ROLE), and start with --invite LINE',
@@ -159,8 +169,7 @@ export const FAULT_KINDS = {
   },
   OTHER_NETWORK: {
     areas: ['synchronizer'],
-    nextStep:
-      'start it without that seed and take the address out of peers.json, or start with a different --dir to join that network',
+    nextStep: 'start this node without that seed, or with a different --dir to join that network',
     causes: ({ foreignSeeds }) =>
       foreignSeeds.map(({ address, network }) => `the seed ${address} belongs to the network ${network}`),
   },

@@ -14,7 +14,7 @@ import { Pace } from '../../base/pace.ts';
 import type { Random } from '../../base/random.ts';
 import { parseEntry } from '../../entry/check.ts';
 import type { EntryHeader, RawEntry } from '../../entry/entry.ts';
-import type { Channel, Network, PeerKey } from '../../network/network.ts';
+import type { Address, Channel, Network, PeerKey } from '../../network/network.ts';
 import type { Ledger } from '../ledger.ts';
 import { LedgerGossip } from './gossip.ts';
 import { type AskMessage, type HaveMessage, LEDGER_SYNC_ID } from './messages.ts';
@@ -36,6 +36,8 @@ export interface LedgerSyncOptions {
   readonly ownLogTimeoutMs?: number;
   /** Whether what an entry cites is for its author; undefined where that is not known here. Default: it is. */
   readonly isGranted?: (header: EntryHeader) => boolean | undefined;
+  /** Told the address of a node that this one dials and that belongs to another network. */
+  readonly onForeignSeed?: (address: Address) => void;
 }
 
 /** Begins to keep the ledger the same as the peers'. Closing it leaves ledger and network open. */
@@ -313,15 +315,12 @@ class Synchronizer implements LedgerSync {
     const address = met?.address ?? known?.address ?? '';
     const dialled = met?.outbound === true || known?.dialled === true;
     record.foreign = { network: theirs, address, dialled };
+    if (dialled) this.#options.onForeignSeed?.(address);
     if (known?.network === theirs && known.dialled === dialled) return;
     void ownNetworkName(ledger).then((name) => {
       const text = `the node at ${address} belongs to the network ${theirs}, this node to "${name}" (${ledger.network})`;
       if (!dialled) this.#log.warn(`${text}: nothing is exchanged with it`, { peer });
-      else
-        this.#log.error(
-          `${text}: start without that seed and take its address out of peers.json, or start with another --dir to join that network`,
-          { peer },
-        );
+      else this.#log.error(`${text}: start without that seed, or with another --dir to join that network`, { peer });
     });
   }
 

@@ -12,7 +12,14 @@ import type { Resource } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/log.ts';
 import { Tries } from '../../base/tries.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { type Channel, checked, type ConnectedPeer, type Network, type PeerKey } from '../../network/network.ts';
+import {
+  type Address,
+  type Channel,
+  checked,
+  type ConnectedPeer,
+  type Network,
+  type PeerKey,
+} from '../../network/network.ts';
 import { decodeJoinAnswer, encodeJoinAnswer, type JoinAnswer, refusalOf } from '../admission/messages.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Fact } from '../facts.ts';
@@ -26,6 +33,8 @@ export interface IntroductionPorts {
   readonly policies: Pick<Policies, 'book' | 'caughtUp' | 'notices' | 'members'>;
   /** Whether the node joins by an invite just now: then it is known to nobody, and says so elsewhere. */
   isJoining(): boolean;
+  /** Told the address of a node that this one dials and that belongs to another network. */
+  readonly onForeignSeed?: (address: Address) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -200,9 +209,13 @@ export class Introductions implements Resource {
     const refusal = { peer: key, address, dialled: outbound || known?.dialled === true, code, network: net };
     if (this.#refused.size >= INTRODUCED_KEYS_MAX) this.#refused.clear();
     this.#refused.set(key, refusal);
+    if (net !== undefined && refusal.dialled) this.#ports.onForeignSeed?.(address);
     if (known?.code === code) return;
     const way = WAYS[code] === undefined ? '' : `; ${WAYS[code]}`;
-    this.#ports.log.warn(`the node at ${address} does not let this node in: ${text}${way}`, { code });
+    // Its own text says "this node" of itself.
+    const why =
+      net === undefined ? text : `it belongs to the network ${net}, this node to ${this.#ports.ledger.network}`;
+    this.#ports.log.warn(`the node at ${address} does not let this node in: ${why}${way}`, { code });
   }
 }
 
@@ -210,7 +223,7 @@ export class Introductions implements Resource {
 const WAYS: Readonly<Record<string, string>> = {
   JOIN_NO_INVITE: 'ask a member for an invite (create invite where role = …) and start with --invite LINE',
   JOIN_REVOKED: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
-  JOIN_OTHER_NETWORK: 'start without that seed and take its address out of peers.json, or start with another --dir',
+  JOIN_OTHER_NETWORK: 'start without that seed, or with another --dir to join that network',
 };
 
 const WELCOME: JoinAnswer = { kind: 'welcome' };

@@ -70,9 +70,19 @@ describe('resolveConfig', () => {
     ['not json', /cannot be read/],
     ['[]', /not an object/],
     ['{"nmae": "x"}', /unknown key "nmae"/],
-    ['{"name": 7}', /not an object of texts/],
+    ['{"listen": 5}', /"listen" in .*node\.json: "5" is not HOST:PORT/],
+    ['{"listen": {"port": 5}}', /"listen" in .*node\.json: \{"port":5\} is no text/],
+    ['{"seed": [5]}', /"seed" in .*: \[5\] is no text/],
+    ['{"bogus": 1}', /unknown key "bogus"/],
   ])('configuration file %s', (text, message) => {
-    expect(() => resolveConfig({ config: configFile(text) }, {})).toThrow(message);
+    const work = (): unknown => resolveConfig({ config: configFile(text) }, {});
+    expect(work).toThrow(message);
+    expect(work).toThrow(expect.objectContaining({ hint: expect.stringMatching(/\w/) as string }) as Error);
+  });
+
+  test('numbers and booleans of a configuration file are what their texts would be', () => {
+    const config = configFile('{"recover": true, "name": 7, "reserve": 0}');
+    expect(resolveConfig({ config }, {})).toMatchObject({ recover: true, name: '7', reserve: { bytes: 0 } });
   });
 
   test('a configuration file that is not there', () => {

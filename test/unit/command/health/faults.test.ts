@@ -85,6 +85,7 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   LEDGER_SIGNATURES_BAD: [ledger({ signatures: { checked: 9, unchecked: 0, bad: 2 } }), /2 entries/],
   LEDGER_ERASURE_WAITS: [ledger({ bodies: { erasing: 2, missing: 0 } }), /2 erased/],
   LEDGER_BODIES_MISSING: [ledger({ bodies: { erasing: 0, missing: 1 } }), /1 entries say/],
+  NETWORK_NONE: [{ hasNetwork: false, dialled: [] }, /belongs to no network/],
   ADMISSION_BY_INVITE: [
     { hasNetwork: false, refusals: [refusal('JOIN_NO_INVITE')] },
     /the network at 10\.0\.0\.5:1 admits by invite/,
