@@ -82,6 +82,11 @@ const readAddress = (value: string): string => {
   return value;
 };
 
+const readCommand = (value: string): string => {
+  if (value.trim() === '') throw new InvalidArgumentError('It is empty; for example: holdfast exec "get status".');
+  return value;
+};
+
 /** Which node is meant; its token is found where the same user runs it. */
 const addTarget = (command: Command): Command =>
   command
@@ -122,7 +127,7 @@ const buildProgram = (
   addStart(program, finish, actions);
   addTarget(program.command('exec'))
     .description('run one command on a running node')
-    .argument('<COMMAND>', 'in quotes, for example "get status"')
+    .argument('<COMMAND>', 'in quotes, for example "get status"', readCommand)
     .option('--json', 'print JSON where the command has it')
     .action((command: string, options: NodeOptions) =>
       finish(execute(terminal, targetOf(options), command, options.json === true)),

@@ -6,6 +6,7 @@ import { styleText } from 'node:util';
 import { z } from 'zod';
 import { asFault, textOf } from '../base/errors.ts';
 import { parseLine } from '../command/grammar/line.ts';
+import { quoted } from './quoted.ts';
 import { callNode } from './rest-client.ts';
 import type { Target } from './target.ts';
 import { printFault, printText, type Terminal } from './terminal.ts';
@@ -39,6 +40,19 @@ const commandNames = async (target: Target): Promise<readonly string[]> => {
   const reply: unknown = JSON.parse(await callNode({ ...target, command: 'get commands where format = json' }));
   const names = z.array(z.union([z.string(), z.looseObject({ command: z.string() })])).safeParse(reply);
   return names.success ? names.data.map((name) => typedPart(typeof name === 'string' ? name : name.command)) : [];
+};
+
+/** Commands are known here; what may follow them (options, their values) the node says. */
+const completeAt = async (target: Target, names: readonly string[], typed: string): Promise<[string[], string]> => {
+  const here = completions(names, typed);
+  if (here[0].length > 0) return here;
+  try {
+    const command = `get completions ${quoted(here[1])} format = json`;
+    const lines = z.array(z.string()).parse(JSON.parse(await callNode({ ...target, command })));
+    return [lines, here[1]];
+  } catch {
+    return here; // an older node, or one that has gone: a key press is no place for an error
+  }
 };
 
 const nodeName = async (target: Target): Promise<string> =>
@@ -147,7 +161,9 @@ export const runShell = async (terminal: Terminal, target: Target): Promise<numb
     history: interactive ? await readHistory() : [],
     historySize: HISTORY_LINES_MAX,
     removeHistoryDuplicates: true,
-    completer: (typed: string) => completions(names, typed),
+    completer: (typed: string, done: (error: null, result: [string[], string]) => void) => {
+      void completeAt(target, names, typed).then((result) => done(null, result));
+    },
   });
   if (interactive) {
     readline.on('line', (line) => {

@@ -21,12 +21,9 @@ import { runClient } from './remote/client.ts';
 import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
-import { Registry, type Surroundings } from './registry.ts';
+import { completed, Registry, type Surroundings } from './registry.ts';
 import { givesJson, jsonText, says, SILENT, type Answer, type Reply } from './reply.ts';
 import { putRows } from './put.ts';
-
-/** Nobody completes by hand what is longer. */
-const COMPLETED_CHARS_MAX = 1_024;
 
 /** Commands that only name a variable; what they name is looked up where they run. */
 const namesVariable = (tokens: readonly Token[]): boolean =>
@@ -92,12 +89,7 @@ class NodeExecutor implements CommandExecutor {
   }
 
   complete(prefix: string): readonly string[] {
-    if (prefix.length > COMPLETED_CHARS_MAX) return [];
-    try {
-      return this.#registry.complete(prefix, tokenize(prefix));
-    } catch {
-      return [];
-    }
+    return completed(this.#registry, prefix);
   }
 
   put(...args: Parameters<CommandExecutor['put']>): ReturnType<CommandExecutor['put']> {

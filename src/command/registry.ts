@@ -4,7 +4,7 @@ import type { JsonValue } from '../codec/json.ts';
 import type { CommandContext } from './context.ts';
 import type { Dictionary, SessionDictionary } from './dictionary.ts';
 import type { CommandMethod, CommandOutput, Session } from './executor.ts';
-import { isKeyword, type Token } from './grammar/lexer.ts';
+import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { readPairs, type Pair } from './grammar/pairs.ts';
 import { editDistance } from './grammar/suggest.ts';
 import { quoted, syntaxFault } from './grammar/syntax.ts';
@@ -313,6 +313,19 @@ export class Registry {
       .map(({ text }) => text);
   }
 }
+
+/** Nobody completes by hand what is longer. */
+const COMPLETED_CHARS_MAX = 1_024;
+
+/** Ways to go on from what has been typed; none where it cannot be read. */
+export const completed = (registry: Registry, prefix: string): readonly string[] => {
+  if (prefix.length > COMPLETED_CHARS_MAX) return [];
+  try {
+    return registry.complete(prefix, tokenize(prefix));
+  } catch {
+    return [];
+  }
+};
 
 /** A whole match before a partial one, then more words, then what leaves less over. */
 const isBetter = (a: PatternMatch, b: PatternMatch): boolean => {

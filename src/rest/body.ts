@@ -41,15 +41,17 @@ export interface Lease {
   release(): void;
 }
 
-const oversize = (limit: number): HoldfastError =>
+const oversize = ({ limit, hint }: Pick<ReadOptions, 'limit' | 'hint'>): HoldfastError =>
   fault('REST_BODY_OVERSIZE', `the body is longer than ${limit} bytes`, {
     data: { limit },
-    hint: 'send the rows in several requests',
+    hint: hint ?? 'send the rows in several requests',
   });
 
 export interface ReadOptions {
   readonly limit: number;
   readonly lease: Lease;
+  /** What to do about a body that is longer; default: of rows. */
+  readonly hint?: string | undefined;
   readonly clock: Clock;
   readonly stallMs?: number;
 }
@@ -91,11 +93,11 @@ const inSharedMemory = (bytesMax: number): Gathered => {
  * when nothing comes for a while, `REST_CLIENT_GONE`, `REST_BUSY`.
  */
 export const readBody = (request: IncomingMessage, options: ReadOptions): Promise<Buffer> => {
-  const { limit, lease, clock, stallMs = REST_STALL_MS } = options;
+  const { limit, lease, hint, clock, stallMs = REST_STALL_MS } = options;
   return new Promise((resolve, reject) => {
     const announced = Number(request.headers['content-length'] ?? 0);
     if (announced > limit) {
-      reject(oversize(limit));
+      reject(oversize({ limit, hint }));
       return;
     }
     const gathered = announced >= SHARED_FROM_BYTES ? inSharedMemory(announced) : inChunks();
@@ -116,7 +118,7 @@ export const readBody = (request: IncomingMessage, options: ReadOptions): Promis
     const onData = (chunk: Buffer): void => {
       bytes += chunk.byteLength;
       try {
-        if (bytes > limit) throw oversize(limit);
+        if (bytes > limit) throw oversize({ limit, hint });
         lease.take(chunk.byteLength);
       } catch (caught) {
         fail(caught);
@@ -148,7 +150,7 @@ let unpacking: Promise<unknown> = Promise.resolve();
 export const unpack = async (
   body: Buffer,
   encoding: string | undefined,
-  { limit, lease }: Pick<ReadOptions, 'limit' | 'lease'>,
+  { limit, lease, hint }: Pick<ReadOptions, 'limit' | 'lease' | 'hint'>,
 ): Promise<Buffer> => {
   const named = encoding?.trim().toLowerCase() ?? '';
   if (!['', 'identity', 'gzip', 'x-gzip'].includes(named))
@@ -164,7 +166,7 @@ export const unpack = async (
     lease.take(unpacked.byteLength);
     return unpacked;
   } catch (caught) {
-    if (caught instanceof RangeError) throw oversize(limit);
+    if (caught instanceof RangeError) throw oversize({ limit, hint });
     if (caught instanceof Error && 'errno' in caught)
       throw fault('REST_BODY_ENCODING', `the body is not whole gzip data: ${caught.message}`, { cause: caught });
     throw caught;

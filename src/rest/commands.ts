@@ -157,7 +157,11 @@ const planOfJson = (json: JsonCommand, headers: RestHeaders): CommandPlan => {
 
 const checkAgent = (headers: RestHeaders): void => {
   const agent = agentOf(headers);
-  if (agent === 'unknown' || agent === 'grafana')
+  if (agent === 'grafana')
+    throw fault('REST_AGENT', 'Grafana’s own searches and queries are not supported, only its test of the connection', {
+      hint: 'use a data source that sends headers of its own (Infinity): User-Agent AnyLog/1.23 and command, with format = json:list and stat = false in the sql',
+    });
+  if (agent === 'unknown')
     throw fault(
       'REST_AGENT',
       `commands are not taken from the agent ${JSON.stringify(headers.get('user-agent')?.slice(0, 80) ?? '')}`,

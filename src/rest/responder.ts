@@ -43,6 +43,8 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_JSON = 'text/json; charset=utf-8';
 const TEXT = 'text/plain; charset=utf-8';
 const FILE = 'application/octet-stream';
+const COMMANDS_TOO_LONG =
+  'a POST brings commands: put many into a script (process FILE), and send rows by PUT with the headers dbms and table';
 const METHODS = 'GET, POST, PUT, OPTIONS';
 
 const text = (body: string): RestReply => ({ status: 200, type: /^\s*[[{]/.test(body) ? TEXT_JSON : TEXT, body });
@@ -140,7 +142,10 @@ class Responder {
   async #post({ request, headers, ended }: Exchange, person: Person): Promise<RestReply> {
     const lease = this.#budget.lease();
     try {
-      const plan = planOfPost(headers, textOfBody(await this.#read(request, REST_COMMAND_BODY_BYTES_MAX, lease)));
+      const plan = planOfPost(
+        headers,
+        textOfBody(await this.#read(request, REST_COMMAND_BODY_BYTES_MAX, lease, COMMANDS_TOO_LONG)),
+      );
       return await this.#run(plan, request, ended, person);
     } finally {
       lease.release();
@@ -166,9 +171,9 @@ class Responder {
     }
   }
 
-  async #read(request: IncomingMessage, limit: number, lease: Lease): Promise<Buffer> {
-    const packed = await readBody(request, { limit, lease, clock: this.#options.clock });
-    return unpack(packed, request.headers['content-encoding'], { limit, lease });
+  async #read(request: IncomingMessage, limit: number, lease: Lease, hint?: string): Promise<Buffer> {
+    const packed = await readBody(request, { limit, lease, hint, clock: this.#options.clock });
+    return unpack(packed, request.headers['content-encoding'], { limit, lease, hint });
   }
 
   /** What a browser asks before it sends: a page of this node's own may, others were refused by the guard. */

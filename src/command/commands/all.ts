@@ -19,6 +19,7 @@ import { ledgerCommands } from './ledger.ts';
 import { ledgerDiffCommands } from './ledger-diff.ts';
 import { ledgerLogCommands } from './ledger-log.ts';
 import { memberCommands } from './members.ts';
+import { networkClusterCommands } from './network-clusters.ts';
 import { networkTestCommands } from './network-tests.ts';
 import { nodeCommands } from './node.ts';
 import { operatorCommands } from './operator.ts';
@@ -63,7 +64,13 @@ export const allCommands = (): readonly CommandGroup[] => [
   { about: 'Who may', commands: [...memberCommands(), ...permissionCommands(), ...accessCommands()] },
   {
     about: 'Cluster',
-    commands: [...clusterCommands(), ...clusterTestCommands(), ...clusterDataCommands(), ...networkTestCommands()],
+    commands: [
+      ...clusterCommands(),
+      ...clusterTestCommands(),
+      ...clusterDataCommands(),
+      ...networkTestCommands(),
+      ...networkClusterCommands(),
+    ],
   },
   {
     about: 'Data',

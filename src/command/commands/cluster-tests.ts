@@ -11,7 +11,7 @@ const processState = (json: unknown, name: string): string => {
 };
 
 /** What another member of the cluster lacks, so that the copies may differ; empty where it is complete. */
-const problemsOf = ({ reply }: MemberReply): string => {
+export const problemsOf = ({ reply }: MemberReply): string => {
   if (reply.failure !== undefined) return `Not reached: ${reply.failure.message}`;
   return ['Operator', 'Distributor', 'Consumer']
     .filter((name) => processState(reply.answer?.json, name) !== 'Running')

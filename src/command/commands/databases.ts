@@ -61,10 +61,14 @@ const connect = async (call: Call<typeof connectOptions>): Promise<Reply> => {
   return SILENT;
 };
 
+const noDatabase = (name: string): Error =>
+  fault('COMMAND_DBMS_UNKNOWN', `there is no logical database ${name}`, {
+    hint: 'see: get databases, get tables where dbms = *',
+  });
+
 const disconnect = async (call: Call<OptionTable>): Promise<Reply> => {
   const name = nameArgument(call, 'name');
-  if (!(await databaseNames(call.context)).includes(name))
-    throw fault('COMMAND_DBMS_UNKNOWN', `there is no logical database ${name}`, { hint: 'see: get databases' });
+  if (!(await databaseNames(call.context)).includes(name)) throw noDatabase(name);
   return says(`${name} is a file of this node: it stays, and needs no connection`);
 };
 
@@ -96,7 +100,9 @@ const knownTables = async (
 };
 
 const tables = async ({ context, options }: Call<typeof tablesOptions>): Promise<Reply> => {
-  const known = await knownTables(context, options.dbms);
+  const { dbms: wanted } = options;
+  const known = await knownTables(context, wanted);
+  if (known.size === 0 && wanted !== '*' && !(await databaseNames(context)).includes(wanted)) throw noDatabase(wanted);
   return givesTable({
     titles: ['Database', 'Table name', 'Local DBMS', 'Blockchain'],
     rows: [...known].flatMap(([dbms, byName]) =>

@@ -3,7 +3,7 @@ import { ERROR_MEANINGS } from '../error-numbers.ts';
 import { textOfValue } from '../grammar/values.ts';
 import { maybe } from '../grammar/suggest.ts';
 import { integer, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { completed, define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 
 const nameOf = (command: Command): string => command.patterns[0]?.lead.join(' ') ?? '';
@@ -98,6 +98,12 @@ const getError = ({ args, dictionary }: Call<OptionTable>): Reply => {
   return says(meaning, { err_code: number, err_text: meaning });
 };
 
+const completions = ({ args, registry }: Call<OptionTable>): Reply => {
+  const prefix = args.tokens('prefix')[0]?.text ?? '';
+  const lines = completed(registry, prefix);
+  return says(lines.join('\n'), lines);
+};
+
 /** What there is to type. */
 export const helpCommands = (): readonly Command[] => [
   define({
@@ -129,6 +135,14 @@ export const helpCommands = (): readonly Command[] => [
     explanation: 'lists all commands; in JSON with usage and examples',
     examples: ['get commands where format = json'],
     run: overview,
+  }),
+  define({
+    patterns: ['get completions <prefix>'],
+    method: 'GET',
+    remote: 'never',
+    explanation: 'lists ways to go on from what has been typed: commands, options and their values',
+    examples: ['get completions "get tables where "'],
+    run: completions,
   }),
   define({
     patterns: ['get error <number>'],

@@ -1,4 +1,4 @@
-import { fault } from '../../base/errors.ts';
+import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { NodeInfo } from '../../topology/topology.ts';
 import { address, anyText, optional, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -111,6 +111,10 @@ const namedTable = ({
   return { dbms: name.slice(0, dot), table: name.slice(dot + 1) };
 };
 
+/** An answer all the same: the node is there, the database is not. */
+const hasNoDatabase = (failure: HoldfastError): boolean => failure.code === 'COMMAND_DBMS_UNKNOWN';
+const isReached = (failure: HoldfastError | undefined): boolean => failure === undefined || hasNoDatabase(failure);
+
 const testTable = async (call: Call<typeof tableOptions>): Promise<Reply> => {
   const { dbms, table } = namedTable(call);
   const nodes = nodesToTest(call).filter(({ type }) => type === 'operator');
@@ -122,7 +126,7 @@ const testTable = async (call: Call<typeof tableOptions>): Promise<Reply> => {
   );
   const verdict = (index: number): string => {
     const { answer, failure } = replies[index] ?? { answer: undefined, failure: undefined };
-    if (failure !== undefined) return failure.message;
+    if (failure !== undefined && !hasNoDatabase(failure)) return failure.message;
     const tables = jsonMember(answer?.json, dbms);
     if (table === '*') return tables === undefined ? 'no table' : 'Pass';
     return jsonMember(jsonMember(tables, table), 'local') === true ? 'Pass' : 'Table not declared';
@@ -133,7 +137,7 @@ const testTable = async (call: Call<typeof tableOptions>): Promise<Reply> => {
       addressOf(node),
       node.type,
       node.name,
-      replies[index]?.failure === undefined ? REACHED : '',
+      isReached(replies[index]?.failure) ? REACHED : '',
       verdict(index),
     ]),
   });

@@ -66,8 +66,9 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
 };
 
 const rootPolicies = ({ context, args }: Call<OptionTable>): Reply => {
-  const [mode = '', ...types] = args
-    .raw('filter')
+  const [mode = '', ...types] = ` ${args.raw('filter')}`
+    .replace(FORMAT_JSON, '')
+    .trim()
     .toLowerCase()
     .split(/[\s,]+/);
   if (mode !== '' && mode !== 'include' && mode !== 'exclude')

@@ -4,7 +4,7 @@ import { fault, systemCode } from '../../base/errors.ts';
 import type { BufferThreshold } from '../../operator/operator.ts';
 import { anyText, bool, nameText, optional, size, span, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
-import { givesTable, SILENT, type Reply } from '../reply.ts';
+import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell, type Title } from '../table.ts';
 import { runningOperator } from './common.ts';
 
@@ -105,6 +105,9 @@ const archivedFiles = async ({ context, args }: Call<OptionTable>): Promise<Repl
   return { text: files.join('\n'), json: files };
 };
 
+/** As `parseDataFileName` takes it. */
+const JSON_FILE_NAME = 'dbms.table.source.hash.instructions.member.row.YYMMDDHHMMSS.json{.gz}';
+
 /** Rows on their way into files, and files on their way into the archive. */
 export const streamingCommands = (): readonly Command[] => [
   define({
@@ -146,6 +149,20 @@ export const streamingCommands = (): readonly Command[] => [
     explanation: 'shows the streaming buffers',
     examples: ['get streaming where format = json'],
     run: streaming,
+  }),
+  define({
+    patterns: ['get json file struct', 'get json file structure', 'show json file struct', 'show json file structure'],
+    method: 'GET',
+    explanation: 'prints how the name of a data file is made; after dbms.table the rest may be left out',
+    examples: ['get json file struct'],
+    run: () => says(JSON_FILE_NAME),
+  }),
+  define({
+    patterns: ['get msg client', 'get msg clients'],
+    method: 'GET',
+    explanation: 'lists the message clients: there are none, data comes by REST and from the watch directory',
+    examples: ['get msg client'],
+    run: () => says('No message client subscriptions', []),
   }),
   define({
     patterns: ['get archived files <date?>'],

@@ -67,14 +67,19 @@ describe('holdfast', () => {
     expect(started).toMatchObject({ name: 'a', seed: ['x:1', 'y:2'] });
   });
 
-  test.each([[['nonsense']], [['start', '--nonsense']], [['exec']], [['exec', 'a', 'b']], [[]]])(
-    '%j is a wrong use: status 2, nothing on stdout',
-    async (args) => {
-      const { status, stdout } = await run(args);
-      expect(status).toBe(2);
-      expect(stdout).toBe('');
-    },
-  );
+  test.each([
+    [['nonsense']],
+    [['start', '--nonsense']],
+    [['exec']],
+    [['exec', 'a', 'b']],
+    [['exec', '']],
+    [['exec', ' ']],
+    [[]],
+  ])('%j is a wrong use: status 2, nothing on stdout', async (args) => {
+    const { status, stdout } = await run(args);
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+  });
 
   test('a near miss is named', async () => {
     expect((await run(['strat'])).stderr).toMatch(/start/);
@@ -205,6 +210,8 @@ describe('a shell at a terminal', () => {
         if (command === 'get node name') response.end('operator1');
         else if (command.startsWith('get commands'))
           response.end(JSON.stringify([{ command: 'get status' }, { command: 'blockchain get <query...>' }]));
+        else if (command === 'get completions "get tables where d" format = json')
+          response.end('["get tables where dbms = "]');
         else if (command !== 'hang') response.end(`answer to ${command}`);
       });
     });
@@ -234,6 +241,8 @@ describe('a shell at a terminal', () => {
     await completed(first, 'get st', 'get status');
     first.type('\r');
     await waitFor(() => first.shown().includes('answer to get status'));
+    await completed(first, 'get tables where d', 'get tables where dbms = ');
+    first.type('\x03');
     await completed(first, 'blockchain g', 'blockchain get ');
     first.type('cluster\r');
     await waitFor(() => last() === 'blockchain get cluster');

@@ -124,6 +124,9 @@ cos.wp_analog|1/2                 |                     0|`);
       tables: { 'cos.wp_analog': { equal: false } },
       differences: [{ table: 'cos.wp_analog', bucket: '2026-11-20', file: 1 }],
     });
+    expect(await first.text('test network clusters')).toMatch(
+      /^k +\|op1 +\| +84\|172\.105\.60\.50:32148 +\|OK +\| +1\|Complete +\|\nk +\|op2 .*\|OK +\| +0\|lacks 1 file: cos\.wp_analog\|$/m,
+    );
     const copy = await first.parts.operator?.store.read(first.parts.operator.store.origin, 1);
     if (copy !== undefined) await second.parts.operator?.store.store([copy]);
     expect(await first.text('test cluster data')).toContain(
@@ -133,6 +136,13 @@ cos.wp_analog|1/2                 |                     0|`);
       { equal: true },
     );
     expect(await first.json('test cluster data where end_date = 2026-11-01')).toMatchObject({ tables: {} });
+  });
+
+  it('all clusters of the network: setup, and who lacks files of its cluster', async () => {
+    expect(await first.json('test network clusters')).toMatchObject([
+      { cluster: 'k', node: 'op1', member: 84, setup: 'OK', files: 1, data: 'Complete' },
+      { cluster: 'k', node: 'op2', member: 103, setup: 'OK', files: 1, data: 'Complete' },
+    ]);
   });
 
   it('A.8 databases', async () => {

@@ -218,6 +218,16 @@ Tables Supported:
     const dotted = await node.text('test network table plant.temperature');
     expect(dotted).toContain('Pass');
     expect(await node.text('test network table temperature where dbms = plant')).toBe(dotted);
+    expect(await node.json('test network table nosuch.temperature')).toMatchObject([
+      { 'Node Name': 'op1', Status: '   +', 'Table Test': 'Table not declared' },
+      { 'Node Name': 'op2', Status: '' },
+    ]);
+    const roots = await node.json('blockchain get root policies include table');
+    for (const command of ['include table format = json', 'include table where format = json'])
+      expect(await node.json(`blockchain get root policies ${command}`)).toEqual(roots);
+    expect(await node.json('blockchain get root policies format = json')).toEqual(
+      await node.json('blockchain get root policies'),
+    );
     for (const command of ['test network table', 'test network table plant', 'test network table plant.'])
       await expect(node.run(command)).rejects.toMatchObject({
         code: 'COMMAND_OPTION_MISSING',

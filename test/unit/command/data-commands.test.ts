@@ -24,6 +24,8 @@ describe('databases', () => {
     expect(await node.json('get tables where dbms = *')).toEqual({
       litsanleandro: { ping_sensor: { local: true, blockchain: true } },
     });
+    expect(await node.json('get tables where dbms = sensors')).toEqual({});
+    expect((await faultOf(node, 'get tables where dbms = nosuch')).code).toBe('COMMAND_DBMS_UNKNOWN');
     expect(await node.json('get columns where dbms="litsanleandro" and table="ping_sensor" and format=json')).toEqual({
       row_id: 'integer',
       insert_timestamp: 'timestamp',
@@ -41,6 +43,19 @@ describe('databases', () => {
       'COMMAND_TABLE_IN_USE',
     );
     expect(await node.run('create table tsd_info where dbms = almgm')).toMatchObject({ text: '' });
+  });
+});
+
+describe('what a hint or an older client names', () => {
+  it('the form of a file name, message clients', async () => {
+    for (const command of ['get json file struct', 'show json file structure'])
+      expect(await node.text(command)).toBe('dbms.table.source.hash.instructions.member.row.YYMMDDHHMMSS.json{.gz}');
+    expect(await node.text('get msg client')).toBe('No message client subscriptions');
+  });
+
+  it('ways to go on from what was typed', async () => {
+    expect(await node.json('get completions "get tables where d"')).toEqual(['get tables where dbms = ']);
+    expect(await node.json(`get completions 'sql x "'`)).toEqual([]);
   });
 });
 

@@ -91,6 +91,19 @@ describe('commands by GET', () => {
     expect(commands()).toEqual([]);
   });
 
+  test('what Grafana asks beyond that is said to be unsupported', async () => {
+    const response = await fetch(`${node.url}/query`, {
+      method: 'POST',
+      headers: { 'User-Agent': 'Grafana/11' },
+      body: '[]',
+    });
+    expect(await response.json()).toMatchObject({
+      err_code: 163,
+      err_text: expect.stringContaining('not supported') as string,
+      hint: expect.stringContaining('json:list') as string,
+    });
+  });
+
   test('whoever says a command means it, whatever the agent', async () => {
     expect((await get({ 'User-Agent': 'node', command: 'get status' })).status).toBe(200);
     expect(commands()).toEqual(['get status']);
