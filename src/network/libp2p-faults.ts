@@ -25,15 +25,11 @@ export const dialFault = (address: Address, caught: unknown, signal: AbortSignal
   if (/expected\b.*\b(peer|remote)|UnexpectedPeer|does not match expected/i.test(text))
     return wrongPeerFault(address, undefined, caught);
   if (NO_NODE.test(text))
-    return fault(
-      'NETWORK_UNREACHABLE',
-      `what answers at ${address} speaks otherwise than the network port of a node`,
-      {
-        data: { address },
-        hint: 'is it the REST port? Name the address after `listen=` in the ready line of that node (its --listen)',
-        cause: caught,
-      },
-    );
+    return fault('NETWORK_UNREACHABLE', `what answers at ${address} speaks otherwise than the network port of a node`, {
+      data: { address },
+      hint: 'is it the REST port? Name the address after `listen=` in the ready line of that node (its --listen)',
+      cause: caught,
+    });
   const reason = signal.aborted ? 'no answer in time' : (systemCode(caught) ?? text);
   return fault('NETWORK_UNREACHABLE', `cannot reach ${address}: ${reason}`, {
     data: { address },

@@ -185,7 +185,7 @@ const tableCell = (cell: SqlValue): string => {
   return typeof cell === 'string' ? cell.replace(CONTROL, ' ') : jsonCell(cell);
 };
 
-const ONE_UNIT_EACH = /^[\u0000-\ud7ff]*$/;
+const ONE_UNIT_EACH = /^[^\ud800-\udfff]*$/;
 
 const lengthOf = (text: string): number => (ONE_UNIT_EACH.test(text) ? text.length : Array.from(text).length);
 

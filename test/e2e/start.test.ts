@@ -156,7 +156,9 @@ describe('holdfast start', () => {
     const one = await start('one', '--network', 'one');
     const node = await start('a', '--seed', one.facts.rest);
     await waitFor(async () =>
-      (await node.run('get status')).includes(`what answers at ${one.facts.rest} speaks otherwise than the network port of a node`),
+      (await node.run('get status')).includes(
+        `what answers at ${one.facts.rest} speaks otherwise than the network port of a node`,
+      ),
     );
     await expect(node.run(`seed from ${one.facts.rest}`)).rejects.toThrow(/REST port/);
   }, 60_000);
