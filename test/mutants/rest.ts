@@ -4,8 +4,8 @@ export const rest: readonly Mutant[] = [
   {
     name: 'limit of a body is ignored',
     file: 'src/rest/body.ts',
-    from: 'if (bytes > limit) throw oversize(limit);',
-    to: 'if (bytes < 0) throw oversize(limit);',
+    from: 'if (bytes > limit) throw oversize({ limit, hint });',
+    to: 'if (bytes < 0) throw oversize({ limit, hint });',
     tests: ['test/unit/rest/hostile.test.ts', 'test/unit/rest/rest.test.ts'],
   },
   {
