@@ -35,7 +35,7 @@ def erase(facts, authority):
         good.add(f.hash)
         target = by_hash[f.content['entry']]
         if target.erased is None:
-            target.erased = f.content['attributes']
+            target.erased, target.eraser = f.content['attributes'], f.hash
             names = [*target.erased, *f.content['removed']] if target.op == 'update' else []
             target.content = {name: None for name in names}
     return good

@@ -1,10 +1,11 @@
-"""How entries become policies: src/policy/FOLD.md (F) and src/policy/SPEC.md (moments, root), read a second time."""
-import datetime
-
-from authority import ACTS, Authority
-from basics import NODES, Fault, dump, need, sha, tree, units, whole
+"""How entries become policies: src/policy/FOLD.md (F, and Z6 to Z8 on what snapshots have settled), read a second time."""
+from authority import ACTS
+from basics import NODES, Fault, dump, need, whole
 from erasures import erase
 from kinds import claims, is_name, normal
+
+CHANGES = ('insert', 'update', 'delete')
+
 
 # The fold: entries take their effect in the ledger's order.
 class Life:
@@ -15,6 +16,7 @@ class Life:
         self.heads, self.facts, self.member, self.waits = [f.hash], [f.hash], None, False
         self.partial, self.shadow = f.erased is not None, {**value, **ghosts(f)}
         self.origins = {name: f.hash for name in self.shadow}
+        self.settled = None, set()
 
     @property
     def cluster(self):
@@ -23,11 +25,17 @@ class Life:
 
 
 class Fold:
-    def __init__(self, facts, authority):
+    """`settled`: what snapshots in force have settled, with `by` (their entries), `covered`, `leaves`, `void`; or None."""
+
+    def __init__(self, facts, authority, settled=None):
         self.lives, self.holders, self.places, self.authority = {}, {}, {}, authority
-        self.void, self.erasing = set(), erase(facts, authority)
+        self.void, self.erasing, self.snapshots = set(), erase(facts, authority), settled.by if settled else set()
+        if settled:
+            self.restore({f.hash: f for f in facts}, settled)
         for f in sorted(facts, key=lambda f: f.order):
-            if not self.takes_effect(f):
+            if settled and f.hash in settled.covered and f.op in CHANGES:
+                self.void.update({f.hash} & settled.void)
+            elif not self.takes_effect(f):
                 self.void.add(f.hash)
         for life in self.lives.values():
             self.void.update(life.facts if life.waits else ())
@@ -35,11 +43,29 @@ class Fold:
     def takes_effect(self, f):
         act = {'insert': self.insert, 'update': self.update, 'delete': self.delete}.get(f.op)
         if f.op == 'genesis' or act is None:
-            return f.op == 'genesis' or f.hash in self.erasing or f.op in ACTS and self.authority.holds(f)
+            return (f.op == 'genesis' or f.hash in self.erasing or f.hash in self.snapshots
+                    or f.op in ACTS and self.authority.holds(f))
         try:
             return f.id is not None and self.authority.holds(f) and act(f, self.lives.get(f.id))
         except Fault:
             return False
+
+    def restore(self, by_hash, settled):
+        """Z6 to Z8."""
+        for leaf in sorted(settled.leaves, key=lambda leaf: by_hash[leaf['insert']].order):
+            origins = {name: by_hash[hash] for name, hash in leaf['attributes'].items()}
+            given = {name: said(f).get(name) for name, f in origins.items()}
+            value, partial = changed(leaf['type'], {}, given, True)
+            life = self.lives[leaf['id']] = Life(by_hash[leaf['insert']], value)
+            last = max([life.insert, *origins.values()], key=lambda f: f.order)
+            later = {f.hash for f in by_hash.values() if f.hash in settled.covered and f.id == life.id and f.order > last.order}
+            life.heads, life.settled, life.partial, life.origins = [last.hash], (last.hash, later), partial, leaf['attributes']
+            life.shadow = {name: value[name] if name in value else {'erased': f.hash} for name, f in origins.items()}
+            life.claims = [claim for claim in life.claims if claim not in self.holders]
+            self.holders.update({claim: life for claim in life.claims})
+            if life.cluster is not None and leaf['member']:
+                life.member = leaf['member']
+                self.places.setdefault(life.cluster, {})[life.member] = life
 
     def insert(self, f, life):
         value = normal(f.type or '', without(f.content)) if f.erased is None else {}
@@ -72,6 +98,8 @@ class Fold:
         kept = {name for name in life.shadow if name in old and dump(life.shadow[name]) == dump(old[name])}
         life.origins = {name: life.origins[name] if name in kept else f.hash for name in life.shadow}
         replaced = [f.replaces] if isinstance(f.replaces, str) else f.replaces or []
+        if life.settled[1] & set(replaced):
+            replaced = [*replaced, life.settled[0]]
         life.heads = ([head for head in life.heads if head not in replaced] + [f.hash])[-16:]
         life.facts.append(f.hash)
         left, life.value, life.claims = life.claims, value, on
@@ -129,6 +157,11 @@ class Fold:
                 self.settle(life)
 
 
+def said(f):
+    """What an entry gave its policy: an insert in normal form."""
+    return normal(f.type, without(f.content)) if f.op == 'insert' and f.erased is None else f.content
+
+
 def ghosts(f):
     """In the place of each value that is erased one that equals no other."""
     return {name: {'erased': f.hash} for name in f.erased or []}
@@ -150,60 +183,3 @@ def without(content):
 
 def next_free(taken, wish):
     return next((n for n in [*range(wish, 256), *range(1, wish)] if n not in taken), None)
-
-
-# Moments, and the state that follows (src/policy/SPEC.md, src/bundle/SPEC.md 4).
-
-
-def forks_of(facts):
-    seen, forks = {}, {}
-    for f in facts:
-        if seen.setdefault((f.author, f.seq), f.hash) != f.hash:
-            forks[f.author] = min(f.seq, forks.get(f.author, f.seq))
-    return forks
-
-
-def covered(facts, moment):
-    """The entries of a moment, and the forks that it shows."""
-    if 'time' in moment:
-        return [f for f in facts if f.time <= moment['time']], forks_of(facts)
-    by_hash = {f.hash: f for f in facts}
-    forks = forks_of([by_hash[head] for head in moment['frontier'] if head in by_hash])
-    while True:
-        found, open_ = {}, list(moment['frontier'])
-        while open_:
-            hash = open_.pop()
-            if hash not in found:
-                f = found[hash] = by_hash[need(hash in by_hash and hash, 'the frontier names what is not there')]
-                open_ += [] if f.seq >= forks.get(f.author, f.seq + 1) else [link for link in [f.prev, *f.parents] if link]
-        seen = forks_of(found.values())
-        if all(forks.get(author, seq + 1) <= seq for author, seq in seen.items()):
-            return [f for f in facts if f.hash in found or f.op == 'genesis'], forks
-        forks = {author: min(seen.get(author, seq), seq) for author, seq in {**seen, **forks}.items()}
-
-
-def date_of(micros):
-    return (datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=micros)).strftime('%Y-%m-%dT%H:%M:%S.%fZ')
-
-
-def state_of(facts, question, genesis):
-    """What `state.json` has to say."""
-    of_moment, forks = covered(facts, question['moment'])
-    fold = Fold(of_moment, Authority(of_moment, genesis, forks))
-    leaves, policies = [], []
-    for id in sorted(fold.lives, key=units):
-        life = fold.lives[id]
-        if life.waits:
-            continue
-        member = life.member if life.type == 'operator' else None
-        leaf = {'attributes': life.origins, 'id': id, 'insert': life.insert.hash, 'member': member, 'type': life.type}
-        leaves.append(sha(b'\0' + dump(leaf).encode()))
-        given = {name: v for name, v in life.value.items() if name != 'member' or life.type != 'operator'}
-        value = {'date': date_of(life.insert.time), **given, 'id': id, **({'member': member} if member else {})}
-        conflict = life.heads if len(life.heads) > 1 else []
-        policies.append({**leaf, 'value': value, 'entry': life.heads[-1], 'conflict': conflict})
-    return {
-        'v': 1, 'entries': len(of_moment), 'void': sorted(fold.void), 'root': tree(leaves).hex(),
-        'equivocations': [{'author': author, 'seq': seq} for author, seq in sorted(forks.items())],
-        'policies': [policy for policy in policies if question['id'] in (None, policy['id'])],
-    }

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from authority import Authority
 from basics import HASH, NAME, NULL, Fault, ascending, dump, either, fits, listed, need, one_of, parse, sha, text, tree, verify, whole
 from erasures import ERASABLE, erase
-from fold import forks_of, state_of
+from moments import forks_of
+from state import state_of
 
 HEADER = fits({
     'v': one_of(1), 'net': either(HASH, one_of('')), 'author': HASH, 'seq': whole(1), 'prev': either(NULL, HASH), 'parents': ascending(0),
@@ -57,7 +58,7 @@ def read_entries(files):
         fields, content = parse(header), {'content': {}} if bare else parse(body)
         need(HEADER(fields), f'{name}: no entry')
         need(fields['op'] in ERASABLE if bare else BODY(content) and fields['body'] == sha(body).hex(), f'{name}: no body of it')
-        f = SimpleNamespace(**fields, hash=sha(header).hex(), content=content['content'], bare=bare, erased=None, raw=header, signature=signature, name=name)
+        f = SimpleNamespace(**fields, hash=sha(header).hex(), content=content['content'], bare=bare, erased=None, eraser=None, raw=header, signature=signature, name=name)
         need((str(f.seq), f.author) == found.groups()[:2], f'{name}: another name')
         need((f.op == 'genesis') == (f.net == '') and (f.prev is None) == (f.seq == 1), f'{name}: net or prev')
         need(f.cap is not None if f.op != 'genesis' else (f.seq, f.parents, f.cap, f.type, f.id, f.replaces) == (1, [], None, None, None, None), name)

@@ -116,7 +116,7 @@ const measureLife = async (count: number): Promise<readonly Figure[]> => {
   const facts = fold.factsOf('site-0');
   const of = count.toLocaleString('en-US');
   const history = await p50(() => versionsOf('site-0', facts, fold, chronicle));
-  const blame = await p50(() => blameOf(site, facts, fold, chronicle));
+  const blame = await p50(() => blameOf(site, fold, chronicle));
   const figure = (work: string, ours: number, target = ''): Figure => ({ work, ours, unit: 'ms', target });
   return [
     figure(`history of a policy with ${of} versions, p50`, history),

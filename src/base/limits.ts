@@ -240,6 +240,8 @@ export const POLICY_PATHS_MAX = 1_000;
 export const POLICY_FOLLOW_ENTRIES = 250;
 /** Heads of a frontier: its text fits in a command. */
 export const FRONTIER_HEADS_MAX = 3_900;
+/** Heads of the frontier in a snapshot entry: they fit in its body. */
+export const SNAPSHOT_HEADS_MAX = 900;
 /** Questions about the past that are worked on at the same time: each folds a book of its own. */
 export const POLICY_PASTS_MAX = 4;
 /** Entries that `blockchain log` and `blockchain conflicts` list. */

@@ -70,7 +70,7 @@ const policiesOf = function* ({ book }: Past, id: string | null): Sliced<readonl
     const state = book.get(each);
     if (state === undefined) continue;
     const { conflict, entry, value } = state;
-    const leaf = yield* originLeaf(state, book.factsOf(each));
+    const leaf = yield* originLeaf(state, book);
     policies.push({
       document: { ...leaf, conflict, entry, value },
       origins: [leaf.insert ?? entry, entry, ...conflict, ...Object.values(leaf.attributes)],

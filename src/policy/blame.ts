@@ -2,6 +2,7 @@ import type { Sliced } from '../base/slices.ts';
 import { isJsonObject, type JsonValue } from '../codec/json.ts';
 import type { PolicyBook, PolicyState } from './book.ts';
 import { compareFacts, type Fact } from './facts.ts';
+import type { LedgerFold } from './fold.ts';
 import { leavesOf, type Origins, originsOf } from './origins.ts';
 import type { Chronicle } from './past.ts';
 import { authorNames, type Signed, signedBy } from './signed.ts';
@@ -42,12 +43,11 @@ const originOf = ({ insert, parts }: Origins, path: readonly (string | number)[]
  */
 export const blameOf = function* (
   state: PolicyState,
-  facts: readonly Fact[],
-  book: PolicyBook,
+  book: PolicyBook & Pick<LedgerFold, 'factsOf' | 'settledOrigins'>,
   chronicle: Chronicle,
 ): Sliced<readonly BlameLine[]> {
   const names = authorNames(book);
-  const origins = yield* originsOf(facts, leavesOf);
+  const origins = yield* originsOf(book.factsOf(state.id), leavesOf, book.settledOrigins(state.id));
   if (origins === undefined) return [];
   return [...leavesOf(state.value).keys()].map((key) => {
     const path = JSON.parse(key) as readonly (string | number)[];

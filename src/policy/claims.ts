@@ -19,6 +19,8 @@ export interface Life {
   heads: readonly Fact[];
   /** Why it has no effect: someone else holds what it claims. */
   waiting: VoidReason | undefined;
+  /** Of a life that a snapshot has settled: its one head then, and the entries that stand for it. */
+  readonly settled: { readonly head: Fact; readonly names: ReadonlySet<string> } | undefined;
 }
 
 /** Everything that the ledger says of one policy id. */
@@ -107,6 +109,21 @@ export class Holdings {
     }
     this.#pass += 1;
     this.#outsiders = new Set();
+  }
+
+  /** Puts back what a snapshot has settled: the life holds those of its claims that no life before it holds. */
+  restore(subject: Subject, life: Life, member: number | undefined): void {
+    subject.life = life;
+    subject.newest = life.heads[0];
+    life.claims = life.claims.filter(({ key }) => {
+      const slot = this.#slot(key, subject);
+      slot.holder ??= subject;
+      return slot.holder === subject;
+    });
+    const cluster = clusterOf(life);
+    if (cluster === undefined || member === undefined) return;
+    life.member = member;
+    this.#slot(placesKey(cluster), subject).members.set(member, subject);
   }
 
   /** Ends what {@link begin} began: the subjects outside the group whose keys were met; empty where the result stands. */

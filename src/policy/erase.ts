@@ -21,7 +21,7 @@ export interface ErasureWish {
   readonly reason: string;
 }
 
-type View = Pick<LedgerFold, 'authority' | 'fact' | 'get' | 'factsOf'>;
+type View = Pick<LedgerFold, 'authority' | 'fact' | 'get' | 'factsOf' | 'settledOrigins'>;
 
 /**
  * May `author` erase the body of an entry? Throws `POLICY_ENTRY_UNKNOWN`, `POLICY_ENTRY_KEPT` for one whose body cannot be erased,
@@ -83,7 +83,10 @@ const namesIn = ({
 /** A policy of a type that the network works with is not left without what its type needs: it would drop out of routing. */
 const checkNotNeeded = (view: View, target: Fact): void => {
   const state = view.get(target.id ?? '');
-  const origins = state === undefined ? undefined : atOnce(originsOf(view.factsOf(state.id), attributesOf));
+  const origins =
+    state === undefined
+      ? undefined
+      : atOnce(originsOf(view.factsOf(state.id), attributesOf, view.settledOrigins(state.id)));
   if (state === undefined || origins === undefined) return;
   const { id: _id, ...value } = state.value;
   const left = Object.entries(value).filter(([name]) => origins.parts.get(name) !== target);

@@ -4,12 +4,7 @@ import type { VoidReason } from './book.ts';
 import { covers, type Rights } from './authority/rights.ts';
 import type { Holdings, Life, Subject } from './claims.ts';
 import { applyChanges, applyToRest, isTakeover, malformedBy, peerOf, type Fact } from './facts.ts';
-import type { Claim } from './kinds/kind.ts';
-import { kindOf } from './kinds/registry.ts';
-
-const NO_CLAIMS: readonly Claim[] = [];
-
-const claimsOf = (type: string, value: JsonObject): readonly Claim[] => kindOf(type)?.claims(value) ?? NO_CLAIMS;
+import { claimsOf, kindOf } from './kinds/registry.ts';
 
 const isNodeType = (type: string): boolean => kindOf(type)?.isNode === true;
 
@@ -54,6 +49,7 @@ const insert = (
     member: undefined,
     heads: [fact],
     waiting: undefined,
+    settled: undefined,
   };
   subject.life = life;
   subject.newest = fact;
@@ -92,10 +88,14 @@ const update = (
     holdings.settle(subject, life);
   }
   life.partial = after.isPartial;
-  life.heads = [...life.heads.filter((head) => !fact.replaces.includes(head.hash)), fact].slice(-POLICY_CONFLICT_MAX);
+  life.heads = [...life.heads.filter((head) => !isNamed(life, head, fact.replaces)), fact].slice(-POLICY_CONFLICT_MAX);
   subject.newest = fact;
   return undefined;
 };
+
+/** Whether a version is named as replaced; what a snapshot settled, by any covered entry that came after its last origin as well. */
+const isNamed = ({ settled }: Life, head: Fact, replaces: readonly string[]): boolean =>
+  replaces.includes(head.hash) || (settled?.head === head && replaces.some((hash) => settled.names.has(hash)));
 
 const valueAfter = (life: Life, fact: Fact): ReturnType<typeof applyToRest> | VoidReason => {
   if (life.partial || fact.bodiless) return applyToRest(life.type, life.value, fact.content);

@@ -49,6 +49,11 @@ export const AUTHORITY_OPS: ReadonlySet<string> = new Set(['grant', 'revoke', 'j
 /** The operation that erases the body of another entry. */
 export const ERASE_OP = 'erase';
 
+/** The operation that settles what it covers. */
+export const SNAPSHOT_OP = 'snapshot';
+
+const KEEPS_CONTENT: ReadonlySet<string> = new Set(['genesis', ERASE_OP, SNAPSHOT_OP]);
+
 const NOTHING: JsonObject = {};
 
 /** The reason of a failure of {@link normalValue}. */
@@ -79,7 +84,7 @@ export const factOf = (entry: Entry, known = NOTHING_KNOWN): Fact => {
     else if (entry.bodiless === true) content = NOTHING;
     else if (op === 'insert') content = normalValue(type ?? '', withoutObserved(entry.content));
     else if (op === 'update') content = withoutObserved(entry.content);
-    else if (op === 'genesis' || op === ERASE_OP || AUTHORITY_OPS.has(op)) content = entry.content;
+    else if (KEEPS_CONTENT.has(op) || AUTHORITY_OPS.has(op)) content = entry.content;
   } catch (caught) {
     malformed = malformedBy(caught);
   }

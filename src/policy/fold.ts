@@ -18,9 +18,13 @@ import {
   type KnownTexts,
   malformedWithoutContent,
   type Fact,
+  SNAPSHOT_OP,
   withoutContent,
 } from './facts.ts';
 import { genesisRules } from './authority/genesis.ts';
+import type { SettledOrigins } from './origins.ts';
+import { inSettledOrder, restorePolicies, settledPolicy, takeOver } from './snapshot/settled.ts';
+import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
 
 const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
 
@@ -30,6 +34,14 @@ export interface LedgerFold extends PolicyFold {
   add(entries: readonly Entry[]): readonly string[];
   /** Returns the ids of the policies that may differ. */
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[];
+  /** Its snapshot entries; while {@link Snapshots.isStale} it does not follow them all yet. */
+  readonly snapshots: Snapshots;
+  /** What they settle, as worked out apart (`snapshot/settle.ts`); returns the ids of the policies that may differ. */
+  settle(settlement: Settlement): readonly string[];
+  /** The value of a policy in normal form, without what only an answer has; undefined where an erasure has left it without one. */
+  wholeValue(id: string): JsonObject | undefined;
+  /** Where the origins of a policy begin that a snapshot has settled. */
+  settledOrigins(id: string): SettledOrigins | undefined;
   /** Takes up facts of another fold, which stay as they are; the same as their entries. */
   addFacts(facts: readonly Fact[]): void;
   /** What erase entries are about whose right may be another since this was asked last. */
@@ -39,7 +51,7 @@ export interface LedgerFold extends PolicyFold {
   fact(hash: string): Fact | undefined;
   /** Ids of all policies that were ever inserted, changed or ended, in force or not. */
   ids(): readonly string[];
-  /** The facts of one policy, in the ledger's order. */
+  /** The facts of one policy, in the order in which they take effect: the ledger's, but first what snapshots cover. */
   factsOf(id: string): readonly Fact[];
   /** Id of the policy in force that holds a claim. */
   holderOf(key: string): string | undefined;
@@ -88,7 +100,9 @@ class Fold implements LedgerFold {
   #latest: Fact | undefined;
   #hash: string | undefined;
   readonly authority = new Authority();
-  readonly #erasures = new Erasures(this.authority, (hash) => this.#facts.get(hash));
+  readonly snapshots = new Snapshots();
+  readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
+  readonly #erasures = new Erasures(this.authority, this.#find);
   #noted = new Map<string, ErasureNote>();
   revision = 0;
   unknown = 0;
@@ -120,7 +134,29 @@ class Fold implements LedgerFold {
   }
 
   factsOf(id: string): readonly Fact[] {
-    return this.#subjects.get(id)?.facts ?? [];
+    const facts = this.#subjects.get(id)?.facts ?? [];
+    const { settled } = this.snapshots;
+    return settled === undefined ? facts : inSettledOrder(facts, settled);
+  }
+
+  settle(settlement: Settlement): readonly string[] {
+    const before = this.snapshots.settled;
+    if (!this.snapshots.settle(settlement)) return [];
+    const { settled } = settlement;
+    if (before?.chain.join() === settled?.chain.join() && before?.leaves === settled?.leaves) return [];
+    const { same, other, latest } = takeOver(this.#subjects.values(), settled, this.#find);
+    this.#latest = latest;
+    return this.#changed(new Set([...same, ...(other.size === 0 ? [] : this.#evaluate(other))]));
+  }
+
+  wholeValue(id: string): JsonObject | undefined {
+    const life = this.#subjects.get(id)?.life;
+    return life?.partial === false ? life.value : undefined;
+  }
+
+  settledOrigins(id: string): SettledOrigins | undefined {
+    const subject = this.#subjects.get(id);
+    return subject && settledPolicy(subject, this.snapshots.settled, this.#find)?.origins;
   }
 
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[] {
@@ -129,6 +165,7 @@ class Fold implements LedgerFold {
     this.#cuts.set(author, fromSeq);
     const text = `its author signed two entries with one number, ${fromSeq}: void from there on`;
     const affected = new Set(this.authority.cut(author, fromSeq, { rule: 'equivocation', text, by }));
+    this.snapshots.moved(affected);
     for (const fact of this.#erasedWith(affected)) affected.add(fact);
     const subjects = this.#subjectsOf(affected);
     return subjects.size === 0 ? [] : this.#changed(this.#evaluate(subjects));
@@ -221,7 +258,9 @@ class Fold implements LedgerFold {
     for (const item of items) {
       const held = this.#facts.get(item.hash);
       if (held !== undefined) {
-        if (held.bodiless && restore(held, factFrom(item))) affected.add(held);
+        if (!held.bodiless || !restore(held, factFrom(item))) continue;
+        affected.add(held);
+        this.snapshots.contentMoved();
         continue;
       }
       const fact = factFrom(item);
@@ -233,6 +272,7 @@ class Fold implements LedgerFold {
     }
     for (const fact of this.authority.add(taken)) affected.add(fact);
     const fresh = taken.filter(({ op }) => POLICY_OPS.has(op)).sort(compareFacts);
+    this.snapshots.moved([...first, ...affected]);
     for (const fact of this.#erasedWith([...first, ...affected])) affected.add(fact);
     const moved = this.#subjectsOf(affected);
     const subjects = new Set(fresh.map((fact) => this.#file(fact)));
@@ -245,6 +285,7 @@ class Fold implements LedgerFold {
   #takesPart(fact: Fact): boolean {
     if (AUTHORITY_OPS.has(fact.op)) return true;
     if (fact.op === ERASE_OP) return this.#erasures.add(fact);
+    if (fact.op === SNAPSHOT_OP) return this.snapshots.add(fact);
     if (!POLICY_OPS.has(fact.op)) {
       this.unknown += 1;
       fact.void = { rule: 'unknown-op', text: `this version does not know the operation ${fact.op}`, by: undefined };
@@ -273,6 +314,7 @@ class Fold implements LedgerFold {
       fact.bodiless = true;
       fact.content = withoutContent(fact.op, erasure);
       fact.malformed = malformedWithoutContent(fact);
+      this.snapshots.contentMoved();
       all.add(fact);
       erased.push(fact);
     }
@@ -321,8 +363,11 @@ class Fold implements LedgerFold {
     let group = this.#holdings.related(late);
     for (;;) {
       this.#holdings.begin(group);
+      const { settled } = this.snapshots;
+      if (settled !== undefined) restorePolicies(group, settled, this.#holdings, this.#find);
       const steps: { readonly subject: Subject; readonly fact: Fact }[] = [];
-      for (const subject of group) for (const fact of subject.facts) steps.push({ subject, fact });
+      for (const subject of group)
+        for (const fact of subject.facts) if (settled?.covered.has(fact.hash) !== true) steps.push({ subject, fact });
       steps.sort((a, b) => compareFacts(a.fact, b.fact));
       for (const { subject, fact } of steps) this.#step(subject, fact);
       const outsiders = this.#holdings.end();
@@ -375,6 +420,7 @@ class Fold implements LedgerFold {
   #reasonOf(fact: Fact): VoidReason | undefined {
     if (AUTHORITY_OPS.has(fact.op)) return this.authority.reasonOf(fact);
     if (fact.void !== undefined) return fact.void;
+    if (this.snapshots.settled?.covered.has(fact.hash) === true) return undefined;
     const life = fact.id === null ? undefined : this.#subjects.get(fact.id)?.life;
     return life !== undefined && compareFacts(fact, life.insert) >= 0 ? life.waiting : undefined;
   }

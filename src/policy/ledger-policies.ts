@@ -12,13 +12,16 @@ import type { PeerKey } from '../network/network.ts';
 import type { PolicyNotices, PolicyState, VoidReason } from './book.ts';
 import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
 import { decideErase, type ErasureWish } from './erase.ts';
+import { SNAPSHOT_OP } from './facts.ts';
 import { createFold, type LedgerFold } from './fold.ts';
 import { type PolicyVersion, versionsOf } from './history.ts';
 import { LedgerMembers } from './ledger-members.ts';
+import { LedgerSnapshots } from './ledger-snapshots.ts';
 import type { Moment } from './moment.ts';
 import { type Chronicle, type Past, pastAt } from './past.ts';
 import type { Policies, PolicyView } from './policies.ts';
 import { registeredIn } from './registered.ts';
+import { settle, SettleMemory } from './snapshot/settle.ts';
 import { policyId, readPolicy } from './shape.ts';
 
 export interface PoliciesPorts {
@@ -69,16 +72,19 @@ interface Waiter {
 class LedgerPolicies implements Policies {
   readonly notices = new EventEmitter<PolicyNotices>();
   readonly members: LedgerMembers;
+  readonly snapshots: LedgerSnapshots;
   readonly #ports: PoliciesPorts;
   readonly #writer: Writer;
   readonly #log: Logger;
   readonly #fold: LedgerFold = createFold();
   /** Hash of an entry → when it came here, milliseconds. */
   readonly #received = new Map<string, number>();
+  readonly #memory = new SettleMemory();
   readonly chronicle: Chronicle = {
     facts: () => this.#fold.facts(),
     fact: (hash) => this.#fold.fact(hash),
     receivedMs: (hash) => this.#received.get(hash),
+    memory: this.#memory,
   };
   #pasts = 0;
   /** Keys of writes that are decided and not yet in the book; a write that needs one waits for its promise. */
@@ -99,6 +105,13 @@ class LedgerPolicies implements Policies {
       authority: this.#fold.authority,
       ownKey: ports.ownKey,
       write: (decide) => this.#write(() => ({ proposal: decide(), keys: [] })).then(writtenOf),
+    });
+    this.snapshots = new LedgerSnapshots({
+      ...{ fold: this.#fold, chronicle: this.chronicle, memory: this.#memory, ownKey: ports.ownKey },
+      registered: () => this.registered(),
+      holders: (author, seq) => ports.holders(author, seq),
+      caughtUp: () => this.caughtUp(),
+      write: (decide) => this.#write(() => ({ proposal: decide(), keys: [SNAPSHOT_OP] })).then(writtenOf),
     });
     ports.ledger.notices.on('ledger:appended', this.#onAppended);
     ports.ledger.notices.on('ledger:equivocation', this.#onEquivocation);
@@ -231,7 +244,7 @@ class LedgerPolicies implements Policies {
       const held = await this.#ports.ledger.append(proposal);
       await this.#reached(held.cursor + 1);
       const effect = this.#fold.effectOf(held.entry.hash);
-      const reason = typeof effect === 'object' ? effect : undefined;
+      const reason = typeof effect === 'object' && proposal.op !== SNAPSHOT_OP ? effect : undefined;
       if (reason !== undefined) throw overtaken(proposal.id ?? '', held.entry.hash, reason);
       return held;
     } finally {
@@ -266,16 +279,17 @@ class LedgerPolicies implements Policies {
 
   async #takeUp(): Promise<void> {
     try {
-      while (!this.#closed && this.#cursor < this.#ports.ledger.size) {
+      while (!this.#closed && (this.#cursor < this.#ports.ledger.size || this.#fold.snapshots.isStale)) {
         const held = await this.#ports.ledger.follow(this.#cursor, POLICY_FOLLOW_ENTRIES);
         const { revision } = this.#fold.authority;
         for (const { entry, receivedMs } of held) this.#received.set(entry.hash, receivedMs);
         const changed = this.#fold.add(held.map(({ entry }) => entry));
+        const settled = await inSlices(settle(this.#fold, this.#memory));
         const last = held.at(-1);
         // Nothing up to the end: what is there is damaged, and set aside by the ledger.
         this.#cursor = last === undefined ? this.#ports.ledger.size : last.cursor + 1;
         this.#noteErasures();
-        this.#announce(changed);
+        this.#announce([...new Set([...changed, ...settled])]);
         if (this.#fold.authority.revision !== revision) this.notices.emit('members:changed');
         this.#release((cursor) => cursor <= this.#cursor);
       }
@@ -306,6 +320,12 @@ class LedgerPolicies implements Policies {
     this.#announce(this.#fold.voidAuthor(author, seq, by));
     this.#noteErasures();
     this.notices.emit('members:changed');
+    this.#settleSoon();
+  }
+
+  /** What snapshots settle may be another now. */
+  #settleSoon(): void {
+    if (this.#fold.snapshots.isStale) this.#follow();
   }
 
   /** Tells the ledger which bodies are erased, and which that it may have dropped are not. */
@@ -320,7 +340,9 @@ class LedgerPolicies implements Policies {
   async #lookForBody(hash: string): Promise<void> {
     try {
       const held = await this.#ports.ledger.byHash(hash);
-      if (held !== undefined && held.entry.bodiless !== true) this.#announce(this.#fold.add([held.entry]));
+      if (held === undefined || held.entry.bodiless === true) return;
+      this.#announce(this.#fold.add([held.entry]));
+      this.#settleSoon();
     } catch (caught) {
       if (this.#closed) return;
       this.#log.warn(

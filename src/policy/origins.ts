@@ -10,6 +10,16 @@ export interface Origins {
   readonly parts: ReadonlyMap<string, Fact>;
 }
 
+/** Where the reckoning begins of a policy that a snapshot has settled. */
+export interface SettledOrigins {
+  readonly insert: Fact;
+  /** Which entry gave each attribute. */
+  readonly attributes: ReadonlyMap<string, Fact>;
+  /** What it was, with something that is like no value in the place of what is erased. */
+  readonly value: JsonObject;
+  covers(fact: Fact): boolean;
+}
+
 /** Takes a value apart: each part under a key of its own. */
 export type PartsOf = (value: JsonObject) => ReadonlyMap<string, JsonValue>;
 
@@ -36,6 +46,10 @@ export const leavesOf: PartsOf = (value) => {
 const isSameValue = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && canonicalJson([a]) === canonicalJson([b]));
 
+/** The attribute that a part belongs to. */
+const attributeOf = (partsOf: PartsOf, key: string): string =>
+  partsOf === attributesOf ? key : String((JSON.parse(key) as readonly unknown[])[0]);
+
 const SLICE = 100;
 
 /** What an entry gave, where its body is erased with something in the place of each value that is like no other. */
@@ -45,18 +59,26 @@ const givenBy = ({ hash, content, erasure }: Fact): JsonObject =>
     : { ...content, ...Object.fromEntries(erasure.attributes.map((name) => [name, { erased: hash }])) };
 
 /**
- * The origins of a policy in force, from all its facts in the ledger's order, as the fold has judged them when the work
+ * The origins of a policy in force, from all its facts in the order in which they take effect, as the fold has judged them when the work
  * begins. A part has the entry since which it has its value: an update that names it with the value that it has gives it
  * nothing. An attribute whose value is erased keeps the entry that gave it.
  */
-export const originsOf = function* (facts: readonly Fact[], partsOf: PartsOf): Sliced<Origins | undefined> {
-  const start = facts.findLastIndex(({ op, void: reason }) => op === 'insert' && reason === undefined);
-  const insert = facts[start];
+export const originsOf = function* (
+  facts: readonly Fact[],
+  partsOf: PartsOf,
+  settled?: SettledOrigins,
+): Sliced<Origins | undefined> {
+  const own = settled === undefined ? facts : facts.filter((fact) => !settled.covers(fact));
+  const start = own.findLastIndex(({ op, void: reason }) => op === 'insert' && reason === undefined);
+  const insert = own[start] ?? settled?.insert;
   if (insert === undefined) return undefined;
-  const updates = facts.slice(start + 1).filter(({ op, void: reason }) => op === 'update' && reason === undefined);
-  let value = givenBy(insert);
+  const updates = own.slice(start + 1).filter(({ op, void: reason }) => op === 'update' && reason === undefined);
+  const base = start < 0 ? settled : undefined;
+  let value = base?.value ?? givenBy(insert);
   let before = partsOf(value);
-  let parts = new Map([...before.keys()].map((key) => [key, insert]));
+  let parts = new Map(
+    [...before.keys()].map((key) => [key, base?.attributes.get(attributeOf(partsOf, key)) ?? insert] as const),
+  );
   for (const [at, fact] of updates.entries()) {
     if (at % SLICE === SLICE - 1) yield;
     value = applyToRest(insert.type ?? '', value, givenBy(fact)).value;

@@ -1,8 +1,9 @@
-import { type Sliced, sortInSlices } from '../base/slices.ts';
+import type { Sliced } from '../base/slices.ts';
 import { closureOf, type Closure, type FindFact, type Forks, forksOf, unknownEntries } from './closure.ts';
-import { compareFacts, type Fact } from './facts.ts';
-import { createFold, type LedgerFold } from './fold.ts';
+import type { Fact } from './facts.ts';
+import type { LedgerFold } from './fold.ts';
 import type { Moment } from './moment.ts';
+import { foldOf, SettleMemory } from './snapshot/settle.ts';
 import { stateRoot } from './state-root.ts';
 
 /** Everything that the book was made of, for questions about the past. */
@@ -13,6 +14,8 @@ export interface Chronicle {
   readonly fact: FindFact;
   /** Wall clock of this node when the entry came, milliseconds; undefined for one that is not held. */
   receivedMs(hash: string): number | undefined;
+  /** What is known of its snapshots. */
+  readonly memory?: SettleMemory;
 }
 
 /** The policies as of a moment. */
@@ -30,8 +33,6 @@ export interface Past {
   readonly late: number | undefined;
 }
 
-const SLICE = 500;
-
 /**
  * The policies as of a moment: a pure function of the entries that it covers. A frontier is exact, and so is what a node
  * had accepted. A time takes the
@@ -40,7 +41,7 @@ const SLICE = 500;
  */
 export const pastAt = function* (chronicle: Chronicle, moment: Moment): Sliced<Past> {
   const covered = yield* coveredBy(chronicle, moment);
-  const book = yield* bookOf(covered);
+  const book = yield* foldOf(covered, chronicle.memory ?? new SettleMemory());
   const root = yield* stateRoot(book);
   const late = moment.kind === 'time' ? yield* countLate(chronicle, covered.facts, moment.micros) : undefined;
   return { moment, book, entries: covered.facts.length, root, forks: covered.forks, late };
@@ -77,18 +78,6 @@ const acceptedThen = function* (chronicle: Chronicle, entries: readonly string[]
   if (facts.length < named.length) throw unknownEntries(named.filter((hash) => chronicle.fact(hash) === undefined));
   yield;
   return { facts, forks: yield* forksOf(facts) };
-};
-
-/** Folds entries anew. */
-const bookOf = function* ({ facts, forks }: Closure): Sliced<LedgerFold> {
-  const book = createFold();
-  for (const [author, { seq, pair }] of forks) book.voidAuthor(author, seq, pair[0]);
-  const inOrder = yield* sortInSlices(facts, compareFacts);
-  for (let at = 0; at < inOrder.length; at += SLICE) {
-    yield;
-    book.addFacts(inOrder.slice(at, at + SLICE));
-  }
-  return book;
 };
 
 const countLate = function* (chronicle: Chronicle, facts: readonly Fact[], micros: number): Sliced<number> {

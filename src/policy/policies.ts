@@ -8,11 +8,12 @@ import type { PolicyBook, PolicyEmitter, PolicyState } from './book.ts';
 import type { ErasureWish } from './erase.ts';
 import type { LedgerFold } from './fold.ts';
 import type { PolicyVersion } from './history.ts';
+import type { SnapshotDesk } from './ledger-snapshots.ts';
 import type { Moment } from './moment.ts';
 import type { Chronicle, Past } from './past.ts';
 
 /** The book, and what each policy's entries were. Only its owner adds to it. */
-export type PolicyView = PolicyBook & Pick<LedgerFold, 'factsOf'>;
+export type PolicyView = PolicyBook & Pick<LedgerFold, 'factsOf' | 'settledOrigins'>;
 
 /** Who belongs to the network and what each may do. */
 export interface Members {
@@ -44,6 +45,7 @@ export interface Policies extends Resource {
   readonly chronicle: Chronicle;
   readonly notices: PolicyEmitter;
   readonly members: Members;
+  readonly snapshots: SnapshotDesk;
   /** `policy` has one root key, its type. `POLICY_…` errors: structure, id taken, not unique, unknown cluster, parent. */
   insert(policy: JsonObject): Promise<PolicyState>;
   /** Replaces the attributes that `changes` names (null removes one). */

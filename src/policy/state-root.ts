@@ -3,11 +3,13 @@ import { canonicalBytes } from '../codec/canonical.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { merkleLeaf, merkleRoot } from '../codec/merkle.ts';
 import type { PolicyState } from './book.ts';
-import type { Fact } from './facts.ts';
 import type { LedgerFold } from './fold.ts';
 import { attributesOf, originsOf } from './origins.ts';
 
 const SLICE = 256;
+
+/** What the origins of a policy are reckoned from. */
+type OriginsBook = Pick<LedgerFold, 'factsOf' | 'settledOrigins'>;
 
 /** SPEC §3: what the root says of one policy. */
 export interface OriginLeaf extends JsonObject {
@@ -21,8 +23,8 @@ export interface OriginLeaf extends JsonObject {
 }
 
 /** Which entry each attribute of a policy in force comes from, and its member number. */
-export const originLeaf = function* ({ id, type, value }: PolicyState, facts: readonly Fact[]): Sliced<OriginLeaf> {
-  const origins = yield* originsOf(facts, attributesOf);
+export const originLeaf = function* ({ id, type, value }: PolicyState, book: OriginsBook): Sliced<OriginLeaf> {
+  const origins = yield* originsOf(book.factsOf(id), attributesOf, book.settledOrigins(id));
   const parts = [...(origins?.parts ?? [])].map(([name, { hash }]) => [name, hash] as const);
   // In the order of the canonical form, which is then written as it stands.
   const attributes = Object.fromEntries(parts.sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -37,19 +39,29 @@ export const originLeaf = function* ({ id, type, value }: PolicyState, facts: re
 };
 
 /** Its bytes. */
-export const leafOf = function* (state: PolicyState, facts: readonly Fact[]): Sliced<Uint8Array> {
-  return canonicalBytes(yield* originLeaf(state, facts));
+export const leafOf = function* (state: PolicyState, book: OriginsBook): Sliced<Uint8Array> {
+  return canonicalBytes(yield* originLeaf(state, book));
 };
 
-/** The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. */
-export const stateRoot = function* (fold: LedgerFold): Sliced<string> {
+/** The leaves of all policies in force, in the order of the root. */
+export const originLeaves = function* (fold: LedgerFold): Sliced<readonly OriginLeaf[]> {
   const ids = yield* sortInSlices(fold.ids(), (a, b) => (a < b ? -1 : 1));
-  const leaves: Buffer[] = [];
+  const leaves: OriginLeaf[] = [];
   for (const [at, id] of ids.entries()) {
     if (at % SLICE === SLICE - 1) yield;
     const state = fold.get(id);
-    if (state !== undefined) leaves.push(merkleLeaf(yield* leafOf(state, fold.factsOf(id))));
+    if (state !== undefined) leaves.push(yield* originLeaf(state, fold));
   }
+  return leaves;
+};
+
+/** The root of the state that these leaves make. */
+export const rootOfLeaves = (leaves: readonly OriginLeaf[]): string =>
+  merkleRoot(leaves.map((leaf) => merkleLeaf(canonicalBytes(leaf)))).toString('hex');
+
+/** The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. */
+export const stateRoot = function* (fold: LedgerFold): Sliced<string> {
+  const leaves = yield* originLeaves(fold);
   yield;
-  return merkleRoot(leaves).toString('hex');
+  return rootOfLeaves(leaves);
 };

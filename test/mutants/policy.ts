@@ -2,6 +2,48 @@ import type { Mutant } from './mutant.ts';
 
 export const policy: readonly Mutant[] = [
   {
+    name: 'a snapshot needs one root key only',
+    file: 'src/policy/snapshot/settle.ts',
+    from: 'roots.size < needed ?',
+    to: 'roots.size < 1 ?',
+    tests: ['test/unit/policy/snapshots.test.ts', 'test/property/snapshots.property.test.ts'],
+  },
+  {
+    name: 'a snapshot need not have the one before',
+    file: 'src/policy/snapshot/settle.ts',
+    from: 'if (checked.chain.length !== keys.length || checked.chain.some((each, at) => each !== keys[at]))',
+    to: 'if (checked.chain.length > keys.length)',
+    tests: ['test/unit/policy/snapshots.test.ts', 'test/property/snapshots.property.test.ts'],
+  },
+  {
+    name: 'anybody makes snapshots',
+    file: 'src/policy/snapshot/act.ts',
+    from: 'return genesis.roots.has(author) ? author : undefined;',
+    to: 'return author;',
+    tests: ['test/unit/policy/snapshots.test.ts', 'test/property/snapshots.property.test.ts'],
+  },
+  {
+    name: 'what is settled is evaluated again by its entries',
+    file: 'src/policy/fold.ts',
+    from: 'if (settled?.covered.has(fact.hash) !== true) steps.push({ subject, fact });',
+    to: 'steps.push({ subject, fact });',
+    tests: ['test/unit/policy/snapshots.test.ts', 'test/property/snapshots.property.test.ts'],
+  },
+  {
+    name: 'a waiting policy outlives the snapshot',
+    file: 'src/policy/snapshot/settled.ts',
+    from: 'if (settled === undefined ? life !== undefined : !isSameLife(life, settled)) return false;',
+    to: 'if (settled !== undefined && !isSameLife(life, settled)) return false;',
+    tests: ['test/unit/policy/snapshots.test.ts', 'test/property/snapshots.property.test.ts'],
+  },
+  {
+    name: 'a snapshot is not looked at again when something that it covers is erased',
+    file: 'src/policy/snapshot/settle.ts',
+    from: 'const checked = known?.gone === goneIn(fold, known?.covered) ? known',
+    to: 'const checked = known !== undefined ? known',
+    tests: ['test/unit/policy/snapshots.test.ts', 'test/property/snapshots.property.test.ts'],
+  },
+  {
     name: 'anybody may erase',
     file: 'src/policy/erasures.ts',
     from: 'if (author === target.author) return true;',

@@ -232,7 +232,7 @@ describe('blame and history', () => {
         const chronicle = chronicleOf(arrival);
         for (const state of book.ofType()) {
           const { origin, insert } = lastChange(book, chronicle, state.id);
-          const lines = atOnce(blameOf(state, book.factsOf(state.id), book, chronicle));
+          const lines = atOnce(blameOf(state, book, chronicle));
           for (const { path, value } of lines) expect(valueAt(state.value, path)).toEqual(value);
           const order = book.factsOf(state.id).map(({ hash }) => hash);
           for (const attribute of Object.keys(state.value)) {

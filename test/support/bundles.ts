@@ -23,6 +23,7 @@ import { rootAt } from '../../src/receipt/tree.ts';
 import { type HistoryWorld, hostileHistory, INVITE_KEYS, NEXT_KEYS, type PolicyHabits } from './authority-histories.ts';
 import { authorKey, type EntrySketch } from './policy-entries.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { snapshotHistory } from './snapshot-histories.ts';
 
 /** The pair of keys that a letter stands for. */
 const keyOf = (letter: string): SigningKey => signingKeyFromSeed(Buffer.alloc(32, `holdfast ${letter}`));
@@ -70,6 +71,14 @@ export const signedHostileHistory = (
     ...(policies === undefined ? {} : { policies }),
   };
   return hostileHistory(random, steps, world);
+};
+
+/** A history of `snapshot-histories.ts` with real keys and signatures. */
+export const signedSnapshotHistory = (random: SeededRandom, steps: number): readonly Entry[] => {
+  const keys = LETTERS.slice(1).map(keyOf);
+  const scribe = new Scribe(keys);
+  const world = { keys: keys.map(({ author }) => author), make: scribe.write.bind(scribe), erases: 0.1 };
+  return snapshotHistory(random, steps, world).entries;
 };
 
 const renamed = (value: JsonValue, names: ReadonlyMap<string, string>): JsonValue => {

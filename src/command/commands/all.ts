@@ -32,6 +32,7 @@ import { queryCommands } from './queries.ts';
 import { receiptCommands } from './receipts.ts';
 import { scriptCommands } from './scripts.ts';
 import { scrubCommands } from './scrub.ts';
+import { snapshotCommands } from './snapshots.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
 import { tsdCommands } from './tsd.ts';
@@ -58,6 +59,7 @@ export const allCommands = (): readonly CommandGroup[] => [
       ...equivocationCommands(),
       ...ledgerLogCommands(),
       ...erasureCommands(),
+      ...snapshotCommands(),
     ],
   },
   { about: 'Proof', commands: [...auditCommands(), ...receiptCommands(), ...bundleCommands()] },

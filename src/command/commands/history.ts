@@ -106,7 +106,7 @@ const blame = async (call: Call<typeof whichOptions>): Promise<Reply> => {
     });
   const lines: (BlameLine & { readonly id: string })[] = [];
   for (const state of states) {
-    const found = await inSlices(blameOf(state, book.factsOf(state.id), book, chronicle), call.signal);
+    const found = await inSlices(blameOf(state, book, chronicle), call.signal);
     lines.push(...found.map((line) => ({ id: state.id, ...line })));
   }
   const several = states.length > 1;

@@ -1,7 +1,8 @@
 import { anmpKind } from './anmp.ts';
 import { clusterKind } from './cluster.ts';
 import { configKind } from './config.ts';
-import type { PolicyKind } from './kind.ts';
+import type { JsonObject } from '../../codec/json.ts';
+import type { Claim, PolicyKind } from './kind.ts';
 import { masterKind } from './master.ts';
 import { memberKind } from './member.ts';
 import { nodeKind } from './node.ts';
@@ -30,3 +31,8 @@ export const kindOf = (type: string): PolicyKind | undefined => kinds.get(type);
 
 /** The types of policies that stand for a node that can be dialled. */
 export const NODE_TYPES: readonly string[] = [...kinds.values()].filter((kind) => kind.isNode).map((kind) => kind.type);
+
+const NO_CLAIMS: readonly Claim[] = [];
+
+/** What a policy of the type alone may hold. */
+export const claimsOf = (type: string, value: JsonObject): readonly Claim[] => kindOf(type)?.claims(value) ?? NO_CLAIMS;

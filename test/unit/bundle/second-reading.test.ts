@@ -17,6 +17,7 @@ import {
   remade,
   signedAgain,
   signedHostileHistory,
+  signedSnapshotHistory,
   witnessedHistory,
 } from '../../support/bundles.ts';
 import { linkedHistory } from '../../support/linked-history.ts';
@@ -102,6 +103,10 @@ const histories = async (): Promise<readonly Uint8Array[]> => {
       await bundleOf(signed, { moment: { kind: 'frontier', heads: [hash] } }),
       await bundleOf(signed, { moment: { kind: 'time', micros: header.time } }),
     );
+  }
+  for (let run = 0; run < RUNS; run += 1) {
+    const history = signedSnapshotHistory(random, random.integer(10, 60));
+    bundles.push(await bundleOf(run % 2 === 0 ? history : withoutErased(history)));
   }
   for (let run = 0; run < RUNS; run += 1)
     bundles.push(await bundleOf(withoutErased(signedHostileHistory(random, random.integer(1, 60), ERASING_HABITS))));

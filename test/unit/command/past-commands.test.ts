@@ -213,6 +213,25 @@ describe('blockchain conflicts', () => {
   });
 });
 
+describe('blockchain snapshot', () => {
+  it('says what it would settle, settles it, and is listed', async () => {
+    expect(await node.json('get snapshots')).toMatchObject({ settled: 0, snapshots: [] });
+    const held = ((await node.json('get frontier')) as { readonly entries: number }).entries;
+    const dry = await node.json('blockchain snapshot where dryrun = true');
+    expect(dry).toMatchObject({ entries: held, fresh: held, ended: [] });
+    expect(await node.text('get snapshots')).toContain(`settled: 0 of ${held} entries`);
+    expect(await node.text('blockchain snapshot')).toMatch(/^snapshot [0-9a-f]{64}: in force\nit covers/);
+    const { root } = dry as { readonly root: string };
+    expect(await node.json('get snapshots')).toMatchObject({
+      settled: held,
+      snapshots: [{ root, effect: 'in-force' }],
+    });
+    expect(await faultOf(node, 'blockchain snapshot')).toMatchObject({ code: 'POLICY_SNAPSHOT_NOTHING' });
+    const [, other] = nodes.nodes;
+    expect(await faultOf(other!, 'blockchain snapshot')).toMatchObject({ code: 'POLICY_SNAPSHOT_NOT_ROOT' });
+  });
+});
+
 describe('the table of commands', () => {
   it('knows them: help, completion', async () => {
     for (const command of [

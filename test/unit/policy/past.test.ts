@@ -133,7 +133,7 @@ describe('two authors who change one policy at once', () => {
   });
 
   it('names the origin of each value, in objects and lists too', () => {
-    const lines = atOnce(blameOf(book.get('s')!, book.factsOf('s'), book, chronicle));
+    const lines = atOnce(blameOf(book.get('s')!, book, chronicle));
     expect(Object.fromEntries(lines.map(({ path, entry }) => [path.join('.'), entry]))).toEqual({
       name: right.hash,
       'place.city': insert!.hash,

@@ -1,0 +1,101 @@
+import { fault } from '../base/errors.ts';
+import { inSlices } from '../base/slices.ts';
+import type { HeldEntry, Proposal } from '../ledger/ledger.ts';
+import type { PeerKey } from '../network/network.ts';
+import { capsOf } from './authority/members.ts';
+import type { VoidReason } from './book.ts';
+import { type Fact, SNAPSHOT_OP } from './facts.ts';
+import type { LedgerFold } from './fold.ts';
+import type { Chronicle } from './past.ts';
+import { rootBehind, snapshotContent } from './snapshot/act.ts';
+import { draftSnapshot, type SnapshotDraft } from './snapshot/draft.ts';
+import { snapshotsOf, type SnapshotReport } from './snapshot/report.ts';
+import type { SettleMemory } from './snapshot/settle.ts';
+
+/** A snapshot that was signed here. */
+export interface SnapshotMade extends SnapshotDraft {
+  readonly entry: string;
+  /** `in-force`, or what it waits for. */
+  readonly effect: 'in-force' | VoidReason;
+}
+
+/** Settles what the network holds. */
+export interface SnapshotDesk {
+  /** What {@link make} would settle. `POLICY_SNAPSHOT_…`, `POLICY_FRONTIER_OVERSIZE`. */
+  preview(signal?: AbortSignal): Promise<SnapshotDraft>;
+  /** Signs a snapshot. The same errors, and `POLICY_SNAPSHOT_NOT_ROOT`. */
+  make(signal?: AbortSignal): Promise<SnapshotMade>;
+  list(): readonly SnapshotReport[];
+}
+
+export interface SnapshotPorts {
+  readonly fold: LedgerFold;
+  readonly chronicle: Chronicle;
+  readonly memory: SettleMemory;
+  readonly ownKey: PeerKey;
+  registered(): ReadonlySet<PeerKey>;
+  holders(author: string, seq: number): ReadonlySet<PeerKey>;
+  caughtUp(): Promise<void>;
+  /** Appends, and resolves when the book holds the entry and what it settles. */
+  write(decide: () => Proposal): Promise<HeldEntry>;
+}
+
+export class LedgerSnapshots implements SnapshotDesk {
+  readonly #ports: SnapshotPorts;
+
+  constructor(ports: SnapshotPorts) {
+    this.#ports = ports;
+  }
+
+  async preview(signal?: AbortSignal): Promise<SnapshotDraft> {
+    const { fold, memory, ownKey } = this.#ports;
+    await this.#ports.caughtUp();
+    const newest = new Map<string, number>();
+    for (const { author, seq } of fold.facts()) newest.set(author, Math.max(seq, newest.get(author) ?? 0));
+    const limits = new Map([...newest].map(([author, seq]) => [author, this.#heldByAll(author, seq)]));
+    const isHeldByAll = ({ author, seq }: Fact): boolean => seq <= (limits.get(author) ?? 0);
+    return inSlices(draftSnapshot({ fold, memory, author: ownKey, isHeldByAll }), signal);
+  }
+
+  async make(signal?: AbortSignal): Promise<SnapshotMade> {
+    this.#cap();
+    const draft = await this.preview(signal);
+    const { entry } = await this.#ports.write(() => ({
+      ...{ op: SNAPSHOT_OP, type: null, id: null, replaces: null },
+      ...{ content: snapshotContent(draft.act), cap: this.#cap() },
+    }));
+    const effect = this.#ports.fold.effectOf(entry.hash);
+    return { ...draft, entry: entry.hash, effect: typeof effect === 'object' ? effect : 'in-force' };
+  }
+
+  list(): readonly SnapshotReport[] {
+    return snapshotsOf(this.#ports.fold, this.#ports.chronicle);
+  }
+
+  #cap(): string {
+    const { fold, ownKey: author } = this.#ports;
+    const { authority } = fold;
+    const found = capsOf(authority, author).find((cap) => rootBehind(authority, { author, cap }) !== undefined);
+    if (found !== undefined) return found;
+    throw fault('POLICY_SNAPSHOT_NOT_ROOT', 'only a node with a root key of the network makes snapshots', {
+      data: { roots: [...(authority.genesis?.roots ?? [])] },
+      hint: 'run it on the node that created the network: get members',
+    });
+  }
+
+  /** Of an author's entries up to `newest` the last that every registered node is known to hold, and this one; 0 for none. */
+  #heldByAll(author: string, newest: number): number {
+    const all = [this.#ports.ownKey, ...this.#ports.registered()];
+    const isHeld = (seq: number): boolean => {
+      const held = this.#ports.holders(author, seq);
+      return all.every((peer) => held.has(peer));
+    };
+    let [low, high] = [0, newest + 1];
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (isHeld(middle)) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+}

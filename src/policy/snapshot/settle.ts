@@ -1,0 +1,242 @@
+import type { Sliced } from '../../base/slices.ts';
+import { sortInSlices } from '../../base/slices.ts';
+import { hasCode } from '../../base/errors.ts';
+import type { JsonObject } from '../../codec/json.ts';
+import type { VoidReason } from '../book.ts';
+import { type Closure, closureOf } from '../closure.ts';
+import { compareFacts, type Fact } from '../facts.ts';
+import { createFold, type LedgerFold } from '../fold.ts';
+import { type OriginLeaf, originLeaves, rootOfLeaves } from '../state-root.ts';
+import { rootBehind, type SnapshotAct, snapshotKey } from './act.ts';
+import { logsRoot } from './logs.ts';
+import type { Settled } from './settled.ts';
+import type { FiledSnapshot, Settlement } from './snapshots.ts';
+
+const SLICE = 250;
+
+/** What a snapshot covers, and what follows from that alone: it changes only where bodies are erased. */
+interface Checked {
+  /** The bodies that were gone. */
+  readonly gone: string;
+  /** The snapshots that hold in it, as `Settled.chain` has them. */
+  readonly chain: readonly string[];
+  readonly covered: readonly string[];
+  readonly leaves: ReadonlyMap<string, OriginLeaf>;
+  readonly values: ReadonlyMap<string, JsonObject>;
+  readonly reasons: ReadonlyMap<string, VoidReason>;
+  /** Why it settles nothing, whoever signs it. */
+  readonly fault: VoidReason | undefined;
+}
+
+/** What is known of snapshots: each is looked at once, and again where something that it covers is erased. */
+export class SettleMemory {
+  readonly checked = new Map<string, Checked>();
+  /** Snapshot entry → whether it builds on all that its frontier names. */
+  readonly reaches = new Map<string, boolean>();
+}
+
+/** Entries of root keys that say the same. */
+interface Group {
+  readonly key: string;
+  readonly act: SnapshotAct;
+  readonly facts: Fact[];
+  readonly roots: Set<string>;
+}
+
+/** Folds entries anew, with what their snapshots settle. */
+export const foldOf = function* ({ facts, forks }: Closure, memory: SettleMemory): Sliced<LedgerFold> {
+  const book = createFold();
+  for (const [author, { seq, pair }] of forks) book.voidAuthor(author, seq, pair[0]);
+  const inOrder = yield* sortInSlices(facts, compareFacts);
+  for (let at = 0; at < inOrder.length; at += SLICE) {
+    yield;
+    book.addFacts(inOrder.slice(at, at + SLICE));
+  }
+  yield* settle(book, memory);
+  return book;
+};
+
+/** Brings a fold up to date with its snapshots; returns the ids of the policies that may differ. */
+export const settle = function* (fold: LedgerFold, memory: SettleMemory): Sliced<readonly string[]> {
+  const changed = new Set<string>();
+  // What comes or is proven while it is worked out asks for another look.
+  while (fold.snapshots.isStale) for (const id of fold.settle(yield* settlementOf(fold, memory))) changed.add(id);
+  return [...changed];
+};
+
+const settlementOf = function* (fold: LedgerFold, memory: SettleMemory): Sliced<Settlement> {
+  const { stamp } = fold.snapshots;
+  const reasons = new Map<string, VoidReason>();
+  const groups = yield* groupsOf(fold, memory, reasons);
+  const needed = majorityOf(fold);
+  const chain: Checked[] = [];
+  const keys: string[] = [];
+  for (const { key, act, facts, roots } of groups) {
+    const reason =
+      roots.size < needed ? waits(roots.size, needed) : yield* reasonOf(fold, memory, { key, act, keys, chain });
+    if (reason !== undefined) for (const { hash } of facts) reasons.set(hash, reason);
+  }
+  return {
+    ...{ stamp, reasons, settled: settledBy(chain, keys) },
+    open: [...reasons.values()].some(({ rule }) => rule === UNKNOWN),
+  };
+};
+
+/** Root keys that make a majority. */
+export const majorityOf = (fold: Pick<LedgerFold, 'authority'>): number =>
+  Math.floor((fold.authority.genesis?.roots.size ?? 0) / 2) + 1;
+
+const UNKNOWN = 'unknown-entry';
+const waits = (have: number, needed: number): VoidReason => ({
+  rule: 'snapshot-waits',
+  text: `${have} of ${needed} root keys that it needs have signed it`,
+  by: undefined,
+});
+
+/** The entries that count, by what they say; in the order of the first of each. Those that do not get their reason. */
+const groupsOf = function* (
+  fold: LedgerFold,
+  memory: SettleMemory,
+  reasons: Map<string, VoidReason>,
+): Sliced<readonly Group[]> {
+  const groups = new Map<string, Group>();
+  for (const filed of fold.snapshots.filed().toSorted((a, b) => compareFacts(a.fact, b.fact))) {
+    const { fact, act } = filed;
+    const root = rootBehind(fold.authority, fact);
+    const reason =
+      fold.authority.reasonOf(fact) ?? (root === undefined ? NOT_ROOT : yield* reasonOfReach(fold, memory, filed));
+    if (reason !== undefined || root === undefined) {
+      reasons.set(fact.hash, reason ?? NOT_ROOT);
+      continue;
+    }
+    const key = snapshotKey(act);
+    let group = groups.get(key);
+    if (group === undefined) groups.set(key, (group = { key, act, facts: [], roots: new Set() }));
+    group.facts.push(fact);
+    group.roots.add(root);
+  }
+  return [...groups.values()];
+};
+
+const NOT_ROOT: VoidReason = {
+  rule: 'not-the-owner',
+  text: 'only a root key, citing genesis, makes a snapshot',
+  by: undefined,
+};
+
+/** Whoever holds the entry then holds what it covers. */
+const reasonOfReach = function* (
+  fold: LedgerFold,
+  { reaches }: SettleMemory,
+  { fact, act }: FiledSnapshot,
+): Sliced<VoidReason | undefined> {
+  let holds = reaches.get(fact.hash);
+  if (holds === undefined) {
+    const closure = yield* closureIn(fold, [fact.hash]);
+    if (closure === undefined) return { rule: UNKNOWN, text: 'what it builds on is not all held', by: undefined };
+    const reached = new Set(closure.facts.map(({ hash }) => hash));
+    holds = act.frontier.every((hash) => reached.has(hash));
+    reaches.set(fact.hash, holds);
+  }
+  return holds ? undefined : { rule: 'structure', text: 'it covers an entry that it does not build on', by: undefined };
+};
+
+const closureIn = function* (fold: LedgerFold, heads: readonly string[]): Sliced<Closure | undefined> {
+  try {
+    return yield* closureOf((hash) => fold.fact(hash), heads);
+  } catch (caught) {
+    if (hasCode(caught, 'POLICY_FRONTIER_UNKNOWN')) return undefined;
+    throw caught;
+  }
+};
+
+/** Why a snapshot that a majority has signed is not in force; otherwise it is the next of the chain. */
+const reasonOf = function* (
+  fold: LedgerFold,
+  memory: SettleMemory,
+  next: { readonly key: string; readonly act: SnapshotAct; readonly keys: string[]; readonly chain: Checked[] },
+): Sliced<VoidReason | undefined> {
+  const { key, act, keys, chain } = next;
+  const known = memory.checked.get(key);
+  const checked = known?.gone === goneIn(fold, known?.covered) ? known : yield* check(fold, memory, act);
+  if (checked === undefined) return { rule: UNKNOWN, text: 'what it covers is not all held', by: undefined };
+  memory.checked.set(key, checked);
+  if (checked.fault !== undefined) return checked.fault;
+  if (checked.chain.length !== keys.length || checked.chain.some((each, at) => each !== keys[at]))
+    return { rule: 'snapshot-order', text: 'another is in force, and this one does not build on it', by: undefined };
+  keys.push(key);
+  chain.push(checked);
+  return undefined;
+};
+
+/** What the bodies are erased by that are not there any more. */
+const goneIn = (fold: LedgerFold, hashes: readonly string[] = []): string =>
+  hashes
+    .map((hash) => fold.fact(hash))
+    .filter((fact) => fact?.bodiless === true)
+    .map((fact) => `${fact?.hash ?? ''} ${fact?.erasure?.by ?? ''}`)
+    .join();
+
+const mismatch = (what: string): VoidReason => ({
+  rule: 'snapshot-mismatch',
+  text: `the ${what} that it names is not that of what it covers`,
+  by: undefined,
+});
+
+const check = function* (fold: LedgerFold, memory: SettleMemory, act: SnapshotAct): Sliced<Checked | undefined> {
+  const closure = yield* coveredBy(fold, act.frontier);
+  if (closure === undefined) return undefined;
+  const { book, chain, leaves, reasons, root, logs } = yield* stateOf(closure, memory);
+  const covered = closure.facts.map(({ hash }) => hash);
+  const values = new Map<string, JsonObject>();
+  for (const id of leaves.keys()) {
+    const value = book.wholeValue(id);
+    if (value !== undefined) values.set(id, value);
+  }
+  const isOther = root !== act.root && !isErasedSince(closure);
+  const fault = logs !== act.logs ? mismatch('logs') : isOther ? mismatch('state') : undefined;
+  return { gone: goneIn(fold, covered), chain, covered, leaves, values, reasons, fault };
+};
+
+/** The entries of a frontier and the genesis entry; undefined where some are not held. */
+export const coveredBy = function* (fold: LedgerFold, frontier: readonly string[]): Sliced<Closure | undefined> {
+  const closure = yield* closureIn(fold, frontier);
+  if (closure === undefined) return undefined;
+  const named = new Set(closure.facts);
+  return {
+    facts: fold.facts().filter((fact) => named.has(fact) || fact.op === 'genesis'),
+    forks: closure.forks,
+  };
+};
+
+/** What some entries give by themselves. */
+export const stateOf = function* (closure: Closure, memory: SettleMemory) {
+  const book = yield* foldOf(closure, memory);
+  const leaves = yield* originLeaves(book);
+  const reasons = new Map<string, VoidReason>();
+  for (const { hash } of closure.facts) {
+    const effect = book.effectOf(hash);
+    if (typeof effect === 'object') reasons.set(hash, effect);
+  }
+  return {
+    ...{ book, reasons, leaves: new Map(leaves.map((leaf) => [leaf.id, leaf])) },
+    chain: book.snapshots.settled?.chain ?? [],
+    root: rootOfLeaves(leaves),
+    logs: yield* logsRoot(closure),
+  };
+};
+
+/** A body that was erased since may be why the state has another root: then what is left is settled. */
+const isErasedSince = ({ facts }: Closure): boolean => {
+  const held = new Set(facts.map(({ hash }) => hash));
+  return facts.some(({ bodiless, erasure }) => bodiless && !held.has(erasure?.by ?? ''));
+};
+
+const settledBy = (chain: readonly Checked[], keys: readonly string[]): Settled | undefined => {
+  const last = chain.at(-1);
+  if (last === undefined) return undefined;
+  const covered = new Map<string, number>();
+  for (const [rank, { covered: hashes }] of chain.entries())
+    for (const hash of hashes) if (!covered.has(hash)) covered.set(hash, rank);
+  return { chain: keys, covered, leaves: last.leaves, values: last.values, reasons: last.reasons };
+};
