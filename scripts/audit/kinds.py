@@ -64,9 +64,8 @@ def tables(v):
     return read
 
 
-def script(v):
-    need(isinstance(v, list), 'no list')
-    return [string(item) for item in v]
+def listed(read):
+    return lambda v: [read(item) for item in need(isinstance(v, list) and [v], 'no list')[0]]
 
 
 def anmp(v):
@@ -82,8 +81,12 @@ KINDS = {
     'operator': shape({**AT, 'cluster': some}, {**OF, **MAY, 'member': number(3, 255)}),
     'cluster': shape(OF, {'parent': some, 'status': string, 'table': tables}, {'status': 'active'}),
     'table': shape({'dbms': database, 'name': table_name, 'create': some}),
-    'config': shape({'name': some}, {'script': script}),
+    'config': shape({'name': some}, {'script': listed(string)}),
     'anmp': anmp,
+    'permissions': shape({'name': some}, {
+        **{name: listed(some) for name in ('enable', 'disable', 'databases', 'tables', 'types')},
+        'roles': listed(one_of('admin', 'operator', 'member', 'auditor')), 'company': some, 'cluster': some, 'grants': flag}),
+    'assignment': shape({'permissions': some, 'members': listed(peer_key)}, {'company': some, 'cluster': some}),
     'member': shape({'type': one_of('root', 'node', 'user', 'certificate'), 'name': some, 'public_key': peer_key}, {'company': some}),
 }
 

@@ -1,14 +1,18 @@
 import { asFault, fault, hasCode } from '../base/errors.ts';
 import { COMMAND_DEPTH_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
+import type { Person } from './access/access.ts';
+import { plainAct, type Restriction, restrictionOf } from './access/door.ts';
 import type { CommandContext } from './context.ts';
-import { Dictionary, sessionDictionary } from './dictionary.ts';
+import { Dictionary, type SessionDictionary, sessionDictionary } from './dictionary.ts';
 import {
   createSession,
   type CommandExecutor,
   type CommandMethod,
   type CommandOutput,
   type CommandRequest,
+  type PutCommand,
+  type Session,
 } from './executor.ts';
 import { nodeVariables } from './facts.ts';
 import { meets } from './grammar/condition.ts';
@@ -63,8 +67,15 @@ class NodeExecutor implements CommandExecutor {
     for (const [name, value] of Object.entries(context.variables ?? {})) this.#dictionary.set(name, value);
     this.#remote = createRemoteCommands(context, {
       useOf: (text) => this.#remoteUse(text),
-      execute: (text, format, signal) =>
-        this.execute({ text, format, signal, session: createSession({ isolated: true, caller: 'peer' }) }),
+      execute: (text, format, signal, key) => {
+        const person: Person = { by: 'node', name: '', admin: false, key };
+        return this.execute({
+          text,
+          format,
+          signal,
+          session: createSession({ isolated: true, caller: 'peer', person }),
+        });
+      },
     });
   }
 
@@ -92,8 +103,13 @@ class NodeExecutor implements CommandExecutor {
     return completed(this.#registry, prefix);
   }
 
-  put(...args: Parameters<CommandExecutor['put']>): ReturnType<CommandExecutor['put']> {
-    return putRows(this.#context, ...args);
+  async put(command: PutCommand, person?: Person): ReturnType<CommandExecutor['put']> {
+    const [dbms, table] = [command.dbms, command.table].map((name) => name.trim().normalize('NFC').toLowerCase()) as [
+      string,
+      string,
+    ];
+    restrictionOf(this.#context, person)?.check(plainAct('put', [{ dbms, table }]));
+    return putRows(this.#context, command);
   }
 
   #remoteUse(text: string): RemoteUse {
@@ -112,12 +128,15 @@ class NodeExecutor implements CommandExecutor {
   }
 
   async #statement(statement: Statement, request: CommandRequest, depth: number): Promise<Answer> {
-    const dictionary = sessionDictionary(this.#dictionary, request.session, (name) => this.#context.environment(name));
+    const { session } = request;
+    const restriction = restrictionOf(this.#context, session.person);
+    const dictionary = this.#dictionaryOf(session, restriction);
     switch (statement.kind) {
       case 'empty':
       case 'on-error': // means something between the lines of a script only
         return { reply: SILENT, wantsJson: false };
       case 'variable':
+        restriction?.check(plainAct(VARIABLES));
         return { reply: shownVariable(resolveReference(statement.reference, dictionary)), wantsJson: false };
       case 'if':
         if (!meets(statement.condition, dictionary)) return { reply: SILENT, wantsJson: false };
@@ -143,7 +162,7 @@ class NodeExecutor implements CommandExecutor {
   ): Promise<JsonValue> {
     const tokens = tokenize(statement.right);
     const first = tokens[0];
-    const dictionary = sessionDictionary(this.#dictionary, request.session, (name) => this.#context.environment(name));
+    const dictionary = this.#dictionaryOf(request.session);
     const isClient = isKeyword(first, 'run') && isKeyword(tokens[1], 'client');
     if (first === undefined) return '';
     if (first.kind !== 'word' || !(isClient || this.#registry.find(tokens) !== undefined))
@@ -170,6 +189,7 @@ class NodeExecutor implements CommandExecutor {
       });
     if (command === '') return { reply: this.#stand(destination, request, depth), wantsJson: false };
     const surroundings = this.#surroundings(request, depth);
+    surroundings.restriction?.check(plainAct('run client'));
     const tokens = tokenize(command);
     const text = namesVariable(tokens) ? command : expandReferences(command, tokens, surroundings.dictionary, false);
     const reply = await runClient(surroundings, destination, text);
@@ -202,22 +222,33 @@ class NodeExecutor implements CommandExecutor {
     return command.run({ ...surroundings, text: statement.text, tokens, match });
   }
 
+  /** What a restricted caller assigns stays in its own request, unless it may `set`. */
+  #dictionaryOf(session: Session, restriction?: Restriction): SessionDictionary {
+    const keepsToItself = restriction !== undefined && !maySet(restriction);
+    return sessionDictionary(this.#dictionary, session, (name) => this.#context.environment(name), keepsToItself);
+  }
+
   #surroundings(request: CommandRequest, depth: number): Surroundings {
     const { session, signal } = request;
+    const execute = async (text: string, format: 'text' | 'json' | undefined, person: Person | undefined) => {
+      const inner = onThisNode({ ...request, format, session: { ...session, person } });
+      const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
+      return outputOf(reply, wantsJson || format === 'json');
+    };
+    const restriction = restrictionOf(this.#context, session.person);
     return {
       context: this.#context,
       session,
-      dictionary: sessionDictionary(this.#dictionary, session, (name) => this.#context.environment(name)),
+      dictionary: this.#dictionaryOf(session, restriction),
+      restriction,
       variables: this.#dictionary,
       signal,
       asked: request.format,
       registry: this.#registry,
       remote: this.#remote,
       depth,
-      execute: async (text, format) => {
-        const { reply, wantsJson } = await this.#line(text, { ...onThisNode(request), format }, depth + 1);
-        return outputOf(reply, wantsJson || format === 'json');
-      },
+      execute: (text, format) => execute(text, format, session.person),
+      executeOwn: (text, format) => execute(text, format, withoutRestriction(session.person)),
       newScript: () => {
         const inner = { ...onThisNode(request), format: undefined };
         return async (text) => {
@@ -240,6 +271,23 @@ const collected = (as: 'list' | 'object', { json, byNode }: Reply): JsonValue =>
   if (byNode !== undefined) return (as === 'list' ? Object.values(byNode) : byNode) as JsonValue;
   return (as === 'list' && !Array.isArray(json) ? [json] : json) as JsonValue;
 };
+
+/** By the name of the command that lists them. */
+const VARIABLES = 'get dictionary';
+
+const maySet = (restriction: Restriction): boolean => {
+  try {
+    restriction.check(plainAct('set'));
+    return true;
+  } catch (caught) {
+    if (hasCode(caught, 'ACCESS_REFUSED')) return false;
+    throw caught;
+  }
+};
+
+/** Who may run a command may run what it is made of; whether it is an admin stays. */
+const withoutRestriction = (person: Person | undefined): Person | undefined =>
+  person && { by: person.by === 'certificate' ? 'user' : person.by, name: person.name, admin: person.admin };
 
 const shownVariable = (value: JsonValue | undefined): Reply => {
   if (value === undefined) return says('', null);

@@ -48,7 +48,7 @@ export class Dictionary {
 
 /** The dictionary as one caller sees it: its own assignments first. */
 export interface SessionDictionary extends Lookup {
-  /** An empty text removes the variable. A peer's assignments stay in its own scope. */
+  /** An empty text removes the variable. A peer's assignments, and those of who may not `set`, stay in their own scope. */
   assign(name: string, value: JsonValue): void;
 }
 
@@ -56,6 +56,7 @@ export const sessionDictionary = (
   dictionary: Dictionary,
   session: Session,
   environment: (name: string) => string | undefined,
+  keepsToItself = false,
 ): SessionDictionary => ({
   variable: (name) => {
     const own = session.scope?.get(name);
@@ -68,7 +69,7 @@ export const sessionDictionary = (
         throw fault('COMMAND_DICTIONARY_FULL', `the session holds ${DICTIONARY_ENTRIES_MAX} variables`);
       session.scope.set(name, value);
     }
-    if (session.caller === 'peer') return;
+    if (session.caller === 'peer' || keepsToItself) return;
     if (value === '') dictionary.delete(name);
     else dictionary.set(name, value);
   },

@@ -10,7 +10,7 @@ export interface Session {
    * only what is meant for it. `peer`: another node, which may do less still (`remote/SPEC.md`).
    */
   readonly caller: Caller;
-  /** Who sends a REST request; undefined for the others. */
+  /** Who sends a REST request or, as a node, a command; undefined for the start script. */
   readonly person: Person | undefined;
   /**
    * The caller's own view of the dictionary: what it assigned itself hides what others assign meanwhile, so that two
@@ -75,5 +75,5 @@ export interface CommandExecutor {
   /** Ways to go on from what has been typed, whole lines, best first, at most 50. Never throws. */
   complete(prefix: string): readonly string[];
   /** `hash`: 32 hex digits in file mode, `0` in streaming mode, as documented. */
-  put(command: PutCommand): Promise<{ readonly hash: string }>;
+  put(command: PutCommand, person?: Person): Promise<{ readonly hash: string }>;
 }

@@ -4,6 +4,8 @@ import type { JsonValue } from '../codec/json.ts';
 import type { CommandContext } from './context.ts';
 import type { Dictionary, SessionDictionary } from './dictionary.ts';
 import type { CommandMethod, CommandOutput, Session } from './executor.ts';
+import { type Act, beginsWith, plainWords, type Touch } from '../policy/permissions/judge.ts';
+import type { Restriction } from './access/door.ts';
 import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { readPairs, type Pair } from './grammar/pairs.ts';
 import { editDistance } from './grammar/suggest.ts';
@@ -31,6 +33,8 @@ export interface CommandSpec<O extends OptionTable> {
   readonly options?: O;
   /** Formats beside `table` and `json`. */
   readonly formats?: readonly string[];
+  /** What it works on; default: what its option `dbms` names, with `table` where it has that; all where it names none. */
+  touches?(call: Call<O>): readonly Touch[];
   run(call: Call<O>): Promise<Reply> | Reply;
 }
 
@@ -67,6 +71,10 @@ export interface Surroundings {
   execute(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
   /** Runs the lines of a script, one a call: what `run client (DEST)` alone sets stays from line to line. */
   newScript(): (text: string) => Promise<CommandOutput>;
+  /** The same for a command that this one is made of: whoever may run this one may run it. Never for what the caller typed. */
+  executeOwn(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
+  /** What the caller's permissions leave it to do; undefined where it is not restricted. */
+  readonly restriction: Restriction | undefined;
 }
 
 /** The values that stand between the words of a command. */
@@ -111,6 +119,10 @@ class Arguments {
   }
 }
 
+/** The words by which permissions name a command: those before its first value, of each spelling. */
+const spellingsOf = ({ patterns }: Pick<Command, 'patterns'>): readonly string[] =>
+  patterns.map(({ lead }) => plainWords(lead.join(' ')));
+
 /** A command of the table, its types closed over. */
 export interface Command {
   readonly patterns: readonly Pattern[];
@@ -122,6 +134,12 @@ export interface Command {
   readonly explanation: string;
   readonly examples: readonly string[];
   readonly options: OptionTable;
+  /** Whether it has to do with databases and tables. */
+  readonly worksOnData: boolean;
+  /** The command as permissions see it, with what it would touch. */
+  actOn(registry: Registry, touches: readonly Touch[]): Act;
+  /** The same, with what its options say that it would touch. Throws what its options throw. */
+  actOf(invocation: Invocation): Act;
   run(invocation: Invocation): Promise<Answer>;
 }
 
@@ -170,7 +188,23 @@ const readFormat = (pairs: readonly Pair[], table: OptionTable, dictionary: Sess
 export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>): Command => {
   const table = spec.options ?? ({} as O);
   const format = formatOption(spec.formats ?? []);
-  return {
+  const readCall = ({ text, tokens, match, ...surroundings }: Invocation) => {
+    const pairs = pairsAfter(tokens, match.next);
+    const { dictionary } = surroundings;
+    const chosen = readFormat(pairs.filter(isFormat), format, dictionary);
+    const options = readOptions(
+      pairs.filter((pair) => !isFormat(pair)),
+      table,
+      dictionary,
+      Object.keys(format),
+    );
+    const args = new Arguments(text, match.values, dictionary);
+    const call: Call<O> = { ...surroundings, text, options, args, format: chosen ?? surroundings.asked };
+    return { call, chosen };
+  };
+  const actOf = (call: Call<O>): Act =>
+    command.actOn(call.registry, spec.touches?.(call) ?? touchedBy(table, call.options));
+  const command: Command = {
     patterns: spec.patterns.map(compilePattern),
     usage: spec.usage ?? usageOf(spec.patterns[0], table),
     method: spec.method,
@@ -179,21 +213,31 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
     explanation: spec.explanation,
     examples: spec.examples,
     options: { ...table, ...format },
-    async run({ text, tokens, match, ...surroundings }) {
-      const pairs = pairsAfter(tokens, match.next);
-      const { dictionary } = surroundings;
-      const chosen = readFormat(pairs.filter(isFormat), format, dictionary);
-      const options = readOptions(
-        pairs.filter((pair) => !isFormat(pair)),
-        table,
-        dictionary,
-        Object.keys(format),
-      );
-      const args = new Arguments(text, match.values, dictionary);
-      const reply = await spec.run({ ...surroundings, text, options, args, format: chosen ?? surroundings.asked });
+    worksOnData: spec.touches !== undefined || Object.hasOwn(table, 'dbms'),
+    actOn: (registry, touches) => ({
+      spellings: spellingsOf(command),
+      isMeantBy: (entry) => registry.longestIn(entry) === command,
+      touches,
+    }),
+    actOf: (invocation) => actOf(readCall(invocation).call),
+    async run(invocation) {
+      const { call, chosen } = readCall(invocation);
+      call.restriction?.check(actOf(call));
+      const reply = await spec.run(call);
       return { reply, wantsJson: chosen === 'json' };
     },
   };
+  return command;
+};
+
+/** What the options `dbms` and `table` name. */
+const touchedBy = (table: OptionTable, values: Readonly<Record<string, unknown>>): readonly Touch[] => {
+  if (!Object.hasOwn(table, 'dbms')) return [];
+  const name = (option: string): string => {
+    const value = values[option];
+    return typeof value === 'string' ? value.normalize('NFC').toLowerCase() : '*';
+  };
+  return [{ dbms: name('dbms'), table: name('table') }];
 };
 
 /** `ledger …` is `blockchain …`; the place of every word stays. */
@@ -220,9 +264,25 @@ export class Registry {
     return best?.match.whole === true ? best : undefined;
   }
 
+  /** The command whose spelling is the longest beginning of an entry that is no beginning of a command itself. */
+  longestIn(entry: string): Command | undefined {
+    let best: { readonly command: Command; readonly words: string } | undefined;
+    for (const command of this.commands)
+      for (const words of spellingsOf(command)) {
+        if (beginsWith(words, entry)) return undefined;
+        if (beginsWith(entry, words) && words.length > (best?.words.length ?? 0)) best = { command, words };
+      }
+    return best?.command;
+  }
+
+  /** The command that a line is, or begins. */
+  commandOf(typed: readonly Token[]): Command | undefined {
+    return this.#best(withSynonyms(typed))?.command;
+  }
+
   /** The verb of a command; `any` where the words are no command. */
   methodOf(tokens: readonly Token[]): CommandMethod {
-    return this.#best(withSynonyms(tokens))?.command.method ?? 'any';
+    return this.commandOf(tokens)?.method ?? 'any';
   }
 
   /** As `find`; throws `COMMAND_UNKNOWN` or, where the words are right and the rest is not, `COMMAND_STRUCTURE`. */

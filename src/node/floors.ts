@@ -12,6 +12,7 @@ import { StateFile } from '../base/state-file.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { signingKeyFromSeed, signWith, type SigningKey } from '../entry/keys.ts';
 import type { Access } from '../command/access/access.ts';
+import { checkAsker } from '../command/access/door.ts';
 import type { CommandContext, Watched } from '../command/context.ts';
 import type { PeerView } from '../command/health/peer-watch.ts';
 import { splitAddress } from '../command/facts.ts';
@@ -148,7 +149,7 @@ const joinNetwork = async (
   await policies.caughtUp();
 };
 
-interface QueryFloors {
+interface QueryFloors extends Pick<QueryPorts, 'checkAsker'> {
   readonly network: Network;
   readonly sqlite: Sqlite;
   readonly topology: () => Topology;
@@ -156,10 +157,11 @@ interface QueryFloors {
   readonly log: Logger;
 }
 
-const queryPorts = ({ network, sqlite, topology, parts, log }: QueryFloors): QueryPorts => {
+const queryPorts = ({ network, sqlite, topology, parts, log, ...rest }: QueryFloors): QueryPorts => {
   const isUp = ({ peer }: OperatorInfo): boolean =>
     peer === network.self || network.peers().some(({ key }) => key === peer);
   return {
+    ...rest,
     ...{ network, sqlite, topology, isUp },
     clock: systemClock,
     log: log.child('query'),
@@ -335,7 +337,12 @@ export const startFloors = async (
     })),
   );
   base.damaged.on('database', (name) => parts.databaseDamaged(name));
-  const query = createQueryService(queryPorts({ network, sqlite, topology, parts, log }));
+  const query = createQueryService(
+    queryPorts({
+      ...{ network, sqlite, topology, parts, log },
+      checkAsker: (key, dbms, table) => checkAsker(context, key, dbms, table),
+    }),
+  );
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
     access: outside.access,

@@ -13,7 +13,7 @@ import { keepToken } from '../command/access/token-file.ts';
 import { Users } from '../command/access/users.ts';
 import type { CommandContext } from '../command/context.ts';
 import { createExecutor } from '../command/create-executor.ts';
-import { certificateMember } from '../policy/member-policies.ts';
+import { certificateMember } from '../policy/permissions/member-policies.ts';
 import type { CommandExecutor } from '../command/executor.ts';
 import { splitAddress } from '../command/facts.ts';
 import { NETWORK_NONE_STEP } from '../command/health/kinds.ts';

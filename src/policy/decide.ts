@@ -12,6 +12,7 @@ import { type Claim, describeKey } from './kinds/kind.ts';
 import { MEMBER_MAX } from './kinds/operator.ts';
 import { kindOf } from './kinds/registry.ts';
 import { refuseObjections } from './objections.ts';
+import { rightsIn, sameRights } from './permissions/grants.ts';
 import { checkSize, policyId, readPolicy } from './shape.ts';
 
 /** A write that the book allows now, and what it relies on: no other write may touch these keys until it is in the book. */
@@ -49,6 +50,7 @@ export const decideInsert = (view: View, policy: unknown, writer: Writer): Decis
   const keys = [idKey(id), ...claims.map(({ key }) => key)];
   const value = type === 'operator' ? placed(view, id, own, keys) : own;
   if (type === 'cluster') checkParent(view, value);
+  if (type === 'member') checkRoot(view, value);
   checkSize(value);
   const cap = authorised(view, { author: writer.key, type, id, before: undefined, after: value });
   return { proposal: { op: 'insert', type, id, replaces: null, content: value, cap }, keys };
@@ -80,6 +82,8 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
   const keys = [idKey(id), ...claims.map(({ key }) => key)];
   if (type === 'operator') checkMove(view, id, content, after, keys);
   if (type === 'cluster') checkParent(view, after);
+  if (type === 'member') checkRoot(view, after);
+  if (type === 'permissions' && !sameRights(rightsIn(value), rightsIn(after))) checkNotAssigned(view, id);
   checkSize(after);
   const normal = effective.map(([name, wish]): [string, JsonValue] => [
     name,
@@ -96,6 +100,7 @@ export const decideDelete = (view: View, id: string, writer: Writer): Decision =
   const found = state ?? waiting;
   if (found === undefined) throw unknownPolicy(id);
   if (state?.type === 'cluster') checkClusterFree(view, id);
+  if (state?.type === 'permissions') checkNotAssigned(view, id);
   const [type, before] = [found.type, found.value];
   const replaces = state === undefined ? (waiting?.entry ?? null) : replacedBy(state);
   const cap = authorised(view, { author: writer.key, type, id, before, after: undefined });
@@ -140,6 +145,31 @@ const checkClusterFree = (view: View, id: string): void => {
       hint: 'delete these first: operators with cluster = ID, tables as clusters with parent = ID',
     },
   );
+};
+
+/** What an assignment names says what its members were granted, and without it they may do nothing at the doors. */
+const checkNotAssigned = (view: View, id: string): void => {
+  const users = view.ofType('assignment').filter(({ value }) => value['permissions'] === id);
+  const [first] = users;
+  if (first === undefined) return;
+  throw fault(
+    'POLICY_IN_USE',
+    `the permissions ${id} are assigned by ${users.length} policies, the first ${first.id}`,
+    {
+      data: { id, users: users.slice(0, 100).map((user) => user.id) },
+      hint: 'insert other permissions and update the assignments to name them, or delete the assignments first',
+    },
+  );
+};
+
+/** It gives nothing, but people believe what stands there. */
+const checkRoot = ({ authority }: View, { type, public_key: key }: JsonObject): void => {
+  const { genesis } = authority;
+  if (type !== 'root' || (typeof key === 'string' && genesis?.roots.has(key) === true)) return;
+  throw fault('POLICY_ROOT_KEY', 'a member of type root has a root key of the network', {
+    data: { roots: [...(genesis?.roots ?? [])] },
+    hint: 'see the root keys with: get members',
+  });
 };
 
 const unknownPolicy = (id: string): HoldfastError =>

@@ -20,6 +20,7 @@ import { LedgerSnapshots } from './ledger-snapshots.ts';
 import type { Moment } from './moment.ts';
 import { type Chronicle, type Past, pastAt } from './past.ts';
 import type { Policies, PolicyView } from './policies.ts';
+import { Assigning } from './permissions/assigning.ts';
 import { registeredIn } from './registered.ts';
 import { settle, SettleMemory } from './snapshot/settle.ts';
 import { policyId, readPolicy } from './shape.ts';
@@ -75,6 +76,7 @@ class LedgerPolicies implements Policies {
   readonly snapshots: LedgerSnapshots;
   readonly #ports: PoliciesPorts;
   readonly #writer: Writer;
+  readonly #assigning: Assigning;
   readonly #log: Logger;
   readonly #fold: LedgerFold = createFold();
   /** Hash of an entry → when it came here, milliseconds. */
@@ -113,6 +115,11 @@ class LedgerPolicies implements Policies {
       caughtUp: () => this.caughtUp(),
       write: (decide) => this.#write(() => ({ proposal: decide(), keys: [SNAPSHOT_OP] })).then(writtenOf),
     });
+    this.#assigning = new Assigning({
+      ...{ view: this.#fold, writer: this.#writer },
+      nextOf: (key) => (ports.ledger.clock().get(key) ?? 0) + 1,
+      append: (proposal) => this.#write(() => ({ proposal, keys: [] })),
+    });
     ports.ledger.notices.on('ledger:appended', this.#onAppended);
     ports.ledger.notices.on('ledger:equivocation', this.#onEquivocation);
     for (const proof of ports.ledger.equivocations()) this.#voidAuthor(proof);
@@ -124,17 +131,24 @@ class LedgerPolicies implements Policies {
   }
 
   async insert(policy: JsonObject): Promise<PolicyState> {
-    const held = await this.#write(() => decideInsert(this.#fold, policy, this.#writer));
-    return this.#stateOf(held?.entry.header.id ?? '');
+    await this.caughtUp();
+    const id = await this.#assigning.insert(policy, async () => {
+      const held = await this.#write(() => decideInsert(this.#fold, policy, this.#writer));
+      return held?.entry.header.id ?? '';
+    });
+    return this.#stateOf(id);
   }
 
   async update(id: string, changes: JsonObject): Promise<PolicyState> {
-    await this.#write(() => decideUpdate(this.#fold, id, changes, this.#writer));
+    await this.caughtUp();
+    const write = () => this.#write(() => decideUpdate(this.#fold, id, changes, this.#writer));
+    await this.#assigning.update(id, changes, write);
     return this.#stateOf(id);
   }
 
   async delete(id: string): Promise<void> {
-    await this.#write(() => decideDelete(this.#fold, id, this.#writer));
+    await this.caughtUp();
+    await this.#assigning.delete(id, () => this.#write(() => decideDelete(this.#fold, id, this.#writer)));
   }
 
   async erase(wish: ErasureWish): Promise<HeldEntry> {

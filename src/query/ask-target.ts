@@ -28,6 +28,7 @@ export interface Question {
 
 /** Failures that any other operator would repeat. */
 const FINAL = new Set([
+  'ACCESS_REFUSED',
   'QUERY_RESULT_OVERSIZE',
   'QUERY_ROW_OVERSIZE',
   'SQLITE_DEADLINE',

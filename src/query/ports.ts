@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Network } from '../network/network.ts';
+import type { Network, PeerKey } from '../network/network.ts';
 import type { Holdings } from '../operator/file-record.ts';
 import type { Shortfall } from '../replication/announced.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
@@ -28,6 +28,8 @@ export interface QueryPorts {
   isUp(operator: OperatorInfo): boolean;
   /** The operator that this node runs, if any. */
   operating(): OwnOperator | undefined;
+  /** Throws where a node's key may not ask a table here; absent where all may. */
+  checkAsker?(asker: PeerKey, dbms: string, table: () => string): void;
   /**
    * Files that every active operator of a cluster holds, by origin. `REPLICATION_COMMITTED_UNKNOWN` where no operator says
    * it; rejects with the signal's reason when it is aborted.

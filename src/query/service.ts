@@ -21,7 +21,7 @@ import { parseSelect } from './sql/parser.ts';
 import { printSelect } from './sql/print.ts';
 import { resolve, restricted } from './sql/resolve.ts';
 import type { Resolved } from './sql/resolved.ts';
-import { includedTables, networkTargets, orderCandidates, type TableName, type Target } from './targets.ts';
+import { includedTables, networkTargets, orderCandidates, tableIn, type TableName, type Target } from './targets.ts';
 
 const ADDED_TYPES = ['int', 'timestamp', 'char(3)', 'int'] as const;
 /** They differ between operators that hold the same rows: an answer with them would depend on who gives it. */
@@ -30,7 +30,8 @@ const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, typ
 
 /** Answers queries of this node's users, and of other nodes where it runs an operator. */
 export const createQueryService = (ports: QueryPorts, options: QueryServiceOptions = {}): QueryService => {
-  serveQueries(ports, async ({ dbms, sql, timeoutMs, needs, behind }) => {
+  serveQueries(ports, async ({ dbms, sql, timeoutMs, needs, behind }, asker) => {
+    ports.checkAsker?.(asker, dbms, () => tableIn(sql));
     const lacking = await readyToAnswer(ports, { needs: new Map(needs), behind });
     const chunks = ports.sqlite.stream(queryStreams, 'select', { dbms, sql, timeoutMs, nowMicros: nowMicros(ports) });
     return { behind: lacking, chunks, held: () => heldNow(ports) };

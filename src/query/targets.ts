@@ -1,4 +1,5 @@
 import { fault } from '../base/errors.ts';
+import { parseSelect } from './sql/parser.ts';
 import type { ClusterInfo, OperatorInfo, Topology } from '../topology/topology.ts';
 import type { QueryOptions } from './query.ts';
 
@@ -30,6 +31,13 @@ export const includedTables = (main: TableName, include: readonly string[]): rea
   const all = [main, ...include.map((name) => includedTable(main.dbms, name))];
   return [...new Map(all.map((table) => [`${table.dbms}.${table.table}`, table])).values()];
 };
+
+/** All tables that the SQL of a query and its `include` name, without looking whether they are there. `SQL_…`, `QUERY_TABLE_UNKNOWN`. */
+export const tablesOf = (dbms: string, sql: string, include: readonly string[]): readonly TableName[] =>
+  includedTables({ dbms: dbms.toLowerCase(), table: tableIn(sql) }, include);
+
+/** The table that a select reads. */
+export const tableIn = (sql: string): string => parseSelect(sql).table.normalize('NFC').toLowerCase();
 
 const includedTable = (dbms: string, name: string): TableName => {
   const dot = name.indexOf('.');

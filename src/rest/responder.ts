@@ -112,7 +112,7 @@ class Responder {
       case 'POST':
         return this.#post(exchange, person);
       case 'PUT':
-        return this.#put(exchange);
+        return this.#put(exchange, person);
       default:
         throw methodFault(method);
     }
@@ -152,7 +152,7 @@ class Responder {
     }
   }
 
-  async #put({ request, headers, ended }: Exchange): Promise<RestReply> {
+  async #put({ request, headers, ended }: Exchange, person: Person): Promise<RestReply> {
     const target = readPutHeaders(headers);
     const lease = this.#budget.lease();
     let working: Promise<unknown> | undefined;
@@ -160,7 +160,7 @@ class Responder {
       const content = await this.#read(request, REST_BODY_BYTES_MAX, lease);
       // Rows are taken in whole or not at all: a client that leaves meanwhile changes nothing.
       const { hash } = await this.#within(REST_REQUEST_TIMEOUT_MS, ended, () => {
-        const put = this.#options.executor.put({ ...target, content });
+        const put = this.#options.executor.put({ ...target, content }, person);
         working = put;
         return put;
       });

@@ -50,7 +50,7 @@ describe.skipIf(!HAS_OPENSSL)('REST of a real node over TLS (skipped where opens
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('--ca FILE') as string });
   }, 60_000);
 
-  test('a client certificate is let in once a member policy names it, by the key that the refusal gives', async () => {
+  test('a client certificate is let in once a member policy names it, by the key that the refusal gives, and runs what is assigned to it', async () => {
     const show = (name: string) => ['--node', node.facts.rest, '--cert', at(`${name}.pem`), '--key', at(`${name}.key`)];
     expect(await exec(show('stranger'))).toMatchObject({
       status: 1,
@@ -59,9 +59,25 @@ describe.skipIf(!HAS_OPENSSL)('REST of a real node over TLS (skipped where opens
     const refused = await exec(show('ann'));
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/no member policy .*CN=ann/) as string });
     const policy = /\{"member".*\}/.exec(refused.stderr)?.[0].replace('…', 'ann') ?? '';
-    expect(
-      await exec([], `blockchain insert where policy = ${policy}`, { HOLDFAST_NODE: node.facts.rest }),
-    ).toMatchObject({ status: 0 });
+    const key = /[0-9a-f]{64}/.exec(policy)?.[0] ?? '';
+    const insert = async (text: string): Promise<void> => {
+      const inserted = await exec(['--dir', at('node')], `blockchain insert where policy = ${text}`);
+      expect(inserted).toMatchObject({ status: 0 });
+    };
+    await insert(policy);
+    expect(await exec(show('ann'))).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('(error 212)') as string,
+    });
+    await insert(
+      '{"permissions": {"id": "readers", "name": "readers", "enable": ["get", "sql"], "databases": ["plant"]}}',
+    );
+    await insert(`{"assignment": {"permissions": "readers", "members": ["${key}"]}}`);
+    const write = await exec(show('ann'), 'flush buffers');
+    expect(write).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('do not enable: flush buffers') as string,
+    });
     expect(await exec(show('ann'))).toEqual({ status: 0, stdout: 'node-1\n', stderr: '' });
   }, 60_000);
 

@@ -56,6 +56,18 @@ const MEMBER = {
   public_key: ['a', 'a', 'b', 'A'].map((digit) => digit.repeat(64)),
   company: ['ab', 'abc', 'x'],
 };
+const PERMISSIONS = {
+  name: ['p', ''],
+  enable: [['*'], ['get', ''], 'get', []],
+  roles: [['admin'], ['member', 'member'], ['king'], []],
+  grants: [true, 'false', 1],
+  company: ['ab', 7],
+};
+const ASSIGNMENT = {
+  permissions: ['p1', ''],
+  members: [[], ['a'.repeat(64)], ['A'.repeat(64)], 'a'.repeat(64)],
+  cluster: ['p1', null],
+};
 const FREE = {
   company: ['ab', 'x', 7],
   a: [1, 1.5, -1e-7, 1e21, 9_007_199_254_740_991, null, true, 'x\u0000', '\u2028"\\\n'],
@@ -72,6 +84,8 @@ const KINDS = [
   'table',
   'config',
   'member',
+  'permissions',
+  'assignment',
   'anmp',
   'site',
   'pump',
@@ -91,6 +105,10 @@ const attributesOf = (type: string, author: string, entries: readonly Entry[]) =
       return CONFIG;
     case 'member':
       return MEMBER;
+    case 'permissions':
+      return PERMISSIONS;
+    case 'assignment':
+      return ASSIGNMENT;
     case 'anmp':
       return { p1: [{ note: 'n' }, 'x'], date: ['d'] };
     default:

@@ -83,6 +83,10 @@ export class QueryWorld {
   });
   readonly nodes = new Map<string, WorldNode>();
   readonly down = new Set<string>();
+  /** `KEY DBMS.TABLE` of whom the operators asked whether it may. */
+  readonly checked: string[] = [];
+  /** Tables that nobody may ask for. */
+  readonly forbidden = new Set<string>();
   readonly committed = new Map<string, Map<string, FileRanges>>();
   /** Clusters of which nobody says what their operators all hold. */
   readonly committedUnknown = new Set<string>();
@@ -185,6 +189,10 @@ export class QueryWorld {
         ...{ network, sqlite, clock: systemClock, log: silentLogger, operating },
         topology: () => this.#topology(),
         isUp: ({ id }) => !this.down.has(id),
+        checkAsker: (asker, dbms, table) => {
+          this.checked.push(`${asker.slice(0, 1)} ${dbms}.${table()}`);
+          if (this.forbidden.has(table())) throw fault('ACCESS_REFUSED', 'no');
+        },
         committedRanges: async (cluster): Promise<Holdings> => {
           if (this.committedUnknown.has(cluster))
             throw fault('REPLICATION_COMMITTED_UNKNOWN', `nobody says of ${cluster}`);

@@ -13,6 +13,8 @@ export interface RestNode extends RestServer {
   readonly url: string;
   readonly executed: CommandRequest[];
   readonly puts: PutCommand[];
+  /** Who sent them. */
+  readonly putters: (Person | undefined)[];
   /** Ends what goes on without heeding its signal: each `hang`, and each PUT to the table `slow`. */
   release(): void;
 }
@@ -61,6 +63,7 @@ export const startRestNode = async (
 ): Promise<RestNode> => {
   const executed: CommandRequest[] = [];
   const puts: PutCommand[] = [];
+  const putters: (Person | undefined)[] = [];
   const released = Promise.withResolvers<undefined>();
   const executor: CommandExecutor = {
     execute(request) {
@@ -69,8 +72,9 @@ export const startRestNode = async (
     },
     methodOf: (text) => (/^(get|refuse)/.test(text) ? 'GET' : /^(set|exit|run (?!client))/.test(text) ? 'POST' : 'any'),
     complete: () => [],
-    async put(command) {
+    async put(command, person) {
       puts.push(command);
+      putters.push(person);
       if (command.table === 'bad') throw fault('INGEST_JSON', 'line 3 is not JSON', { hint: 'repair line 3' });
       if (command.table === 'slow') await released.promise;
       return { hash: command.mode === 'file' ? '0123456789abcdef0123456789abcdef' : '0' };
@@ -94,6 +98,7 @@ export const startRestNode = async (
     url: `http://127.0.0.1:${port}/`,
     executed,
     puts,
+    putters,
     release: () => released.resolve(undefined),
   };
 };

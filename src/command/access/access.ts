@@ -8,13 +8,17 @@ import type { Users } from './users.ts';
 export interface Person {
   /**
    * `token`: who can read the node's token file; `user`: by name and password; `certificate`: by a TLS certificate whose key a
-   * member policy names; `anyone`: while authentication is off.
+   * member policy names; `anyone`: while authentication is off; `node`: another node, whose commands come by the network.
    */
-  readonly by: 'token' | 'user' | 'certificate' | 'anyone';
+  readonly by: 'token' | 'user' | 'certificate' | 'anyone' | 'node';
   /** Of the user or the member policy; empty for the others. */
   readonly name: string;
   /** Whether it may also say who else may do what, and end or copy the node. */
   readonly admin: boolean;
+  /** Of a certificate or node: what assignments name. */
+  readonly key?: string;
+  /** Of a user: id of the only permissions policy that it goes by; absent for who has the rights of its type. */
+  readonly permissions?: string;
 }
 
 /** A certificate that the client of a TLS connection has shown, with proof that it holds its key. */
@@ -92,7 +96,8 @@ export class Access {
     if (colon < 0) throw this.#denied('the name and password are not NAME:PASSWORD in base64');
     const user = await this.users.verify(pair.slice(0, colon), pair.slice(colon + 1), from);
     if (user === undefined) throw this.#denied('no user has this name and password');
-    return { by: 'user', name: user.name, admin: user.type === 'admin' };
+    const { name, type, permissions } = user;
+    return { by: 'user', name, admin: type === 'admin', ...(permissions === undefined ? {} : { permissions }) };
   }
 
   #certified({ key, subject, untilMs, wrong }: ShownCertificate): Person {
@@ -103,7 +108,7 @@ export class Access {
         hint: 'show one that a CA in ca.pem of this node has signed, or a token or a user and password',
       });
     const name = this.#options.certificateMember(key);
-    if (name !== undefined) return { by: 'certificate', name, admin: false };
+    if (name !== undefined) return { by: 'certificate', name, admin: false, key };
     throw fault('ACCESS_CERTIFICATE', `no member policy names the certificate of ${subject}`, {
       data: { key },
       hint: `who may write policies inserts: blockchain insert where policy = {"member": {"type": "certificate", "name": "…", "public_key": "${key}"}}`,

@@ -26,6 +26,8 @@ export interface User {
   readonly type: (typeof USER_TYPES)[number];
   /** Milliseconds since 1970; undefined where it does not end. */
   readonly expires: number | undefined;
+  /** Id of the permissions policy that it goes by; absent for who may do all that its type may. */
+  readonly permissions?: string | undefined;
 }
 
 interface Kept extends User {
@@ -41,6 +43,7 @@ const fileSchema = z.strictObject({
         name: z.string(),
         type: z.enum(USER_TYPES),
         expires: z.number().optional(),
+        permissions: z.string().optional(),
         password: z.strictObject({
           salt: hex,
           hash: hex,
@@ -110,7 +113,10 @@ export class Users {
   }
 
   list(): readonly User[] {
-    return [...this.#kept.values()].map(({ name, type, expires }) => ({ name, type, expires }));
+    return [...this.#kept.values()].map(({ name, type, expires, permissions }) => ({
+      ...{ name, type, expires },
+      ...(permissions === undefined ? {} : { permissions }),
+    }));
   }
 
   /** `ACCESS_USER_EXISTS`, `ACCESS_USER_NAME`, `ACCESS_PASSWORD`, `ACCESS_USERS_FULL`. */

@@ -1,6 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { policyDate } from '../../entry/time.ts';
 import { USER_TYPES } from '../access/users.ts';
+import type { CommandContext } from '../context.ts';
 import { anyText, oneOf, optional, type OptionTable, required, span, withDefault } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply, SILENT } from '../reply.ts';
@@ -16,13 +17,31 @@ const userOptions = {
     'an admin may also manage users, invites and members, and end or back up the node',
   ),
   password,
+  permissions: optional(
+    anyText,
+    'id or name of the permissions policy that it goes by; default: all that its type may',
+  ),
   expiration: optional(span, 'how long the user is let in, for example 30 days; default: for ever'),
+};
+
+/** Id of the one permissions policy with that id or name. `POLICY_PERMISSIONS_UNKNOWN`. */
+const permissionsNamed = ({ policies }: CommandContext, of: string): string => {
+  const all = policies.book.ofType('permissions');
+  const found = all.filter(({ id }) => id === of);
+  const [only, ...others] = found.length > 0 ? found : all.filter(({ value }) => value['name'] === of);
+  if (only !== undefined && others.length === 0) return only.id;
+  throw fault(
+    'POLICY_PERMISSIONS_UNKNOWN',
+    `${only === undefined ? 'no permissions are' : 'several permissions are'} called ${of.slice(0, 128)}`,
+    { hint: 'name the id: blockchain get permissions bring [*][id] " " [*][name] separator = \\n' },
+  );
 };
 
 const addUser = async ({ context, options }: Call<typeof userOptions>): Promise<Reply> => {
   const { expiration, type } = options;
   const expires = expiration === undefined ? undefined : Math.floor(context.clock.wallMs() + expiration);
-  await context.access.users.add({ name: options.name, type, expires }, options.password);
+  const permissions = options.permissions === undefined ? undefined : permissionsNamed(context, options.permissions);
+  await context.access.users.add({ name: options.name, type, expires, permissions }, options.password);
   return SILENT;
 };
 
@@ -30,9 +49,11 @@ const showUsers = ({ context }: Call<OptionTable>): Reply => {
   const users = context.access.users.list();
   const dateOf = (ms: number | undefined): string | null => (ms === undefined ? null : policyDate(ms * 1_000));
   return givesTable({
-    titles: ['Name', 'Type', 'Expires'],
-    rows: users.map((user) => [user.name, user.type, dateOf(user.expires) ?? '']),
-    json: users.map((user) => ({ name: user.name, type: user.type, expires: dateOf(user.expires) })),
+    titles: ['Name', 'Type', 'Expires', 'Permissions'],
+    rows: users.map((user) => [user.name, user.type, dateOf(user.expires) ?? '', user.permissions ?? '']),
+    json: users.map(({ name: of, type, expires, permissions = null }) => ({
+      ...{ name: of, type, expires: dateOf(expires), permissions },
+    })),
   });
 };
 

@@ -36,6 +36,7 @@ import { snapshotCommands } from './snapshots.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
 import { tsdCommands } from './tsd.ts';
+import { validateCommands } from './validate.ts';
 
 /** The table of commands, as `help` shows it; assignments are grammar, and stand in `grammar/line.ts`. */
 export const allCommands = (): readonly CommandGroup[] => [
@@ -63,7 +64,10 @@ export const allCommands = (): readonly CommandGroup[] => [
     ],
   },
   { about: 'Proof', commands: [...auditCommands(), ...receiptCommands(), ...bundleCommands()] },
-  { about: 'Who may', commands: [...memberCommands(), ...permissionCommands(), ...accessCommands()] },
+  {
+    about: 'Who may',
+    commands: [...memberCommands(), ...permissionCommands(), ...validateCommands(), ...accessCommands()],
+  },
   {
     about: 'Cluster',
     commands: [

@@ -77,7 +77,8 @@ export const askMembers = async (
   command: string,
   timeoutMs = MEMBER_TIMEOUT_MS,
 ): Promise<readonly MemberReply[]> => {
-  const replies = await askAll(surroundings, cluster.operators.map(addressOf), command, timeoutMs);
+  const own = { ...surroundings, execute: surroundings.executeOwn };
+  const replies = await askAll(own, cluster.operators.map(addressOf), command, timeoutMs);
   return cluster.operators.flatMap((member, index) => {
     const reply = replies[index];
     return reply === undefined ? [] : [{ member, reply }];

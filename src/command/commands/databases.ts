@@ -1,4 +1,5 @@
 import { fault, hasCode } from '../../base/errors.ts';
+import type { Touch } from '../../policy/permissions/judge.ts';
 import { writing } from '../../operator/store/write-procedures.ts';
 import { inspectReads, inspectWrites, SYSTEM_COLUMNS } from '../inspect.ts';
 import { anyText, bool, nameOrAll, nameText, oneOf, optional, required, type OptionTable } from '../options.ts';
@@ -21,6 +22,13 @@ const localTables = async ({ sqlite }: CommandContext, dbms: string): Promise<re
 
 const nameArgument = (call: Call<OptionTable>, name: string): string =>
   nameText.read(call.args.tokens(name), call.dictionary);
+
+/** The database that stands between the words. */
+const wholeDatabase = (call: Call<OptionTable>): readonly Touch[] => [{ dbms: nameArgument(call, 'name'), table: '*' }];
+
+const tableInDatabase = (call: Call<typeof inDatabase>): readonly Touch[] => [
+  { dbms: call.options.dbms, table: nameArgument(call, 'table') },
+];
 
 const databases = async ({ context }: Call<OptionTable>): Promise<Reply> => {
   const names = await databaseNames(context);
@@ -244,6 +252,7 @@ const wholeDatabases = (): readonly Command[] => [
     explanation: 'makes a logical database on this node where it does not exist',
     examples: ['connect dbms lsl_demo where type = sqlite'],
     options: connectOptions,
+    touches: wholeDatabase,
     run: connect,
   }),
   define({
@@ -251,6 +260,7 @@ const wholeDatabases = (): readonly Command[] => [
     method: 'POST',
     explanation: 'accepted: a logical database is a file and stays',
     examples: ['disconnect dbms lsl_demo'],
+    touches: wholeDatabase,
     run: disconnect,
   }),
 ];
@@ -286,6 +296,7 @@ const inDatabases = (): readonly Command[] => [
     method: 'GET',
     explanation: 'exists, columns or partitions of a local table',
     examples: ['info table almgm tsd_info exists'],
+    touches: (call) => [{ dbms: nameArgument(call, 'dbms'), table: nameArgument(call, 'table') }],
     run: infoTable,
   }),
   define({
@@ -294,6 +305,7 @@ const inDatabases = (): readonly Command[] => [
     explanation: 'makes a table on this node as its policy declares it',
     examples: ['create table ping_sensor where dbms = lsl_demo'],
     options: inDatabase,
+    touches: tableInDatabase,
     run: createTable,
   }),
   define({
@@ -302,6 +314,7 @@ const inDatabases = (): readonly Command[] => [
     explanation: 'drops a table of this node that its cluster does not serve',
     examples: ['drop table old where dbms = lsl_demo'],
     options: inDatabase,
+    touches: tableInDatabase,
     run: dropTable,
   }),
   define({

@@ -2,7 +2,8 @@ import { fault } from '../../base/errors.ts';
 import { signingKeyFromSeed } from '../../entry/keys.ts';
 import { policyDate } from '../../entry/time.ts';
 import { type Invite, isInForce, type Membership } from '../../policy/authority/members.ts';
-import { type Rights, type Role, ROLES, type Scope } from '../../policy/authority/rights.ts';
+import type { Rights, Scope } from '../../policy/authority/rights.ts';
+import { type Role, ROLES } from '../../policy/authority/roles.ts';
 import { encodeToken } from '../../policy/admission/token.ts';
 import type { CommandContext } from '../context.ts';
 import {

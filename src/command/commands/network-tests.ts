@@ -3,6 +3,7 @@ import type { NodeInfo } from '../../topology/topology.ts';
 import { address, anyText, optional, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { askAll, reach } from '../remote/client.ts';
+import type { Touch } from '../../policy/permissions/judge.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { addressOf, jsonMember } from './common.ts';
@@ -69,7 +70,7 @@ const testNetwork = async (call: Call<OptionTable>): Promise<Reply> => {
 const testVersions = async (call: Call<OptionTable>): Promise<Reply> => {
   const nodes = nodesToTest(call);
   const replies = await askAll(
-    { ...call, asked: undefined },
+    { ...call, asked: undefined, execute: call.executeOwn },
     nodes.map(addressOf),
     'get metadata version',
     TEST_TIMEOUT_MS,
@@ -115,11 +116,16 @@ const namedTable = ({
 const hasNoDatabase = (failure: HoldfastError): boolean => failure.code === 'COMMAND_DBMS_UNKNOWN';
 const isReached = (failure: HoldfastError | undefined): boolean => failure === undefined || hasNoDatabase(failure);
 
+const touchedTable = (call: Call<typeof tableOptions>): readonly Touch[] => {
+  const { dbms, table } = namedTable(call);
+  return [{ dbms: dbms.toLowerCase(), table: table.toLowerCase() }];
+};
+
 const testTable = async (call: Call<typeof tableOptions>): Promise<Reply> => {
   const { dbms, table } = namedTable(call);
   const nodes = nodesToTest(call).filter(({ type }) => type === 'operator');
   const replies = await askAll(
-    { ...call, asked: undefined },
+    { ...call, asked: undefined, execute: call.executeOwn },
     nodes.map(addressOf),
     `get tables where dbms = "${dbms}" and format = json`,
     TEST_TIMEOUT_MS,
@@ -181,6 +187,7 @@ export const networkTestCommands = (): readonly Command[] => [
     explanation: 'asks every operator whether it has the table',
     examples: ['test network table ping_sensor where dbms = lsl_demo', 'test network table lsl_demo.ping_sensor'],
     options: tableOptions,
+    touches: touchedTable,
     run: testTable,
   }),
   define({

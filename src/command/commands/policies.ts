@@ -25,10 +25,29 @@ const insert = async ({ context, options }: Call<typeof insertOptions>): Promise
 };
 
 /** Silent as documented, except for what should be mended. */
-const inserted = async ({ policies }: CommandContext, policy: JsonObject): Promise<Reply> => {
-  const state = await policies.insert(policy);
+const inserted = async (context: CommandContext, policy: JsonObject): Promise<Reply> => {
+  const { policies } = context;
+  const [state, granted] = await sayingGrants(context, () => policies.insert(policy));
   const warnings = policyWarnings(policy).map((warning) => `Warning: ${warning}`);
-  return { text: warnings.join('\n'), json: policies.document(state) };
+  return { text: [...warnings, ...granted].join('\n'), json: policies.document(state) };
+};
+
+/** What a write of an assignment granted and revoked, a line each. */
+const sayingGrants = async <T>(
+  { policies: { members } }: CommandContext,
+  write: () => Promise<T>,
+): Promise<readonly [T, readonly string[]]> => {
+  const before = new Map(members.list().map((member) => [member.grant, member]));
+  const done = await write();
+  const lines = members.list().flatMap((member) => {
+    const { key, rights, grant, revoked } = member;
+    if (revoked !== undefined && before.get(grant)?.revoked === undefined)
+      return [`revoked: what ${key} writes from its entry ${revoked.from} on by ${grant} is void`];
+    return before.has(grant) || revoked !== undefined
+      ? []
+      : [`granted: ${key} may write as ${rights.roles.join(', ')} (${grant})`];
+  });
+  return [done, lines];
 };
 
 const stateOf = ({ context }: Call<OptionTable>, id: string) => {
@@ -60,8 +79,11 @@ const changesTo = (call: Call<OptionTable>, id: string, given: JsonValue, whole:
 };
 
 const update = async (call: Call<OptionTable>, id: string, policy: JsonValue, whole: boolean): Promise<Reply> => {
-  const state = await call.context.policies.update(id, changesTo(call, id, policy, whole));
-  return { text: '', json: call.context.policies.document(state) };
+  const { policies } = call.context;
+  const [state, granted] = await sayingGrants(call.context, () =>
+    policies.update(id, changesTo(call, id, policy, whole)),
+  );
+  return { text: granted.join('\n'), json: policies.document(state) };
 };
 
 const updateTo = (call: Call<OptionTable>): Promise<Reply> =>
@@ -71,18 +93,19 @@ const deleteOptions = { id: repeated(anyText, 'id of the policy', ['policy_id'])
 
 /** Several: those that can go, go; `COMMAND_PARTLY_DELETED` names the others. */
 const deleteAll = async ({ context }: Call<OptionTable>, ids: readonly string[]): Promise<Reply> => {
+  const said: string[] = [];
   const left: string[] = [];
   let first: unknown;
   for (const id of ids) {
     try {
-      await context.policies.delete(id);
+      said.push(...(await sayingGrants(context, () => context.policies.delete(id)))[1]);
     } catch (caught) {
       first ??= caught;
       left.push(id);
     }
   }
   if (left.length === ids.length && first !== undefined) throw asFault(first);
-  if (left.length === 0) return SILENT;
+  if (left.length === 0) return said.length === 0 ? SILENT : says(said.join('\n'), said);
   throw fault('COMMAND_PARTLY_DELETED', `${ids.length - left.length} of ${ids.length} policies were deleted`, {
     data: { left },
     hint: `still there: ${left.join(', ')}`,

@@ -2,6 +2,8 @@ import { fault } from '../../base/errors.ts';
 import { QUERY_TIMEOUT_MS } from '../../base/limits.ts';
 import { formatPieces, resultValue } from '../../query/format.ts';
 import type { QueryOptions, QueryRequest } from '../../query/query.ts';
+import type { Touch } from '../../policy/permissions/judge.ts';
+import { tablesOf } from '../../query/targets.ts';
 import { isKeyword, type Token } from '../grammar/lexer.ts';
 import { readPairs } from '../grammar/pairs.ts';
 import { textOfValue, valueOfToken } from '../grammar/values.ts';
@@ -19,7 +21,8 @@ import {
   type OptionTable,
   type OptionValues,
 } from '../options.ts';
-import { define, type Command, type Surroundings } from '../registry.ts';
+import { plainAct } from '../access/door.ts';
+import { define, type Call, type Command, type Surroundings } from '../registry.ts';
 import type { Reply } from '../reply.ts';
 
 const sqlOptions = {
@@ -160,6 +163,10 @@ const requestOf = (surroundings: Surroundings, command: SqlCommand, options: Que
   ...(surroundings.signal === undefined ? {} : { signal: surroundings.signal }),
 });
 
+/** The tables that a query reads: of its `from`, and those that it includes. */
+const touchesOf = ({ dbms, select, options }: SqlCommand): readonly Touch[] =>
+  tablesOf(dbms, select, options.include ?? []);
+
 /** `run client (…) sql …`: cluster by cluster, or the operators at the addresses. */
 export const sqlAcross = (
   surroundings: Surroundings,
@@ -168,9 +175,15 @@ export const sqlAcross = (
   tokens: readonly Token[],
 ): Promise<Reply> => {
   const command = parseSql(text, tokens, surroundings);
+  surroundings.restriction?.check(plainAct('sql', touchesOf(command)));
   const request = requestOf(surroundings, command, queryOptions(command, target));
   const operators = target.addresses === undefined ? {} : { operators: operatorsAt(surroundings, target.addresses) };
   return run(surroundings, command, { ...request, ...operators }, false);
+};
+
+const typed = (call: Call<OptionTable>): SqlCommand => {
+  const sql = { kind: 'word', raw: 'sql', text: 'sql', at: 0, end: 3, glued: false } as const;
+  return parseSql(call.text, [sql, ...call.args.tokens('statement')], call);
 };
 
 /** Asking the data. */
@@ -184,12 +197,9 @@ export const sqlCommands = (): readonly Command[] => [
       'sql lsl_demo "select count(*) from ping_sensor"',
       'run client () sql lsl_demo format = table and stat = false "select device_name, avg(value) from ping_sensor group by device_name"',
     ],
+    touches: (call) => touchesOf(typed(call)),
     run: (call) => {
-      const tokens = [
-        { kind: 'word', raw: 'sql', text: 'sql', at: 0, end: 3, glued: false } as const,
-        ...call.args.tokens('statement'),
-      ];
-      const command = parseSql(call.text, tokens, call);
+      const command = typed(call);
       const target = { subset: false, timeoutMs: undefined };
       return run(call, command, requestOf(call, command, queryOptions(command, target)), true);
     },

@@ -5,7 +5,9 @@ import { sqlAcross } from '../commands/sql.ts';
 import type { CommandContext } from '../context.ts';
 import { errorNumber } from '../error-numbers.ts';
 import type { CommandOutput } from '../executor.ts';
+import { plainAct } from '../access/door.ts';
 import { isKeyword, tokenize } from '../grammar/lexer.ts';
+import { parseLine } from '../grammar/line.ts';
 import type { Surroundings } from '../registry.ts';
 import type { Reply } from '../reply.ts';
 import { renderTable } from '../table.ts';
@@ -147,6 +149,26 @@ const addressesOf = async (surroundings: Surroundings, to: Destination['to']): P
   throw fault('COMMAND_DESTINATION_NONE', 'no policy gives a destination', { hint: `check it: ${to.get}` });
 };
 
+/** The other node has variables of its own: what they would give cannot be known here, so none are filled in. */
+export const NO_VARIABLES: Surroundings['dictionary'] = {
+  variable: () => undefined,
+  environment: () => undefined,
+  assign: () => {},
+};
+
+/** The other node judges this node's key, so what the caller may do is judged here. `ACCESS_REFUSED`. */
+const permitRemote = (surroundings: Surroundings, text: string): void => {
+  const { restriction, registry } = surroundings;
+  if (restriction === undefined) return;
+  const statement = parseLine(text);
+  if (statement.kind === 'variable') restriction.check(plainAct('get dictionary'));
+  else if (statement.kind === 'command') {
+    const found = registry.get(statement.tokens);
+    const act = found.command.actOf({ ...surroundings, ...found, dictionary: NO_VARIABLES, text: statement.text });
+    restriction.check(act);
+  } else throw fault('ACCESS_REFUSED', 'only a command can be sent to other nodes');
+};
+
 /** `run client (destination) command`: `sql` to the query floor, everything else to each node by itself. */
 export const runClient = async (surroundings: Surroundings, destination: string, text: string): Promise<Reply> => {
   const parsed = parseDestination(destination, surroundings.dictionary);
@@ -155,6 +177,7 @@ export const runClient = async (surroundings: Surroundings, destination: string,
     const addresses = parsed.to.kind === 'network' ? undefined : await addressesOf(surroundings, parsed.to);
     return sqlAcross(surroundings, { addresses, subset: parsed.subset, timeoutMs: parsed.timeoutMs }, text, tokens);
   }
+  permitRemote(surroundings, text);
   const addresses = await addressesOf(surroundings, parsed.to);
   return mergeReplies(await askAll(surroundings, addresses, text, parsed.timeoutMs), parsed.subset);
 };

@@ -33,10 +33,12 @@ interface AskOptions {
 export interface CommandService {
   /** Throws where the text is no command. */
   useOf(text: string): RemoteUse;
-  execute(text: string, format: 'text' | 'json' | undefined, signal: AbortSignal): Promise<CommandOutput>;
+  /** `key`: of the node that asks. */
+  execute(text: string, format: 'text' | 'json' | undefined, signal: AbortSignal, key: PeerKey): Promise<CommandOutput>;
 }
 
-const isRegistered = (context: CommandContext, key: PeerKey): boolean =>
+/** Whether the key stands in a node policy in force. */
+export const isRegistered = (context: CommandContext, key: PeerKey): boolean =>
   context.topology().nodes.some(({ peer }) => peer === key) || context.topology().operatorByPeer(key) !== undefined;
 
 const readRequest = async (channel: Channel): Promise<Uint8Array> => {
@@ -68,7 +70,7 @@ const serve = (context: CommandContext, service: CommandService): void => {
       stop.abort(fault('COMMAND_TIMEOUT', 'the command took too long')),
     );
     try {
-      return await service.execute(text, format ?? undefined, stop.signal);
+      return await service.execute(text, format ?? undefined, stop.signal, channel.peer);
     } finally {
       cancel();
       running -= 1;

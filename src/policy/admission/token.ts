@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fault, textOf } from '../../base/errors.ts';
 import { DIAL_TARGETS_MAX, NETWORK_NAME_CHARS_MAX } from '../../base/limits.ts';
-import { ROLES } from '../authority/rights.ts';
+import { ROLES } from '../authority/roles.ts';
 
 /** Raised with the prefix when a field changes its meaning. */
 const PREFIX = 'holdfast-invite-1.';

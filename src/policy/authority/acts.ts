@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ENTRY_ID_CHARS_MAX, GRANT_TYPES_MAX } from '../../base/limits.ts';
 import type { JsonObject } from '../../codec/json.ts';
-import { ROLES, type Rights } from './rights.ts';
+import type { Rights } from './rights.ts';
+import { ROLES } from './roles.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 // eslint-disable-next-line no-control-regex -- control characters are what it refuses

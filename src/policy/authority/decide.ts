@@ -1,16 +1,20 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { JsonObject } from '../../codec/json.ts';
 import type { Proposal } from '../../ledger/ledger.ts';
-import { rotateText } from './acts.ts';
+import { readAct, rotateText } from './acts.ts';
 import type { Authority } from './authority.ts';
 import { capsOf, invitesOf, isRoot, membersOf } from './members.ts';
 import { ALL_RIGHTS, isWithin, type Rights } from './rights.ts';
 
-/** An invite that somebody wishes to give out. */
-export interface InviteWish extends Rights {
-  /** Public key of the pair that is made for this invite alone. */
+/** A grant that somebody wishes to give. */
+export interface GrantWish extends Rights {
+  /** Public key of the holder. */
   readonly key: string;
   readonly name: string | undefined;
+}
+
+/** An invite that somebody wishes to give out; its key is of the pair that is made for this invite alone. */
+export interface InviteWish extends GrantWish {
   /** Microseconds since 1970. */
   readonly expires: number;
   /** The grant of a lost key, which ends from that entry of its holder on. */
@@ -27,7 +31,14 @@ export interface RevocationWish {
 }
 
 /** May `author` give this out? Throws `POLICY_NOT_AUTHORISED`, `POLICY_NO_NETWORK`. */
-export const decideInvite = (authority: Authority, author: string, wish: InviteWish): Proposal => {
+export const decideInvite = (authority: Authority, author: string, wish: InviteWish): Proposal =>
+  grantBy(authority, author, wish);
+
+/** The same for a grant to a key that is known, which needs no redeeming. */
+export const decideGrant = (authority: Authority, author: string, wish: GrantWish): Proposal =>
+  grantBy(authority, author, wish);
+
+const grantBy = (authority: Authority, author: string, wish: GrantWish & Partial<InviteWish>): Proposal => {
   const { key, roles, scope, grants, name, expires, replaces } = wish;
   const mayReplace = (cap: string, rights: Rights): boolean =>
     replaces === undefined || (rights.roles.includes('admin') && authority.standsAbove(cap, replaces.grant));
@@ -44,10 +55,15 @@ export const decideInvite = (authority: Authority, author: string, wish: InviteW
     roles: [...roles],
     scope: { ...scope, ...(scope.types === undefined ? {} : { types: [...scope.types] }) },
     grants,
-    expires,
+    ...(expires === undefined ? {} : { expires }),
     ...(name === undefined ? {} : { name }),
     ...(replaces === undefined ? {} : { replaces }),
   };
+  const act = readAct('grant', content);
+  if ('malformed' in act)
+    throw fault('POLICY_STRUCTURE', `this cannot be granted: ${act.malformed}`, {
+      hint: 'a role once, a type once; a member needs the types that it may write',
+    });
   return { op: 'grant', type: null, id: null, replaces: null, content, cap };
 };
 

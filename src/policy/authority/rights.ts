@@ -1,13 +1,7 @@
 import type { JsonObject } from '../../codec/json.ts';
 import { peerOf } from '../facts.ts';
 import { kindOf } from '../kinds/registry.ts';
-
-/**
- * What a grant lets its holder do. `admin`: any policy; `operator`: its own operator policy, and tables and child clusters of its
- * cluster; `member`: policies of the types in its scope; `auditor`: reads and replicates, writes nothing.
- */
-export const ROLES = ['admin', 'operator', 'member', 'auditor'] as const;
-export type Role = (typeof ROLES)[number];
+import type { Role } from './roles.ts';
 
 /** Where a grant holds. What is not named is not restricted. */
 export interface Scope {

@@ -1,4 +1,5 @@
 import { anmpKind } from './anmp.ts';
+import { assignmentKind } from './assignment.ts';
 import { clusterKind } from './cluster.ts';
 import { configKind } from './config.ts';
 import type { JsonObject } from '../../codec/json.ts';
@@ -7,6 +8,7 @@ import { masterKind } from './master.ts';
 import { memberKind } from './member.ts';
 import { nodeKind } from './node.ts';
 import { operatorKind } from './operator.ts';
+import { permissionsKind } from './permissions.ts';
 import { publisherKind } from './publisher.ts';
 import { queryKind } from './query.ts';
 import { tableKind } from './table.ts';
@@ -14,6 +16,8 @@ import { tableKind } from './table.ts';
 const kinds: ReadonlyMap<string, PolicyKind> = new Map(
   [
     anmpKind,
+    assignmentKind,
+    permissionsKind,
     clusterKind,
     configKind,
     masterKind,

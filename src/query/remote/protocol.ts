@@ -29,7 +29,7 @@ export interface OperatorAnswer {
 }
 
 /** Refuses by rejecting. */
-export type AnswerQuery = (query: QueryMessage) => Promise<OperatorAnswer>;
+export type AnswerQuery = (query: QueryMessage, asker: PeerKey) => Promise<OperatorAnswer>;
 
 /** Told of an answer while it comes in. What `chunk` throws ends it. */
 export interface AnswerListener {
@@ -60,7 +60,7 @@ export const serveQueries = (
       cancel = clock.after(query.timeoutMs, () => channel.abort(fault('QUERY_TIMEOUT', 'the time of the query is up')));
       if (served > QUERIES_SERVED_MAX)
         throw fault('QUERY_BUSY', `this operator answers ${QUERIES_SERVED_MAX} queries already`);
-      await serve(channel, await answer(query));
+      await serve(channel, await answer(query, channel.peer));
     } catch (caught) {
       const problem = asFault(caught);
       log.debug('a query of another node failed', { peer: channel.peer, code: problem.code, error: problem.message });

@@ -72,7 +72,9 @@ describe('access', () => {
 
   it('lets in who shows a certificate that a CA has signed and a member policy names, and no other', async () => {
     const access = await open();
-    expect(await access.admit(undefined, HERE, MEMBER)).toEqual({ by: 'certificate', name: 'ann', admin: false });
+    expect(await access.admit(undefined, HERE, MEMBER)).toEqual({
+      ...{ by: 'certificate', name: 'ann', admin: false, key: MEMBER.key },
+    });
     // What is said in the header goes before what the connection shows.
     expect(await access.admit('Bearer a-token', HERE, MEMBER)).toMatchObject({ by: 'token' });
     await expect(access.admit('Bearer wrong', HERE, MEMBER)).rejects.toMatchObject({ code: 'ACCESS_DENIED' });

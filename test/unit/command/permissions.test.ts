@@ -12,7 +12,16 @@ it('permissions are those of the grants in force', async () => {
   const root = node.ledger.author;
   const network = node.ledger.network ?? '';
   expect(await node.json('get permissions')).toEqual([
-    { public_key: root, name: '', roles: ['admin'], scope: {}, grants: true, grant: network },
+    {
+      public_key: root,
+      name: '',
+      roles: ['admin'],
+      scope: {},
+      grants: true,
+      grant: network,
+      assignment: null,
+      permissions: null,
+    },
   ]);
   expect(await node.text('get permissions')).toMatch(/\|every policy *\| *\|yes/);
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
-import { covers, isWithin, type Rights, type Role, type Scope } from '../../../src/policy/authority/rights.ts';
+import { covers, isWithin, type Rights, type Scope } from '../../../src/policy/authority/rights.ts';
+import type { Role } from '../../../src/policy/authority/roles.ts';
 
 const ME = 'a'.repeat(64);
 const OTHER = 'b'.repeat(64);

@@ -54,6 +54,13 @@ describe('a network query', () => {
     });
   });
 
+  test('an operator asks first whether the node that asks may read the table, and its refusal is the answer', async () => {
+    await world.ask('select count(*) from READINGS');
+    expect(new Set(world.checked)).toEqual(new Set(['f sensors.readings']));
+    world.forbidden.add('readings');
+    await expect(world.ask('select count(*) from readings')).rejects.toMatchObject({ code: 'ACCESS_REFUSED' });
+  });
+
   const answeredBy = (result: { parts: readonly { operator: string; status: string }[] }): readonly string[] =>
     result.parts
       .filter(({ status }) => status === 'Completed')

@@ -78,6 +78,7 @@ test('who says it is passed on with its commands', async () => {
   expect(asked).toEqual(Array.from({ length: 3 }, () => ['key', '127.0.0.1']));
   expect(node.executed.map(({ session }) => session.person)).toEqual([ANN, ANN]);
   expect(node.puts).toHaveLength(1);
+  expect(node.putters).toEqual([ANN]);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { PolicyBook } from './book.ts';
-import { MEMBER_TYPES } from './kinds/member.ts';
+import type { PolicyBook } from '../book.ts';
+import { MEMBER_TYPES } from '../kinds/member.ts';
 
 /** What a member policy says of a key. */
 export interface MemberPolicy {
@@ -13,7 +13,7 @@ export interface MemberPolicy {
 const schema = z.object({ type: z.enum(MEMBER_TYPES), name: z.string(), public_key: z.string() });
 
 /** The member policies in force. */
-const memberPolicies = (book: Pick<PolicyBook, 'ofType'>): readonly MemberPolicy[] =>
+export const memberPolicies = (book: Pick<PolicyBook, 'ofType'>): readonly MemberPolicy[] =>
   book.ofType('member').flatMap(({ value }) => {
     const read = schema.safeParse(value);
     return read.success ? [read.data] : [];

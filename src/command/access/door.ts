@@ -1,0 +1,79 @@
+import { fault, type HoldfastError } from '../../base/errors.ts';
+import { assignedTo, type Held, heldBy, type Place } from '../../policy/permissions/assigned.ts';
+import { type Act, beginsWith, judge } from '../../policy/permissions/judge.ts';
+import type { CommandContext } from '../context.ts';
+import { ownOperator } from '../facts.ts';
+import type { Person } from './access.ts';
+
+/** What permissions policies leave somebody to do at this node's doors. */
+export interface Restriction {
+  /** `ACCESS_REFUSED`: what is missing, and who can give it. */
+  check(act: Act): void;
+}
+
+const WHO = 'who may write policies can give it (get member permissions): ';
+
+const refusal = (text: string, hint: string, data: Readonly<Record<string, unknown>>): HoldfastError =>
+  fault('ACCESS_REFUSED', text, { data, hint: WHO + hint });
+
+const placeOf = (context: CommandContext): Place => ({
+  company: context.facts.company,
+  cluster: ownOperator(context)?.cluster,
+});
+
+const restrictedTo = ({ permissions, missing }: Held): Restriction => ({
+  check(act) {
+    const [gone] = missing;
+    if (gone !== undefined)
+      throw refusal(
+        `the permissions ${gone} that are assigned are no policy in force, so nothing is allowed`,
+        'insert them again, or assign others',
+        { missing },
+      );
+    const lacks = judge(permissions, act);
+    if (lacks === undefined) return;
+    const ids = permissions.map(({ id }) => id);
+    throw refusal(lacks, `blockchain update where id = ${ids[0] ?? ''} and policy = {"permissions": {…}}`, {
+      command: act.spellings[0],
+      permissions: ids,
+    });
+  },
+});
+
+const UNASSIGNED: Restriction = {
+  check() {
+    throw refusal(
+      'nothing is assigned to this certificate',
+      'blockchain insert where policy = {"assignment": {"permissions": ID, "members": [KEY]}}',
+      {},
+    );
+  },
+};
+
+/** Whether and how somebody is restricted here; undefined for who has the rights of its kind. */
+export const restrictionOf = (context: CommandContext, person: Person | undefined): Restriction | undefined => {
+  if (person === undefined) return undefined;
+  const { book } = context.policies;
+  const { by, permissions, key } = person;
+  if (permissions !== undefined) return restrictedTo(heldBy(book, [permissions]));
+  if (key === undefined) return undefined;
+  const held = assignedTo(book, key, placeOf(context));
+  if (held !== undefined) return restrictedTo(held);
+  return by === 'certificate' ? UNASSIGNED : undefined;
+};
+
+/** What is no command of the table, in the words by which permissions name it. */
+export const plainAct = (words: string, touches: Act['touches'] = []): Act => ({
+  spellings: [words],
+  isMeantBy: (entry) => beginsWith(entry, words),
+  touches,
+});
+
+/**
+ * Throws `ACCESS_REFUSED` where permissions that are assigned to a node's key do not let it ask this table. For queries that nodes send
+ * each other, which are no commands.
+ */
+export const checkAsker = (context: CommandContext, key: string, dbms: string, table: () => string): void => {
+  const restriction = restrictionOf(context, { by: 'node', name: '', admin: false, key });
+  restriction?.check(plainAct('sql', [{ dbms: dbms.toLowerCase(), table: table() }]));
+};
