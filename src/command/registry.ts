@@ -72,7 +72,7 @@ export interface Surroundings {
   /** Runs the lines of a script, one a call: what `run client (DEST)` alone sets stays from line to line. */
   newScript(): (text: string) => Promise<CommandOutput>;
   /** The same for a command that this one is made of: whoever may run this one may run it. Never for what the caller typed. */
-  executeOwn(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
+  readonly executeOwn: (text: string, format?: 'text' | 'json') => Promise<CommandOutput>;
   /** What the caller's permissions leave it to do; undefined where it is not restricted. */
   readonly restriction: Restriction | undefined;
 }

@@ -3,7 +3,8 @@ import type { JsonObject, JsonValue } from '../../codec/json.ts';
 import { policyWarnings } from '../../policy/shape.ts';
 import type { CommandContext } from '../context.ts';
 import { address, anyText, bool, json, optional, repeated, required, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import type { Restriction } from '../access/door.ts';
+import { define, type Call, type Command, type Surroundings } from '../registry.ts';
 import { givesJson, says, SILENT, type Reply } from '../reply.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
 
@@ -16,17 +17,29 @@ const destinations = {
 
 const insertOptions = { policy: required(json, 'the policy, or !name of a variable that holds it'), ...destinations };
 
-const insert = async ({ context, options }: Call<typeof insertOptions>): Promise<Reply> => {
+const insert = async (call: Call<typeof insertOptions>): Promise<Reply> => {
+  const { options } = call;
   if (options.local === false && options.master.length === 0 && options.blockchain === undefined)
     throw fault('COMMAND_LEDGER_LOCATION', 'Missing ledger location: local = false and no other destination', {
       hint: 'leave local out: the ledger of this node is written and every other node gets the entry',
     });
-  return inserted(context, policyOf(options.policy));
+  return inserted(call, policyOf(options.policy));
+};
+
+const OF_RIGHTS: ReadonlySet<string> = new Set(['assignment', 'member', 'permissions']);
+
+/** The node writes with its own right, so who is held to permissions could free itself. `ACCESS_REFUSED`. */
+const checkMayWrite = (restriction: Restriction | undefined, type: string | undefined): void => {
+  if (restriction === undefined || type === undefined || !OF_RIGHTS.has(type)) return;
+  throw fault('ACCESS_REFUSED', `who goes by permissions writes no policies of type ${type}`, {
+    hint: 'ask who holds the node’s token, or another node that may write them (get member permissions)',
+  });
 };
 
 /** Silent as documented, except for what should be mended. */
-const inserted = async (context: CommandContext, policy: JsonObject): Promise<Reply> => {
+const inserted = async ({ context, restriction }: Surroundings, policy: JsonObject): Promise<Reply> => {
   const { policies } = context;
+  checkMayWrite(restriction, rootOf(policy).type);
   const [state, granted] = await sayingGrants(context, () => policies.insert(policy));
   const warnings = policyWarnings(policy).map((warning) => `Warning: ${warning}`);
   return { text: [...warnings, ...granted].join('\n'), json: policies.document(state) };
@@ -80,6 +93,7 @@ const changesTo = (call: Call<OptionTable>, id: string, given: JsonValue, whole:
 
 const update = async (call: Call<OptionTable>, id: string, policy: JsonValue, whole: boolean): Promise<Reply> => {
   const { policies } = call.context;
+  checkMayWrite(call.restriction, stateOf(call, id).type);
   const [state, granted] = await sayingGrants(call.context, () =>
     policies.update(id, changesTo(call, id, policy, whole)),
   );
@@ -92,12 +106,13 @@ const updateTo = (call: Call<OptionTable>): Promise<Reply> =>
 const deleteOptions = { id: repeated(anyText, 'id of the policy', ['policy_id']), ...destinations };
 
 /** Several: those that can go, go; `COMMAND_PARTLY_DELETED` names the others. */
-const deleteAll = async ({ context }: Call<OptionTable>, ids: readonly string[]): Promise<Reply> => {
+const deleteAll = async ({ context, restriction }: Call<OptionTable>, ids: readonly string[]): Promise<Reply> => {
   const said: string[] = [];
   const left: string[] = [];
   let first: unknown;
   for (const id of ids) {
     try {
+      checkMayWrite(restriction, context.policies.book.get(id)?.type);
       said.push(...(await sayingGrants(context, () => context.policies.delete(id)))[1]);
     } catch (caught) {
       first ??= caught;
@@ -180,7 +195,7 @@ const writing = (): readonly Command[] => [
     method: 'POST',
     explanation: 'adds a policy to the ledger (older spellings)',
     examples: ['blockchain add !policy'],
-    run: (call) => inserted(call.context, policyOf(jsonArgument(call, 'policy'))),
+    run: (call) => inserted(call, policyOf(jsonArgument(call, 'policy'))),
   }),
   define({
     patterns: ['blockchain update'],

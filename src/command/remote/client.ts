@@ -166,6 +166,11 @@ const permitRemote = (surroundings: Surroundings, text: string): void => {
     const found = registry.get(statement.tokens);
     const act = found.command.actOf({ ...surroundings, ...found, dictionary: NO_VARIABLES, text: statement.text });
     restriction.check(act);
+    // What it writes there would be written with this node's right.
+    if (found.command.remote !== 'always')
+      throw fault('ACCESS_REFUSED', 'who goes by permissions sends to other nodes only what changes nothing there', {
+        hint: 'run it on the node itself',
+      });
   } else throw fault('ACCESS_REFUSED', 'only a command can be sent to other nodes');
 };
 

@@ -13,7 +13,7 @@ export interface AssigningPorts {
   readonly view: LedgerFold;
   readonly writer: Writer;
   /** Number of the first entry of a key that is not known here. */
-  nextOf(key: string): number;
+  readonly nextOf: (key: string) => number;
   append(proposal: Proposal): Promise<unknown>;
 }
 

@@ -46,8 +46,11 @@ const rightsBy = (book: Book, permissions: string): Rights | undefined => {
 export interface AssignedGrant {
   readonly key: string;
   readonly rights: Rights;
-  /** The grant that gives it what the permissions say. `missing`: repeat the assignment's command; `revoked`: somebody ended it. */
-  readonly grant: string | 'missing' | 'revoked' | 'root';
+  /**
+   * Hash of the grant that gives it what the permissions say; `missing`: the assignment's command is to be repeated; `revoked`:
+   * somebody ended it; `root`: it needs none.
+   */
+  readonly grant: string;
 }
 
 /** The grants without invite of these rights that a key was given, each as it is held now: after rotations by another key. */

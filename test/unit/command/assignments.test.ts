@@ -37,11 +37,11 @@ const granted = (): readonly (readonly [string, string])[] =>
     .sort();
 /** The ledger refuses to take the entry after `count` more. */
 const failAfter = (count: number): (() => void) => {
-  const { append } = node.ledger;
+  const append = node.ledger.append.bind(node.ledger);
   let left = count;
   node.ledger.append = (proposal) => {
     left -= 1;
-    return left < 0 ? Promise.reject(fault('DISK_NO_ROOM', 'full')) : append.call(node.ledger, proposal);
+    return left < 0 ? Promise.reject(fault('DISK_NO_ROOM', 'full')) : append(proposal);
   };
   return () => {
     node.ledger.append = append;

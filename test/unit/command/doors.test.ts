@@ -90,6 +90,30 @@ describe('a user with permissions', () => {
     await expect(as(tester, 'get metadata version')).rejects.toMatchObject(REFUSED);
   });
 
+  it('cannot free itself: it writes no permissions, assignments or members, whatever is enabled', async () => {
+    const id = await permit({ enable: ['*'], databases: ['*'] });
+    const assignment = await insert('assignment', { permissions: id, members: [] });
+    for (const line of [
+      'blockchain insert where policy = {"permissions": {"name": "all", "enable": ["*"]}}',
+      'blockchain add {"member": {"type": "user", "name": "x"}}',
+      `blockchain update where id = ${id} and policy = {"permissions": {"databases": ["*"]}}`,
+      `blockchain replace policy ${id} with {"permissions": {"name": "x", "enable": ["*"]}}`,
+      `blockchain delete policy where id = ${assignment}`,
+      `blockchain drop policy where id = blockchain get assignment bring [*][id]`,
+    ])
+      await expect(as(id, line), line).rejects.toMatchObject({ code: 'ACCESS_REFUSED', message: /writes no policies/ });
+    for (const line of [
+      'ledger push {"assignment": {}}',
+      'blockchain insert where policy = {"site": {}}',
+      'flush buffers',
+    ])
+      await expect(as(id, `run client (10.0.0.1:7848) ${line}`)).rejects.toMatchObject({
+        message: /changes nothing there/,
+      });
+    await as(id, 'blockchain insert where policy = {"site": {"name": "s"}}');
+    await as(id, 'blockchain delete policy where id = blockchain get site bring [*][id]');
+  });
+
   it('what it assigns stays in its request, unless it may set', async () => {
     const id = await permit({ enable: ['echo'] });
     expect((await as(id, 'x = 1', 'echo !x')).text).toBe('1');
