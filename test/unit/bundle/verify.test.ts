@@ -33,7 +33,14 @@ const named = (files: readonly TarFile[], author: string): boolean =>
   files.some(({ name }) => name.startsWith('entries/') && name.includes(author));
 
 const random = createSeededRandom(SEED);
-const history = signedHostileHistory(random, 14);
+/** One in which somebody else than the root wrote two entries of a log: so one can be missing between others. */
+const historyWithALog = (): ReturnType<typeof signedHostileHistory> => {
+  for (;;) {
+    const drawn = signedHostileHistory(random, 14);
+    if (drawn.some(({ header }) => header.prev !== null && header.author !== ROOT_KEY)) return drawn;
+  }
+};
+const history = historyWithALog();
 const bundle = await bundleOf(history);
 
 describe('a bundle with an erased body', () => {
