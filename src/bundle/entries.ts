@@ -2,6 +2,7 @@ import { asFault, hasCode } from '../base/errors.ts';
 import { parseErasable, signatureHolds } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
 import { publicKeyPem } from '../entry/keys.ts';
+import { atOnce } from '../base/slices.ts';
 import { checkLinks, type Fact as LinkFact, type LinkReport } from '../ledger/audit/links.ts';
 import type { Forks } from '../policy/closure.ts';
 import { bundleFault } from './faults.ts';
@@ -88,7 +89,7 @@ export const checkLedger = (
     facts.set(hash, { hash, author, seq, prev, parents, time, isSigned, net: op === 'genesis' ? hash : net });
     stems.set(hash, stem);
   }
-  const report = checkLinks(facts, forks, network);
+  const report = atOnce(checkLinks(facts, forks, network));
   const [first] = report.faults;
   if (first === undefined) return { ...report, signatures };
   const stem = stems.get(first.hash ?? '') ?? entryStem({ seq: first.seq ?? 1, author: first.author ?? '', rank: 1 });

@@ -1,5 +1,8 @@
+import { inSlices, type Sliced } from '../../base/slices.ts';
+import { canonicalJson } from '../../codec/canonical.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { auditLedger } from '../../ledger/audit/audit.ts';
+import type { PolicyBook } from '../../policy/book.ts';
 import { createFold } from '../../policy/fold.ts';
 import type { CommandContext } from '../context.ts';
 import type { OptionTable } from '../options.ts';
@@ -11,6 +14,8 @@ type AuditReport = Awaited<ReturnType<typeof auditLedger>>;
 type AuditFault = NonNullable<AuditReport['first']>;
 
 const ENTRIES_AT_ONCE = 512;
+/** Policies that are compared before other work gets its turn. */
+const STATES_AT_ONCE = 512;
 
 /**
  * Whether the policies in force are those that follow from the entries, folded anew. Undefined where entries came in
@@ -36,7 +41,23 @@ const policiesFollow = async (
     fold.voidAuthor(author, seq, by);
   }
   await policies.caughtUp();
-  return ledger.size === end ? fold.stateHash() === policies.book.stateHash() : undefined;
+  const isSame = await inSlices(sameState(fold, policies.book), signal);
+  return ledger.size === end ? isSame : undefined;
+};
+
+type States = Pick<PolicyBook, 'get' | 'ofType'>;
+
+/** Whether two books hold the same policies. */
+const sameState = function* (one: States, other: States): Sliced<boolean> {
+  const states = one.ofType();
+  yield;
+  if (states.length !== other.ofType().length) return false;
+  for (const [at, state] of states.entries()) {
+    if (at % STATES_AT_ONCE === 0) yield;
+    const found = other.get(state.id);
+    if (found === undefined || canonicalJson({ ...found }) !== canonicalJson({ ...state })) return false;
+  }
+  return true;
 };
 
 const faultText = ({ rule, text, author, seq, hash }: AuditFault): string => {

@@ -1,3 +1,4 @@
+import { inSlices } from '../../base/slices.ts';
 import { asFault } from '../../base/errors.ts';
 import { parseErasable, signatureHoldsInBackground } from '../../entry/check.ts';
 import type { Entry } from '../../entry/entry.ts';
@@ -57,10 +58,10 @@ class Audit {
       await Promise.all(held.slice(at, at + SIGNATURES_AT_ONCE).map((entry) => this.#readOne(entry)));
   }
 
-  finish(forksKnown: number, versionKnown: string | undefined): AuditReport {
+  async finish(forksKnown: number, versionKnown: string | undefined): Promise<AuditReport> {
     const { network } = this.#ledger;
     this.#checkLines();
-    const found = checkLinks(this.#facts, this.#forks, network);
+    const found = await inSlices(checkLinks(this.#facts, this.#forks, network));
     for (const fault of found.faults) this.#report(fault);
     if (this.#forks.size < forksKnown) this.#complain('fork', 'fewer proofs of equivocation on disk than are known');
     const version = versionOf(found.heads, this.#forks);

@@ -1,6 +1,10 @@
+import type { Sliced } from '../../base/slices.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { type Fork, voidFrom } from '../chain.ts';
 import type { AuditFault } from './report.ts';
+
+/** Entries that are looked at before other work gets its turn. */
+const FACTS_AT_ONCE = 8_192;
 
 /** What an audit keeps of an entry that is well-formed. */
 export interface Fact {
@@ -25,16 +29,17 @@ export interface LinkReport {
 }
 
 /** Checks every entry against those it builds on (SPEC E7, L1 to L5), from the facts alone. */
-export const checkLinks = (
+export const checkLinks = function* (
   facts: ReadonlyMap<string, Fact>,
   forks: ReadonlyMap<string, Fork>,
   network: string | undefined,
-): LinkReport => {
+): Sliced<LinkReport> {
   const faults: AuditFault[] = [];
-  const proven = provenHashes(facts);
+  const proven = yield* provenHashes(facts);
   const logs = new Map<string, Map<number, Fact>>();
-  let [links, vouched, voided] = [0, 0, 0];
+  let [links, vouched, voided, seen] = [0, 0, 0, 0];
   for (const fact of facts.values()) {
+    if ((seen += 1) % FACTS_AT_ONCE === 0) yield;
     const { author, seq, hash } = fact;
     const complain = (rule: string, text: string): void => void faults.push({ rule, text, author, seq, hash });
     if (!fact.isSigned && proven.has(hash)) vouched += 1;
@@ -75,9 +80,11 @@ export const versionOf = (heads: ReadonlyMap<string, Fact>, forks: ReadonlyMap<s
 };
 
 /** Hashes of the entries that are signed well, and of all that these vouch for through `prev`. */
-const provenHashes = (facts: ReadonlyMap<string, Fact>): ReadonlySet<string> => {
+const provenHashes = function* (facts: ReadonlyMap<string, Fact>): Sliced<ReadonlySet<string>> {
   const proven = new Set<string>();
+  let seen = 0;
   for (const fact of facts.values()) {
+    if ((seen += 1) % FACTS_AT_ONCE === 0) yield;
     if (!fact.isSigned) continue;
     proven.add(fact.hash);
     for (let before = previous(fact, facts); before?.isSigned === false; before = previous(before, facts)) {
