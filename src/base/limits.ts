@@ -336,6 +336,8 @@ export const SQL_CONCATENATIONS_MAX = 64;
 export const SQL_RESULT_COLUMNS_MAX = 1_000;
 /** Bytes of rows of one query that a node holds. */
 export const QUERY_RESULT_BYTES_MAX = 256 * 1_048_576;
+/** … and of all queries that it collects rows for at the same time. */
+export const QUERY_RESULTS_BYTES_MAX = 384 * 1_048_576;
 /** Rows travel in chunks of about this size; a single row may be larger, up to the second. */
 export const QUERY_CHUNK_BYTES = 131_072;
 export const QUERY_CHUNK_BYTES_MAX = 16 * 1_048_576;

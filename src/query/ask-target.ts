@@ -30,6 +30,7 @@ export interface Question {
 const FINAL = new Set([
   'ACCESS_REFUSED',
   'QUERY_RESULT_OVERSIZE',
+  'QUERY_RESULTS_BUSY',
   'QUERY_ROW_OVERSIZE',
   'SQLITE_DEADLINE',
   'SQLITE_STATEMENT',

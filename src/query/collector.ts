@@ -1,25 +1,58 @@
 import { fault } from '../base/errors.ts';
-import { QUERY_RESULT_BYTES_MAX } from '../base/limits.ts';
+import { QUERY_RESULT_BYTES_MAX, QUERY_RESULTS_BYTES_MAX } from '../base/limits.ts';
 import type { Holdings } from '../operator/file-record.ts';
 import type { SqlRow } from '../sqlite/sqlite.ts';
 import { parseChunk } from './answer.ts';
 import type { PartRecord } from './jobs.ts';
 import type { AnswerListener } from './remote/protocol.ts';
 
-/** Bytes of rows that one query may hold, over all its parts. */
-export class Budget {
-  #left = QUERY_RESULT_BYTES_MAX;
+/** Bytes of rows that all queries of a node may hold together while they collect them. */
+export class ResultRoom {
+  #left = QUERY_RESULTS_BYTES_MAX;
 
   take(bytes: number): void {
-    this.#left -= bytes;
-    if (this.#left < 0)
-      throw fault('QUERY_RESULT_OVERSIZE', `the rows of the query exceed ${QUERY_RESULT_BYTES_MAX} bytes`, {
-        hint: 'aggregate, select fewer columns or add a LIMIT',
+    if (bytes > this.#left)
+      throw fault('QUERY_RESULTS_BUSY', `the rows of all running queries exceed ${QUERY_RESULTS_BYTES_MAX} bytes`, {
+        hint: 'try again when the other large queries have ended; aggregate, or add a LIMIT',
       });
+    this.#left -= bytes;
   }
 
   giveBack(bytes: number): void {
     this.#left += bytes;
+  }
+}
+
+/** Bytes of rows that one query may hold, over all its parts. */
+export class Budget {
+  readonly #room: ResultRoom;
+  #held = 0;
+  #closed = false;
+
+  constructor(room: ResultRoom) {
+    this.#room = room;
+  }
+
+  take(bytes: number): void {
+    if (this.#closed) return;
+    if (this.#held + bytes > QUERY_RESULT_BYTES_MAX)
+      throw fault('QUERY_RESULT_OVERSIZE', `the rows of the query exceed ${QUERY_RESULT_BYTES_MAX} bytes`, {
+        hint: 'aggregate, select fewer columns or add a LIMIT',
+      });
+    this.#room.take(bytes);
+    this.#held += bytes;
+  }
+
+  giveBack(bytes: number): void {
+    if (this.#closed) return;
+    this.#held -= bytes;
+    this.#room.giveBack(bytes);
+  }
+
+  /** The query has ended: gives everything back, and counts nothing that a slow operator still sends. */
+  close(): void {
+    this.giveBack(this.#held);
+    this.#closed = true;
   }
 }
 
@@ -56,8 +89,8 @@ export class AnswerCollector implements AnswerListener {
   }
 
   chunk(bytes: Uint8Array): number {
-    this.#bytes += bytes.byteLength;
     this.#budget.take(bytes.byteLength);
+    this.#bytes += bytes.byteLength;
     // Who sends rows is not asked again elsewhere: two whole answers would not fit where one does.
     this.#onAlive();
     const rows = parseChunk(bytes, this.#width);

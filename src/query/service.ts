@@ -6,7 +6,7 @@ import type { Column } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
 import { asTimeout, askTarget } from './ask-target.ts';
 import { heldNow, readyToAnswer, Shown } from './behind.ts';
-import { type AnswerCollector, Budget, type Keep } from './collector.ts';
+import { type AnswerCollector, Budget, type Keep, ResultRoom } from './collector.ts';
 import { committedCondition } from './committed.ts';
 import { mergeSql } from './executable.ts';
 import { forEachBounded } from './for-each-bounded.ts';
@@ -48,6 +48,7 @@ const nowMicros = ({ clock }: QueryPorts): number => Math.floor(clock.wallMs() *
 interface Running {
   readonly request: QueryRequest;
   readonly job: JobRecord;
+  readonly budget: Budget;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
 }
@@ -65,6 +66,7 @@ class Queries implements QueryService {
   readonly #ports: QueryPorts;
   readonly #options: QueryServiceOptions;
   readonly #jobs: Jobs;
+  readonly #room = new ResultRoom();
   readonly #shown = new Shown();
   readonly #turns = new Map<string, number>();
 
@@ -115,6 +117,7 @@ class Queries implements QueryService {
     const { clock } = this.#ports;
     const job = this.#jobs.start(request);
     const timeoutMs = Math.max(1, request.options.timeoutMs);
+    const budget = new Budget(this.#room);
     const timer = new AbortController();
     const cancel = clock.after(timeoutMs, () => timer.abort(fault('QUERY_TIMEOUT', 'the time is up')));
     const signal = request.signal === undefined ? timer.signal : AbortSignal.any([timer.signal, request.signal]);
@@ -129,7 +132,7 @@ class Queries implements QueryService {
         now: nowMicros(this.#ports),
       });
       const asked = targets(includedTables(main, request.options.include));
-      const running = { request, job, deadlineMs: clock.monotonicMs() + timeoutMs, signal };
+      const running = { request, job, budget, deadlineMs: clock.monotonicMs() + timeoutMs, signal };
       const outcome = await this.#execute(
         await this.#withPeriod(query, columns, asked, running),
         columns,
@@ -144,6 +147,7 @@ class Queries implements QueryService {
       job.end({ error });
       throw error;
     } finally {
+      budget.close();
       cancel();
     }
   }
@@ -190,10 +194,9 @@ class Queries implements QueryService {
     const missing: { cluster: string; reason: string }[] = [];
     const answers: AnswerCollector[] = [];
     const behind: BehindCluster[] = [];
-    const budget = new Budget();
     await forEachBounded(targets, QUERY_CLUSTERS_AT_ONCE, running.signal, async (target, signal) => {
       try {
-        const answer = await this.#ask(target, part, keep, budget, { ...running, signal });
+        const answer = await this.#ask(target, part, keep, { ...running, signal });
         answers.push(answer);
         const { cluster } = target;
         if (cluster === undefined) return;
@@ -219,8 +222,8 @@ class Queries implements QueryService {
     return { rows: await this.#merge(plan, answers, running), behind, missing };
   }
 
-  async #ask(target: Target, part: Resolved, keep: Keep, budget: Budget, running: Running): Promise<AnswerCollector> {
-    const { request, job, deadlineMs, signal } = running;
+  async #ask(target: Target, part: Resolved, keep: Keep, running: Running): Promise<AnswerCollector> {
+    const { request, job, budget, deadlineMs, signal } = running;
     const { cluster } = target;
     const committed =
       request.options.committed && cluster !== undefined

@@ -88,8 +88,8 @@ export const query: readonly Mutant[] = [
   {
     name: 'rows of a query are unbounded',
     file: 'src/query/collector.ts',
-    from: 'if (this.#left < 0)',
-    to: 'if (Number.isNaN(this.#left))',
+    from: 'if (this.#held + bytes > QUERY_RESULT_BYTES_MAX)',
+    to: 'if (Number.isNaN(this.#held))',
     tests: ['test/unit/query/collector.test.ts'],
   },
   {
