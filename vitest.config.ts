@@ -6,6 +6,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores that CI has: tests of real processes mostly wait.
+    maxWorkers: 3,
   },
 });
