@@ -103,11 +103,50 @@ const findFaults = (files: readonly SourceFile[]): string[] =>
     ];
   });
 
+/** The first circle of files that import one another, by their paths; undefined where there is none. */
+const findCircle = (files: readonly SourceFile[]): readonly string[] | undefined => {
+  const imports = new Map(
+    files.map(({ path, text }) => [
+      path,
+      importsOf(text)
+        .filter((target) => target.startsWith('.'))
+        .map((target) => join(dirname(path), target).split(sep).join('/')),
+    ]),
+  );
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): readonly string[] | undefined => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (done.has(path)) return undefined;
+    for (const target of imports.get(path) ?? []) {
+      const circle = visit(target, [...way, path]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(path);
+    return undefined;
+  };
+  for (const { path } of files) {
+    const circle = visit(path, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+};
+
 describe('the house', () => {
   test('imports go down, packages have one door, time and chance are injected', () => {
     const files = readSources();
     expect(files.length).toBeGreaterThan(50);
     expect(findFaults(files)).toEqual([]);
+  });
+
+  test('no files import one another in a circle, types included', () => {
+    expect(findCircle(readSources())).toBeUndefined();
+    const text = (target: string): string => `import type { A } from '${target}';`;
+    const circle = [
+      { path: 'entry/a.ts', text: text('./b.ts') },
+      { path: 'entry/b.ts', text: text('../entry/c.ts') },
+      { path: 'entry/c.ts', text: text('./a.ts') },
+    ];
+    expect(findCircle(circle)).toEqual(['entry/a.ts', 'entry/b.ts', 'entry/c.ts', 'entry/a.ts']);
   });
 
   test.each([

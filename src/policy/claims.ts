@@ -1,4 +1,5 @@
-import type { PolicyState, VoidReason } from './book.ts';
+import type { PolicyState } from './book.ts';
+import type { VoidReason } from './void-reason.ts';
 import { compareFacts, type Fact } from './facts.ts';
 import { type Claim, describeKey } from './kinds/kind.ts';
 import { MEMBER_MAX } from './kinds/operator.ts';

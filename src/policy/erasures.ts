@@ -3,7 +3,7 @@ import { ENTRY_ID_CHARS_MAX, POLICY_NAME_CHARS_MAX } from '../base/limits.ts';
 import { ERASABLE_OPS } from '../entry/entry.ts';
 import type { Authority } from './authority/authority.ts';
 import type { Rights } from './authority/rights.ts';
-import type { VoidReason } from './book.ts';
+import type { VoidReason } from './void-reason.ts';
 import { compareFacts, type Erasure, type Fact } from './facts.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');

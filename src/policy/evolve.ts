@@ -1,6 +1,6 @@
 import { POLICY_CONFLICT_MAX } from '../base/limits.ts';
 import type { JsonObject } from '../codec/json.ts';
-import type { VoidReason } from './book.ts';
+import type { VoidReason } from './void-reason.ts';
 import { covers, type Rights } from './authority/rights.ts';
 import type { Holdings, Life, Subject } from './claims.ts';
 import { applyChanges, applyToRest, isTakeover, malformedBy, peerOf, type Fact } from './facts.ts';

@@ -1,7 +1,7 @@
 import { asFault } from '../base/errors.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Entry } from '../entry/entry.ts';
-import type { VoidReason } from './book.ts';
+import type { VoidReason } from './void-reason.ts';
 import { checkType, normalValue } from './shape.ts';
 
 /** What an erase entry says of the entry that it is about. */

@@ -5,9 +5,9 @@ import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
 import type { ErasureNote } from '../ledger/ledger.ts';
 import { anmpByPolicy, mergeAnmp } from './anmp.ts';
 import { Authority } from './authority/authority.ts';
-import type { PolicyFold, PolicyState, VoidPolicy, VoidReason } from './book.ts';
-import { Holdings, type Life, type Subject } from './claims.ts';
-import { policyDate } from '../entry/time.ts';
+import type { PolicyFold, PolicyState, VoidPolicy } from './book.ts';
+import type { VoidReason } from './void-reason.ts';
+import { Holdings, type Subject } from './claims.ts';
 import { Erasures } from './erasures.ts';
 import { evolve } from './evolve.ts';
 import {
@@ -25,6 +25,7 @@ import { genesisRules } from './authority/genesis.ts';
 import type { SettledOrigins } from './origins.ts';
 import { inSettledOrder, restorePolicies, settledPolicy, takeOver } from './snapshot/settled.ts';
 import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
+import { shownBy } from './state.ts';
 
 const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
 
@@ -434,36 +435,4 @@ const restore = (held: Fact, { content, malformed, bodiless }: Fact): boolean =>
   held.bodiless = false;
   held.erasure = undefined;
   return true;
-};
-
-const withoutMember = ({ member: _member, ...others }: JsonObject): JsonObject => others;
-
-/** The policy in force, made when it is asked for. */
-const shownBy = (subject: Subject): PolicyState | undefined => {
-  const { id, life } = subject;
-  if (life === undefined || life.waiting !== undefined) return undefined;
-  return (subject.state ??= stateOf(id, life));
-};
-
-const stateOf = (id: string, life: Life): PolicyState => {
-  const newest = life.heads.at(-1) ?? life.insert;
-  const { insert, member } = life;
-  // Of an operator whose cluster is erased no number is in force, whatever it wished.
-  const given = life.type === 'operator' && member === undefined ? withoutMember(life.value) : life.value;
-  return {
-    type: life.type,
-    id,
-    value: {
-      ...given,
-      id,
-      date: life.value['date'] ?? policyDate(insert.time),
-      ...(member === undefined ? {} : { member }),
-    },
-    entry: newest.hash,
-    author: newest.author,
-    seq: newest.seq,
-    owner: insert.author,
-    time: insert.time,
-    conflict: life.heads.length > 1 ? life.heads.map(({ hash }) => hash) : [],
-  };
 };

@@ -3,7 +3,7 @@ import { inSlices } from '../base/slices.ts';
 import type { HeldEntry, Proposal } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import { capsOf } from './authority/members.ts';
-import type { VoidReason } from './book.ts';
+import type { VoidReason } from './void-reason.ts';
 import { type Fact, SNAPSHOT_OP } from './facts.ts';
 import type { LedgerFold } from './fold.ts';
 import type { Chronicle } from './past.ts';

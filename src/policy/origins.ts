@@ -10,6 +10,17 @@ export interface Origins {
   readonly parts: ReadonlyMap<string, Fact>;
 }
 
+/** SPEC §3: what the root says of one policy. */
+export interface OriginLeaf extends JsonObject {
+  /** Hash of the entry since which each attribute has its value. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly id: string;
+  /** Hash of the insert that it began with. */
+  readonly insert: string | null;
+  readonly member: JsonValue;
+  readonly type: string;
+}
+
 /** Where the reckoning begins of a policy that a snapshot has settled. */
 export interface SettledOrigins {
   readonly insert: Fact;

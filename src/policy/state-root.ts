@@ -1,26 +1,14 @@
 import { type Sliced, sortInSlices } from '../base/slices.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
-import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { merkleLeaf, merkleRoot } from '../codec/merkle.ts';
 import type { PolicyState } from './book.ts';
 import type { LedgerFold } from './fold.ts';
-import { attributesOf, originsOf } from './origins.ts';
+import { attributesOf, type OriginLeaf, originsOf } from './origins.ts';
 
 const SLICE = 256;
 
 /** What the origins of a policy are reckoned from. */
 type OriginsBook = Pick<LedgerFold, 'factsOf' | 'settledOrigins'>;
-
-/** SPEC §3: what the root says of one policy. */
-export interface OriginLeaf extends JsonObject {
-  /** Hash of the entry since which each attribute has its value. */
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly id: string;
-  /** Hash of the insert that it began with. */
-  readonly insert: string | null;
-  readonly member: JsonValue;
-  readonly type: string;
-}
 
 /** Which entry each attribute of a policy in force comes from, and its member number. */
 export const originLeaf = function* ({ id, type, value }: PolicyState, book: OriginsBook): Sliced<OriginLeaf> {

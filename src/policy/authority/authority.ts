@@ -1,6 +1,6 @@
 import { GRANT_DEPTH_MAX } from '../../base/limits.ts';
 import { verifySignature } from '../../entry/keys.ts';
-import type { VoidReason } from '../book.ts';
+import type { VoidReason } from '../void-reason.ts';
 import { AUTHORITY_OPS, compareFacts, type Fact } from '../facts.ts';
 import {
   type AuthorityAct,

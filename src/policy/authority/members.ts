@@ -1,4 +1,4 @@
-import type { VoidReason } from '../book.ts';
+import type { VoidReason } from '../void-reason.ts';
 import type { Authority } from './authority.ts';
 import type { Link } from './graph.ts';
 import type { Rights } from './rights.ts';

@@ -1,4 +1,4 @@
-import type { VoidReason } from '../book.ts';
+import type { VoidReason } from '../void-reason.ts';
 import type { LedgerFold } from '../fold.ts';
 import type { Chronicle } from '../past.ts';
 import { authorNames, type Signed, signedBy } from '../signed.ts';

@@ -1,10 +1,9 @@
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
-import type { VoidReason } from '../book.ts';
+import type { VoidReason } from '../void-reason.ts';
 import type { Holdings, Life, Subject } from '../claims.ts';
 import { applyToRest, compareFacts, type Fact } from '../facts.ts';
 import { claimsOf } from '../kinds/registry.ts';
-import type { SettledOrigins } from '../origins.ts';
-import type { OriginLeaf } from '../state-root.ts';
+import type { OriginLeaf, SettledOrigins } from '../origins.ts';
 
 /** What the snapshots in force have settled. */
 export interface Settled {

@@ -1,4 +1,4 @@
-import type { VoidReason } from '../book.ts';
+import type { VoidReason } from '../void-reason.ts';
 import { type Fact, SNAPSHOT_OP } from '../facts.ts';
 import { readSnapshot, type SnapshotAct } from './act.ts';
 import type { Settled } from './settled.ts';
