@@ -44,6 +44,16 @@ describe('inserts, updates and deletes of one id', () => {
     expect(fold.voids().map(({ entry }) => entry)).toEqual([second.hash]);
   });
 
+  it('orders what is stated for one moment by author, then by number, whichever came first', () => {
+    const time = 1_617_388_306_802_694;
+    const [lower, higher] = [A, B].sort() as [string, string];
+    const second = insert('s1', 'site', { n: 2 }, { author: higher, time });
+    const first = insert('s1', 'site', { n: 1 }, { author: lower, time });
+    expect(foldAll([second, first]).get('s1')?.value['n']).toBe(1);
+    const own = [1, 2].map((seq) => insert('s2', 'site', { seq }, { author: A, seq, time }));
+    expect(foldAll(own.reverse()).get('s2')?.value['seq']).toBe(1);
+  });
+
   it('takes the last update of each attribute; null removes one', () => {
     const first = insert('s1', 'site', { a: 1, b: 1, c: 1 });
     const fold = foldAll([first, update('s1', { a: 2, c: null }), update('s1', { b: 3 })]);
