@@ -38,6 +38,7 @@ describe('faults are named within five seconds, on real processes', () => {
     await gone('op1', 'MEMBER_WITHOUT_DISTRIBUTOR');
     await network.node('op2').run('exit operator');
     await named('op1', 'MEMBER_WITHOUT_OPERATOR');
+    expect(await network.node('op1').run('test cluster data')).toMatch(/\nop2 does not answer: .*operator/);
     await network.kill('op2');
     const { cause } = await named('op1', 'PEER_UNREACHED');
     expect(cause).toContain(network.node('op2').facts.listen);

@@ -177,6 +177,19 @@ const straysText = ({ members, replies }: Comparison): string =>
     )
     .join('');
 
+/** Who did not answer, why, and the next step. */
+const silentText = ({ replies }: Comparison): string =>
+  replies
+    .flatMap(({ member, reply: { failure } }) =>
+      failure === undefined
+        ? []
+        : [
+            `\n${member.name} does not answer: ${failure.message}${failure.hint === undefined ? '' : ` (${failure.hint})`}`,
+          ],
+    )
+    .join('')
+    .replaceAll('|', ' ');
+
 const comparisonReply = (context: CommandContext, comparison: Comparison, repair: ClusterRepair | undefined): Reply => {
   const { replies, tables, members, differences } = comparison;
   const summary = (table: string, index: number): Summary | undefined => summaryOf(members[index], table);
@@ -189,7 +202,7 @@ const comparisonReply = (context: CommandContext, comparison: Comparison, repair
         replies.every(({ reply }) => reply.failure === undefined) && tables.every((name) => comparison.equal(name)),
       nodes: replies.map(({ member, reply }) => ({
         ...{ address: addressOf(member), name: member.name, member: member.member },
-        ...(reply.failure === undefined ? {} : { error: reply.failure.message }),
+        ...(reply.failure === undefined ? {} : { error: reply.failure.message, hint: reply.failure.hint ?? null }),
       })),
       tables: Object.fromEntries(
         tables.map((name) => [
@@ -209,7 +222,8 @@ const comparisonReply = (context: CommandContext, comparison: Comparison, repair
       ...(repair === undefined ? {} : { repair }),
     },
   });
-  return { ...table, text: `${table.text ?? ''}${differencesText(context, comparison)}${straysText(comparison)}` };
+  const notes = `${differencesText(context, comparison)}${straysText(comparison)}${silentText(comparison)}`;
+  return { ...table, text: `${table.text ?? ''}${notes}` };
 };
 
 const repairText = ({ context }: Call<typeof dataOptions>, { reports, aside, failed }: ClusterRepair): string => {
