@@ -178,7 +178,10 @@ export const runVerify = async (terminal: Terminal, file: string, { json, verify
     printFault(
       terminal,
       fault('BUNDLE_FAULT', `${file}: ${wrong.file}: ${wrong.text} (${wrong.rule})`, {
-        hint: 'nothing of this file proves anything; have it exported again',
+        hint:
+          wrong.rule === 'root'
+            ? 'it is of a network with other roots: was the key told to you rightly, is this the file of that network?'
+            : 'nothing of this file proves anything; have it exported again',
       }),
     );
   return report.sound ? 0 : 1;

@@ -26,9 +26,13 @@ const stopSignal = (): Promise<NodeJS.Signals> =>
 
 const forever = (): Promise<never> => new Promise(() => {});
 
-/** SIGHUP, as who renews certificates sends it. */
-const reloadOnHangUp = (node: RunningNode, log: Logger): void => {
+/** SIGHUP, as who renews certificates sends it, or a terminal that closes: it ends no node. */
+const reloadOnHangUp = (node: RunningNode, hasTls: boolean, log: Logger): void => {
   process.on('SIGHUP', () => {
+    if (!hasTls) {
+      log.info('SIGHUP: there is nothing to read again (REST has no TLS); to stop the node send SIGTERM');
+      return;
+    }
     node.reloadTls().then(
       () => log.info('REST has read its certificate and key again'),
       (caught: unknown) => {
@@ -66,7 +70,7 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
   });
   const node = await startNode(config, { version, log, startRest, stop: stop.signal });
   process.stdout.write(readyLine(node));
-  if (config.restTls !== undefined) reloadOnHangUp(node, log);
+  reloadOnHangUp(node, config.restTls !== undefined, log);
   const failed = node.recovered?.then(
     (line) => {
       process.stdout.write(`${line}\n`);

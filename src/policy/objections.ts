@@ -3,6 +3,7 @@ import { fault, type HoldfastError } from '../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
 import { ANMP_FIXED } from './anmp.ts';
 import type { PolicyBook } from './book.ts';
+import { permissionsSchema } from './kinds/permissions.ts';
 import { kindOf } from './kinds/registry.ts';
 
 /** What a policy says in vain, or to the harm of others: refused where it is written, told by `blockchain test` where it is. */
@@ -83,7 +84,7 @@ const ofStatus = (attribute: string, what: string, status: JsonValue | undefined
 
 const ofCluster = ({ status, table }: JsonObject): readonly Objection[] => [
   ...ofStatus('status', 'the cluster', status),
-  ...(Array.isArray(table) ? (table as readonly JsonValue[]) : []).flatMap((entry, index) =>
+  ...listOf(table).flatMap((entry, index) =>
     isJsonObject(entry) ? ofStatus('table', `entry ${index + 1} of "table"`, entry['status']) : [],
   ),
 ];
@@ -118,6 +119,38 @@ const ofOverlay = (book: Pick<PolicyBook, 'get'>, id: string, over: JsonObject, 
 const ofAnmp = (book: Pick<PolicyBook, 'get'>, said: Said): readonly Objection[] =>
   Object.entries(said.value).flatMap(([id, over]) => (isJsonObject(over) ? ofOverlay(book, id, over, said) : []));
 
+const PERMISSIONS_ATTRIBUTES: readonly string[] = [
+  ...Object.keys(permissionsSchema.shape),
+  ...['id', 'date', 'ledger', 'public_key', 'signature', 'description', 'comment'],
+];
+
+/** Permissions that are written wrongly would allow what they are meant to forbid, without a word. */
+const ofPermissions = (value: JsonObject): readonly Objection[] => [
+  ...Object.keys(value)
+    .filter((name) => !PERMISSIONS_ATTRIBUTES.includes(name))
+    .map((name) =>
+      structure(
+        name,
+        `permissions have no attribute ${shown(name)}: it would do nothing`,
+        `there are: ${PERMISSIONS_ATTRIBUTES.join(', ')}`,
+      ),
+    ),
+  ...['enable', 'disable'].flatMap((name) =>
+    listOf(value[name])
+      .filter((entry) => typeof entry === 'string' && entry.trim().startsWith('-'))
+      .map((entry) =>
+        structure(
+          name,
+          `${shown(entry)} in ${name} is no beginning of a command`,
+          'what is not to be run goes into "disable"; - is for names of databases and tables',
+        ),
+      ),
+  ),
+];
+
+const listOf = (value: JsonValue | undefined): readonly JsonValue[] =>
+  Array.isArray(value) ? (value as readonly JsonValue[]) : [];
+
 /**
  * What is to be said against a policy in normal form. No rule of the fold: what is in ledgers stays in force, and is told by
  * `blockchain test`.
@@ -127,6 +160,7 @@ export const objectionsTo = (book: Pick<PolicyBook, 'get'>, said: Said): readonl
   ...(kindOf(said.type)?.isNode === true ? ofHost(said.value) : []),
   ...(said.type === 'cluster' ? ofCluster(said.value) : []),
   ...(said.type === 'anmp' ? ofAnmp(book, said) : []),
+  ...(said.type === 'permissions' ? ofPermissions(said.value) : []),
 ];
 
 const refusal = ({ type }: Said, { text, code, hint, attribute }: Objection): HoldfastError =>

@@ -42,6 +42,9 @@ describe('holdfast start', () => {
       expect(node.facts.peer).toMatch(/^[0-9a-f]{64}$/);
       expect(node.facts.network).toMatch(/^[0-9a-f]{64}$/);
       expect(statSync(join(dir, name, 'node.key')).mode & 0o777).toBe(0o600);
+      // A terminal that closes, or who renews certificates of all nodes, ends none.
+      node.signal('SIGHUP');
+      await waitFor(() => readFileSync(join(dir, name, 'node.log'), 'utf8').includes('nothing to read again'));
       const before = performance.now();
       expect(await node.stop(signal)).toBe(0);
       expect(performance.now() - before).toBeLessThan(5_000);

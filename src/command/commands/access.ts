@@ -41,6 +41,11 @@ const addUser = async ({ context, options }: Call<typeof userOptions>): Promise<
   const { expiration, type } = options;
   const expires = expiration === undefined ? undefined : Math.floor(context.clock.wallMs() + expiration);
   const permissions = options.permissions === undefined ? undefined : permissionsNamed(context, options.permissions);
+  // It could make itself a user without permissions.
+  if (permissions !== undefined && type === 'admin')
+    throw fault('COMMAND_OPTION', 'an admin goes by no permissions: it decides who may do what', {
+      hint: 'leave out type = admin, or permissions',
+    });
   await context.access.users.add({ name: options.name, type, expires, permissions }, options.password);
   return SILENT;
 };

@@ -4,6 +4,7 @@ import { sha256Hex } from '../../codec/hash.ts';
 import { auditLedger } from '../../ledger/audit/audit.ts';
 import type { PolicyBook } from '../../policy/book.ts';
 import { createFold } from '../../policy/fold.ts';
+import { settle, SettleMemory } from '../../policy/snapshot/settle.ts';
 import type { CommandContext } from '../context.ts';
 import type { OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -40,6 +41,7 @@ const policiesFollow = async (
     const [by = ''] = entries.map(({ header }) => sha256Hex(header)).sort();
     fold.voidAuthor(author, seq, by);
   }
+  await inSlices(settle(fold, new SettleMemory()), signal);
   await policies.caughtUp();
   const isSame = await inSlices(sameState(fold, policies.book), signal);
   return ledger.size === end ? isSame : undefined;
@@ -74,11 +76,19 @@ const followText = (follow: boolean | undefined): string => {
   return follow ? 'follow from the entries' : 'do not follow from the entries';
 };
 
+const NOT_FOLLOWING = { rule: 'policies', text: 'those in force do not follow from the entries' };
+
+/** The policies that do not follow count as a fault of their own, after those of entries. */
+const withPolicies = (report: AuditReport, follow: boolean | undefined): AuditReport => {
+  if (follow !== false) return report;
+  const first = report.first ?? { ...NOT_FOLLOWING, author: undefined, seq: undefined, hash: undefined };
+  return { ...report, sound: false, faults: report.faults + 1, first };
+};
+
 const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (readonly [string, Cell])[] => {
   const { checked } = report;
-  const verdict = report.sound && follow !== false ? 'sound' : `${report.faults + (follow === false ? 1 : 0)} faults`;
   return [
-    ['Ledger', verdict],
+    ['Ledger', report.sound ? 'sound' : `${report.faults} ${report.faults === 1 ? 'fault' : 'faults'}`],
     ['First fault', report.first === undefined ? '' : faultText(report.first)],
     ['Network', report.network],
     ['Metadata version', report.version],
@@ -96,12 +106,13 @@ const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (rea
 };
 
 const audit = async ({ context, signal }: Call<OptionTable>): Promise<Reply> => {
-  const report = await auditLedger(context.ledger, signal === undefined ? {} : { signal });
+  const entries = await auditLedger(context.ledger, signal === undefined ? {} : { signal });
   const follow = await policiesFollow(context, signal);
+  const report = withPolicies(entries, follow);
   return givesTable({
     titles: ['Checked', 'Result'],
     rows: rowsOf(report, follow),
-    json: { ...report, sound: report.sound && follow !== false, policiesFollow: follow ?? null },
+    json: { ...report, policiesFollow: follow ?? null },
   });
 };
 

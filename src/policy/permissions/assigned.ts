@@ -76,6 +76,14 @@ const permissionsOf = (book: Book, id: string): Permissions | undefined => {
   return { id, name, enable, disable, databases, tables };
 };
 
+const DOOR_ATTRIBUTES = ['enable', 'disable', 'databases', 'tables'] as const;
+
+/** Permissions that say nothing of doors restrict nobody to whom they are assigned. */
+const givesOnlyRoles = (book: Book, id: string): boolean => {
+  const state = book.get(id);
+  return state?.type === 'permissions' && DOOR_ATTRIBUTES.every((attribute) => state.value[attribute] === undefined);
+};
+
 /** What permissions say by their ids. */
 export const heldBy = (book: Book, ids: readonly string[]): Held => {
   const found = ids.map((id) => [id, permissionsOf(book, id)] as const);
@@ -96,5 +104,6 @@ export const assignedTo = (book: Book, key: string, place: Place): Held | undefi
   const found = assignments.filter(
     (assignment) => keys.some((each) => assignment.members.includes(each)) && holdsAt(assignment, place),
   );
-  return found.length === 0 ? undefined : heldBy(book, [...new Set(found.map(({ permissions }) => permissions))]);
+  const ids = [...new Set(found.map(({ permissions }) => permissions))].filter((id) => !givesOnlyRoles(book, id));
+  return ids.length === 0 ? undefined : heldBy(book, ids);
 };

@@ -104,7 +104,9 @@ export const judge = (held: readonly Permissions[], act: Act): string | undefine
   if (excluded !== undefined) return `permissions leave out what it would reach, ${shown(excluded)}`;
   const enabling = held.filter(({ enable }) => enable.some((entry) => names(entry, act)));
   if (enabling.length === 0)
-    return `${held.length === 1 ? of(held[0] as Permissions) : 'no permissions held'} do not enable: ${command}`;
+    return held.length === 1
+      ? `${of(held[0] as Permissions)} do not enable: ${command}`
+      : `none of the permissions held enables: ${command}`;
   if (enabling.some((each) => act.touches.every((touch) => reaches(each, touch)))) return undefined;
   const beyond = act.touches.find((touch) => !enabling.some((each) => reaches(each, touch)));
   return `no permissions held reach ${beyond === undefined ? 'all of it together' : shown(beyond)}`;

@@ -54,7 +54,7 @@ export const draftSnapshot = function* (source: DraftSource): Sliced<SnapshotDra
   const draft = frontier.length === 0 ? undefined : yield* draftOf(source, frontier);
   if (draft !== undefined && draft.fresh > 0) return draft;
   throw fault('POLICY_SNAPSHOT_NOTHING', 'all registered nodes are known to hold no more than what is settled', {
-    hint: 'a registered node that is away, or whose policy stays though it is gone for good, holds it up: get ledger status, get snapshots',
+    hint: 'a registered node that is away, or whose policy stays though it is gone for good, holds it up: get synchronizer, get snapshots',
   });
 };
 
@@ -98,7 +98,7 @@ const draftOf = function* (
   const { book, chain, root, logs, leaves } = yield* stateOf(covered, memory);
   if (chain.join() !== (settled?.chain ?? []).join())
     throw fault('POLICY_SNAPSHOT_EARLY', 'not every registered node is known to hold the snapshot that is in force', {
-      hint: 'try again when they are connected and in step: get ledger status',
+      hint: 'try again when they are connected and in step: get synchronizer',
     });
   const origins = [...leaves.values()].flatMap(({ insert, attributes }) => [insert, ...Object.values(attributes)]);
   const needed = new Set(origins);

@@ -204,6 +204,7 @@ describe('a user with permissions', () => {
     expect(await node.json('get users')).toMatchObject([{ name: 'ann', permissions: id }]);
     const admitted = await node.context.access.admit(`Basic ${Buffer.from('ann:p').toString('base64')}`, '::1');
     expect(admitted).toMatchObject({ permissions: id });
+    await expect(node.run(`${user('guest')} and type = admin`)).rejects.toMatchObject({ code: 'COMMAND_OPTION' });
     await node.run('id remove user where name = ann');
     await permit({ enable: ['sql'] });
     for (const wrong of ['guest', 'nobody'])
@@ -224,6 +225,9 @@ describe('a certificate', () => {
     await insert('assignment', { permissions: id, members: [key], company: 'Lit San' });
     expect((await run('get node name')).text).toBe('a');
     await expect(run('echo x')).rejects.toMatchObject(REFUSED);
+    const roles = await permit({ name: 'roles', roles: ['auditor'] });
+    await insert('assignment', { permissions: roles, members: [key] });
+    expect((await run('get node name')).text).toBe('a');
     const denying = await permit({ name: 'deny', disable: ['get'] });
     await insert('assignment', { permissions: denying, members: [key] });
     await expect(run('get node name')).rejects.toMatchObject({ message: /deny .* disable/ });

@@ -11,6 +11,8 @@ describe('what a policy says in vain is refused where it is written', () => {
     ],
     ['the date rubbish', { site: { name: 's', date: 'rubbish' } }],
     ['a day that is none', { site: { name: 's', date: '2026-02-30' } }],
+    ['permissions with an attribute that is none', { permissions: { name: 'p', enable: ['*'], disabled: ['get'] } }],
+    ['permissions that leave out in enable', { permissions: { name: 'p', enable: ['*', '-get dictionary'] } }],
     ['an ip with a blank', { query: { company: COMPANY, name: 'q', ip: 'bad ip', port: 7 } }],
     ['an ip that is a variable', { query: { company: COMPANY, name: 'q', ip: '!ip', port: 7 } }],
     ['an ip out of range', { query: { company: COMPANY, name: 'q', ip: '1.2.3.400', port: 7 } }],

@@ -1,0 +1,26 @@
+import { afterEach, expect, test } from 'vitest';
+import { createAuthor } from '../../support/ledger-authors.ts';
+import { CommandNodes } from '../../support/command-node.ts';
+
+const nodes = new CommandNodes();
+afterEach(() => nodes.close());
+
+test('an audit finds the policies that follow where a snapshot ranks before what came late', async () => {
+  const node = await nodes.add();
+  const [genesis] = await node.ledger.follow(0, 1);
+  if (genesis === undefined) throw new Error('there is no network');
+  await node.run('blockchain insert where policy = {"cluster": {"company": "Acme", "name": "c"}}');
+  await node.run('blockchain snapshot');
+  const author = createAuthor(7, genesis.entry);
+  const late = author.next({
+    time: genesis.entry.header.time + 1,
+    type: 'cluster',
+    id: 'late',
+    content: { company: 'Acme', name: 'c' },
+  });
+  await node.ledger.offer([late.raw], author.author);
+  await node.context.policies.caughtUp();
+  expect(await node.json('blockchain get cluster where name = c')).toMatchObject([{ cluster: { company: 'Acme' } }]);
+  expect(await node.text('blockchain history where id = late')).toMatch(/constraint|void/i);
+  expect(await node.json('blockchain audit')).toMatchObject({ sound: true, faults: 0, policiesFollow: true });
+});
