@@ -118,6 +118,15 @@ export class ReplicationWorld {
     return world;
   }
 
+  /** Operators that know and have reached one another. */
+  static async linked(operators: number): Promise<ReplicationWorld> {
+    const world = await ReplicationWorld.create({ seed: 7, operators });
+    const isLinked = ({ known, replication }: SimulatedOperator): boolean =>
+      known && replication!.peers().every(({ connected }) => connected);
+    await world.clock.runUntil(() => world.operators.every(isLinked), 10_000, 'all are linked');
+    return world;
+  }
+
   operator(member: number): SimulatedOperator {
     const found = this.operators[member - 1];
     if (found === undefined) throw new Error(`no operator ${member}`);

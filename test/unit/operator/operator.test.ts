@@ -72,16 +72,6 @@ describe('put', () => {
     await expect(fixture.operator.stream(request)).rejects.toMatchObject({ code });
   });
 
-  test('a mapping that is asked for is refused: the rows must not be stored as they are', async () => {
-    const request = { dbms: 'plant', table: 'readings', source: '0', content: Buffer.from('{"a":1}') };
-    for (const way of ['put', 'stream'] as const)
-      await expect(fixture.operator[way]({ ...request, instructions: 'nosuchmapping' })).rejects.toMatchObject({
-        code: 'INGEST_MAPPING',
-      });
-    expect(fixture.operator.status()).toMatchObject({ files: 0, rows: 0, failed: 1 });
-    await fixture.operator.put({ ...request, instructions: '' });
-  });
-
   test('tables with odd but possible names', async () => {
     for (const table of ['select', '__proto__', 'größe', '2026-data', 'a$b']) {
       await fixture.put(rowsText(0, 2), table);

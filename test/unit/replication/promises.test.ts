@@ -8,14 +8,7 @@ afterEach(async () => {
 });
 
 const start = async (operators: number): Promise<ReplicationWorld> => {
-  world = await ReplicationWorld.create({ seed: 7, operators });
-  const linked = ({ replication }: SimulatedOperator): boolean =>
-    replication!.peers().every(({ connected }) => connected);
-  await world.clock.runUntil(
-    () => world.operators.every((each) => each.known && linked(each)),
-    10_000,
-    'all are linked',
-  );
+  world = await ReplicationWorld.linked(operators);
   return world;
 };
 const files = ({ store }: SimulatedOperator): number => store.all().length;
