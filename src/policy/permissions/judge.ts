@@ -100,8 +100,10 @@ export const judge = (held: readonly Permissions[], act: Act): string | undefine
   const of = ({ name, id }: Permissions): string => `the permissions ${name} (${id})`;
   const against = held.find(({ disable }) => disable.some((entry) => forbids(entry, act)));
   if (against !== undefined) return `${of(against)} disable: ${command}`;
-  const excluded = act.touches.find((touch) => held.some((each) => leavesOut(each, touch)));
-  if (excluded !== undefined) return `permissions leave out what it would reach, ${shown(excluded)}`;
+  for (const each of held) {
+    const excluded = act.touches.find((touch) => leavesOut(each, touch));
+    if (excluded !== undefined) return `${of(each)} leave out what it would reach, ${shown(excluded)}`;
+  }
   const enabling = held.filter(({ enable }) => enable.some((entry) => names(entry, act)));
   if (enabling.length === 0)
     return held.length === 1
