@@ -30,11 +30,11 @@ const progressText = ({ part, files, bytes, bytesTotal, ms }: Status): string =>
 
 /** Writes progress over itself on a terminal, else a line now and then. */
 class ProgressLine {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: Terminal['stderr'];
   #nextMs = 0;
   #open = false;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: Terminal['stderr']) {
     this.#stream = stream;
   }
 

@@ -88,6 +88,7 @@ export const findTarget = async (options: TargetOptions, environment: Environmen
   return { node, token, ...(tls === undefined ? {} : { tls }) };
 };
 
+/** A node that was killed is still listed as running, and may have left nothing to read: then nothing is known of it here. */
 const factsHere = async (dir: string | undefined): Promise<NodeFacts | undefined> =>
   dir === undefined ? undefined : factsOf(dir).catch(() => undefined);
 

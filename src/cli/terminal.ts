@@ -1,11 +1,17 @@
+import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { fault, systemCode, textOf, type HoldfastError } from '../base/errors.ts';
 
-/** The streams of the process, as a port for tests. */
+/** What a stream has where somebody sits at its other end. */
+interface Tty {
+  readonly isTTY?: boolean;
+}
+
+/** The streams of the process, or of a test. */
 export interface Terminal {
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: Readable & Tty;
+  readonly stdout: Writable & Tty;
+  readonly stderr: Writable & Tty;
   /** Aborted once nobody reads the output any more; absent where nobody watches. */
   readonly gone?: AbortSignal;
 }

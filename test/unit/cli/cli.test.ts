@@ -14,7 +14,6 @@ import { callNode } from '../../../src/cli/rest-client.ts';
 import { waitFor } from '../../support/wait.ts';
 import { runCli, type StartOptions } from '../../../src/cli/cli.ts';
 import { completions, joinBlock, runShell } from '../../../src/cli/shell.ts';
-import type { Terminal } from '../../../src/cli/terminal.ts';
 
 interface Ran {
   readonly status: number;
@@ -31,16 +30,20 @@ const run = async (args: readonly string[], input = '', output?: Writable): Prom
   const stderr = new PassThrough();
   let started: StartOptions | undefined;
   stdin.end(input);
-  const status = await runCli(args, { stdin, stdout: output ?? stdout, stderr } as unknown as Terminal, {
-    version: '1.2.3',
-    environment: () => undefined,
-    start: async (options) => {
-      started = options;
-      return 0;
+  const status = await runCli(
+    args,
+    { stdin, stdout: output ?? stdout, stderr },
+    {
+      version: '1.2.3',
+      environment: () => undefined,
+      start: async (options) => {
+        started = options;
+        return 0;
+      },
+      demo: async ({ once }) => (once ? 0 : 1),
+      verifyBundle: async (archive, root) => verifyBundle(archive, root === undefined ? {} : { root }),
     },
-    demo: async ({ once }) => (once ? 0 : 1),
-    verifyBundle: async (archive, root) => verifyBundle(archive, root === undefined ? {} : { root }),
-  });
+  );
   stdout.end();
   stderr.end();
   return { status, stdout: await text(stdout), stderr: await text(stderr), started };
@@ -56,7 +59,7 @@ const openTerminal = (node: string): { type: (keys: string) => void; shown: () =
   };
   stdout.on('data', note);
   const stderr = new PassThrough().on('data', note);
-  const status = runShell({ stdin, stdout, stderr } as unknown as Terminal, { node, token: undefined });
+  const status = runShell({ stdin, stdout, stderr }, { node, token: undefined });
   return { type: (keys) => stdin.write(keys), shown: () => shown, status };
 };
 

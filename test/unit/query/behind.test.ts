@@ -7,6 +7,7 @@ import type { QueryResult } from '../../../src/query/query.ts';
 import { encodeControl, QUERY_PROTOCOL } from '../../../src/query/remote/messages.ts';
 import { QueryWorld, request } from '../../support/query-world.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const upTo = (file: number): Holdings => new Map([['e2', [[1, file]]]]);
 const COUNT = 'select count(*) from readings';
@@ -87,7 +88,7 @@ describe('an operator that lacks files', () => {
     world.node('e1').told = upTo(2);
     world.node('e2').network.handle(QUERY_PROTOCOL, async (channel) => {
       await channel[Symbol.asyncIterator]().next();
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await waitFor(() => world.asker.jobs()[0]?.parts.some(({ status }) => status === 'Behind') === true);
       await channel.send(encodeControl({ kind: 'accepted', behind: 0 }));
       await channel.send(encodeControl({ kind: 'end', rows: 0, held: [] }));
     });
