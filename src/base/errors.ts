@@ -37,6 +37,10 @@ export const asFault = (caught: unknown): HoldfastError =>
 export const hasCode = (caught: unknown, code: string): boolean =>
   caught instanceof HoldfastError && caught.code === code;
 
+/** What a script printed before the line that it failed at, as `data.printed` has it; nothing for any other failure. */
+export const printedIn = ({ data: { printed } }: HoldfastError): readonly string[] =>
+  Array.isArray(printed) ? printed.filter((text) => typeof text === 'string') : [];
+
 /** The `code` of a Node system error such as `ENOSPC`, or undefined. */
 export const systemCode = (caught: unknown): string | undefined =>
   caught instanceof Error && 'code' in caught && typeof caught.code === 'string' ? caught.code : undefined;

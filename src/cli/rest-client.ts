@@ -20,10 +20,12 @@ export interface CommandCall extends Target {
   readonly standing?: string;
 }
 
+const inside = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+
 /** Text of a JSON member, or undefined. */
 const member = (value: unknown, name: string): string | undefined => {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const found: unknown = Reflect.get(value, name);
+  const found = inside(value, name);
   return typeof found === 'string' || typeof found === 'number' ? String(found) : undefined;
 };
 
@@ -158,6 +160,6 @@ const refusedBy = ({ status, reason, text }: Answer): Error => {
   return fault(
     'CLI_COMMAND_FAILED',
     `${member(answer, 'err_text') ?? (text.trim() || reason)}${number === undefined ? '' : ` (error ${number})`}`,
-    { data: { status }, ...(hint === undefined ? {} : { hint }) },
+    { data: { status, printed: inside(answer, 'printed') }, ...(hint === undefined ? {} : { hint }) },
   );
 };

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { fault, systemCode, textOf, type HoldfastError } from '../base/errors.ts';
+import { fault, printedIn, systemCode, textOf, type HoldfastError } from '../base/errors.ts';
 
 /** What a stream has where somebody sits at its other end. */
 interface Tty {
@@ -57,9 +57,9 @@ export const printText = (stream: NodeJS.WritableStream, text: string): void => 
   if (text !== '') stream.write(text.endsWith('\n') ? text : `${text}\n`);
 };
 
-/** What happened and, indented below it, what to do; red only on a terminal. */
-export const printFault = (terminal: Terminal, error: HoldfastError): void => {
-  const { stderr } = terminal;
+/** What was printed before it failed, then what happened and, indented below it, what to do; red only on a terminal. */
+export const printFault = ({ stdout, stderr }: Terminal, error: HoldfastError): void => {
+  printText(stdout, printedIn(error).join('\n'));
   stderr.write(`${styleText('red', 'error:', { stream: stderr })} ${error.message}\n`);
   if (error.hint !== undefined) stderr.write(`  hint: ${error.hint}\n`);
 };

@@ -1,4 +1,4 @@
-import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import { asFault, fault, type HoldfastError, printedIn } from '../base/errors.ts';
 import { errorNumber } from '../command/error-numbers.ts';
 
 /** HTTP status and documented number of what this front door itself refuses. */
@@ -60,6 +60,7 @@ const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="holdfast", Basic realm="h
 export const errorReply = (caught: unknown, method: string, node: string): ErrorReply => {
   const error = asFault(caught);
   const { code, message, hint } = error;
+  const printed = printedIn(error);
   const body = {
     method,
     node,
@@ -67,6 +68,7 @@ export const errorReply = (caught: unknown, method: string, node: string): Error
     err_text: message,
     code,
     ...(hint === undefined ? {} : { hint }),
+    ...(printed.length === 0 ? {} : { printed }),
   };
   const status = statusOf(code);
   return { status, error, body: JSON.stringify(body), headers: status === 401 ? CHALLENGE : {} };

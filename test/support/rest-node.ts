@@ -33,6 +33,8 @@ const answer = async (
 ): Promise<CommandOutput> => {
   if (text.startsWith('get file') && file !== undefined) return { text: '', json: undefined, file: file() };
   if (text.startsWith('get long') && pieces !== undefined) return { text: 'made at once', json: undefined, pieces };
+  if (text === 'refuse half way')
+    throw fault('COMMAND_UNKNOWN', 'line 2 of half.al: no such command', { data: { printed: ['one'] } });
   if (text.startsWith('refuse')) throw fault('POLICY_UNKNOWN', 'there is no such policy', { hint: 'look again' });
   if (text.startsWith('crash')) throw new TypeError('not foreseen');
   if (text.startsWith('hang')) await released;

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { asFault, fault, textOf, type HoldfastError } from '../../base/errors.ts';
+import { asFault, fault, printedIn, textOf, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX, SCRIPT_OUTPUT_CHARS_MAX } from '../../base/limits.ts';
 import { Flow, readProgram, type Program } from '../grammar/program.ts';
 import { splitScript } from '../grammar/script.ts';
@@ -33,7 +33,7 @@ const runScript = async (call: Call<OptionTable>): Promise<Reply> => {
   const outputs = new Outputs();
   let [done, ran] = [0, 0];
   const placed = (caught: unknown): HoldfastError =>
-    atLine(asFault(caught), name, { script: path, line: flow.line, done });
+    atLine(asFault(caught), name, { script: path, line: flow.line, done, printed: outputs.texts });
   const onTheWay = <T>(ask: () => T): T => {
     try {
       return ask();
@@ -76,7 +76,7 @@ const readFlow = (content: string, name: string, path: string): Program => {
   } catch (caught) {
     const failure = asFault(caught);
     const { line } = failure.data;
-    throw typeof line === 'number' ? atLine(failure, name, { script: path, line, done: 0 }) : failure;
+    throw typeof line === 'number' ? atLine(failure, name, { script: path, line, done: 0, printed: [] }) : failure;
   }
 };
 
@@ -88,6 +88,8 @@ interface ScriptPlace {
   readonly line: number;
   /** Commands that ran before. */
   readonly done: number;
+  /** What they printed. */
+  readonly printed: readonly string[];
 }
 
 /** The failure with its place. Of a line that is no command only the first word is shown: the file may be no script at all. */
@@ -95,9 +97,11 @@ const atLine = (failure: HoldfastError, name: string, place: ScriptPlace): Holdf
   const { code, message, hint, data } = failure;
   const word = code === 'COMMAND_UNKNOWN' ? data['word'] : undefined;
   const { word: _word, ...rest } = data;
+  // What a script within this one printed comes last.
+  const printed = [...place.printed, ...printedIn(failure)];
   const shown = typeof word === 'string' ? `unknown command '${word.slice(0, WORD_SHOWN_CHARS_MAX)}'` : message;
   return fault(code, `line ${place.line} of ${name}: ${shown}`, {
-    data: { ...rest, ...place },
+    data: { ...rest, ...place, printed },
     ...(hint === undefined ? {} : { hint }),
     // The cause repeats the line.
     ...(shown === message ? { cause: failure } : {}),

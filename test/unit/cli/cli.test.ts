@@ -112,6 +112,9 @@ describe('exec and shell', () => {
         else if (command === 'fail' || command === 'run client (bad)') {
           response.statusCode = 400;
           response.end(JSON.stringify({ err_code: 113, err_text: 'no such policy', hint: 'look again' }));
+        } else if (command === 'process half.al') {
+          response.statusCode = 400;
+          response.end(JSON.stringify({ err_code: 10, err_text: 'line 3 of half.al: no', printed: ['one', 'two'] }));
         } else response.end(`answer to ${command}`);
       });
     });
@@ -125,6 +128,14 @@ describe('exec and shell', () => {
       status: 0,
       stdout: 'answer to get status\n',
       stderr: '',
+    });
+  });
+
+  test('prints what a script printed before it failed', async () => {
+    expect(await run(['exec', '--node', node, 'process half.al'])).toMatchObject({
+      status: 1,
+      stdout: 'one\ntwo\n',
+      stderr: 'error: line 3 of half.al: no (error 10)\n',
     });
   });
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSession } from '../../../src/command/executor.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { printedIn } from '../../../src/base/errors.ts';
 import { addOperatorNode, faultOf } from '../../support/operator-command-node.ts';
 
 const nodes = new CommandNodes();
@@ -204,6 +205,8 @@ describe('scripts and variables', () => {
     expect((await faultOf(node, 'process secret.al')).message).toBe(
       "line 1 of secret.al: line 2 of bad.al: unknown command 'get'",
     );
+    await script('outer.al', `echo zero\nprocess bad.al\n`);
+    expect(printedIn(await faultOf(node, 'process outer.al'))).toEqual(['zero', 'one']);
     await script('long.al', `\n${'p'.repeat(1_000)} password\n`);
     expect((await faultOf(node, 'process long.al')).message).toBe(
       `line 2 of long.al: unknown command '${'p'.repeat(40)}'`,

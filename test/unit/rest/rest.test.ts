@@ -219,6 +219,7 @@ describe('commands by POST', () => {
       code: 'POLICY_UNKNOWN',
       hint: 'look again',
     });
+    expect(await (await post({ ...AGENT, command: 'refuse half way' })).json()).toMatchObject({ printed: ['one'] });
     await expectError(await post({ ...AGENT, command: 'crash' }), 500, 3, 'POST');
   });
 
