@@ -1,11 +1,11 @@
 """Who may write: src/policy/authority/SPEC.md, read a second time. A verdict is a function of the set of entries."""
 from basics import HASH, NAME, NODES, fits, hexes, once, one_of, verify, whole
 
-ROLES = one_of('admin', 'operator', 'member', 'auditor')
+ROLES = one_of('admin', 'operator', 'member', 'auditor', 'archive')
 SCOPE = fits({}, {'types': once(1, 64, NAME), 'company': NAME, 'cluster': NAME})
 ONE, TRUE_OR_FALSE = one_of(1), one_of(True, False)
 ACTS = {
-    'grant': fits({'v': ONE, 'key': HASH, 'roles': once(1, 4, ROLES), 'scope': SCOPE, 'grants': TRUE_OR_FALSE},
+    'grant': fits({'v': ONE, 'key': HASH, 'roles': once(1, 5, ROLES), 'scope': SCOPE, 'grants': TRUE_OR_FALSE},
                   {'name': NAME, 'expires': whole(0), 'replaces': fits({'grant': HASH, 'from': whole(1)})}),
     'revoke': fits({'v': ONE, 'grant': HASH, 'from': whole(1)}, {'key': HASH, 'reason': NAME}),
     'join': fits({'v': ONE, 'proof': hexes(128)}, {'name': NAME}),
@@ -124,7 +124,7 @@ class Authority:
             own = (own or not isinstance(was, str)) and after.get('peer') == f.author
         arises = before is None and (type == 'table' or type == 'cluster' and 'parent' in after)
         may = {'admin': True, 'operator': own if type == 'operator' else arises,
-               'member': types is not None and (type not in NODES or own), 'auditor': False}
+               'member': types is not None and (type not in NODES or own), 'auditor': False, 'archive': False}
         return (any(may[role] for role in rights['roles']) and (types is None or type in types)
                 and all(in_scope(rights['scope'], type, f.id, value) for value in (before, after) if value is not None))
 

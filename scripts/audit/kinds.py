@@ -85,7 +85,7 @@ KINDS = {
     'anmp': anmp,
     'permissions': shape({'name': some}, {
         **{name: listed(some) for name in ('enable', 'disable', 'databases', 'tables', 'types')},
-        'roles': listed(one_of('admin', 'operator', 'member', 'auditor')), 'company': some, 'cluster': some, 'grants': flag}),
+        'roles': listed(one_of('admin', 'operator', 'member', 'auditor', 'archive')), 'company': some, 'cluster': some, 'grants': flag}),
     'assignment': shape({'permissions': some, 'members': listed(peer_key)}, {'company': some, 'cluster': some}),
     'member': shape({'type': one_of('root', 'node', 'user', 'certificate'), 'name': some, 'public_key': peer_key}, {'company': some}),
 }

@@ -12,7 +12,7 @@ export const NEXT_KEYS = [3, 4, 5].map((number) => signingKeyFromSeed(Buffer.all
 export const INVITE_KEYS = [1, 2].map((number) => signingKeyFromSeed(Buffer.alloc(32, number)));
 const TYPES = ['site', 'pump'];
 const NO_GRANT = 'e'.repeat(64);
-const ROLES = [['admin'], ['admin'], ['admin'], ['member'], ['auditor'], ['member', 'auditor']];
+const ROLES = [['admin'], ['admin'], ['admin'], ['member'], ['auditor'], ['archive'], ['member', 'auditor']];
 const SCOPES: readonly JsonObject[] = [{}, {}, { types: ['site'] }, { types: TYPES, company: 'ab' }, { company: 'a' }];
 
 /** The key that a grant, or the join that redeemed one, gives something to. */

@@ -29,7 +29,7 @@ const INVITE_MS_MAX = 366 * DAY_MS;
 const inviteOptions = {
   role: repeated(
     oneOf(...ROLES),
-    'what it may do: admin any policy; operator its own operator policy and the tables of its cluster; member the types named; auditor reads',
+    'what it may do: admin any policy; operator its own operator policy and the tables of its cluster; member the types named; auditor reads; archive reads and keeps everything',
   ),
   cluster: optional(anyText, 'id of the only cluster that it may serve or write'),
   company: optional(anyText, 'beginning of the only companies that it may write for'),

@@ -35,6 +35,7 @@ const ROLE_WRITES: Readonly<Record<Role, (rights: Rights) => string>> = {
   operator: () => 'its own operator policy, the tables and child clusters that arise from its data',
   member: ({ scope }) => `policies of type ${scope.types?.join(', ') ?? ''}; of node types only its own`,
   auditor: () => 'nothing',
+  archive: () => 'nothing',
 };
 
 const writes = (rights: Rights): string => rights.roles.map((role) => ROLE_WRITES[role](rights)).join('; ');

@@ -56,6 +56,7 @@ const ROLE_COVERS: Readonly<Record<Role, (change: Change, scope: Scope, former: 
   member: (change, scope, former) =>
     scope.types?.includes(change.type) === true && (kindOf(change.type)?.isNode !== true || isOwnNode(change, former)),
   auditor: () => false,
+  archive: () => false,
 };
 
 /** The author's own node policy, or one without a key or with a former one that becomes the author's by this change. */

@@ -90,6 +90,7 @@ describe('what a grant covers', () => {
     ],
     ['its own', rights('member', { types: ['query'] }), change('query', undefined, { peer: ME }), true],
     ['an auditor writes nothing', rights('auditor', { types: ['site'] }), change('site', undefined, {}), false],
+    ['an archive writes nothing', rights('archive', { types: ['site'] }), change('site', undefined, {}), false],
   ])('%s', (_, given, wish, expected) => expect(covers(given, wish)).toBe(expected));
 });
 
