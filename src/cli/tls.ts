@@ -13,26 +13,48 @@ export interface TlsTarget {
   readonly key: string | undefined;
 }
 
-const read = (path: string, option: string): string => {
+/** The file of an option as it is, and what `parse` makes of it. */
+const load = <T>(path: string, option: string, parse: (pem: string) => T): readonly [pem: string, made: T] => {
+  let pem: string;
   try {
-    return readFileSync(path, 'utf8');
+    pem = readFileSync(path, 'utf8');
   } catch (caught) {
     throw fault('CLI_TLS_FILE', `the file of ${option}, ${path}, cannot be read: ${textOf(caught)}`, { cause: caught });
   }
+  try {
+    return [pem, parse(pem)];
+  } catch (caught) {
+    throw fault('CLI_TLS_FILE', `the file of ${option}, ${path}, is not what it should be: ${textOf(caught)}`, {
+      hint: 'certificates and keys are PEM: they begin with -----BEGIN; a key has no password',
+      cause: caught,
+    });
+  }
 };
+
+// Loaded here, since most calls have no TLS.
+const crypto = () => process.getBuiltinModule('node:crypto');
+const certificate = (pem: string) => new (crypto().X509Certificate)(pem);
 
 /** Believes one certificate, whoever signed it and whatever name it has. */
 const pinnedTo = (path: string): RequestOptions => {
-  const pem = read(path, 'the node’s certificate');
-  // Loaded here, since most calls have no TLS.
-  const { X509Certificate } = process.getBuiltinModule('node:crypto');
-  const { fingerprint256 } = new X509Certificate(pem);
+  const [ca, { fingerprint256 }] = load(path, 'the node’s certificate', certificate);
   return {
-    ca: pem,
+    ca,
     allowPartialTrustChain: true,
     checkServerIdentity: (_, shown) =>
       shown.fingerprint256 === fingerprint256 ? undefined : new Error(`it shows another certificate than ${path}`),
   };
+};
+
+/** The certificate to show. */
+const shownBy = (certPath: string, keyPath: string): RequestOptions => {
+  const [cert, x509] = load(certPath, '--cert', certificate);
+  const [key, secret] = load(keyPath, '--key', (pem) => crypto().createPrivateKey(pem));
+  if (!x509.checkPrivateKey(secret))
+    throw fault('CLI_TLS_FILE', `the key ${keyPath} is not that of the certificate ${certPath}`, {
+      hint: 'name the two that were made together',
+    });
+  return { cert, key };
 };
 
 /** What `node:https` needs. `CLI_TLS_FILE`. */
@@ -42,7 +64,7 @@ export const tlsOptions = ({ pinned, ca, cert, key }: TlsTarget): RequestOptions
   return {
     minVersion: 'TLSv1.2',
     ...(pinned === undefined ? {} : pinnedTo(pinned)),
-    ...(ca === undefined ? {} : { ca: read(ca, '--ca') }),
-    ...(cert === undefined || key === undefined ? {} : { cert: read(cert, '--cert'), key: read(key, '--key') }),
+    ...(ca === undefined ? {} : { ca: load(ca, '--ca', certificate)[0] }),
+    ...(cert === undefined || key === undefined ? {} : shownBy(cert, key)),
   };
 };
