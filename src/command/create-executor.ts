@@ -2,9 +2,9 @@ import { asFault, fault, hasCode } from '../base/errors.ts';
 import { COMMAND_DEPTH_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { Person } from './access/access.ts';
-import { plainAct, type Restriction, restrictionOf } from './access/door.ts';
+import { allows, plainAct, type Restriction, restrictionOf } from './access/door.ts';
 import type { CommandContext } from './context.ts';
-import { Dictionary, type SessionDictionary, sessionDictionary } from './dictionary.ts';
+import { Dictionary, type SessionDictionary, sessionDictionary, type VariableRights } from './dictionary.ts';
 import {
   createSession,
   type CommandExecutor,
@@ -162,7 +162,7 @@ class NodeExecutor implements CommandExecutor {
   ): Promise<JsonValue> {
     const tokens = tokenize(statement.right);
     const first = tokens[0];
-    const dictionary = this.#dictionaryOf(request.session);
+    const dictionary = this.#dictionaryOf(request.session, restrictionOf(this.#context, request.session.person));
     const isClient = isKeyword(first, 'run') && isKeyword(tokens[1], 'client');
     if (first === undefined) return '';
     if (first.kind !== 'word' || !(isClient || this.#registry.find(tokens) !== undefined))
@@ -222,10 +222,9 @@ class NodeExecutor implements CommandExecutor {
     return command.run({ ...surroundings, text: statement.text, tokens, match });
   }
 
-  /** What a restricted caller assigns stays in its own request, unless it may `set`. */
-  #dictionaryOf(session: Session, restriction?: Restriction): SessionDictionary {
-    const keepsToItself = restriction !== undefined && !maySet(restriction);
-    return sessionDictionary(this.#dictionary, session, (name) => this.#context.environment(name), keepsToItself);
+  #dictionaryOf(session: Session, restriction: Restriction | undefined): SessionDictionary {
+    const rights = restriction === undefined ? undefined : variableRights(restriction);
+    return sessionDictionary(this.#dictionary, session, (name) => this.#context.environment(name), rights);
   }
 
   #surroundings(request: CommandRequest, depth: number): Surroundings {
@@ -275,15 +274,14 @@ const collected = (as: 'list' | 'object', { json, byNode }: Reply): JsonValue =>
 /** By the name of the command that lists them. */
 const VARIABLES = 'get dictionary';
 
-const maySet = (restriction: Restriction): boolean => {
-  try {
-    restriction.check(plainAct('set'));
-    return true;
-  } catch (caught) {
-    if (hasCode(caught, 'ACCESS_REFUSED')) return false;
-    throw caught;
-  }
-};
+/** A restricted caller reads what it could have listed, and what it assigns stays in its request unless it may `set`. */
+const variableRights = (restriction: Restriction): VariableRights => ({
+  get sets() {
+    return allows(restriction, plainAct('set'));
+  },
+  checkVariables: () => restriction.check(plainAct(VARIABLES)),
+  checkEnvironment: () => restriction.check(plainAct('get env var')),
+});
 
 /** Who may run a command may run what it is made of; whether it is an admin stays. */
 const withoutRestriction = (person: Person | undefined): Person | undefined =>

@@ -52,24 +52,41 @@ export interface SessionDictionary extends Lookup {
   assign(name: string, value: JsonValue): void;
 }
 
+/** What permissions leave a caller of what is not its own. */
+export interface VariableRights {
+  /** Whether its assignments reach the node's dictionary. */
+  readonly sets: boolean;
+  /** Throws where it may not read the node's variables. */
+  checkVariables(): void;
+  /** Throws where it may not read the environment. */
+  checkEnvironment(): void;
+}
+
 export const sessionDictionary = (
   dictionary: Dictionary,
   session: Session,
   environment: (name: string) => string | undefined,
-  keepsToItself = false,
+  rights?: VariableRights,
 ): SessionDictionary => ({
   variable: (name) => {
     const own = session.scope?.get(name);
-    return own === undefined ? dictionary.get(name) : own === '' ? undefined : own;
+    if (own !== undefined) return own === '' ? undefined : own;
+    const value = dictionary.get(name);
+    if (value !== undefined) rights?.checkVariables();
+    return value;
   },
-  environment: (name) => (mayReadEnvironment(session.caller, name) ? environment(name) : undefined),
+  environment: (name) => {
+    const value = mayReadEnvironment(session.caller, name) ? environment(name) : undefined;
+    if (value !== undefined) rights?.checkEnvironment();
+    return value;
+  },
   assign: (name, value) => {
     if (session.scope !== undefined) {
       if (!session.scope.has(name) && session.scope.size >= DICTIONARY_ENTRIES_MAX)
         throw fault('COMMAND_DICTIONARY_FULL', `the session holds ${DICTIONARY_ENTRIES_MAX} variables`);
       session.scope.set(name, value);
     }
-    if (session.caller === 'peer' || keepsToItself) return;
+    if (session.caller === 'peer' || rights?.sets === false) return;
     if (value === '') dictionary.delete(name);
     else dictionary.set(name, value);
   },

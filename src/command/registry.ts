@@ -5,7 +5,7 @@ import type { CommandContext } from './context.ts';
 import type { Dictionary, SessionDictionary } from './dictionary.ts';
 import type { CommandMethod, CommandOutput, Session } from './executor.ts';
 import { type Act, beginsWith, plainWords, type Touch } from '../policy/permissions/judge.ts';
-import type { Restriction } from './access/door.ts';
+import { allows, type Restriction } from './access/door.ts';
 import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { readPairs, type Pair } from './grammar/pairs.ts';
 import { editDistance } from './grammar/suggest.ts';
@@ -51,6 +51,8 @@ export interface Call<O extends OptionTable> extends Surroundings {
   readonly options: OptionValues<O>;
   readonly args: Arguments;
   readonly format: string | undefined;
+  /** Whether the caller may know of a table by this command: for those that list what all databases hold. */
+  readonly mayReach: (dbms: string, table: string) => boolean;
 }
 
 /** What every command runs in. */
@@ -120,7 +122,7 @@ class Arguments {
 }
 
 /** The words by which permissions name a command: those before its first value, of each spelling. */
-const spellingsOf = ({ patterns }: Pick<Command, 'patterns'>): readonly string[] =>
+export const spellingsOf = ({ patterns }: Pick<Command, 'patterns'>): readonly string[] =>
   patterns.map(({ lead }) => plainWords(lead.join(' ')));
 
 /** A command of the table, its types closed over. */
@@ -199,7 +201,9 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
       Object.keys(format),
     );
     const args = new Arguments(text, match.values, dictionary);
-    const call: Call<O> = { ...surroundings, text, options, args, format: chosen ?? surroundings.asked };
+    const { registry, restriction } = surroundings;
+    const mayReach = reachOf((touch) => allows(restriction, command.actOn(registry, [touch])));
+    const call: Call<O> = { ...surroundings, text, options, args, format: chosen ?? surroundings.asked, mayReach };
     return { call, chosen };
   };
   const actOf = (call: Call<O>): Act =>
@@ -228,6 +232,17 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
     },
   };
   return command;
+};
+
+/** Asked for each file of a list, answered once for each table. */
+const reachOf = (allowed: (touch: Touch) => boolean): Call<OptionTable>['mayReach'] => {
+  const known = new Map<string, boolean>();
+  return (dbms, table) => {
+    const name = `${dbms}.${table}`;
+    const found = known.get(name) ?? allowed({ dbms, table });
+    known.set(name, found);
+    return found;
+  };
 };
 
 /** What the options `dbms` and `table` name. */

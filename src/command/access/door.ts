@@ -1,4 +1,4 @@
-import { fault, type HoldfastError } from '../../base/errors.ts';
+import { fault, hasCode, type HoldfastError } from '../../base/errors.ts';
 import { assignedTo, type Held, heldBy, type Place } from '../../policy/permissions/assigned.ts';
 import { type Act, beginsWith, judge } from '../../policy/permissions/judge.ts';
 import type { CommandContext } from '../context.ts';
@@ -10,6 +10,17 @@ export interface Restriction {
   /** `ACCESS_REFUSED`: what is missing, and who can give it. */
   check(act: Act): void;
 }
+
+/** Whether somebody may do it. */
+export const allows = (restriction: Restriction | undefined, act: Act): boolean => {
+  try {
+    restriction?.check(act);
+    return true;
+  } catch (caught) {
+    if (hasCode(caught, 'ACCESS_REFUSED')) return false;
+    throw caught;
+  }
+};
 
 const WHO = 'who may write policies can give it (get member permissions): ';
 

@@ -7,6 +7,7 @@ import type { Restriction } from '../access/door.ts';
 import { define, type Call, type Command, type Surroundings } from '../registry.ts';
 import { givesJson, says, SILENT, type Reply } from '../reply.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
+import { refuseIdleEntries } from './permission-words.ts';
 
 /** Where a policy goes. There is one ledger and every node holds it: the documented destinations are accepted, all mean it. */
 const destinations = {
@@ -37,9 +38,11 @@ const checkMayWrite = (restriction: Restriction | undefined, type: string | unde
 };
 
 /** Silent as documented, except for what should be mended. */
-const inserted = async ({ context, restriction }: Surroundings, policy: JsonObject): Promise<Reply> => {
+const inserted = async ({ context, registry, restriction }: Surroundings, policy: JsonObject): Promise<Reply> => {
   const { policies } = context;
-  checkMayWrite(restriction, rootOf(policy).type);
+  const { type, value } = rootOf(policy);
+  checkMayWrite(restriction, type);
+  refuseIdleEntries(registry, type, value);
   const [state, granted] = await sayingGrants(context, () => policies.insert(policy));
   const warnings = policyWarnings(policy).map((warning) => `Warning: ${warning}`);
   return { text: [...warnings, ...granted].join('\n'), json: policies.document(state) };
@@ -93,10 +96,11 @@ const changesTo = (call: Call<OptionTable>, id: string, given: JsonValue, whole:
 
 const update = async (call: Call<OptionTable>, id: string, policy: JsonValue, whole: boolean): Promise<Reply> => {
   const { policies } = call.context;
-  checkMayWrite(call.restriction, stateOf(call, id).type);
-  const [state, granted] = await sayingGrants(call.context, () =>
-    policies.update(id, changesTo(call, id, policy, whole)),
-  );
+  const { type } = stateOf(call, id);
+  checkMayWrite(call.restriction, type);
+  const changes = changesTo(call, id, policy, whole);
+  refuseIdleEntries(call.registry, type, changes);
+  const [state, granted] = await sayingGrants(call.context, () => policies.update(id, changes));
   return { text: granted.join('\n'), json: policies.document(state) };
 };
 

@@ -7,6 +7,7 @@ import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { sleepUnless } from '../wait.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
+import { idleEntries, idleText } from './permission-words.ts';
 
 const WAIT_MS = 20_000;
 
@@ -78,7 +79,13 @@ const clusterTest = ({ context }: Call<OptionTable>): Reply => {
   });
 };
 
-const ledgerTest = ({ context }: Call<OptionTable>): Reply => {
+const idlePermissions = ({ context, registry }: Call<OptionTable>): readonly string[] =>
+  context.policies.book
+    .ofType('permissions')
+    .flatMap(({ id, value }) => idleEntries(registry, value).map((idle) => `policy ${id}: ${idleText(idle)}`));
+
+const ledgerTest = (call: Call<OptionTable>): Reply => {
+  const { context } = call;
   const { book } = context.policies;
   const { damaged, signatures, voidAuthors, failure } = context.ledger.status();
   const [policies, voids] = [book.ofType().length, book.voids()];
@@ -88,6 +95,7 @@ const ledgerTest = ({ context }: Call<OptionTable>): Reply => {
     signatures.bad === 0 ? '' : `${signatures.bad} wrong signatures`,
     voidAuthors === 0 ? '' : `${voidAuthors} authors that contradicted themselves`,
     ...testBook(book),
+    ...idlePermissions(call),
   ].filter((problem) => problem !== '');
   const verdict = problems[0] ?? 'OK';
   const counts = `${context.ledger.size} entries, ${policies} policies, ${voids.length} without effect`;

@@ -6,8 +6,8 @@ import { givesTable, says, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell } from '../table.ts';
 
 /** The jobs that were asked for: the newest alone, one by number, or all. `COMMAND_NO_JOB` (23). */
-const jobsOf = ({ context, args, dictionary }: Call<OptionTable>): readonly QueryJob[] => {
-  const jobs = context.query.jobs();
+const jobsOf = ({ context, args, dictionary, mayReach }: Call<OptionTable>): readonly QueryJob[] => {
+  const jobs = context.query.jobs().filter(({ dbms, table }) => mayReach(dbms, table));
   const wanted = args.text('job').toLowerCase();
   if (wanted === 'all') return jobs;
   if (wanted === '') return jobs.slice(0, 1);

@@ -109,7 +109,8 @@ const sums = async (call: Call<typeof sumOptions>): Promise<Reply> => {
     return givesJson(await of.rows(options.origin, options.file));
   }
   const wanted = (await of.tables()).filter(
-    ({ dbms, table }) => options.table === '*' || `${dbms}.${table}` === options.table.toLowerCase(),
+    ({ dbms, table }) =>
+      (options.table === '*' || `${dbms}.${table}` === options.table.toLowerCase()) && call.mayReach(dbms, table),
   );
   const span = spanOf(call);
   if (options.bucket === 'file') {
@@ -155,6 +156,8 @@ export const scrubCommands = (): readonly Command[] => [
     explanation: 'hashes records and rows by table and time, as operators compare them',
     examples: ['get tsd sums', 'get tsd sums where bucket = hour and table = plant.readings and start_date = -3d'],
     options: sumOptions,
+    // Which table a file belongs to is not said: its rows are for who may reach all.
+    touches: ({ options }) => (options.bucket === 'row' ? [{ dbms: '*', table: '*' }] : []),
     run: sums,
   }),
 ];

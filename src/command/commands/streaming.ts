@@ -60,9 +60,10 @@ const STREAMING_KEYS = [
   'Last Process',
 ];
 
-const streaming = ({ context }: Call<OptionTable>): Reply => {
+const streaming = ({ context, mayReach }: Call<OptionTable>): Reply => {
   const rows = runningOperator(context)
     .buffers()
+    .filter(({ dbms, table }) => mayReach(dbms, table))
     .map((buffer): readonly Cell[] => [
       `${buffer.dbms}.${buffer.table}`,
       buffer.filePuts,
@@ -81,7 +82,7 @@ const streaming = ({ context }: Call<OptionTable>): Reply => {
 };
 
 /** Names in the archive of one day. The date names a directory, so nothing but a date is taken. */
-const archivedFiles = async ({ context, args }: Call<OptionTable>): Promise<Reply> => {
+const archivedFiles = async ({ context, args, mayReach }: Call<OptionTable>): Promise<Reply> => {
   const typed = args.text('date');
   const found = /^(?:20)?(\d{2})[-/](\d{2})[-/](\d{2})$/.exec(
     typed === '' ? new Date(context.clock.wallMs()).toISOString().slice(0, 10) : typed,
@@ -101,7 +102,14 @@ const archivedFiles = async ({ context, args }: Call<OptionTable>): Promise<Repl
     if (systemCode(caught) === 'ENOENT') return [];
     throw caught;
   });
-  const files = names.sort().map((name) => join(directory, name));
+  const isShown = (name: string): boolean => {
+    const [dbms = '*', table = '*'] = name.split('.');
+    return mayReach(dbms, table);
+  };
+  const files = names
+    .filter(isShown)
+    .sort()
+    .map((name) => join(directory, name));
   return { text: files.join('\n'), json: files };
 };
 

@@ -63,21 +63,30 @@ const wantedTables = (context: CommandContext, name: string): readonly TsdTable[
 };
 
 interface Filter {
+  readonly mayReach: Call<OptionTable>['mayReach'];
   readonly hash: string | undefined;
   /** Policy dates sort as text. */
   readonly from: string;
   readonly to: string;
 }
 
-const filterOf = ({ context, options }: Pick<Call<typeof tsdOptions>, 'context' | 'options'>): Filter => {
+const filterOf = ({ context, options, mayReach }: Call<typeof tsdOptions>): Filter => {
   const now = context.clock.wallMs();
   const text = (at: ((nowMs: number) => number) | undefined, otherwise: string): string =>
     at === undefined ? otherwise : new Date(at(now)).toISOString().slice(0, -1);
-  return { hash: options.hash?.toLowerCase(), from: text(options.start_date, ''), to: text(options.end_date, '~') };
+  return {
+    mayReach,
+    hash: options.hash?.toLowerCase(),
+    from: text(options.start_date, ''),
+    to: text(options.end_date, '~'),
+  };
 };
 
-const passes = (record: FileRecord, { hash, from, to }: Filter): boolean =>
-  record.time >= from && record.time < to && (hash === undefined || record.hash === hash);
+const passes = (record: FileRecord, { mayReach, hash, from, to }: Filter): boolean =>
+  mayReach(record.dbms, record.table) &&
+  record.time >= from &&
+  record.time < to &&
+  (hash === undefined || record.hash === hash);
 
 const PAGE = 1_000;
 
@@ -236,8 +245,11 @@ const summary = async (call: Call<typeof tsdOptions>): Promise<Reply> => {
   return { text: `\n${parts.join('\n\n')}`, json };
 };
 
-const errors = ({ context, options }: Call<typeof tsdOptions>): Reply => {
-  const failures = runningOperator(context).failures(options.limit === 0 ? Number.MAX_SAFE_INTEGER : options.limit);
+const errors = ({ context, options, mayReach }: Call<typeof tsdOptions>): Reply => {
+  const failures = runningOperator(context)
+    .failures(Number.MAX_SAFE_INTEGER)
+    .filter(({ dbms, table }) => mayReach(dbms, table))
+    .slice(0, options.limit === 0 ? undefined : options.limit);
   if (failures.length === 0) return says('No file failed', []);
   return givesTable({
     titles: ['File', 'Table', 'Line', 'Error', 'Time'],

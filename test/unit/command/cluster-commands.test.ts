@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorNumber } from '../../../src/command/error-numbers.ts';
+import { createSession } from '../../../src/command/executor.ts';
 import type { PeerReplication } from '../../../src/replication/replication.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
 import { faultOf } from '../../support/operator-command-node.ts';
@@ -244,6 +245,41 @@ describe('records of files', () => {
     expect(inserts).toMatch(/Streaming Calls/);
     expect(error).toMatch(/not JSON/);
     await expect(first.run('get operator nosuch')).rejects.toMatchObject({ code: 'COMMAND_VALUE' });
+  });
+
+  it('lists of all tables those that the caller may reach', async () => {
+    const archive = join(first.parts.operator?.status().options.archiveDir ?? '', '26', '11', '25');
+    await mkdir(archive, { recursive: true });
+    for (const table of ['wp_analog', 'secret'])
+      await writeFile(join(archive, `cos.${table}.0.${'0'.repeat(32)}.0.84.1.261125100000.json.gz`), '');
+    const store = first.parts.operator?.store;
+    for (const table of ['wp_analog', 'secret'])
+      store?.put({ dbms: 'cos', table, content: `{"b":"${table}"}\n`, time: '2026-11-25T10:00:00.000000Z' });
+    const job = { status: 'Completed', startedMs: 0, runMs: 1, rows: 1, error: undefined, parts: [] } as const;
+    first.parts.jobs = ['secret', 'wp_analog'].map((table, at) => ({
+      ...{ ...job, job: at, dbms: 'cos', table, sql: `select ${table}`, remoteSql: '', mergeSql: '' },
+    }));
+    const lines = [
+      ...['get tsd details', 'get tsd summary', 'get tsd errors', 'query status all', 'query explain all'],
+      ...[
+        'query destination all',
+        'get archived files 2026-11-25',
+        'get streaming',
+        'get tsd sums where bucket = file',
+      ],
+    ];
+    const value = { name: 'some', enable: ['get', 'query'], databases: ['cos'], tables: ['wp_analog'] };
+    const { json } = await first.run(`blockchain insert where policy = ${JSON.stringify({ permissions: value })}`);
+    const permissions = (json as { permissions: { id: string } }).permissions.id;
+    const person = { by: 'user', name: 'ann', admin: false, permissions } as const;
+    for (const line of lines) {
+      const session = createSession({ isolated: true, caller: 'rest', person });
+      const { text, json: list } = await first.run(line, session);
+      expect(text + JSON.stringify(list), line).not.toContain('secret');
+    }
+    expect((await first.text('get tsd details')).includes('secret')).toBe(true);
+    expect((await first.text('query status all')).includes('secret')).toBe(true);
+    expect((await first.text('get archived files 2026-11-25')).split('\n')).toHaveLength(2);
   });
 
   it('lists the archive of a day, and of no other place', async () => {

@@ -11,7 +11,7 @@ let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
   nodes = new CommandNodes();
-  node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
+  node = await nodes.add({ address: '10.0.0.1:7848', name: 'a', environment: { HOLDFAST_NAME: 'n' } });
 });
 afterEach(() => nodes.close());
 
@@ -50,10 +50,25 @@ describe('a user with permissions', () => {
     const id = await permit({ enable: ['*'], disable: ['time file get', 'job status'], databases: ['*'] });
     for (const line of ['get tsd details', 'time file get', 'query status', 'job status'])
       await expect(as(id, line)).rejects.toMatchObject(REFUSED);
-    const more = await permit({ name: 'other', enable: ['*'], disable: ['blockchain get member', 'get tsd nonsense'] });
+    const more = await permit({ name: 'other', enable: ['*'], disable: ['blockchain get member'] });
     await expect(as(more, 'blockchain get *')).rejects.toMatchObject(REFUSED);
     await as(more, 'blockchain read *');
     await as(more, 'get version');
+  });
+
+  it.each<readonly [JsonObject, string, string]>([
+    [{ enable: ['get', 'flush bufers'] }, '"flush bufers" in enable', 'Maybe: flush buffers'],
+    [{ enable: ['blockchain get operator'] }, '"blockchain get operator" in enable', 'Maybe: blockchain get'],
+    [{ enable: ['*'], disable: ['get tsd nonsense'] }, '"get tsd nonsense" in disable', 'see: help'],
+  ])('is not given %j: it would do nothing', async (value, message, hint) => {
+    const refusal = { code: 'POLICY_STRUCTURE', message: expect.stringContaining(message) as string };
+    await expect(permit(value)).rejects.toMatchObject({ ...refusal, hint: expect.stringContaining(hint) as string });
+    const id = await permit({ enable: ['*', 'put', 'run client', 'Ledger  GET', 'time file'], disable: ['sql'] });
+    const policy = JSON.stringify({ permissions: value });
+    await expect(node.run(`blockchain update where id = ${id} and policy = ${policy}`)).rejects.toMatchObject(refusal);
+    // Another program may have written it: it stands, and is told.
+    await node.context.policies.insert({ permissions: { name: 'foreign', ...value } });
+    expect(await node.text('blockchain test')).toContain(message);
   });
 
   it('finds no way around by scripts, assignments, conditions, blocks, nested commands or other nodes', async () => {
@@ -112,6 +127,28 @@ describe('a user with permissions', () => {
       });
     await as(id, 'blockchain insert where policy = {"site": {"name": "s"}}');
     await as(id, 'blockchain delete policy where id = blockchain get site bring [*][id]');
+  });
+
+  it('reads of the node’s variables and environment what it may list, whatever command names them', async () => {
+    await node.run('secret = 4711');
+    const id = await permit({ enable: ['echo', 'get error', 'run client', 'blockchain insert'] });
+    for (const line of [
+      'echo !secret',
+      'get error !secret',
+      'x = !secret',
+      'if !secret = 4711 then echo yes',
+      'run client (10.0.0.1:7848) echo !secret',
+      'run client (10.0.0.1:!secret) echo x',
+      'blockchain insert where policy = {"site": {"name": !secret}}',
+    ])
+      await expect(as(id, line), line).rejects.toMatchObject({ ...REFUSED, message: /do not enable: get dictionary/ });
+    expect((await as(id, 'secret = mine', 'echo !secret !nothing')).text).toBe('mine !nothing');
+    const lister = await permit({ name: 'lister', enable: ['echo', 'get dictionary'] });
+    expect((await as(lister, 'echo !secret')).text).toBe('4711');
+    await expect(as(lister, 'echo $HOLDFAST_NAME')).rejects.toMatchObject({ message: /do not enable: get env var/ });
+    expect((await as(await permit({ name: 'env', enable: ['echo', 'get env'] }), 'echo $HOLDFAST_NAME')).text).toBe(
+      'n',
+    );
   });
 
   it('what it assigns stays in its request, unless it may set', async () => {
