@@ -5,8 +5,8 @@ import { parseCanonical } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { isJsonObject, jsonDepth, type JsonObject, type JsonValue } from '../codec/json.ts';
 import { type Entry, type EntryHeader, ERASABLE_OPS, type RawEntry } from './entry.ts';
-import { verifySignature, verifySignatureInBackground } from './keys.ts';
 import { bodySchema, genesisSchema, headerSchema } from './schema.ts';
+import { ed25519 } from './signatures.ts';
 
 const CODES: Readonly<Record<string, string>> = {
   CODEC_TOO_DEEP: 'ENTRY_TOO_DEEP',
@@ -102,9 +102,9 @@ export const ownEntry = (header: EntryHeader, headerBytes: Uint8Array, body: str
 };
 
 /** Whether the entry's own signature holds. */
-export const signatureHolds = (entry: Entry): boolean =>
-  verifySignature(entry.header.author, entry.raw.header, entry.raw.signature);
+export const signatureHolds = (entry: Entry, signatures = ed25519): boolean =>
+  signatures.hold(entry.header.author, entry.raw.header, entry.raw.signature);
 
 /** The same on the thread pool. */
-export const signatureHoldsInBackground = (entry: Entry): Promise<boolean> =>
-  verifySignatureInBackground(entry.header.author, entry.raw.header, entry.raw.signature);
+export const signatureHoldsInBackground = (entry: Entry, signatures = ed25519): Promise<boolean> =>
+  signatures.holdInBackground(entry.header.author, entry.raw.header, entry.raw.signature);

@@ -1,6 +1,7 @@
 import { ENTRY_FUTURE_MS_MAX, SYNC_ANCESTORS_MAX } from '../base/limits.ts';
 import { signatureHolds } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
+import type { Signatures } from '../entry/signatures.ts';
 import { foldFork, type Fork, voidFrom } from './chain.ts';
 import type { Draft } from './draft.ts';
 import type { Acceptance } from './ledger.ts';
@@ -27,6 +28,7 @@ export interface AcceptState {
   readonly misses: (hash: string) => boolean;
   /** This node's wall clock, microseconds since 1970. */
   readonly nowMicros: number;
+  readonly signatures: Signatures;
 }
 
 /**
@@ -56,7 +58,7 @@ const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>
   if (useless !== undefined) return useless;
   const linked = judgeLinks(state, candidate);
   if (linked !== undefined) return linked;
-  if (!candidate.ownHolds && !ok.has(entry.hash) && !signatureHolds(entry))
+  if (!candidate.ownHolds && !ok.has(entry.hash) && !signatureHolds(entry, state.signatures))
     return rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold, and what vouches for it is not accepted');
   if (entry.header.op === 'genesis') draft.network = entry.hash;
   draft.stage(entry, candidate.ownHolds);

@@ -1,5 +1,6 @@
 import { signatureHoldsInBackground } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
+import type { Signatures } from '../entry/signatures.ts';
 import type { Candidate } from './vouch.ts';
 
 /** Fewer are checked sooner on the event loop. */
@@ -11,11 +12,13 @@ const NOTHING: ReadonlyMap<Entry, boolean> = new Map();
 export type CheckAhead = (entries: readonly Entry[]) => Promise<ReadonlyMap<Entry, boolean>>;
 
 /** On the thread pool, so that entries of many authors neither hold up the event loop nor wait for one core. */
-export const checkAhead: CheckAhead = async (entries) => {
-  if (entries.length < AHEAD_MIN) return NOTHING;
-  const held = await Promise.all(entries.map(signatureHoldsInBackground));
-  return new Map(entries.map((entry, at) => [entry, held[at] === true]));
-};
+export const checkAhead =
+  (signatures: Signatures): CheckAhead =>
+  async (entries) => {
+    if (entries.length < AHEAD_MIN) return NOTHING;
+    const held = await Promise.all(entries.map((entry) => signatureHoldsInBackground(entry, signatures)));
+    return new Map(entries.map((entry, at) => [entry, held[at] === true]));
+  };
 
 /** The last of each author's entries: its signature vouches for those before it. */
 export const lastOfEach = (entries: Iterable<Entry>): readonly Entry[] => {

@@ -4,6 +4,7 @@ import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
 import { withoutBody } from '../entry/entry.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
+import { ed25519, type Signatures } from '../entry/signatures.ts';
 import { placeOf, type Place } from './chain.ts';
 import type { DamagedLine, HeldEntry, Ledger } from './ledger.ts';
 import { rawBytes } from './recent.ts';
@@ -32,6 +33,8 @@ export interface MemoryLedgerOptions {
   readonly disk?: MemoryDisk;
   /** How long a write takes until it is durable; a crash before that loses it. Default: at once. */
   readonly syncMs?: number;
+  /** Default: real ones. */
+  readonly signatures?: Signatures;
 }
 
 /** A ledger without a disk, for simulations and tests. */
@@ -54,6 +57,7 @@ export const createMemoryLedger = async (options: MemoryLedgerOptions = {}): Pro
     log: options.log ?? silentLogger,
     store,
     useThreadPool: false,
+    signatures: options.signatures ?? ed25519,
   });
   return Object.assign(ledger, { disk, crash: () => store.crash() });
 };

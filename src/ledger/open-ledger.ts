@@ -8,6 +8,7 @@ import { acquire } from '../base/lifecycle.ts';
 import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
+import { ed25519 } from '../entry/signatures.ts';
 import { openDiskStore } from './disk-store.ts';
 import { type LedgerIndex, openIndex } from './index.ts';
 import type { JournalFiles } from './journal-files.ts';
@@ -58,7 +59,7 @@ export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
       }),
     );
     const store = await openDiskStore({ journal, index: index ?? undefined, openIndex: openLevel, clock, disk, log });
-    return openStoredLedger({ key, clock, random, log, disk, store, useThreadPool: true });
+    return openStoredLedger({ key, clock, random, log, disk, store, useThreadPool: true, signatures: ed25519 });
   });
 
 const checkFormat = async (dir: string, log: Logger): Promise<void> => {

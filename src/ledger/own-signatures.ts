@@ -1,5 +1,6 @@
 import type { Entry } from '../entry/entry.ts';
-import { signInBackground, signWith, type SigningKey } from '../entry/keys.ts';
+import type { SigningKey } from '../entry/keys.ts';
+import type { Signatures } from '../entry/signatures.ts';
 
 /** In a smaller group the way to the thread pool and back takes longer than the signatures. */
 export const SIGNED_AT_ONCE_MAX = 8;
@@ -9,18 +10,23 @@ export const SIGNED_AT_ONCE_MAX = 8;
  * chained to it at once, while other cores sign. The group may go to disk once they are `finished`.
  */
 export class OwnSignatures {
+  readonly #signatures: Signatures;
   readonly #key: SigningKey;
   readonly #inBackground: boolean;
   readonly #open: Promise<void>[] = [];
 
-  constructor(key: SigningKey, inBackground: boolean) {
+  constructor(signatures: Signatures, key: SigningKey, inBackground: boolean) {
+    this.#signatures = signatures;
     this.#key = key;
     this.#inBackground = inBackground;
   }
 
   readonly sign = ({ raw }: Entry): void => {
-    if (!this.#inBackground) raw.signature.set(signWith(this.#key, raw.header));
-    else this.#open.push(signInBackground(this.#key, raw.header).then((made) => raw.signature.set(made)));
+    if (!this.#inBackground) raw.signature.set(this.#signatures.sign(this.#key, raw.header));
+    else {
+      const signing = this.#signatures.signInBackground(this.#key, raw.header);
+      this.#open.push(signing.then((made) => raw.signature.set(made)));
+    }
   };
 
   /** Throws what any of them threw: then none of the group may be written. */

@@ -1,5 +1,4 @@
 import { SYNC_ANCESTORS_MAX } from '../base/limits.ts';
-import { signatureHolds } from '../entry/check.ts';
 import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { Chains, Fork, Place } from './chain.ts';
 import type { Equivocation, HeldEntry } from './ledger.ts';
@@ -13,6 +12,7 @@ export const proveFork = async (
   author: string,
   { seq, pair }: Fork,
   read: (places: readonly Place[]) => Promise<readonly HeldEntry[]>,
+  holds: (entry: Entry) => boolean,
 ): Promise<Equivocation | undefined> => {
   const readEntry = async (hash: string): Promise<Entry | undefined> => {
     const place = chains.get(hash);
@@ -22,7 +22,7 @@ export const proveFork = async (
   const second = await readEntry(pair[1]);
   if (first === undefined || second === undefined) return undefined;
   const vouchers: RawEntry[] = [];
-  for (const entry of [first, second]) vouchers.push(...(await vouchersOf(chains, entry, readEntry)));
+  for (const entry of [first, second]) vouchers.push(...(await vouchersOf(chains, entry, readEntry, holds)));
   return { author, seq, entries: [first.raw, second.raw, ...vouchers] };
 };
 
@@ -31,10 +31,11 @@ const vouchersOf = async (
   chains: Chains,
   entry: Entry,
   readEntry: (hash: string) => Promise<Entry | undefined>,
+  holds: (entry: Entry) => boolean,
 ): Promise<readonly RawEntry[]> => {
   const vouchers: RawEntry[] = [];
   let last = entry;
-  while (!signatureHolds(last) && vouchers.length < SYNC_ANCESTORS_MAX) {
+  while (!holds(last) && vouchers.length < SYNC_ANCESTORS_MAX) {
     const { hash, header } = last;
     const place = chains.rivals(header.author, header.seq + 1).find(({ prev }) => prev === hash);
     const next = place === undefined ? undefined : await readEntry(place.hash);

@@ -72,7 +72,7 @@ const readyOf = (
 
 /** The last of each run is checked where nothing later in the group vouches for it. */
 const checked = (
-  { draft }: AcceptState,
+  { draft, signatures }: AcceptState,
   ready: readonly Candidate[],
 ): { readonly ok: ReadonlySet<string>; readonly bad: readonly string[] } => {
   const ok = new Set<string>();
@@ -82,7 +82,7 @@ const checked = (
     const isVouched =
       voucher === 'held' ||
       (voucher !== undefined && (ok.has(voucher.entry.hash) || draft.get(voucher.entry.hash) !== undefined));
-    if (ownHolds || isVouched || signatureHolds(entry)) ok.add(entry.hash);
+    if (ownHolds || isVouched || signatureHolds(entry, signatures)) ok.add(entry.hash);
     else bad.push(entry.hash);
   }
   return { ok, bad };

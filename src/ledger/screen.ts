@@ -2,6 +2,7 @@ import { asFault } from '../base/errors.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { parseErasable, signatureHolds } from '../entry/check.ts';
 import { compareEntries, type Entry, type RawEntry, withoutBody } from '../entry/entry.ts';
+import type { Signatures } from '../entry/signatures.ts';
 import type { PeerKey } from '../network/network.ts';
 import { ignored, judgeNetwork, judgeVoid, rejected } from './accept.ts';
 import { type CheckAhead, lastOfEach } from './check-ahead.ts';
@@ -40,6 +41,7 @@ export const screen = async (
   state: ScreenState,
   offered: readonly RawEntry[],
   from: PeerKey,
+  signatures: Signatures,
   ahead?: CheckAhead,
 ): Promise<Screened> => {
   const refused = new Map<string, Acceptance>();
@@ -67,7 +69,7 @@ export const screen = async (
     const known = checked?.get(entry);
     if (known !== undefined) return known;
     verified += 1;
-    return signatureHolds(entry);
+    return signatureHolds(entry, signatures);
   };
   for (const entries of byAuthor.values()) {
     const ofNetwork = [...entries.values()].filter((entry) => {

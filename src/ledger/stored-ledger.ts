@@ -8,6 +8,7 @@ import type { Random } from '../base/random.ts';
 import { signatureHolds, signatureHoldsInBackground } from '../entry/check.ts';
 import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
+import type { Signatures } from '../entry/signatures.ts';
 import type { PeerKey } from '../network/network.ts';
 import { type AcceptState, ignored } from './accept.ts';
 import { AppendPermission } from './append-permission.ts';
@@ -54,6 +55,7 @@ export interface LedgerPorts {
   readonly store: EntryStore;
   /** Check signatures after the fact on the thread pool; otherwise at once, the same on every run. */
   readonly useThreadPool: boolean;
+  readonly signatures: Signatures;
 }
 
 /** Entries held back are looked at again after this at the latest: the wall clock may be corrected meanwhile. */
@@ -92,8 +94,8 @@ export class StoredLedger implements Ledger {
   constructor(ports: LedgerPorts) {
     this.#ports = ports;
     this.#own = { key: ports.key, clock: ports.clock, salts: new Salts(ports.random) };
-    const { store, log, clock, useThreadPool } = ports;
-    this.#ahead = useThreadPool ? checkAhead : undefined;
+    const { store, log, clock, useThreadPool, signatures } = ports;
+    this.#ahead = useThreadPool ? checkAhead(signatures) : undefined;
     for (const place of store.places()) {
       if (place === undefined) this.#chains.skip();
       else this.#chains.add(place);
@@ -107,7 +109,8 @@ export class StoredLedger implements Ledger {
     this.#recovery = new Recovery({ ...ports, disk, onRecovered: () => this.#lookAgainLater() });
     const signaturePorts = {
       read: (cursor: Cursor, limit: number) => this.#reader.follow(cursor, limit),
-      holds: ({ entry }: HeldEntry) => (useThreadPool ? signatureHoldsInBackground(entry) : signatureHolds(entry)),
+      holds: ({ entry }: HeldEntry) =>
+        useThreadPool ? signatureHoldsInBackground(entry, signatures) : signatureHolds(entry, signatures),
       saveMark: store.saveSignatureMark.bind(store),
       log,
       clock: useThreadPool ? clock : undefined,
@@ -182,7 +185,8 @@ export class StoredLedger implements Ledger {
     const refusal = this.#refusal(entries.length);
     if (refusal !== undefined) return entries.map(() => ignored(refusal.code, refusal.message));
     const known = { chains: this.#chains, waiting: this.#waiting, network: this.#network, erasures: this.#erasures };
-    const { candidates, refused, hashes } = await screen(known, entries, from, this.#ahead);
+    const { signatures } = this.#ports;
+    const { candidates, refused, hashes } = await screen(known, entries, from, signatures, this.#ahead);
     const verdicts = new Map(refused);
     for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX) {
       const part = candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX);
@@ -356,22 +360,22 @@ export class StoredLedger implements Ledger {
       for (const job of group) job.fail(this.#recovery.failure);
       return;
     }
-    const { clock, key, store, useThreadPool } = this.#ports;
+    const { clock, key, store, useThreadPool, signatures } = this.#ports;
     const draft = new Draft(this.#chains, this.#network, key.author);
     const misses = (hash: string): boolean => this.#erasures.misses(hash);
-    const state: AcceptState = { draft, waiting: this.#waiting, misses, nowMicros: clock.wallMs() * 1_000 };
-    const signatures = new OwnSignatures(key, useThreadPool && group.length > SIGNED_AT_ONCE_MAX);
+    const state: AcceptState = { draft, waiting: this.#waiting, misses, nowMicros: clock.wallMs() * 1_000, signatures };
+    const own = new OwnSignatures(signatures, key, useThreadPool && group.length > SIGNED_AT_ONCE_MAX);
     const made: Job[] = [];
     for (const job of group) {
       try {
-        job.stage(state, signatures.sign);
+        job.stage(state, own.sign);
         made.push(job);
       } catch (caught) {
         job.fail(caught);
       }
     }
     try {
-      await signatures.finished();
+      await own.finished();
     } catch (caught) {
       for (const job of made) job.fail(caught);
       return;
@@ -420,8 +424,9 @@ export class StoredLedger implements Ledger {
     const fork = this.#chains.fork(author);
     if (fork === undefined) return;
     const read = this.#reader.read.bind(this.#reader);
-    const { log } = this.#ports;
-    const proof = await proveFork(this.#chains, author, fork, read).catch((caught: unknown) => {
+    const { log, signatures } = this.#ports;
+    const holds = (entry: Entry): boolean => signatureHolds(entry, signatures);
+    const proof = await proveFork(this.#chains, author, fork, read, holds).catch((caught: unknown) => {
       log.error('a proof of equivocation cannot be read', { author, text: asFault(caught).message });
     });
     if (proof === undefined) {

@@ -20,7 +20,8 @@ export class MemoryWire {
   readonly #random: Random;
   readonly #delayMs: { readonly min: number; readonly max: number };
   #loss: number;
-  readonly #directions = new Map<string, Direction>();
+  /** By who sends and who receives. */
+  readonly #directions = new Map<PeerKey, Map<PeerKey, Direction>>();
   readonly #connections = new Set<{ readonly ends: readonly [PeerKey, PeerKey]; readonly onSilent: () => void }>();
 
   constructor(clock: Clock, random: Random, delayMs: { readonly min: number; readonly max: number }, loss: number) {
@@ -65,8 +66,7 @@ export class MemoryWire {
   }
 
   heal(a: PeerKey | undefined, b: PeerKey | undefined): void {
-    const directions = a === undefined || b === undefined ? this.#directions.values() : this.#pair(a, b);
-    for (const direction of directions) {
+    for (const direction of a === undefined || b === undefined ? this.#all() : this.#pair(a, b)) {
       direction.cutMs = undefined;
       for (const arrive of direction.held.splice(0)) this.#schedule(direction, arrive);
     }
@@ -106,16 +106,21 @@ export class MemoryWire {
     return min + this.#random.fraction() * (max - min);
   }
 
+  #all(): readonly Direction[] {
+    return [...this.#directions.values()].flatMap((fromThere) => [...fromThere.values()]);
+  }
+
   #pair(a: PeerKey, b: PeerKey): readonly [Direction, Direction] {
     return [this.#direction(a, b), this.#direction(b, a)];
   }
 
   #direction(from: PeerKey, to: PeerKey): Direction {
-    const name = `${from} ${to}`;
-    let direction = this.#directions.get(name);
+    let fromThere = this.#directions.get(from);
+    if (fromThere === undefined) this.#directions.set(from, (fromThere = new Map<PeerKey, Direction>()));
+    let direction = fromThere.get(to);
     if (direction === undefined) {
       direction = { cutMs: undefined, freeMs: 0, underWay: [], held: [] };
-      this.#directions.set(name, direction);
+      fromThere.set(to, direction);
     }
     return direction;
   }

@@ -18,6 +18,7 @@ import type { Network } from '../../src/network/network.ts';
 import { createFold } from '../../src/policy/fold.ts';
 import { stateRoot } from '../../src/policy/state-root.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
+import { simulatedSignatures as signatures } from '../support/simulated-signatures.ts';
 import { type DiskMix, SimulatedDisk } from '../support/simulated-disk.ts';
 import { addressOfKey, proposal, seedOf } from '../support/sync-world.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
@@ -121,7 +122,7 @@ class LedgerWorld {
         throw fault('LEDGER_INDEX_FAILED', 'there is no level here');
       };
       const store = await openDiskStore({ ...ports, journal, index: undefined, openIndex });
-      return openStoredLedger({ ...ports, key: slot.signingKey, store, useThreadPool: false });
+      return openStoredLedger({ ...ports, key: slot.signingKey, store, useThreadPool: false, signatures });
     };
     const ledger = await clock.runWhile(opening(), START_MS_MAX);
     const network = hub.node({ key: slot.key });
@@ -217,7 +218,8 @@ class LedgerWorld {
     const [genesis] = await ledger.follow(0, 1);
     const seed = this.#random.bytes(32);
     const face = async (): Promise<MemoryLedger> => {
-      const made = await createMemoryLedger({ seed, clock: this.clock, random: this.#random.fork('face') });
+      const random = this.#random.fork('face');
+      const made = await createMemoryLedger({ seed, clock: this.clock, random, signatures });
       await made.offer([genesis?.entry.raw as RawEntry], 'x');
       made.allowAppend();
       return made;

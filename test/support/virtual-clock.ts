@@ -23,6 +23,8 @@ interface Task {
   readonly dueMs: number;
   readonly order: number;
   readonly run: () => void;
+  /** Not run and not taken back. */
+  isSet: boolean;
 }
 
 /** Real time that files and threads are given once no virtual time is left. */
@@ -31,6 +33,8 @@ const REAL_WORK_MS = 3_000;
 /** Lets everything go on that needs no time: all promises, then one turn of the event loop. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+const never = (): boolean => false;
+
 export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualClock => {
   let nowMs = 0;
   let wallOffsetMs = startWallMs;
@@ -38,21 +42,30 @@ export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualCloc
   let ran = 0;
   const tasks = new TaskQueue();
 
-  const runNext = async (limitMs: number): Promise<boolean> => {
-    const task = tasks.peek();
-    if (task === undefined || task.dueMs > limitMs) return false;
-    tasks.pop();
-    nowMs = Math.max(nowMs, task.dueMs);
-    ran += 1;
-    task.run();
-    await settle();
-    return true;
-  };
+  /** Task by task until `endMs` or until `done` holds; true where it came to hold. Without a promise for each: there are many. */
+  const run = (endMs: number, done: () => boolean): Promise<boolean> =>
+    new Promise((resolve, reject) => {
+      const step = (): void => {
+        try {
+          const isDone = done();
+          const task = isDone ? undefined : tasks.takeDue(endMs);
+          if (task === undefined) {
+            resolve(isDone);
+            return;
+          }
+          nowMs = Math.max(nowMs, task.dueMs);
+          ran += 1;
+          task.run();
+          setImmediate(step);
+        } catch (caught) {
+          reject(caught);
+        }
+      };
+      setImmediate(step);
+    });
   const runUntil = async (done: () => boolean, limitMs: number, what = done.toString()): Promise<void> => {
     const endMs = nowMs + limitMs;
-    await settle();
-    while (!done()) {
-      if (await runNext(endMs)) continue;
+    while (!(await run(endMs, done))) {
       // Real work (a file, a thread) may still be under way on a busy machine: give it real time before giving up.
       const giveUpMs = performance.now() + REAL_WORK_MS;
       while (performance.now() < giveUpMs && !done() && !tasks.isDue(endMs)) await settle();
@@ -63,7 +76,7 @@ export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualCloc
   return {
     wallMs: () => wallOffsetMs + nowMs,
     monotonicMs: () => nowMs,
-    after: (ms, run) => tasks.push({ dueMs: nowMs + Math.max(0, ms), order: order++, run }),
+    after: (ms, run) => tasks.push({ dueMs: nowMs + Math.max(0, ms), order: order++, run, isSet: true }),
     get pending() {
       return tasks.size;
     },
@@ -72,8 +85,7 @@ export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualCloc
     },
     async advance(ms) {
       const endMs = nowMs + ms;
-      await settle();
-      while (await runNext(endMs)) continue;
+      await run(endMs, never);
       nowMs = endMs;
     },
     runUntil,
@@ -95,71 +107,73 @@ export const createVirtualClock = (startWallMs = 1_767_225_600_000): VirtualCloc
 /** A binary heap by (due, order); a task that was taken back is skipped when it comes up. */
 class TaskQueue {
   readonly #heap: Task[] = [];
-  readonly #live = new Set<Task>();
+  #set = 0;
 
+  /** Tasks that were neither taken nor taken back. */
   get size(): number {
-    return this.#live.size;
+    return this.#set;
   }
 
   push(task: Task): () => void {
-    this.#live.add(task);
-    this.#heap.push(task);
-    this.#rise(this.#heap.length - 1);
-    return () => this.#live.delete(task);
+    this.#set += 1;
+    this.#rise(task);
+    return () => {
+      if (!task.isSet) return;
+      task.isSet = false;
+      this.#set -= 1;
+    };
   }
 
-  peek(): Task | undefined {
-    while (this.#heap.length > 0 && !this.#live.has(this.#heap[0] as Task)) this.#removeTop();
-    return this.#heap[0];
-  }
-
-  pop(): Task | undefined {
-    const task = this.peek();
-    if (task === undefined) return undefined;
-    this.#live.delete(task);
-    this.#removeTop();
+  /** Takes the first one, if it is due by then. */
+  takeDue(atMs: number): Task | undefined {
+    if (!this.isDue(atMs)) return undefined;
+    const task = this.#removeTop();
+    task.isSet = false;
+    this.#set -= 1;
     return task;
   }
 
   isDue(atMs: number): boolean {
-    const task = this.peek();
+    let task = this.#heap[0];
+    for (; task?.isSet === false; task = this.#heap[0]) this.#removeTop();
     return task !== undefined && task.dueMs <= atMs;
   }
 
-  #removeTop(): void {
+  #removeTop(): Task {
+    const top = this.#heap[0] as Task;
     const last = this.#heap.pop() as Task;
-    if (this.#heap.length === 0) return;
-    this.#heap[0] = last;
-    this.#sink();
+    if (this.#heap.length > 0) this.#sink(last);
+    return top;
   }
 
-  #rise(from: number): void {
-    for (let at = from; at > 0;) {
+  #rise(task: Task): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!this.#before(at, parent)) return;
-      this.#swap(at, parent);
+      const above = heap[parent] as Task;
+      if (!isBefore(task, above)) break;
+      heap[at] = above;
       at = parent;
     }
+    heap[at] = task;
   }
 
-  #sink(): void {
-    for (let at = 0; ;) {
-      const [left, right] = [2 * at + 1, 2 * at + 2];
-      let first = at;
-      if (left < this.#heap.length && this.#before(left, first)) first = left;
-      if (right < this.#heap.length && this.#before(right, first)) first = right;
-      if (first === at) return;
-      this.#swap(at, first);
-      at = first;
+  /** Puts a task in the place of the top one. */
+  #sink(task: Task): void {
+    const heap = this.#heap;
+    let at = 0;
+    for (;;) {
+      let next = 2 * at + 1;
+      if (next >= heap.length) break;
+      if (next + 1 < heap.length && isBefore(heap[next + 1] as Task, heap[next] as Task)) next += 1;
+      const below = heap[next] as Task;
+      if (!isBefore(below, task)) break;
+      heap[at] = below;
+      at = next;
     }
-  }
-
-  #before(a: number, b: number): boolean {
-    const [first, second] = [this.#heap[a] as Task, this.#heap[b] as Task];
-    return first.dueMs - second.dueMs < 0 || (first.dueMs === second.dueMs && first.order < second.order);
-  }
-
-  #swap(a: number, b: number): void {
-    [this.#heap[a], this.#heap[b]] = [this.#heap[b] as Task, this.#heap[a] as Task];
+    heap[at] = task;
   }
 }
+
+const isBefore = (a: Task, b: Task): boolean => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);

@@ -8,6 +8,7 @@ import { unwatchedDisk } from '../../../src/base/disk.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { signatureHolds } from '../../../src/entry/check.ts';
+import { ed25519 } from '../../../src/entry/signatures.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { openDiskStore } from '../../../src/ledger/disk-store.ts';
 import { openIndex } from '../../../src/ledger/index.ts';
@@ -36,7 +37,7 @@ const open = async (): Promise<StoredLedger> => {
   const openLevel = () => openIndex(join(dir, 'index'), silentLogger);
   const journal = await openJournal({ dir: join(dir, 'journal'), log: silentLogger });
   const store = await openDiskStore({ ...ports, journal, index: await openLevel(), openIndex: openLevel });
-  return openStoredLedger({ ...ports, key, random: systemRandom, store, useThreadPool: true });
+  return openStoredLedger({ ...ports, key, random: systemRandom, store, useThreadPool: true, signatures: ed25519 });
 };
 
 beforeEach(async () => {
