@@ -57,7 +57,7 @@ func newWitness(vkey string) (note.Verifier, error) {
 	return &witness{parts[0], binary.BigEndian.Uint32(sum[:]), key[1:]}, nil
 }
 
-// A policy as bundles have it: one log, witnesses, of which any one is enough.
+// A policy as bundles have it: one log, witnesses, of which any one is enough, or nobody's word is asked for.
 type policy struct {
 	log       note.Verifier
 	witnesses []note.Verifier
@@ -77,7 +77,7 @@ func readPolicy(text string) (*policy, error) {
 			w, err = newWitness(fields[2])
 			p.witnesses = append(p.witnesses, w)
 		case len(fields) == 3+len(p.witnesses) && fields[0] == "group" && fields[2] == "any":
-		case line == "quorum none" && len(p.witnesses) == 0:
+		case line == "quorum none":
 			p.quorum = 0
 		case line == "quorum witnesses" && len(p.witnesses) > 0:
 			p.quorum = 1

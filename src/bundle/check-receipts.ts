@@ -8,7 +8,7 @@ import { TILE_LEAVES } from '../receipt/tree.ts';
 import { bundleFault } from './faults.ts';
 import { CHECKPOINT, POLICY, readProofName, RECEIPTS } from './names.ts';
 import type { Question } from './question.ts';
-import { receiptsText, trustPolicy, witnessesIn } from './receipts.ts';
+import { receiptsText, trustIn, trustPolicy } from './receipts.ts';
 import type { BundleReceipts, ProvenEntry, WitnessTime } from './report.ts';
 
 type Files = ReadonlyMap<string, Uint8Array>;
@@ -39,12 +39,16 @@ export const checkReceipts = (files: Files, context: ReceiptContext): CheckedRec
     if (!held.has(hash))
       throw bundleFault(RECEIPTS, 'receipts', `the node had the entry ${hash}, and it is not in the bundle`);
   const proven = proofs.map((file) => provenBy(files, file, log, checkpoint));
-  const witnesses = witnessesIn([checkpoint, ...proven.map((each) => each.checkpoint)], registered);
-  if (textIn(files, POLICY) !== trustPolicy(checkpoint.origin, witnesses))
+  const trust = trustIn(
+    checkpoint,
+    proven.map((each) => each.checkpoint),
+    registered,
+  );
+  if (textIn(files, POLICY) !== trustPolicy(trust))
     throw bundleFault(POLICY, 'policy', 'it does not name this log and the registered nodes that cosigned it');
   const timesOf = (of: Checkpoint): readonly WitnessTime[] => witnessTimes(of, registered);
   return {
-    witnesses,
+    witnesses: trust.witnesses,
     receipts: {
       origin: originText(checkpoint.origin),
       size: checkpoint.size,

@@ -8,7 +8,7 @@ import { fetchTree, type MemoryTree } from '../receipt/memory-tree.ts';
 import { originText } from '../receipt/origin.ts';
 import { hashesOf, inclusionProof, rootAt } from '../receipt/tree.ts';
 import { CHECKPOINT, POLICY, proofFile, RECEIPTS } from './names.ts';
-import { receiptsText, trustPolicy, witnessesIn } from './receipts.ts';
+import { isWitnessed, receiptsText, trustIn, trustPolicy } from './receipts.ts';
 
 /** What the node that exports can show of its receipts. */
 export interface ReceiptSource extends Pick<ReceiptEvidence, 'entries' | 'witnessedFrom'> {
@@ -53,22 +53,38 @@ export const gatherReceipts = async (
   const proofs: TarFile[] = [];
   /** By their notes: few of them prove many entries. */
   const checkpoints = new Map([[checkpoint.note, checkpoint]]);
+  let first: Checkpoint | undefined;
   for (const { hash, index } of places.slice(-BUNDLE_PROOFS_MAX)) {
-    const first = (await source.witnessedFrom(index + 1)) ?? checkpoint;
+    if (first === undefined || first.size <= index) first = await firstWitnessed(source, index + 1, registered);
     if (!checkpoints.has(first.note)) await assertSameLog(tree, checkpoint, first);
     checkpoints.set(first.note, first);
     proofs.push(text(proofFile(hash), tlogProof(index, await inclusionProof(tree, index, first.size), first)));
   }
-  const witnesses = witnessesIn([...checkpoints.values()], registered);
+  const trust = trustIn(checkpoint, [...checkpoints.values()], registered);
   return {
-    witnesses,
+    witnesses: trust.witnesses,
     files: [
       text(RECEIPTS, receiptsText(entries)),
       text(CHECKPOINT, checkpoint.note),
-      text(POLICY, trustPolicy(checkpoint.origin, witnesses)),
+      text(POLICY, trustPolicy(trust)),
       ...proofs,
     ],
   };
+};
+
+/** The first checkpoint of at least so many entries whose witnesses count, else the newest. Some may be of nodes that are registered no more. */
+const firstWitnessed = async (
+  source: ReceiptSource,
+  from: number,
+  registered: ReadonlySet<PeerKey>,
+): Promise<Checkpoint> => {
+  for (let size = from; size <= source.checkpoint.size;) {
+    const found = await source.witnessedFrom(size);
+    if (found === undefined || found.size > source.checkpoint.size) break;
+    if (isWitnessed(found, registered)) return found;
+    size = found.size + 1;
+  }
+  return source.checkpoint;
 };
 
 const assertSameLog = async (tree: MemoryTree, newest: Checkpoint, earlier: Checkpoint): Promise<void> => {

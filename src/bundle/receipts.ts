@@ -7,22 +7,36 @@ import { type Origin, originText, witnessName } from '../receipt/origin.ts';
 export const receiptsText = (entries: readonly string[]): string => entries.map((hash) => `${hash}\n`).join('');
 
 /** Registered nodes that cosigned one of some checkpoints, ascending: whose word counts. */
-export const witnessesIn = (
-  checkpoints: readonly Checkpoint[],
-  registered: ReadonlySet<PeerKey>,
-): readonly PeerKey[] => {
+const witnessesIn = (checkpoints: readonly Checkpoint[], registered: ReadonlySet<PeerKey>): readonly PeerKey[] => {
   const keys = checkpoints.flatMap(({ cosignatures }) => cosignatures.map(({ witness }) => witness));
   return [...new Set(keys)].filter((key) => registered.has(key)).sort();
 };
 
+/** Whether a node whose word counts has cosigned it. */
+export const isWitnessed = ({ cosignatures }: Checkpoint, registered: ReadonlySet<PeerKey>): boolean =>
+  cosignatures.some(({ witness }) => registered.has(witness));
+
 const key = (name: string, type: number, of: PeerKey): string => verifierKey(name, type, Buffer.from(of, 'hex'));
 
-/** `policy.txt`, a C2SP tlog-policy: the log, the witnesses, and that the word of one of them is enough. */
-export const trustPolicy = (origin: Origin, witnesses: readonly PeerKey[]): string => {
+/** What the checkpoints of a bundle have in common. */
+export interface Trust {
+  readonly origin: Origin;
+  readonly witnesses: readonly PeerKey[];
+  /** Whether each of them is cosigned by one of the witnesses. */
+  readonly all: boolean;
+}
+
+export const trustIn = (newest: Checkpoint, proven: readonly Checkpoint[], registered: ReadonlySet<PeerKey>): Trust => {
+  const checkpoints = [newest, ...proven];
+  const witnesses = witnessesIn(checkpoints, registered);
+  return { origin: newest.origin, witnesses, all: checkpoints.every((each) => isWitnessed(each, registered)) };
+};
+
+/** `policy.txt`, a C2SP tlog-policy: the log, the witnesses, and that the word of one of them is enough, where each checkpoint has one. */
+export const trustPolicy = ({ origin, witnesses, all }: Trust): string => {
   const named = witnesses.map(
     (witness) => `witness ${witness} ${key(witnessName(origin.network, witness), COSIGNATURE_V1, witness)}\n`,
   );
-  const quorum =
-    named.length === 0 ? 'quorum none\n' : `group witnesses any ${witnesses.join(' ')}\nquorum witnesses\n`;
+  const quorum = all ? `group witnesses any ${witnesses.join(' ')}\nquorum witnesses\n` : 'quorum none\n';
   return `log ${key(originText(origin), ED25519, origin.node)}\n${named.join('')}${quorum}`;
 };

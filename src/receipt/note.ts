@@ -40,7 +40,8 @@ export const keyIdOf = (name: string, type: number, publicKey: Uint8Array): stri
 export const verifierKey = (name: string, type: number, publicKey: Uint8Array): string =>
   `${name}+${keyIdOf(name, type, publicKey)}+${Buffer.concat([Buffer.of(type), publicKey]).toString('base64')}`;
 
-const LINE = /^— (\S+) (\S+)$/u;
+/** U+0085 is a blank too, for Go: what one verifier takes, each takes. */
+const LINE = /^— ([^\s\u0085]+) (\S+)$/u;
 
 export const signatureLine = ({ name, keyId, bytes }: NoteSignature): string =>
   `— ${name} ${Buffer.concat([Buffer.from(keyId, 'hex'), bytes]).toString('base64')}\n`;

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { verifyBundle } from '../../../src/bundle/verify.ts';
 import { readTar } from '../../../src/codec/tar.ts';
-import { bundleOf, NODES, receiptsOf, STRANGER, witnessedHistory } from '../../support/bundles.ts';
+import { bundleOf, NODES, receiptsOf, remade, STRANGER, witnessedHistory } from '../../support/bundles.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../scripts/audit/proofs.go', import.meta.url));
 /** Where Debian's golang-golang-x-mod-dev puts its packages. */
@@ -86,6 +87,36 @@ describe.skipIf(!GO)(
             of(`proofs/${other}.tlog-proof`, (text) => text.replace(/\n[A-Za-z0-9+/]{43}=\n/, '\n')),
           ),
         ];
+        // Whose policy is gone counts no more, and each verifier has to say the same of what it cosigned alone.
+        const [one, two] = [1_700_000_000, 1_700_000_100];
+        const sources = [
+          [
+            { size: 5, cosigned: [[STRANGER, one]] },
+            { size: 290, cosigned: [[SECOND, two]] },
+            { size, cosigned: [[STRANGER, two]] },
+          ],
+          [
+            { size: 5, cosigned: [[STRANGER, one]] },
+            { size, cosigned: [[SECOND, two]] },
+          ],
+          [{ size, cosigned: [[STRANGER, one]] }],
+        ] as const;
+        const ofStrangers = await Promise.all(
+          sources.map(async (sketches) =>
+            bundleOf(history, { by: NODE, receipts: await receiptsOf(history, NODE, sketches) }),
+          ),
+        );
+        const blank = remade(
+          bundle,
+          (files) =>
+            files.map(({ name, bytes }) => ({
+              name,
+              bytes: name === 'checkpoint' ? Buffer.concat([bytes, Buffer.from('— a\u0085b AAAAAAA=\n')]) : bytes,
+            })),
+          NODE,
+        );
+        const judged = [...ofStrangers, blank];
+        dirs.push(...judged.map((each) => unpacked(each)));
         const environment = { ...process.env, GO111MODULE: 'off', GOPATH, GOCACHE: join(dir, 'cache'), GOFLAGS: '' };
         const { stdout, stderr } = spawnSync('go', ['run', PROGRAM, ...dirs], { encoding: 'utf8', env: environment });
         const said = stdout
@@ -97,7 +128,23 @@ describe.skipIf(!GO)(
           `sound ${size} entries, ${size - 2} proofs, 2 witnesses`,
           'sound 7 entries, 5 proofs, 0 witnesses',
         ]);
-        expect(said.slice(2).map((line) => line?.split(' ')[0])).toEqual([
+        const verdicts = judged.map((each) => (verifyBundle(each).sound ? 'sound' : 'fault'));
+        expect(said.slice(8).map((line) => line?.split(' ')[0])).toEqual(verdicts);
+        expect(verdicts).toEqual(['sound', 'sound', 'sound', 'fault']);
+        expect(
+          ofStrangers.map((each) => {
+            const policy = readTar(each, 10_000).find(({ name }) => name === 'policy.txt');
+            return Buffer.from(policy?.bytes ?? [])
+              .toString()
+              .split('\n')
+              .map((line) => line.split(' ')[0]);
+          }),
+        ).toEqual([
+          ['log', 'witness', 'quorum', ''],
+          ['log', 'witness', 'group', 'quorum', ''],
+          ['log', 'quorum', ''],
+        ]);
+        expect(said.slice(2, 8).map((line) => line?.split(' ')[0])).toEqual([
           'fault',
           'fault',
           'fault',
