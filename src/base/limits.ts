@@ -92,6 +92,28 @@ export const TWINS_QUIET_MS = 4_000;
 export const TWINS_MAX = 4;
 export const TWINS_KEYS_MAX = 1_024;
 
+// archive
+/** Bodies asked for at once, and read from the disk at once. */
+export const ARCHIVE_BODIES_MAX = 256;
+export const ARCHIVE_READ_AT_ONCE = 32;
+/** A frame of bodies or leaves ends with the first that fills so much. */
+export const ARCHIVE_BATCH_BYTES = 262_144;
+/** The settled state that is fetched: one leaf, all of them, their number. */
+export const ARCHIVE_LEAF_BYTES_MAX = 524_288;
+export const ARCHIVE_STATE_BYTES_MAX = 268_435_456;
+export const ARCHIVE_STATE_LEAVES_MAX = 1_000_000;
+/** Answers given at the same time: in all, and to one peer; further questions are refused. How long one may take. */
+export const ARCHIVE_ANSWERS_MAX = 16;
+export const ARCHIVE_ANSWERS_PER_PEER_MAX = 4;
+export const ARCHIVE_ANSWER_MS_MAX = 120_000;
+/** Questions of one peer: at once, and in the long run. */
+export const ARCHIVE_QUESTIONS_BURST_MAX = 2_000;
+export const ARCHIVE_QUESTIONS_PER_SECOND_MAX = 1_000;
+/** A peer that sends nothing for so long in the middle of an answer is left, and another is asked. */
+export const ARCHIVE_STALL_MS = 10_000;
+/** A peer that had nothing of what it was asked for is asked after the others for so long. */
+export const ARCHIVE_LACKED_MS = 60_000;
+
 // receipt
 /** A signed checkpoint, and its signatures: the log's and those of witnesses. */
 export const NOTE_BYTES_MAX = 16_384;
@@ -488,6 +510,10 @@ const assertRelation = (holds: boolean, text: string): void => {
 assertRelation(
   FRAME_BYTES_MAX >= SYNC_BATCH_BYTES_MAX + 2 * (ENTRY_HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX),
   'a frame must hold a full sync batch',
+);
+assertRelation(
+  FRAME_BYTES_MAX >= ARCHIVE_BATCH_BYTES + ARCHIVE_LEAF_BYTES_MAX + 131_072,
+  'a frame must hold a full batch of an archive, with the lengths between',
 );
 assertRelation(
   STREAM_READ_BUFFER_BYTES_MAX >= 2 * CHANNEL_WINDOW_BYTES_MAX,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { COMMAND_PROTOCOL } from '../../src/command/remote/messages.ts';
+import { ARCHIVE_PROTOCOL } from '../../src/ledger/archive/messages.ts';
 import { TWINS_PROTOCOL } from '../../src/ledger/twins/messages.ts';
 import { JOIN_PROTOCOL } from '../../src/policy/admission/messages.ts';
 import { INTRODUCE_PROTOCOL } from '../../src/policy/introduction/messages.ts';
@@ -20,6 +21,7 @@ const QUESTIONS: readonly (readonly [name: string, protocol: string, why: RegExp
   ['transfer', TRANSFER_PROTOCOL, /TRANSFER_MALFORMED/, undefined],
   ['scrub', SCRUB_PROTOCOL, /REPLICATION_SCRUB_MALFORMED/, undefined],
   ['committed', COMMITTED_PROTOCOL, /REPLICATION_COMMITTED_MALFORMED/, undefined],
+  ['archive', ARCHIVE_PROTOCOL, /LEDGER_ARCHIVE_MALFORMED/, undefined],
   ['twins', TWINS_PROTOCOL, /LEDGER_TWINS_MALFORMED/, undefined],
   ['witness', WITNESS_PROTOCOL, /RECEIPT_MESSAGE_MALFORMED/, 1],
   ['introduce', INTRODUCE_PROTOCOL, /JOIN_MALFORMED/, undefined],

@@ -1,0 +1,160 @@
+import { hash } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { asFault, fault } from '../../base/errors.ts';
+import {
+  ARCHIVE_ANSWER_MS_MAX,
+  ARCHIVE_ANSWERS_MAX,
+  ARCHIVE_ANSWERS_PER_PEER_MAX,
+  ARCHIVE_LEAF_BYTES_MAX,
+  ARCHIVE_QUESTIONS_BURST_MAX,
+  ARCHIVE_QUESTIONS_PER_SECOND_MAX,
+  ARCHIVE_READ_AT_ONCE,
+  SYNC_PEERS_REMEMBERED_MAX,
+} from '../../base/limits.ts';
+import type { Logger } from '../../base/log.ts';
+import { Pace } from '../../base/pace.ts';
+import { type Channel, checked, type Network, type PeerKey } from '../../network/network.ts';
+import type { Ledger } from '../ledger.ts';
+import {
+  ARCHIVE_PROTOCOL,
+  type ArchiveQuestion,
+  batchesOf,
+  decodeArchiveQuestion,
+  encodeArchiveAnswer,
+  encodeBodies,
+  encodeLeaves,
+} from './messages.ts';
+import { LeafTree } from './leaf-tree.ts';
+import type { ArchivedBody } from './port.ts';
+
+export interface ArchiveDeskPorts {
+  readonly network: Pick<Network, 'handle'>;
+  readonly ledger: Pick<Ledger, 'byHash'>;
+  /** Whether every body that is not erased is here. */
+  readonly keepsAll: () => boolean;
+  /** The leaves of the state that a snapshot settles; undefined where they are not here. */
+  readonly leaves: (snapshot: string) => Promise<readonly Uint8Array[] | undefined>;
+  /** The root of that state, as root keys have signed it. */
+  readonly rootOf: (snapshot: string) => string | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Leaves that are hashed between two turns of the event loop. */
+const CHECK_SLICE = 1_000;
+
+/** Gives out what other nodes have dropped or never had (SPEC.md). What is erased is not given out: the ledger does not either. */
+export class ArchiveDesk {
+  readonly #ports: ArchiveDeskPorts;
+  readonly #paces = new Map<PeerKey, Pace>();
+  /** Leaves that were found to make their root. */
+  #sound: readonly Uint8Array[] | undefined;
+  readonly #answering = new Map<PeerKey, number>();
+
+  constructor(ports: ArchiveDeskPorts) {
+    this.#ports = ports;
+    ports.network.handle(ARCHIVE_PROTOCOL, (channel) => this.#serve(channel));
+  }
+
+  async #serve(channel: Channel): Promise<void> {
+    const { clock, log } = this.#ports;
+    for await (const frame of channel) {
+      const question = checked(channel, () => decodeArchiveQuestion(frame));
+      checked(channel, () => this.#pace(channel.peer));
+      const cancel = clock.after(ARCHIVE_ANSWER_MS_MAX, () =>
+        channel.abort(fault('NETWORK_TIMEOUT', 'the answer was not taken in time')),
+      );
+      const leave = this.#enter(channel.peer);
+      try {
+        if (leave === undefined) throw fault('LEDGER_ARCHIVE_BUSY', 'too many such questions are being answered');
+        await this.#answer(channel, question);
+      } catch (caught) {
+        const { code, message } = asFault(caught);
+        log.debug(`no answer to ${channel.peer}`, { code, text: message });
+        await channel.send(encodeArchiveAnswer({ answer: 'refused', code, text: message.slice(0, 1_000) }));
+      } finally {
+        leave?.();
+        cancel();
+      }
+      break;
+    }
+    await channel.finish();
+  }
+
+  #pace(peer: PeerKey): void {
+    let pace = this.#paces.get(peer);
+    if (pace === undefined) {
+      const [oldest] = this.#paces.keys();
+      if (oldest !== undefined && this.#paces.size >= SYNC_PEERS_REMEMBERED_MAX) this.#paces.delete(oldest);
+      const limits = { burst: ARCHIVE_QUESTIONS_BURST_MAX, perSecond: ARCHIVE_QUESTIONS_PER_SECOND_MAX };
+      pace = new Pace(this.#ports.clock, limits);
+      this.#paces.set(peer, pace);
+    }
+    if (!pace.take()) throw fault('LEDGER_ARCHIVE_FLOOD', 'archive: the peer asks without end');
+  }
+
+  /** A place among the answers that are being given; undefined where all are taken. */
+  #enter(peer: PeerKey): (() => void) | undefined {
+    const all = [...this.#answering.values()].reduce((sum, each) => sum + each, 0);
+    const own = this.#answering.get(peer) ?? 0;
+    if (all >= ARCHIVE_ANSWERS_MAX || own >= ARCHIVE_ANSWERS_PER_PEER_MAX) return undefined;
+    this.#answering.set(peer, own + 1);
+    return () => {
+      const left = (this.#answering.get(peer) ?? 1) - 1;
+      if (left === 0) this.#answering.delete(peer);
+      else this.#answering.set(peer, left);
+    };
+  }
+
+  async #answer(channel: Channel, question: ArchiveQuestion): Promise<void> {
+    if (question.ask === 'keeps') {
+      await channel.send(encodeArchiveAnswer({ answer: 'keeps', all: this.#ports.keepsAll() }));
+      return;
+    }
+    if (question.ask === 'bodies') await this.#sendBodies(channel, [...new Set(question.hashes)]);
+    else {
+      const leaves = await this.#leavesOf(question.snapshot);
+      if (leaves === undefined) {
+        await channel.send(encodeArchiveAnswer({ answer: 'none' }));
+        return;
+      }
+      const bytes = leaves.reduce((sum, leaf) => sum + leaf.byteLength, 0);
+      await channel.send(encodeArchiveAnswer({ answer: 'state', leaves: leaves.length, bytes }));
+      for (const batch of batchesOf(leaves, (leaf) => leaf.byteLength)) await channel.send(encodeLeaves(batch));
+    }
+    await channel.send(encodeArchiveAnswer({ answer: 'end' }));
+  }
+
+  /** Those that make the root: an erasure may have left others, and whoever gave them out would be taken for a liar. */
+  async #leavesOf(snapshot: string): Promise<readonly Uint8Array[] | undefined> {
+    const root = this.#ports.rootOf(snapshot);
+    const leaves = root === undefined ? undefined : await this.#ports.leaves(snapshot);
+    if (leaves === undefined || root === undefined || leaves === this.#sound) return leaves;
+    const tree = new LeafTree();
+    for (const [at, leaf] of leaves.entries()) {
+      if (leaf.byteLength > ARCHIVE_LEAF_BYTES_MAX) return undefined;
+      tree.add(leaf);
+      if (at % CHECK_SLICE === CHECK_SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (tree.root() !== root) return undefined;
+    this.#sound = leaves;
+    return leaves;
+  }
+
+  async #sendBodies(channel: Channel, hashes: readonly string[]): Promise<void> {
+    for (let at = 0; at < hashes.length; at += ARCHIVE_READ_AT_ONCE) {
+      const bodies = await this.#bodies(hashes.slice(at, at + ARCHIVE_READ_AT_ONCE));
+      for (const batch of batchesOf(bodies, ({ body }) => body.byteLength)) await channel.send(encodeBodies(batch));
+    }
+  }
+
+  async #bodies(hashes: readonly string[]): Promise<readonly ArchivedBody[]> {
+    const held = await Promise.all(hashes.map((each) => this.#ports.ledger.byHash(each)));
+    return held.flatMap((found) => {
+      if (found === undefined || found.entry.bodiless === true) return [];
+      const { hash: entry, raw, header } = found.entry;
+      // What the disk spoilt is not passed on: it would be this node's fault.
+      return hash('sha256', raw.body) === header.body ? [{ hash: entry, body: raw.body }] : [];
+    });
+  }
+}
