@@ -111,6 +111,9 @@ export const ARCHIVE_QUESTIONS_BURST_MAX = 2_000;
 export const ARCHIVE_QUESTIONS_PER_SECOND_MAX = 1_000;
 /** A peer that sends nothing for so long in the middle of an answer is left, and another is asked. */
 export const ARCHIVE_STALL_MS = 10_000;
+/** A peer is asked again whether it keeps everything: the pause doubles each time. */
+export const ARCHIVE_KEEPS_MIN_MS = 1_000;
+export const ARCHIVE_KEEPS_MAX_MS = 300_000;
 /** A peer that had nothing of what it was asked for is asked after the others for so long. */
 export const ARCHIVE_LACKED_MS = 60_000;
 

@@ -6,6 +6,7 @@ import type { HoldfastError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { JsonValue } from '../codec/json.ts';
+import type { ArchiveSource } from '../ledger/archive/client.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import type { Address, Network } from '../network/network.ts';
@@ -104,6 +105,11 @@ export interface Watched {
   readonly sharing: { readonly filled: boolean; readonly peers: readonly PeerReplication[] } | undefined;
 }
 
+/** Where what nodes may drop is kept. */
+export interface Archiving {
+  sources(): readonly ArchiveSource[];
+}
+
 /** Everything that handlers work with: lower floors, facts, and the parts that may or may not run. */
 export interface CommandContext {
   readonly facts: NodeFacts;
@@ -134,6 +140,8 @@ export interface CommandContext {
   readonly disk?: () => DiskStatus;
   /** Undefined where nobody watches (tests). */
   readonly watched?: () => Watched;
+  /** Who keeps the whole history; undefined where nobody asks for it (tests). */
+  readonly archiving?: Archiving;
   /** Who does not let this node in; undefined where nobody asks to be let in (tests). */
   readonly refusals?: () => readonly Refusal[];
   scrubber(): Scrubbing | undefined;

@@ -40,6 +40,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
+import { startArchiving } from './archiving.ts';
 import { Backups } from './backup/backups.ts';
 import { commandFacts } from './command-facts.ts';
 import { configurationOf, type NodeConfig } from './config.ts';
@@ -325,6 +326,7 @@ export const startFloors = async (
   await joinNetwork(base, config, paths.join, outside);
   const clockMonitor = stack.use(new ClockMonitor(clock, log.child('clock')));
   const mayWrite = (): Promise<void> => guard.allowed();
+  const archive = stack.use(startArchiving({ network, ledger, policies, topology, clock, log }));
   const parts = stack.use(
     new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, disk, log }),
   );
@@ -351,6 +353,7 @@ export const startFloors = async (
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
+    archiving: { sources: () => archive.sources() },
     backup: () => backups.status,
     refusals: () => base.introductions.refusals(),
     scrubber: () => parts.replication?.scrubber,

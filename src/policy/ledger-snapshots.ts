@@ -1,13 +1,15 @@
 import { fault } from '../base/errors.ts';
-import { inSlices } from '../base/slices.ts';
+import { inSlices, type Sliced } from '../base/slices.ts';
+import { canonicalBytes } from '../codec/canonical.ts';
 import type { HeldEntry, Proposal } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import { capsOf } from './authority/members.ts';
 import type { VoidReason } from './void-reason.ts';
 import { type Fact, SNAPSHOT_OP } from './facts.ts';
 import type { LedgerFold } from './fold.ts';
+import type { OriginLeaf } from './origins.ts';
 import type { Chronicle } from './past.ts';
-import { rootBehind, snapshotContent } from './snapshot/act.ts';
+import { rootBehind, snapshotContent, snapshotKey } from './snapshot/act.ts';
 import { draftSnapshot, type SnapshotDraft } from './snapshot/draft.ts';
 import { snapshotsOf, type SnapshotReport } from './snapshot/report.ts';
 import type { SettleMemory } from './snapshot/settle.ts';
@@ -26,6 +28,10 @@ export interface SnapshotDesk {
   /** Signs a snapshot. The same errors, and `POLICY_SNAPSHOT_NOT_ROOT`. */
   make(signal?: AbortSignal): Promise<SnapshotMade>;
   list(): readonly SnapshotReport[];
+  /** Root of the state that a snapshot settles ({@link snapshotKey}), whoever signed it; undefined where no entry says so. */
+  rootOf(snapshot: string): string | undefined;
+  /** The leaves of that state as they are known here, in their canonical form and the order of the root; undefined where they are not. */
+  leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined>;
 }
 
 export interface SnapshotPorts {
@@ -39,6 +45,17 @@ export interface SnapshotPorts {
   /** Appends, and resolves when the book holds the entry and what it settles. */
   write(decide: () => Proposal): Promise<HeldEntry>;
 }
+
+const LEAVES_AT_ONCE = 200;
+
+const bytesOf = function* (leaves: readonly OriginLeaf[]): Sliced<readonly Uint8Array[]> {
+  const bytes: Uint8Array[] = [];
+  for (const [at, leaf] of leaves.entries()) {
+    if (at % LEAVES_AT_ONCE === LEAVES_AT_ONCE - 1) yield;
+    bytes.push(canonicalBytes(leaf));
+  }
+  return bytes;
+};
 
 export class LedgerSnapshots implements SnapshotDesk {
   readonly #ports: SnapshotPorts;
@@ -70,6 +87,15 @@ export class LedgerSnapshots implements SnapshotDesk {
 
   list(): readonly SnapshotReport[] {
     return snapshotsOf(this.#ports.fold, this.#ports.chronicle);
+  }
+
+  rootOf(snapshot: string): string | undefined {
+    return this.#ports.fold.snapshots.filed().find(({ act }) => snapshotKey(act) === snapshot)?.act.root;
+  }
+
+  async leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined> {
+    const leaves = this.#ports.memory.checked.get(snapshot)?.leaves;
+    return leaves === undefined ? undefined : inSlices(bytesOf([...leaves.values()]));
   }
 
   #cap(): string {

@@ -23,7 +23,7 @@ export interface Holder {
   readonly states: Map<string, readonly Uint8Array[]>;
   keepsAll: boolean;
   /** Its disk gives nothing before that. */
-  waits?: Promise<void>;
+  waits?: Promise<unknown>;
   /** Entries that were asked for. */
   asked: number;
 }
@@ -46,7 +46,7 @@ export interface ArchiveWorld {
   run<T>(work: Promise<T>): Promise<T>;
 }
 
-export const SNAPSHOT = '5'.repeat(64);
+const SNAPSHOT = '5'.repeat(64);
 
 export const createArchiveWorld = (count = 20): ArchiveWorld => {
   const clock = createVirtualClock();

@@ -1,3 +1,4 @@
+import { archiveCommands } from './archives.ts';
 import type { CommandGroup } from '../registry.ts';
 import { accessCommands } from './access.ts';
 import { auditCommands } from './audit.ts';
@@ -61,6 +62,7 @@ export const allCommands = (): readonly CommandGroup[] => [
       ...ledgerLogCommands(),
       ...erasureCommands(),
       ...snapshotCommands(),
+      ...archiveCommands(),
     ],
   },
   { about: 'Proof', commands: [...auditCommands(), ...receiptCommands(), ...bundleCommands()] },

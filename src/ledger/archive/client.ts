@@ -4,6 +4,8 @@ import { asFault, fault } from '../../base/errors.ts';
 import {
   ARCHIVE_ANSWER_MS_MAX,
   ARCHIVE_BODIES_MAX,
+  ARCHIVE_KEEPS_MAX_MS,
+  ARCHIVE_KEEPS_MIN_MS,
   ARCHIVE_LACKED_MS,
   ARCHIVE_READ_AT_ONCE,
   ARCHIVE_STALL_MS,
@@ -57,8 +59,12 @@ export class ArchiveClient implements Archive, Resource {
   /** Until when a peer is asked after the others, since it had nothing of what it was asked for. */
   readonly #lacked = new Map<PeerKey, number>();
   readonly #stopping = new AbortController();
-  readonly #onPeer = ({ key }: ConnectedPeer): void => void this.#askIfKeeps(key);
+  /** Ends the wait until a peer is asked again whether it keeps everything. */
+  readonly #cancels = new Map<PeerKey, () => void>();
+  readonly #onPeer = ({ key }: ConnectedPeer): void => void this.#askIfKeeps(key, ARCHIVE_KEEPS_MIN_MS);
   readonly #onGone = (key: PeerKey): void => {
+    this.#cancels.get(key)?.();
+    this.#cancels.delete(key);
     this.#saying.delete(key);
     this.#lacked.delete(key);
   };
@@ -66,11 +72,12 @@ export class ArchiveClient implements Archive, Resource {
   constructor(ports: ArchiveClientPorts) {
     this.#ports = ports;
     ports.network.notices.on('peer:up', this.#onPeer).on('peer:down', this.#onGone);
-    for (const { key } of ports.network.peers()) void this.#askIfKeeps(key);
+    for (const { key } of ports.network.peers()) void this.#askIfKeeps(key, ARCHIVE_KEEPS_MIN_MS);
   }
 
   async close(): Promise<void> {
     this.#stopping.abort();
+    for (const cancel of this.#cancels.values()) cancel();
     this.#ports.network.notices.off('peer:up', this.#onPeer).off('peer:down', this.#onGone);
   }
 
@@ -261,7 +268,9 @@ export class ArchiveClient implements Archive, Resource {
     this.#ports.log.debug(`${peer} does not give what is archived`, { text: asFault(caught).message });
   }
 
-  async #askIfKeeps(peer: PeerKey): Promise<void> {
+  /** Now, and again after a pause: it may still be joining, or drop bodies later. */
+  async #askIfKeeps(peer: PeerKey, pauseMs: number): Promise<void> {
+    this.#cancels.set(peer, () => {});
     try {
       for await (const answer of this.#ask(peer, { ask: 'keeps' }, undefined))
         if (answer.answer !== 'keeps')
@@ -271,6 +280,11 @@ export class ArchiveClient implements Archive, Resource {
     } catch (caught) {
       // An older node does not speak it.
       this.#note(peer, caught);
+    }
+    if (this.#stopping.signal.aborted || !this.#cancels.has(peer)) this.#saying.delete(peer);
+    else {
+      const again = (): void => void this.#askIfKeeps(peer, Math.min(2 * pauseMs, ARCHIVE_KEEPS_MAX_MS));
+      this.#cancels.set(peer, this.#ports.clock.after(pauseMs, again));
     }
   }
 }

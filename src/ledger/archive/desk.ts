@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
-import { asFault, fault } from '../../base/errors.ts';
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import {
   ARCHIVE_ANSWER_MS_MAX,
   ARCHIVE_ANSWERS_MAX,
@@ -47,8 +47,8 @@ const CHECK_SLICE = 1_000;
 export class ArchiveDesk {
   readonly #ports: ArchiveDeskPorts;
   readonly #paces = new Map<PeerKey, Pace>();
-  /** Leaves that were found to make their root. */
-  #sound: readonly Uint8Array[] | undefined;
+  /** Whether a settled state is being given out: that takes memory and time, so one at a time. */
+  #telling = false;
   readonly #answering = new Map<PeerKey, number>();
 
   constructor(ports: ArchiveDeskPorts) {
@@ -66,7 +66,7 @@ export class ArchiveDesk {
       );
       const leave = this.#enter(channel.peer);
       try {
-        if (leave === undefined) throw fault('LEDGER_ARCHIVE_BUSY', 'too many such questions are being answered');
+        if (leave === undefined) throw busy();
         await this.#answer(channel, question);
       } catch (caught) {
         const { code, message } = asFault(caught);
@@ -112,16 +112,7 @@ export class ArchiveDesk {
       return;
     }
     if (question.ask === 'bodies') await this.#sendBodies(channel, [...new Set(question.hashes)]);
-    else {
-      const leaves = await this.#leavesOf(question.snapshot);
-      if (leaves === undefined) {
-        await channel.send(encodeArchiveAnswer({ answer: 'none' }));
-        return;
-      }
-      const bytes = leaves.reduce((sum, leaf) => sum + leaf.byteLength, 0);
-      await channel.send(encodeArchiveAnswer({ answer: 'state', leaves: leaves.length, bytes }));
-      for (const batch of batchesOf(leaves, (leaf) => leaf.byteLength)) await channel.send(encodeLeaves(batch));
-    }
+    else if (!(await this.#sendState(channel, question.snapshot))) return;
     await channel.send(encodeArchiveAnswer({ answer: 'end' }));
   }
 
@@ -129,16 +120,33 @@ export class ArchiveDesk {
   async #leavesOf(snapshot: string): Promise<readonly Uint8Array[] | undefined> {
     const root = this.#ports.rootOf(snapshot);
     const leaves = root === undefined ? undefined : await this.#ports.leaves(snapshot);
-    if (leaves === undefined || root === undefined || leaves === this.#sound) return leaves;
+    if (leaves === undefined || root === undefined) return undefined;
     const tree = new LeafTree();
     for (const [at, leaf] of leaves.entries()) {
       if (leaf.byteLength > ARCHIVE_LEAF_BYTES_MAX) return undefined;
       tree.add(leaf);
       if (at % CHECK_SLICE === CHECK_SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
     }
-    if (tree.root() !== root) return undefined;
-    this.#sound = leaves;
-    return leaves;
+    return tree.root() === root ? leaves : undefined;
+  }
+
+  /** Whether it was here. */
+  async #sendState(channel: Channel, snapshot: string): Promise<boolean> {
+    if (this.#telling) throw busy();
+    this.#telling = true;
+    try {
+      const leaves = await this.#leavesOf(snapshot);
+      if (leaves === undefined) {
+        await channel.send(encodeArchiveAnswer({ answer: 'none' }));
+        return false;
+      }
+      const bytes = leaves.reduce((sum, leaf) => sum + leaf.byteLength, 0);
+      await channel.send(encodeArchiveAnswer({ answer: 'state', leaves: leaves.length, bytes }));
+      for (const batch of batchesOf(leaves, (leaf) => leaf.byteLength)) await channel.send(encodeLeaves(batch));
+      return true;
+    } finally {
+      this.#telling = false;
+    }
   }
 
   async #sendBodies(channel: Channel, hashes: readonly string[]): Promise<void> {
@@ -158,3 +166,5 @@ export class ArchiveDesk {
     });
   }
 }
+
+const busy = (): HoldfastError => fault('LEDGER_ARCHIVE_BUSY', 'too many such questions are being answered');

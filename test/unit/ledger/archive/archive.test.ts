@@ -300,13 +300,13 @@ describe('a peer that asks', () => {
   test('for several things at once is refused some of them, and stays', async () => {
     const { world, holder, ask } = await asker();
     const question = encodeArchiveQuestion({ ask: 'bodies', hashes: world.entries.map(({ hash }) => hash) });
-    const hold = Promise.withResolvers<void>();
+    const hold = Promise.withResolvers<undefined>();
     holder.waits = hold.promise;
     const channels = await world.run(
       Promise.all(Array.from({ length: ARCHIVE_ANSWERS_PER_PEER_MAX + 2 }, () => ask(question))),
     );
     await world.clock.advance(100);
-    hold.resolve();
+    hold.resolve(undefined);
     const first = await world.run(Promise.all(channels.map((channel) => channel[Symbol.asyncIterator]().next())));
     const refused = first.filter(
       ({ value }) => value !== undefined && Buffer.from(value as Uint8Array).includes('LEDGER_ARCHIVE_BUSY'),

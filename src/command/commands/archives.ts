@@ -1,0 +1,41 @@
+import type { ArchiveSource } from '../../ledger/archive/client.ts';
+import type { OptionTable } from '../options.ts';
+import { type Call, type Command, define } from '../registry.ts';
+import { givesTable, type Reply } from '../reply.ts';
+import type { Cell } from '../table.ts';
+import { count, shortKey } from './common.ts';
+
+/** Why it is listed, in words that do not promise what nobody has checked. */
+const groundOf = ({ role, says }: ArchiveSource): string =>
+  [...(role ? ['role archive'] : []), ...(says ? ['says so'] : [])].join(', ');
+
+const rowOf = (source: ArchiveSource): readonly Cell[] => [
+  source.name ?? shortKey(source.key),
+  groundOf(source),
+  source.connected ? 'connected' : 'away',
+  source.lacked ? 'lacked something' : '',
+  source.key,
+];
+
+const getArchives = async ({ context }: Call<OptionTable>): Promise<Reply> => {
+  const sources = context.archiving?.sources() ?? [];
+  const { missing } = context.ledger.status().bodies;
+  return givesTable({
+    above: missing === 0 ? 'this node lacks no body' : `this node lacks ${count(missing, 'body', 'bodies')}`,
+    titles: ['Node', 'Known By', 'State', 'Lately', 'Key'],
+    rows: sources.map(rowOf),
+    json: { missing, archives: sources.map(({ name, ...rest }) => ({ name: name ?? null, ...rest })) },
+  });
+};
+
+/** Who keeps the whole history. */
+export const archiveCommands = (): readonly Command[] => [
+  define({
+    patterns: ['get archives'],
+    method: 'GET',
+    explanation:
+      'lists the nodes that keep the bodies of all entries: those with the role archive, and connected ones that say so (what they give is checked, that they have all is not); they are asked in this order',
+    examples: ['get archives', 'get archives where format = json'],
+    run: getArchives,
+  }),
+];
