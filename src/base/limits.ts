@@ -7,6 +7,9 @@
 /** How often a thread looks whether it works, and after how long a quiet one gives memory back. */
 export const COLLECTION_LOOK_MS = 500;
 export const COLLECTION_QUIET_MS = 10_000;
+/** A process that has grown by so much collects everything in its threads that work, and then rests for so many times as long as that took. */
+export const COLLECTION_GROWTH_BYTES = 16 * 1_048_576;
+export const COLLECTION_REST_TIMES = 100;
 /** How often the disk's space and the clocks are looked at. */
 export const DISK_LOOK_MS = 1_000;
 /** What could not write is opened again and checked after such a pause: doubled each time. */
@@ -233,6 +236,8 @@ export const SQLITE_STATEMENTS_MAX = 128;
 export const SQLITE_OPEN_MAX = 32;
 /** Largest file that is read from a copy in memory when the disk refuses SQLite its index. */
 export const SQLITE_COPY_BYTES_MAX = 256 * 1_048_576;
+/** Young objects of one thread: rows are gone as soon as they are made, and V8's own bound would hold 48 MB of them in each. */
+export const SQLITE_YOUNG_MB_MAX = 8;
 /** Calls that wait for a SQLite thread; the next is refused with `SQLITE_OVERLOADED`. */
 export const SQLITE_WAITING_MAX = 1_000;
 /** Streams open at once in one reader. */

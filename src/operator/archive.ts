@@ -1,18 +1,18 @@
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { constants, gunzip, gzip } from 'node:zlib';
+import { constants, gzip } from 'node:zlib';
 import { systemCode, textOf } from '../base/errors.ts';
 import { ARCHIVE_BATCH_FILES_MAX, ARCHIVE_WRITES_AT_ONCE, FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import { unzip } from '../base/unzip.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { digestOf, pack, SMALL_BYTES } from './contents.ts';
 import type { FileRecord } from './file-record.ts';
 import { archivePath } from './names.ts';
-import { archiving, type WantedFile } from './store/archive-files.ts';
+import { type ArchivePlace, archiving, type WantedFile } from './store/archive-files.ts';
 
 const zip = promisify(gzip);
-const unzip = promisify(gunzip);
 /** Sensor rows shrink to an eighth already at the fastest level; higher ones cost more than the ingest. */
 const LEVEL = { level: constants.Z_BEST_SPEED };
 /** Rows of files that are read in a thread, together; more are read alone. */
@@ -24,6 +24,8 @@ export interface Archive {
   keep(record: FileRecord, content: Uint8Array): Promise<void>;
   /** The contents, checked against the records' digests; undefined for one that is not there or damaged. */
   read(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Where the file should lie, for a thread that reads it itself; `elsewhere`: where it lies under another member number. */
+  place(record: FileRecord, elsewhere?: boolean): Promise<ArchivePlace | undefined>;
   /** Whether something lies where the file should, whole or not. */
   has(record: FileRecord): Promise<boolean>;
   /** Renames what lies where the file should to a name that ends in `.damaged`. */
@@ -89,6 +91,12 @@ class DirectoryArchive implements Archive {
     const contents: (Uint8Array | undefined)[] = [];
     for (const file of wanted) contents.push(await this.#readLarge(file));
     return contents;
+  }
+
+  async place(record: FileRecord, elsewhere = false): Promise<ArchivePlace | undefined> {
+    const wanted = this.#wanted(record);
+    const paths = elsewhere ? await this.#otherPaths(record) : wanted.paths;
+    return paths.length === 0 ? undefined : { dir: this.#dir, paths, digest: wanted.digest };
   }
 
   async has(record: FileRecord): Promise<boolean> {
@@ -173,7 +181,7 @@ class DirectoryArchive implements Archive {
   async #readLarge({ paths, digest }: WantedFile): Promise<Uint8Array | undefined> {
     for (const path of paths) {
       try {
-        const content = await unzip(await readFile(join(this.#dir, path)), { maxOutputLength: FILE_BYTES_MAX });
+        const content = await unzip(await readFile(join(this.#dir, path)), FILE_BYTES_MAX);
         if ((await digestOf(content)) === digest) return content;
         this.#warn(`${path} is damaged`);
       } catch (caught) {
@@ -209,6 +217,7 @@ export const createArchive = (dir: string, ports: ArchivePorts): Archive => new 
 export const noArchive: Archive = {
   keep: async () => {},
   read: async (records) => records.map(() => undefined),
+  place: async () => undefined,
   has: async () => false,
   setAside: async () => {},
 };

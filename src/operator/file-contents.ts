@@ -2,6 +2,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
 import type { FileCheck } from './file-check.ts';
 import type { FileCopy, FileRecord } from './file-record.ts';
+import type { ArchivePlace } from './store/archive-files.ts';
 import { reading } from './store/read-procedures.ts';
 
 const keyOf = ({ origin, file }: FileRecord): string => `${origin}/${file}`;
@@ -31,11 +32,10 @@ export class FileContents {
     await Promise.all([...this.#archiving.values()].map(({ done }) => done));
   }
 
-  /** As {@link keep} did, without the rows' help: undefined where the archive has none, or a damaged one. */
-  async archived(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]> {
-    const stored = records.filter(({ status }) => status === 'stored');
-    const contents = await this.#archive.read(stored);
-    return records.map((record) => this.#archiving.get(keyOf(record))?.content ?? contents[stored.indexOf(record)]);
+  /** The content, or where a thread finds it; `elsewhere`: under another member number of its origin. */
+  async place(record: FileRecord, elsewhere = false): Promise<Uint8Array | ArchivePlace | undefined> {
+    if (record.status !== 'stored') return undefined;
+    return this.#archiving.get(keyOf(record))?.content ?? (await this.#archive.place(record, elsewhere));
   }
 
   /** The contents of files that are held, from wherever they can be had. */
@@ -70,8 +70,8 @@ export class FileContents {
   /** Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not; without it the rows do. */
   async keepWhole(record: FileRecord, content: Uint8Array | undefined): Promise<void> {
     if (record.status !== 'stored') return;
-    const [kept] = await this.archived([record]);
-    if (kept !== undefined) return;
+    const kept = this.#archiving.has(keyOf(record)) || (await this.#archive.read([record]))[0] !== undefined;
+    if (kept) return;
     await this.#archive.setAside(record);
     if (content !== undefined) await this.#archive.keep(record, content);
   }

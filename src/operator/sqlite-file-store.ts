@@ -141,19 +141,14 @@ export class SqliteFileStore implements FileStore {
       (await this.records(origin, held, limits.files)).map((record) => [record.file, record] as const),
     );
     const files = withinRows(ids, records, limits.rows);
-    const known = files.flatMap((file) => records.get(file) ?? []);
-    const contents = new Map<number, Uint8Array | undefined>();
-    for (const group of readGroups(known)) {
-      const found = await this.#contents.archived(group);
-      for (const [index, { file }] of group.entries()) contents.set(file, found[index]);
-    }
-    const checks = await this.#ports.sqlite.read(
-      scrubbing,
-      'checkFiles',
-      files.map((file) => ({ origin, file })),
-      files.map((file) => contents.get(file)),
+    const checks = await this.#checkRows(origin, files, (file) => records.get(file), false);
+    // Where the member number of an origin has changed since, its files lie under the old one.
+    const missed = checks.filter(({ archive, record }) => archive === 'missing' && record?.status === 'stored');
+    const again = missed.map(({ file }) => file);
+    const found = new Map(
+      (await this.#checkRows(origin, again, (file) => records.get(file), true)).map((check) => [check.file, check]),
     );
-    return Promise.all(checks.map((check) => this.#contents.withArchive(check)));
+    return Promise.all(checks.map((check) => this.#contents.withArchive(found.get(check.file) ?? check)));
   }
 
   async repair(copy: FileCopy, sum?: string): Promise<Repair> {
@@ -232,6 +227,28 @@ export class SqliteFileStore implements FileStore {
   /** As {@link apply}; throws what the job failed with. */
   async submit(job: FileJob): Promise<Success> {
     return succeeded(await this.apply(job));
+  }
+
+  async #checkRows(
+    origin: string,
+    files: readonly number[],
+    recordOf: (file: number) => FileRecord | undefined,
+    elsewhere: boolean,
+  ): Promise<readonly FileCheck[]> {
+    const places = await Promise.all(
+      files.map(async (file) => {
+        const record = recordOf(file);
+        return record === undefined ? undefined : this.#contents.place(record, elsewhere);
+      }),
+    );
+    const looked = elsewhere ? files.filter((_, at) => places[at] !== undefined) : files;
+    if (looked.length === 0) return [];
+    return this.#ports.sqlite.read(
+      scrubbing,
+      'checkFiles',
+      looked.map((file) => ({ origin, file })),
+      elsewhere ? places.filter((place) => place !== undefined) : places,
+    );
   }
 
   /** Resolves when what was stored so far is in the archive. */

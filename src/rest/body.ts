@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { REST_BODIES_BYTES_MAX, REST_STALL_MS } from '../base/limits.ts';
+import { unzip } from '../base/unzip.ts';
 
 /** The bytes that all requests together hold. */
 export class BodyBudget {
@@ -62,31 +61,46 @@ const SHARED_FROM_BYTES = 65_536;
 const GROWTH_BYTES = 1_048_576;
 
 /** The bytes of a body as they come in. */
-interface Gathered {
-  add(chunk: Buffer): void;
-  whole(): Buffer;
+class Gathered {
+  readonly #bytesMax: number;
+  #chunks: Buffer[] = [];
+  #shared: { readonly memory: SharedArrayBuffer; readonly bytes: Uint8Array } | undefined;
+  #length = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  add(chunk: Buffer): void {
+    if (this.#shared === undefined) {
+      this.#chunks.push(chunk);
+      this.#length += chunk.byteLength;
+      if (this.#length >= SHARED_FROM_BYTES) this.#share();
+    } else this.#append(chunk);
+  }
+
+  whole(): Buffer {
+    return this.#shared === undefined ? Buffer.concat(this.#chunks) : Buffer.from(this.#shared.memory, 0, this.#length);
+  }
+
+  #share(): void {
+    const memory = new SharedArrayBuffer(0, { maxByteLength: this.#bytesMax });
+    this.#shared = { memory, bytes: new Uint8Array(memory) };
+    this.#length = 0;
+    for (const chunk of this.#chunks) this.#append(chunk);
+    this.#chunks = [];
+  }
+
+  /** Memory is taken as bytes come, not as they are announced. */
+  #append(chunk: Buffer): void {
+    if (this.#shared === undefined) return;
+    const { memory, bytes } = this.#shared;
+    const end = this.#length + chunk.byteLength;
+    if (end > memory.byteLength) memory.grow(Math.min(this.#bytesMax, Math.max(end, memory.byteLength + GROWTH_BYTES)));
+    bytes.set(chunk, this.#length);
+    this.#length = end;
+  }
 }
-
-const inChunks = (): Gathered => {
-  const chunks: Buffer[] = [];
-  return { add: (chunk) => void chunks.push(chunk), whole: () => Buffer.concat(chunks) };
-};
-
-/** Memory is taken as bytes come, not as they are announced. */
-const inSharedMemory = (bytesMax: number): Gathered => {
-  const memory = new SharedArrayBuffer(0, { maxByteLength: bytesMax });
-  const bytes = new Uint8Array(memory);
-  let length = 0;
-  return {
-    add(chunk) {
-      const end = length + chunk.byteLength;
-      if (end > memory.byteLength) memory.grow(Math.min(bytesMax, Math.max(end, memory.byteLength + GROWTH_BYTES)));
-      bytes.set(chunk, length);
-      length = end;
-    },
-    whole: () => Buffer.from(memory, 0, length),
-  };
-};
 
 /**
  * Reads a body to its end. `REST_BODY_OVERSIZE` (before the first byte where the length is announced), `REST_STALLED`
@@ -100,7 +114,7 @@ export const readBody = (request: IncomingMessage, options: ReadOptions): Promis
       reject(oversize({ limit, hint }));
       return;
     }
-    const gathered = announced >= SHARED_FROM_BYTES ? inSharedMemory(announced) : inChunks();
+    const gathered = new Gathered(announced > 0 ? announced : limit);
     let bytes = 0;
     let cancelStall = (): void => {};
     const finish = (settle: () => void): void => {
@@ -138,7 +152,6 @@ export const readBody = (request: IncomingMessage, options: ReadOptions): Promis
   });
 };
 
-const gunzipped = promisify(gunzip);
 const GZIP_MAGIC = [0x1f, 0x8b] as const;
 /** One body is unpacked at a time: a small one may announce itself as the largest. */
 let unpacking: Promise<unknown> = Promise.resolve();
@@ -159,7 +172,7 @@ export const unpack = async (
     });
   const packed = named.endsWith('gzip') || GZIP_MAGIC.every((byte, at) => body[at] === byte);
   if (!packed) return body;
-  const turn = unpacking.then(() => gunzipped(body, { maxOutputLength: limit }));
+  const turn = unpacking.then(() => unzip(body, limit));
   unpacking = turn.catch(() => {});
   try {
     const unpacked = await turn;

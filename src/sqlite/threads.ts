@@ -8,6 +8,7 @@ import {
   SQLITE_CLOSE_MS,
   SQLITE_READERS,
   SQLITE_WAITING_MAX,
+  SQLITE_YOUNG_MB_MAX,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
@@ -104,6 +105,7 @@ class Lane {
       name: this.#name,
       workerData: this.data,
       execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: SQLITE_YOUNG_MB_MAX },
     });
     let failure: unknown;
     worker.on('message', (reply: ThreadReply) => {

@@ -18,8 +18,8 @@ export const rest: readonly Mutant[] = [
   {
     name: 'gzip unpacks without bound',
     file: 'src/rest/body.ts',
-    from: '{ maxOutputLength: limit }',
-    to: '{}',
+    from: 'unzip(body, limit)',
+    to: 'unzip(body, 8 * limit)',
     tests: ['test/unit/rest/hostile.test.ts', 'test/unit/rest/rest.test.ts'],
   },
   {

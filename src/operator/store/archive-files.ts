@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { constants, gunzipSync, gzipSync } from 'node:zlib';
+import { constants, gzipSync } from 'node:zlib';
 import { systemCode, textOf } from '../../base/errors.ts';
 import { FILE_BYTES_MAX } from '../../base/limits.ts';
+import { unzipSync } from '../../base/unzip.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import type { ReadDatabases } from '../../sqlite/sqlite.ts';
 
@@ -17,6 +18,11 @@ export interface WantedFile {
   readonly paths: readonly string[];
   /** SHA-256 of the content. */
   readonly digest: string;
+}
+
+/** Where a file of the archive is read from. */
+export interface ArchivePlace extends WantedFile {
+  readonly dir: string;
 }
 
 /** What deflate sets up costs more than packing a kilobyte, so it is set up as small as the content allows. */
@@ -52,19 +58,22 @@ const writeOne = (path: string, packed: Uint8Array): void => {
   }
 };
 
-/** Reads, unpacks and checks small files; undefined for one that is not there, or not whole. */
-const readFiles = (_: ReadDatabases, dir: string, files: readonly WantedFile[]): readonly (Uint8Array | undefined)[] =>
-  files.map(({ paths, digest }) => {
-    for (const path of paths) {
-      try {
-        const content = gunzipSync(readFileSync(join(dir, path)), { maxOutputLength: FILE_BYTES_MAX });
-        if (sha256Hex(content) === digest) return content;
-      } catch {
-        // Lost or damaged: it is made from the rows.
-      }
+/** Reads, unpacks and checks one file; undefined where it is not there, or not whole. */
+export const readPlace = ({ dir, paths, digest }: ArchivePlace): Uint8Array | undefined => {
+  for (const path of paths) {
+    try {
+      const content = unzipSync(readFileSync(join(dir, path)), FILE_BYTES_MAX);
+      if (sha256Hex(content) === digest) return content;
+    } catch {
+      // Lost or damaged: it is made from the rows.
     }
-    return undefined;
-  });
+  }
+  return undefined;
+};
+
+/** Reads, unpacks and checks small files. */
+const readFiles = (_: ReadDatabases, dir: string, files: readonly WantedFile[]): readonly (Uint8Array | undefined)[] =>
+  files.map((file) => readPlace({ dir, ...file }));
 
 /**
  * Run in the reader threads.

@@ -4,6 +4,7 @@ import type { ReadConnection, ReadDatabases, SqlValue } from '../../sqlite/sqlit
 import type { Damage, FileCheck, Strays } from '../file-check.ts';
 import { recordDigest, rowDigest, sumOfContent } from '../row-sums.ts';
 import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file-sums.ts';
+import { type ArchivePlace, readPlace } from './archive-files.ts';
 import { gapsOf, memberOf, rowsOfFile, sumOfRows } from './file-rows.ts';
 import { findRecord, type PlacedRecord, selectRecords } from './records.ts';
 import { columnsOfTable, quoted, storesOf } from './schema.ts';
@@ -45,16 +46,22 @@ const checkOne = (db: ReadConnection, placed: PlacedRecord, content: Uint8Array 
   return { origin, file, record, ...found, proof, archive };
 };
 
-/** Compares files with their contents (undefined: not in the archive), or with what was proved of them before. */
+const contentAt = (place: Uint8Array | ArchivePlace | undefined): Uint8Array | undefined =>
+  place === undefined || place instanceof Uint8Array ? place : readPlace(place);
+
+/**
+ * Compares files with their contents, which are read here so that nothing else holds them meanwhile, or where they are in no archive
+ * with what was proved of them before.
+ */
 const checkFiles = (
   databases: ReadDatabases,
   files: readonly { readonly origin: string; readonly file: number }[],
-  contents: readonly (Uint8Array | undefined)[],
+  contents: readonly (Uint8Array | ArchivePlace | undefined)[],
 ): readonly FileCheck[] =>
   files.map(({ origin, file }, index) => {
     for (const { dbms, db } of storesOf(databases)) {
       const placed = findRecord(db, dbms, origin, file);
-      if (placed !== undefined) return checkOne(db, placed, contents[index]);
+      if (placed !== undefined) return checkOne(db, placed, contentAt(contents[index]));
     }
     return { origin, file, record: undefined, rows: 0, sum: '', proof: 'refuted', archive: 'missing' };
   });

@@ -190,7 +190,9 @@ export class BundleReader {
     const [entry, ...others] = decodeBundleList(bytes.subarray(LENGTH_BYTES, end));
     if (entry === undefined || others.length > 0 || end + entry.bytes !== this.total)
       throw fault('TRANSFER_MALFORMED', 'a bundle of several frames must hold one file');
-    this.#large = { entry, content: Buffer.allocUnsafeSlow(entry.bytes), hash: createHash('sha256'), filled: 0 };
+    // In memory that threads share, as the store wants it: no second copy is made there.
+    const content = Buffer.from(new SharedArrayBuffer(entry.bytes));
+    this.#large = { entry, content, hash: createHash('sha256'), filled: 0 };
     this.#chunks.length = 0;
     this.#fillLarge(bytes.subarray(end));
   }
