@@ -38,7 +38,7 @@ class Authority:
         if link is None or ('expires' in link.content) != (f.op == 'join'):  # A3
             return False
         return ((f.op == 'join' or self.holder(link) == f.author)
-                and link.order < f.order and self.holds(link) and len(self.above(f)) <= 16  # A4
+                and link.order < f.order and self.holds(link) and self.is_near(f)  # A4
                 and not self.revoked(f) and not self.rotated(f) and self.may_act(f, self.rights(link)))
 
     def may_act(self, f, rights):
@@ -90,13 +90,18 @@ class Authority:
 
     def above(self, f):
         caps, cap = [], f.cap
-        while cap is not None and len(caps) <= 16:
+        while cap is not None and len(caps) <= 176:
             caps.append(cap)
             cap = self.acts[cap].cap if cap in self.acts else None
         return caps
 
+    def is_near(self, f):
+        above = self.above(f)
+        turned = sum(cap in self.acts and self.acts[cap].op == 'rotate' for cap in above)
+        return turned <= 160 and len(above) - turned <= 16
+
     def origin(self, cap):
-        for _ in range(17):
+        for _ in range(177):
             cap = self.acts[cap].cap if cap in self.acts and self.acts[cap].op == 'rotate' else cap
         return cap
 

@@ -254,6 +254,9 @@ export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
 export const POLICY_NAME_CHARS_MAX = 128;
 /** Grants between an entry and genesis; deeper ones give nothing. */
 export const GRANT_DEPTH_MAX = 16;
+/** Rotations between an entry and genesis, of all keys on the way; a chain in all has no more links than both together. */
+export const ROTATIONS_MAX = 160;
+export const GRANT_CHAIN_MAX = GRANT_DEPTH_MAX + ROTATIONS_MAX;
 /** Policy types that one grant names. */
 export const GRANT_TYPES_MAX = 64;
 /** Versions listed as in conflict; an update that ends it names them all in its header. */

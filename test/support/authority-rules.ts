@@ -4,6 +4,7 @@ import { verifySignature } from '../../src/entry/keys.ts';
 import { joinText, rotateText } from '../../src/policy/authority/acts.ts';
 
 const DEPTH_MAX = 16;
+const ROTATIONS_MAX = 160;
 
 const genesisContent = z.object({ admission: z.string(), roots: z.array(z.string()) });
 const grantContent = z.object({
@@ -71,7 +72,7 @@ export class AuthorityRules {
   #judgeByLink(entry: Entry): boolean {
     const { author, seq, op, cap } = entry.header;
     const link = this.#linkOf(cap);
-    if (link === undefined || this.#above(entry).length > DEPTH_MAX) return false;
+    if (link === undefined || this.#isTooDeep(entry)) return false;
     if (isInvite(link) !== (op === 'join')) return false;
     if (op !== 'join' && holderOf(link) !== author) return false;
     if (compareEntries(link.header, entry.header) >= 0 || !this.hasAuthority(link)) return false;
@@ -188,9 +189,15 @@ export class AuthorityRules {
     return this.#entries.find((entry) => entry.hash === hash && ['grant', 'join', 'rotate'].includes(entry.header.op));
   }
 
+  #isTooDeep(entry: Entry): boolean {
+    const above = this.#above(entry);
+    const rotations = above.filter((cap) => this.#linkOf(cap)?.header.op === 'rotate').length;
+    return rotations > ROTATIONS_MAX || above.length - rotations > DEPTH_MAX;
+  }
+
   #above(entry: Entry): readonly string[] {
     const caps: string[] = [];
-    for (let at: Entry | undefined = entry; at !== undefined && caps.length < 40;) {
+    for (let at: Entry | undefined = entry; at !== undefined && caps.length < 400;) {
       const cap: string | null = at.header.cap;
       if (cap !== null) caps.push(cap);
       at = this.#entries.find(({ hash }) => hash === cap);

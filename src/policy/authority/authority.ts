@@ -1,4 +1,4 @@
-import { GRANT_DEPTH_MAX } from '../../base/limits.ts';
+import { GRANT_DEPTH_MAX, ROTATIONS_MAX } from '../../base/limits.ts';
 import { verifySignature } from '../../entry/keys.ts';
 import type { VoidReason } from '../void-reason.ts';
 import { AUTHORITY_OPS, compareFacts, type Fact } from '../facts.ts';
@@ -186,8 +186,8 @@ export class Authority {
     if (!isInvite && this.graph.holder({ fact: above, act }) !== fact.author)
       return without('it cites a grant to another key', above.hash);
     if (compareFacts(above, fact) >= 0) return without('it cites a grant that comes after it', above.hash);
-    if (this.graph.above(fact).length > GRANT_DEPTH_MAX)
-      return without(`more than ${GRANT_DEPTH_MAX} grants lie above it`);
+    if (this.graph.isTooDeep(fact))
+      return without(`more than ${GRANT_DEPTH_MAX} grants or ${ROTATIONS_MAX} rotations lie above it`);
     const reason = this.reasonOf(above);
     return reason === undefined ? undefined : without(`the grant that it cites is void: ${reason.text}`, above.hash);
   }

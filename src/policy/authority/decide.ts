@@ -1,4 +1,5 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
+import { ROTATIONS_MAX } from '../../base/limits.ts';
 import type { JsonObject } from '../../codec/json.ts';
 import type { Proposal } from '../../ledger/ledger.ts';
 import { readAct, rotateText } from './acts.ts';
@@ -87,10 +88,21 @@ export const decideRotations = (
       'holds no grant that it could hand to another key',
       'in an open network start with a new key and take over the policy: start --recover --operator ID',
     );
+  if (held.some((cap) => rotationsIn(authority, cap) >= ROTATIONS_MAX))
+    throw notAuthorised(
+      `has handed its grant on ${ROTATIONS_MAX} times: the next key could write nothing`,
+      'an admin invites a successor: create invite where replaces = NAME; join with it by start --recover --operator ID',
+    );
   return held.map((cap) => {
     const content = { v: 1, key, proof: sign(rotateText(genesis.network, cap, author, key)) };
     return { op: 'rotate', type: null, id: null, replaces: null, content, cap };
   });
+};
+
+const rotationsIn = ({ graph }: Authority, cap: string): number => {
+  const link = graph.link(cap);
+  const chain = link === undefined ? [] : [cap, ...graph.above(link.fact)];
+  return chain.filter((each) => graph.link(each)?.act.op === 'rotate').length;
 };
 
 /** May `author` revoke this? One proposal for each grant that ends. Throws `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
@@ -122,6 +134,11 @@ export const decideRevocations = (
 export const decideInviteDelete = (authority: Authority, author: string, grant: string): Proposal => {
   const invite = invitesOf(authority).find((each) => each.grant === grant);
   if (invite === undefined) throw unknownMember(grant, 'invite', 'get invites');
+  if (invite.deleted)
+    throw fault('POLICY_MEMBER_UNKNOWN', `the invite ${grant} was taken back before`, {
+      data: { of: grant },
+      hint: 'nobody can redeem it; see: get invites',
+    });
   if (invite.redeemedBy !== undefined)
     throw fault('POLICY_INVITE_REDEEMED', `the invite ${grant} was redeemed by ${invite.redeemedBy}`, {
       data: { grant, by: invite.redeemedBy },

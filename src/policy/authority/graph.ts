@@ -1,4 +1,4 @@
-import { GRANT_DEPTH_MAX } from '../../base/limits.ts';
+import { GRANT_CHAIN_MAX, GRANT_DEPTH_MAX, ROTATIONS_MAX } from '../../base/limits.ts';
 import { AUTHORITY_OPS, compareFacts, type Fact } from '../facts.ts';
 import { type AuthorityAct, type GrantAct, type JoinAct, readAct, type RevokeAct, type RotateAct } from './acts.ts';
 import { ALL_RIGHTS, type Rights } from './rights.ts';
@@ -110,10 +110,15 @@ export class GrantGraph {
   /** What a link gives: a join what its invite says, a rotation what it hands on. */
   rights({ fact, act }: Link): Rights | undefined {
     if (act.op === 'grant') return { ...act, former: this.#formerOf(act) };
-    const above = this.link(fact.cap);
-    if (act.op === 'join') return above?.act.op === 'grant' ? this.rights(above) : undefined;
-    const handed = above === undefined ? ALL_RIGHTS : this.rights(above);
-    return handed === undefined ? undefined : { ...handed, former: [...(handed.former ?? []), fact.author] };
+    if (act.op === 'join') {
+      const invite = this.link(fact.cap);
+      return invite?.act.op === 'grant' ? this.rights(invite) : undefined;
+    }
+    const keys = [fact.author];
+    let handed = this.link(fact.cap);
+    for (; handed?.act.op === 'rotate'; handed = this.link(handed.fact.cap)) keys.push(handed.fact.author);
+    const rights = handed === undefined ? ALL_RIGHTS : this.rights(handed);
+    return rights === undefined ? undefined : { ...rights, former: [...(rights.former ?? []), ...keys.reverse()] };
   }
 
   /** The keys that the holder of a grant which replaces another's stands in for. */
@@ -125,7 +130,7 @@ export class GrantGraph {
   /** What a grant was before it was handed to other keys; the network id where genesis gave it. */
   base(cap: string): string {
     let at = cap;
-    for (let steps = 0; steps <= GRANT_DEPTH_MAX; steps += 1) {
+    for (let steps = 0; steps <= GRANT_CHAIN_MAX; steps += 1) {
       const found = this.#acts.get(at);
       if (found?.act.op !== 'rotate' || found.fact.cap === null) return at;
       at = found.fact.cap;
@@ -136,14 +141,29 @@ export class GrantGraph {
   /** What lies above a grant, rotations left out: who holds one of these, by whichever key, may revoke it. */
   basesAbove(grant: string): readonly string[] {
     const start = this.#acts.get(this.base(grant));
-    return start === undefined ? [] : this.above(start.fact).map((cap) => this.base(cap));
+    if (start === undefined) return [];
+    const above = this.above(start.fact);
+    const last = above.at(-1);
+    // What a rotation above was before stands above as well.
+    return last === undefined ? [] : [...above.filter((cap) => !this.#isRotation(cap)), this.base(last)];
+  }
+
+  /** Whether more lies above an entry than may: grants, or rotations of their holders' keys. */
+  isTooDeep(fact: Fact): boolean {
+    const above = this.above(fact);
+    const rotations = above.filter((cap) => this.#isRotation(cap)).length;
+    return rotations > ROTATIONS_MAX || above.length - rotations > GRANT_DEPTH_MAX;
+  }
+
+  #isRotation(cap: string): boolean {
+    return this.#acts.get(cap)?.act.op === 'rotate';
   }
 
   /** The grants above a fact, nearest first, up to the network id; cut off where there are more than the bound. */
   above(fact: Fact): readonly string[] {
     const caps: string[] = [];
     let cap = fact.cap;
-    while (cap !== null && caps.length <= GRANT_DEPTH_MAX) {
+    while (cap !== null && caps.length <= GRANT_CHAIN_MAX) {
       caps.push(cap);
       cap = this.#acts.get(cap)?.fact.cap ?? null;
     }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fault, type HoldfastError } from '../../base/errors.ts';
-import { GRANT_DEPTH_MAX, INTRODUCTION_BYTES_MAX } from '../../base/limits.ts';
+import { GRANT_CHAIN_MAX, INTRODUCTION_BYTES_MAX } from '../../base/limits.ts';
 import { decodeMessage } from '../../codec/message.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 import { entryPieces, piecesOf, rawOf } from '../admission/messages.ts';
@@ -13,7 +13,7 @@ const introduction = z.object({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .nullable(),
-  entries: z.array(entryPieces).max(GRANT_DEPTH_MAX + 1),
+  entries: z.array(entryPieces).max(GRANT_CHAIN_MAX + 1),
 });
 
 /** What a node shows of itself. */

@@ -23,6 +23,7 @@ import {
 import { linkedHistory } from '../../support/linked-history.ts';
 import type { PolicyHabits } from '../../support/authority-histories.ts';
 import { POLICY_HABITS } from '../../support/policy-habits.ts';
+import { rotatedHistory } from '../../support/rotated-history.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 
 const SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
@@ -110,6 +111,7 @@ const histories = async (): Promise<readonly Uint8Array[]> => {
   }
   for (let run = 0; run < RUNS; run += 1)
     bundles.push(await bundleOf(withoutErased(signedHostileHistory(random, random.integer(1, 60), ERASING_HABITS))));
+  for (const rotations of [20, 161]) bundles.push(await bundleOf(rotatedHistory(rotations)));
   return bundles;
 };
 

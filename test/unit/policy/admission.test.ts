@@ -136,6 +136,7 @@ describe('the door', () => {
       'JOIN_INVITE_VOID',
       async (token, key) => {
         await policies.members.deleteInvite(token.grant);
+        await expect(policies.members.deleteInvite(token.grant)).rejects.toThrow(/was taken back before/);
         return joinOf(key, token);
       },
       false,

@@ -4,6 +4,12 @@ import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memor
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../../src/policy/policies.ts';
 import { covers, type Rights } from '../../../src/policy/authority/rights.ts';
+import { ROTATIONS_MAX } from '../../../src/base/limits.ts';
+import type { Entry } from '../../../src/entry/entry.ts';
+import { decideRotations } from '../../../src/policy/authority/decide.ts';
+import { createFold } from '../../../src/policy/fold.ts';
+import { AuthorityRules } from '../../support/authority-rules.ts';
+import { rotatedHistory } from '../../support/rotated-history.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const [A, B, C] = ['a', 'b', 'c'].map((letter) => letter.repeat(64)) as [string, string, string];
@@ -25,6 +31,35 @@ describe('who stands in for another key', () => {
     ['ends no other', { peer: C }, undefined, false],
   ])('%s', (_, before, after, expected) => {
     expect(covers(operator, change(before, after))).toBe(expected);
+  });
+});
+
+describe('a key that was rotated often', () => {
+  const entries = rotatedHistory(ROTATIONS_MAX + 1);
+  const fold = createFold();
+  fold.add(entries);
+
+  test('holds what the first held, up to a bound', () => {
+    const isVoid = ({ hash }: Entry): boolean => typeof fold.effectOf(hash) === 'object';
+    expect(entries.filter(isVoid).map(({ header }) => header.id)).toEqual([`s${ROTATIONS_MAX + 1}`]);
+    const rules = new AuthorityRules(entries, new Map());
+    for (const entry of entries) expect(rules.hasAuthority(entry)).toBe(!isVoid(entry));
+    const last = entries.at(-3)!;
+    const rights = fold.authority.rightsOf({ cap: last.header.cap });
+    expect(rights?.former).toHaveLength(ROTATIONS_MAX);
+    expect(fold.authority.graph.base(last.header.cap ?? '')).toBe(entries[0]!.hash);
+  });
+
+  test('is not handed on to one that could write nothing', () => {
+    const [author, before] = [entries.at(-2)!, entries.at(-4)!].map(({ header }) => header.author) as [string, string];
+    const shorter = createFold();
+    shorter.add(rotatedHistory(ROTATIONS_MAX));
+    expect(() => decideRotations(shorter.authority, author, C, () => '0'.repeat(128))).toThrow(
+      /handed its grant on 160/,
+    );
+    const earlier = createFold();
+    earlier.add(rotatedHistory(ROTATIONS_MAX - 1));
+    expect(decideRotations(earlier.authority, before, C, () => '0'.repeat(128))).toHaveLength(1);
   });
 });
 
