@@ -66,8 +66,14 @@ export class Inbox implements AsyncIterable<Uint8Array> {
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let frame = await this.next(); frame !== undefined; frame = await this.next()) yield frame;
+  /** No generator: each frame would take more turns. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined, undefined> {
+    return {
+      next: async () => {
+        const value = await this.next();
+        return value === undefined ? { done: true, value } : { done: false, value };
+      },
+    };
   }
 
   #take(): Uint8Array | undefined {

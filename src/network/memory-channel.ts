@@ -95,7 +95,7 @@ class MemoryChannel implements Channel {
     if (this.#finished) throw fault('NETWORK_CHANNEL_CLOSED', 'the channel was finished; nothing more can be sent');
     if (frame.byteLength > FRAME_BYTES_MAX)
       throw fault('NETWORK_FRAME_OVERSIZE', `frame of ${frame.byteLength} bytes; at most ${FRAME_BYTES_MAX}`);
-    const copy = Uint8Array.from(frame);
+    const copy = new Uint8Array(frame);
     this.#bytesOnTheWay += copy.byteLength;
     this.#toOther((other) => {
       this.#bytesOnTheWay -= copy.byteLength;

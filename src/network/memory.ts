@@ -337,7 +337,7 @@ class MemoryNetwork implements Network {
   #spread(topic: string, data: Uint8Array, from: PeerKey | undefined): void {
     for (const [key, end] of this.#ends) {
       if (key === from || !end.peer.#topics.has(topic) || !this.#gatekeeper.isMember(key)) continue;
-      const copy = Uint8Array.from(data);
+      const copy = new Uint8Array(data);
       this.#world.wire.cast(this.self, key, () => void end.peer.#hear(topic, copy, this.self));
     }
   }

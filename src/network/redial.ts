@@ -255,8 +255,9 @@ export class Redialer {
     if (this.#closed) return;
     this.#cancel?.();
     const { clock } = this.#ports;
-    for (const target of dueTargets(this.#state, this.#ports.connected(), clock.monotonicMs())) void this.#dial(target);
-    const nextMs = nextDueMs(this.#state, this.#ports.connected());
+    const connected = this.#ports.connected();
+    for (const target of dueTargets(this.#state, connected, clock.monotonicMs())) void this.#dial(target);
+    const nextMs = nextDueMs(this.#state, connected);
     this.#cancel =
       nextMs === undefined ? undefined : clock.after(Math.max(1, nextMs - clock.monotonicMs()), () => this.#run());
   }

@@ -58,6 +58,8 @@ class MemoryFiles implements MemoryFileStore {
     rows: async (origin, file) => linesOf(Buffer.from(this.rowsOf(origin, file) ?? '')).map((line) => sha256Hex(line)),
   };
   readonly #files = new Map<string, FileCopy>();
+  /** Their records in order, until one of them changes. */
+  #all: readonly FileRecord[] | undefined;
   readonly #holdings = new Map<string, FileRanges>();
   /** Stored record by content. */
   readonly #holders = new Map<string, FileRecord>();
@@ -106,7 +108,7 @@ class MemoryFiles implements MemoryFileStore {
     if (held === undefined) this.#storeOne(copy);
     else {
       const rebuilt = copy.rebuilt && held.rebuilt;
-      const content = copy.rebuilt && !held.rebuilt ? held.content : Uint8Array.from(copy.content);
+      const content = copy.rebuilt && !held.rebuilt ? held.content : new Uint8Array(copy.content);
       this.#keep({ record: { ...copy.record, rows: nothing.rows }, content, rebuilt });
     }
     this.#rows.delete(key);
@@ -145,6 +147,7 @@ class MemoryFiles implements MemoryFileStore {
 
   async setDatabaseAside(): Promise<string | undefined> {
     this.#files.clear();
+    this.#all = undefined;
     this.#holdings.clear();
     this.#holders.clear();
     this.#rows.clear();
@@ -177,15 +180,16 @@ class MemoryFiles implements MemoryFileStore {
     const rows = lines.filter((line) => line.trim() !== '').length;
     const about = { dbms, table, source: '0', instructions: '0', hash, time, rows, columns, digest };
     const record: FileRecord = { origin: this.origin, file, ...about, status: 'stored' };
-    this.#keep({ record, content: Uint8Array.from(bytes), rebuilt: false });
+    this.#keep({ record, content: new Uint8Array(bytes), rebuilt: false });
     this.notices.emit('file:stored', [record]);
     return { record, duplicate: false };
   }
 
   all(): readonly FileRecord[] {
-    return [...this.#files.values()]
+    this.#all ??= [...this.#files.values()]
       .map(({ record }) => record)
       .sort((a, b) => (a.origin === b.origin ? a.file - b.file : a.origin < b.origin ? -1 : 1));
+    return this.#all;
   }
 
   loseArchive(origin: string, file: number): void {
@@ -200,6 +204,7 @@ class MemoryFiles implements MemoryFileStore {
     const key = keyOf(origin, file);
     this.#holders.delete(contentKey(this.#get(origin, file).record));
     for (const map of [this.#files, this.#rows, this.#findings]) map.delete(key);
+    this.#all = undefined;
   }
 
   rowsOf(origin: string, file: number): string | undefined {
@@ -256,13 +261,14 @@ class MemoryFiles implements MemoryFileStore {
     if (placement.outcome === 'duplicate') this.#keepDuplicate(record);
     if (placement.outcome !== 'stored') return placement.outcome;
     if (placement.replaces !== undefined) this.#keepDuplicate(placement.replaces);
-    this.#keep({ record, content: Uint8Array.from(copy.content), rebuilt: copy.rebuilt });
+    this.#keep({ record, content: new Uint8Array(copy.content), rebuilt: copy.rebuilt });
     return 'stored';
   }
 
   #keep(copy: FileCopy): void {
     const { record } = copy;
     this.#files.set(keyOf(record.origin, record.file), copy);
+    this.#all = undefined;
     this.#holdings.set(record.origin, addToRanges(this.#holdings.get(record.origin) ?? [], record.file));
     if (record.status === 'stored') this.#holders.set(contentKey(record), record);
   }

@@ -136,7 +136,7 @@ export class PeerLinks {
 
   #end(link: Link): void {
     this.#links.delete(link.peer.operator);
-    link.stopping.abort();
+    link.stopping.abort('the link is no longer wanted');
     link.channel?.abort('the link is no longer wanted');
     this.#lower(link);
   }

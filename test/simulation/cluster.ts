@@ -196,29 +196,25 @@ export const runCluster = async (seed: number): Promise<Outcome> => {
     diskMs: random.chance(0.3) ? 0 : random.integer(1, 60),
   });
   const { clock } = world;
-  try {
-    world.hub.setLoss(mix.loss);
-    const schedule = new Schedule(world, random, mix);
-    for (let step = 0; step < steps; step += 1) {
-      await schedule.step();
-      schedule.checkSafety();
-      schedule.checkWords();
-    }
-    const expected = [...new Set(world.operators.flatMap(({ store }) => contentsOf(store)))].sort();
-    await schedule.heal();
-    await eventually(clock, () => world.equal(), HEAL_LIMIT_MS, 'all operators hold the same');
-    for (const { id, store } of world.operators) assert.deepEqual(contentsOf(store), expected, id);
+  world.hub.setLoss(mix.loss);
+  const schedule = new Schedule(world, random, mix);
+  for (let step = 0; step < steps; step += 1) {
+    await schedule.step();
     schedule.checkSafety();
-    await eventually(
-      clock,
-      () => world.operators.every(({ known, consumer }) => known && consumer?.filled === true),
-      HEAL_LIMIT_MS,
-      'all operators know their own files and are filled',
-    );
-    await eventually(clock, () => world.operators.every(isLevel), HEAL_LIMIT_MS, 'all know that all hold all');
-    const state = sha256Hex(world.operators.map(({ store }) => viewOf(store)).join('\n'));
-    return { events: clock.ran, virtualMs: clock.monotonicMs(), state };
-  } finally {
-    await world.close();
+    schedule.checkWords();
   }
+  const expected = [...new Set(world.operators.flatMap(({ store }) => contentsOf(store)))].sort();
+  await schedule.heal();
+  await eventually(clock, () => world.equal(), HEAL_LIMIT_MS, 'all operators hold the same');
+  for (const { id, store } of world.operators) assert.deepEqual(contentsOf(store), expected, id);
+  schedule.checkSafety();
+  await eventually(
+    clock,
+    () => world.operators.every(({ known, consumer }) => known && consumer?.filled === true),
+    HEAL_LIMIT_MS,
+    'all operators know their own files and are filled',
+  );
+  await eventually(clock, () => world.operators.every(isLevel), HEAL_LIMIT_MS, 'all know that all hold all');
+  const state = sha256Hex(world.operators.map(({ store }) => viewOf(store)).join('\n'));
+  return { events: clock.ran, virtualMs: clock.monotonicMs(), state };
 };

@@ -33,7 +33,11 @@ export const createSeededRandom = (seed: number, stream = ''): SeededRandom => {
     seed,
     fraction,
     integer,
-    bytes: (count) => Uint8Array.from({ length: count }, () => next() & 0xff),
+    bytes: (count) => {
+      const bytes = new Uint8Array(count);
+      for (let at = 0; at < count; at += 1) bytes[at] = next() & 0xff;
+      return bytes;
+    },
     chance: (probability) => fraction() < probability,
     pick<T>(list: readonly T[]): T {
       if (list.length === 0) throw new Error('nothing to pick from');

@@ -116,9 +116,13 @@ export const encodeTransfer = (header: TransferMessage, payload: Uint8Array = EM
   return frame;
 };
 
+const DEPTH_CHARS_MIN = 4_096;
+
 const parseJson = (bytes: Buffer, what: string): unknown => {
   const json = bytes.toString('utf8');
-  if (jsonDepth(json) > JSON_DEPTH_MAX) throw fault('TRANSFER_MALFORMED', `${what} is nested too deep`);
+  // What is short costs nothing however deep it is nested, and no schema lets it pass.
+  if (json.length > DEPTH_CHARS_MIN && jsonDepth(json) > JSON_DEPTH_MAX)
+    throw fault('TRANSFER_MALFORMED', `${what} is nested too deep`);
   try {
     return JSON.parse(json) as unknown;
   } catch (caught) {
