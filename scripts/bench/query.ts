@@ -80,7 +80,7 @@ const killToAnswer = async (node: BenchNode, victim: Peer, right: number): Promi
   const start = performance.now();
   for (;;) {
     const answer = await ask(node, 'select count(*) from readings').catch(() => undefined);
-    if (answer?.rows[0]?.[0] === right) break;
+    if (answer !== undefined && [...answer.rows][0]?.[0] === right) break;
   }
   const ms = performance.now() - start;
   await ended;

@@ -368,9 +368,9 @@ export const SQL_CONCATENATIONS_MAX = 64;
 /** SQLite takes at most 1000 arguments of a function, and a row travels as one `json_array`. */
 export const SQL_RESULT_COLUMNS_MAX = 1_000;
 /** Bytes of rows of one query that a node holds. */
-export const QUERY_RESULT_BYTES_MAX = 256 * 1_048_576;
-/** … and of all queries that it collects rows for at the same time. */
-export const QUERY_RESULTS_BYTES_MAX = 384 * 1_048_576;
+export const QUERY_RESULT_BYTES_MAX = 128 * 1_048_576;
+/** … and of all queries whose rows it collects, or whose results are not read to their end. */
+export const QUERY_RESULTS_BYTES_MAX = 192 * 1_048_576;
 /** Rows travel in chunks of about this size; a single row may be larger, up to the second. */
 export const QUERY_CHUNK_BYTES = 131_072;
 export const QUERY_CHUNK_BYTES_MAX = 16 * 1_048_576;
@@ -405,6 +405,8 @@ export const SCRIPT_BYTES_MAX = 1_048_576;
 export const SCRIPT_STEPS_MAX = 100_000;
 export const SCRIPT_OUTPUT_CHARS_MAX = 4 * 1_048_576;
 export const DICTIONARY_ENTRIES_MAX = 10_000;
+/** The output of a command that a variable takes. */
+export const VALUE_CHARS_MAX = 4 * 1_048_576;
 export const COMPLETIONS_MAX = 50;
 /** Connected nodes are asked for their time and their processes so often: how many, and how long one may take. */
 export const PEER_LOOK_MS = 3_000;

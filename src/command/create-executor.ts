@@ -1,5 +1,5 @@
 import { asFault, fault, hasCode } from '../base/errors.ts';
-import { COMMAND_DEPTH_MAX } from '../base/limits.ts';
+import { COMMAND_DEPTH_MAX, SCRIPT_OUTPUT_CHARS_MAX, VALUE_CHARS_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { Person } from './access/access.ts';
 import { allows, plainAct, type Restriction, restrictionOf } from './access/door.ts';
@@ -26,7 +26,7 @@ import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
 import { completed, Registry, type Surroundings } from './registry.ts';
-import { givesJson, jsonText, says, SILENT, type Answer, type Reply } from './reply.ts';
+import { givesJson, jsonText, says, SILENT, textUpTo, type Answer, type Reply } from './reply.ts';
 import { putRows } from './put.ts';
 
 /** Commands that only name a variable; what they name is looked up where they run. */
@@ -176,8 +176,18 @@ class NodeExecutor implements CommandExecutor {
       throw caught;
     }
     const { reply, wantsJson } = answer;
+    const output = outputOf(reply, wantsJson);
+    const whole = await textUpTo(output, VALUE_CHARS_MAX);
+    if (whole.length > VALUE_CHARS_MAX)
+      throw fault(
+        'COMMAND_VALUE_OVERSIZE',
+        `the output for ${statement.name} is longer than ${VALUE_CHARS_MAX} characters`,
+        {
+          hint: 'a variable holds less: aggregate, or add a LIMIT',
+        },
+      );
     if (statement.collect !== 'value' && reply.json !== undefined) return collected(statement.collect, reply);
-    const text = outputOf(reply, wantsJson).text.trim();
+    const text = whole.trim();
     // Nothing found leaves the variable undefined: scripts ask `if not !x`.
     return text === '[]' || isNothing(reply.json) ? '' : text;
   }
@@ -252,7 +262,10 @@ class NodeExecutor implements CommandExecutor {
         const inner = { ...onThisNode(request), format: undefined };
         return async (text) => {
           const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
-          return outputOf(reply, wantsJson);
+          const output = outputOf(reply, wantsJson);
+          return output.pieces === undefined
+            ? output
+            : { text: await textUpTo(output, SCRIPT_OUTPUT_CHARS_MAX), json: undefined };
         };
       },
     };

@@ -1,3 +1,5 @@
+import { giveWay } from '../base/slices.ts';
+import type { CommandOutput } from './executor.ts';
 import { renderTable, type Cell, type TableLayout, type Title } from './table.ts';
 
 /** What a handler gives back. */
@@ -65,4 +67,21 @@ export const jsonText = (value: unknown): string => {
   if (Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === 'object' && item !== null))
     return `[${value.map(plain).join(',\n ')}]`;
   return plain(value ?? null);
+};
+
+/**
+ * The text of an output that may be long, made a few milliseconds at a time, up to about so many characters: one that is longer than
+ * `charsMax` was cut there.
+ */
+export const textUpTo = async (output: Pick<CommandOutput, 'text' | 'pieces'>, charsMax: number): Promise<string> => {
+  if (output.pieces === undefined) return output.text;
+  const texts: string[] = [];
+  let chars = 0;
+  for (const piece of output.pieces()) {
+    texts.push(piece);
+    chars += piece.length;
+    if (chars > charsMax) break;
+    await giveWay();
+  }
+  return texts.join('');
 };

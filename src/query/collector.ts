@@ -1,10 +1,10 @@
 import { fault } from '../base/errors.ts';
 import { QUERY_RESULT_BYTES_MAX, QUERY_RESULTS_BYTES_MAX } from '../base/limits.ts';
 import type { Holdings } from '../operator/file-record.ts';
-import type { SqlRow } from '../sqlite/sqlite.ts';
 import { parseChunk } from './answer.ts';
 import type { PartRecord } from './jobs.ts';
 import type { AnswerListener } from './remote/protocol.ts';
+import { RowChunks } from './row-list.ts';
 
 /** Bytes of rows that all queries of a node may hold together while they collect them. */
 export class ResultRoom {
@@ -23,45 +23,52 @@ export class ResultRoom {
   }
 }
 
-/** Bytes of rows that one query may hold, over all its parts. */
+/** Bytes of rows that one query may hold, over all its parts, and holds until its result is read. */
 export class Budget {
   readonly #room: ResultRoom;
   #held = 0;
-  #closed = false;
+  #sealed = false;
 
   constructor(room: ResultRoom) {
     this.#room = room;
   }
 
-  take(bytes: number): void {
-    if (this.#closed) return;
+  /** Returns how many count. */
+  take(bytes: number): number {
+    if (this.#sealed) return 0;
     if (this.#held + bytes > QUERY_RESULT_BYTES_MAX)
       throw fault('QUERY_RESULT_OVERSIZE', `the rows of the query exceed ${QUERY_RESULT_BYTES_MAX} bytes`, {
         hint: 'aggregate, select fewer columns or add a LIMIT',
       });
     this.#room.take(bytes);
     this.#held += bytes;
+    return bytes;
   }
 
   giveBack(bytes: number): void {
-    if (this.#closed) return;
-    this.#held -= bytes;
-    this.#room.giveBack(bytes);
+    const given = Math.min(bytes, this.#held);
+    this.#held -= given;
+    this.#room.giveBack(given);
   }
 
-  /** The query has ended: gives everything back, and counts nothing that a slow operator still sends. */
+  /** The query has ended: nothing counts that a slow operator still sends. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  /** The result was read, or there is none: gives everything back. */
   close(): void {
+    this.seal();
     this.giveBack(this.#held);
-    this.#closed = true;
   }
 }
 
-/** What an answer is kept as: rows for the reader, or the bytes as they came for the merge. */
+/** What an answer is kept for: to be read, or to be merged with others in a thread. */
 export type Keep = 'rows' | 'chunks';
 
 /** Takes up the answer of one operator, checked chunk by chunk. Nothing of it counts until it is complete. */
 export class AnswerCollector implements AnswerListener {
-  readonly rows: SqlRow[] = [];
+  readonly rows: RowChunks;
   readonly chunks: Uint8Array[] = [];
   /** Files that the operator lacks and knows of. */
   behind = 0;
@@ -76,6 +83,7 @@ export class AnswerCollector implements AnswerListener {
 
   constructor(width: number, keep: Keep, budget: Budget, part: PartRecord, onAlive: () => void) {
     this.#width = width;
+    this.rows = new RowChunks(width);
     this.#keep = keep;
     this.#budget = budget;
     this.#part = part;
@@ -89,15 +97,13 @@ export class AnswerCollector implements AnswerListener {
   }
 
   chunk(bytes: Uint8Array): number {
-    this.#budget.take(bytes.byteLength);
-    this.#bytes += bytes.byteLength;
+    this.#bytes += this.#budget.take(bytes.byteLength);
     // Who sends rows is not asked again elsewhere: two whole answers would not fit where one does.
     this.#onAlive();
     const rows = parseChunk(bytes, this.#width);
     this.#part.block(rows.length);
-    if (this.#keep === 'rows') for (const row of rows) this.rows.push(row);
-    // A copy: the bytes may be a view of a larger buffer, which would go to the merging thread as a whole.
-    else this.chunks.push(new Uint8Array(bytes));
+    if (this.#keep === 'rows') this.rows.add(ownBytes(bytes), rows);
+    else this.chunks.push(forThread(bytes));
     return rows.length;
   }
 
@@ -114,7 +120,20 @@ export class AnswerCollector implements AnswerListener {
   drop(): void {
     this.#budget.giveBack(this.#bytes);
     this.#bytes = 0;
-    this.rows.length = 0;
+    this.rows.clear();
     this.chunks.length = 0;
   }
 }
+
+/** A view of a larger buffer would hold all of it. */
+const ownBytes = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+
+/** What crosses to a thread is copied, unless it lies in memory that threads share. */
+const forThread = (bytes: Uint8Array): Uint8Array => {
+  if (bytes.byteLength < SHARED_FROM_BYTES) return new Uint8Array(bytes);
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
+  copy.set(bytes);
+  return copy;
+};
+const SHARED_FROM_BYTES = 65_536;

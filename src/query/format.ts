@@ -1,6 +1,7 @@
 import { fault } from '../base/errors.ts';
 import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
 import type { QueryPart, QueryResult } from './query.ts';
+import type { RowList } from './row-list.ts';
 
 export interface FormatOptions {
   readonly format: 'json' | 'json:list' | 'json:output' | 'table';
@@ -59,12 +60,13 @@ const jsonPieces = function* (
 
 /** The texts of the rows, some at a time. */
 const inPieces = function* (
-  rows: readonly SqlRow[],
+  rows: RowList,
   textOfRow: (row: SqlRow, at: number) => string,
 ): Generator<string, void, undefined> {
-  let text = '';
-  for (const [at, row] of rows.entries()) {
+  let [text, at] = ['', 0];
+  for (const row of rows) {
     text += textOfRow(row, at);
+    at += 1;
     if (text.length < PIECE_CHARS) continue;
     yield text;
     text = '';
@@ -75,9 +77,11 @@ const inPieces = function* (
 /** The same as values, for a program. */
 export const resultValue = (result: QueryResult, options: FormatOptions): unknown => {
   const titles = uniqueTitles(result);
-  const objects = result.rows
-    .map(inZone(result, options.timezone))
-    .map((row) => Object.fromEntries(titles.map((title, at) => [title, row[at] ?? null])));
+  const zoned = inZone(result, options.timezone);
+  const objects = Array.from(result.rows, (row) => {
+    const cells = zoned(row);
+    return Object.fromEntries(titles.map((title, at) => [title, cells[at] ?? null]));
+  });
   if (options.format === 'json:list' && isWhole(result)) return objects;
   return {
     Query: objects,
@@ -162,9 +166,11 @@ const tablePieces = function* (
   }
   const titles = result.columns.map(({ name }) => name.replace(CONTROL, ' '));
   const widths = titles.map(lengthOf);
-  for (const [index, row] of rows.entries()) {
+  let measured = 0;
+  for (const row of rows) {
     for (const [at, cell] of zoned(row).entries()) widths[at] = Math.max(widths[at] ?? 0, lengthOf(tableCell(cell)));
-    if (index % ROWS_MEASURED_AT_ONCE === 0) yield '';
+    measured += 1;
+    if (measured % ROWS_MEASURED_AT_ONCE === 0) yield '';
   }
   const head = `\n${titles
     .map((title, at) => fill(title, widths[at] ?? 0, false))

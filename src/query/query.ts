@@ -1,4 +1,5 @@
-import type { ResultColumn, SqlRow } from '../sqlite/sqlite.ts';
+import type { ResultColumn } from '../sqlite/sqlite.ts';
+import type { RowList } from './row-list.ts';
 
 export interface QueryOptions {
   readonly nodes: 'main' | 'all';
@@ -44,13 +45,15 @@ export interface QueryPart {
 export interface QueryResult {
   readonly job: number;
   readonly columns: readonly ResultColumn[];
-  readonly rows: readonly SqlRow[];
+  readonly rows: RowList;
   readonly runMs: number;
   readonly parts: readonly QueryPart[];
   /** Empty where all that is known was answered from. */
   readonly behind: readonly BehindCluster[];
   /** Clusters without an answer, by id and why; empty unless `partial`. */
   readonly missing: readonly { readonly cluster: string; readonly reason: string }[];
+  /** The rows were read and will not be again: others may have their room. What nobody holds any more is given back too, later. */
+  release(): void;
 }
 
 export interface QueryJob {

@@ -17,6 +17,7 @@ import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryReads, queryStreams } from './procedures.ts';
 import type { BehindCluster, QueryRequest, QueryResult, QueryService } from './query.ts';
 import { serveQueries } from './remote/protocol.ts';
+import { concatenated, RowChunks, type RowList } from './row-list.ts';
 import { parseSelect } from './sql/parser.ts';
 import { printSelect } from './sql/print.ts';
 import { resolve, restricted } from './sql/resolve.ts';
@@ -54,13 +55,15 @@ interface Running {
 }
 
 interface Outcome {
-  readonly rows: readonly SqlRow[];
+  readonly rows: RowList;
   readonly behind: QueryResult['behind'];
   readonly missing: QueryResult['missing'];
 }
 
-const limited = (rows: readonly SqlRow[], { limit, offset = 0 }: Resolved): readonly SqlRow[] =>
-  limit === undefined && offset === 0 ? rows : rows.slice(offset, limit === undefined ? undefined : offset + limit);
+const firstOf = ([row]: Iterable<SqlRow>): SqlRow | undefined => row;
+
+/** Results that nobody released and nobody holds any more: of a client that left, for example. */
+const forgotten = new FinalizationRegistry<Budget>((budget) => budget.close());
 
 class Queries implements QueryService {
   readonly #ports: QueryPorts;
@@ -141,13 +144,16 @@ class Queries implements QueryService {
       );
       job.end({ rows: outcome.rows.length });
       const titles = query.items.map(({ title, type }) => ({ name: title, type }));
-      return { job: job.number, columns: titles, ...outcome, runMs: job.runMs, parts: job.parts };
+      budget.seal();
+      forgotten.register(outcome.rows, budget);
+      const release = (): void => budget.close();
+      return { job: job.number, columns: titles, ...outcome, runMs: job.runMs, parts: job.parts, release };
     } catch (caught) {
+      budget.close();
       const error = asTimeout(asFault(caught), timeoutMs);
       job.end({ error });
       throw error;
     } finally {
-      budget.close();
       cancel();
     }
   }
@@ -176,7 +182,7 @@ class Queries implements QueryService {
   ): Promise<Resolved> {
     if (query.period === undefined) return query;
     const { rows } = await this.#execute(lastMoment(query, query.period), columns, targets, running);
-    return withinPeriod(query, query.period, rows[0]?.[0]);
+    return withinPeriod(query, query.period, firstOf(rows)?.[0]);
   }
 
   /** One target answers the query itself; several answer parts of it, which are merged. */
@@ -212,9 +218,10 @@ class Queries implements QueryService {
     if (whole && only !== undefined) return { rows: only.rows, behind, missing };
     if (isConcatenation(query))
       return {
-        rows: limited(
-          answers.flatMap(({ rows }) => rows),
-          query,
+        rows: concatenated(
+          answers.map(({ rows }) => rows),
+          query.offset,
+          query.limit,
         ),
         behind,
         missing,
@@ -239,15 +246,18 @@ class Queries implements QueryService {
     return askTarget(this.#ports, target, question, this.#options);
   }
 
-  async #merge(plan: QueryPlan, answers: readonly AnswerCollector[], running: Running): Promise<readonly SqlRow[]> {
+  async #merge(plan: QueryPlan, answers: readonly AnswerCollector[], running: Running): Promise<RowList> {
     const chunks = answers.flatMap((answer) => answer.chunks);
     const timeoutMs = Math.max(1, running.deadlineMs - this.#ports.clock.monotonicMs());
-    const rows: SqlRow[] = [];
+    const width = plan.merge.items.length;
+    const rows = new RowChunks(width);
     const merged = this.#ports.sqlite.stream(queryStreams, 'merge', { ...mergeSql(plan), chunks, timeoutMs });
     for await (const { bytes } of merged) {
       running.signal.throwIfAborted();
-      for (const row of parseChunk(bytes, plan.merge.items.length)) rows.push(row);
+      running.budget.take(bytes.byteLength);
+      rows.add(bytes, parseChunk(bytes, width));
     }
+    for (const answer of answers) answer.drop();
     return rows;
   }
 }

@@ -255,10 +255,15 @@ const longText = async (pieces: Iterable<string>): Promise<RestReply> => {
 };
 
 const bytesOf = async function* (start: string, rest: Iterator<string>): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(start);
-  for (let piece = rest.next(); piece.done !== true; piece = rest.next()) {
-    if (piece.value !== '') yield Buffer.from(piece.value);
-    await giveWay();
+  try {
+    yield Buffer.from(start);
+    for (let piece = rest.next(); piece.done !== true; piece = rest.next()) {
+      if (piece.value !== '') yield Buffer.from(piece.value);
+      await giveWay();
+    }
+  } finally {
+    // A client that left takes no more: whoever makes the text lets go of what it is made from.
+    rest.return?.();
   }
 };
 

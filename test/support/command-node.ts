@@ -168,7 +168,17 @@ export class CommandNodes {
   }
 }
 
-const EMPTY_RESULT: QueryResult = { job: 1, columns: [], rows: [], runMs: 0, parts: [], behind: [], missing: [] };
+const release = (): void => {};
+const EMPTY_RESULT: QueryResult = {
+  job: 1,
+  columns: [],
+  rows: [],
+  runMs: 0,
+  parts: [],
+  behind: [],
+  missing: [],
+  release,
+};
 
 const createControl = (parts: TestParts): NodeControl => ({
   async startOperator(options) {

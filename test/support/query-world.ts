@@ -124,8 +124,9 @@ export class QueryWorld {
   }
 
   /** Asks over the network, as the query node or another. */
-  ask(sql: string, options: Partial<QueryOptions> = {}, more: Partial<QueryRequest> = {}) {
-    return this.asker.network(request(sql, options, more));
+  async ask(sql: string, options: Partial<QueryOptions> = {}, more: Partial<QueryRequest> = {}) {
+    const result = await this.asker.network(request(sql, options, more));
+    return { ...result, rows: [...result.rows] };
   }
 
   async close(): Promise<void> {

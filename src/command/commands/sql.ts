@@ -144,13 +144,21 @@ const run = async (
   const result = await (local ? query.local(request) : query.network(request));
   const { format = 'json', stat, timezone } = command.options;
   const value = { stat, timezone, format: format === 'table' ? ('json' as const) : format };
-  const pieces = (json: boolean): Iterable<string> => formatPieces(result, json ? value : { format, stat, timezone });
+  const pieces = function* (json: boolean): Iterable<string> {
+    try {
+      yield* formatPieces(result, json ? value : { format, stat, timezone });
+    } finally {
+      result.release();
+    }
+  };
   return {
     get text() {
       return [...pieces(false)].join('');
     },
     get json() {
-      return resultValue(result, value);
+      const made = resultValue(result, value);
+      result.release();
+      return made;
     },
     pieces,
   };

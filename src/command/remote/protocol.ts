@@ -8,6 +8,7 @@ import {
 import { type Channel, checked, type PeerKey } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandOutput } from '../executor.ts';
+import { textUpTo } from '../reply.ts';
 import {
   COMMAND_PROTOCOL,
   encodeMessage,
@@ -79,7 +80,7 @@ const serve = (context: CommandContext, service: CommandService): void => {
 
   network.handle(COMMAND_PROTOCOL, async (channel) => {
     try {
-      await sendAnswer(channel, encodeAnswer(await run(channel)));
+      await sendAnswer(channel, await encodeAnswer(await run(channel)));
     } catch (caught) {
       await channel.send(encodeMessage(refusal(asFault(caught))));
     }
@@ -94,16 +95,16 @@ const refusal = ({ code, message, hint }: HoldfastError): ReplyHead => ({
   hint: hint?.slice(0, TEXT_CHARS_MAX) ?? null,
 });
 
-const encodeAnswer = ({ text, json }: CommandOutput): Uint8Array => {
-  const answer = encodeMessage({ text, json: json ?? null });
-  if (answer.byteLength <= COMMAND_REPLY_BYTES_MAX) return answer;
-  throw fault(
-    'COMMAND_REMOTE_OVERSIZE',
-    `the answer has ${answer.byteLength} bytes; at most ${COMMAND_REPLY_BYTES_MAX}`,
-    {
-      hint: 'ask for less (limit, dates), or ask the node by REST',
-    },
-  );
+/** A text that is too long is not made to its end. */
+const encodeAnswer = async (output: CommandOutput): Promise<Uint8Array> => {
+  const text = await textUpTo(output, COMMAND_REPLY_BYTES_MAX);
+  if (text.length <= COMMAND_REPLY_BYTES_MAX) {
+    const answer = encodeMessage({ text, json: output.json ?? null });
+    if (answer.byteLength <= COMMAND_REPLY_BYTES_MAX) return answer;
+  }
+  throw fault('COMMAND_REMOTE_OVERSIZE', `the answer has more than ${COMMAND_REPLY_BYTES_MAX} bytes`, {
+    hint: 'ask for less (limit, dates), or ask the node by REST',
+  });
 };
 
 const sendAnswer = async (channel: Channel, answer: Uint8Array): Promise<void> => {

@@ -92,6 +92,7 @@ describe('queries', () => {
       rows: [[5]],
       runMs: 10,
       parts: [],
+      release: () => {},
       behind: [],
       missing: [],
     };
@@ -108,6 +109,24 @@ describe('queries', () => {
     expect(
       await node.json('run client () sql litsanleandro format = table "select count(*) from ping_sensor"'),
     ).toMatchObject({ Query: [{ 'count(*)': 5 }] });
+  });
+
+  it('gives its room back when it was read, or nobody reads on, and fills no variable with more than that holds', async () => {
+    let released = 0;
+    const rows = Array.from({ length: 100_000 }, (_, at) => [`${at} ${'x'.repeat(50)}`]);
+    const about = { job: 4, columns: [{ name: 'a', type: null }], runMs: 1, parts: [], behind: [], missing: [] };
+    node.parts.result = { ...about, rows, release: () => (released += 1) };
+    const select = 'sql litsanleandro "select a from t"';
+    const pieces = (await node.run(select)).pieces?.()[Symbol.iterator]();
+    pieces?.next();
+    expect(released).toBe(0);
+    pieces?.return?.();
+    expect(released).toBe(1);
+    expect(await node.json(select)).toMatchObject({ Statistics: [{ Count: 100_000 }] });
+    expect(released).toBe(2);
+    expect((await faultOf(node, `long = ${select}`)).code).toBe('COMMAND_VALUE_OVERSIZE');
+    expect((await faultOf(node, `long[] = ${select}`)).code).toBe('COMMAND_VALUE_OVERSIZE');
+    expect(released).toBe(4);
   });
 
   it('A.11 status of a query', async () => {

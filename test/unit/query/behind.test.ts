@@ -12,7 +12,7 @@ import { waitFor } from '../../support/wait.ts';
 const upTo = (file: number): Holdings => new Map([['e2', [[1, file]]]]);
 const COUNT = 'select count(*) from readings';
 const ROW = { device: 'd1', value: 1 };
-const countOf = ({ rows }: QueryResult): unknown => rows[0]?.[0];
+const countOf = ({ rows }: Pick<QueryResult, 'rows'>): unknown => [...rows][0]?.[0];
 const statusOf = ({ parts }: QueryResult, of: string) => parts.filter(({ operator }) => operator === of).at(-1)?.status;
 
 describe('an operator that lacks files', () => {

@@ -12,14 +12,16 @@ describe('the bytes that one query may hold', () => {
     expect(() => budget.take(QUERY_RESULT_BYTES_MAX - 1)).not.toThrow();
   });
 
-  it('are bounded over all queries that run, and free for others when one has ended, whatever still comes for it', () => {
+  it('are bounded over all queries, and free for others when the result of one was read, whatever still comes for it', () => {
     const room = new ResultRoom();
     const [first, second] = [new Budget(room), new Budget(room)];
     first.take(QUERY_RESULT_BYTES_MAX);
     second.take(QUERY_RESULTS_BYTES_MAX - QUERY_RESULT_BYTES_MAX);
     expect(() => second.take(1)).toThrow(expect.objectContaining({ code: 'QUERY_RESULTS_BUSY' }));
+    first.seal();
+    expect(first.take(QUERY_RESULT_BYTES_MAX)).toBe(0);
+    expect(() => second.take(1)).toThrow(expect.objectContaining({ code: 'QUERY_RESULTS_BUSY' }));
     first.close();
-    first.take(QUERY_RESULT_BYTES_MAX);
     first.giveBack(QUERY_RESULT_BYTES_MAX);
     expect(() =>
       second.take(QUERY_RESULT_BYTES_MAX - (QUERY_RESULTS_BYTES_MAX - QUERY_RESULT_BYTES_MAX)),

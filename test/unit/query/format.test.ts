@@ -14,6 +14,7 @@ const result = (titles: readonly string[], rows: readonly SqlRow[], more: Partia
     parts: [part('o1'), part('o2', 'Error'), part('o3', 'Empty Set')],
     behind: [],
     missing: [],
+    release: () => {},
   },
   columns: titles.map((name) => ({ name, type: name.startsWith('timestamp') ? 'timestamp' : null })),
   rows,

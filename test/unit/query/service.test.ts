@@ -196,7 +196,7 @@ describe('a network query', () => {
     await network.dial({ address: world.node('w1').network.address });
     await network.disconnect('f'.padEnd(64, '0'));
     const result = await service.network(request(BY_DEVICE));
-    expect(result.rows).toEqual(ANSWER);
+    expect([...result.rows]).toEqual(ANSWER);
     expect(answeredBy(result)).toEqual(['e1', 'w1']);
   });
 
@@ -314,7 +314,7 @@ describe('tables', () => {
 
   test('a local query reads the local databases alone', async () => {
     const { service } = world.node('e1');
-    expect((await service.local(request('select count(*) from readings'))).rows).toEqual([[3]]);
+    expect([...(await service.local(request('select count(*) from readings'))).rows]).toEqual([[3]]);
     await expect(service.local(request('select 1 from unborn'))).rejects.toMatchObject({ code: 'SQL_NO_TABLE' });
     await expect(service.local(request('select 1 from sqlite_schema'))).rejects.toMatchObject({ code: 'SQL_NO_TABLE' });
     await expect(service.local(request('select 1 from pragma_database_list'))).rejects.toMatchObject({
