@@ -147,6 +147,13 @@ export const RECEIPT_CLOCK_MS_MAX = 60_000;
 export const WITNESS_TOLD_MAX = 8;
 export const WITNESS_MESSAGE_BYTES_MAX = 524_288;
 export const SPLIT_VIEWS_MAX = 64;
+/** Static files of an archive: how often it is looked for news, and at most after a failure. */
+export const TILES_INTERVAL_MS = 2_000;
+export const TILES_RETRY_MS_MAX = 60_000;
+/** Entries that go to the files in one step, are read at once, and bodies looked for among the missing ones. */
+export const TILES_STEP_ENTRIES = 1_024;
+export const TILES_READ_AT_ONCE = 32;
+export const TILES_FILLED_AT_ONCE = 64;
 /** Nodes asked at the same time whether their receipts name an entry. */
 export const RECEIPT_NODES_AT_ONCE = 16;
 

@@ -65,6 +65,7 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     )
     .addOption(new Option('--seed <HOST:PORT>', 'join the network of the node there (repeatable)').argParser(collect))
     .option('--remote <RULE>', 'commands of other nodes that it runs: read, or registered for all (default: read)')
+    .option('--tiles <DIR>', 'keep all entries there as static files (default: DIR/tiles, with the role archive alone)')
     .option('--reserve <SIZE>', 'space of the disk kept free of data: 512MB, 2GB, 10% (default: 5%, at most 256MB)')
     .addOption(new Option('--recover', 'the directory is gone: take everything back from the peers').preset('true'))
     .option('--key <FILE>', 'recover with this copy of the node’s key')

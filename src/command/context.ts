@@ -13,6 +13,7 @@ import type { Address, Network } from '../network/network.ts';
 import type { Operator, OperatorOptions } from '../operator/operator.ts';
 import type { Refusal } from '../policy/introduction/introductions.ts';
 import type { Policies } from '../policy/policies.ts';
+import type { TilesStatus } from '../receipt/tiles/tiles-service.ts';
 import type { Receipts } from '../receipt/receipts.ts';
 import type { QueryService } from '../query/query.ts';
 import type { Consumer, ConsumerOptions, Distributor, PeerReplication, Scrubbing } from '../replication/replication.ts';
@@ -108,6 +109,8 @@ export interface Watched {
 /** Where what nodes may drop is kept. */
 export interface Archiving {
   sources(): readonly ArchiveSource[];
+  /** The static files; undefined where this node keeps none. */
+  tiles(): TilesStatus | undefined;
 }
 
 /** Everything that handlers work with: lower floors, facts, and the parts that may or may not run. */

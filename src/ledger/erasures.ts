@@ -52,6 +52,11 @@ export class Erasures {
     return note?.inForce === true ? note.by : undefined;
   }
 
+  /** Hashes of the entries that are erased by right. */
+  all(): readonly string[] {
+    return [...this.#told.values()].flatMap(({ target, inForce }) => (inForce ? [target] : []));
+  }
+
   /** Whether an erase entry about it is held, or came along: only then is it taken in without its body. */
   mayLackBody(hash: string): boolean {
     return this.#told.has(hash) || this.#heard.has(hash);

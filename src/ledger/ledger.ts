@@ -160,6 +160,8 @@ export interface Ledger extends Resource {
   noteErasure(note: ErasureNote): void;
   /** Hash of the erase entry in force of an entry, as the book has told. */
   erasedBy(hash: string): string | undefined;
+  /** Hashes of all entries that are erased by right, as the book has told. */
+  erased(): readonly string[];
   /** Hashes of entries whose body is missing though nobody erased it by right, at most `ENTRIES_WANTED_MAX`. */
   missedBodies(): readonly string[];
   /** A peer was asked for all it holds, and nothing of it is lacking here: then no damaged line holds anything that is. */

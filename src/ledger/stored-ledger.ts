@@ -117,7 +117,8 @@ export class StoredLedger implements Ledger {
     };
     this.#erasures = new Erasures({
       ...{ chains: this.#chains, recent: this.#recent, store, clock, log },
-      onErased: (author) => void this.#proveAgain(author),
+      // The proof holds what was erased.
+      onErased: (author) => void (this.#proofs.has(author) ? this.#prove(author) : undefined),
     });
     this.#signatures = new SignatureCheck(signaturePorts, store.signatureMark(), this.#chains.size);
     this.#reader = new Reader({
@@ -251,6 +252,10 @@ export class StoredLedger implements Ledger {
 
   erasedBy(hash: string): string | undefined {
     return this.#erasures.by(hash);
+  }
+
+  erased(): readonly string[] {
+    return this.#erasures.all();
   }
 
   missedBodies(): readonly string[] {
@@ -413,11 +418,6 @@ export class StoredLedger implements Ledger {
       draft.staged.filter(isSigned).map(({ place }) => place.cursor),
     );
     tell(this.notices, this.#ports.log, 'ledger:appended', first);
-  }
-
-  /** The proof holds what was erased. */
-  async #proveAgain(author: string): Promise<void> {
-    if (this.#proofs.has(author)) await this.#prove(author);
   }
 
   async #prove(author: string): Promise<void> {

@@ -18,6 +18,8 @@ export interface NodeConfig {
   readonly rest: string;
   /** Directory of REST's certificate and key, absolute; undefined for plain HTTP. */
   readonly restTls: string | undefined;
+  /** Where all entries are kept as static files, absolute; undefined: in the own directory, and only with the role archive. */
+  readonly tiles: string | undefined;
   /** Name of the network that this node creates; undefined for one that joins. */
   readonly network: string | undefined;
   /** Who may join the network that this node creates. */
@@ -79,6 +81,7 @@ const schema = z.strictObject({
   listen: address.default('127.0.0.1:32148'),
   rest: address.default('127.0.0.1:32149'),
   'rest-tls': z.string().min(1, 'is empty').optional(),
+  tiles: z.string().min(1, 'is empty').optional(),
   network: label.optional(),
   admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('invite'),
   invite: z.string().min(1, 'is empty').optional(),
@@ -169,7 +172,7 @@ const originOf = (
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
   const options = parseOptions(collectOrigins(flags, environment));
   const { admission, seed, dir, script, network, invite, recover, key, operator, reserve } = options;
-  const { name, company, listen, rest, remote, restored, authentication, 'rest-tls': restTls } = options;
+  const { name, company, listen, rest, remote, restored, authentication, 'rest-tls': restTls, tiles } = options;
   if (network !== undefined && invite !== undefined)
     throw fault('CONFIG_VALUE', `--network ${network} creates a network and --invite joins one`, {
       hint: 'give only one of the two',
@@ -179,6 +182,7 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
   return {
     ...{ name, company, listen, rest, remote, restored, authentication },
     restTls: restTls === undefined ? undefined : resolve(restTls),
+    tiles: tiles === undefined ? undefined : resolve(tiles),
     ...{ network, operator, reserve, recover: recover === 'true', key: key === undefined ? undefined : resolve(key) },
     admission,
     invite: invite === undefined ? undefined : decodeToken(invite),
@@ -195,11 +199,13 @@ export const configurationOf = ({
   listen,
   rest,
   restTls,
+  tiles,
   remote,
   reserve,
 }: NodeConfig): Readonly<Record<string, string>> => ({
   ...{ name, company, listen, rest, remote },
   ...(restTls === undefined ? {} : { 'rest-tls': restTls }),
+  ...(tiles === undefined ? {} : { tiles }),
   ...(reserve === undefined ? {} : { reserve: reserveText(reserve) }),
 });
 

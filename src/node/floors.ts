@@ -326,7 +326,7 @@ export const startFloors = async (
   await joinNetwork(base, config, paths.join, outside);
   const clockMonitor = stack.use(new ClockMonitor(clock, log.child('clock')));
   const mayWrite = (): Promise<void> => guard.allowed();
-  const archive = stack.use(startArchiving({ network, ledger, policies, topology, clock, log }));
+  const archiving = stack.use(startArchiving({ ...base, config, paths, receipts, topology, clock, log }));
   const parts = stack.use(
     new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, disk, log }),
   );
@@ -353,7 +353,7 @@ export const startFloors = async (
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
-    archiving: { sources: () => archive.sources() },
+    archiving,
     backup: () => backups.status,
     refusals: () => base.introductions.refusals(),
     scrubber: () => parts.replication?.scrubber,

@@ -28,6 +28,8 @@ export interface NodePaths {
   readonly ledger: string;
   /** Receipts, the own and those that are witnessed. A backup has none: a copy must not sign on where another does. */
   readonly receipts: string;
+  /** Static files of an archive. */
+  readonly tiles: string;
   readonly dbms: string;
   readonly watch: string;
   readonly prep: string;
@@ -54,6 +56,7 @@ export const nodePaths = (dir: string): NodePaths => {
     scripts: join(dir, 'local_scripts'),
     ledger: join(dir, 'ledger'),
     receipts: join(dir, 'receipts'),
+    tiles: join(dir, 'tiles'),
     dbms: data('dbms'),
     watch: data('watch'),
     prep: data('prep'),

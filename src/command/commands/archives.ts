@@ -1,4 +1,5 @@
 import type { ArchiveSource } from '../../ledger/archive/client.ts';
+import type { TilesStatus } from '../../receipt/tiles/tiles-service.ts';
 import type { OptionTable } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
@@ -17,14 +18,28 @@ const rowOf = (source: ArchiveSource): readonly Cell[] => [
   source.key,
 ];
 
+const tilesText = ({ dir, published, signed, absent, bodiless, damaged, failure }: TilesStatus): string =>
+  [
+    `static files in ${dir}: ${published} of ${count(signed, 'entry', 'entries')}, ${bodiless} without body`,
+    ...(absent === 0 ? [] : [`${absent} not held here`]),
+    ...(damaged === 0 ? [] : [`${count(damaged, 'damaged line', 'damaged lines')} written anew`]),
+    ...(failure === undefined ? [] : [`not written just now: ${failure}`]),
+  ].join(', ');
+
 const getArchives = async ({ context }: Call<OptionTable>): Promise<Reply> => {
   const sources = context.archiving?.sources() ?? [];
   const { missing } = context.ledger.status().bodies;
+  const tiles = context.archiving?.tiles();
+  const lacks = missing === 0 ? 'this node lacks no body' : `this node lacks ${count(missing, 'body', 'bodies')}`;
   return givesTable({
-    above: missing === 0 ? 'this node lacks no body' : `this node lacks ${count(missing, 'body', 'bodies')}`,
+    above: [lacks, tiles === undefined ? 'it keeps no static files' : tilesText(tiles)].join('\n'),
     titles: ['Node', 'Known By', 'State', 'Lately', 'Key'],
     rows: sources.map(rowOf),
-    json: { missing, archives: sources.map(({ name, ...rest }) => ({ name: name ?? null, ...rest })) },
+    json: {
+      missing,
+      tiles: tiles === undefined ? null : { ...tiles, failure: tiles.failure ?? null },
+      archives: sources.map(({ name, ...rest }) => ({ name: name ?? null, ...rest })),
+    },
   });
 };
 
@@ -34,7 +49,7 @@ export const archiveCommands = (): readonly Command[] => [
     patterns: ['get archives'],
     method: 'GET',
     explanation:
-      'lists the nodes that keep the bodies of all entries: those with the role archive, and connected ones that say so (what they give is checked, that they have all is not); they are asked in this order',
+      'says whether this node keeps everything, also as static files (--tiles DIR, or the role archive), and lists the nodes that keep the bodies of all entries: those with the role archive, and connected ones that say so (what they give is checked, that they have all is not); they are asked in this order',
     examples: ['get archives', 'get archives where format = json'],
     run: getArchives,
   }),

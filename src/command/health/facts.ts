@@ -57,4 +57,6 @@ export interface HealthFacts {
   readonly sync: readonly SyncFacts[];
   readonly peers: readonly NamedPeer[];
   readonly operator: OperatorFacts | undefined;
+  /** Why the static files of the archive are not written. */
+  readonly tilesFailure: string | undefined;
 }

@@ -34,6 +34,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
       inCluster: cluster !== undefined && context.topology().operatorByPeer(view.peer)?.cluster === cluster,
     })),
     operator: operatorFacts(context),
+    tilesFailure: context.archiving?.tiles()?.failure,
   };
 };
 

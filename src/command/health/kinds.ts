@@ -93,6 +93,11 @@ export const FAULT_KINDS = {
     causes: ({ ledger: { bodies } }) =>
       when(bodies.missing > 0, `what ${bodies.missing} entries say is missing here, though nobody erased it by right`),
   },
+  ARCHIVE_FILES_WAIT: {
+    nextStep: `free or repair the disk; ${BY_ITSELF}; see: get archives`,
+    causes: ({ tilesFailure }) =>
+      when(tilesFailure !== undefined, `the static files of the archive are not written: ${tilesFailure}`),
+  },
   NETWORK_NONE: {
     areas: ['synchronizer'],
     nextStep: NETWORK_NONE_STEP,
