@@ -9,15 +9,22 @@ export const SIMULATIONS = { data: runCluster, ledger: runLedger } satisfies Rec
 >;
 export type SimulationName = keyof typeof SIMULATIONS;
 
+export const isSimulation = (name: string): name is SimulationName => name in SIMULATIONS;
+
 /** A promise that a schedule broke; the same seed breaks it again. */
 export class ScheduleFailed extends Error {
+  readonly simulation: SimulationName;
   readonly seed: number;
+  /** It was not broken but did not end, and would not again. */
+  readonly endless: boolean;
 
-  constructor(name: SimulationName, seed: number, cause: unknown) {
+  constructor(name: SimulationName, seed: number, cause: unknown, endless = false) {
     super(`the schedule ${seed} of ${name} failed; again: npm run test:simulation -- --of ${name} --seed ${seed}`, {
       cause,
     });
+    this.simulation = name;
     this.seed = seed;
+    this.endless = endless;
   }
 }
 
