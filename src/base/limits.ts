@@ -196,6 +196,8 @@ export const CHANNEL_WINDOW_BYTES_MAX = 1_048_576;
 export const STREAM_READ_BUFFER_BYTES_MAX = 4_194_304;
 /** Bytes that may wait on one stream for the peer to take them. */
 export const STREAM_WRITE_BUFFER_BYTES_MAX = 4_194_304;
+/** What is smaller waits for the end of the event loop's turn, to go out in one system call with all else of the turn. */
+export const GATHERED_SEND_BYTES = 16_384;
 export const CHANNEL_OPEN_TIMEOUT_MS = 10_000;
 /** A peer that takes nothing in for so long loses the channel. */
 export const CHANNEL_STALL_MS = 30_000;
@@ -387,6 +389,10 @@ export const QUERY_FRAME_BYTES = 524_288;
 export const QUERIES_SERVED_MAX = 64;
 /** Clusters asked at the same time by one query. */
 export const QUERY_CLUSTERS_AT_ONCE = 16;
+/** A channel to an operator waits so long for the next query; the operator waits twice as long. */
+export const QUERY_LINE_IDLE_MS = 30_000;
+/** Such channels to one operator. */
+export const QUERY_LINES_IDLE_MAX = 8;
 /** The next operator is asked too when one has not said after this time that it works on the query, … */
 export const QUERY_HEDGE_MS = 250;
 /** … or has not finished after this: one that hangs in mid-query is replaced within a second. */

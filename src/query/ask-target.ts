@@ -8,8 +8,9 @@ import { inTurn, REPLACED } from './in-turn.ts';
 import type { JobRecord, PartRecord } from './jobs.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryStreams } from './procedures.ts';
+import { type AnswerListener, askQuery } from './remote/ask.ts';
+import type { Lines } from './remote/lines.ts';
 import { filesOf } from './remote/messages.ts';
-import { type AnswerListener, askQuery } from './remote/protocol.ts';
 import type { Candidate, Target } from './targets.ts';
 
 export interface Question {
@@ -25,6 +26,9 @@ export interface Question {
   /** Files that the answer must be made from, if an operator that is up holds them. */
   readonly needs: Holdings;
 }
+
+/** What asking needs: the channels to operators beside the ports. */
+export type AskPorts = QueryPorts & { readonly lines: Lines };
 
 /** Failures that any other operator would repeat. */
 const FINAL = new Set([
@@ -49,7 +53,7 @@ const NOBODY = 'QUERY_NOBODY_BEHIND';
  * cluster and what each operator said; an error in the SQL itself goes on as it is.
  */
 export const askTarget = async (
-  ports: QueryPorts,
+  ports: AskPorts,
   target: Target,
   question: Question,
   options: QueryServiceOptions,
@@ -111,7 +115,7 @@ const unavailable = (
 };
 
 const attempt = async (
-  ports: QueryPorts,
+  ports: AskPorts,
   target: Target,
   candidate: Candidate,
   question: Question & Need,
@@ -141,7 +145,7 @@ const endPart = (part: PartRecord, caught: unknown, signal: AbortSignal): void =
 };
 
 const answer = async (
-  ports: QueryPorts,
+  ports: AskPorts,
   { dbms, cluster }: Target,
   { operator, local }: Candidate,
   { sql, deadlineMs, needs, behind }: Question & Need,
@@ -153,7 +157,7 @@ const answer = async (
     const peer = operator?.peer;
     if (peer === undefined) throw fault('QUERY_OPERATOR_UNKNOWN', 'its key is not known: it has not been seen yet');
     const query = { dbms, sql, timeoutMs, needs: filesOf(needs), behind };
-    await askQuery(ports.network, peer, query, listener, signal);
+    await askQuery(ports.lines, peer, query, listener, signal);
     return;
   }
   listener.accepted(cluster === undefined ? 0 : await readyToAnswer(ports, { needs, behind }));

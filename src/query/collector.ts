@@ -3,7 +3,7 @@ import { QUERY_RESULT_BYTES_MAX, QUERY_RESULTS_BYTES_MAX } from '../base/limits.
 import type { Holdings } from '../operator/file-record.ts';
 import { parseChunk } from './answer.ts';
 import type { PartRecord } from './jobs.ts';
-import type { AnswerListener } from './remote/protocol.ts';
+import type { AnswerListener } from './remote/ask.ts';
 import { RowChunks } from './row-list.ts';
 
 /** Bytes of rows that all queries of a node may hold together while they collect them. */

@@ -4,7 +4,7 @@ import { ADDED_COLUMNS } from '../operator/names.ts';
 import type { SqlRow } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
-import { asTimeout, askTarget } from './ask-target.ts';
+import { type AskPorts, asTimeout, askTarget } from './ask-target.ts';
 import { heldNow, readyToAnswer, Shown } from './behind.ts';
 import { type AnswerCollector, Budget, type Keep, ResultRoom } from './collector.ts';
 import { committedCondition } from './committed.ts';
@@ -16,6 +16,7 @@ import { isConcatenation, planQuery, type QueryPlan } from './plan.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryReads, queryStreams } from './procedures.ts';
 import type { BehindCluster, QueryRequest, QueryResult, QueryService } from './query.ts';
+import { Lines } from './remote/lines.ts';
 import { serveQueries } from './remote/protocol.ts';
 import { concatenated, RowChunks, type RowList } from './row-list.ts';
 import { parseSelect } from './sql/parser.ts';
@@ -66,7 +67,7 @@ const firstOf = ([row]: Iterable<SqlRow>): SqlRow | undefined => row;
 const forgotten = new FinalizationRegistry<Budget>((budget) => budget.close());
 
 class Queries implements QueryService {
-  readonly #ports: QueryPorts;
+  readonly #ports: AskPorts;
   readonly #options: QueryServiceOptions;
   readonly #jobs: Jobs;
   readonly #room = new ResultRoom();
@@ -74,7 +75,7 @@ class Queries implements QueryService {
   readonly #turns = new Map<string, number>();
 
   constructor(ports: QueryPorts, options: QueryServiceOptions) {
-    this.#ports = ports;
+    this.#ports = { ...ports, lines: new Lines(ports.network, ports.clock) };
     this.#options = options;
     this.#jobs = new Jobs(ports.clock);
   }

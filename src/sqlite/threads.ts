@@ -12,7 +12,7 @@ import {
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
-import { type FaultImage, fromImage, type ProcedureRequest } from './procedure-host.ts';
+import { type FaultImage, fromImage, type ProcedureRequest, type StreamStep } from './procedure-host.ts';
 import type { Sqlite } from './sqlite.ts';
 import { numbered, sqliteOver } from './transport.ts';
 
@@ -52,6 +52,8 @@ class Lane {
   readonly #log: Logger;
   #worker: Worker | undefined;
   #current: Waiting | undefined;
+  /** Streams that it holds. */
+  streams = 0;
   #onIdle: () => void = () => {};
   /** Called with each reply of a thread in which a database rests. */
   onFailing: (failure: FaultImage) => void = () => {};
@@ -171,6 +173,12 @@ class Lanes {
     });
   }
 
+  /** Where a new stream is held up least; of equals the first, so that one after the other finds its pages and statements warm. */
+  quietest(): Lane | undefined {
+    const load = ({ busy, streams }: Lane): number => streams + (busy ? 1 : 0);
+    return [...this.lanes].sort((a, b) => load(a) - load(b))[0];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const { reject } of this.#waiting.splice(0)) reject(closedFault());
@@ -213,8 +221,26 @@ export const startSqliteThreads = (options: ThreadsOptions): Sqlite => {
       (side === 'write' ? writing : reading).request({ kind: 'call', module, name, args }),
     stream({ module }) {
       const stream = (streams += 1);
-      const home = reading.lanes[stream % reading.lanes.length];
-      return (request) => reading.request(numbered(request, stream, module), home);
+      let home: Lane | undefined;
+      let open = false;
+      const leave = (): void => {
+        if (open && home !== undefined) home.streams -= 1;
+        open = false;
+      };
+      return async (request) => {
+        if (request.kind === 'open' && (home = reading.quietest()) !== undefined) {
+          home.streams += 1;
+          open = true;
+        }
+        try {
+          const step = (await reading.request(numbered(request, stream, module), home)) as StreamStep | undefined;
+          if (step === undefined || step.done) leave();
+          return step;
+        } catch (caught) {
+          leave();
+          throw caught;
+        }
+      };
     },
     async close() {
       Atomics.store(new Int32Array(stop), 0, 1);

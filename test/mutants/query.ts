@@ -31,17 +31,24 @@ export const query: readonly Mutant[] = [
   },
   {
     name: 'rows of an answer are not counted',
-    file: 'src/query/remote/protocol.ts',
+    file: 'src/query/remote/ask.ts',
     from: 'if (control.rows !== rows)',
     to: 'if (control.rows < 0)',
     tests: ['test/unit/query/protocol.test.ts', 'test/unit/query/service.test.ts'],
   },
   {
     name: 'answer that was cut is whole',
-    file: 'src/query/remote/protocol.ts',
+    file: 'src/query/remote/ask.ts',
     from: "throw fault('QUERY_ANSWER_CUT', 'the operator ended in the middle of its answer');",
     to: 'return rows;',
     tests: ['test/unit/query/protocol.test.ts', 'test/unit/query/service.test.ts'],
+  },
+  {
+    name: 'query fails on a kept channel that had ended',
+    file: 'src/query/remote/ask.ts',
+    from: 'if (resting.heard || signal.aborted) throw caught;',
+    to: 'throw caught;',
+    tests: ['test/unit/query/lines.test.ts'],
   },
   {
     name: 'operators serve queries without bound',

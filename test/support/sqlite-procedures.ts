@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 import { systemClock } from '../../src/base/clock.ts';
 import { fault } from '../../src/base/errors.ts';
 import type { ProcedureModule, ReadDatabases, SqlRow, SqlValue, WriteDatabases } from '../../src/sqlite/sqlite.ts';
@@ -88,6 +89,11 @@ const streams = {
   *ending(_: ReadDatabases, yielded: number): Generator<number, number, undefined> {
     for (let item = 1; item <= yielded; item += 1) yield item;
     return yielded + 1;
+  },
+  /** The thread that it runs in, twice. */
+  *threads(): Generator<number, number, undefined> {
+    yield threadId;
+    return threadId;
   },
   *failing(): Iterable<number> {
     yield 1;

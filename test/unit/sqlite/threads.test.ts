@@ -50,6 +50,22 @@ test('a stream whose thread dies fails; it is never silently short', async () =>
   }
 });
 
+test('one stream after the other finds the same thread; one beside another takes a thread of its own', async () => {
+  const begin = async () => {
+    const items = sqlite.stream(streaming, 'threads')[Symbol.asyncIterator]();
+    const thread: unknown = (await items.next()).value;
+    return { items, thread };
+  };
+  const first = await begin();
+  const beside = await begin();
+  expect(beside.thread).not.toBe(first.thread);
+  await first.items.return?.();
+  const second = await begin();
+  expect(second.thread).toBe(first.thread);
+  while ((await second.items.next()).done !== true);
+  expect((await begin()).thread).toBe(first.thread);
+});
+
 test('calls beyond the bound are refused, all others are answered', async () => {
   const results = await Promise.allSettled(Array.from({ length: SQLITE_WAITING_MAX + 50 }, rows));
   const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
