@@ -212,4 +212,32 @@ export const ledger: readonly Mutant[] = [
     to: "return verdict === 'accept' ? 'accept' : 'ignore';",
     tests: ['test/unit/ledger/sync/gossip.test.ts'],
   },
+  {
+    name: 'archived body is not compared with the header',
+    file: 'src/ledger/archive/client.ts',
+    from: "if (hash('sha256', body) !== named)",
+    to: "if (named === '')",
+    tests: ['test/unit/ledger/archive/archive.test.ts'],
+  },
+  {
+    name: 'settled state is not compared with the signed root',
+    file: 'src/ledger/archive/client.ts',
+    from: 'if (tree.root() === root) return leaves;',
+    to: "if (root !== '') return leaves;",
+    tests: ['test/unit/ledger/archive/archive.test.ts'],
+  },
+  {
+    name: 'more leaves than announced are taken',
+    file: 'src/ledger/archive/client.ts',
+    from: 'leaves.length === due || bytes < 0',
+    to: 'bytes < 0',
+    tests: ['test/unit/ledger/archive/archive.test.ts'],
+  },
+  {
+    name: 'state that an erasure has changed is given out',
+    file: 'src/ledger/archive/desk.ts',
+    from: 'return tree.root() === root ? leaves : undefined;',
+    to: 'return leaves;',
+    tests: ['test/unit/ledger/archive/archive.test.ts'],
+  },
 ];

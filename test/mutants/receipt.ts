@@ -48,4 +48,32 @@ export const receipt: readonly Mutant[] = [
       'test/property/receipts.property.test.ts',
     ],
   },
+  {
+    name: 'erased body stays in the files of the archive',
+    file: 'src/receipt/tiles/archiver.ts',
+    from: 'if (files.hasBody(hash)) await files.erase(hash);',
+    to: 'if (!files.has(hash)) await files.erase(hash);',
+    tests: ['test/unit/receipt/tiles/tiles.test.ts'],
+  },
+  {
+    name: 'archive publishes a checkpoint that its tiles do not make',
+    file: 'src/receipt/tiles/tile-log.ts',
+    from: 'if (!root.equals(checkpoint.root)) {',
+    to: 'if (root.byteLength === 0) {',
+    tests: ['test/unit/receipt/tiles/tiles.test.ts'],
+  },
+  {
+    name: 'what a cut off write left may hold an erased body',
+    file: 'src/receipt/tiles/entry-files.ts',
+    from: '    await rm(`${this.#path(file)}.new`, { force: true });\n',
+    to: '',
+    tests: ['test/unit/receipt/tiles/tiles.test.ts'],
+  },
+  {
+    name: 'erased line comes back with what is written behind it',
+    file: 'src/receipt/tiles/entry-files.ts',
+    from: '    if (this.#isTail(file)) this.#tail.set(line, offset);\n',
+    to: '',
+    tests: ['test/unit/receipt/tiles/tiles.test.ts'],
+  },
 ];

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { COMMAND_PROTOCOL } from '../../src/command/remote/messages.ts';
-import { ARCHIVE_PROTOCOL } from '../../src/ledger/archive/messages.ts';
+import { ARCHIVE_PROTOCOL, encodeBodies } from '../../src/ledger/archive/messages.ts';
 import { TWINS_PROTOCOL } from '../../src/ledger/twins/messages.ts';
 import { JOIN_PROTOCOL } from '../../src/policy/admission/messages.ts';
 import { INTRODUCE_PROTOCOL } from '../../src/policy/introduction/messages.ts';
@@ -63,6 +63,17 @@ const KINDS: readonly Kind[] = [
       },
     },
   ]),
+  {
+    name: 'archive: asked whether it keeps everything, a body of an entry that nobody asked for',
+    verdict: cutOff(/LEDGER_ARCHIVE_MALFORMED/),
+    serve: {
+      [ARCHIVE_PROTOCOL]: (stream) => {
+        stream.send(framed(encodeBodies([{ hash: 'a'.repeat(64), body: randomBytes(100) }])));
+      },
+    },
+    // Every peer is asked when it comes.
+    attack: async () => {},
+  },
   {
     name: 'transfer: a file before the greeting',
     verdict: cutOff(/TRANSFER_MALFORMED/),

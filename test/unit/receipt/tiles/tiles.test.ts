@@ -225,6 +225,18 @@ describe('an erased body', () => {
     expect(node.archiver.state()).toMatchObject({ damaged: 0, bodiless: 1 });
   });
 
+  test('is not left behind in what a write that was cut off would have become', async () => {
+    const node = new ArchivingNode(dir);
+    node.add(ENTRIES.slice(0, 300));
+    await node.settle();
+    for (const file of ['000', '001'])
+      writeFileSync(join(dir, `entries/${file}.new`), readFileSync(join(dir, 'entries/000')));
+    node.erased.add(erased.hash);
+    node.restart();
+    await node.settle();
+    expect(saying(says)).toEqual([]);
+  });
+
   test('is not taken up where it is erased before', async () => {
     const node = new ArchivingNode(dir);
     node.erased.add(erased.hash);
