@@ -502,7 +502,7 @@ export const SCRUB_RETRY_MS = 10_000;
 /** Rows that a report names. */
 export const REPAIR_ROWS_LISTED_MAX = 20;
 /** Buckets, files and rows in one answer of `get tsd sums`. */
-export const SUM_BUCKETS_MAX = 1_000;
+export const SUM_BUCKETS_MAX = 1_500;
 export const SUM_FILES_MAX = 1_000;
 export const SUM_ROWS_MAX = 5_000;
 /** Files that `test cluster data` names, and mends in one go. */

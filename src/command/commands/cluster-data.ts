@@ -35,8 +35,9 @@ const WINDOW_DIGITS = 19;
 const BUCKETS_LOOKED_INTO = 8;
 type Unit = keyof typeof BUCKET_DIGITS;
 const COARSER: readonly Unit[] = ['day', 'month', 'year'];
+/** All that a bucket holds is read for each step: of a day the minutes are asked for at once. */
 const FINER: Readonly<Record<Unit, Unit | undefined>> = {
-  ...{ year: 'month', month: 'day', day: 'hour', hour: 'minute', minute: undefined },
+  ...{ year: 'month', month: 'day', day: 'minute', hour: 'minute', minute: 'second', second: undefined },
 };
 
 /** The same window for every member, in the form that all read alike. */

@@ -77,10 +77,10 @@ const getScrub = ({ context }: Call<OptionTable>): Reply => {
 };
 
 /** What the digits of a record time name. */
-export const BUCKET_DIGITS = { year: 4, month: 7, day: 10, hour: 13, minute: 16 } as const;
+export const BUCKET_DIGITS = { year: 4, month: 7, day: 10, hour: 13, minute: 16, second: 19 } as const;
 
 const sumOptions = {
-  bucket: withDefault(oneOf('year', 'month', 'day', 'hour', 'minute', 'file', 'row'), 'day', 'how finely'),
+  bucket: withDefault(oneOf('year', 'month', 'day', 'hour', 'minute', 'second', 'file', 'row'), 'day', 'how finely'),
   table: withDefault(anyText, '*', 'db.table, * for all'),
   start_date: optional(date, 'from this date on'),
   end_date: optional(date, 'before this date'),

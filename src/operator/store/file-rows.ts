@@ -25,22 +25,75 @@ export function* rowsOfFile(db: ReadConnection, { record, rows }: PlacedRecord):
 }
 
 /** Sum and number of the rows that the table holds of a file. */
-export const sumOfRows = (
-  db: ReadConnection,
-  placed: PlacedRecord,
-): { readonly sum: string; readonly rows: number } => {
+export const sumOfRows = (db: ReadConnection, placed: PlacedRecord): RowsFound => {
   const member = memberOf(db, placed.record.origin);
   const sum = new RowSum();
   for (const row of rowsOfFile(db, placed)) sum.add(row.slice(1), member);
   return { sum: sum.hex(), rows: sum.rows };
 };
 
+interface RowsFound {
+  readonly sum: string;
+  readonly rows: number;
+}
+
+/** Files whose rows follow one another in the table and have the same columns: they are read in one go. */
+type Run = (PlacedRecord & { readonly rows: readonly [number, number] })[];
+
+const runsOf = (all: readonly PlacedRecord[]): readonly Run[] => {
+  const withRows = all.flatMap(({ record, rows }) => (rows === null ? [] : [{ record, rows }]));
+  const runs: Run[] = [];
+  for (const placed of withRows.sort((a, b) => a.rows[0] - b.rows[0])) {
+    const last = runs.at(-1)?.at(-1);
+    const follows =
+      last?.record.columns === placed.record.columns &&
+      last.record.table === placed.record.table &&
+      last.rows[1] + 1 === placed.rows[0];
+    if (follows) runs.at(-1)?.push(placed);
+    else runs.push([placed]);
+  }
+  return runs;
+};
+
+/** As {@link sumOfRows}, of many files: a statement for each of small ones would cost more than their rows. */
+export const sumsOfRows = (db: ReadConnection, all: readonly PlacedRecord[]): ((placed: PlacedRecord) => RowsFound) => {
+  const members = new Map<string, string | undefined>();
+  const found = new Map<FileRecord, RowsFound>();
+  for (const run of runsOf(all)) {
+    const [first] = run;
+    if (first === undefined) continue;
+    // A damaged record may say that its last row is before its first.
+    const last = Math.max(...run.map(({ rows }) => rows[1]));
+    let at = 0;
+    let sum = new RowSum();
+    const close = (): void => {
+      const record = run[at]?.record;
+      if (record !== undefined) found.set(record, { sum: sum.hex(), rows: sum.rows });
+      sum = new RowSum();
+      at += 1;
+    };
+    for (const row of rowsOfFile(db, { record: first.record, rows: [first.rows[0], last] })) {
+      while (Number(row[0]) > (run[at]?.rows[1] ?? Number.POSITIVE_INFINITY)) close();
+      const origin = run[at]?.record.origin ?? '';
+      if (!members.has(origin)) members.set(origin, memberOf(db, origin));
+      sum.add(row.slice(1), members.get(origin));
+    }
+    while (at < run.length) close();
+  }
+  const none = { sum: new RowSum().hex(), rows: 0 };
+  return ({ record }) => found.get(record) ?? none;
+};
+
 /** Whether a `row_id` lies among the rows of some file of the table. */
 export const OF_SOME_FILE = `exists (select 1 from holdfast_files f
   where f.table_name = ? and f.status = 'stored' and r.row_id between f.first_row and f.last_row)`;
 
-/** The stretches of `row_id`s of a table that belong to no file, the last one open. */
-export function* gapsOf(db: ReadConnection, table: string): Generator<readonly [number, number]> {
+/** The stretches of `row_id`s of a table up to `end` that belong to no file. */
+export function* gapsOf(
+  db: ReadConnection,
+  table: string,
+  end = Number.MAX_SAFE_INTEGER,
+): Generator<readonly [number, number]> {
   const sql = `select first_row, last_row from holdfast_files
     where table_name = ? and status = 'stored' and first_row is not null order by first_row`;
   let next = Number.MIN_SAFE_INTEGER;
@@ -48,5 +101,5 @@ export function* gapsOf(db: ReadConnection, table: string): Generator<readonly [
     if (Number(first) > next) yield [next, Number(first) - 1];
     next = Math.max(next, Number(last) + 1);
   }
-  yield [next, Number.MAX_SAFE_INTEGER];
+  yield [next, end];
 }

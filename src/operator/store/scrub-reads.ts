@@ -5,7 +5,7 @@ import type { Damage, FileCheck, Strays } from '../file-check.ts';
 import { recordDigest, rowDigest, sumOfContent } from '../row-sums.ts';
 import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file-sums.ts';
 import { type ArchivePlace, readPlace } from './archive-files.ts';
-import { gapsOf, memberOf, rowsOfFile, sumOfRows } from './file-rows.ts';
+import { gapsOf, memberOf, rowsOfFile, sumOfRows, sumsOfRows } from './file-rows.ts';
 import { findRecord, type PlacedRecord, selectRecords } from './records.ts';
 import { columnsOfTable, quoted, storesOf } from './schema.ts';
 
@@ -74,7 +74,9 @@ const straysIn = (db: ReadConnection, table: string, listed: number): { rows: nu
   const rows: number[] = [];
   let count = 0;
   if (columnsOfTable(db, table).size === 0) return { rows, count };
-  for (const [from, to] of gapsOf(db, table)) {
+  // Read before the records: rows and their record come in one commit, so later rows, whose record is not seen, are left alone.
+  const newest = Number(db.get(`select max(row_id) from ${quoted(table)}`)?.[0] ?? 0);
+  for (const [from, to] of gapsOf(db, table, newest)) {
     const found = db.all(`select row_id from ${quoted(table)} where row_id between ? and ? limit ?`, [
       from,
       to,
@@ -87,10 +89,7 @@ const straysIn = (db: ReadConnection, table: string, listed: number): { rows: nu
   return { rows, count };
 };
 
-/**
- * Rows that belong to no file, as far as is seen now: a file that arrives meanwhile may be among them, so the writer
- * looks again before it moves any.
- */
+/** Rows that belong to no file. The writer looks again before it moves any. */
 const strays = (databases: ReadDatabases): readonly Strays[] =>
   storesOf(databases).flatMap(({ dbms, db }) =>
     tablesOf(db)
@@ -132,12 +131,17 @@ const checkPages = (databases: ReadDatabases, dbms: string, table: string): void
     throw fault('SQLITE_CORRUPT', `database ${dbms}: ${String(text).slice(0, 200)}`, { data: { database: dbms } });
 };
 
-const fileSum = (db: ReadConnection, placed: PlacedRecord): FileSum => {
+const fileSumsOf = (db: ReadConnection, all: readonly PlacedRecord[]): readonly FileSum[] => {
+  const rowsOf = sumsOfRows(db, all);
+  return all.map((placed) => fileSum(placed, rowsOf));
+};
+
+const fileSum = (placed: PlacedRecord, rowsOf: ReturnType<typeof sumsOfRows>): FileSum => {
   const { origin, file, time, status } = placed.record;
   const about = recordDigest(placed.record);
   // How many rows the record says is part of it, so that a wrong number shows too.
   if (status === 'duplicate') return { origin, file, time, status, about, rows: placed.record.rows, sum: '' };
-  const found = sumOfRows(db, placed);
+  const found = rowsOf(placed);
   const fits = found.rows === placed.record.rows;
   return {
     ...{ origin, file, time, status, about },
@@ -169,7 +173,7 @@ const bucketSums = (databases: ReadDatabases, scope: SumScope, digits: number): 
   const sums = new BucketSums(digits);
   for (let after: PlacedRecord | undefined; ;) {
     const page = recordsAfter(db, scope, after);
-    for (const placed of page) sums.add(fileSum(db, placed));
+    for (const sum of fileSumsOf(db, page)) sums.add(sum);
     after = page.at(-1);
     if (after === undefined) return sums.end();
   }
@@ -197,7 +201,7 @@ const fileSums = (databases: ReadDatabases, scope: SumScope): readonly FileSum[]
     throw fault('TABLE_SUMS_BOUND', `more than ${SUM_FILES_MAX} files of ${scope.dbms}.${scope.table}`, {
       hint: 'name start_date and end_date',
     });
-  return records.map((placed) => fileSum(db as ReadConnection, placed));
+  return db === undefined ? [] : fileSumsOf(db, records);
 };
 
 /** A digest of each row of a file, in order, the first of them. */
