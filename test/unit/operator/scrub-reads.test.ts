@@ -52,20 +52,19 @@ test('a file that arrives while rows of no file are looked for is none of them',
   change('update readings set row_id = -3 where row_id = 2');
   let arrived = false;
   /** As the store sees it, but for a file that is stored between two statements. */
-  const between = (db: ReadConnection): ReadConnection =>
-    new Proxy(db, {
-      get(target, name) {
-        if (name !== 'iterate') return Reflect.get(target, name).bind(target);
-        return (sql: string, params: readonly never[]) => {
-          const rows = [...target.iterate(sql, params)];
-          if (!arrived) {
-            arrived = true;
-            change(`insert into readings (row_id, insert_timestamp, tsd_name, tsd_id) values (50, '2026', '7', 9)`);
-          }
-          return rows[Symbol.iterator]();
-        };
-      },
-    });
+  const between = (db: ReadConnection): ReadConnection => ({
+    all: (sql, params) => db.all(sql, params),
+    get: (sql, params) => db.get(sql, params),
+    columns: (sql) => db.columns(sql),
+    deadline: (atMs) => db.deadline(atMs),
+    *iterate(sql, params) {
+      const rows = [...db.iterate(sql, params)];
+      if (!arrived)
+        change(`insert into readings (row_id, insert_timestamp, tsd_name, tsd_id) values (50, '2026', '7', 9)`);
+      arrived = true;
+      yield* rows;
+    },
+  });
   const moving: ReadDatabases = {
     names: () => databases.names(),
     read: (name: string) => between(databases.read(name)),
