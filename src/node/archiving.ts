@@ -14,32 +14,39 @@ import type { Topology } from '../topology/topology.ts';
 import type { NodeConfig } from './config.ts';
 import type { NodePaths } from './paths.ts';
 
-interface ArchivingPorts {
+interface Ports {
   readonly network: Network;
   readonly ledger: Ledger;
-  readonly policies: Policies;
-  readonly receipts: Receipts;
-  readonly topology: () => Topology;
-  readonly config: Pick<NodeConfig, 'tiles'>;
-  readonly paths: Pick<NodePaths, 'tiles'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Whether a key has the role archive. */
-const archivesOf = ({ members }: Policies): readonly PeerKey[] => [
-  ...new Set(
-    members
+/** What is there once the policies are, which themselves ask for what is archived. */
+export interface Later {
+  policies?: Policies;
+  topology?: () => Topology;
+}
+
+/** The keys with the role archive, read anew when the book has changed. */
+const followArchives = (policies: () => Policies | undefined): (() => readonly PeerKey[]) => {
+  let revision: number | undefined;
+  let keys: readonly PeerKey[] = [];
+  return () => {
+    const known = policies();
+    if (known === undefined || known.book.revision === revision) return keys;
+    revision = known.book.revision;
+    const archives = known.members
       .list()
-      .filter((member) => isInForce(member) && member.rights.roles.includes('archive'))
-      .map(({ key }) => key),
-  ),
-];
+      .filter((member) => isInForce(member) && member.rights.roles.includes('archive'));
+    keys = [...new Set(archives.map(({ key }) => key))];
+    return keys;
+  };
+};
 
 /** How users know a node: the name of its policy or of its grant, and the address where it can be asked, where that is known. */
-const nameOf = ({ network, policies, topology }: ArchivingPorts, key: PeerKey): string | undefined => {
-  const policy = topology().nodes.find(({ peer }) => peer === key);
-  const name = policy?.name ?? policies.members.list().find((member) => member.key === key)?.name;
+const nameOf = (network: Network, { policies, topology }: Later, key: PeerKey): string | undefined => {
+  const policy = topology?.().nodes.find(({ peer }) => peer === key);
+  const name = policy?.name ?? policies?.members.list().find((member) => member.key === key)?.name;
   const address =
     policy === undefined
       ? network.peers().find((peer) => peer.key === key && peer.outbound)?.address
@@ -48,38 +55,38 @@ const nameOf = ({ network, policies, topology }: ArchivingPorts, key: PeerKey): 
   return [name ?? key.slice(0, 16), ...(address === undefined ? [] : [`at ${address}`])].join(' ');
 };
 
-/** What the node keeps for others, and where it finds what it has dropped itself. */
-export interface NodeArchiving extends Resource, Archiving {
-  readonly client: ArchiveClient;
+/** Asks other nodes for what was dropped here. */
+export const createArchiveClient = ({ network, ledger, clock, log }: Ports, later: Later): ArchiveClient =>
+  new ArchiveClient({
+    ...{ network, clock, log: log.child('archive') },
+    rootOf: (snapshot) => later.policies?.snapshots.rootOf(snapshot),
+    bodyHash: async (entry) => (await ledger.byHash(entry))?.entry.header.body,
+    archives: followArchives(() => later.policies),
+    nameOf: (key) => nameOf(network, later, key),
+  });
+
+interface ArchivingPorts extends Ports {
+  readonly policies: Policies;
+  readonly receipts: Receipts;
+  readonly archive: ArchiveClient;
+  readonly config: Pick<NodeConfig, 'tiles'>;
+  readonly paths: Pick<NodePaths, 'tiles'>;
 }
 
-/** Gives others what they have dropped, asks them, and keeps the static files where they are asked for or this node has the role archive. */
-export const startArchiving = (ports: ArchivingPorts): NodeArchiving => {
-  const { network, ledger, policies, receipts, clock, config, paths } = ports;
+/** Gives others what they have dropped, and keeps the static files where they are asked for or this node has the role archive. */
+export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
+  const { network, ledger, policies, receipts, archive, clock, config, paths } = ports;
   const log = ports.log.child('archive');
-  const rootOf = (snapshot: string): string | undefined => policies.snapshots.rootOf(snapshot);
+  const archives = followArchives(() => policies);
   new ArchiveDesk({
-    ...{ network, ledger, clock, rootOf, log },
+    ...{ network, ledger, clock, log },
+    rootOf: (snapshot) => policies.snapshots.rootOf(snapshot),
     keepsAll: () => ledger.network !== undefined && ledger.status().bodies.missing === 0,
     leaves: (snapshot) => policies.snapshots.leaves(snapshot),
   });
-  const client = new ArchiveClient({
-    ...{ network, clock, rootOf, log },
-    bodyHash: async (entry) => (await ledger.byHash(entry))?.entry.header.body,
-    archives: () => archivesOf(policies),
-    nameOf: (key) => nameOf(ports, key),
-  });
   const tiles = new TilesService({
     ...{ ledger, clock, log, evidence: receipts.evidence, dir: config.tiles ?? paths.tiles },
-    isAsked: () => config.tiles !== undefined || archivesOf(policies).includes(ledger.author),
+    isAsked: () => config.tiles !== undefined || archives().includes(ledger.author),
   });
-  return {
-    client,
-    sources: () => client.sources(),
-    tiles: () => tiles.status(),
-    async close() {
-      await tiles.close();
-      await client.close();
-    },
-  };
+  return { sources: () => archive.sources(), tiles: () => tiles.status(), close: () => tiles.close() };
 };

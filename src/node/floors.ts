@@ -16,6 +16,7 @@ import { checkAsker } from '../command/access/door.ts';
 import type { CommandContext, Watched } from '../command/context.ts';
 import type { PeerView } from '../command/health/peer-watch.ts';
 import { splitAddress } from '../command/facts.ts';
+import type { ArchiveClient } from '../ledger/archive/client.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
 import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
@@ -40,7 +41,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
-import { startArchiving } from './archiving.ts';
+import { createArchiveClient, type Later, startArchiving } from './archiving.ts';
 import { Backups } from './backup/backups.ts';
 import { commandFacts } from './command-facts.ts';
 import { configurationOf, type NodeConfig } from './config.ts';
@@ -193,6 +194,8 @@ interface Base {
   readonly network: Network;
   readonly ledgerSync: LedgerSync;
   readonly policies: Policies;
+  readonly topology: () => Topology;
+  readonly archive: ArchiveClient;
   readonly introductions: Introductions;
   readonly guard: WriteGuard;
   readonly disk: DiskMonitor;
@@ -225,7 +228,8 @@ const startBase = async (
   );
   const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
   const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
-  const made: { policies?: Policies } = {};
+  const made: Later = {};
+  const archive = stack.use(createArchiveClient({ network, ledger, log, clock: ports.clock }, made));
   const foreign = new EventEmitter<{ seed: [string] }>();
   const ledgerSync = stack.use(
     createLedgerSync({
@@ -247,10 +251,13 @@ const startBase = async (
     }),
   );
   made.policies = policies;
+  made.topology = followTopology(policies.book);
   await policies.caughtUp();
   const introductions = guardNetwork(stack, { network, ledger, policies, foreign }, config, log.child('join'));
   return {
     introductions,
+    archive,
+    topology: made.topology,
     ledger,
     sqlite,
     network,
@@ -270,7 +277,7 @@ const startDialling = async (
   config: NodeConfig,
   paths: NodePaths,
   { log }: Outside,
-  { network, policies, guard, key, ledger, topology, disk, foreign }: Base & { readonly topology: () => Topology },
+  { network, policies, guard, key, ledger, topology, disk, foreign }: Base,
 ): Promise<Dialling> => {
   const ports = { clock: systemClock, random: systemRandom };
   const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
@@ -319,14 +326,13 @@ export const startFloors = async (
   const { clock, random } = { clock: systemClock, random: systemRandom };
   stack.use(startCollecting({ clock }));
   const base = await startBase(stack, config, paths, outside);
-  const { ledger, sqlite, network, ledgerSync, policies, guard, disk } = base;
-  const topology = followTopology(policies.book);
-  const dialling = await startDialling(stack, config, paths, outside, { ...base, topology });
+  const { ledger, sqlite, network, ledgerSync, policies, topology, guard, disk } = base;
+  const dialling = await startDialling(stack, config, paths, outside, base);
   const receipts = stack.use(receiptsOf(base, paths, log));
   await joinNetwork(base, config, paths.join, outside);
   const clockMonitor = stack.use(new ClockMonitor(clock, log.child('clock')));
   const mayWrite = (): Promise<void> => guard.allowed();
-  const archiving = stack.use(startArchiving({ ...base, config, paths, receipts, topology, clock, log }));
+  const archiving = stack.use(startArchiving({ ...base, config, paths, receipts, clock, log }));
   const parts = stack.use(
     new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, disk, log }),
   );
