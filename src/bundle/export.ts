@@ -4,6 +4,7 @@ import { BUNDLE_BYTES_MAX, BUNDLE_ENTRIES_MAX, LEDGER_FOLLOW_ENTRIES_MAX } from 
 import { inSlices } from '../base/slices.ts';
 import { TAR_END, tarBytes, tarEntry, type TarFile } from '../codec/tar.ts';
 import { publicKeyPem } from '../entry/keys.ts';
+import { archivedFault } from '../ledger/archive/port.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Fact } from '../policy/facts.ts';
 import { answerOf } from './answer.ts';
@@ -48,6 +49,7 @@ export const exportBundle = async (
       'BUNDLE_OVERSIZE',
       `the ledger has ${facts.length} entries; a bundle holds at most ${BUNDLE_ENTRIES_MAX}`,
     );
+  if (facts.some(({ archived }) => archived)) throw archivedFault('a bundle of all entries', undefined);
   const { bytes, origins, registered } = await inSlices(answerOf(facts, question), signal);
   const held = new Set(facts.map(({ hash }) => hash));
   const receipts =

@@ -51,6 +51,8 @@ export interface Entry {
   readonly content: JsonObject;
   /** Its body is not here: header and signature are all that is left. */
   readonly bodiless?: true;
+  /** The body was not erased: a snapshot has settled what it said, and it was dropped here. Others keep it. */
+  readonly archived?: true;
 }
 
 const NO_BODY = new Uint8Array();
@@ -63,6 +65,9 @@ export const withoutBody = ({ raw, hash, header }: Entry): Entry => ({
   content: {},
   bodiless: true,
 });
+
+/** The entry as it is once its body is dropped here and kept by others. */
+export const archivedEntry = (entry: Entry): Entry => ({ ...withoutBody(entry), archived: true });
 
 /** Hash of the entry whose body an erase entry is about; undefined for any other entry. */
 export const erasedIn = ({ header, content }: Pick<Entry, 'header' | 'content'>): string | undefined => {

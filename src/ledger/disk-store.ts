@@ -98,7 +98,7 @@ export class DiskStore implements EntryStore {
   }
 
   async write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void> {
-    const lines = entries.map(({ entry, receivedMs }) => encodeLine(entry.raw, receivedMs));
+    const lines = entries.map(({ entry, receivedMs }) => encodeLine(entry.raw, receivedMs, entry.archived));
     const positions = await this.#parts.journal.append(lines);
     const cursor = this.#positions.length;
     this.#positions.push(...positions);

@@ -142,6 +142,7 @@ export class Erasures {
     await this.#running;
     if (this.#closed) return;
     const [held] = await this.#ports.store.read([place]).catch(() => []);
-    if (held?.entry.bodiless === true && this.by(place.hash) === undefined) this.#missed.add(place.hash);
+    if (held?.entry.bodiless === true && held.entry.archived !== true && this.by(place.hash) === undefined)
+      this.#missed.add(place.hash);
   }
 }

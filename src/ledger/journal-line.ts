@@ -7,6 +7,8 @@ import type { Entry, EntryHeader, RawEntry } from '../entry/entry.ts';
 const TAB = 0x09;
 const NEWLINE = 0x0a;
 const BLANK = 0x20;
+/** In the place of a body that others keep. */
+const ARCHIVED = 0x7e;
 const COLUMNS = 5;
 /** Largest line, its newline included. */
 export const JOURNAL_LINE_BYTES_MAX = ENTRY_HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX + 256;
@@ -16,14 +18,21 @@ export interface JournalLine {
   readonly raw: RawEntry;
   /** Wall clock of this node when it accepted the entry, whole milliseconds. */
   readonly receivedMs: number;
+  /** Its body was dropped here, and is kept by others. */
+  readonly isArchived: boolean;
 }
 
 /**
  * One entry: header, signature in base64, body, milliseconds of arrival, CRC-32 of all that as 8 hex digits; tabs
  * between, a newline after. Canonical JSON holds neither, so `cut` and `sha256sum` work on it. Where the body was erased there
- * are blanks in its place, or nothing.
+ * are blanks in its place, or nothing; where it was dropped since others keep it, `~`.
  */
-export const encodeLine = ({ header, signature, body }: RawEntry, receivedMs: number): Buffer => {
+export const encodeLine = (
+  { header, signature, body: given }: RawEntry,
+  receivedMs: number,
+  isArchived = false,
+): Buffer => {
+  const body = isArchived ? Buffer.of(ARCHIVED) : given;
   const signed = Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64');
   const line = Buffer.allocUnsafe(header.byteLength + body.byteLength + signed.length + 32);
   line.set(header, 0);
@@ -44,14 +53,16 @@ export const decodeLine = (line: Buffer): JournalLine | undefined => {
   if (ends.length !== COLUMNS - 1 || line.toString('latin1', received + 1) !== crcOf(line.subarray(0, received)))
     return undefined;
   // Canonical JSON begins with a brace.
-  const isErased = line[signature + 1] === BLANK;
+  const isArchived = line[signature + 1] === ARCHIVED;
+  const isGone = isArchived || line[signature + 1] === BLANK;
   return {
     raw: {
       header: line.subarray(0, header),
       signature: Buffer.from(line.toString('latin1', header + 1, signature), 'base64'),
-      body: isErased ? Buffer.alloc(0) : line.subarray(signature + 1, body),
+      body: isGone ? Buffer.alloc(0) : line.subarray(signature + 1, body),
     },
     receivedMs: Number(line.toString('latin1', body + 1, received)),
+    isArchived,
   };
 };
 
@@ -71,11 +82,12 @@ const crcOf = (bytes: Uint8Array): string => crc32(bytes).toString(16).padStart(
  * The entry of a line that passed `parseEntry` before it was written: its CRC holds, so the bytes are the same and only
  * the header's hash is compared. Undefined where they are not those of `hash`.
  */
-export const reviveEntry = ({ raw }: JournalLine, hash: string): Entry | undefined => {
+export const reviveEntry = ({ raw, isArchived }: JournalLine, hash: string): Entry | undefined => {
   if (sha256Hex(raw.header) !== hash) return undefined;
   // Both were checked by parseEntry before they were written.
   const header = JSON.parse(raw.header.toString()) as EntryHeader;
-  if (raw.body.byteLength === 0) return { raw, hash, header, content: {}, bodiless: true };
+  if (raw.body.byteLength === 0)
+    return { raw, hash, header, content: {}, bodiless: true, ...(isArchived ? { archived: true } : {}) };
   const { content } = JSON.parse(raw.body.toString()) as { readonly content: JsonObject };
   return { raw, hash, header, content };
 };

@@ -20,6 +20,9 @@ export interface Conflict {
 
 const SLICE = 1_000;
 
+/** Rules that are told by the proof alone, or tell nothing. */
+const UNTOLD: ReadonlySet<string> = new Set(['equivocation', 'unknown-op', 'archived']);
+
 const newestOf = ({ entries }: Conflict): Fact | undefined => entries.at(-1);
 
 const openUpdates = (book: LedgerFold): readonly Conflict[] =>
@@ -57,7 +60,7 @@ export const conflictsOf = function* (book: LedgerFold, forks: Forks): Sliced<re
   for (const [at, fact] of facts.entries()) {
     if (at % SLICE === SLICE - 1) yield;
     const reason = book.effectOf(fact.hash);
-    if (typeof reason !== 'object' || reason.rule === 'equivocation' || reason.rule === 'unknown-op') continue;
+    if (typeof reason !== 'object' || UNTOLD.has(reason.rule)) continue;
     const { rule, text, by, holder } = reason;
     const type = fact.type ?? book.factsOf(fact.id ?? '')[0]?.type ?? undefined;
     conflicts.push({ rule, text, type, id: fact.id ?? undefined, entries: [fact], by, holder });

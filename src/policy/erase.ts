@@ -4,6 +4,7 @@ import type { JsonObject } from '../codec/json.ts';
 import { policyDate } from '../entry/time.ts';
 import { ERASABLE_OPS } from '../entry/entry.ts';
 import { capsOf } from './authority/members.ts';
+import { archivedFault } from '../ledger/archive/port.ts';
 import type { PolicyBook } from './book.ts';
 import type { VoidReason } from './void-reason.ts';
 import type { Decision } from './decide.ts';
@@ -27,7 +28,7 @@ type View = Pick<LedgerFold, 'authority' | 'fact' | 'get' | 'factsOf' | 'settled
 /**
  * May `author` erase the body of an entry? Throws `POLICY_ENTRY_UNKNOWN`, `POLICY_ENTRY_KEPT` for one whose body cannot be erased,
  * `POLICY_ENTRY_ERASED` for one whose is, `POLICY_ERASE_NOT_OWNER`, `POLICY_ENTRY_NEEDED` where a policy in force needs what it gave,
- * `POLICY_ERASE_REASON`.
+ * `POLICY_ERASE_REASON`, `ENTRY_ARCHIVED` where the names of what it gave are not here.
  */
 export const decideErase = (view: View, author: string, { entry, reason }: ErasureWish): Decision => {
   if (!isReason(reason) || reason === '')
@@ -52,6 +53,7 @@ export const decideErase = (view: View, author: string, { entry, reason }: Erasu
       data: { entry, author: target.author },
       hint: 'run it on the node that wrote the entry, or on a root node or one of an admin: get members',
     });
+  if (target.archived) throw archivedFault(`what entry ${entry} says`, undefined);
   checkNotNeeded(view, target);
   const content: JsonObject = { v: 1, entry, ...namesIn(target), reason };
   return {

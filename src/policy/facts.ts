@@ -37,11 +37,16 @@ export interface Fact {
   malformed: VoidReason | undefined;
   /** Its body is not here any more: the content is what {@link withoutContent} says. */
   bodiless: boolean;
+  /** Its body was dropped here once a snapshot had settled what it said, and is not erased: then nothing is known of its content. */
+  archived: boolean;
   /** What erased its body, or was to. */
   erasure: Erasure | undefined;
   /** Why it has no effect, as of the last evaluation. */
   void: VoidReason | undefined;
 }
+
+/** Operations on policies. */
+export const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
 
 /** Operations that give or take the right to write. */
 export const AUTHORITY_OPS: ReadonlySet<string> = new Set(['grant', 'revoke', 'join', 'rotate']);
@@ -101,7 +106,8 @@ export const factOf = (entry: Entry, known = NOTHING_KNOWN): Fact => {
     links: (prev === null ? parents : [prev, ...parents]).map((hash) => known.hash(hash)),
     content,
     malformed,
-    bodiless: entry.bodiless === true,
+    bodiless: entry.bodiless === true && entry.archived !== true,
+    archived: entry.archived === true,
     erasure: undefined,
     void: malformed,
   };

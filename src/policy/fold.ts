@@ -18,16 +18,16 @@ import {
   type KnownTexts,
   malformedWithoutContent,
   type Fact,
+  POLICY_OPS,
   SNAPSHOT_OP,
   withoutContent,
 } from './facts.ts';
 import { genesisRules } from './authority/genesis.ts';
 import type { SettledOrigins } from './origins.ts';
-import { inSettledOrder, restorePolicies, settledPolicy, takeOver } from './snapshot/settled.ts';
+import { ArchivedFacts, BODY_ARCHIVED } from './snapshot/archived.ts';
+import { inSettledOrder, type Settled, restorePolicies, settledPolicy, takeOver } from './snapshot/settled.ts';
 import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
 import { shownBy } from './state.ts';
-
-const POLICY_OPS: ReadonlySet<string> = new Set(['insert', 'update', 'delete']);
 
 /** The fold with what `decide` asks of it and what the shell announces. */
 export interface LedgerFold extends PolicyFold {
@@ -43,6 +43,10 @@ export interface LedgerFold extends PolicyFold {
   wholeValue(id: string): JsonObject | undefined;
   /** Where the origins of a policy begin that a snapshot has settled. */
   settledOrigins(id: string): SettledOrigins | undefined;
+  /** The bodies of these entries are dropped: from now on only what is settled tells of them. */
+  archive(hashes: Iterable<string>): void;
+  /** Whether the book cannot be known by what is settled: it leaves out an entry whose body is archived, or rests on one. */
+  lacksBodies(settled?: Settled): boolean;
   /** Takes up facts of another fold, which stay as they are; the same as their entries. */
   addFacts(facts: readonly Fact[]): void;
   /** What erase entries are about whose right may be another since this was asked last. */
@@ -105,6 +109,7 @@ class Fold implements LedgerFold {
   readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
   readonly #erasures = new Erasures(this.authority, this.#find);
   #noted = new Map<string, ErasureNote>();
+  readonly #archived: ArchivedFacts = new ArchivedFacts();
   revision = 0;
   unknown = 0;
 
@@ -148,6 +153,20 @@ class Fold implements LedgerFold {
     const { same, other, latest } = takeOver(this.#subjects.values(), settled, this.#find);
     this.#latest = latest;
     return this.#changed(new Set([...same, ...(other.size === 0 ? [] : this.#evaluate(other))]));
+  }
+
+  archive(hashes: Iterable<string>): void {
+    for (const hash of hashes) {
+      const fact = this.#facts.get(hash);
+      if (fact === undefined || fact.bodiless || fact.archived || !ERASABLE_OPS.has(fact.op)) continue;
+      fact.content = {};
+      fact.archived = true;
+      this.#archived.add(fact);
+    }
+  }
+
+  lacksBodies(settled = this.snapshots.settled): boolean {
+    return this.#archived.lackIn(settled, this.#find);
   }
 
   wholeValue(id: string): JsonObject | undefined {
@@ -215,7 +234,8 @@ class Fold implements LedgerFold {
     for (const fact of [...this.#facts.values()].sort(compareFacts)) {
       if (fact.op !== 'insert') continue;
       const reason = this.#reasonOf(fact);
-      if (reason !== undefined) voids.push({ type: fact.type ?? '', id: fact.id ?? '', entry: fact.hash, reason });
+      if (reason !== undefined && reason.rule !== 'archived')
+        voids.push({ type: fact.type ?? '', id: fact.id ?? '', entry: fact.hash, reason });
     }
     return voids;
   }
@@ -259,13 +279,15 @@ class Fold implements LedgerFold {
     for (const item of items) {
       const held = this.#facts.get(item.hash);
       if (held !== undefined) {
-        if (!held.bodiless || !restore(held, factFrom(item))) continue;
+        if (!(held.bodiless || held.archived) || !restore(held, factFrom(item))) continue;
+        this.#archived.remove(held);
         affected.add(held);
         this.snapshots.contentMoved();
         continue;
       }
       const fact = factFrom(item);
       this.#facts.set(fact.hash, fact);
+      if (fact.archived) this.#archived.add(fact);
       first.push(fact);
       if (fact.erasure !== undefined) this.#erasures.give(fact.hash, fact.erasure);
       if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(fact))) affected.add(early);
@@ -313,6 +335,8 @@ class Fold implements LedgerFold {
       if (fact.bodiless && fact.erasure?.by === by && fact.erasure.inForce === inForce) continue;
       fact.erasure = erasure;
       fact.bodiless = true;
+      this.#archived.remove(fact);
+      fact.archived = false;
       fact.content = withoutContent(fact.op, erasure);
       fact.malformed = malformedWithoutContent(fact);
       this.snapshots.contentMoved();
@@ -383,6 +407,7 @@ class Fold implements LedgerFold {
   #step(subject: Subject, fact: Fact): void {
     const reason = this.authority.reasonOf(fact);
     if (reason !== undefined) fact.void = reason;
+    else if (fact.archived) fact.void = BODY_ARCHIVED;
     else evolve(this.#holdings, subject, fact, this.authority.rightsOf(fact));
   }
 
@@ -428,11 +453,12 @@ class Fold implements LedgerFold {
 }
 
 /** Gives an entry back its content, unless that is erased by right; returns whether it did. */
-const restore = (held: Fact, { content, malformed, bodiless }: Fact): boolean => {
-  if (bodiless || held.erasure?.inForce === true) return false;
+const restore = (held: Fact, { content, malformed, bodiless, archived }: Fact): boolean => {
+  if (bodiless || archived || held.erasure?.inForce === true) return false;
   held.content = content;
   held.malformed = malformed;
   held.bodiless = false;
+  held.archived = false;
   held.erasure = undefined;
   return true;
 };

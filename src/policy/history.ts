@@ -24,6 +24,8 @@ export interface PolicyVersion extends Signed {
   readonly changes: readonly Change[];
   /** Who erased what the entry said, when and why; the names of the attributes that it gave are all that is left of them. */
   readonly erased: ErasedBy | undefined;
+  /** `body`: what the entry said is archived. `before`: what it said is here, and what it replaced is archived. */
+  readonly archived: 'body' | 'before' | undefined;
   readonly effect: 'in-force' | 'superseded' | VoidReason;
   /** The entry of this policy that took its place. */
   readonly supersededBy: string | undefined;
@@ -94,6 +96,28 @@ const followersOf = (judged: readonly Judged[]): readonly (string | undefined)[]
   return followers.reverse();
 };
 
+/** What an entry changed of what was in force before it, and what is after it; undefined where that cannot be told, since some of it is archived. */
+const changesIn = (
+  { fact, effect }: Judged,
+  type: string,
+  before: JsonObject | undefined,
+): Pick<PolicyVersion, 'changes' | 'archived'> & { readonly after: JsonObject | undefined } => {
+  const hasEffect = typeof effect === 'string';
+  if (fact.archived) {
+    // Whether it had an effect may not be known.
+    const mayHave = hasEffect || effect.rule === 'archived';
+    return { changes: [], archived: 'body', after: mayHave ? undefined : before };
+  }
+  // Such an entry says by itself what comes after it.
+  const begins = hasEffect && fact.op !== 'update';
+  if (before === undefined && !begins)
+    return { changes: differences(NONE, fact.content), archived: 'before', after: undefined };
+  // An entry without effect shows what it wanted to change; the next one is compared with what was in force.
+  const after = valueAfter(fact, type, before ?? NONE, hasEffect);
+  const changes = differences(before ?? NONE, after);
+  return { changes, archived: before === undefined ? 'before' : undefined, after: hasEffect ? after : before };
+};
+
 /**
  * The life of one policy: every entry that names it, in the ledger's order, with what it changed or why it did not, as the
  * book judges them when the work begins.
@@ -109,20 +133,19 @@ export const versionsOf = function* (
   const judged = facts.map((fact): Judged => ({ fact, effect: book.effectOf(fact.hash) ?? 'superseded' }));
   const followers = followersOf(judged);
   const versions: PolicyVersion[] = [];
-  let current = NONE;
+  let current: JsonObject | undefined = NONE;
   let type = '';
   for (const [at, { fact, effect }] of judged.entries()) {
     if (at % SLICE === SLICE - 1) yield;
     if (fact.op === 'insert' && typeof effect === 'string') type = fact.type ?? '';
-    // An entry without effect shows what it wanted to change; the next one is compared with what was in force.
-    const after = valueAfter(fact, type, current, typeof effect === 'string');
-    const changes = differences(current, after);
-    if (typeof effect === 'string') current = after;
+    const { changes, archived, after } = changesIn({ fact, effect }, type, current);
+    current = after;
     versions.push({
       ...signedBy(fact, chronicle, names),
       id,
       changes,
       erased: erasedBy(fact, names),
+      archived,
       effect,
       supersededBy: effect === 'superseded' ? followers[at] : undefined,
       conflictsWith: conflict.includes(fact.hash) ? conflict.filter((hash) => hash !== fact.hash) : [],

@@ -1,3 +1,4 @@
+import { type Archive, archivedFault } from '../ledger/archive/port.ts';
 import type { Sliced } from '../base/slices.ts';
 import { closureOf, type Closure, type FindFact, type Forks, forksOf, unknownEntries } from './closure.ts';
 import type { Fact } from './facts.ts';
@@ -16,6 +17,8 @@ export interface Chronicle {
   receivedMs(hash: string): number | undefined;
   /** What is known of its snapshots. */
   readonly memory?: SettleMemory;
+  /** Who keeps what was dropped here. */
+  readonly archive?: Pick<Archive, 'holders'>;
 }
 
 /** The policies as of a moment. */
@@ -37,11 +40,12 @@ export interface Past {
  * The policies as of a moment: a pure function of the entries that it covers. A frontier is exact, and so is what a node
  * had accepted. A time takes the
  * entries stated up to it, as far as they are here now, and what is known now of authors that contradicted themselves.
- * Throws `POLICY_FRONTIER_UNKNOWN`.
+ * Throws `POLICY_FRONTIER_UNKNOWN`, `ENTRY_ARCHIVED` where it follows from bodies that others keep.
  */
 export const pastAt = function* (chronicle: Chronicle, moment: Moment): Sliced<Past> {
   const covered = yield* coveredBy(chronicle, moment);
   const book = yield* foldOf(covered, chronicle.memory ?? new SettleMemory());
+  if (book.lacksBodies()) throw archivedFault('the policies of that moment', chronicle.archive);
   const root = yield* stateRoot(book);
   const late = moment.kind === 'time' ? yield* countLate(chronicle, covered.facts, moment.micros) : undefined;
   return { moment, book, entries: covered.facts.length, root, forks: covered.forks, late };

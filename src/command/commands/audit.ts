@@ -41,7 +41,9 @@ const policiesFollow = async (
     const [by = ''] = entries.map(({ header }) => sha256Hex(header)).sort();
     fold.voidAuthor(author, seq, by);
   }
-  await inSlices(settle(fold, new SettleMemory()), signal);
+  const memory = new SettleMemory();
+  for (const [key, state] of policies.chronicle.memory?.saved ?? []) memory.saved.set(key, state);
+  await inSlices(settle(fold, memory), signal);
   await policies.caughtUp();
   const isSame = await inSlices(sameState(fold, policies.book), signal);
   return ledger.size === end ? isSame : undefined;
@@ -96,6 +98,7 @@ const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (rea
     ['Authors', checked.authors],
     ['Signatures', checked.signatures],
     ['Bodies erased by right', checked.erased],
+    ...(checked.archived === 0 ? [] : [['Bodies archived, not checked', checked.archived] as const]),
     ['Vouched for by a later entry', checked.vouched],
     ['Links to entries before', checked.links],
     ['Entries without effect', checked.void],

@@ -1,5 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import { inSlices } from '../../base/slices.ts';
+import { archivedFault } from '../../ledger/archive/port.ts';
 import { type BlameLine, blameOf } from '../../policy/blame.ts';
 import { type Change, type ErasedBy, idsNamed, type PolicyVersion } from '../../policy/history.ts';
 import type { Signed } from '../../policy/signed.ts';
@@ -25,6 +26,9 @@ const idsOf = ({ context, options }: Call<typeof whichOptions>): readonly string
     });
   const ids = idsNamed(context.policies.chronicle.facts(), type, name);
   if (ids.length > 0) return ids;
+  const { chronicle } = context.policies;
+  if (chronicle.facts().some(({ archived }) => archived))
+    throw archivedFault(`whether a policy of type ${type} once had the name ${name}`, chronicle.archive);
   throw fault('POLICY_UNKNOWN', `no policy of type ${type} has or had the name ${name}`, {
     data: { type, name },
     hint: `see: blockchain log where type = ${type}`,
@@ -57,6 +61,12 @@ const erasedText = ({ attributes, author, authorName, date, reason }: ErasedBy):
   return `${what}erased by ${authorName ?? shortKey(author)} on ${date}: ${reason}`;
 };
 
+/** What the entry changed, as far as that is here. */
+const saidBy = ({ changes, archived }: PolicyVersion): readonly string[] => {
+  if (archived === 'body') return ['archived'];
+  return changes.map((change) => `${changeText(change)}${archived === 'before' ? ' (before: archived)' : ''}`);
+};
+
 /** Whether the entry counts, and the entry that is the cause. */
 const effectCells = ({ effect, supersededBy, conflictsWith }: PolicyVersion): readonly [string, string] => {
   if (typeof effect === 'object') return [`void (${effect.rule}): ${effect.text}`, effect.by ?? ''];
@@ -70,7 +80,7 @@ const rowsOf = (version: PolicyVersion, several: boolean): readonly (readonly Ce
   const [effect, because] = effectCells(version);
   const tail: readonly Cell[] = [effect, because, version.entry, ...(several ? [version.id] : [])];
   const { erased } = version;
-  const told = erased === undefined ? version.changes.map(changeText) : [erasedText(erased)];
+  const told = erased === undefined ? saidBy(version) : [erasedText(erased)];
   const changes = told.length === 0 ? [''] : told;
   return changes.map((change, index) =>
     index === 0 ? [...lead, change, ...tail] : [...lead.map(() => ''), change, ...tail.map(() => '')],

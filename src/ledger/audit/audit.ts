@@ -46,6 +46,7 @@ class Audit {
   #entries = 0;
   #signatures = 0;
   #erased = 0;
+  #archived = 0;
   #faults = 0;
   #first: AuditFault | undefined;
 
@@ -76,6 +77,7 @@ class Audit {
         authors: new Set([...this.#facts.values()].map(({ author }) => author)).size,
         signatures: this.#signatures,
         erased: this.#erased,
+        archived: this.#archived,
         vouched: found.vouched,
         links: found.links,
         void: found.void,
@@ -97,7 +99,7 @@ class Audit {
       return;
     }
     this.#entries += 1;
-    if (entry.bodiless === true) this.#noteBodiless(entry);
+    if (entry.bodiless === true) this.#noteBodiless(entry, held.archived === true);
     if (entry.hash !== held.hash)
       this.#report({ rule: 'hash', text: `the bytes have hash ${entry.hash}`, author, seq, hash: held.hash });
     const isSigned = await signatureHoldsInBackground(entry);
@@ -105,9 +107,10 @@ class Audit {
     this.#note(entry, isSigned);
   }
 
-  #noteBodiless({ hash, header }: Entry): void {
+  #noteBodiless({ hash, header }: Entry, isArchived: boolean): void {
     const { author, seq } = header;
     if (this.#ledger.erasedBy(hash) !== undefined) this.#erased += 1;
+    else if (isArchived) this.#archived += 1;
     else this.#report({ rule: 'body', text: 'its body is missing, and nobody erased it by right', author, seq, hash });
   }
 

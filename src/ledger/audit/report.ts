@@ -17,6 +17,8 @@ export interface AuditCounts {
   readonly signatures: number;
   /** Whose body was erased: of these the header alone. */
   readonly erased: number;
+  /** Whose body is archived: of these the header alone. */
+  readonly archived: number;
   /** Badly signed, and vouched for by a later entry of the same log. */
   readonly vouched: number;
   /** Links to an author's entry before, and to parents. */

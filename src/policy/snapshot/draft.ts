@@ -1,10 +1,13 @@
 import { fault } from '../../base/errors.ts';
 import { ENTRY_PARENTS_MAX, SNAPSHOT_HEADS_MAX } from '../../base/limits.ts';
 import type { Sliced } from '../../base/slices.ts';
+import { ERASABLE_OPS } from '../../entry/entry.ts';
+import { archivedFault } from '../../ledger/archive/port.ts';
 import { closureOf, frontierOf } from '../closure.ts';
 import { compareFacts, type Fact, SNAPSHOT_OP } from '../facts.ts';
 import type { LedgerFold } from '../fold.ts';
 import { rootBehind, type SnapshotAct } from './act.ts';
+import { namedBy } from './saved.ts';
 import { coveredBy, type SettleMemory, stateOf } from './settle.ts';
 
 /** What a snapshot says and does. */
@@ -100,14 +103,14 @@ const draftOf = function* (
     throw fault('POLICY_SNAPSHOT_EARLY', 'not every registered node is known to hold the snapshot that is in force', {
       hint: 'try again when they are connected and in step: get synchronizer',
     });
-  const origins = [...leaves.values()].flatMap(({ insert, attributes }) => [insert, ...Object.values(attributes)]);
-  const needed = new Set(origins);
-  const spare = covered.facts.filter(({ op, hash, bodiless }) => !bodiless && CHANGING.has(op) && !needed.has(hash));
+  if (book.lacksBodies()) throw archivedFault('a snapshot of this', undefined);
+  const needed = namedBy(leaves.values());
+  const spare = covered.facts.filter(
+    ({ op, hash, bodiless, archived }) => !bodiless && !archived && ERASABLE_OPS.has(op) && !needed.has(hash),
+  );
   return {
     ...{ act: { frontier, root, logs }, entries: covered.facts.length, fresh: fresh.length },
     spare: spare.map(({ hash }) => hash),
     ended: book.ids().filter((id) => book.waiting(id) !== undefined),
   };
 };
-
-const CHANGING: ReadonlySet<string> = new Set(['insert', 'update']);

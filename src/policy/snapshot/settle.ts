@@ -4,20 +4,22 @@ import { hasCode } from '../../base/errors.ts';
 import type { JsonObject } from '../../codec/json.ts';
 import type { VoidReason } from '../void-reason.ts';
 import { type Closure, closureOf } from '../closure.ts';
-import { compareFacts, type Fact } from '../facts.ts';
+import { compareFacts, type Fact, POLICY_OPS } from '../facts.ts';
 import { createFold, type LedgerFold } from '../fold.ts';
 import type { OriginLeaf } from '../origins.ts';
 import { originLeaves, rootOfLeaves } from '../state-root.ts';
 import { rootBehind, type SnapshotAct, snapshotKey } from './act.ts';
+import { SETTLED_ARCHIVED } from './archived.ts';
 import { logsRoot } from './logs.ts';
+import { namedBy, type SavedState } from './saved.ts';
 import type { Settled } from './settled.ts';
 import type { FiledSnapshot, Settlement } from './snapshots.ts';
 
 const SLICE = 250;
 
 /** What a snapshot covers, and what follows from that alone: it changes only where bodies are erased. */
-interface Checked {
-  /** The bodies that were gone. */
+export interface Checked {
+  /** The bodies that were erased. */
   readonly gone: string;
   /** The snapshots that hold in it, as `Settled.chain` has them. */
   readonly chain: readonly string[];
@@ -27,6 +29,16 @@ interface Checked {
   readonly reasons: ReadonlyMap<string, VoidReason>;
   /** Why it settles nothing, whoever signs it. */
   readonly fault: VoidReason | undefined;
+  /** It is what others said, and fits the root: why covered entries have no effect is not known here. */
+  readonly given?: boolean;
+}
+
+/** Of a snapshot whose state does not follow from the bodies that are here: what is missed, and what can be said all the same. */
+interface Lacking {
+  readonly lacks: readonly string[];
+  readonly rest: Checked | undefined;
+  /** The snapshots that hold in it, where that is known. */
+  readonly chain: readonly string[] | undefined;
 }
 
 /** What is known of snapshots: each is looked at once, and again where something that it covers is erased. */
@@ -34,6 +46,8 @@ export class SettleMemory {
   readonly checked = new Map<string, Checked>();
   /** Snapshot entry → whether it builds on all that its frontier names. */
   readonly reaches = new Map<string, boolean>();
+  /** What was known of states before bodies were dropped, or was given by others; by snapshot. */
+  readonly saved = new Map<string, SavedState>();
 }
 
 /** Entries of root keys that say the same. */
@@ -53,7 +67,7 @@ export const foldOf = function* ({ facts, forks }: Closure, memory: SettleMemory
     yield;
     book.addFacts(inOrder.slice(at, at + SLICE));
   }
-  yield* settle(book, memory);
+  while (book.snapshots.isStale) book.settle(yield* settlementOf(book, memory));
   return book;
 };
 
@@ -61,8 +75,45 @@ export const foldOf = function* ({ facts, forks }: Closure, memory: SettleMemory
 export const settle = function* (fold: LedgerFold, memory: SettleMemory): Sliced<readonly string[]> {
   const changed = new Set<string>();
   // What comes or is proven while it is worked out asks for another look.
-  while (fold.snapshots.isStale) for (const id of fold.settle(yield* settlementOf(fold, memory))) changed.add(id);
+  while (fold.snapshots.isStale) {
+    const settlement = yield* settlementOf(fold, memory);
+    for (const id of fold.settle(yield* keepServing(fold, memory, settlement))) changed.add(id);
+  }
   return [...changed];
+};
+
+/**
+ * Where bodies are lacking for what would follow now, the book stays what it was, as far as anything of that is here: it is brought up to
+ * date when the bodies are there again.
+ */
+const keepServing = function* (fold: LedgerFold, memory: SettleMemory, settlement: Settlement): Sliced<Settlement> {
+  if (!fold.lacksBodies(settlement.settled)) return settlement;
+  const before = fold.snapshots.settled;
+  const kept =
+    before === undefined || fold.lacksBodies(before)
+      ? yield* savedChain(fold, memory)
+      : // Values are made anew: what was erased since is in them.
+        { ...before, leaves: new Map(before.leaves), values: new Map() };
+  if (kept === undefined) return settlement;
+  return { ...settlement, settled: kept, lacks: new Set([...settlement.lacks, ...kept.chain.slice(-1)]) };
+};
+
+/** What was settled before a node was started again. */
+const savedChain = function* (fold: LedgerFold, { saved }: SettleMemory): Sliced<Settled | undefined> {
+  const acts = new Map(fold.snapshots.filed().map(({ act }) => [snapshotKey(act), act]));
+  const states = [...saved].filter(([, { fault }]) => fault === undefined);
+  states.sort(([, a], [, b]) => b.chain.length - a.chain.length);
+  for (const [key, { chain }] of states) {
+    const parts: Checked[] = [];
+    for (const each of [...chain, key]) {
+      const [act, state] = [acts.get(each), saved.get(each)];
+      const closure = act && (yield* coveredBy(fold, act.frontier));
+      if (closure !== undefined && state !== undefined) parts.push(partOf(closure, state, goneOf(closure.facts)));
+    }
+    const settled = parts.length === chain.length + 1 ? settledBy(parts, [...chain, key]) : undefined;
+    if (settled !== undefined && !fold.lacksBodies(settled)) return settled;
+  }
+  return undefined;
 };
 
 const settlementOf = function* (fold: LedgerFold, memory: SettleMemory): Sliced<Settlement> {
@@ -72,13 +123,14 @@ const settlementOf = function* (fold: LedgerFold, memory: SettleMemory): Sliced<
   const needed = majorityOf(fold);
   const chain: Checked[] = [];
   const keys: string[] = [];
+  const lacks = new Set<string>();
   for (const { key, act, facts, roots } of groups) {
     const reason =
-      roots.size < needed ? waits(roots.size, needed) : yield* reasonOf(fold, memory, { key, act, keys, chain });
+      roots.size < needed ? waits(roots.size, needed) : yield* reasonOf(fold, memory, { key, act, keys, chain, lacks });
     if (reason !== undefined) for (const { hash } of facts) reasons.set(hash, reason);
   }
   return {
-    ...{ stamp, reasons, settled: settledBy(chain, keys) },
+    ...{ stamp, reasons, lacks, settled: settledBy(chain, keys) },
     open: [...reasons.values()].some(({ rule }) => rule === UNKNOWN),
   };
 };
@@ -155,27 +207,48 @@ const closureIn = function* (fold: LedgerFold, heads: readonly string[]): Sliced
 const reasonOf = function* (
   fold: LedgerFold,
   memory: SettleMemory,
-  next: { readonly key: string; readonly act: SnapshotAct; readonly keys: string[]; readonly chain: Checked[] },
+  next: Pick<Group, 'key' | 'act'> & {
+    readonly keys: string[];
+    readonly chain: Checked[];
+    readonly lacks: Set<string>;
+  },
 ): Sliced<VoidReason | undefined> {
-  const { key, act, keys, chain } = next;
+  const { key, act, keys, chain, lacks } = next;
   const known = memory.checked.get(key);
-  const checked = known?.gone === goneIn(fold, known?.covered) ? known : yield* check(fold, memory, act);
-  if (checked === undefined) return { rule: UNKNOWN, text: 'what it covers is not all held', by: undefined };
-  memory.checked.set(key, checked);
-  if (checked.fault !== undefined) return checked.fault;
-  if (checked.chain.length !== keys.length || checked.chain.some((each, at) => each !== keys[at]))
+  const found = known !== undefined && holdsStill(fold, known) ? known : yield* check(fold, memory, key, act);
+  if (found === undefined) return { rule: UNKNOWN, text: 'what it covers is not all held', by: undefined };
+  if (found.chain !== undefined && !isSameChain(found.chain, keys))
     return { rule: 'snapshot-order', text: 'another is in force, and this one does not build on it', by: undefined };
+  if ('lacks' in found) for (const each of found.lacks) lacks.add(each);
+  else memory.checked.set(key, found);
+  const checked = 'lacks' in found ? (found.rest ?? (known && { ...known, values: new Map() })) : found;
+  if (checked === undefined) return HISTORY_NEEDED;
+  if (checked.fault !== undefined) return checked.fault;
   keys.push(key);
   chain.push(checked);
   return undefined;
 };
 
+const isSameChain = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((each, at) => each === other[at]);
+
+const HISTORY_NEEDED: VoidReason = {
+  rule: 'history-needed',
+  text: 'bodies of what it covers are archived, and its state is not known here',
+  by: undefined,
+};
+
+/** Whether it is what would follow now. */
+const holdsStill = (fold: LedgerFold, { gone, covered, given }: Checked): boolean => {
+  const facts = covered.flatMap((hash) => fold.fact(hash) ?? []);
+  return gone === goneOf(facts) && !(given === true && facts.every(({ archived }) => !archived));
+};
+
 /** What the bodies are erased by that are not there any more. */
-const goneIn = (fold: LedgerFold, hashes: readonly string[] = []): string =>
-  hashes
-    .map((hash) => fold.fact(hash))
-    .filter((fact) => fact?.bodiless === true)
-    .map((fact) => `${fact?.hash ?? ''} ${fact?.erasure?.by ?? ''}`)
+const goneOf = (facts: readonly Fact[]): string =>
+  facts
+    .filter(({ bodiless }) => bodiless)
+    .map(({ hash, erasure }) => `${hash} ${erasure?.by ?? ''}`)
     .join();
 
 const mismatch = (what: string): VoidReason => ({
@@ -184,19 +257,66 @@ const mismatch = (what: string): VoidReason => ({
   by: undefined,
 });
 
-const check = function* (fold: LedgerFold, memory: SettleMemory, act: SnapshotAct): Sliced<Checked | undefined> {
+const check = function* (
+  fold: LedgerFold,
+  memory: SettleMemory,
+  key: string,
+  act: SnapshotAct,
+): Sliced<Checked | Lacking | undefined> {
   const closure = yield* coveredBy(fold, act.frontier);
   if (closure === undefined) return undefined;
   const { book, chain, leaves, reasons, root, logs } = yield* stateOf(closure, memory);
-  const covered = closure.facts.map(({ hash }) => hash);
+  const gone = goneOf(closure.facts);
+  const fault = logs === act.logs ? undefined : mismatch('logs');
+  if (book.lacksBodies() || book.snapshots.lacks.size > 0)
+    return withoutBodies(closure, memory.saved.get(key), { key, gone, fault, book, chain });
   const values = new Map<string, JsonObject>();
   for (const id of leaves.keys()) {
     const value = book.wholeValue(id);
     if (value !== undefined) values.set(id, value);
   }
   const isOther = root !== act.root && !isErasedSince(closure);
-  const fault = logs !== act.logs ? mismatch('logs') : isOther ? mismatch('state') : undefined;
-  return { gone: goneIn(fold, covered), chain, covered, leaves, values, reasons, fault };
+  const covered = closure.facts.map(({ hash }) => hash);
+  // What it says of entries that an earlier one settles is as well known as that.
+  const given = chain.some((each) => memory.checked.get(each)?.given === true);
+  const other = isOther ? mismatch('state') : undefined;
+  return { gone, chain, covered, leaves, values, reasons, given, fault: fault ?? other };
+};
+
+/** What can be said of a snapshot where bodies of what it covers are archived. */
+const withoutBodies = (
+  closure: Closure,
+  saved: SavedState | undefined,
+  known: Pick<Checked, 'gone' | 'fault' | 'chain'> & { readonly key: string; readonly book: LedgerFold },
+): Checked | Lacking => {
+  const { key, gone, fault, book, chain } = known;
+  const { lacks } = book.snapshots;
+  const rest = saved && { ...partOf(closure, saved, gone), fault: fault ?? saved.fault };
+  const fits = saved?.gone === undefined ? !isErasedSince(closure) : saved.gone === gone;
+  if (rest !== undefined && fits && lacks.size === 0) return { ...rest, chain };
+  return { lacks: [key, ...lacks], rest, chain: lacks.size > 0 ? undefined : chain };
+};
+
+/** What a state that was kept, or given, says of what a snapshot covers. Values are made from its leaves. */
+const partOf = (
+  { facts }: Closure,
+  { chain, leaves, reasons, fault, gone: kept }: SavedState,
+  gone: string,
+): Checked => {
+  const part = {
+    ...{ gone, chain, covered: facts.map(({ hash }) => hash), fault },
+    ...{ leaves: new Map(leaves.map((leaf) => [leaf.id, leaf])), values: new Map<string, JsonObject>() },
+  };
+  return kept === undefined
+    ? { ...part, reasons: untold(facts, leaves), given: true }
+    : { ...part, reasons: new Map(reasons) };
+};
+
+/** Why entries have no effect is not in the leaves: of those that they do not name nothing is said. */
+const untold = (facts: readonly Fact[], leaves: readonly OriginLeaf[]): ReadonlyMap<string, VoidReason> => {
+  const named = namedBy(leaves);
+  const silent = facts.filter(({ op, hash }) => POLICY_OPS.has(op) && !named.has(hash));
+  return new Map(silent.map(({ hash }) => [hash, SETTLED_ARCHIVED]));
 };
 
 /** The entries of a frontier and the genesis entry; undefined where some are not held. */

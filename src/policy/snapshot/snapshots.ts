@@ -15,6 +15,8 @@ export interface Settlement {
   readonly settled: Settled | undefined;
   /** Why snapshot entries have no effect, by hash. Those that are not named are in force. */
   readonly reasons: ReadonlyMap<string, VoidReason>;
+  /** Snapshots whose state could not be looked at for want of archived bodies. */
+  readonly lacks: ReadonlySet<string>;
   /** Some cover what is not held yet. */
   readonly open: boolean;
 }
@@ -28,6 +30,8 @@ export class Snapshots {
   #settledAt = 0;
   #open = false;
   settled: Settled | undefined;
+  /** As {@link Settlement.lacks}. */
+  lacks: ReadonlySet<string> = new Set();
 
   /** Grows when something changes that a settlement follows from. */
   get stamp(): number {
@@ -69,11 +73,12 @@ export class Snapshots {
   }
 
   /** Takes over a settlement; returns whether it is still that of what is here. */
-  settle({ stamp, settled, reasons, open }: Settlement): boolean {
+  settle({ stamp, settled, reasons, lacks, open }: Settlement): boolean {
     if (stamp !== this.#stamp) return false;
     this.#settledAt = stamp;
     this.#open = open;
     this.settled = settled;
+    this.lacks = lacks;
     for (const { fact } of this.#filed) fact.void = reasons.get(fact.hash);
     return true;
   }

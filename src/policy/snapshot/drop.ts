@@ -1,0 +1,37 @@
+import type { Sliced } from '../../base/slices.ts';
+import { ERASABLE_OPS } from '../../entry/entry.ts';
+import type { LedgerFold } from '../fold.ts';
+import { namedBy, type SavedState } from './saved.ts';
+import type { SettleMemory } from './settle.ts';
+
+const SLICE = 5_000;
+
+/**
+ * Hashes of the entries whose bodies a node can do without: inserts and updates that the last snapshot in force covers and that no settled policy's
+ * value follows from. None while this node itself could not look at what is settled. Of a log that is void from some entry on, as what is
+ * covered shows it, the void part is kept: the snapshot's `logs` do not name it.
+ */
+export const droppable = function* (fold: LedgerFold): Sliced<readonly string[]> {
+  const { settled, lacks } = fold.snapshots;
+  if (settled === undefined || lacks.size > 0 || fold.lacksBodies()) return [];
+  const needed = namedBy(settled.leaves.values());
+  const hashes: string[] = [];
+  for (const [at, { hash, op, bodiless, archived }] of fold.facts().entries()) {
+    if (at % SLICE === SLICE - 1) yield;
+    if (bodiless || archived || !ERASABLE_OPS.has(op) || !settled.covered.has(hash) || needed.has(hash)) continue;
+    if (settled.reasons.get(hash)?.rule !== 'equivocation') hashes.push(hash);
+  }
+  return hashes;
+};
+
+/** What is to be kept of what is known of snapshots before bodies are dropped, by snapshot: states, and why some settle nothing. */
+export const statesToSave = (fold: LedgerFold, { checked }: SettleMemory): ReadonlyMap<string, SavedState> => {
+  const states = new Map<string, SavedState>();
+  const inForce = new Set(fold.snapshots.settled?.chain);
+  for (const [key, { chain, leaves, reasons, gone, given, fault }] of checked) {
+    if (given === true) continue;
+    if (inForce.has(key)) states.set(key, { chain, gone, fault, leaves: [...leaves.values()], reasons: [...reasons] });
+    else if (fault !== undefined) states.set(key, { chain, gone, fault, leaves: [], reasons: [] });
+  }
+  return states;
+};
