@@ -81,6 +81,13 @@ export const SYNC_GOSSIP_BURST_MAX = 64;
 export const SYNC_MESSAGES_BURST_MAX = 2_000;
 export const SYNC_MESSAGES_PER_SECOND_MAX = 1_000;
 export const SYNC_MESSAGE_UNIT_BYTES = 1_024;
+/**
+ * Entries that one peer gets as fast as it takes them: twice those of the ledger, these, each that is new, and so many a second. Beyond, it is
+ * answered only after a rest, at most so long that an honest one does not give the exchange up.
+ */
+export const SYNC_SERVED_SPARE = 4_096;
+export const SYNC_SERVED_PER_SECOND = 1_000;
+export const SYNC_REST_MS_MAX = 5_000;
 /** Peers whose clocks are remembered when they are gone. */
 export const SYNC_PEERS_REMEMBERED_MAX = 256;
 /** How long a node waits at its start for a known peer to tell it its own log. */

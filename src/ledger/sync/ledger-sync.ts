@@ -22,6 +22,7 @@ import { OwnLog } from './own-log.ts';
 import { PeerLink } from './peer-link.ts';
 import { type PeerRecord, PeerRecords } from './peer-records.ts';
 import { answer, headsOf, isOtherNetwork, type Pulled } from './protocol.ts';
+import { Serving } from './serving.ts';
 import { type Holdings, isNothing, lacking, NOTHING, withNews } from './state.ts';
 import type { LedgerSync, PeerSync } from './sync.ts';
 import { Turns } from './turns.ts';
@@ -66,6 +67,7 @@ class Synchronizer implements LedgerSync {
   /** How much each peer asks and tells. */
   readonly #paces = new Map<PeerKey, Pace>();
   readonly #turns: Turns;
+  readonly #serving: Serving;
   readonly #ownLog: OwnLog;
   readonly #gossip: LedgerGossip;
   readonly #stops: (() => void)[] = [];
@@ -80,6 +82,7 @@ class Synchronizer implements LedgerSync {
     this.#log = options.log.child('sync');
     const { ledger, network, clock } = options;
     this.#turns = new Turns(clock);
+    this.#serving = new Serving(clock, () => ledger.size);
     this.#ownLog = new OwnLog(
       { ledger, network, clock, log: this.#log },
       options.ownLogTimeoutMs ?? LEDGER_OWN_LOG_TIMEOUT_MS,
@@ -138,6 +141,7 @@ class Synchronizer implements LedgerSync {
     this.#cancelNews?.();
     this.#cancelInterval?.();
     this.#ownLog.close();
+    this.#serving.close();
     for (const stop of this.#stops) stop();
     for (const link of this.#links.values()) link.close();
     for (const channel of this.#served.values()) channel.abort('the node stops');
@@ -222,6 +226,7 @@ class Synchronizer implements LedgerSync {
         holdings: () => this.#holdings(),
         onAsk: (key, message) => this.#onAsk(key, message),
         onHave: (key, message) => this.#onHave(key, message),
+        rest: (key, entries) => this.#serving.rest(key, entries),
         mayAsk: (key, bytes) => this.#paceOf(key).take(1 + bytes / SYNC_MESSAGE_UNIT_BYTES),
       });
     } catch (caught) {

@@ -13,6 +13,7 @@ import {
   type HaveMessage,
   type SyncMessage,
 } from './messages.ts';
+import { answerCost } from './serving.ts';
 import { bodiesWant, type Holdings, nextWant, received, type Round, ROUND_START, wanting } from './state.ts';
 
 export const send = (channel: Channel, message: ControlMessage): Promise<void> => channel.send(encodeControl(message));
@@ -24,6 +25,8 @@ export interface AnswerPorts {
   onHave(peer: PeerKey, message: HaveMessage): void;
   /** Whether the peer may send that much now. */
   mayAsk(peer: PeerKey, bytes: number): boolean;
+  /** So many entries were sent to the peer: resolves when it may be answered again. */
+  rest(peer: PeerKey, entries: number): Promise<void>;
 }
 
 /** The side that answers: one message after the other, until the peer closes the channel. */
@@ -34,21 +37,25 @@ export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void
     const message = decodeMessage(frame);
     if (message.kind === 'ask') {
       ports.onAsk(channel.peer, message);
-      await tellHoldings(channel, ports.holdings(), message);
+      await ports.rest(channel.peer, (await tellHoldings(channel, ports.holdings(), message)) / CLOCK_ITEMS_AN_ENTRY);
     } else if (message.kind === 'want') {
       for await (const entries of answerFrames(ports.ledger, message)) await channel.send(entries);
       await send(channel, { kind: 'end' });
+      await ports.rest(channel.peer, answerCost(message, ports.holdings()));
     } else if (message.kind === 'have') ports.onHave(channel.peer, message);
     else throw fault('LEDGER_SYNC_UNEXPECTED', `ledger sync: "${message.kind}" from the side that asks`);
   }
 };
 
-/** SPEC §4: who we are; then, unless that says it all, the whole clock in pages. */
-const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage): Promise<void> => {
+/** Items of the clock that take about as much as an entry. */
+const CLOCK_ITEMS_AN_ENTRY = 8;
+
+/** SPEC §4: who we are; then, unless that says it all, the whole clock in pages. Resolves with the number of items. */
+const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage): Promise<number> => {
   const net = mine.network ?? null;
   const same = net === ask.net && mine.version === ask.version;
   await send(channel, { kind: 'is', net, version: mine.version ?? '', same });
-  if (same || isOtherNetwork(net, ask.net)) return;
+  if (same || isOtherNetwork(net, ask.net)) return 0;
   const [heads, forks] = [headsOf(mine), [...mine.forks]];
   const pages = Math.max(1, Math.ceil(Math.max(heads.length, forks.length) / SYNC_CLOCK_PAGE_MAX));
   for (let page = 0; page < pages; page += 1) {
@@ -60,6 +67,7 @@ const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage): 
       more: page + 1 < pages,
     });
   }
+  return heads.length + forks.length;
 };
 
 /** As they are sent. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SYNC_SERVED_PER_SECOND, SYNC_SERVED_SPARE } from '../../../../src/base/limits.ts';
 import {
   decodeMessage,
   encodeControl,
@@ -126,6 +127,27 @@ describe('a peer that breaks the protocol', () => {
       void flood.send(encodeControl({ kind: 'ask', net: null, version })).catch(() => {});
     await appendMany(b, 3, 700);
     await clock.runUntil(() => holdTheSame(a, b), 3_000);
+  });
+
+  test('whoever wants all of it over and over is answered at a pace, also on another channel', async () => {
+    const { clock, network, a } = await rogue(silent);
+    await appendMany(a, 500, 1);
+    const want = encodeControl({ kind: 'want', ranges: [[a.key, 1, 1_000]], proofs: [], hashes: [] });
+    let answered = 0;
+    for (let times = 0; times < 2; times += 1) {
+      const channel = await clock.runWhile(network.open(a.key, LEDGER_SYNC_ID), 1_000);
+      const read = async (): Promise<void> => {
+        for await (const frame of channel) if (decodeMessage(frame).kind === 'end') answered += 1;
+      };
+      void read().catch(() => {});
+      for (let count = 0; count < 50; count += 1) void channel.send(want).catch(() => {});
+      await clock.advance(5_000);
+      channel.abort();
+    }
+    const size = a.ledger.size;
+    expect(answered).toBeGreaterThanOrEqual(10);
+    expect(answered).toBeLessThan((2 * size + SYNC_SERVED_SPARE + 11 * SYNC_SERVED_PER_SECOND) / size + 2);
+    expect(network.peers()).toHaveLength(1);
   });
 
   test('gossip that is no entry is rejected, one of another network or forged too', async () => {
