@@ -1,14 +1,10 @@
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
-import {
-  COMMAND_REPLY_BYTES_MAX,
-  COMMAND_REPLY_CHUNK_BYTES,
-  COMMAND_TIMEOUT_MS,
-  COMMANDS_FROM_PEERS_MAX,
-} from '../../base/limits.ts';
+import { COMMAND_REPLY_BYTES_MAX, COMMAND_REPLY_CHUNK_BYTES, COMMAND_TIMEOUT_MS } from '../../base/limits.ts';
 import { type Channel, checked, type PeerKey } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandOutput } from '../executor.ts';
 import { textUpTo } from '../reply.ts';
+import { CommandBudget } from './budget.ts';
 import {
   COMMAND_PROTOCOL,
   encodeMessage,
@@ -50,9 +46,9 @@ const readRequest = async (channel: Channel): Promise<Uint8Array> => {
 /** Serves commands of other nodes, each on its channel. */
 const serve = (context: CommandContext, service: CommandService): void => {
   const { network, facts, clock } = context;
-  let running = 0;
+  const budget = new CommandBudget(clock, facts.name);
 
-  const run = async (channel: Channel): Promise<CommandOutput> => {
+  const run = async (channel: Channel): Promise<Uint8Array> => {
     const request = await readRequest(channel);
     const { text, format } = checked(channel, () => parseRequest(request));
     const asker = { registered: isRegistered(context, channel.peer) };
@@ -61,26 +57,24 @@ const serve = (context: CommandContext, service: CommandService): void => {
         data: { registered: asker.registered },
         hint: 'run it on the node itself: holdfast exec --node HOST:PORT "…"',
       });
-    if (running >= COMMANDS_FROM_PEERS_MAX)
-      throw fault('COMMAND_REMOTE_BUSY', `${facts.name} runs ${running} commands of other nodes already`, {
-        hint: 'try again in a moment',
-      });
-    running += 1;
+    return budget.run(channel.peer, () => execute(channel.peer, text, format));
+  };
+
+  const execute = async (peer: PeerKey, text: string, format: 'text' | 'json' | null): Promise<Uint8Array> => {
     const stop = new AbortController();
     const cancel = clock.after(COMMAND_TIMEOUT_MS, () =>
       stop.abort(fault('COMMAND_TIMEOUT', 'the command took too long')),
     );
     try {
-      return await service.execute(text, format ?? undefined, stop.signal, channel.peer);
+      return await encodeAnswer(await service.execute(text, format ?? undefined, stop.signal, peer));
     } finally {
       cancel();
-      running -= 1;
     }
   };
 
   network.handle(COMMAND_PROTOCOL, async (channel) => {
     try {
-      await sendAnswer(channel, await encodeAnswer(await run(channel)));
+      await sendAnswer(channel, await run(channel));
     } catch (caught) {
       await channel.send(encodeMessage(refusal(asFault(caught))));
     }
