@@ -1,7 +1,7 @@
 import canonicalize from 'canonicalize';
 import { fault, textOf } from '../base/errors.ts';
 import { JSON_DEPTH_MAX } from '../base/limits.ts';
-import { jsonDepth, type JsonObject, type JsonValue } from './json.ts';
+import { isJsonObject, jsonDepth, type JsonObject, type JsonValue } from './json.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -33,9 +33,17 @@ const textInOrder = (value: JsonValue): string | undefined => {
   return text === undefined || text.includes(SURROGATE_ESCAPE) ? undefined : text;
 };
 
+/** Most others are made by this program, and only their outermost names have to be sorted. */
+const withNamesInOrder = (value: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((name) => [name, value[name] ?? null]),
+  );
+
 /** RFC 8785 text of a value. Throws `CODEC_NOT_CANONICAL` for what has none (NaN, lone surrogates). */
 export const canonicalJson = (value: JsonValue): string => {
-  let text = textInOrder(value);
+  let text = textInOrder(value) ?? (isJsonObject(value) ? textInOrder(withNamesInOrder(value)) : undefined);
   if (text !== undefined) return text;
   try {
     text = canonicalize(value);

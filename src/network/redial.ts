@@ -108,14 +108,14 @@ const isWaiting = (entry: RedialEntry, connected: ConnectedView): boolean =>
 
 /** Which addresses to dial now. */
 export const dueTargets = (state: RedialState, connected: ConnectedView, nowMs: number): readonly DialTarget[] =>
-  [...state.values()]
-    .filter((entry) => entry.dueMs <= nowMs && isWaiting(entry, connected))
-    .map((entry) => entry.target);
+  [...state.values()].flatMap((entry) => (entry.dueMs <= nowMs && isWaiting(entry, connected) ? [entry.target] : []));
 
 /** When the next address falls due; undefined when none waits. */
 export const nextDueMs = (state: RedialState, connected: ConnectedView): number | undefined => {
-  const times = [...state.values()].filter((entry) => isWaiting(entry, connected)).map((entry) => entry.dueMs);
-  return times.length === 0 ? undefined : Math.min(...times);
+  let first: number | undefined;
+  for (const entry of state.values())
+    if ((first === undefined || entry.dueMs < first) && isWaiting(entry, connected)) first = entry.dueMs;
+  return first;
 };
 
 const change = (

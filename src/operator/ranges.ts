@@ -1,5 +1,7 @@
 import type { FileRanges, Holdings } from './file-record.ts';
 
+const NOTHING: FileRanges = [];
+
 /** Adds one id. */
 export const addToRanges = (ranges: FileRanges, id: number): FileRanges => uniteRanges(ranges, [[id, id]]);
 
@@ -21,6 +23,8 @@ export const uniteRanges = (a: FileRanges, b: FileRanges): FileRanges => {
 
 /** The ids of `a` that are not in `b`. */
 export const subtractRanges = (a: FileRanges, b: FileRanges): FileRanges => {
+  if (a === b || a.length === 0) return NOTHING;
+  if (b.length === 0) return a;
   const left: [number, number][] = [];
   let at = 0;
   for (const [from, to] of a) {

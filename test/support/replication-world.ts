@@ -46,6 +46,8 @@ export class SimulatedOperator {
   consumer: Consumer | undefined;
   /** Own numbering may go on: the own files are known. */
   known = false;
+  /** The others by the policies, and as of when. */
+  peers: { readonly members: string; readonly list: readonly ClusterPeer[] } = { members: '', list: [] };
   /** Virtual moments of the last start, and of the last time when the disk was empty; for oracles. */
   startedMs = 0;
   emptyMs = 0;
@@ -232,9 +234,14 @@ export class ReplicationWorld {
   }
 
   peersOf(operator: SimulatedOperator): readonly ClusterPeer[] {
-    return this.operators
-      .filter((other) => other !== operator && !this.departed.has(other))
-      .map(({ id, key, member }) => ({ operator: id, name: id, member, peer: key }));
+    // Asked often: made anew only when somebody came or left.
+    const members = `${this.operators.length} ${this.departed.size}`;
+    if (operator.peers.members !== members) {
+      const others = this.operators.filter((other) => other !== operator && !this.departed.has(other));
+      const list = others.map(({ id, key, member }) => ({ operator: id, name: id, member, peer: key }));
+      operator.peers = { members, list };
+    }
+    return operator.peers.list;
   }
 
   /** Whether all that run hold the same files with the same content, each row once. */

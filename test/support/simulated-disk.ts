@@ -124,10 +124,9 @@ export class SimulatedDisk {
   }
 
   #write(file: StoredFile, bytes: Buffer, at: number): void {
-    const room = Buffer.alloc(Math.max(file.cached.byteLength, at + bytes.byteLength));
-    file.cached.copy(room);
-    bytes.copy(room, at);
-    file.cached = room;
+    const { cached } = file;
+    const gap = Buffer.alloc(Math.max(0, at - cached.byteLength));
+    file.cached = Buffer.concat([cached.subarray(0, at), gap, bytes, cached.subarray(at + bytes.byteLength)]);
     file.poisonedTo = Math.min(file.poisonedTo, at);
   }
 
@@ -137,9 +136,10 @@ export class SimulatedDisk {
       file.poisonedTo = file.cached.byteLength;
       throw failure('EIO');
     }
-    const written = Buffer.from(file.cached);
-    if (file.poisonedTo > file.durable.byteLength) written.fill(0, file.durable.byteLength, file.poisonedTo);
-    file.durable = written;
+    // Neither is ever changed in place, so both may be the same bytes.
+    const { cached, durable, poisonedTo } = file;
+    file.durable =
+      poisonedTo > durable.byteLength ? Buffer.from(cached).fill(0, durable.byteLength, poisonedTo) : cached;
   }
 
   /** What a power cut leaves: what was durable, and of a tail or a cut that was not, any part. */

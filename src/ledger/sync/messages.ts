@@ -9,7 +9,7 @@ import {
   SYNC_CLOCK_PAGE_MAX,
   SYNC_PROOFS_MAX,
 } from '../../base/limits.ts';
-import { canonicalBytes, parseCanonical } from '../../codec/canonical.ts';
+import { canonicalJson, parseCanonical } from '../../codec/canonical.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 
 /** SPEC §1: major only; a new major is a new folder. */
@@ -60,8 +60,13 @@ const ENTRIES = 2;
 const LENGTH_BYTES = 4;
 const ENTRY_OVERHEAD_BYTES = 2 * LENGTH_BYTES + ENTRY_SIGNATURE_BYTES;
 
-export const encodeControl = (message: ControlMessage): Uint8Array =>
-  Buffer.concat([Uint8Array.of(CONTROL), canonicalBytes(message)]);
+export const encodeControl = (message: ControlMessage): Uint8Array => {
+  const text = canonicalJson(message);
+  const frame = Buffer.allocUnsafe(1 + Buffer.byteLength(text));
+  frame[0] = CONTROL;
+  frame.write(text, 1);
+  return frame;
+};
 
 /** Bytes that an entry takes in a frame. */
 const encodedBytes = ({ header, body }: RawEntry): number => ENTRY_OVERHEAD_BYTES + header.byteLength + body.byteLength;

@@ -43,11 +43,15 @@ export const countFiles = (files: Iterable<readonly [string, FileRanges]>): numb
 };
 
 /** What `a` holds and `b` does not, origins in order. */
-export const lackingOf = (a: Holdings, b: Holdings): FilesByOrigin =>
-  [...a]
-    .map(([origin, ranges]) => [origin, subtractRanges(ranges, b.get(origin) ?? NO_FILES)] as const)
-    .filter(([, ranges]) => ranges.length > 0)
-    .sort(([x], [y]) => (x < y ? -1 : 1));
+export const lackingOf = (a: Holdings, b: Holdings): FilesByOrigin => {
+  const lacking: (readonly [string, FileRanges])[] = [];
+  // Asked at each change of either, and mostly nothing is lacking.
+  for (const [origin, held] of a) {
+    const ranges = subtractRanges(held, b.get(origin) ?? NO_FILES);
+    if (ranges.length > 0) lacking.push([origin, ranges]);
+  }
+  return lacking.sort(([x], [y]) => (x < y ? -1 : 1));
+};
 
 /** Cuts a list into messages that stay within the number of ranges that one may carry; at least one, maybe empty. */
 export const inMessages = (files: FilesByOrigin): readonly FilesByOrigin[] => {

@@ -278,12 +278,15 @@ export class PullPlanner {
     const mine = ofOrigin(this.#self);
     if (mine.length > 0) return [[this.#self, firstOfRanges(mine, PULL_FILES_MAX)]];
     if (view.scope === 'own' && !all) return undefined;
-    const lacking = [...state.holdings.keys()]
-      .filter((origin) => origin !== this.#self && view.accepts(origin))
-      .sort()
-      .map((origin) => [origin, ofOrigin(origin)] as const)
-      .filter(([, ranges]) => ranges.length > 0);
-    return lacking.length === 0 ? undefined : firstFiles(lacking, this.#share(countFiles(lacking)));
+    const lacking: (readonly [string, FileRanges])[] = [];
+    for (const origin of state.holdings.keys()) {
+      if (origin === this.#self || !view.accepts(origin)) continue;
+      const ranges = ofOrigin(origin);
+      if (ranges.length > 0) lacking.push([origin, ranges]);
+    }
+    if (lacking.length === 0) return undefined;
+    lacking.sort(([a], [b]) => (a < b ? -1 : 1));
+    return firstFiles(lacking, this.#share(countFiles(lacking)));
   }
 
   /** Requests shrink as less is lacking, so that no peer is left alone with the last large one. */
@@ -323,7 +326,8 @@ export class PullPlanner {
   }
 
   /** Peers with the fewest requests first. */
-  #byLoad(): [string, PeerState][] {
+  #byLoad(): Iterable<readonly [string, PeerState]> {
+    if (this.#requests.size === 0) return this.#peers;
     const load = new Map<string, number>();
     for (const { peer } of this.#requests.values()) load.set(peer, (load.get(peer) ?? 0) + 1);
     return [...this.#peers].sort(([a], [b]) => (load.get(a) ?? 0) - (load.get(b) ?? 0));
@@ -362,7 +366,7 @@ const fail = (state: PeerState, origin: string, file: number, nowMs: number): nu
 
 /** Forgets what no longer matters: grace that is over, failures of files that are held by now. */
 const prune = (state: PeerState, view: PullView): void => {
-  state.fresh = state.fresh.filter(({ untilMs }) => untilMs > view.nowMs);
+  if (state.fresh.length > 0) state.fresh = state.fresh.filter(({ untilMs }) => untilMs > view.nowMs);
   for (const [origin, files] of state.failures) {
     const held = view.own.get(origin) ?? NO_FILES;
     for (const file of files.keys()) if (inRanges(held, file)) files.delete(file);
