@@ -82,7 +82,7 @@ const keyNumber = (number: number): SigningKey => {
 
 /** Nodes that append, lose power, come back, are cut off from each other and lied to by an author with two faces. */
 class LedgerWorld {
-  readonly clock: VirtualClock = createVirtualClock();
+  readonly clock: VirtualClock = createVirtualClock(undefined, { isPure: true });
   readonly hub: MemoryHub;
   readonly slots: readonly Slot[];
   /** Hashes by author and seq, as they were acknowledged. */

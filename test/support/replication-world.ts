@@ -29,6 +29,8 @@ export interface WorldOptions {
   /** Stores and reads take between 0 and so many milliseconds; a crash in that time undoes the store. Default 0. */
   readonly diskMs?: number;
   readonly log?: Logger;
+  /** As the clock's option. */
+  readonly isPure?: boolean;
 }
 
 const OPEN_WINDOW: ConsumerOptions = { startMs: () => 0, endMs: () => undefined, mode: 'active' };
@@ -92,7 +94,7 @@ const memoryFlag = (): MemoryFlag => ({
 
 /** A cluster in one process under a virtual clock. */
 export class ReplicationWorld {
-  readonly clock: VirtualClock = createVirtualClock();
+  readonly clock: VirtualClock;
   readonly random: SeededRandom;
   readonly hub: MemoryHub;
   readonly operators: SimulatedOperator[] = [];
@@ -104,6 +106,7 @@ export class ReplicationWorld {
   #files = 0;
 
   private constructor(options: WorldOptions) {
+    this.clock = createVirtualClock(undefined, { isPure: options.isPure === true });
     this.random = createSeededRandom(options.seed);
     this.#log = options.log ?? silentLogger;
     this.#diskMs = options.diskMs ?? 0;

@@ -51,7 +51,11 @@ test('a thread that needs long to collect everything rests for so many times as 
   const collected: number[] = [];
   let [busyMs, bytes, tookMs] = [0, 0, 0];
   const collecting = startCollecting({
-    clock: { ...clock, monotonicMs: () => clock.monotonicMs() + tookMs },
+    clock: {
+      wallMs: () => clock.wallMs(),
+      monotonicMs: () => clock.monotonicMs() + tookMs,
+      after: (ms, task) => clock.after(ms, task),
+    },
     busyMs: () => (busyMs += COLLECTION_LOOK_MS),
     bytes: () => (bytes += COLLECTION_GROWTH_BYTES),
     collect: (kind) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Clock } from '../../../../src/base/clock.ts';
 import { LEDGER_OWN_LOG_TIMEOUT_MS } from '../../../../src/base/limits.ts';
 import { createMemoryDisk } from '../../../../src/ledger/memory-ledger.ts';
 import {
@@ -90,7 +91,11 @@ describe('the own log after a start', () => {
 
   test('L7 one whose own entries come back dated ahead of its clock waits until they are in its log', async () => {
     const { clock, start, a, b, lastSeq } = await restored();
-    const slow = { ...clock, wallMs: () => clock.wallMs() - 600_000 };
+    const slow: Clock = {
+      wallMs: () => clock.wallMs() - 600_000,
+      monotonicMs: () => clock.monotonicMs(),
+      after: (ms, task) => clock.after(ms, task),
+    };
     const again = await start({ seed: b.seed, disk: createMemoryDisk(), clock: slow });
     again.network.keepDialled([{ address: a.network.address, key: a.key }]);
     await clock.advance(20_000);
