@@ -42,6 +42,7 @@ import type {
   Verdict,
 } from './network.ts';
 import { Redialer } from './redial.ts';
+import { callByTcp } from './tcp-call.ts';
 import { SelfCalls } from './self-calls.ts';
 import { StreamChannel } from './stream-channel.ts';
 
@@ -52,6 +53,8 @@ export interface Libp2pNetworkOptions {
   readonly listen: Address;
   /** What connections run over; TCP where left out. */
   readonly transport?: TransportFactory;
+  /** Resolves when a call over that transport is answered; of TCP where left out. */
+  readonly call?: (address: Address) => Promise<unknown>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -118,6 +121,7 @@ class Libp2pNetwork implements Network {
       random: options.random,
       log: this.#log,
       dial: (target, timeoutMs) => this.dial(target, { timeoutMs }),
+      call: options.call ?? callByTcp,
       connected: () => this.#links.view(),
     });
     this.#gatekeeper = new Gatekeeper({

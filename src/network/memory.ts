@@ -131,6 +131,7 @@ class MemoryNetwork implements Network {
       random: world.random,
       log: this.#log,
       dial: (target, timeoutMs) => this.dial(target, { timeoutMs }),
+      call: (address) => this.#roundTrip(world.nodes.get(address), { timeoutMs: DIAL_TIMEOUT_MS }),
       connected: () => ({
         keys: new Set(this.#ends.keys()),
         addresses: new Set([...this.#ends.values()].filter((end) => end.outbound).map((end) => end.address)),

@@ -36,6 +36,8 @@ export interface RedialEntry {
   readonly own: boolean;
   /** Another process answers there with the own key. */
   readonly twin: boolean;
+  /** Calls are answered there, though the last dials came to nothing: the next one is given all its time. */
+  readonly slow: boolean;
   readonly lastError: string | undefined;
 }
 
@@ -93,6 +95,7 @@ const fresh = (nowMs: number): Omit<RedialEntry, 'target'> => ({
   answeredBy: undefined,
   own: false,
   twin: false,
+  slow: false,
   lastError: undefined,
 });
 
@@ -128,23 +131,31 @@ const change = (
 };
 
 export const dialStarted = (state: RedialState, address: Address, nowMs: number): RedialState =>
-  change(state, address, (entry) => ({ dialling: true, startedMs: nowMs, attempts: entry.attempts + 1 }));
+  change(state, address, (entry) => ({ dialling: true, startedMs: nowMs, attempts: entry.attempts + 1, slow: false }));
 
-/** Failures after which a dial is given all its time again, for a path that has become slower: 32, 64, 128 … */
-const isLong = (failures: number): boolean => failures >= 32 && Number.isInteger(Math.log2(failures));
+const DOUBTS_FROM = 32;
+
+/**
+ * Whether it is time to look, beside the dials, if calls are answered at an address: its path may have become slower than the patience
+ * with it. After 32, 64, 128 … failures, and sooner where it never answered.
+ */
+export const isDoubtful = ({ failures, tookMs }: RedialEntry): boolean =>
+  Number.isInteger(Math.log2(failures)) && (tookMs === undefined || failures >= DOUBTS_FROM);
+
+/** A call was answered there. */
+export const callAnswered = (state: RedialState, address: Address): RedialState =>
+  change(state, address, () => ({ slow: true }));
 
 /** At most twice what it was: a dial during which the path healed took longer than the path does. */
 const smoothed = (tookMs: number, before: number | undefined): number =>
   before === undefined ? tookMs : Math.min(tookMs, 2 * Math.max(before, TOOK_MIN_MS));
 
 /**
- * How long the dial that has begun is waited for. Where the path is cut a call is not refused but swallowed, and the one that is under way when
+ * How long the next dial is waited for. Where the path is cut a call is not refused but swallowed, and the one that is under way when
  * the path heals is lost: it must not keep the next one waiting.
  */
-export const patienceMs = ({ tookMs, failures }: RedialEntry): number =>
-  tookMs === undefined || isLong(failures)
-    ? DIAL_TIMEOUT_MS
-    : Math.min(DIAL_TIMEOUT_MS, Math.max(REDIAL_PATIENCE_MIN_MS, 3 * tookMs));
+export const patienceMs = ({ tookMs = 0, attempts, slow }: RedialEntry): number =>
+  attempts === 0 || slow ? DIAL_TIMEOUT_MS : Math.min(DIAL_TIMEOUT_MS, Math.max(REDIAL_PATIENCE_MIN_MS, 3 * tookMs));
 
 /** Until the connection shows, or when it is gone again already, the address waits as after a failure. */
 export const dialSucceeded = (
@@ -205,6 +216,8 @@ export interface RedialerPorts {
   readonly random: Random;
   readonly log: Logger;
   dial(target: DialTarget, timeoutMs: number): Promise<ConnectedPeer>;
+  /** Resolves when a call to the address is answered, whoever is there; rejects after a while. */
+  call(address: Address): Promise<unknown>;
   connected(): ConnectedView;
 }
 
@@ -262,12 +275,24 @@ export class Redialer {
       nextMs === undefined ? undefined : clock.after(Math.max(1, nextMs - clock.monotonicMs()), () => this.#run());
   }
 
+  /** Only a call that was not answered at all leaves it open whether the path is cut or slow. */
+  #doubt(address: Address, waitedMs: number): void {
+    const entry = this.#state.get(address);
+    if (entry === undefined || !isDoubtful(entry)) return;
+    if (this.#ports.clock.monotonicMs() - entry.startedMs < waitedMs) return;
+    this.#ports.call(address).then(
+      () => (this.#state = callAnswered(this.#state, address)),
+      () => {},
+    );
+  }
+
   async #dial(target: DialTarget): Promise<void> {
     const { clock, random, log } = this.#ports;
+    const entry = this.#state.get(target.address);
+    const timeoutMs = entry === undefined ? DIAL_TIMEOUT_MS : patienceMs(entry);
     this.#state = dialStarted(this.#state, target.address, clock.monotonicMs());
-    const started = this.#state.get(target.address);
     try {
-      const peer = await this.#ports.dial(target, started === undefined ? DIAL_TIMEOUT_MS : patienceMs(started));
+      const peer = await this.#ports.dial(target, timeoutMs);
       const failures = this.#state.get(target.address)?.failures ?? 0;
       if (failures > 0) log.info(`reached ${target.address} after ${failures} failed dial(s)`);
       this.#state = dialSucceeded(this.#state, target.address, peer.key, clock.monotonicMs(), random.fraction());
@@ -285,6 +310,7 @@ export class Redialer {
         clock.monotonicMs(),
         random.fraction(),
       );
+      this.#doubt(target.address, timeoutMs);
     }
     this.#run();
   }

@@ -32,8 +32,8 @@ export const network: readonly Mutant[] = [
   {
     name: 'dial that is swallowed keeps the next one waiting',
     file: 'src/network/redial.ts',
-    from: 'tookMs === undefined || isLong(failures)',
-    to: 'tookMs === undefined || failures >= 0',
+    from: 'attempts === 0 || slow ?',
+    to: 'attempts >= 0 || slow ?',
     tests: ['test/unit/network/redial.test.ts'],
   },
   {

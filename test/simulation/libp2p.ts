@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import type { Clock } from '../../src/base/clock.ts';
+import { DIAL_TIMEOUT_MS } from '../../src/base/limits.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../src/ledger/memory-ledger.ts';
 import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
@@ -111,6 +112,7 @@ export class Libp2pWorld {
       privateKeySeed: seed,
       listen: address,
       transport: this.wire.transport(address),
+      call: (to) => this.wire.call(address, to, AbortSignal.timeout(DIAL_TIMEOUT_MS)),
     });
     return { address, network, ledger, sync: createLedgerSync({ ...ports, ledger, network }) };
   }

@@ -5,11 +5,13 @@ import { DIAL_TIMEOUT_MS, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_PATIENCE_MIN_MS }
 import { createLogger } from '../../../src/base/log.ts';
 import type { ConnectedPeer, DialTarget } from '../../../src/network/network.ts';
 import {
+  callAnswered,
   type ConnectedView,
   dialFailed,
   dialStarted,
   dialSucceeded,
   dueTargets,
+  isDoubtful,
   nextDueMs,
   patienceMs,
   peerLost,
@@ -105,8 +107,9 @@ describe('patience with a dial', () => {
   };
   const patience = (state: RedialState): number => patienceMs(state.get('a:1')!);
 
-  test('is all there is for an address that never answered, and short for one that has', () => {
+  test('is all there is for the first call of an address, and short once it has answered or not', () => {
     expect(patience(dialled([]))).toBe(DIAL_TIMEOUT_MS);
+    expect(patience(dialled([], 1))).toBe(REDIAL_PATIENCE_MIN_MS);
     expect(patience(dialled([20]))).toBe(REDIAL_PATIENCE_MIN_MS);
     expect(patience(dialled([400]))).toBe(1_200);
     expect(patience(dialled([4_000]))).toBe(DIAL_TIMEOUT_MS);
@@ -115,8 +118,21 @@ describe('patience with a dial', () => {
   test('is not spoiled by one dial during which the path healed, and follows a path that has become slower', () => {
     expect(patience(dialled([20, 1_100]))).toBe(REDIAL_PATIENCE_MIN_MS);
     expect(patience(dialled([20, 900, 900, 900]))).toBe(2_400);
-    expect(patience(dialled([20], 31))).toBe(REDIAL_PATIENCE_MIN_MS);
-    expect(patience(dialled([20], 32))).toBe(DIAL_TIMEOUT_MS);
+  });
+
+  test('is long for one dial after a call was answered beside it, which is tried after 32, 64, 128 … failures', () => {
+    const doubted = (tooksMs: readonly number[]): readonly number[] =>
+      Array.from({ length: 130 }, (_, at) => at + 1).filter((failures) =>
+        isDoubtful(dialled(tooksMs, failures).get('a:1')!),
+      );
+    expect(doubted([20])).toEqual([32, 64, 128]);
+    expect(doubted([])).toEqual([1, 2, 4, 8, 16, 32, 64, 128]);
+    let state = dialled([20], 40);
+    expect(patience(state)).toBe(REDIAL_PATIENCE_MIN_MS);
+    state = callAnswered(state, 'a:1');
+    expect(patience(state)).toBe(DIAL_TIMEOUT_MS);
+    state = dialStarted(state, 'a:1', 0);
+    expect(patience(state)).toBe(REDIAL_PATIENCE_MIN_MS);
   });
 
   test('a dial that nobody answered has waited already: the next one follows within REDIAL_UNREACHED_MAX_MS of its start', () => {
@@ -129,7 +145,10 @@ describe('patience with a dial', () => {
 });
 
 describe('redialer', () => {
-  const setUp = (dial: (target: DialTarget) => Promise<ConnectedPeer>) => {
+  const setUp = (
+    dial: (target: DialTarget, timeoutMs: number) => Promise<ConnectedPeer>,
+    call: () => Promise<void> = () => new Promise(() => {}),
+  ) => {
     const clock = createVirtualClock();
     const connected = new Map<string, string>();
     const dials: { address: string; atMs: number }[] = [];
@@ -139,10 +158,11 @@ describe('redialer', () => {
       clock,
       random: createSeededRandom(1),
       log: createLogger(({ level, text }) => lines.push(`${level} ${text}`)),
-      dial: (target) => {
+      dial: (target, timeoutMs) => {
         dials.push({ address: target.address, atMs: clock.monotonicMs() });
-        return dial(target);
+        return dial(target, timeoutMs);
       },
+      call,
       connected: () => ({ keys: new Set(connected.keys()), addresses: new Set(connected.values()) }),
     });
     return { clock, connected, dials, lines, redialer };
@@ -183,6 +203,68 @@ describe('redialer', () => {
     reachable = true;
     await world.clock.advance(1_000);
     expect(world.redialer.states()[0]?.connected).toBe(true);
+    world.redialer.close();
+  });
+
+  /** A path that takes `tookMs` for a dial, or swallows all of it. */
+  const path = () => {
+    const state = { cut: false, tookMs: 20 };
+    const world = setUp(
+      ({ address }, timeoutMs) => {
+        const { cut, tookMs } = state;
+        return new Promise((resolve, reject) => {
+          const answered = !cut && tookMs < timeoutMs;
+          world.clock.after(answered ? tookMs : timeoutMs, () => {
+            if (answered) {
+              world.connected.set(key('a'), address);
+              resolve(peer('a', address));
+            } else reject(fault('NETWORK_UNREACHABLE', 'no answer'));
+          });
+        });
+      },
+      () => (state.cut ? new Promise(() => {}) : Promise.resolve()),
+    );
+    const lose = (): void => {
+      world.connected.clear();
+      world.redialer.onPeerDown(key('a'));
+    };
+    return { state, world, lose };
+  };
+
+  test('a cut that swallows calls: back within a second, however long it lasted', async () => {
+    const { state, world, lose } = path();
+    world.redialer.keepDialled([{ address: 'a:1', key: key('a') }]);
+    await world.clock.advance(5_000);
+    for (let cutMs = 700; cutMs < 400_000; cutMs += 13_337 + cutMs / 7) {
+      state.cut = true;
+      lose();
+      await world.clock.advance(cutMs);
+      state.cut = false;
+      await world.clock.advance(1_000);
+      expect([cutMs, world.connected.size]).toEqual([cutMs, 1]);
+    }
+    world.redialer.close();
+  });
+
+  test.each([6_700, 20_000, 61_000])('the same where nobody ever answered, after %i ms', async (cutMs) => {
+    const { state, world } = path();
+    state.cut = true;
+    world.redialer.keepDialled([{ address: 'a:1', key: key('a') }]);
+    await world.clock.advance(cutMs);
+    state.cut = false;
+    await world.clock.advance(1_000);
+    expect(world.connected.size).toBe(1);
+    world.redialer.close();
+  });
+
+  test('a path that has become slower than the patience with it is found', async () => {
+    const { state, world, lose } = path();
+    world.redialer.keepDialled([{ address: 'a:1', key: key('a') }]);
+    await world.clock.advance(5_000);
+    state.tookMs = 3_000;
+    lose();
+    await world.clock.advance(40_000);
+    expect(world.connected.size).toBe(1);
     world.redialer.close();
   });
 
