@@ -8,11 +8,21 @@ import type { Entry } from '../entry/entry.ts';
 import { type Place, placeOf } from './chain.ts';
 import type { IndexRecord } from './index-record.ts';
 import type { LedgerIndex } from './index.ts';
-import { decodeLine, encodeLine, erasedLine, identifyLine, linesOf, reviveEntry } from './journal-line.ts';
+import {
+  decodeLine,
+  encodeLine,
+  erasedLine,
+  identifyLine,
+  type JournalLine,
+  linesOf,
+  reviveEntry,
+} from './journal-line.ts';
 import type { Journal } from './journal.ts';
 import type { Position } from './journal-files.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
-import type { EntryStore, SignatureMark } from './store.ts';
+import type { Replacement } from './journal-rewrite.ts';
+import { OneByOne } from './one-by-one.ts';
+import type { EntryStore, PlacedBody, SignatureMark } from './store.ts';
 import { Retry } from '../base/retry.ts';
 
 /** Lines that are checked, and go into the index, in one go at a start. */
@@ -46,6 +56,9 @@ export class DiskStore implements EntryStore {
   #places: (Place | undefined)[] = [];
   #mark: SignatureMark = { checkedTo: 0, bad: [] };
   #network: string | undefined;
+  /** What writes at the end of the journal, and what changes lines that are there. */
+  readonly #appends = new OneByOne();
+  readonly #changes = new OneByOne();
 
   constructor(parts: DiskStoreParts) {
     this.#parts = parts;
@@ -97,7 +110,12 @@ export class DiskStore implements EntryStore {
     return this.#network;
   }
 
-  async write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void> {
+  /** One after the other, also with what begins a new file. */
+  write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void> {
+    return this.#appends.take(() => this.#write(entries, cursorOf));
+  }
+
+  async #write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void> {
     const lines = entries.map(({ entry, receivedMs }) => encodeLine(entry.raw, receivedMs, entry.archived));
     const positions = await this.#parts.journal.append(lines);
     const cursor = this.#positions.length;
@@ -112,7 +130,7 @@ export class DiskStore implements EntryStore {
   }
 
   reopen(): Promise<void> {
-    return this.#parts.journal.reopen();
+    return this.#appends.take(() => this.#parts.journal.reopen());
   }
 
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
@@ -130,7 +148,108 @@ export class DiskStore implements EntryStore {
     });
   }
 
-  async eraseBodies(places: readonly Place[]): Promise<void> {
+  eraseBodies(places: readonly Place[]): Promise<void> {
+    return this.#changes.take(() => this.#eraseBodies(places));
+  }
+
+  archiveBodies(places: readonly Place[], signal?: AbortSignal): Promise<number> {
+    const archived = ({ raw, receivedMs }: JournalLine): Buffer | undefined =>
+      raw.body.byteLength === 0 ? undefined : encodeLine(raw, receivedMs, true);
+    return this.#changes.take(() => this.#rewrite(places, archived, signal));
+  }
+
+  async restoreBodies(bodies: readonly PlacedBody[], signal?: AbortSignal): Promise<void> {
+    const byCursor = new Map(bodies.map(({ place, body }) => [place.cursor, body]));
+    const restored = ({ raw, receivedMs, isArchived }: JournalLine, { cursor }: Place): Buffer | undefined => {
+      const body = byCursor.get(cursor);
+      return isArchived && body !== undefined ? encodeLine({ ...raw, body }, receivedMs) : undefined;
+    };
+    const places = bodies.map(({ place }) => place);
+    await this.#changes.take(() => this.#rewrite(places, restored, signal));
+  }
+
+  /** Replaces lines, file by file, by longer or shorter ones; resolves with the bytes that this has freed. */
+  async #rewrite(
+    places: readonly Place[],
+    lineFor: (line: JournalLine, place: Place) => Buffer | undefined,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const { journal } = this.#parts;
+    const byFile = new Map<number, Place[]>();
+    for (const place of places) {
+      const file = this.#positions[place.cursor]?.file;
+      if (file === undefined) continue;
+      const ofFile = byFile.get(file);
+      if (ofFile === undefined) byFile.set(file, [place]);
+      else ofFile.push(place);
+    }
+    if (byFile.has(journal.end.file)) await this.#appends.take(() => journal.seal());
+    let freed = 0;
+    for (const [file, ofFile] of byFile) {
+      signal?.throwIfAborted();
+      freed += await this.#rewriteFile(file, ofFile, lineFor);
+    }
+    // Not after a failure: then it is not certain where lines lie after a power cut, and the index stays distrusted.
+    if (freed !== 0) await this.#rebuildIndex();
+    return freed;
+  }
+
+  async #rewriteFile(
+    file: number,
+    places: readonly Place[],
+    lineFor: (line: JournalLine, place: Place) => Buffer | undefined,
+  ): Promise<number> {
+    const { journal } = this.#parts;
+    const replacements: Replacement[] = [];
+    const inOrder = [...places].sort((a, b) => a.cursor - b.cursor);
+    for (let at = 0; at < inOrder.length; at += SCAN_SLICE) {
+      const slice = inOrder.slice(at, at + SCAN_SLICE);
+      const positions = slice.flatMap(({ cursor }) => this.#positions[cursor] ?? []);
+      const lines = await journal.read(positions);
+      for (const [number, place] of slice.entries()) {
+        const [position, bytes] = [positions[number], lines[number]];
+        const decoded = bytes === undefined ? undefined : decodeLine(bytes);
+        const line = decoded === undefined ? undefined : lineFor(decoded, place);
+        if (position !== undefined && line !== undefined) replacements.push({ position, line });
+      }
+    }
+    if (replacements.length === 0) return 0;
+    let freed = 0;
+    for (const { position, line } of replacements) freed += position.length - line.byteLength;
+    await journal.rewrite(file, replacements, {
+      beforeSwap: async () => this.#index?.distrustDurably(),
+      swapped: () => this.#move(file, replacements),
+    });
+    return freed;
+  }
+
+  /** The lines of a file lie where they lie after it was rewritten. */
+  #move(file: number, replacements: readonly Replacement[]): void {
+    const lengths = new Map(replacements.map(({ position, line }) => [position.offset, line.byteLength]));
+    let offset = 0;
+    for (const [cursor, position] of this.#positions.entries()) {
+      if (position.file !== file) continue;
+      const length = lengths.get(position.offset) ?? position.length;
+      this.#positions[cursor] = { file, offset, length };
+      offset += length;
+    }
+  }
+
+  /** After the journal was rewritten: what the index says of its lines is out of date, and it knows that. */
+  async #rebuildIndex(): Promise<void> {
+    const index = this.#index;
+    if (index === undefined) return;
+    this.#index = undefined;
+    try {
+      await this.#bringUpToDate(index);
+    } catch (caught) {
+      await index.close().catch(() => {});
+      this.#parts.disk.failed('ledger index', caught);
+      this.#use(undefined);
+    }
+  }
+
+  async #eraseBodies(places: readonly Place[]): Promise<void> {
     const positions = places.flatMap(({ cursor }) => this.#positions[cursor] ?? []);
     const lines = await this.#parts.journal.read(positions);
     const changes = positions.flatMap((position, at) => {
@@ -151,6 +270,7 @@ export class DiskStore implements EntryStore {
   }
 
   async close(): Promise<void> {
+    await this.#changes.idle();
     await this.#indexRetry.close();
     await this.#parts.journal.close();
     await this.#index?.close();

@@ -88,6 +88,8 @@ export class LedgerIndex {
   /** Forgets everything, before it is built again: one that opens and cannot be read is deleted. */
   async clear(): Promise<void> {
     this.#unwritten = [];
+    this.#pending = [];
+    await this.#writing;
     this.#authors = new AuthorTable();
     this.#markedTo = 0;
     try {
@@ -119,6 +121,13 @@ export class LedgerIndex {
   /** A line was not where the index says, or is damaged: the next start builds the index from the journal. */
   distrust(): void {
     if (this.failure === undefined) this.#put(FORM_KEY, Buffer.from('distrusted'));
+  }
+
+  /** The same, durable when it resolves: the journal is about to be rewritten. */
+  async distrustDurably(): Promise<void> {
+    this.distrust();
+    await this.#writing;
+    if (this.failure === undefined) await this.#db.put(FORM_KEY, Buffer.from('distrusted'), { sync: true });
   }
 
   /**

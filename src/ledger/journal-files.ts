@@ -1,4 +1,17 @@
-import { close, constants, fdatasync, fstat, ftruncate, open, read, readdir, stat, unlink, write } from 'node:fs';
+import {
+  close,
+  constants,
+  fdatasync,
+  fstat,
+  ftruncate,
+  open,
+  read,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  write,
+} from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -28,6 +41,7 @@ export interface JournalFiles {
   sync(handle: number): Promise<void>;
   truncate(handle: number, bytes: number): Promise<void>;
   remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
   /** Makes the names in it durable. */
   syncDirectory(dir: string): Promise<void>;
   close(handle: number): Promise<void>;
@@ -74,6 +88,7 @@ export const systemJournalFiles: JournalFiles = {
   sync: promisify(fdatasync),
   truncate: promisify(ftruncate),
   remove: promisify(unlink),
+  rename: promisify(rename),
   syncDirectory,
   close: promisify(close),
 };

@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { type JournalFiles, type Position, systemJournalFiles } from './journal-files.ts';
 import { decodeLine, JOURNAL_LINE_BYTES_MAX, linesOf } from './journal-line.ts';
 import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal-overwrite.ts';
+import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
 const NEWLINE = 0x0a;
@@ -37,6 +38,7 @@ export const openJournal = async (options: JournalOptions): Promise<Journal> => 
   try {
     await files.makeDirectory(dir);
     await tryToFinishOverwrites({ dir, files, log: options.log, path: (file) => join(dir, journalFileName(file)) });
+    await removeLeftovers(files, dir, options.log);
     const sizes = new Map((await numberedFiles(files, dir)).map(({ number, bytes }) => [number, bytes]));
     const journal = new Journal(options, sizes);
     await journal.openLast();
@@ -71,6 +73,9 @@ export class Journal {
   /** Sizes of the files up to the last complete line. */
   readonly #sizes: Map<number, number>;
   readonly #readHandles = new Map<number, Promise<number>>();
+  /** Reads under way, and handles of files that were replaced meanwhile. */
+  #reads = 0;
+  #replaced: number[] = [];
   #last: { file: number; offset: number };
   /** From here on the last file was not read back since it was opened. */
   #checkedTo = 0;
@@ -171,10 +176,27 @@ export class Journal {
    * that place. `LEDGER_READ_FAILED` for any other reason: then nothing is known of the lines.
    */
   async read(positions: readonly Position[]): Promise<readonly (Buffer | undefined)[]> {
+    // At once: a file that is replaced meanwhile is read as it was.
+    const handles = new Map(
+      [...new Set(positions.map(({ file }) => file))].map((file) => [file, this.#readHandle(file)]),
+    );
+    this.#reads += 1;
+    try {
+      return await this.#readLines(positions, handles);
+    } finally {
+      this.#reads -= 1;
+      await this.#closeReplaced();
+    }
+  }
+
+  async #readLines(
+    positions: readonly Position[],
+    handles: ReadonlyMap<number, Promise<number>>,
+  ): Promise<readonly (Buffer | undefined)[]> {
     const lines: (Buffer | undefined)[] = positions.map(() => undefined);
     const runs = [...runsOf(positions)];
     for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-      const bytes = await this.#readRun(run);
+      const bytes = await this.#readRun(run, handles);
       if (bytes === undefined) {
         // One bad place spoils all that is read with it: each on its own.
         if (run.length > 1) runs.unshift(...run.map((wanted) => [wanted]));
@@ -206,9 +228,59 @@ export class Journal {
     }
   }
 
+  /** Begins a new file, unless the last one is empty: what is there is not appended to any more. Not beside `append`. */
+  async seal(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#last.offset === 0) return;
+    try {
+      await this.#handleFor(Number.MAX_SAFE_INTEGER);
+    } catch (caught) {
+      throw await this.#fail(caught);
+    }
+  }
+
+  /**
+   * Replaces lines of a file that is not appended to any more by longer or shorter ones, in the order of their offsets. `onSwapped` is called in the turn from which on
+   * positions are those of the new file. `LEDGER_DISK_FAILED`: then it is as it was, or after a power cut
+   * may be so again.
+   */
+  async rewrite(
+    file: number,
+    replacements: readonly Replacement[],
+    on: { readonly beforeSwap: () => Promise<void>; readonly swapped: () => void },
+  ): Promise<void> {
+    const { dir, log } = this.#options;
+    const path = this.path(file);
+    try {
+      // An erasure that could not be finished knows lines by their positions.
+      await overwriteLines({ dir, log, files: this.#files, path: (number) => this.path(number) }, []);
+      const handle = await this.#readHandle(file);
+      const bytes = this.#sizes.get(file) ?? 0;
+      const end = await rewriteFile(this.#files, { path, handle, bytes }, replacements, on.beforeSwap);
+      const fresh = this.#files.open(path, 'read');
+      fresh.catch(() => this.#readHandles.delete(file));
+      this.#readHandles.set(file, fresh);
+      this.#replaced.push(handle);
+      this.#sizes.set(file, end);
+      on.swapped();
+      await this.#files.syncDirectory(dir);
+    } catch (caught) {
+      throw this.#diskFault(caught);
+    }
+    await this.#closeReplaced();
+  }
+
+  async #closeReplaced(): Promise<void> {
+    if (this.#reads > 0 || this.#replaced.length === 0) return;
+    const handles = this.#replaced;
+    this.#replaced = [];
+    for (const handle of handles) await this.#files.close(handle).catch(() => {});
+  }
+
   async close(): Promise<void> {
     this.#failure = closedFault();
-    const handles = await Promise.all(this.#readHandles.values());
+    const handles = [...(await Promise.all(this.#readHandles.values())), ...this.#replaced];
+    this.#replaced = [];
     this.#readHandles.clear();
     if (this.#writeHandle !== undefined) handles.push(this.#writeHandle);
     this.#writeHandle = undefined;
@@ -313,13 +385,17 @@ export class Journal {
   }
 
   /** Undefined where the disk cannot read a place in it. */
-  async #readRun(run: readonly Wanted[]): Promise<Buffer | undefined> {
+  async #readRun(run: readonly Wanted[], handles: ReadonlyMap<number, Promise<number>>): Promise<Buffer | undefined> {
     const first = run[0]?.position;
     const last = run.at(-1)?.position;
     if (first === undefined || last === undefined) return Buffer.alloc(0);
     const into = Buffer.allocUnsafe(last.offset + last.length - first.offset);
     try {
-      const count = await this.#files.read(await this.#readHandle(first.file), into, first.offset);
+      const count = await this.#files.read(
+        await (handles.get(first.file) ?? this.#readHandle(first.file)),
+        into,
+        first.offset,
+      );
       return into.subarray(0, count);
     } catch (caught) {
       const path = this.path(first.file);

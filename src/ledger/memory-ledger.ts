@@ -2,14 +2,15 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
-import { withoutBody } from '../entry/entry.ts';
+import { parseEntry } from '../entry/check.ts';
+import { archivedEntry, withoutBody } from '../entry/entry.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
 import { ed25519, type Signatures } from '../entry/signatures.ts';
 import { placeOf, type Place } from './chain.ts';
 import type { DamagedLine, HeldEntry, Ledger } from './ledger.ts';
 import { rawBytes } from './recent.ts';
-import type { EntryStore, SignatureMark } from './store.ts';
-import { openStoredLedger } from './stored-ledger.ts';
+import type { EntryStore, PlacedBody, SignatureMark } from './store.ts';
+import { openStoredLedger, type StoredLedger } from './stored-ledger.ts';
 
 /** What survives a crash: give it to the next `createMemoryLedger`, as one would open the same directory again. */
 export interface MemoryDisk {
@@ -38,7 +39,7 @@ export interface MemoryLedgerOptions {
 }
 
 /** A ledger without a disk, for simulations and tests. */
-export interface MemoryLedger extends Ledger {
+export interface MemoryLedger extends Ledger, Pick<StoredLedger, 'bodies'> {
   readonly disk: MemoryDisk;
   /** Ends at once, as a power cut does: what is not durable is gone, whoever waits gets `LEDGER_CLOSED`. */
   crash(): void;
@@ -116,6 +117,27 @@ class MemoryStore implements EntryStore {
     for (const { cursor } of places) {
       const held = this.#disk.durable[cursor];
       if (held !== undefined) this.#disk.durable[cursor] = { ...held, entry: withoutBody(held.entry) };
+    }
+  }
+
+  async archiveBodies(places: readonly Place[]): Promise<number> {
+    if (this.#disk.failure !== undefined) throw this.#disk.failure;
+    let bytes = 0;
+    for (const { cursor } of places) {
+      const held = this.#disk.durable[cursor];
+      if (held === undefined || held.entry.bodiless === true) continue;
+      bytes += held.entry.raw.body.byteLength;
+      this.#disk.durable[cursor] = { ...held, entry: archivedEntry(held.entry) };
+    }
+    return bytes;
+  }
+
+  async restoreBodies(bodies: readonly PlacedBody[]): Promise<void> {
+    if (this.#disk.failure !== undefined) throw this.#disk.failure;
+    for (const { place, body } of bodies) {
+      const held = this.#disk.durable[place.cursor];
+      if (held?.entry.archived !== true) continue;
+      this.#disk.durable[place.cursor] = { ...held, entry: parseEntry({ ...held.entry.raw, body }) };
     }
   }
 

@@ -11,6 +11,12 @@ export interface SignatureMark {
   readonly bad: readonly number[];
 }
 
+/** A body, and the entry that it is of. */
+export interface PlacedBody {
+  readonly place: Place;
+  readonly body: Uint8Array;
+}
+
 /** Where entries are kept. Forms: memory (`memory-ledger.ts`), journal and index (`disk-store.ts`). */
 export interface EntryStore extends Resource {
   readonly index: 'level' | 'memory';
@@ -33,6 +39,13 @@ export interface EntryStore extends Resource {
   read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]>;
   /** Makes the bodies of these entries unreadable for good, wherever the store keeps them. `LEDGER_DISK_FAILED`: try again. */
   eraseBodies(places: readonly Place[]): Promise<void>;
+  /**
+   * Drops the bodies of these entries and marks them as archived; resolves with the bytes that are free by that. What was not done when it
+   * fails (`LEDGER_DISK_FAILED`), or when the signal ends it, is as it was.
+   */
+  archiveBodies(places: readonly Place[], signal?: AbortSignal): Promise<number>;
+  /** Puts back bodies of archived entries, which are those of their headers. `LEDGER_DISK_FAILED`. */
+  restoreBodies(bodies: readonly PlacedBody[], signal?: AbortSignal): Promise<void>;
   /** Bytes that the entry takes when it is sent, about. */
   bytesOf(place: Place): number;
   saveSignatureMark(mark: SignatureMark): void;

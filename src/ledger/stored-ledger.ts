@@ -11,6 +11,7 @@ import type { SigningKey } from '../entry/keys.ts';
 import type { Signatures } from '../entry/signatures.ts';
 import type { PeerKey } from '../network/network.ts';
 import { type AcceptState, ignored } from './accept.ts';
+import { Bodies } from './bodies.ts';
 import { AppendPermission } from './append-permission.ts';
 import { Chains } from './chain.ts';
 import { checkAhead, type CheckAhead, withLastChecked } from './check-ahead.ts';
@@ -71,6 +72,7 @@ export const openStoredLedger = async (ports: LedgerPorts): Promise<StoredLedger
 /** The ledger over any store. One writer; nobody sees an entry before it is durable. */
 export class StoredLedger implements Ledger {
   readonly notices = new EventEmitter<LedgerNotices>();
+  readonly bodies: Bodies;
   readonly #ports: LedgerPorts;
   readonly #chains = new Chains();
   readonly #waiting = new WaitingRoom();
@@ -94,7 +96,7 @@ export class StoredLedger implements Ledger {
   constructor(ports: LedgerPorts) {
     this.#ports = ports;
     this.#own = { key: ports.key, clock: ports.clock, salts: new Salts(ports.random) };
-    const { store, log, clock, useThreadPool, signatures } = ports;
+    const { store, log, clock, useThreadPool, signatures, disk = unwatchedDisk } = ports;
     this.#ahead = useThreadPool ? checkAhead(signatures) : undefined;
     for (const place of store.places()) {
       if (place === undefined) this.#chains.skip();
@@ -105,7 +107,6 @@ export class StoredLedger implements Ledger {
     this.#damaged = new DamagedLines({ author, chains, store });
     this.#permission = new AppendPermission({ author, chains, waiting: this.#waiting, damaged: this.#damaged });
     this.#network = store.network();
-    const { disk = unwatchedDisk } = ports;
     this.#recovery = new Recovery({ ...ports, disk, onRecovered: () => this.#lookAgainLater() });
     const signaturePorts = {
       read: (cursor: Cursor, limit: number) => this.#reader.follow(cursor, limit),
@@ -122,12 +123,11 @@ export class StoredLedger implements Ledger {
     });
     this.#signatures = new SignatureCheck(signaturePorts, store.signatureMark(), this.#chains.size);
     this.#reader = new Reader({
-      chains: this.#chains,
-      recent: this.#recent,
-      store,
+      ...{ chains, store, recent: this.#recent },
       isBadlySigned: (cursor) => this.#signatures.isBad(cursor),
       isErased: (hash) => this.#erasures.by(hash) !== undefined,
     });
+    this.bodies = new Bodies({ chains, store, recent: this.#recent, reader: this.#reader, erasures: this.#erasures });
   }
 
   /** Reads the proofs of equivocation, then begins to check signatures in the background. */

@@ -47,6 +47,10 @@ export const createFailingJournalFiles = (): FailingJournalFiles => {
       refuseWhere(files.fault === 'read-only', 'EROFS');
       await systemJournalFiles.remove(path);
     },
+    async rename(from, to) {
+      refuseWhere(files.fault === 'read-only', 'EROFS');
+      await systemJournalFiles.rename(from, to);
+    },
     async syncDirectory(dir) {
       refuseWhere(files.fault === 'sync', 'EIO');
       await systemJournalFiles.syncDirectory(dir);

@@ -115,6 +115,13 @@ export class SimulatedDisk {
         alive();
         this.#files.delete(path);
       },
+      rename: async (from, to) => {
+        alive();
+        const file = this.#files.get(from);
+        if (file === undefined) throw failure('ENOENT');
+        this.#files.delete(from);
+        this.#files.set(to, { ...file, isNamed: true });
+      },
       syncDirectory: async (dir) => {
         await pause();
         for (const [path, file] of this.#files) if (path.startsWith(`${dir}/`)) file.isNamed = true;
