@@ -9,6 +9,7 @@ import type { Logger } from '../../base/log.ts';
 import { decodeLine, encodeLine, erasedLine, linesOf } from '../../ledger/journal-line.ts';
 import type { HeldEntry } from '../../ledger/ledger.ts';
 import { KnownHashes } from '../known-hashes.ts';
+import { HASH_BYTES } from '../tree.ts';
 import { numberPath, TILE_WIDTH } from './layout.ts';
 
 /** Lines of one file: as many as a tile has leaves. */
@@ -61,11 +62,11 @@ export class EntryFiles {
   }
 
   has(hash: string): boolean {
-    return this.#known.indexOf(Buffer.from(hash, 'hex')) !== undefined;
+    return this.#indexOf(hash) !== undefined;
   }
 
   hasBody(hash: string): boolean {
-    const index = this.#known.indexOf(Buffer.from(hash, 'hex'));
+    const index = this.#indexOf(hash);
     return index !== undefined && !this.#bodiless.has(index);
   }
 
@@ -85,7 +86,7 @@ export class EntryFiles {
 
   /** Takes the body of an entry away, in its place, so that it is nowhere on the disk. It needs no room. */
   async erase(hash: string): Promise<void> {
-    const index = this.#known.indexOf(Buffer.from(hash, 'hex'));
+    const index = this.#indexOf(hash);
     if (index === undefined || this.#bodiless.has(index)) return;
     const { offset, line } = await this.#lineOf(index);
     await this.#overwrite(index, offset, erasedLine(line));
@@ -94,7 +95,7 @@ export class EntryFiles {
 
   /** Gives an entry back its body. */
   async fill(held: HeldEntry): Promise<void> {
-    const index = this.#known.indexOf(Buffer.from(held.entry.hash, 'hex'));
+    const index = this.#indexOf(held.entry.hash);
     if (index === undefined || held.entry.bodiless === true || !this.#bodiless.has(index)) return;
     const { file, bytes, offset, line } = await this.#lineOf(index);
     const end = offset + line.byteLength + 1;
@@ -102,6 +103,11 @@ export class EntryFiles {
     await writeFileDurably(this.#path(file), whole);
     if (this.#isTail(file)) this.#tail = whole;
     this.#bodiless.delete(index);
+  }
+
+  #indexOf(hash: string): number | undefined {
+    const bytes = Buffer.from(hash, 'hex');
+    return bytes.byteLength === HASH_BYTES ? this.#known.indexOf(bytes) : undefined;
   }
 
   #path(file: number): string {
