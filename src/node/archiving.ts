@@ -78,7 +78,7 @@ export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
   const { network, ledger, policies, receipts, archive, clock, config, paths } = ports;
   const log = ports.log.child('archive');
   const archives = followArchives(() => policies);
-  new ArchiveDesk({
+  const desk = new ArchiveDesk({
     ...{ network, ledger, clock, log },
     rootOf: (snapshot) => policies.snapshots.rootOf(snapshot),
     keepsAll: () => ledger.network !== undefined && ledger.status().bodies.missing === 0,
@@ -88,5 +88,12 @@ export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
     ...{ ledger, clock, log, evidence: receipts.evidence, dir: config.tiles ?? paths.tiles },
     isAsked: () => config.tiles !== undefined || archives().includes(ledger.author),
   });
-  return { sources: () => archive.sources(), tiles: () => tiles.status(), close: () => tiles.close() };
+  return {
+    sources: () => archive.sources(),
+    tiles: () => tiles.status(),
+    async close() {
+      await tiles.close();
+      await desk.close();
+    },
+  };
 };

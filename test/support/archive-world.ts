@@ -82,6 +82,7 @@ export const createArchiveWorld = (count = 20): ArchiveWorld => {
       new ArchiveDesk({
         ...{ network: other, clock, log: silentLogger, rootOf },
         ledger: {
+          size: entries.length,
           byHash: async (hash): Promise<HeldEntry | undefined> => {
             holder.asked += 1;
             await holder.waits;

@@ -11,6 +11,7 @@ import {
   ARCHIVE_READ_AT_ONCE,
   SYNC_PEERS_REMEMBERED_MAX,
 } from '../../base/limits.ts';
+import type { Resource } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/log.ts';
 import { Pace } from '../../base/pace.ts';
 import { type Channel, checked, type Network, type PeerKey } from '../../network/network.ts';
@@ -24,12 +25,14 @@ import {
   encodeBodies,
   encodeLeaves,
 } from './messages.ts';
+import { Serving } from '../sync/serving.ts';
+import { giveWay } from '../../base/slices.ts';
 import { LeafTree } from './leaf-tree.ts';
 import type { ArchivedBody } from './port.ts';
 
 export interface ArchiveDeskPorts {
   readonly network: Pick<Network, 'handle'>;
-  readonly ledger: Pick<Ledger, 'byHash'>;
+  readonly ledger: Pick<Ledger, 'byHash' | 'size'>;
   /** Whether every body that is not erased is here. */
   readonly keepsAll: () => boolean;
   /** The leaves of the state that a snapshot settles; undefined where they are not here. */
@@ -44,16 +47,23 @@ export interface ArchiveDeskPorts {
 const CHECK_SLICE = 1_000;
 
 /** Gives out what other nodes have dropped or never had (SPEC.md). What is erased is not given out: the ledger does not either. */
-export class ArchiveDesk {
+export class ArchiveDesk implements Resource {
   readonly #ports: ArchiveDeskPorts;
   readonly #paces = new Map<PeerKey, Pace>();
   /** Whether a settled state is being given out: that takes memory and time, so one at a time. */
   #telling = false;
+  /** Whoever asks for the same over and over is answered at a pace of its own. */
+  readonly #serving: Serving;
   readonly #answering = new Map<PeerKey, number>();
 
   constructor(ports: ArchiveDeskPorts) {
     this.#ports = ports;
+    this.#serving = new Serving(ports.clock, () => ports.ledger.size);
     ports.network.handle(ARCHIVE_PROTOCOL, (channel) => this.#serve(channel));
+  }
+
+  async close(): Promise<void> {
+    this.#serving.close();
   }
 
   async #serve(channel: Channel): Promise<void> {
@@ -111,39 +121,31 @@ export class ArchiveDesk {
       await channel.send(encodeArchiveAnswer({ answer: 'keeps', all: this.#ports.keepsAll() }));
       return;
     }
-    if (question.ask === 'bodies') await this.#sendBodies(channel, [...new Set(question.hashes)]);
-    else if (!(await this.#sendState(channel, question.snapshot))) return;
+    if (question.ask === 'leaves') {
+      await this.#sendState(channel, question.snapshot);
+      return;
+    }
+    await this.#sendBodies(channel, [...new Set(question.hashes)]);
+    await this.#serving.rest(channel.peer, question.hashes.length);
     await channel.send(encodeArchiveAnswer({ answer: 'end' }));
   }
 
-  /** Those that make the root: an erasure may have left others, and whoever gave them out would be taken for a liar. */
-  async #leavesOf(snapshot: string): Promise<readonly Uint8Array[] | undefined> {
-    const root = this.#ports.rootOf(snapshot);
-    const leaves = root === undefined ? undefined : await this.#ports.leaves(snapshot);
-    if (leaves === undefined || root === undefined) return undefined;
-    const tree = new LeafTree();
-    for (const [at, leaf] of leaves.entries()) {
-      if (leaf.byteLength > ARCHIVE_LEAF_BYTES_MAX) return undefined;
-      tree.add(leaf);
-      if (at % CHECK_SLICE === CHECK_SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
-    }
-    return tree.root() === root ? leaves : undefined;
-  }
-
-  /** Whether it was here. */
-  async #sendState(channel: Channel, snapshot: string): Promise<boolean> {
+  async #sendState(channel: Channel, snapshot: string): Promise<void> {
     if (this.#telling) throw busy();
     this.#telling = true;
     try {
-      const leaves = await this.#leavesOf(snapshot);
-      if (leaves === undefined) {
+      const root = this.#ports.rootOf(snapshot);
+      const leaves = root === undefined ? [] : ((await this.#ports.leaves(snapshot)) ?? []);
+      if (root === undefined || !(await makeRoot(leaves, root))) {
+        await this.#serving.rest(channel.peer, 1 + leaves.length);
         await channel.send(encodeArchiveAnswer({ answer: 'none' }));
-        return false;
+        return;
       }
       const bytes = leaves.reduce((sum, leaf) => sum + leaf.byteLength, 0);
       await channel.send(encodeArchiveAnswer({ answer: 'state', leaves: leaves.length, bytes }));
       for (const batch of batchesOf(leaves, (leaf) => leaf.byteLength)) await channel.send(encodeLeaves(batch));
-      return true;
+      await this.#serving.rest(channel.peer, 1 + leaves.length);
+      await channel.send(encodeArchiveAnswer({ answer: 'end' }));
     } finally {
       this.#telling = false;
     }
@@ -166,5 +168,16 @@ export class ArchiveDesk {
     });
   }
 }
+
+/** An erasure may have left other leaves than those of the root, and whoever gave them out would be taken for a liar. */
+const makeRoot = async (leaves: readonly Uint8Array[], root: string): Promise<boolean> => {
+  const tree = new LeafTree();
+  for (const [at, leaf] of leaves.entries()) {
+    if (leaf.byteLength > ARCHIVE_LEAF_BYTES_MAX) return false;
+    tree.add(leaf);
+    if (at % CHECK_SLICE === CHECK_SLICE - 1) await giveWay();
+  }
+  return tree.root() === root;
+};
 
 const busy = (): HoldfastError => fault('LEDGER_ARCHIVE_BUSY', 'too many such questions are being answered');

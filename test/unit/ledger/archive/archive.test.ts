@@ -5,6 +5,7 @@ import {
   ARCHIVE_LACKED_MS,
   ARCHIVE_QUESTIONS_BURST_MAX,
   ARCHIVE_STALL_MS,
+  SYNC_SERVED_SPARE,
 } from '../../../../src/base/limits.ts';
 import {
   ARCHIVE_PROTOCOL,
@@ -256,8 +257,8 @@ describe('R1 R4 a peer that does not answer as agreed is cut off, and another is
 });
 
 describe('a peer that asks', () => {
-  const asker = async () => {
-    const world = createArchiveWorld();
+  const asker = async (entries = 20) => {
+    const world = createArchiveWorld(entries);
     const holder = await world.holder('b');
     const ask = async (frame: Uint8Array): Promise<Channel> => {
       const channel = await world.network.open('b'.repeat(64), ARCHIVE_PROTOCOL);
@@ -295,6 +296,27 @@ describe('a peer that asks', () => {
       .catch(() => {});
     await world.clock.advance(2_000);
     expect(holder.network.expelled().map(({ code }) => code)).toEqual(['LEDGER_ARCHIVE_FLOOD']);
+  });
+
+  test('for the same over and over waits for the end of each answer', async () => {
+    const { world, holder, ask } = await asker(250);
+    const question = encodeArchiveQuestion({ ask: 'bodies', hashes: world.entries.map(({ hash }) => hash) });
+    const askOnce = async (): Promise<number> => {
+      const startMs = world.clock.monotonicMs();
+      const channel = await ask(question);
+      for await (const frame of channel) if (Buffer.from(frame).includes('"end"')) break;
+      return world.clock.monotonicMs() - startMs;
+    };
+    const enough = Math.ceil((2 * world.entries.length + SYNC_SERVED_SPARE) / world.entries.length);
+    const askAll = async (): Promise<number> => {
+      let ms = 0;
+      for (let number = 0; number < enough; number += 1) ms += await world.run(askOnce());
+      return ms / enough;
+    };
+    const atFirst = await askAll();
+    // 250 entries at 1,000 a second, less what the way takes.
+    expect((await askAll()) - atFirst).toBeGreaterThan(100);
+    expect(holder.network.expelled()).toEqual([]);
   });
 
   test('for several things at once is refused some of them, and stays', async () => {
