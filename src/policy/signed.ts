@@ -1,7 +1,9 @@
 import { policyDate } from '../entry/time.ts';
+import { memberNames } from './authority/members.ts';
 import type { PolicyBook } from './book.ts';
 import type { Fact } from './facts.ts';
 import { NODE_TYPES } from './kinds/registry.ts';
+import { keysOf } from './permissions/assigned.ts';
 import type { Chronicle } from './past.ts';
 
 /** Which entry, whose, when: what every answer about the past says of one. */
@@ -9,7 +11,7 @@ export interface Signed {
   /** Hash of the entry. */
   readonly entry: string;
   readonly op: string;
-  /** Public key of the author and, where a node policy carries that key, the node's name. */
+  /** Public key of the author, and its name where it has one ({@link authorNames}). */
   readonly author: string;
   readonly authorName: string | undefined;
   readonly seq: number;
@@ -19,8 +21,18 @@ export interface Signed {
   readonly received: string | undefined;
 }
 
-/** Names of the nodes whose policies carry their key. */
+/**
+ * Names of keys: of the node whose policy carries it, or carries one that stands in for it; else by which it was let in. Not of who may write alone: who
+ * wrote what is asked long after.
+ */
 export const authorNames = (book: PolicyBook): ReadonlyMap<string, string> => {
+  const names = nodeNames(book);
+  const former = [...names].flatMap(([key, name]) => keysOf(book, key).map((each) => [each, name] as const));
+  return new Map([...memberNames(book.authority), ...former, ...names]);
+};
+
+/** Names of the nodes whose policies carry their key. */
+export const nodeNames = (book: PolicyBook): ReadonlyMap<string, string> => {
   const names = new Map<string, string>();
   for (const type of NODE_TYPES)
     for (const { value } of book.ofType(type)) {

@@ -2,7 +2,7 @@ import { fault } from '../../base/errors.ts';
 import { policyDate } from '../../entry/time.ts';
 import type { KnownAtText } from '../../policy/as-of.ts';
 import type { Past } from '../../policy/past.ts';
-import { authorNames } from '../../policy/signed.ts';
+import { authorNames, nodeNames } from '../../policy/signed.ts';
 import type { KnownAt } from '../../receipt/receipts.ts';
 import type { CommandContext } from '../context.ts';
 import { parseDate } from '../grammar/dates.ts';
@@ -22,13 +22,20 @@ export interface KnownPast {
 const nodeOf = ({ policies, network }: CommandContext, text: string | undefined): string => {
   if (text === undefined) return network.self;
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
-  const named = [...authorNames(policies.book)].filter(([, name]) => name === text).map(([key]) => key);
+  const calledSo = (names: ReadonlyMap<string, string>): readonly string[] =>
+    [...names].flatMap(([key, name]) => (name === text ? [key] : []));
+  // Who has rotated its key is known by its present one.
+  const present = calledSo(nodeNames(policies.book));
+  const named = present.length > 0 ? present : calledSo(authorNames(policies.book));
   const [key] = named;
   if (key !== undefined && named.length === 1) return key;
   throw fault(
     'RECEIPT_NODE_UNKNOWN',
-    `${named.length === 0 ? 'no node' : `${named.length} nodes`} of the policies in force is called ${text.slice(0, 128)}`,
-    { data: { name: text.slice(0, 128), keys: named }, hint: 'name a node policy in force, or a key of 64 hex digits' },
+    `${named.length === 0 ? 'no node' : `${named.length} nodes`} is called ${text.slice(0, 128)}`,
+    {
+      data: { name: text.slice(0, 128), keys: named },
+      hint: 'name a node policy in force, a member (get members), or a key of 64 hex digits',
+    },
   );
 };
 

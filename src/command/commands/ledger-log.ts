@@ -36,7 +36,7 @@ const authorsOf = (
   if (authors.length > 0) return new Set(authors);
   throw fault('COMMAND_VALUE', `no author of the ledger is called ${author.slice(0, 80)} or has a key that begins so`, {
     data: { author: author.slice(0, 200) },
-    hint: 'names are those of node policies in force; keys are in: blockchain log where format = json',
+    hint: 'names are those of node policies in force and of members (get members); keys are in: blockchain log where format = json',
   });
 };
 

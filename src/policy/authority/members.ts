@@ -66,6 +66,17 @@ export const membersOf = (authority: Authority): readonly Membership[] =>
     };
   });
 
+/** The names of keys that were let in, whether or not they may write still; who was never let in has none. */
+export const memberNames = (authority: Authority): ReadonlyMap<string, string> =>
+  new Map(
+    authority.graph.links().flatMap((link) => {
+      const { fact, act } = link;
+      const name = act.op === 'grant' && act.expires !== undefined ? undefined : nameOf(authority, link);
+      const isLetIn = name !== undefined && authority.reasonOf(fact) === undefined;
+      return isLetIn ? [[authority.graph.holder(link), name] as const] : [];
+    }),
+  );
+
 /** What the granter, or else the holder, calls it; after a rotation as before. */
 const nameOf = (authority: Authority, { fact, act }: Link): string | undefined => {
   if (act.op === 'grant') return act.name;

@@ -3,12 +3,14 @@ import { signingKeyFromSeed, signWith } from '../../../src/entry/keys.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../../src/policy/policies.ts';
+import { authorNames } from '../../../src/policy/signed.ts';
 import { covers, type Rights } from '../../../src/policy/authority/rights.ts';
 import { ROTATIONS_MAX } from '../../../src/base/limits.ts';
 import type { Entry } from '../../../src/entry/entry.ts';
 import { decideRotations } from '../../../src/policy/authority/decide.ts';
 import { createFold } from '../../../src/policy/fold.ts';
 import { AuthorityRules } from '../../support/authority-rules.ts';
+import { entryOf } from '../../support/policy-entries.ts';
 import { rotatedHistory } from '../../support/rotated-history.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -48,6 +50,31 @@ describe('a key that was rotated often', () => {
     const rights = fold.authority.rightsOf({ cap: last.header.cap });
     expect(rights?.former).toHaveLength(ROTATIONS_MAX);
     expect(fold.authority.graph.base(last.header.cap ?? '')).toBe(entries[0]!.hash);
+  });
+
+  test('has one name before and after; who was let in has that by which it was, others have none', () => {
+    const history = rotatedHistory(2);
+    const [net, last] = [history[0]!.hash, history.at(-1)!.header];
+    const write = { author: last.author, net, cap: last.cap, seq: 2, time: last.time + 1 };
+    const value = { name: 'alpha', company: 'c', ip: '10.0.0.1', port: 7, peer: last.author };
+    const node = entryOf({ ...write, op: 'insert', type: 'query', id: 'q', content: value });
+    const rights = { roles: ['auditor'], scope: {}, grants: false };
+    const granted = entryOf({
+      ...write,
+      seq: 3,
+      time: last.time + 2,
+      op: 'grant',
+      content: { v: 1, key: B, ...rights, name: 'beta' },
+    });
+    const refused = entryOf({
+      ...{ ...write, author: B, cap: granted.hash, seq: 1, time: last.time + 3, op: 'grant' },
+      content: { v: 1, key: C, ...rights, name: 'gamma' },
+    });
+    const named = createFold();
+    named.add([...history, node, granted, refused]);
+    const names = authorNames(named);
+    const authors = [...new Set(history.map(({ header }) => header.author)), B, C];
+    expect(authors.map((key) => names.get(key))).toEqual(['alpha', 'alpha', 'alpha', 'beta', undefined]);
   });
 
   test('is not handed on to one that could write nothing', () => {
