@@ -361,6 +361,8 @@ export const PUSH_WAITING_FILES_MAX = 1_024;
 /** Content kept for the pushes to the other peers. */
 export const PUSH_SHARED_BYTES_MAX = 8 * 1_048_576;
 export const CONSUMER_INTERVAL_MS = 5_000;
+/** What lay after the end of a consumer's window is asked for again when the end has moved on by so much. */
+export const WINDOW_STEP_MS = 60_000;
 /** A file that a peer has announced is expected here after so long: an operator that answers without it says so. */
 export const FILE_OVERDUE_MS = 1_000;
 /** How long a starting operator waits for peers that are known and not reached, with own files and without. */

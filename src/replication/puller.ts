@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
-import { CLOCK_JUMP_MS_MIN, TRANSFER_IDLE_MS } from '../base/limits.ts';
+import { CLOCK_JUMP_MS_MIN, TRANSFER_IDLE_MS, WINDOW_STEP_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Network } from '../network/network.ts';
 import type { FileStore } from '../operator/file-store.ts';
@@ -37,6 +37,8 @@ export class Puller {
   #window: (() => WantWindow) | undefined;
   /** The latest begin of the window since what lies outside was forgotten, milliseconds since 1970. */
   #windowFromMs = Number.NEGATIVE_INFINITY;
+  /** Its end at that time; undefined: nothing was asked for with it yet. */
+  #windowToMs: number | undefined;
   #planned = false;
   #cancelWake: () => void = () => {};
   #closed = false;
@@ -49,6 +51,7 @@ export class Puller {
   setWindow(window: (() => WantWindow) | undefined): void {
     this.#window = window;
     this.#windowFromMs = Number.NEGATIVE_INFINITY;
+    this.#windowToMs = undefined;
     this.soon();
   }
 
@@ -95,7 +98,7 @@ export class Puller {
     const nowMs = clock.monotonicMs();
     const scope = this.#window === undefined ? 'own' : 'all';
     const window = this.#window?.();
-    this.#lookWhetherWindowWentBack(window);
+    this.#lookWhetherWindowMoved(window);
     const requests = planner.plan({ nowMs, own: store.holdings(), accepts, scope });
     for (const request of requests) {
       const peer = this.#peers.get(request.peer);
@@ -108,13 +111,19 @@ export class Puller {
     this.#cancelWake = wakeMs === undefined ? () => {} : clock.after(wakeMs - nowMs, () => this.soon());
   }
 
-  /** A window moves forward with the wall clock. Where that was set back, what was outside may be inside now. */
-  #lookWhetherWindowWentBack(window: WantWindow | undefined): void {
+  /**
+   * A window moves forward with the wall clock: what came after its end may be inside by now. Where the clock was set back, the same holds
+   * for what came before its begin.
+   */
+  #lookWhetherWindowMoved(window: WantWindow | undefined): void {
     if (window === undefined) return;
     const fromMs = window.from === null ? Number.NEGATIVE_INFINITY : Date.parse(window.from);
-    if (fromMs < this.#windowFromMs - CLOCK_JUMP_MS_MIN) this.#ports.planner.forgetSkipped();
-    else if (fromMs < this.#windowFromMs) return;
-    this.#windowFromMs = fromMs;
+    const toMs = window.to === null ? undefined : Date.parse(window.to);
+    const wentBack = fromMs < this.#windowFromMs - CLOCK_JUMP_MS_MIN;
+    const wentOn = toMs !== undefined && toMs >= (this.#windowToMs ?? toMs) + WINDOW_STEP_MS;
+    if (wentBack || wentOn) this.#ports.planner.forgetSkipped();
+    if (wentBack || fromMs >= this.#windowFromMs) this.#windowFromMs = fromMs;
+    if (wentBack || wentOn || this.#windowToMs === undefined) this.#windowToMs = toMs;
   }
 
   #line(peer: ClusterPeer): PullLine {

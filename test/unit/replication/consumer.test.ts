@@ -43,6 +43,20 @@ describe('the consumer', () => {
     await clock.runUntil(() => files(two) === 3, 10_000, 'what is inside the window now');
   });
 
+  test('takes what came after the end of its window once that has moved on', async () => {
+    const { clock } = await start(2);
+    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    await world.crash(two);
+    await one.distributor!.close();
+    const hourAgo = (): number => clock.wallMs() - 3_600_000;
+    await world.start(two, { endMs: hourAgo });
+    world.put(one);
+    await clock.advance(1_800_000);
+    expect(files(two)).toBe(0);
+    await clock.advance(1_800_000 + 120_000);
+    expect(files(two)).toBe(1);
+  });
+
   test('leaves files outside its window alone, asks for them once, and takes those inside', async () => {
     const { clock } = await start(2);
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
