@@ -1,10 +1,11 @@
 import { type Sliced, sortInSlices } from '../base/slices.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
-import { merkleLeaf, merkleRoot } from '../codec/merkle.ts';
+import { merkleJoin, merkleLeaf, merkleRoot, type Subtree } from '../codec/merkle.ts';
 import type { PolicyState } from './book.ts';
 import type { LedgerFold } from './fold.ts';
 import { attributesOf, type OriginLeaf, originsOf } from './origins.ts';
 
+/** Leaves between two slices; a power of two, so that each is a subtree of the root. */
 const SLICE = 256;
 
 /** What the origins of a policy are reckoned from. */
@@ -44,12 +45,20 @@ export const originLeaves = function* (fold: LedgerFold): Sliced<readonly Origin
 };
 
 /** The root of the state that these leaves make. */
-export const rootOfLeaves = (leaves: readonly OriginLeaf[]): string =>
-  merkleRoot(leaves.map((leaf) => merkleLeaf(canonicalBytes(leaf)))).toString('hex');
+export const rootOfLeaves = function* (leaves: readonly OriginLeaf[]): Sliced<string> {
+  const subtrees: Subtree[] = [];
+  for (let at = 0; at < leaves.length; at += SLICE) {
+    if (at > 0) yield;
+    const hashes = leaves.slice(at, at + SLICE).map((leaf) => merkleLeaf(canonicalBytes(leaf)));
+    if (hashes.length === SLICE) subtrees.push({ size: SLICE, root: merkleRoot(hashes) });
+    else subtrees.push(...hashes.map((root) => ({ size: 1, root })));
+  }
+  return merkleJoin(subtrees).toString('hex');
+};
 
 /** The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. */
 export const stateRoot = function* (fold: LedgerFold): Sliced<string> {
   const leaves = yield* originLeaves(fold);
   yield;
-  return rootOfLeaves(leaves);
+  return yield* rootOfLeaves(leaves);
 };

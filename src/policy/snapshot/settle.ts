@@ -342,7 +342,7 @@ export const stateOf = function* (closure: Closure, memory: SettleMemory) {
   return {
     ...{ book, reasons, leaves: new Map(leaves.map((leaf) => [leaf.id, leaf])) },
     chain: book.snapshots.settled?.chain ?? [],
-    root: rootOfLeaves(leaves),
+    root: yield* rootOfLeaves(leaves),
     logs: yield* logsRoot(closure),
   };
 };
