@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { systemClock } from '../../src/base/clock.ts';
 import { type OpenConnection, openWriteConnection } from '../../src/sqlite/connection.ts';
-import type { ReadDatabases, SqlRow, WriteConnection } from '../../src/sqlite/sqlite.ts';
+import type { ReadConnection, ReadDatabases, SqlRow, WriteConnection } from '../../src/sqlite/sqlite.ts';
 import type { Column } from '../../src/topology/topology.ts';
 
 /** A table with every affinity that an operator's tables have, names that need quotes, and the node's own columns. */
@@ -66,7 +66,7 @@ export const itemsOf = <T>(procedure: Generator<T, T | undefined, undefined>): r
 };
 
 /** The databases of a thread that all are this one. */
-export const databasesOf = (connection: WriteConnection): ReadDatabases => ({
+export const databasesOf = (connection: ReadConnection): ReadDatabases => ({
   read: () => connection,
   names: () => ['memory'],
   copyInto: () => {
