@@ -37,6 +37,8 @@ export interface FileStore {
   holdings(): Holdings;
   /** Records of an origin with ids in `ranges`, ascending, at most `limit`. */
   records(origin: string, ranges: FileRanges, limit: number): Promise<readonly FileRecord[]>;
+  /** How many rows the held ones of these files have, as their records say. */
+  countRows(files: Holdings): Promise<number>;
   /** A file with its content, from the archive or made again from the rows. `FILE_UNKNOWN` where it is not held. */
   read(origin: string, file: number): Promise<FileCopy>;
   /**

@@ -81,6 +81,11 @@ class MemoryFiles implements MemoryFileStore {
       .map(({ record }) => record);
   }
 
+  async countRows(files: Holdings): Promise<number> {
+    const held = [...files].flatMap(([origin, ranges]) => this.#ofOrigin(origin, ranges));
+    return held.reduce((sum, { record }) => sum + record.rows, 0);
+  }
+
   async read(origin: string, file: number): Promise<FileCopy> {
     return this.#readable(this.#get(origin, file));
   }

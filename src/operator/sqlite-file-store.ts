@@ -98,6 +98,10 @@ export class SqliteFileStore implements FileStore {
     return this.#ports.sqlite.read(reading, 'records', origin, ranges, limit);
   }
 
+  countRows(files: Holdings): Promise<number> {
+    return this.#ports.sqlite.read(reading, 'countRows', [...files]);
+  }
+
   async read(origin: string, file: number): Promise<FileCopy> {
     const [copy] = await this.readMany(origin, [[file, file]], { files: 1, bytes: 0 });
     if (copy === undefined) throw fault('FILE_UNKNOWN', `file ${file} of ${origin} is not held here`);

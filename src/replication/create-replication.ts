@@ -347,13 +347,14 @@ class ClusterReplication implements Replication {
       ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
     );
     const outside = countFiles(skipped);
-    const filesBehind = theirs === undefined ? 0 : countFiles(lackingOf(own, theirs));
+    const lacking = theirs === undefined ? [] : lackingOf(own, theirs);
+    const filesBehind = countFiles(lacking);
     const filesAhead = countFiles(wanted) - outside;
     const { clock } = this.#ports;
     return {
       ...{ operator, name, member, sent, received },
       connected: this.#links.isUp(operator),
-      ...{ filesBehind, filesAhead },
+      ...{ filesBehind, filesAhead, lacking: new Map(lacking) },
       lagMs: this.#lags.note(operator, filesBehind + filesAhead > 0, clock.monotonicMs()),
       lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
       lastError: (linkError ?? fileError)?.message ?? (this.#fill.filled ? undefined : outsideWindow(outside)),

@@ -24,6 +24,8 @@ export interface PeerReplication {
   /** Files that the peer is known to lack of what we hold, and we of what it holds. */
   readonly filesBehind: number;
   readonly filesAhead: number;
+  /** Those that the peer lacks: how many rows they have, the store tells. */
+  readonly lacking: Holdings;
   /** For how long either of the two has lacked a file that the other has; 0 where both have all. */
   readonly lagMs: number;
   /** Files sent to it, taken from it, since start. */

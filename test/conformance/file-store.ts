@@ -101,6 +101,16 @@ export const describeFileStore = (name: string, open: () => Promise<FileStoreUnd
       expect([...store.holdings()]).toEqual([['peer', [[1, 4]]]]);
       expect(told.map(({ file }) => file)).toEqual([3, 1, 4, 2]);
       expect((await store.records('peer', [[2, 9]], 2)).map(({ file }) => file)).toEqual([2, 3]);
+      const rows = (await store.records('peer', [[2, 9]], 9)).reduce((sum, record) => sum + record.rows, 0);
+      expect(rows).toBeGreaterThan(0);
+      expect(
+        await store.countRows(
+          new Map([
+            ['peer', [[2, 9]]],
+            ['nobody', [[1, 9]]],
+          ]),
+        ),
+      ).toBe(rows);
       const read = await store.read('peer', 3);
       expect([read.record, read.rebuilt, text(read)]).toEqual([copies[0]?.record, false, rowsText(30, 2)]);
     });

@@ -272,6 +272,7 @@ export class ReplicationWorld {
       sums: store.sums,
       holdings: () => store.holdings(),
       records: (...about) => after(() => store.records(...about)),
+      countRows: (files) => after(() => store.countRows(files)),
       read: (...about) => after(() => store.read(...about)),
       readMany: (...about) => after(() => store.readMany(...about)),
       store: (copies) => after(() => store.store(copies)),

@@ -147,6 +147,8 @@ const PEER_TITLES: readonly Title[] = [
   'Connected',
   ['Files', 'Behind'],
   ['Files', 'Ahead'],
+  ['Rows', 'Behind'],
+  ['Rows', 'Ahead'],
   ['Lag', 'Seconds'],
   'Sent',
   'Received',
@@ -154,12 +156,26 @@ const PEER_TITLES: readonly Title[] = [
   ['Last', 'Error'],
 ];
 
-const peerCells = (peer: PeerReplication): readonly Cell[] => [
+/** A peer with its lag in rows. How many rows a file has that is only here or there, only its holder knows: a peer does not tell. */
+type PeerLag = Omit<PeerReplication, 'lacking'> & { readonly rowsBehind: number; readonly rowsAhead: number | null };
+
+const withRows = async (context: CommandContext, peers: readonly PeerReplication[]): Promise<readonly PeerLag[]> =>
+  Promise.all(
+    peers.map(async ({ lacking, ...peer }) => ({
+      ...peer,
+      rowsBehind: lacking.size === 0 ? 0 : ((await context.operator()?.store.countRows(lacking)) ?? 0),
+      rowsAhead: peer.filesAhead === 0 ? 0 : null,
+    })),
+  );
+
+const peerCells = (peer: PeerLag): readonly Cell[] => [
   peer.name,
   peer.member,
   peer.connected ? '    +' : '',
   peer.filesBehind,
   peer.filesAhead,
+  peer.rowsBehind,
+  peer.rowsAhead ?? 'not told',
   Math.floor(peer.lagMs / 1_000),
   peer.sent,
   peer.received,
@@ -168,12 +184,13 @@ const peerCells = (peer: PeerReplication): readonly Cell[] => [
 ];
 
 /** A process and its peers: the last error with each, so that replication never fails silently. */
-const peersReply = (
+const peersReply = async (
   context: CommandContext,
   area: Area,
   state: Readonly<Record<string, unknown>>,
-  peers: readonly PeerReplication[] | undefined,
-): Reply => {
+  standing: readonly PeerReplication[] | undefined,
+): Promise<Reply> => {
+  const peers = standing && (await withRows(context, standing));
   const name = area === 'consumer' ? 'Consumer' : 'Distributor';
   const faults = faultsOf(healthFacts(context), area);
   const lines = faultLines(faults);

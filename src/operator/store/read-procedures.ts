@@ -58,6 +58,16 @@ const placedRecords = (
 const records = (databases: ReadDatabases, origin: string, ranges: FileRanges, limit: number): readonly FileRecord[] =>
   placedRecords(databases, origin, ranges, limit).map(({ record }) => record);
 
+/** How many rows files have, as their records say. */
+const countRows = (databases: ReadDatabases, files: readonly (readonly [string, FileRanges])[]): number => {
+  const sql = `select total(rows) from holdfast_files where origin = ? and file between ? and ?`;
+  let rows = 0;
+  for (const { db } of storesOf(databases))
+    for (const [origin, ranges] of files)
+      for (const [from, to] of ranges) rows += Number(db.get(sql, [origin, from, to])?.[0] ?? 0);
+  return rows;
+};
+
 /** The content of files made again from their rows; undefined for one that is not held. Duplicates are empty. */
 const rebuild = (
   databases: ReadDatabases,
@@ -172,6 +182,6 @@ const tablesHeld = (databases: ReadDatabases): readonly string[] =>
  * What runs in the reader threads.
  * @public The thread looks for it by this name.
  */
-export const procedures = { holdings, records, rebuild, fitting, buffers, totals, rowsByOrigin, tablesHeld };
+export const procedures = { holdings, records, countRows, rebuild, fitting, buffers, totals, rowsByOrigin, tablesHeld };
 
 export const reading = { module: import.meta.url, procedures };

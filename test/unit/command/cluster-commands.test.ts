@@ -39,6 +39,7 @@ const NEVER: PeerReplication = {
   filesBehind: 3,
   lagMs: 7_000,
   filesAhead: 1,
+  lacking: new Map(),
   sent: 7,
   received: 2,
   lastExchange: undefined,
@@ -298,7 +299,7 @@ describe('distributor and consumer', () => {
       expect(await first.text(command)).toContain('database cos is not there');
       expect(await first.json(command)).toMatchObject({
         running: true,
-        peers: [{ name: 'op2', filesBehind: 3, lastError: 'database cos is not there' }],
+        peers: [{ name: 'op2', filesBehind: 3, rowsAhead: null, lastError: 'database cos is not there' }],
       });
     }
     expect(await first.json('get processes')).toMatchObject({

@@ -14,7 +14,7 @@ const disk = (state: DiskStatus['state'], cause?: string): DiskStatus => ({
 });
 const peer: PeerReplication = {
   ...{ operator: 'o2', name: 'operator-b', member: 2, connected: true, filesBehind: 0, filesAhead: 0, lagMs: 0 },
-  ...{ sent: 0, received: 0, lastExchange: undefined, lastError: undefined },
+  ...{ sent: 0, received: 0, lastExchange: undefined, lastError: undefined, lacking: new Map() },
 };
 const operator: OperatorFacts = {
   ...{ filled: true, distributor: true, consumer: 'active', peers: [peer], failures: [] },
