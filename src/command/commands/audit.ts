@@ -4,6 +4,7 @@ import { sha256Hex } from '../../codec/hash.ts';
 import { auditLedger } from '../../ledger/audit/audit.ts';
 import type { PolicyBook } from '../../policy/book.ts';
 import { createFold } from '../../policy/fold.ts';
+import { voidEntries } from '../../policy/void-entries.ts';
 import { settle, SettleMemory } from '../../policy/snapshot/settle.ts';
 import type { CommandContext } from '../context.ts';
 import type { OptionTable } from '../options.ts';
@@ -87,7 +88,11 @@ const withPolicies = (report: AuditReport, follow: boolean | undefined): AuditRe
   return { ...report, sound: false, faults: report.faults + 1, first };
 };
 
-const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (readonly [string, Cell])[] => {
+const rowsOf = (
+  report: AuditReport,
+  follow: boolean | undefined,
+  voids: number,
+): readonly (readonly [string, Cell])[] => {
   const { checked } = report;
   return [
     ['Ledger', report.sound ? 'sound' : `${report.faults} ${report.faults === 1 ? 'fault' : 'faults'}`],
@@ -101,7 +106,8 @@ const rowsOf = (report: AuditReport, follow: boolean | undefined): readonly (rea
     ...(checked.archived === 0 ? [] : [['Bodies archived, not checked', checked.archived] as const]),
     ['Vouched for by a later entry', checked.vouched],
     ['Links to entries before', checked.links],
-    ['Entries without effect', checked.void],
+    ['Entries without effect, by the rules', voids],
+    ['Of authors that signed two with one number', checked.void],
     ['Proofs of equivocation', checked.equivocations],
     ['Damaged lines, mended', checked.mended],
     ['Policies in force', followText(follow)],
@@ -112,10 +118,11 @@ const audit = async ({ context, signal }: Call<OptionTable>): Promise<Reply> => 
   const entries = await auditLedger(context.ledger, signal === undefined ? {} : { signal });
   const follow = await policiesFollow(context, signal);
   const report = withPolicies(entries, follow);
+  const voids = voidEntries(context.policies).length;
   return givesTable({
     titles: ['Checked', 'Result'],
-    rows: rowsOf(report, follow),
-    json: { ...report, policiesFollow: follow ?? null },
+    rows: rowsOf(report, follow, voids),
+    json: { ...report, policiesFollow: follow ?? null, void: voids },
   });
 };
 

@@ -1,6 +1,8 @@
 import { fault } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
+import { voidEntries } from '../../policy/void-entries.ts';
 import { CLUSTERS_OK, danglingOf, diffPolicies, testBook, testClusters } from '../../policy/checks.ts';
+import type { CommandContext } from '../context.ts';
 import { anyText, json, optional, span, withDefault, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -84,11 +86,15 @@ const idlePermissions = ({ context, registry }: Call<OptionTable>): readonly str
     .ofType('permissions')
     .flatMap(({ id, value }) => idleEntries(registry, value).map((idle) => `policy ${id}: ${idleText(idle)}`));
 
+/** Only inserts name it in their header. */
+const typeOf = ({ policies }: CommandContext, id: string | null): string | null =>
+  policies.book.factsOf(id ?? '')[0]?.type ?? null;
+
 const ledgerTest = (call: Call<OptionTable>): Reply => {
   const { context } = call;
   const { book } = context.policies;
   const { damaged, signatures, voidAuthors, failure } = context.ledger.status();
-  const [policies, voids] = [book.ofType().length, book.voids()];
+  const [policies, voids] = [book.ofType().length, voidEntries(context.policies)];
   const problems = [
     failure === undefined ? '' : `the ledger cannot be written: ${failure}`,
     damaged.length === 0 ? '' : `${damaged.length} damaged lines`,
@@ -105,7 +111,9 @@ const ledgerTest = (call: Call<OptionTable>): Reply => {
     entries: context.ledger.size,
     policies,
     unknown: book.unknown,
-    void: voids.map(({ type, id, entry, reason }) => ({ type, id, entry, rule: reason.rule, text: reason.text })),
+    void: voids.map(({ fact: { type, id, hash }, reason }) => ({
+      ...{ type: type ?? typeOf(context, id), id, entry: hash, rule: reason.rule, text: reason.text },
+    })),
   });
 };
 
