@@ -1,35 +1,27 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import type { FileCopy } from '../../../src/operator/file-record.ts';
-import { contentsOf, ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
-
-let world: ReplicationWorld;
-afterEach(async () => {
-  await world.close();
-});
-
-const start = async (operators: number): Promise<ReplicationWorld> => {
-  world = await ReplicationWorld.linked(operators);
-  return world;
-};
-const files = ({ store }: SimulatedOperator): number => store.all().length;
+import { filesOf, linkedWorld } from '../../support/linked-world.ts';
+import { contentsOf, type SimulatedOperator } from '../../support/replication-world.ts';
 
 describe('the consumer', () => {
   test('asks for nothing while it is suspended, and loses nothing', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     two.consumer!.setMode('suspend');
     await one.distributor!.close();
     for (let count = 0; count < 5; count += 1) world.put(one);
     await clock.advance(30_000);
-    expect(files(two)).toBe(0);
+    expect(filesOf(two)).toBe(0);
     expect(two.consumer!.peers()[0]).toMatchObject({ filesAhead: 5, connected: true });
     two.consumer!.setMode('active');
-    await clock.runUntil(() => files(two) === 5, 5_000);
+    await clock.runUntil(() => filesOf(two) === 5, 5_000);
   });
 
   test('takes what it left alone while its wall clock was years ahead', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await world.crash(two);
     for (let count = 0; count < 3; count += 1) world.put(one);
@@ -38,13 +30,14 @@ describe('the consumer', () => {
     clock.setWallMs(trueMs + 10 * 365 * 86_400_000);
     await world.start(two, { startMs: lastMonth });
     await clock.advance(10_000);
-    expect(files(two)).toBe(0);
+    expect(filesOf(two)).toBe(0);
     clock.setWallMs(trueMs + 10_000);
-    await clock.runUntil(() => files(two) === 3, 10_000, 'what is inside the window now');
+    await clock.runUntil(() => filesOf(two) === 3, 10_000, 'what is inside the window now');
   });
 
   test('takes what came after the end of its window once that has moved on', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await world.crash(two);
     await one.distributor!.close();
@@ -52,13 +45,14 @@ describe('the consumer', () => {
     await world.start(two, { endMs: hourAgo });
     world.put(one);
     await clock.advance(1_800_000);
-    expect(files(two)).toBe(0);
+    expect(filesOf(two)).toBe(0);
     await clock.advance(1_800_000 + 120_000);
-    expect(files(two)).toBe(1);
+    expect(filesOf(two)).toBe(1);
   });
 
   test('leaves files outside its window alone, asks for them once, and takes those inside', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await world.loseDisk(two);
     for (let count = 0; count < 600; count += 1) world.put(one, 1);
@@ -72,7 +66,7 @@ describe('the consumer', () => {
       return records(...about);
     };
     await world.start(two, { startMs: () => from });
-    await clock.runUntil(() => files(two) === 5, 10_000, 'it holds what is within its window');
+    await clock.runUntil(() => filesOf(two) === 5, 10_000, 'it holds what is within its window');
     expect(two.store.holdings()).toEqual(new Map([[one.id, [[601, 605]]]]));
     expect(two.consumer!.filled, 'its answer would be partial').toBe(false);
     const once = looked;
@@ -83,27 +77,29 @@ describe('the consumer', () => {
   });
 
   test('syncNow compares and pulls without waiting for a push', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await one.distributor!.close();
     world.put(one);
     const startMs = clock.monotonicMs();
     await clock.runWhile(two.consumer!.syncNow(), 1_000);
-    expect(files(two)).toBe(1);
+    expect(filesOf(two)).toBe(1);
     expect(clock.monotonicMs() - startMs).toBeLessThan(100);
   });
 
   test('takes a file that one peer has damaged from another, and says so', async () => {
-    const { clock } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock } = world;
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     await world.crash(three);
     for (let count = 0; count < 3; count += 1) world.put(one);
-    await clock.runUntil(() => files(two) === 3, 5_000);
+    await clock.runUntil(() => filesOf(two) === 3, 5_000);
     const readMany = one.store.readMany.bind(one.store);
     one.store.readMany = async (...about) =>
       (await readMany(...about)).map((copy) => (copy.record.file === 2 ? damaged(copy) : copy));
     await world.start(three);
-    await clock.runUntil(() => files(three) === 3, 10_000, 'all are there');
+    await clock.runUntil(() => filesOf(three) === 3, 10_000, 'all are there');
     expect(contentsOf(three.store)).toEqual(contentsOf(two.store));
     const errors = three.consumer!.peers().map(({ lastError }) => lastError);
     expect(errors[1]).toBeUndefined();
@@ -112,7 +108,8 @@ describe('the consumer', () => {
   });
 
   test('shows the error when the only peer sends a damaged file, and takes it when it is whole again', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await world.loseDisk(two);
     for (let count = 0; count < 3; count += 1) world.put(one);
@@ -120,7 +117,7 @@ describe('the consumer', () => {
     one.store.readMany = async (...about) =>
       (await readMany(...about)).map((copy) => (copy.record.file === 2 ? damaged(copy) : copy));
     await world.start(two);
-    await clock.runUntil(() => files(two) === 2, 10_000, 'the others are there');
+    await clock.runUntil(() => filesOf(two) === 2, 10_000, 'the others are there');
     await clock.runUntil(() => two.consumer!.peers()[0]?.lastError !== undefined, 10_000);
     expect(two.consumer!.peers()[0]).toMatchObject({
       lastError: `file 2 of ${one.id} arrived with another content`,
@@ -128,12 +125,13 @@ describe('the consumer', () => {
     });
     expect(two.consumer!.filled).toBe(false);
     one.store.readMany = readMany;
-    await clock.runUntil(() => files(two) === 3, 60_000, 'it is there');
+    await clock.runUntil(() => filesOf(two) === 3, 60_000, 'it is there');
     await clock.runUntil(() => two.consumer!.peers()[0]?.lastError === undefined, 10_000);
   });
 
   test('goes on with the other files when one cannot be read by its holder', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await world.crash(two);
     for (let count = 0; count < 5; count += 1) world.put(one);
@@ -149,13 +147,14 @@ describe('the consumer', () => {
       return read(origin, file);
     };
     await world.start(two);
-    await clock.runUntil(() => files(two) === 4, 10_000, 'the others are there');
+    await clock.runUntil(() => filesOf(two) === 4, 10_000, 'the others are there');
     await clock.runUntil(() => two.consumer!.peers()[0]?.lastError !== undefined, 10_000);
     expect(two.consumer!.peers()[0]!.lastError).toContain('the archive of file 3 is damaged');
   });
 
   test('waits while its own disk is full, says so, and goes on when there is room', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await world.crash(two);
     for (let count = 0; count < 3; count += 1) world.put(one);
@@ -167,12 +166,12 @@ describe('the consumer', () => {
     };
     await world.start(two);
     await clock.advance(60_000);
-    expect(files(two)).toBe(0);
+    expect(filesOf(two)).toBe(0);
     expect(tries).toBeGreaterThan(1);
     expect(tries).toBeLessThan(20);
     expect(two.consumer!.peers()[0]!.lastError).toContain('disk is full');
     two.store.store = store;
-    await clock.runUntil(() => files(two) === 3, 60_000, 'they are there');
+    await clock.runUntil(() => filesOf(two) === 3, 60_000, 'they are there');
   });
 });
 

@@ -1,24 +1,15 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createMemoryFileStore } from '../../../src/operator/memory-file-store.ts';
-import { contentsOf, ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
-
-let world: ReplicationWorld;
-afterEach(async () => {
-  await world.close();
-});
-
-const start = async (operators: number): Promise<ReplicationWorld> => {
-  world = await ReplicationWorld.linked(operators);
-  return world;
-};
-const files = ({ store }: SimulatedOperator): number => store.all().length;
+import { filesOf, linkedWorld } from '../../support/linked-world.ts';
+import { contentsOf, type SimulatedOperator } from '../../support/replication-world.ts';
 
 describe('what one operator holds', () => {
   test('is pushed to the others at once, and never pushed on (T9)', async () => {
-    const { clock } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock } = world;
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     world.put(one);
-    await clock.runUntil(() => files(two) === 1 && files(three) === 1, 50, 'the push');
+    await clock.runUntil(() => filesOf(two) === 1 && filesOf(three) === 1, 50, 'the push');
     await clock.advance(20_000);
     const sent = world.operators.map(({ replication }) => replication!.peers().map((peer) => peer.sent));
     expect(sent).toEqual([
@@ -30,27 +21,30 @@ describe('what one operator holds', () => {
   });
 
   test('is pulled where no distributor runs', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await one.distributor!.close();
     world.put(one);
-    await clock.runUntil(() => files(two) === 1, 3_000, 'the pull');
+    await clock.runUntil(() => filesOf(two) === 1, 3_000, 'the pull');
   });
 
   test('promise 3: reaches the third from the second when the first is dead', async () => {
-    const { clock, hub } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock, hub } = world;
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     hub.cut(one.key, three.key);
     const content = world.put(one);
-    await clock.runUntil(() => files(two) === 1, 1_000, 'the one peer is reached');
-    expect(files(three)).toBe(0);
+    await clock.runUntil(() => filesOf(two) === 1, 1_000, 'the one peer is reached');
+    expect(filesOf(three)).toBe(0);
     await world.crash(one);
-    await clock.runUntil(() => files(three) === 1, 10_000, 'the third is reached');
+    await clock.runUntil(() => filesOf(three) === 1, 10_000, 'the third is reached');
     expect(Buffer.from((await three.store.read(one.id, 1)).content).toString()).toBe(content);
   });
 
   test('promise 4: the same content given to two operators ends as one, under the earlier record, everywhere', async () => {
-    const { clock, hub } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock, hub } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     for (const other of world.operators.slice(1)) hub.cut(one.key, other.key);
     const content = world.put(one);
@@ -58,7 +52,7 @@ describe('what one operator holds', () => {
     world.putContent(two, content);
     await clock.advance(5_000);
     hub.heal();
-    await clock.runUntil(() => world.equal() && files(one) === 2, 30_000, 'they agree');
+    await clock.runUntil(() => world.equal() && filesOf(one) === 2, 30_000, 'they agree');
     for (const { store } of world.operators)
       expect(store.all().map(({ origin, status }) => [origin, status])).toEqual([
         [one.id, 'stored'],
@@ -67,7 +61,8 @@ describe('what one operator holds', () => {
   });
 
   test('promise 4: a duplicate is not taken from a peer without the original that it stands for', async () => {
-    const { clock, hub } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock, hub } = world;
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     hub.cut(one.key, three.key);
     hub.cut(two.key, three.key);
@@ -77,16 +72,17 @@ describe('what one operator holds', () => {
     two.store.put({ content: 'other', time: world.recordTime() });
     world.putContent(two, content);
     await world.start(two);
-    await clock.runUntil(() => files(two) === 3, 20_000, 'the first two agree');
+    await clock.runUntil(() => filesOf(two) === 3, 20_000, 'the first two agree');
     hub.heal();
-    await clock.runUntil(() => world.equal() && files(three) === 3, 30_000, 'the third agrees');
+    await clock.runUntil(() => world.equal() && filesOf(three) === 3, 30_000, 'the third agrees');
     expect(contentsOf(three.store)).toEqual(contentsOf(one.store));
   });
 });
 
 describe('promise 5: a new operator', () => {
   test('fills up from its peers while data flows, and answers only when it holds what they held', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one] = world.operators as [SimulatedOperator];
     for (let count = 0; count < 2_500; count += 1) world.put(one, 1);
     const fresh = await world.join();
@@ -96,26 +92,27 @@ describe('promise 5: a new operator', () => {
       () => {
         if (flowing < 50) world.put(one, 1);
         flowing += 1;
-        if (files(fresh) < 2_500) expect(fresh.consumer!.filled).toBe(false);
+        if (filesOf(fresh) < 2_500) expect(fresh.consumer!.filled).toBe(false);
         return fresh.consumer!.filled;
       },
       30_000,
       'it is filled',
     );
-    expect(files(fresh)).toBeGreaterThanOrEqual(2_500);
+    expect(filesOf(fresh)).toBeGreaterThanOrEqual(2_500);
     await clock.runUntil(() => world.equal(), 10_000);
     // It was spread over both peers.
     for (const { received } of fresh.replication!.peers()) expect(received).toBeGreaterThan(300);
   });
 
   test('resumes where it was interrupted, and does not forget that it was filled', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one] = world.operators as [SimulatedOperator];
     for (let count = 0; count < 3_000; count += 1) world.put(one, 1);
     const fresh = await world.join();
-    await clock.runUntil(() => files(fresh) > 500, 10_000, 'some are there');
+    await clock.runUntil(() => filesOf(fresh) > 500, 10_000, 'some are there');
     await world.crash(fresh);
-    const held = files(fresh);
+    const held = filesOf(fresh);
     expect(held).toBeLessThan(3_000);
     expect(fresh.flag.value).toBe(false);
     await world.start(fresh);
@@ -128,7 +125,8 @@ describe('promise 5: a new operator', () => {
   });
 
   test('that has met only another as new as itself is not filled for good', async () => {
-    const { clock } = await start(1);
+    const world = await linkedWorld(1);
+    const { clock } = world;
     const full = world.operator(1);
     for (let count = 0; count < 2_000; count += 1) world.put(full, 1);
     await world.crash(full);
@@ -139,16 +137,17 @@ describe('promise 5: a new operator', () => {
     await world.start(full);
     await clock.runUntil(() => !two.consumer!.filled, 20_000, 'it has met one that has more');
     await clock.runUntil(() => two.consumer!.filled, 20_000, 'it is filled');
-    expect(files(two)).toBe(2_000);
+    expect(filesOf(two)).toBe(2_000);
     expect(two.flag.value).toBe(true);
   });
 
   test('that lost its databases since it was filled is filled no more, though the flag is there', async () => {
-    const { clock, hub } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock, hub } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await clock.runUntil(() => two.flag.value, 10_000, 'it is filled, with nothing');
     for (let count = 0; count < 500; count += 1) world.put(one, 1);
-    await clock.runUntil(() => files(two) === 500, 10_000, 'it holds them');
+    await clock.runUntil(() => filesOf(two) === 500, 10_000, 'it holds them');
     await clock.advance(15_000);
     world.put(one, 1);
     await clock.runUntil(() => two.flag.held.size > 0, 10_000, 'the flag says so');
@@ -160,14 +159,15 @@ describe('promise 5: a new operator', () => {
     expect(two.consumer!.filled).toBe(false);
     hub.heal();
     await clock.runUntil(() => two.consumer!.filled, 20_000, 'it is filled again');
-    expect(files(two)).toBe(501);
+    expect(filesOf(two)).toBe(501);
   });
 
   test('that takes the place of one whose policy is gone holds its files too, yet none of another cluster', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     for (let count = 0; count < 10; count += 1) world.put(one);
-    await clock.runUntil(() => files(two) === 10, 10_000, 'the other holds them');
+    await clock.runUntil(() => filesOf(two) === 10, 10_000, 'the other holds them');
     const elsewhere = createMemoryFileStore('operator-of-another-cluster');
     const { record } = elsewhere.put({ content: '{"n":-1}', time: world.recordTime() });
     await two.store.store([await elsewhere.read(record.origin, record.file)]);
@@ -182,12 +182,13 @@ describe('promise 5: a new operator', () => {
   });
 
   test('that knows no peers is filled', async () => {
-    await start(1);
+    const world = await linkedWorld(1);
     expect(world.operator(1).consumer!.filled).toBe(true);
   });
 
   test('that reaches none of its peers answers after a while with what it has, until it meets one that has more', async () => {
-    const { clock, hub } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock, hub } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     for (let count = 0; count < 2_000; count += 1) world.put(one, 1);
     await world.loseDisk(two);
@@ -199,14 +200,15 @@ describe('promise 5: a new operator', () => {
     hub.heal();
     await clock.runUntil(() => !two.consumer!.filled, 20_000, 'it has met one that has more');
     await clock.runUntil(() => two.consumer!.filled, 20_000, 'it is filled');
-    expect(files(two)).toBe(2_000);
+    expect(filesOf(two)).toBe(2_000);
     expect(two.flag.value).toBe(true);
   });
 });
 
 describe('promise 6: an operator whose disk was lost', () => {
   test('has its own files back before it numbers new ones', async () => {
-    const { clock } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock } = world;
     const two = world.operator(2);
     for (let count = 0; count < 20; count += 1) world.put(two);
     await clock.runUntil(() => world.equal(), 5_000);
@@ -227,11 +229,12 @@ describe('promise 6: an operator whose disk was lost', () => {
     ['out of the window', { startMs: (): number => Date.UTC(2099, 0, 1) }],
     ['not asked for by a suspended consumer', { mode: 'suspend' as const }],
   ])('has an own duplicate back although its original is %s', async (_, options) => {
-    const { clock } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock } = world;
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     two.store.put({ content: '{"n":1}', time: world.recordTime() });
     one.store.put({ content: '{"n":1}', time: '2099-01-01T00:00:00.000000Z' });
-    await clock.runUntil(() => files(three) === 2 && world.equal(), 10_000, 'all hold both');
+    await clock.runUntil(() => filesOf(three) === 2 && world.equal(), 10_000, 'all hold both');
     expect(three.store.all().map(({ status }) => status)).toEqual(['duplicate', 'stored']);
     await world.loseDisk(one);
     await world.start(one, options);
@@ -240,7 +243,8 @@ describe('promise 6: an operator whose disk was lost', () => {
   });
 
   test('waits no longer than a bound for peers that it cannot reach', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     await world.crash(one);
     await world.crash(two);
@@ -251,10 +255,11 @@ describe('promise 6: an operator whose disk was lost', () => {
   });
 
   test('does not number while a peer that announced own files of it does not deliver them', async () => {
-    const { clock } = await start(2);
+    const world = await linkedWorld(2);
+    const { clock } = world;
     const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
     world.put(two);
-    await clock.runUntil(() => files(one) === 1, 5_000);
+    await clock.runUntil(() => filesOf(one) === 1, 5_000);
     await world.loseDisk(two);
     const readMany = one.store.readMany.bind(one.store);
     one.store.readMany = async () => new Promise<never>(() => {});
@@ -263,19 +268,20 @@ describe('promise 6: an operator whose disk was lost', () => {
     expect(two.known).toBe(false);
     one.store.readMany = readMany;
     await clock.runUntil(() => two.known, 60_000, 'the own files are known');
-    expect(files(two)).toBe(1);
+    expect(filesOf(two)).toBe(1);
   });
 });
 
 describe('committed files', () => {
   test('are those that every active operator holds', async () => {
-    const { clock, hub } = await start(3);
+    const world = await linkedWorld(3);
+    const { clock, hub } = world;
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     world.put(one);
     await clock.runUntil(() => one.replication!.committedRanges().get(one.id)?.[0]?.[1] === 1, 5_000);
     hub.cutOneWay(one.key, three.key);
     world.put(one);
-    await clock.runUntil(() => files(two) === 2, 1_000);
+    await clock.runUntil(() => filesOf(two) === 2, 1_000);
     // Operator 3 counts as active until its connection is known to be dead.
     expect(one.replication!.committedRanges()).toEqual(new Map([[one.id, [[1, 1]]]]));
     await world.crash(three);
