@@ -34,6 +34,8 @@ export const ENTRY_HEADER_BYTES_MAX = 8_192;
 export const ENTRY_BODY_BYTES_MAX = 65_536;
 export const ENTRY_SIGNATURE_BYTES = 64;
 export const ENTRY_PARENTS_MAX = 16;
+/** Bodies that are fetched back go to the disk, so much of them at a time: a file of the journal is written anew for each time. */
+export const PRUNING_BYTES_AT_ONCE = 16 * 1_048_576;
 export const ENTRY_ID_CHARS_MAX = 256;
 export const NETWORK_NAME_CHARS_MAX = 128;
 export const AUTHOR_KEYS_CACHED_MAX = 4_096;

@@ -7,6 +7,7 @@ import { inSlices } from '../base/slices.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { policyDate } from '../entry/time.ts';
+import { archivedFault } from '../ledger/archive/port.ts';
 import type { Cursor, Equivocation, HeldEntry, Ledger } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { PolicyNotices, PolicyState } from './book.ts';
@@ -22,7 +23,9 @@ import type { Moment } from './moment.ts';
 import { type Chronicle, type Past, pastAt } from './past.ts';
 import type { Policies, PolicyView } from './policies.ts';
 import { Assigning } from './permissions/assigning.ts';
+import { Pruning, type PruningPorts } from './pruning.ts';
 import { registeredIn } from './registered.ts';
+import type { SavedState } from './snapshot/saved.ts';
 import { settle, SettleMemory } from './snapshot/settle.ts';
 import { policyId, readPolicy } from './shape.ts';
 
@@ -38,6 +41,11 @@ export interface PoliciesPorts {
   /** Resolves when this node may write, for a moment after a start; default: at once. What is not allowed then, the ledger refuses. */
   mayWrite?(): Promise<void>;
   readonly log?: Logger;
+  /** What a node needs that drops bodies; `saved`: what it kept when it did, by snapshot. */
+  readonly pruning?: Pick<PruningPorts, 'archive' | 'states'> & {
+    readonly bodies: PruningPorts['ledger']['bodies'];
+    readonly saved: ReadonlyMap<string, SavedState>;
+  };
 }
 
 /** Opens the policies of a ledger and begins to take up its entries; `caughtUp` tells when the book is complete. */
@@ -75,6 +83,7 @@ class LedgerPolicies implements Policies {
   readonly notices = new EventEmitter<PolicyNotices>();
   readonly members: LedgerMembers;
   readonly snapshots: LedgerSnapshots;
+  readonly pruning: Pruning | undefined;
   readonly #ports: PoliciesPorts;
   readonly #writer: Writer;
   readonly #assigning: Assigning;
@@ -88,6 +97,7 @@ class LedgerPolicies implements Policies {
     fact: (hash) => this.#fold.fact(hash),
     receivedMs: (hash) => this.#received.get(hash),
     memory: this.#memory,
+    archive: { holders: () => this.#ports.pruning?.archive.holders() ?? [] },
   };
   #pasts = 0;
   /** Keys of writes that are decided and not yet in the book; a write that needs one waits for its promise. */
@@ -121,6 +131,8 @@ class LedgerPolicies implements Policies {
       nextOf: (key) => (ports.ledger.clock().get(key) ?? 0) + 1,
       append: (proposal) => this.#write(() => ({ proposal, keys: [] })),
     });
+    for (const [snapshot, state] of ports.pruning?.saved ?? []) this.#memory.saved.set(snapshot, state);
+    this.pruning = ports.pruning === undefined ? undefined : this.#createPruning(ports.pruning);
     ports.ledger.notices.on('ledger:appended', this.#onAppended);
     ports.ledger.notices.on('ledger:equivocation', this.#onEquivocation);
     for (const proof of ports.ledger.equivocations()) this.#voidAuthor(proof);
@@ -210,8 +222,24 @@ class LedgerPolicies implements Policies {
     }
   }
 
-  caughtUp(): Promise<void> {
-    return this.#reached(this.#ports.ledger.size);
+  async caughtUp(): Promise<void> {
+    await this.#reached(this.#ports.ledger.size);
+    if (this.#fold.lacksBodies()) throw archivedFault('the policies in force', this.#ports.pruning?.archive);
+  }
+
+  #createPruning({ archive, states, bodies }: NonNullable<PoliciesPorts['pruning']>): Pruning {
+    const { ledger } = this.#ports;
+    return new Pruning({
+      ...{ fold: this.#fold, memory: this.#memory, archive, states },
+      ledger: { bodies, byHash: (hash) => ledger.byHash(hash) },
+      rootOf: (snapshot) => this.snapshots.rootOf(snapshot),
+      caughtUp: () => this.caughtUp(),
+      takeUp: async (held) => {
+        const changed = this.#fold.add(held.map(({ entry }) => entry));
+        const settled = await inSlices(settle(this.#fold, this.#memory));
+        this.#announce([...new Set([...changed, ...settled])]);
+      },
+    });
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { closureOf, type Closure, type FindFact, type Forks, forksOf, unknownEnt
 import type { Fact } from './facts.ts';
 import type { LedgerFold } from './fold.ts';
 import type { Moment } from './moment.ts';
+import { lacksHistory } from './snapshot/archived.ts';
 import { foldOf, SettleMemory } from './snapshot/settle.ts';
 import { stateRoot } from './state-root.ts';
 
@@ -45,7 +46,7 @@ export interface Past {
 export const pastAt = function* (chronicle: Chronicle, moment: Moment): Sliced<Past> {
   const covered = yield* coveredBy(chronicle, moment);
   const book = yield* foldOf(covered, chronicle.memory ?? new SettleMemory());
-  if (book.lacksBodies()) throw archivedFault('the policies of that moment', chronicle.archive);
+  if (lacksHistory(book)) throw archivedFault('the policies of that moment', chronicle.archive);
   const root = yield* stateRoot(book);
   const late = moment.kind === 'time' ? yield* countLate(chronicle, covered.facts, moment.micros) : undefined;
   return { moment, book, entries: covered.facts.length, root, forks: covered.forks, late };

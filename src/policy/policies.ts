@@ -1,3 +1,4 @@
+import type { Pruning } from './pruning.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { HeldEntry } from '../ledger/ledger.ts';
@@ -46,6 +47,8 @@ export interface Policies extends Resource {
   readonly notices: PolicyEmitter;
   readonly members: Members;
   readonly snapshots: SnapshotDesk;
+  /** Undefined of a node that drops nothing. */
+  readonly pruning: Pruning | undefined;
   /** `policy` has one root key, its type. `POLICY_…` errors: structure, id taken, not unique, unknown cluster, parent. */
   insert(policy: JsonObject): Promise<PolicyState>;
   /** Replaces the attributes that `changes` names (null removes one). */

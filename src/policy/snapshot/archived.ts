@@ -48,3 +48,12 @@ export class ArchivedFacts {
     return false;
   }
 }
+
+/** What a fold tells of bodies that it is without. */
+interface OpenBook {
+  lacksBodies(): boolean;
+  readonly snapshots: { readonly lacks: ReadonlySet<string> };
+}
+
+/** Whether a book is not, or may not be, what its entries say: archived bodies would decide that. */
+export const lacksHistory = (fold: OpenBook): boolean => fold.lacksBodies() || fold.snapshots.lacks.size > 0;

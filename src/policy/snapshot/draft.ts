@@ -7,6 +7,7 @@ import { closureOf, frontierOf } from '../closure.ts';
 import { compareFacts, type Fact, SNAPSHOT_OP } from '../facts.ts';
 import type { LedgerFold } from '../fold.ts';
 import { rootBehind, type SnapshotAct } from './act.ts';
+import { lacksHistory } from './archived.ts';
 import { namedBy } from './saved.ts';
 import { coveredBy, type SettleMemory, stateOf } from './settle.ts';
 
@@ -103,7 +104,7 @@ const draftOf = function* (
     throw fault('POLICY_SNAPSHOT_EARLY', 'not every registered node is known to hold the snapshot that is in force', {
       hint: 'try again when they are connected and in step: get synchronizer',
     });
-  if (book.lacksBodies()) throw archivedFault('a snapshot of this', undefined);
+  if (lacksHistory(book)) throw archivedFault('a snapshot of this', undefined);
   const needed = namedBy(leaves.values());
   const spare = covered.facts.filter(
     ({ op, hash, bodiless, archived }) => !bodiless && !archived && ERASABLE_OPS.has(op) && !needed.has(hash),

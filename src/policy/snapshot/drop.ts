@@ -1,6 +1,7 @@
 import type { Sliced } from '../../base/slices.ts';
 import { ERASABLE_OPS } from '../../entry/entry.ts';
 import type { LedgerFold } from '../fold.ts';
+import { lacksHistory } from './archived.ts';
 import { namedBy, type SavedState } from './saved.ts';
 import type { SettleMemory } from './settle.ts';
 
@@ -12,8 +13,8 @@ const SLICE = 5_000;
  * covered shows it, the void part is kept: the snapshot's `logs` do not name it.
  */
 export const droppable = function* (fold: LedgerFold): Sliced<readonly string[]> {
-  const { settled, lacks } = fold.snapshots;
-  if (settled === undefined || lacks.size > 0 || fold.lacksBodies()) return [];
+  const { settled } = fold.snapshots;
+  if (settled === undefined || lacksHistory(fold)) return [];
   const needed = namedBy(settled.leaves.values());
   const hashes: string[] = [];
   for (const [at, { hash, op, bodiless, archived }] of fold.facts().entries()) {

@@ -9,7 +9,7 @@ import { createFold, type LedgerFold } from '../fold.ts';
 import type { OriginLeaf } from '../origins.ts';
 import { originLeaves, rootOfLeaves } from '../state-root.ts';
 import { rootBehind, type SnapshotAct, snapshotKey } from './act.ts';
-import { SETTLED_ARCHIVED } from './archived.ts';
+import { lacksHistory, SETTLED_ARCHIVED } from './archived.ts';
 import { logsRoot } from './logs.ts';
 import { namedBy, type SavedState } from './saved.ts';
 import type { Settled } from './settled.ts';
@@ -268,8 +268,7 @@ const check = function* (
   const { book, chain, leaves, reasons, root, logs } = yield* stateOf(closure, memory);
   const gone = goneOf(closure.facts);
   const fault = logs === act.logs ? undefined : mismatch('logs');
-  if (book.lacksBodies() || book.snapshots.lacks.size > 0)
-    return withoutBodies(closure, memory.saved.get(key), { key, gone, fault, book, chain });
+  if (lacksHistory(book)) return withoutBodies(closure, memory.saved.get(key), { key, gone, fault, book, chain });
   const values = new Map<string, JsonObject>();
   for (const id of leaves.keys()) {
     const value = book.wholeValue(id);

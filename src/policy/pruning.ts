@@ -1,0 +1,140 @@
+import { fault, type HoldfastError } from '../base/errors.ts';
+import { PRUNING_BYTES_AT_ONCE } from '../base/limits.ts';
+import { inSlices } from '../base/slices.ts';
+import { type Archive, type ArchivedBody, archivedFault } from '../ledger/archive/port.ts';
+import type { Bodies } from '../ledger/bodies.ts';
+import type { HeldEntry, Ledger } from '../ledger/ledger.ts';
+import type { LedgerFold } from './fold.ts';
+import { lacksHistory } from './snapshot/archived.ts';
+import { droppable, statesToSave } from './snapshot/drop.ts';
+import { leavesOfRoot, type SavedState } from './snapshot/saved.ts';
+import type { SettleMemory } from './snapshot/settle.ts';
+
+/** Where states are kept that bodies were dropped for. */
+export interface StateStore {
+  /** Durable when it resolves. */
+  save(snapshot: string, state: SavedState): Promise<void>;
+}
+
+export interface PruningPorts {
+  readonly fold: LedgerFold;
+  readonly memory: SettleMemory;
+  readonly ledger: Pick<Ledger, 'byHash'> & { readonly bodies: Pick<Bodies, 'archive' | 'restore'> };
+  readonly archive: Archive;
+  readonly states: StateStore;
+  rootOf(snapshot: string): string | undefined;
+  caughtUp(): Promise<void>;
+  /** Takes up entries whose bodies are here again; resolves when the book is what follows from them. */
+  takeUp(entries: readonly HeldEntry[]): Promise<void>;
+}
+
+/** What went, or came back. */
+export interface Pruned {
+  readonly bodies: number;
+  readonly bytes: number;
+}
+
+/** Drops what a snapshot has settled, and fetches it back. */
+export class Pruning {
+  readonly #ports: PruningPorts;
+  #running = false;
+
+  constructor(ports: PruningPorts) {
+    this.#ports = ports;
+  }
+
+  /** How many bodies could go. */
+  async preview(signal?: AbortSignal): Promise<number> {
+    await this.#ports.caughtUp();
+    return (await inSlices(droppable(this.#ports.fold), signal)).length;
+  }
+
+  /** Bodies that are archived here. */
+  archived(): readonly string[] {
+    return this.#ports.fold.facts().flatMap(({ hash, archived }) => (archived ? [hash] : []));
+  }
+
+  /** Why the book is not, or may not be, what the entries say: bodies are needed that others keep. Undefined while none is. */
+  need(): HoldfastError | undefined {
+    const { fold, archive } = this.#ports;
+    return lacksHistory(fold)
+      ? archivedFault('history needed: what was dropped here decides what is in force', archive)
+      : undefined;
+  }
+
+  /** Drops what can go: first what follows from it is kept, durably. `LEDGER_DISK_FAILED`. */
+  prune(signal?: AbortSignal): Promise<Pruned> {
+    return this.#alone(async () => {
+      const { fold, memory, states, ledger } = this.#ports;
+      await this.#ports.caughtUp();
+      const hashes = await inSlices(droppable(fold), signal);
+      if (hashes.length === 0) return { bodies: 0, bytes: 0 };
+      for (const [snapshot, state] of statesToSave(fold, memory)) {
+        memory.saved.set(snapshot, state);
+        await states.save(snapshot, state);
+      }
+      const bytes = await ledger.bodies.archive(hashes, signal);
+      fold.archive(hashes);
+      return { bodies: hashes.length, bytes };
+    });
+  }
+
+  /** Fetches back what others have of it; then everything follows from the bodies again, as far as they came. */
+  fill(signal?: AbortSignal, onProgress: (done: number, all: number) => void = () => {}): Promise<Pruned> {
+    return this.#alone(async () => {
+      const wanted = this.archived();
+      let [bodies, bytes] = [0, 0];
+      let batch: ArchivedBody[] = [];
+      let size = 0;
+      const take = async (): Promise<void> => {
+        bodies += await this.#takeBack(batch, signal);
+        bytes += size;
+        [batch, size] = [[], 0];
+        onProgress(bodies, wanted.length);
+      };
+      for await (const given of this.#ports.archive.bodies(wanted, signal)) {
+        batch.push(given);
+        size += given.body.byteLength;
+        if (size >= PRUNING_BYTES_AT_ONCE) await take();
+      }
+      if (batch.length > 0) await take();
+      return { bodies, bytes };
+    });
+  }
+
+  /** Takes the leaves of others where what was kept here is lost; whether the book can be known by that. */
+  async askForLeaves(signal?: AbortSignal): Promise<boolean> {
+    const { fold, memory, archive } = this.#ports;
+    for (const snapshot of fold.snapshots.lacks) {
+      const root = this.#ports.rootOf(snapshot);
+      if (root === undefined || memory.saved.has(snapshot)) continue;
+      const pieces = await archive.leaves(snapshot, signal);
+      const leaves = pieces && (await inSlices(leavesOfRoot(pieces, root), signal));
+      if (leaves !== undefined) memory.saved.set(snapshot, { chain: [], leaves, reasons: [], gone: undefined });
+    }
+    fold.snapshots.contentMoved();
+    await this.#ports.takeUp([]);
+    return this.need() === undefined;
+  }
+
+  async #takeBack(batch: readonly ArchivedBody[], signal: AbortSignal | undefined): Promise<number> {
+    const { ledger } = this.#ports;
+    const hashes = await ledger.bodies.restore(batch, signal);
+    const held = await Promise.all(hashes.map((hash) => ledger.byHash(hash)));
+    await this.#ports.takeUp(held.flatMap((entry) => entry ?? []));
+    return hashes.length;
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running)
+      throw fault('POLICY_PRUNING_BUSY', 'bodies are being dropped or fetched back already', {
+        hint: 'try again when that is done',
+      });
+    this.#running = true;
+    try {
+      return await work();
+    } finally {
+      this.#running = false;
+    }
+  }
+}
