@@ -13,7 +13,7 @@ export const policy: readonly Mutant[] = [
     file: 'src/policy/snapshot/settle.ts',
     from: 'const fits = saved?.gone === undefined ? !isErasedSince(closure) : saved.gone === gone;',
     to: 'const fits = true;',
-    tests: ['test/property/pruned-fold.property.test.ts'],
+    tests: ['test/unit/policy/pruning.test.ts'],
   },
   {
     name: 'a book is taken for whole though nothing settles an archived entry',
