@@ -36,7 +36,9 @@ export interface RedialEntry {
   readonly own: boolean;
   /** Another process answers there with the own key. */
   readonly twin: boolean;
-  /** Calls are answered there, though the last dials came to nothing: the next one is given all its time. */
+  /** Calls that were answered there though dials came to nothing, since a connection lasted. */
+  readonly answered: number;
+  /** The last look was such a call: the next dial is given more time. */
   readonly slow: boolean;
   readonly lastError: string | undefined;
 }
@@ -95,6 +97,7 @@ const fresh = (nowMs: number): Omit<RedialEntry, 'target'> => ({
   answeredBy: undefined,
   own: false,
   twin: false,
+  answered: 0,
   slow: false,
   lastError: undefined,
 });
@@ -133,18 +136,18 @@ const change = (
 export const dialStarted = (state: RedialState, address: Address, nowMs: number): RedialState =>
   change(state, address, (entry) => ({ dialling: true, startedMs: nowMs, attempts: entry.attempts + 1, slow: false }));
 
-const DOUBTS_FROM = 32;
+const DOUBTS_FROM = 2;
 
 /**
- * Whether it is time to look, beside the dials, if calls are answered at an address: its path may have become slower than the patience
- * with it. After 32, 64, 128 … failures, and sooner where it never answered.
+ * Whether it is time to look, beside the dials, if calls are answered at an address: its path, or the machine at either end, may have
+ * become slower than the patience with it. After 2, 4, 8 … failures, and after the first where it never answered.
  */
 export const isDoubtful = ({ failures, tookMs }: RedialEntry): boolean =>
   Number.isInteger(Math.log2(failures)) && (tookMs === undefined || failures >= DOUBTS_FROM);
 
 /** A call was answered there. */
 export const callAnswered = (state: RedialState, address: Address): RedialState =>
-  change(state, address, () => ({ slow: true }));
+  change(state, address, ({ answered }) => ({ answered: answered + 1, slow: true }));
 
 /** At most twice what it was: a dial during which the path healed took longer than the path does. */
 const smoothed = (tookMs: number, before: number | undefined): number =>
@@ -152,10 +155,14 @@ const smoothed = (tookMs: number, before: number | undefined): number =>
 
 /**
  * How long the next dial is waited for. Where the path is cut a call is not refused but swallowed, and the one that is under way when
- * the path heals is lost: it must not keep the next one waiting.
+ * the path heals is lost: it must not keep the next one waiting. So it is longer for single dials alone, after a call that was
+ * answered: twice, four times … as long, since what answers calls may still be a dead path (a relay whose far side is gone).
  */
-export const patienceMs = ({ tookMs = 0, attempts, slow }: RedialEntry): number =>
-  attempts === 0 || slow ? DIAL_TIMEOUT_MS : Math.min(DIAL_TIMEOUT_MS, Math.max(REDIAL_PATIENCE_MIN_MS, 3 * tookMs));
+export const patienceMs = ({ tookMs = 0, attempts, answered, slow }: RedialEntry): number => {
+  if (attempts === 0) return DIAL_TIMEOUT_MS;
+  const usualMs = Math.max(REDIAL_PATIENCE_MIN_MS, 3 * tookMs);
+  return Math.min(DIAL_TIMEOUT_MS, slow ? usualMs * 2 ** answered : usualMs);
+};
 
 /** Until the connection shows, or when it is gone again already, the address waits as after a failure. */
 export const dialSucceeded = (
@@ -205,7 +212,10 @@ export const peerLost = (state: RedialState, key: PeerKey, nowMs: number, fracti
     const lasted = entry.reachedMs === undefined || nowMs - entry.reachedMs >= REDIAL_MAX_MS;
     const failures = lasted ? 0 : entry.failures + 1;
     const dueMs = nowMs + redialDelayMs(failures, fraction());
-    next = change(next, address, ({ tookMs = 0 }) => ({ failures, dueMs, tookMs }));
+    next = change(next, address, ({ tookMs = 0, answered }) => ({
+      ...{ failures, dueMs, tookMs },
+      answered: lasted ? 0 : answered,
+    }));
   }
   return next;
 };

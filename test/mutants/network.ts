@@ -32,8 +32,8 @@ export const network: readonly Mutant[] = [
   {
     name: 'dial that is swallowed keeps the next one waiting',
     file: 'src/network/redial.ts',
-    from: 'attempts === 0 || slow ?',
-    to: 'attempts >= 0 || slow ?',
+    from: 'if (attempts === 0) return DIAL_TIMEOUT_MS;',
+    to: 'if (attempts >= 0) return DIAL_TIMEOUT_MS;',
     tests: ['test/unit/network/redial.test.ts'],
   },
   {

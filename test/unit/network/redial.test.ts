@@ -120,19 +120,23 @@ describe('patience with a dial', () => {
     expect(patience(dialled([20, 900, 900, 900]))).toBe(2_400);
   });
 
-  test('is long for one dial after a call was answered beside it, which is tried after 32, 64, 128 … failures', () => {
+  test('is longer for one dial after a call was answered beside it, which is tried after 2, 4, 8 … failures', () => {
     const doubted = (tooksMs: readonly number[]): readonly number[] =>
       Array.from({ length: 130 }, (_, at) => at + 1).filter((failures) =>
         isDoubtful(dialled(tooksMs, failures).get('a:1')!),
       );
-    expect(doubted([20])).toEqual([32, 64, 128]);
+    expect(doubted([20])).toEqual([2, 4, 8, 16, 32, 64, 128]);
     expect(doubted([])).toEqual([1, 2, 4, 8, 16, 32, 64, 128]);
     let state = dialled([20], 40);
     expect(patience(state)).toBe(REDIAL_PATIENCE_MIN_MS);
-    state = callAnswered(state, 'a:1');
-    expect(patience(state)).toBe(DIAL_TIMEOUT_MS);
-    state = dialStarted(state, 'a:1', 0);
-    expect(patience(state)).toBe(REDIAL_PATIENCE_MIN_MS);
+    for (const ms of [1_300, 2_600, DIAL_TIMEOUT_MS, DIAL_TIMEOUT_MS]) {
+      state = callAnswered(state, 'a:1');
+      expect(patience(state)).toBe(ms);
+      state = dialStarted(state, 'a:1', 0);
+      expect(patience(state)).toBe(REDIAL_PATIENCE_MIN_MS);
+    }
+    state = peerLost(dialSucceeded(state, 'a:1', key('a'), 20, 0), key('a'), REDIAL_MAX_MS + 20, () => 0);
+    expect(patience(callAnswered(state, 'a:1'))).toBe(1_300);
   });
 
   test('a dial that nobody answered has waited already: the next one follows within REDIAL_UNREACHED_MAX_MS of its start', () => {
@@ -263,7 +267,7 @@ describe('redialer', () => {
     await world.clock.advance(5_000);
     state.tookMs = 3_000;
     lose();
-    await world.clock.advance(40_000);
+    await world.clock.advance(15_000);
     expect(world.connected.size).toBe(1);
     world.redialer.close();
   });
