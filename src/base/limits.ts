@@ -36,6 +36,11 @@ export const ENTRY_SIGNATURE_BYTES = 64;
 export const ENTRY_PARENTS_MAX = 16;
 /** Bodies that are fetched back go to the disk, so much of them at a time: a file of the journal is written anew for each time. */
 export const PRUNING_BYTES_AT_ONCE = 16 * 1_048_576;
+/** A node that lacks history asks for it again: the pause doubles each time. */
+export const HISTORY_ASK_MIN_MS = 500;
+export const HISTORY_ASK_MAX_MS = 60_000;
+/** How often it looks whether it does. */
+export const HISTORY_LOOK_MS = 5_000;
 export const ENTRY_ID_CHARS_MAX = 256;
 export const NETWORK_NAME_CHARS_MAX = 128;
 export const AUTHOR_KEYS_CACHED_MAX = 4_096;

@@ -109,6 +109,8 @@ export interface Watched {
 /** Where what nodes may drop is kept. */
 export interface Archiving {
   sources(): readonly ArchiveSource[];
+  /** Those in reach that say, asked anew, that they have everything. */
+  confirmed(signal?: AbortSignal): Promise<readonly ArchiveSource[]>;
   /** The static files; undefined where this node keeps none. */
   tiles(): TilesStatus | undefined;
 }

@@ -1,5 +1,6 @@
-import { open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '../base/errors.ts';
 import { JOURNAL_LINE_BYTES_MAX } from './journal-line.ts';
 
 /** A file of a ledger as it is to be copied. */
@@ -10,11 +11,15 @@ export interface LedgerFile {
   readonly bytes: number;
 }
 
+/** Where what follows from bodies that were dropped is kept, in the ledger's directory. */
+export const STATES_DIRECTORY = 'states';
+export const STATE_FILE = /^([0-9a-f]{64})\.state$/;
+
 const NEWLINE = 0x0a;
 
 /**
  * The files that a copy of a ledger consists of, while it is written: the journal only grows, so whole lines from its begin
- * are the ledger as it was a moment ago. The index is left out; it is made anew from the journal.
+ * are the ledger as it was a moment ago. The index is left out; it is made anew from the journal. Nothing must be dropped or fetched back meanwhile.
  */
 export const ledgerFiles = async (dir: string): Promise<readonly LedgerFile[]> => {
   const format = await readFile(join(dir, 'format'));
@@ -24,7 +29,21 @@ export const ledgerFiles = async (dir: string): Promise<readonly LedgerFile[]> =
     const path = join('journal', name);
     files.push({ path, bytes: await wholeLines(join(dir, path)) });
   }
+  for (const name of await stateFiles(dir)) {
+    const path = join(STATES_DIRECTORY, name);
+    files.push({ path, bytes: (await stat(join(dir, path))).size });
+  }
   return files;
+};
+
+/** Names of what is kept since bodies were dropped. */
+export const stateFiles = async (dir: string): Promise<readonly string[]> => {
+  try {
+    return (await readdir(join(dir, STATES_DIRECTORY))).filter((name) => STATE_FILE.test(name)).sort();
+  } catch (caught) {
+    if (systemCode(caught) === 'ENOENT') return [];
+    throw caught;
+  }
 };
 
 /** Length of a file up to the end of its last complete line. */

@@ -12,6 +12,7 @@ import type { Receipts } from '../receipt/receipts.ts';
 import { TilesService } from '../receipt/tiles/tiles-service.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { NodeConfig } from './config.ts';
+import type { Backups } from './backup/backups.ts';
 import type { NodePaths } from './paths.ts';
 
 interface Ports {
@@ -25,6 +26,7 @@ interface Ports {
 export interface Later {
   policies?: Policies;
   topology?: () => Topology;
+  backups?: Pick<Backups, 'isRunning'>;
 }
 
 /** The keys with the role archive, read anew when the book has changed. */
@@ -65,6 +67,10 @@ export const createArchiveClient = ({ network, ledger, clock, log }: Ports, late
     nameOf: (key) => nameOf(network, later, key),
   });
 
+/** Nor is about to: of two nodes that drop at once, each would count on the other. */
+const dropsNothing = ({ pruning }: Policies): boolean =>
+  pruning === undefined || (pruning.count === 0 && !pruning.busy);
+
 interface ArchivingPorts extends Ports {
   readonly policies: Policies;
   readonly receipts: Receipts;
@@ -81,7 +87,7 @@ export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
   const desk = new ArchiveDesk({
     ...{ network, ledger, clock, log },
     rootOf: (snapshot) => policies.snapshots.rootOf(snapshot),
-    keepsAll: () => ledger.network !== undefined && ledger.status().bodies.missing === 0,
+    keepsAll: () => ledger.network !== undefined && ledger.status().bodies.missing === 0 && dropsNothing(policies),
     leaves: (snapshot) => policies.snapshots.leaves(snapshot),
   });
   const tiles = new TilesService({
@@ -90,6 +96,7 @@ export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
   });
   return {
     sources: () => archive.sources(),
+    confirmed: (signal) => archive.confirmed(signal),
     tiles: () => tiles.status(),
     async close() {
       await tiles.close();

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
+import { fault, hasCode } from '../base/errors.ts';
 import { startCollecting } from '../base/collection.ts';
 import { ClockMonitor } from '../base/clock-monitor.ts';
 import { DiskMonitor } from '../base/disk-monitor.ts';
@@ -19,13 +20,14 @@ import { splitAddress } from '../command/facts.ts';
 import type { ArchiveClient } from '../ledger/archive/client.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
+import type { StoredLedger } from '../ledger/stored-ledger.ts';
 import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import { TwinWatch } from '../ledger/twins/watch.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
 import { startReceipts } from '../receipt/receipt-service.ts';
-import { createPolicies } from '../policy/ledger-policies.ts';
+import { createPolicies, type PoliciesPorts } from '../policy/ledger-policies.ts';
 import { mayCite } from '../policy/authority/may-cite.ts';
 import { JOIN_PROTOCOL } from '../policy/admission/messages.ts';
 import { INTRODUCE_PROTOCOL } from '../policy/introduction/messages.ts';
@@ -47,11 +49,13 @@ import { commandFacts } from './command-facts.ts';
 import { configurationOf, type NodeConfig } from './config.ts';
 import { createDialling, type Dialling } from './dialling.ts';
 import { environmentVariable } from './environment.ts';
+import { HistoryKeeper } from './history-keeper.ts';
 import { ownIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
 import { settleNetwork } from './own-network.ts';
 import { rotateKey } from './rotation.ts';
 import { Parts } from './parts.ts';
+import { readSavedStates, stateStore } from './saved-states.ts';
 import { takeRestored } from './restore/mark.ts';
 import { WriteGuard } from './restore/write-guard.ts';
 import type { NodePaths } from './paths.ts';
@@ -148,7 +152,7 @@ const joinNetwork = async (
     log: log.child('join'),
     signal: stop,
   });
-  await policies.caughtUp();
+  await policies.caughtUp().catch(unlessArchived);
 };
 
 interface QueryFloors extends Pick<QueryPorts, 'checkAsker'> {
@@ -204,7 +208,30 @@ interface Base {
   /** Tells the address of a seed that belongs to another network. */
   readonly foreign: EventEmitter<{ seed: [string] }>;
   readonly key: SigningKey;
+  /** What comes later: for parts that ask for it then. */
+  readonly made: Later;
 }
+
+/** Dropping bodies, on command: what follows from them stays among the ledger's files, which must not change under a backup. */
+const pruningOf = async (
+  { bodies }: StoredLedger,
+  archive: ArchiveClient,
+  { ledger: dir }: NodePaths,
+  made: Later,
+  log: Logger,
+): Promise<NonNullable<PoliciesPorts['pruning']>> => ({
+  ...{ archive, bodies, states: stateStore(dir), saved: await readSavedStates(dir, log) },
+  mayBegin: () => {
+    if (made.backups?.isRunning !== true) return;
+    throw fault('BACKUP_RUNNING', 'a backup is being made: the files of the ledger stay as they are meanwhile', {
+      hint: 'how far it is: get backup; to break it off: exit backup',
+    });
+  },
+});
+
+const unlessArchived = (caught: unknown): void => {
+  if (!hasCode(caught, 'ENTRY_ARCHIVED')) throw caught;
+};
 
 const startBase = async (
   stack: ResourceStack,
@@ -248,11 +275,15 @@ const startBase = async (
         await ownLogKnown(ledger, ledgerSync);
         await guard.allowed();
       },
+      pruning: await pruningOf(ledger, archive, paths, made, log),
     }),
   );
   made.policies = policies;
   made.topology = followTopology(policies.book);
-  await policies.caughtUp();
+  // What it lacks is asked for in the background: that needs the network.
+  await policies.caughtUp().catch(unlessArchived);
+  // Not before: a book that is still being read lacks what settles it.
+  stack.use(new HistoryKeeper({ policies, clock: ports.clock, log: log.child('archive') }));
   const introductions = guardNetwork(stack, { network, ledger, policies, foreign }, config, log.child('join'));
   return {
     introductions,
@@ -268,6 +299,7 @@ const startBase = async (
     damaged,
     foreign,
     key: signingKeyFromSeed(seed),
+    made,
   };
 };
 
@@ -337,13 +369,17 @@ export const startFloors = async (
     new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, disk, log }),
   );
   const backups = stack.use(
-    new Backups(() => ({
-      ...{ paths, sqlite, clock, version, node: ledger.author, name: config.name, script: config.script },
-      network: ledger.network ?? null,
-      archive: parts.operator?.status().options.archiveDir ?? paths.archive,
-      configuration: configurationOf(config),
-    })),
+    new Backups(
+      () => ({
+        ...{ paths, sqlite, clock, version, node: ledger.author, name: config.name, script: config.script },
+        network: ledger.network ?? null,
+        archive: parts.operator?.status().options.archiveDir ?? paths.archive,
+        configuration: configurationOf(config),
+      }),
+      () => policies.pruning?.busy === true,
+    ),
   );
+  base.made.backups = backups;
   base.damaged.on('database', (name) => parts.databaseDamaged(name));
   const query = createQueryService(
     queryPorts({

@@ -22,6 +22,7 @@ import { watchPeers } from './watch-peers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { NodeConfig } from './config.ts';
 import { type Outside, startFloors } from './floors.ts';
+import { bookKnown } from './history-keeper.ts';
 import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
@@ -71,11 +72,11 @@ const checkScript = async (path: string): Promise<void> => {
 };
 
 /** Resolves when the reachable peers were asked for the own log and the book holds it, or after a bound. */
-const firstExchange = async ({ ledgerSync, policies }: CommandContext): Promise<void> => {
+const firstExchange = async ({ ledgerSync, policies, clock }: CommandContext, signal: AbortSignal): Promise<void> => {
   await ledgerSync.ownLogKnown(AbortSignal.timeout(SCRIPT_WAIT_MS_MAX)).catch(() => {
     // Nobody answers: the script runs on what is here.
   });
-  await policies.caughtUp();
+  await bookKnown(policies, clock, signal);
 };
 
 /** Writes `node.json` again once the node has joined its network. */
@@ -174,7 +175,9 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
             ...{ context, executor, recovery, replication, hasScript: script !== undefined },
             ...{ signal: stopping.signal, log: log.child('recover') },
           });
-    const ready = recovered ?? firstExchange(context).then(() => takeOwnPolicies(context, paths, stopping.signal, log));
+    const ready =
+      recovered ??
+      firstExchange(context, stopping.signal).then(() => takeOwnPolicies(context, paths, stopping.signal, log));
     if (script !== undefined)
       void runStartScript({
         ...{ executor, path: script, before: ready },

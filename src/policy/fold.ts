@@ -45,6 +45,8 @@ export interface LedgerFold extends PolicyFold {
   settledOrigins(id: string): SettledOrigins | undefined;
   /** The bodies of these entries are dropped: from now on only what is settled tells of them. */
   archive(hashes: Iterable<string>): void;
+  /** Entries whose bodies are archived. */
+  readonly archivedCount: number;
   /** Whether the book cannot be known by what is settled: it leaves out an entry whose body is archived, or rests on one. */
   lacksBodies(settled?: Settled): boolean;
   /** Takes up facts of another fold, which stay as they are; the same as their entries. */
@@ -163,6 +165,10 @@ class Fold implements LedgerFold {
       fact.archived = true;
       this.#archived.add(fact);
     }
+  }
+
+  get archivedCount(): number {
+    return this.#archived.size;
   }
 
   lacksBodies(settled = this.snapshots.settled): boolean {

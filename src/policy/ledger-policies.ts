@@ -42,7 +42,7 @@ export interface PoliciesPorts {
   mayWrite?(): Promise<void>;
   readonly log?: Logger;
   /** What a node needs that drops bodies; `saved`: what it kept when it did, by snapshot. */
-  readonly pruning?: Pick<PruningPorts, 'archive' | 'states'> & {
+  readonly pruning?: Pick<PruningPorts, 'archive' | 'states' | 'mayBegin'> & {
     readonly bodies: PruningPorts['ledger']['bodies'];
     readonly saved: ReadonlyMap<string, SavedState>;
   };
@@ -227,10 +227,10 @@ class LedgerPolicies implements Policies {
     if (this.#fold.lacksBodies()) throw archivedFault('the policies in force', this.#ports.pruning?.archive);
   }
 
-  #createPruning({ archive, states, bodies }: NonNullable<PoliciesPorts['pruning']>): Pruning {
+  #createPruning({ bodies, ...ports }: NonNullable<PoliciesPorts['pruning']>): Pruning {
     const { ledger } = this.#ports;
     return new Pruning({
-      ...{ fold: this.#fold, memory: this.#memory, archive, states },
+      ...{ ...ports, fold: this.#fold, memory: this.#memory },
       ledger: { bodies, byHash: (hash) => ledger.byHash(hash) },
       rootOf: (snapshot) => this.snapshots.rootOf(snapshot),
       caughtUp: () => this.caughtUp(),

@@ -1,7 +1,7 @@
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { PRUNING_BYTES_AT_ONCE } from '../base/limits.ts';
 import { inSlices } from '../base/slices.ts';
-import { type Archive, type ArchivedBody, archivedFault } from '../ledger/archive/port.ts';
+import { type Archive, type ArchivedBody, archivedFault, type ArchiveHolder } from '../ledger/archive/port.ts';
 import type { Bodies } from '../ledger/bodies.ts';
 import type { HeldEntry, Ledger } from '../ledger/ledger.ts';
 import type { LedgerFold } from './fold.ts';
@@ -26,6 +26,8 @@ export interface PruningPorts {
   caughtUp(): Promise<void>;
   /** Takes up entries whose bodies are here again; resolves when the book is what follows from them. */
   takeUp(entries: readonly HeldEntry[]): Promise<void>;
+  /** Throws while the files of the ledger must stay as they are. */
+  mayBegin?(): void;
 }
 
 /** What went, or came back. */
@@ -34,6 +36,8 @@ export interface Pruned {
   readonly bytes: number;
 }
 
+const READ_AT_ONCE = 256;
+
 /** Drops what a snapshot has settled, and fetches it back. */
 export class Pruning {
   readonly #ports: PruningPorts;
@@ -41,6 +45,21 @@ export class Pruning {
 
   constructor(ports: PruningPorts) {
     this.#ports = ports;
+  }
+
+  /** Whether bodies are being dropped or fetched back: who keeps everything is then open here. */
+  get busy(): boolean {
+    return this.#running;
+  }
+
+  /** How many bodies are archived here. */
+  get count(): number {
+    return this.#ports.fold.archivedCount;
+  }
+
+  /** Whom to ask for them. */
+  holders(): readonly ArchiveHolder[] {
+    return this.#ports.archive.holders();
   }
 
   /** How many bodies could go. */
@@ -62,20 +81,36 @@ export class Pruning {
       : undefined;
   }
 
-  /** Drops what can go: first what follows from it is kept, durably. `LEDGER_DISK_FAILED`. */
-  prune(signal?: AbortSignal): Promise<Pruned> {
+  /** `ENTRY_ARCHIVED` while the book is unknown: not even what it was before bodies were dropped is here. */
+  assertKnown(): void {
+    const { fold, archive } = this.#ports;
+    if (fold.lacksBodies()) throw archivedFault('the policies in force', archive);
+  }
+
+  /**
+   * Drops what can go: first what follows from it is kept, durably. `isSafe` looks whether others have it, and rejects where they do not; it is asked
+   * once this node is {@link busy}. `LEDGER_DISK_FAILED`, `POLICY_PRUNING_BUSY`.
+   */
+  prune(signal?: AbortSignal, isSafe: () => Promise<unknown> = async () => {}): Promise<Pruned> {
     return this.#alone(async () => {
       const { fold, memory, states, ledger } = this.#ports;
       await this.#ports.caughtUp();
+      await isSafe();
       const hashes = await inSlices(droppable(fold), signal);
       if (hashes.length === 0) return { bodies: 0, bytes: 0 };
       for (const [snapshot, state] of statesToSave(fold, memory)) {
         memory.saved.set(snapshot, state);
         await states.save(snapshot, state);
       }
-      const bytes = await ledger.bodies.archive(hashes, signal);
-      fold.archive(hashes);
-      return { bodies: hashes.length, bytes };
+      try {
+        const bytes = await ledger.bodies.archive(hashes, signal);
+        fold.archive(hashes);
+        return { bodies: hashes.length, bytes };
+      } catch (caught) {
+        // A part may have gone: the book must know of it.
+        fold.archive(await this.#gone(hashes).catch(() => hashes));
+        throw caught;
+      }
     });
   }
 
@@ -117,6 +152,17 @@ export class Pruning {
     return this.need() === undefined;
   }
 
+  async #gone(hashes: readonly string[]): Promise<readonly string[]> {
+    const gone: string[] = [];
+    for (let at = 0; at < hashes.length; at += READ_AT_ONCE) {
+      const held = await Promise.all(
+        hashes.slice(at, at + READ_AT_ONCE).map((hash) => this.#ports.ledger.byHash(hash)),
+      );
+      for (const each of held) if (each?.entry.archived === true) gone.push(each.entry.hash);
+    }
+    return gone;
+  }
+
   async #takeBack(batch: readonly ArchivedBody[], signal: AbortSignal | undefined): Promise<number> {
     const { ledger } = this.#ports;
     const hashes = await ledger.bodies.restore(batch, signal);
@@ -130,6 +176,7 @@ export class Pruning {
       throw fault('POLICY_PRUNING_BUSY', 'bodies are being dropped or fetched back already', {
         hint: 'try again when that is done',
       });
+    this.#ports.mayBegin?.();
     this.#running = true;
     try {
       return await work();

@@ -23,6 +23,27 @@ export const policy: readonly Mutant[] = [
     tests: ['test/property/pruned-fold.property.test.ts'],
   },
   {
+    name: 'a node that drops bodies says that it keeps them while it asks who else does',
+    file: 'src/policy/pruning.ts',
+    from: '    this.#running = true;\n',
+    to: '',
+    tests: ['test/unit/command/pruning-commands.test.ts'],
+  },
+  {
+    name: 'a node that holds less than the snapshot covers is enough to drop bodies',
+    file: 'src/command/commands/pruning.ts',
+    from: 'heads.every((',
+    to: '[].every((',
+    tests: ['test/unit/command/pruning-commands.test.ts'],
+  },
+  {
+    name: 'what has gone before the disk failed is taken for held',
+    file: 'src/policy/pruning.ts',
+    from: '        fold.archive(await this.#gone(hashes).catch(() => hashes));\n',
+    to: '',
+    tests: ['test/unit/policy/pruning.test.ts'],
+  },
+  {
     name: 'bodies that settled policies follow from are dropped',
     file: 'src/policy/snapshot/drop.ts',
     from: ' || needed.has(hash)) continue;',

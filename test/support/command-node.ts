@@ -9,11 +9,12 @@ import { silentLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { Access } from '../../src/command/access/access.ts';
 import { Users } from '../../src/command/access/users.ts';
-import type { BackupStatus, CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
+import type { Archiving, BackupStatus, CommandContext, NodeControl, NodeFacts } from '../../src/command/context.ts';
 import { createExecutor } from '../../src/command/create-executor.ts';
 import { createSession, type CommandExecutor, type CommandOutput, type Session } from '../../src/command/executor.ts';
 import { signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
-import { createMemoryLedger } from '../../src/ledger/memory-ledger.ts';
+import { createMemoryLedger, type MemoryLedger } from '../../src/ledger/memory-ledger.ts';
+import type { Archive } from '../../src/ledger/archive/port.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
@@ -26,8 +27,9 @@ import type {
   OperatorOptions,
   PutRequest,
 } from '../../src/operator/operator.ts';
-import { createPolicies } from '../../src/policy/ledger-policies.ts';
+import { createPolicies, type PoliciesPorts } from '../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../src/policy/policies.ts';
+import type { SavedState } from '../../src/policy/snapshot/saved.ts';
 import { startReceipts } from '../../src/receipt/receipt-service.ts';
 import type { QueryJob, QueryRequest, QueryResult, QueryService } from '../../src/query/query.ts';
 import type { Consumer, Distributor, PeerReplication, Scrubbing } from '../../src/replication/replication.ts';
@@ -103,6 +105,8 @@ interface TestParts {
   backup: BackupStatus | undefined;
   seeds: string[];
   syncs: number;
+  /** Nodes that hold every entry, beside this one. */
+  holders: readonly string[];
 }
 
 export interface CommandNode {
@@ -128,6 +132,9 @@ export interface CommandNodeOptions {
   readonly remoteCommands?: NodeFacts['remoteCommands'];
   readonly environment?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  /** Whom a node asks that may drop bodies; without it, it drops none. */
+  readonly archive?: Archive;
+  readonly archiving?: Archiving;
 }
 
 /** Nodes with the command language over the real memory forms of the floors below, in one ledger. */
@@ -241,7 +248,7 @@ const createQueries = (parts: TestParts): QueryService => ({
 });
 
 const createSync = (parts: TestParts, ledger: Ledger): LedgerSync => ({
-  holders: () => new Set([ledger.author]),
+  holders: () => new Set([ledger.author, ...parts.holders]),
   peers: () => [],
   async syncNow() {
     parts.syncs += 1;
@@ -276,6 +283,12 @@ const createFacts = (
   restAddress: () => '127.0.0.1:32149',
 });
 
+const pruningOf = ({ bodies }: MemoryLedger, archive: Archive | undefined): Pick<PoliciesPorts, 'pruning'> => {
+  const saved = new Map<string, SavedState>();
+  const states = { save: async (key: string, state: SavedState) => void saved.set(key, state) };
+  return archive === undefined ? {} : { pruning: { archive, states, saved, bodies } };
+};
+
 const createNode = async (hub: MemoryHub, stack: ResourceStack, options: CommandNodeOptions): Promise<CommandNode> => {
   const clock = options.clock ?? systemClock;
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-command-'));
@@ -289,7 +302,10 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
   const isOwn = (_type: string, value: Readonly<Record<string, unknown>>): boolean =>
     `${String(value['ip'])}:${String(value['port'])}` === network.address;
   const policies = stack.use(
-    createPolicies({ ledger, ownKey: ledger.author, clock, holders: () => new Set([ledger.author]), isOwn }),
+    createPolicies({
+      ...{ ledger, ownKey: ledger.author, clock, holders: () => new Set([ledger.author]), isOwn },
+      ...pruningOf(ledger, options.archive),
+    }),
   );
   const receipts = stack.use(
     startReceipts({
@@ -314,6 +330,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     backup: undefined,
     seeds: [],
     syncs: 0,
+    holders: [],
   };
   const users = await Users.open(join(dir, 'users.json'), { clock, random: systemRandom });
   const context: CommandContext = {
@@ -343,6 +360,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
+    ...(options.archiving === undefined ? {} : { archiving: options.archiving }),
     backup: () => parts.backup,
     scrubber: () => parts.scrubber,
     environment: (name) => options.environment?.[name],

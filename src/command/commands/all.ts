@@ -33,6 +33,7 @@ import { queryCommands } from './queries.ts';
 import { receiptCommands } from './receipts.ts';
 import { scriptCommands } from './scripts.ts';
 import { scrubCommands } from './scrub.ts';
+import { pruningCommands } from './pruning.ts';
 import { snapshotCommands } from './snapshots.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
@@ -62,6 +63,7 @@ export const allCommands = (): readonly CommandGroup[] => [
       ...ledgerLogCommands(),
       ...erasureCommands(),
       ...snapshotCommands(),
+      ...pruningCommands(),
       ...archiveCommands(),
     ],
   },

@@ -1,5 +1,6 @@
 import type { ArchiveSource } from '../../ledger/archive/client.ts';
 import type { TilesStatus } from '../../receipt/tiles/tiles-service.ts';
+import { heldJson, heldText } from '../held.ts';
 import type { OptionTable } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
@@ -32,11 +33,12 @@ const getArchives = async ({ context }: Call<OptionTable>): Promise<Reply> => {
   const tiles = context.archiving?.tiles();
   const lacks = missing === 0 ? 'this node lacks no body' : `this node lacks ${count(missing, 'body', 'bodies')}`;
   return givesTable({
-    above: [lacks, tiles === undefined ? 'it keeps no static files' : tilesText(tiles)].join('\n'),
+    above: [lacks, heldText(context), tiles === undefined ? 'it keeps no static files' : tilesText(tiles)].join('\n'),
     titles: ['Node', 'Known By', 'State', 'Lately', 'Key'],
     rows: sources.map(rowOf),
     json: {
       missing,
+      history: heldJson(context),
       tiles: tiles === undefined ? null : { ...tiles, failure: tiles.failure ?? null },
       archives: sources.map(({ name, ...rest }) => ({ name: name ?? null, ...rest })),
     },

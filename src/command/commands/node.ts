@@ -5,6 +5,7 @@ import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator, versionText } from '../facts.ts';
 import { faultLines, faultsOf } from '../health/faults.ts';
+import { heldJson, heldText } from '../held.ts';
 import { healthFacts } from '../health/gather.ts';
 import { foreignSeedLines, foreignSeeds } from './foreign-seeds.ts';
 import { splitLines, splitSummary } from './split-views.ts';
@@ -24,7 +25,7 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
   const splits = context.receipts.splits();
   const faults = faultsOf(healthFacts(context));
   return {
-    text: `${text}${faultLines(faults, true)}${open}${splitLines(context)}${foreignSeedLines(context)}`,
+    text: `${text}${historyLine(context)}${faultLines(faults, true)}${open}${splitLines(context)}${foreignSeedLines(context)}`,
     json: {
       Status: text,
       status: text,
@@ -35,6 +36,7 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
         consumer: context.consumer() !== undefined,
       },
       faults,
+      history: heldJson(context),
       ...(context.access.required ? {} : { authentication: 'off' }),
       ...(disk === undefined ? {} : { disk: diskJson(disk) }),
       ...(splits.length === 0 ? {} : { 'Split views': splits.map(splitSummary(context)) }),
@@ -44,6 +46,12 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
   };
 };
 const statusOptions = { include: repeated(variableName, 'variables to add to the JSON') };
+
+/** Clients take a status with the letters "not" for a bad one. */
+const historyLine = (context: CommandContext): string =>
+  context.policies.pruning?.count === 0 || context.policies.pruning === undefined
+    ? ''
+    : `\nHistory: ${heldText(context)}`;
 
 /** State, since when, why and what to do, in one line. */
 export const diskDetails = (disk: DiskStatus): string => {

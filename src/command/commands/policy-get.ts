@@ -58,7 +58,10 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
     return withKnown(known, replyOf(runGet(pastSource(known.past), request, getContext(context))), query !== text);
   }
   const { rest, asOf } = splitAsOf(query);
-  if (asOf === undefined) return replyOf(runGet(present, parseGet(query), getContext(context)));
+  if (asOf === undefined) {
+    context.policies.pruning?.assertKnown();
+    return replyOf(runGet(present, parseGet(query), getContext(context)));
+  }
   const request = parseGet(rest);
   const past = await pastOf(call, asOf);
   const reply = replyOf(runGet(pastSource(past), request, getContext(context)));
@@ -76,6 +79,7 @@ const rootPolicies = ({ context, args }: Call<OptionTable>): Reply => {
       hint: 'blockchain get root policies {include|exclude TYPE …}',
     });
   const { policies } = context;
+  policies.pruning?.assertKnown();
   const roots = policies.book
     .ofType()
     .filter(({ value }) => value['parent'] === undefined)

@@ -4,6 +4,7 @@ import { bool, type OptionTable, withDefault } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply, says } from '../reply.ts';
 import type { Cell } from '../table.ts';
+import { heldJson, heldText } from '../held.ts';
 import { count, shortKey } from './common.ts';
 
 const snapshotOptions = {
@@ -58,12 +59,13 @@ const getSnapshots = async ({ context }: Call<OptionTable>): Promise<Reply> => {
   const covered = Math.max(0, ...snapshots.map(({ entries }) => entries ?? 0));
   const held = policies.chronicle.facts().length;
   return givesTable({
-    above: `settled: ${covered} of ${count(held, 'entry', 'entries')}`,
+    above: `settled: ${covered} of ${count(held, 'entry', 'entries')}\n${heldText(context)}`,
     titles: ['Date', 'Signed By', 'Effect', 'Signatures', 'Entries', 'Heads', 'State Root', 'Entry'],
     rows: snapshots.map(rowOf),
     json: {
       settled: covered,
       held,
+      history: heldJson(context),
       snapshots: snapshots.map(({ frontier, ...report }) => ({ ...report, frontier: frontier.join('+') })),
     },
   });

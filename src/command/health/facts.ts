@@ -59,4 +59,6 @@ export interface HealthFacts {
   readonly operator: OperatorFacts | undefined;
   /** Why the static files of the archive are not written. */
   readonly tilesFailure: string | undefined;
+  /** Why the book may be other than its entries say: bodies that were dropped here are needed. */
+  readonly historyNeeded: string | undefined;
 }

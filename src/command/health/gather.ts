@@ -35,6 +35,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
     })),
     operator: operatorFacts(context),
     tilesFailure: context.archiving?.tiles()?.failure,
+    historyNeeded: context.policies.pruning?.need()?.message,
   };
 };
 

@@ -93,6 +93,11 @@ export const FAULT_KINDS = {
     causes: ({ ledger: { bodies } }) =>
       when(bodies.missing > 0, `what ${bodies.missing} entries say is missing here, though nobody erased it by right`),
   },
+  HISTORY_NEEDED: {
+    areas: ['synchronizer'],
+    nextStep: `connect a node that has everything (get archives); ${BY_ITSELF}, or by: blockchain fill history`,
+    causes: ({ historyNeeded }) => when(historyNeeded !== undefined, historyNeeded ?? ''),
+  },
   ARCHIVE_FILES_WAIT: {
     nextStep: `free or repair the disk; ${BY_ITSELF}; see: get archives`,
     causes: ({ tilesFailure }) =>
@@ -129,7 +134,8 @@ export const FAULT_KINDS = {
   },
   LEDGER_ENTRIES_MISSING: {
     areas: ['synchronizer'],
-    nextStep: 'connect the nodes that wrote them, or that were up when they were written',
+    nextStep:
+      'connect the nodes that wrote them, or that were up when they were written, or one that has everything (get archives)',
     causes: ({ ledger }) =>
       when(ledger.waiting > 0, `${ledger.waiting} entries wait for entries before them that no connected peer gave`),
   },

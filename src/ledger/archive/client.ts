@@ -102,6 +102,22 @@ export class ArchiveClient implements Archive, Resource {
       .sort((a, b) => rankOf(a) - rankOf(b) || (a.key < b.key ? -1 : 1));
   }
 
+  /** The connected peers that say at this moment that they have everything: what they said before may be old. */
+  async confirmed(signal?: AbortSignal): Promise<readonly ArchiveSource[]> {
+    const peers = this.#ports.network.peers().map(({ key }) => key);
+    const saying = await Promise.all(
+      peers.map((peer) =>
+        this.#keeps(peer, signal).catch((caught: unknown) => {
+          this.#note(peer, caught);
+          return false;
+        }),
+      ),
+    );
+    signal?.throwIfAborted();
+    const keeping = new Set(peers.filter((_, at) => saying[at] === true));
+    return this.sources().filter(({ key, connected }) => connected && keeping.has(key));
+  }
+
   async *bodies(hashes: readonly string[], signal?: AbortSignal): AsyncGenerator<ArchivedBody> {
     /** Those that had nothing of a whole batch are not asked again in this call. */
     const useless = new Set<PeerKey>();
@@ -268,15 +284,20 @@ export class ArchiveClient implements Archive, Resource {
     this.#ports.log.debug(`${peer} does not give what is archived`, { text: asFault(caught).message });
   }
 
+  /** Whether a peer says that it has everything. */
+  async #keeps(peer: PeerKey, signal: AbortSignal | undefined): Promise<boolean> {
+    for await (const answer of this.#ask(peer, { ask: 'keeps' }, signal))
+      if (answer.answer !== 'keeps') throw this.#blame(peer, archiveMalformed(`${answer.answer} is no answer to that`));
+      else if (answer.all) this.#saying.add(peer);
+      else this.#saying.delete(peer);
+    return this.#saying.has(peer);
+  }
+
   /** Now, and again after a pause: it may still be joining, or drop bodies later. */
   async #askIfKeeps(peer: PeerKey, pauseMs: number): Promise<void> {
     this.#cancels.set(peer, () => {});
     try {
-      for await (const answer of this.#ask(peer, { ask: 'keeps' }, undefined))
-        if (answer.answer !== 'keeps')
-          throw this.#blame(peer, archiveMalformed(`${answer.answer} is no answer to that`));
-        else if (answer.all) this.#saying.add(peer);
-        else this.#saying.delete(peer);
+      await this.#keeps(peer, undefined);
     } catch (caught) {
       // An older node does not speak it.
       this.#note(peer, caught);

@@ -31,7 +31,7 @@ export interface Archive {
 const NAMED_MAX = 3;
 
 /** The holders in a few words. */
-const holdersText = (holders: readonly ArchiveHolder[]): string => {
+export const holdersText = (holders: readonly ArchiveHolder[]): string => {
   if (holders.length === 0) return 'a node that keeps the whole history';
   const named = holders.slice(0, NAMED_MAX).map(({ key, name }) => name ?? key.slice(0, 16));
   return `${named.join(', ')}${holders.length > NAMED_MAX ? ` or ${holders.length - NAMED_MAX} more` : ''}`;

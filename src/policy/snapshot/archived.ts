@@ -23,6 +23,10 @@ export class ArchivedFacts {
   #stamp = 0;
   #known: { readonly stamp: number; readonly settled: Settled | undefined; readonly lack: boolean } | undefined;
 
+  get size(): number {
+    return this.#facts.size;
+  }
+
   add(fact: Fact): void {
     this.#facts.add(fact);
     this.#stamp += 1;

@@ -245,7 +245,8 @@ describe('the node', () => {
     expect(text).toContain('running');
     expect(text).not.toMatch(/not/i);
     const running = { operator: false, distributor: false, consumer: false };
-    const json = { Status: text, status: text, time: expect.any(Number) as number, running, faults: [] };
+    const history = { complete: true, archived: 0, snapshot: null };
+    const json = { Status: text, status: text, history, time: expect.any(Number) as number, running, faults: [] };
     expect(await node.json('get status format = json')).toEqual(json);
     expect(JSON.parse((await node.run('get status where format=json')).text)).toEqual(json);
     expect(await node.json('get status where format = json and include = !!node_name')).toMatchObject({

@@ -18,12 +18,20 @@ interface Pruner extends TestNode {
 }
 
 /** A node that may drop bodies, on what is on its disk. */
-const start = async (disk: MemoryDisk, archive: Archive, saved = new Map<string, SavedState>()): Promise<Pruner> => {
+const start = async (
+  disk: MemoryDisk,
+  archive: Archive,
+  saved = new Map<string, SavedState>(),
+  mayBegin = (): void => {},
+): Promise<Pruner> => {
   const ledger = await createMemoryLedger({ seed: SEED, disk });
   if (ledger.network === undefined) await ledger.createNetwork('test', 'open');
   ledger.allowAppend();
   const states = { save: async (key: string, state: SavedState) => void saved.set(key, state) };
-  const node = nodeOn(ledger, { clock: systemClock, pruning: { archive, states, saved, bodies: ledger.bodies } });
+  const node = nodeOn(ledger, {
+    clock: systemClock,
+    pruning: { archive, states, saved, mayBegin, bodies: ledger.bodies },
+  });
   const { pruning } = node.policies;
   if (pruning === undefined) throw new Error('it drops nothing');
   return { ...node, pruning };
@@ -112,11 +120,13 @@ test('a node that lost what it kept gives no answer until others tell the state,
   await ledger.close();
   const again = await start(disk, archive);
   await expect(again.policies.caughtUp()).rejects.toMatchObject({ code: 'ENTRY_ARCHIVED' });
+  expect(() => again.pruning.assertKnown()).toThrow('the policies in force: archived, ask attic');
   const leaves = archive.states.get(key) ?? [];
   archive.states.set(key, leaves.slice(1));
   expect(await again.pruning.askForLeaves()).toBe(false);
   archive.states.set(key, leaves);
   expect(await again.pruning.askForLeaves()).toBe(true);
+  again.pruning.assertKnown();
   await again.policies.caughtUp();
   expect(bookOf(again.policies)).toEqual(before);
   await again.pruning.fill();
@@ -139,4 +149,41 @@ test('an erasure in what is settled needs the history: the state before is serve
   expect(pruning.need()).toBeUndefined();
   expect(policies.book.get('one')?.value['a']).toBe(4);
   expect((await pruning.prune()).bodies).toBe(3);
+});
+
+test('what has gone when dropping fails is known to be gone', async () => {
+  const { policies, pruning, ledger } = await settled();
+  const [, first = ''] = (await ledger.follow(0, 100)).flatMap(({ entry }) =>
+    entry.header.op === 'update' ? [entry.hash] : [],
+  );
+  const archiveAll = ledger.bodies.archive.bind(ledger.bodies);
+  ledger.bodies.archive = async (hashes) => {
+    await archiveAll(hashes.filter((hash) => hash === first));
+    throw new Error('the disk is full');
+  };
+  await expect(pruning.prune()).rejects.toThrow('the disk is full');
+  expect([pruning.count, pruning.archived()]).toEqual([1, [first]]);
+  ledger.bodies.archive = archiveAll;
+  expect(await pruning.prune()).toMatchObject({ bodies: 2 });
+  await pruning.fill();
+  expect(policies.book.get('one')?.value['a']).toBe(4);
+  expect(pruning.count).toBe(0);
+});
+
+test('one at a time, only where others have it, and only while nothing else needs the files', async () => {
+  const { pruning, ledger, disk, archive, saved } = await settled();
+  const isNowhere = async (): Promise<never> => {
+    expect(pruning.busy).toBe(true);
+    await expect(pruning.fill()).rejects.toMatchObject({ code: 'POLICY_PRUNING_BUSY' });
+    throw new Error('nobody has it');
+  };
+  await expect(pruning.prune(undefined, isNowhere)).rejects.toThrow('nobody has it');
+  expect([pruning.busy, pruning.count]).toEqual([false, 0]);
+  await ledger.close();
+  const again = await start(disk, archive, saved, () => {
+    throw new Error('a backup is being made');
+  });
+  await expect(again.pruning.prune()).rejects.toThrow('a backup is being made');
+  await expect(again.pruning.fill()).rejects.toThrow('a backup is being made');
+  expect(again.pruning.busy).toBe(false);
 });

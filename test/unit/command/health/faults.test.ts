@@ -41,6 +41,7 @@ const well: HealthFacts = {
   },
   hasNetwork: true,
   tilesFailure: undefined,
+  historyNeeded: undefined,
   equivocations: [],
   refusals: [],
   expelled: [],
@@ -86,6 +87,7 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   LEDGER_SIGNATURES_BAD: [ledger({ signatures: { checked: 9, unchecked: 0, bad: 2 } }), /2 entries/],
   LEDGER_ERASURE_WAITS: [ledger({ bodies: { erasing: 2, missing: 0 } }), /2 erased/],
   LEDGER_BODIES_MISSING: [ledger({ bodies: { erasing: 0, missing: 1 } }), /1 entries say/],
+  HISTORY_NEEDED: [{ historyNeeded: 'history needed: archived, ask attic' }, /history needed.*ask attic/],
   ARCHIVE_FILES_WAIT: [{ tilesFailure: 'ENOSPC' }, /static files of the archive.*ENOSPC/],
   NETWORK_NONE: [{ hasNetwork: false, dialled: [] }, /belongs to no network/],
   ADMISSION_BY_INVITE: [

@@ -111,6 +111,23 @@ describe('bodies', () => {
   });
 });
 
+test('who says at this moment that it has everything is asked anew', async () => {
+  const world = createArchiveWorld();
+  const [left, right] = [await world.holder('b'), await world.holder('c')];
+  await world.holder('d', { keepsAll: false });
+  await world.rogue('e', () => new Promise(() => {}));
+  const confirmed = async (): Promise<readonly string[]> =>
+    (await world.run(world.client.confirmed())).map(({ key }) => key);
+  expect(await confirmed()).toEqual([left.network.self, right.network.self]);
+  // The role alone is no answer.
+  world.roles.add('d'.repeat(64));
+  world.roles.add('f'.repeat(64));
+  left.keepsAll = false;
+  expect(world.client.holders().map(({ key }) => key)).toContain(left.network.self);
+  expect(await confirmed()).toEqual([right.network.self]);
+  expect(world.client.holders().map(({ key }) => key)).not.toContain(left.network.self);
+});
+
 describe('the settled state', () => {
   test('comes leaf by leaf, as the root has them', async () => {
     const world = createArchiveWorld(999);

@@ -1,0 +1,141 @@
+import { fault } from '../../base/errors.ts';
+import { type ArchiveHolder, holdersText } from '../../ledger/archive/port.ts';
+import { isInForce } from '../../policy/authority/members.ts';
+import type { Pruning } from '../../policy/pruning.ts';
+import type { SnapshotReport } from '../../policy/snapshot/report.ts';
+import type { CommandContext } from '../context.ts';
+import { lastSnapshot } from '../held.ts';
+import { bool, type OptionTable, withDefault } from '../options.ts';
+import { type Call, type Command, define } from '../registry.ts';
+import { type Reply, says } from '../reply.ts';
+import { count } from './common.ts';
+
+const pruneOptions = {
+  dry: withDefault(bool, false, 'only says how many bodies would go'),
+};
+
+const pruningOf = ({ policies }: CommandContext): Pruning => {
+  if (policies.pruning !== undefined) return policies.pruning;
+  throw fault('COMMAND_UNSUPPORTED', 'this node drops nothing');
+};
+
+const assertKeepsNothingForOthers = ({ archiving, policies, ledger }: CommandContext): void => {
+  const isArchive = policies.members
+    .list()
+    .some((member) => member.key === ledger.author && isInForce(member) && member.rights.roles.includes('archive'));
+  if (!isArchive && archiving?.tiles() === undefined) return;
+  throw fault('POLICY_PRUNING_ARCHIVE', 'this node keeps the whole history for others: nothing is dropped here', {
+    hint: 'run it on a node without the role archive and without --tiles',
+  });
+};
+
+const assertNoBackup = (context: CommandContext): void => {
+  if (context.backup()?.state !== 'running') return;
+  throw fault('BACKUP_RUNNING', 'a backup is being made: the files of the ledger stay as they are meanwhile', {
+    hint: 'how far it is: get backup; to break it off: exit backup',
+  });
+};
+
+const settledBy = (context: CommandContext): SnapshotReport => {
+  const snapshot = lastSnapshot(context);
+  if (snapshot !== undefined) return snapshot;
+  throw fault('POLICY_PRUNING_UNSETTLED', 'no snapshot is in force: nothing is settled, so every body is needed', {
+    hint: 'make one on the node that created the network: blockchain snapshot; see: get snapshots',
+  });
+};
+
+/**
+ * Nodes in reach that say now that they have everything, and hold all that the snapshot covers. The role alone is no proof of that, and neither is
+ * what a node said before.
+ */
+const keepersOf = async (
+  { archiving, policies, ledgerSync }: CommandContext,
+  { frontier }: SnapshotReport,
+  signal: AbortSignal | undefined,
+): Promise<readonly ArchiveHolder[]> => {
+  const heads = frontier.flatMap((hash) => policies.chronicle.fact(hash) ?? []);
+  const saying = (await archiving?.confirmed(signal)) ?? [];
+  const keepers = saying.filter(({ key }) =>
+    heads.every(({ author, seq }) => ledgerSync.holders(author, seq).has(key)),
+  );
+  if (keepers.length > 0) return keepers;
+  throw fault(
+    'POLICY_PRUNING_ALONE',
+    'no node in reach says that it has everything: what is dropped here might be nowhere else',
+    {
+      hint: 'connect a node that drops nothing, best one with the role archive (create invite where role = archive); see: get archives. While two nodes prune at once, both are refused: try again',
+    },
+  );
+};
+
+const JOINING = 'who joins the network must reach a node that has everything: a pruned one cannot give all entries';
+
+const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): Promise<Reply> => {
+  const pruning = pruningOf(context);
+  assertKeepsNothingForOthers(context);
+  assertNoBackup(context);
+  await context.policies.caughtUp();
+  const need = pruning.need();
+  if (need !== undefined) throw need;
+  const snapshot = settledBy(context);
+  const by = snapshot.signed[0]?.entry ?? '';
+  if (options.dry) {
+    const keepers = await keepersOf(context, snapshot, signal);
+    const bodies = await pruning.preview(signal);
+    const text = [
+      `nothing is dropped yet: ${count(bodies, 'body', 'bodies')} could go by snapshot ${by}`,
+      `kept by: ${holdersText(keepers)}`,
+    ];
+    return says(text.join('\n'), { dry: true, bodies, snapshot: by, keepers: keepers.map(({ key }) => key) });
+  }
+  let keepers: readonly ArchiveHolder[] = [];
+  const { bodies, bytes } = await pruning.prune(signal, async () => {
+    keepers = await keepersOf(context, snapshot, signal);
+  });
+  const text = [
+    `dropped ${count(bodies, 'body', 'bodies')}, ${count(bytes, 'byte', 'bytes')}, by snapshot ${by}`,
+    `kept by: ${holdersText(keepers)}; back again: blockchain fill history`,
+    JOINING,
+  ];
+  const json = { bodies, bytes, snapshot: by, archived: pruning.count, keepers: keepers.map(({ key }) => key) };
+  return says(text.join('\n'), { dry: false, ...json });
+};
+
+const fill = async ({ context, signal }: Call<OptionTable>): Promise<Reply> => {
+  const pruning = pruningOf(context);
+  assertNoBackup(context);
+  const { bodies, bytes } = await pruning.fill(signal);
+  const [lacking, holders] = [pruning.count, pruning.holders()];
+  const rest =
+    lacking === 0
+      ? 'the history is complete'
+      : `${count(lacking, 'body is', 'bodies are')} lacking still, ask ${holdersText(holders)}: connect it and run this again`;
+  return says(`${count(bodies, 'body', 'bodies')} came back, ${count(bytes, 'byte', 'bytes')}\n${rest}`, {
+    ...{ bodies, bytes, lacking },
+    holders: holders.map(({ key, name }) => ({ key, name: name ?? null })),
+  });
+};
+
+/** What a snapshot has settled can go from this node, and come back. */
+export const pruningCommands = (): readonly Command[] => [
+  define({
+    patterns: ['blockchain prune'],
+    method: 'POST',
+    remote: 'never',
+    admin: true,
+    explanation:
+      'drops from this node what entries say that a snapshot in force has settled and no policy in force needs, where another node in reach says that it has everything. Policies stay as they are; their past is then asked of that node. A new node must join at one that has everything',
+    examples: ['blockchain prune where dry = true', 'blockchain prune'],
+    options: pruneOptions,
+    run: prune,
+  }),
+  define({
+    patterns: ['blockchain fill history'],
+    method: 'POST',
+    remote: 'never',
+    admin: true,
+    explanation: 'fetches back from other nodes what this one has dropped; each body is compared with its entry',
+    examples: ['blockchain fill history'],
+    run: fill,
+  }),
+];
