@@ -5,9 +5,12 @@ import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
 import type { Policies } from '../policy/policies.ts';
+import type { Pruning } from '../policy/pruning.ts';
 
 interface Ports {
-  readonly policies: Pick<Policies, 'pruning' | 'notices'>;
+  readonly policies: Pick<Policies, 'notices'> & {
+    readonly pruning?: Pick<Pruning, 'need' | 'askForLeaves' | 'fill'> | undefined;
+  };
   readonly clock: Clock;
   readonly log: Logger;
 }

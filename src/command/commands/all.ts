@@ -24,16 +24,18 @@ import { networkClusterCommands } from './network-clusters.ts';
 import { networkTestCommands } from './network-tests.ts';
 import { nodeCommands } from './node.ts';
 import { operatorCommands } from './operator.ts';
+import { operatorStatusCommands } from './operator-status.ts';
 import { permissionCommands } from './permissions.ts';
 import { policyCheckCommands } from './policy-checks.ts';
 import { policyCommands } from './policies.ts';
 import { policyGetCommands } from './policy-get.ts';
 import { policyVariableCommands } from './policy-variables.ts';
+import { pruningCommands } from './pruning.ts';
 import { queryCommands } from './queries.ts';
 import { receiptCommands } from './receipts.ts';
+import { replicationStatusCommands } from './replication-status.ts';
 import { scriptCommands } from './scripts.ts';
 import { scrubCommands } from './scrub.ts';
-import { pruningCommands } from './pruning.ts';
 import { snapshotCommands } from './snapshots.ts';
 import { streamingCommands } from './streaming.ts';
 import { sqlCommands } from './sql.ts';
@@ -86,6 +88,8 @@ export const allCommands = (): readonly CommandGroup[] => [
     about: 'Data',
     commands: [
       ...operatorCommands(),
+      ...operatorStatusCommands(),
+      ...replicationStatusCommands(),
       ...streamingCommands(),
       ...tsdCommands(),
       ...scrubCommands(),

@@ -1,29 +1,11 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
-import type { Damage } from '../../operator/file-check.ts';
-import type { Operator, OperatorOptions, OperatorStatus } from '../../operator/operator.ts';
-import type { PeerReplication } from '../../replication/replication.ts';
+import type { OperatorOptions } from '../../operator/operator.ts';
 import type { CommandContext } from '../context.ts';
-import { faultLines, faultsOf } from '../health/faults.ts';
-import { healthFacts } from '../health/gather.ts';
-import type { Area } from '../health/kinds.ts';
 import { ownOperator } from '../facts.ts';
-import {
-  anyText,
-  bool,
-  date,
-  integer,
-  oneOf,
-  optional,
-  texts,
-  textToken,
-  withDefault,
-  type OptionTable,
-} from '../options.ts';
+import { anyText, bool, date, integer, oneOf, optional, texts, textToken, withDefault } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
-import { givesTable, says, SILENT, type Reply } from '../reply.ts';
-import type { Cell, Title } from '../table.ts';
+import { SILENT, type Reply } from '../reply.ts';
 import { notRunning } from './common.ts';
-import { diskDetails } from './node.ts';
 
 const alreadyRuns = (what: string): HoldfastError =>
   fault('COMMAND_RUNNING', `the ${what} runs already`, {
@@ -141,162 +123,6 @@ const runConsumer = async ({ context, options, dictionary }: Call<typeof consume
   return SILENT;
 };
 
-const PEER_TITLES: readonly Title[] = [
-  'Peer',
-  'Member',
-  'Connected',
-  ['Files', 'Behind'],
-  ['Files', 'Ahead'],
-  ['Rows', 'Behind'],
-  ['Rows', 'Ahead'],
-  ['Lag', 'Seconds'],
-  'Sent',
-  'Received',
-  ['Last', 'Exchange'],
-  ['Last', 'Error'],
-];
-
-/** A peer with its lag in rows. How many rows a file has that is only here or there, only its holder knows: a peer does not tell. */
-type PeerLag = Omit<PeerReplication, 'lacking'> & { readonly rowsBehind: number; readonly rowsAhead: number | null };
-
-const withRows = async (context: CommandContext, peers: readonly PeerReplication[]): Promise<readonly PeerLag[]> =>
-  Promise.all(
-    peers.map(async ({ lacking, ...peer }) => ({
-      ...peer,
-      rowsBehind: lacking.size === 0 ? 0 : ((await context.operator()?.store.countRows(lacking)) ?? 0),
-      rowsAhead: peer.filesAhead === 0 ? 0 : null,
-    })),
-  );
-
-const peerCells = (peer: PeerLag): readonly Cell[] => [
-  peer.name,
-  peer.member,
-  peer.connected ? '    +' : '',
-  peer.filesBehind,
-  peer.filesAhead,
-  peer.rowsBehind,
-  peer.rowsAhead ?? 'not told',
-  Math.floor(peer.lagMs / 1_000),
-  peer.sent,
-  peer.received,
-  peer.lastExchange ?? '',
-  peer.lastError ?? '',
-];
-
-/** A process and its peers: the last error with each, so that replication never fails silently. */
-const peersReply = async (
-  context: CommandContext,
-  area: Area,
-  state: Readonly<Record<string, unknown>>,
-  standing: readonly PeerReplication[] | undefined,
-): Promise<Reply> => {
-  const peers = standing && (await withRows(context, standing));
-  const name = area === 'consumer' ? 'Consumer' : 'Distributor';
-  const faults = faultsOf(healthFacts(context), area);
-  const lines = faultLines(faults);
-  const json = { process: name, running: peers !== undefined, ...state, peers: peers ?? [], faults };
-  if (peers === undefined) return says(`${name}: Inactive${lines}`, json);
-  const about = Object.entries(state).map(([key, value]) => `, ${key}: ${String(value)}`);
-  const first = `${name}: Running${about.join('')}`;
-  if (peers.length === 0) return says(`${first}\nNo peer Operators supporting the cluster${lines}`, json);
-  const table = givesTable({ above: `${first}\n`, titles: PEER_TITLES, rows: peers.map(peerCells), json });
-  return { ...table, text: `${table.text ?? ''}${lines}` };
-};
-
-const damagedText = (damages: readonly Damage[]): Cell => {
-  const [first] = damages;
-  return first === undefined
-    ? 0
-    : `${damages.length}, file ${first.file} of ${first.origin}: ${first.text}; see get scrub`;
-};
-
-type Rows = readonly (readonly [string, Cell])[];
-
-/** Totals are of what is held, or in a directory; what is counted from the start on says so. */
-const countsOf = (context: CommandContext, operator: Operator): Rows => {
-  const status = operator.status();
-  const { lastFailure, leftInWatch: left } = status;
-  return [
-    ['Status', 'Active'],
-    ['Policy', status.options.policy],
-    ['Files', status.files],
-    ['Rows', status.rows],
-    ['Duplicate Files', status.duplicates],
-    ['Repeated Since Start', status.repeated],
-    ['Failed Files', status.failed],
-    ['Values Left Out Since Start', status.leftOut],
-    ['Waiting Files', status.queued],
-    ['Left In Watch Dir', left.length === 0 ? 0 : `${left.length}: ${left.slice(0, LEFT_SHOWN_MAX).join(', ')}`],
-    ['Databases Set Aside', status.setAside.join(', ')],
-    ['Damaged Files', damagedText(operator.store.damages())],
-    ['Last Error', lastFailure === undefined ? '' : `${lastFailure.time} ${lastFailure.path}: ${lastFailure.text}`],
-    ...(context.disk === undefined ? [] : [['Disk', diskDetails(context.disk())] as const]),
-  ];
-};
-const LEFT_SHOWN_MAX = 10;
-
-const configOf = ({ options }: OperatorStatus): Rows => [
-  ['Create Table', options.createTable],
-  ['Update TSD Info', options.updateTsdInfo],
-  ['Archive', options.archive],
-  ['Distributor', options.distributor],
-  ['Threads', options.threads],
-  ['Limit Tables', options.limitTables.join(', ')],
-  ['Watch Dir', options.watchDir],
-  ['Error Dir', options.errDir],
-  ['Archive Dir', options.archiveDir],
-];
-
-const insertsReply = (operator: Operator): Reply =>
-  givesTable({
-    above: 'Since start\n',
-    titles: ['DBMS', 'Table', 'Files', 'Rows', 'Streaming Calls', 'Streaming Rows'],
-    rows: operator
-      .buffers()
-      .map(({ dbms, table, filePuts, fileRows, streamingPuts, streamingRows }) => [
-        ...[dbms, table, filePuts, fileRows, streamingPuts, streamingRows],
-      ]),
-  });
-
-const errorsReply = (operator: Operator): Reply => {
-  const failures = operator.failures(FAILURES_SHOWN_MAX);
-  return givesTable({
-    titles: ['Time', 'Code', 'Error', 'File'],
-    rows: failures.map(({ time, code, text, path }) => [time, code, text, path]),
-    json: failures,
-  });
-};
-const FAILURES_SHOWN_MAX = 100;
-
-const getOperator = ({ context, args }: Call<OptionTable>): Reply => {
-  const part = args.text('part').toLowerCase();
-  if (!PARTS.includes(part))
-    throw fault('COMMAND_VALUE', `an operator has no part ${part.slice(0, 40)}`, {
-      hint: `one of: ${PARTS.filter((name) => name !== '').join(', ')}; or none for the whole`,
-    });
-  const operator = context.operator();
-  if (operator === undefined) return says('Operator: Inactive', { Status: 'Inactive' });
-  if (part === 'inserts') return insertsReply(operator);
-  if (part === 'error') return errorsReply(operator);
-  const status = operator.status();
-  const rows = [
-    ...(part === 'config' ? [] : countsOf(context, operator)),
-    ...(part === 'summary' ? [] : configOf(status)),
-  ];
-  const json =
-    part === 'config'
-      ? Object.fromEntries(rows)
-      : {
-          ...Object.fromEntries(rows),
-          'Last Error': status.lastFailure ?? null,
-          'Left In Watch Dir': status.leftInWatch,
-          Failures: operator.failures(FAILURES_SHOWN_MAX),
-        };
-  return givesTable({ titles: ['Operator', 'Details'], rows, json });
-};
-/** `json`, `sql` and `stat` are documented and have nothing of their own here. */
-const PARTS: readonly string[] = ['', 'summary', 'config', 'inserts', 'error', 'json', 'sql', 'stat'];
-
 const started = (): readonly Command[] => [
   define({
     patterns: ['run operator'],
@@ -387,38 +213,5 @@ const changed = (): readonly Command[] => [
   }),
 ];
 
-const shown = (): readonly Command[] => [
-  define({
-    patterns: ['get operator', 'get operator <part?>'],
-    method: 'GET',
-    explanation:
-      'shows what the operator of this node has taken up, and the last file that failed; of it: summary, config, inserts, error',
-    examples: ['get operator', 'get operator inserts', 'get operator where format = json'],
-    run: getOperator,
-  }),
-  define({
-    patterns: ['get distributor'],
-    method: 'GET',
-    explanation: 'shows how each peer of the cluster stands with the push side, and the last error with it',
-    examples: ['get distributor'],
-    run: ({ context }) => peersReply(context, 'distributor', {}, context.distributor()?.peers()),
-  }),
-  define({
-    patterns: ['get consumer'],
-    method: 'GET',
-    explanation: 'shows how each peer of the cluster stands with the pull side, and the last error with it',
-    examples: ['get consumer'],
-    run: ({ context }) => {
-      const consumer = context.consumer();
-      return peersReply(
-        context,
-        'consumer',
-        consumer === undefined ? {} : { mode: consumer.mode, filled: consumer.filled },
-        consumer?.peers(),
-      );
-    },
-  }),
-];
-
-/** Taking up data and keeping it the same in the cluster. */
-export const operatorCommands = (): readonly Command[] => [...started(), ...changed(), ...shown()];
+/** Starting, stopping and changing what takes up data and keeps it the same in the cluster. */
+export const operatorCommands = (): readonly Command[] => [...started(), ...changed()];

@@ -10,7 +10,6 @@ import { Backups } from '../../../src/node/backup/backups.ts';
 import { bookKnown, HistoryKeeper } from '../../../src/node/history-keeper.ts';
 import { readSavedStates, stateStore } from '../../../src/node/saved-states.ts';
 import type { PolicyNotices } from '../../../src/policy/book.ts';
-import type { Pruning } from '../../../src/policy/pruning.ts';
 import type { SavedState } from '../../../src/policy/snapshot/saved.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -80,7 +79,7 @@ describe('a book that lacks history', () => {
         if (answers.bodies > 0) need = undefined;
         return { bodies: answers.bodies, bytes: 0 };
       },
-    } as unknown as Pruning;
+    };
     const keeper = new HistoryKeeper({ policies: { pruning, notices }, clock, log: silentLogger });
     return { clock, asked, answers, notices, keeper, lacks: () => (need = NEED) };
   };
