@@ -419,6 +419,7 @@ const VERDICTS: Record<Verdict, TopicValidatorResult> = {
 };
 
 const signalOf = (options: RequestOptions, defaultMs: number): AbortSignal => {
-  const timeout = AbortSignal.timeout(options.timeoutMs ?? defaultMs);
+  // Node takes whole milliseconds only; what is reckoned from a measured time is none.
+  const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(options.timeoutMs ?? defaultMs)));
   return options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
 };

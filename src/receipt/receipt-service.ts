@@ -196,6 +196,7 @@ class ReceiptService implements Receipts {
     await this.#running;
     await this.#keeper.close();
     await this.#desk.close();
+    await this.#splits.close();
   }
 
   async #witnessesOf(node: PeerKey): Promise<readonly PeerKey[]> {
@@ -288,7 +289,7 @@ class ReceiptService implements Receipts {
   }
 
   async #takeUp(split: SplitView): Promise<void> {
-    if (split.newer.origin.network !== this.#ports.ledger.network) return;
+    if (this.#closed || split.newer.origin.network !== this.#ports.ledger.network) return;
     if (await this.#splits.add(split)) this.#announce(split);
   }
 

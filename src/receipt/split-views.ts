@@ -12,6 +12,7 @@ export class SplitViews {
   readonly #dir: string;
   readonly #log: Logger;
   readonly #known = new Map<string, SplitView>();
+  readonly #writing = new Set<Promise<void>>();
 
   constructor(dir: string, log: Logger) {
     this.#dir = dir;
@@ -47,9 +48,23 @@ export class SplitViews {
     if (this.#known.has(origin) || this.#known.size >= SPLIT_VIEWS_MAX) return false;
     this.#known.set(origin, split);
     const path = join(this.#dir, `${sha256Hex(origin).slice(0, 32)}.json`);
-    await writeFileDurably(path, `${JSON.stringify(splitViewJson(split), undefined, 1)}\n`).catch((caught: unknown) => {
-      this.#log.error('the proof of a split view cannot be written', { file: path, text: textOf(caught) });
-    });
+    const writing = this.#write(path, split);
+    this.#writing.add(writing);
+    await writing;
+    this.#writing.delete(writing);
     return true;
+  }
+
+  /** Waits for what is being written; nothing is written afterwards unless it is added. */
+  async close(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  async #write(path: string, split: SplitView): Promise<void> {
+    try {
+      await writeFileDurably(path, `${JSON.stringify(splitViewJson(split), undefined, 1)}\n`);
+    } catch (caught) {
+      this.#log.error('the proof of a split view cannot be written', { file: path, text: textOf(caught) });
+    }
   }
 }

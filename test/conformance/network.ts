@@ -56,7 +56,8 @@ export const describeNetwork = (name: string, world: () => Promise<NetworkFactor
         const seen: string[] = [];
         b.notices.on('peer:up', (peer) => seen.push(`up ${peer.key}`));
         b.notices.on('peer:down', (key) => seen.push(`down ${key}`));
-        const peer = await a.dial({ address: b.address, key: b.self });
+        // What is left of a deadline, or was reckoned from a measured time, is no whole number.
+        const peer = await a.dial({ address: b.address, key: b.self }, { timeoutMs: 4_321.25 });
         expect(peer).toMatchObject({ key: b.self, address: b.address, outbound: true });
         await waitFor(() => b.peers().length === 1);
         expect(b.peers()[0]).toMatchObject({ key: a.self, outbound: false });

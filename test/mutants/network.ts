@@ -37,6 +37,13 @@ export const network: readonly Mutant[] = [
     tests: ['test/unit/network/redial.test.ts'],
   },
   {
+    name: 'time that is no whole number of milliseconds fails every dial',
+    file: 'src/network/libp2p-network.ts',
+    from: 'AbortSignal.timeout(Math.max(0, Math.ceil(options.timeoutMs ?? defaultMs)))',
+    to: 'AbortSignal.timeout(options.timeoutMs ?? defaultMs)',
+    tests: ['test/network/libp2p.test.ts'],
+  },
+  {
     name: 'guest uses every protocol',
     file: 'src/network/gate.ts',
     from: 'return this.isMember(key) || (!this.isExpelled(key) && this.#gate.guestProtocols.has(protocol));',
