@@ -7,6 +7,7 @@ names it, and of every N-th the signature (1: of all; 0: of none; default 97). E
 """
 import base64
 import sys
+import zlib
 from pathlib import Path
 
 from basics import Fault, need, parse, sha, tree, verify
@@ -68,8 +69,10 @@ def check_entries(folder, every):
         for at, line in enumerate((folder / path_of(number)).read_bytes().split(b'\n')):
             if line.strip() == b'':
                 continue
+            where, (whole, _, crc) = f'{path_of(number)}, line {at + 1}', line.rpartition(b'\t')
+            need(crc == b'%08x' % zlib.crc32(whole), f'{where}: its checksum')
             header, signature, body = line.split(b'\t')[:3]
-            where, fields = f'{path_of(number)}, line {at + 1}', parse(header)
+            fields = parse(header)
             if body.strip() != b'':
                 need(sha(body).hex() == fields['body'], f'{where}: the body')
                 bodies += 1
@@ -79,12 +82,14 @@ def check_entries(folder, every):
             need(sha(header) not in held, f'{where}: the entry stands there twice')
             held.add(sha(header))
         number += 1
-    print(f'{len(held)} entries, {bodies} with their body, {signed} signatures checked')
+    print(f'{len(held)} entries, {bodies} with their body; {signed} of {len(held)} signatures checked'
+          + ('' if signed == len(held) else ', all with --signatures 1'))
     return held
 
 
 def main(directory, flag='--signatures', every='97'):
-    need(flag == '--signatures', f'unknown option {flag}')
+    need(flag == '--signatures' and every.isdigit(), 'usage: tiles.py DIR [--signatures N]')
+    need((Path(directory) / 'log').is_dir(), f'{directory}: no log here (yet): see get archives')
     held = check_entries(Path(directory) / 'entries', int(every))
     for log in sorted((Path(directory) / 'log').iterdir()):
         lacking = check_log(log) - held
@@ -93,6 +98,7 @@ def main(directory, flag='--signatures', every='97'):
 
 if __name__ == '__main__':
     try:
+        need(len(sys.argv) in (2, 4), 'usage: tiles.py DIR [--signatures N]')
         main(*sys.argv[1:])
     except (Fault, OSError, ValueError, TypeError, KeyError) as caught:
         sys.exit(f'{type(caught).__name__}: {caught}')

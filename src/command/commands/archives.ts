@@ -31,9 +31,11 @@ const getArchives = async ({ context }: Call<OptionTable>): Promise<Reply> => {
   const sources = context.archiving?.sources() ?? [];
   const { missing } = context.ledger.status().bodies;
   const tiles = context.archiving?.tiles();
-  const lacks = missing === 0 ? 'this node lacks no body' : `this node lacks ${count(missing, 'body', 'bodies')}`;
+  const lacks = missing === 0 ? [] : [`this node lacks ${count(missing, 'body', 'bodies')} that it should have`];
   return givesTable({
-    above: [lacks, heldText(context), tiles === undefined ? 'it keeps no static files' : tilesText(tiles)].join('\n'),
+    above: [...lacks, heldText(context), tiles === undefined ? 'it keeps no static files' : tilesText(tiles)].join(
+      '\n',
+    ),
     titles: ['Node', 'Known By', 'State', 'Lately', 'Key'],
     rows: sources.map(rowOf),
     json: {

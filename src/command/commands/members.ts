@@ -44,12 +44,24 @@ const inviteOptions = {
   seed: repeated(address, 'addresses where it finds the network; default: this node and those that policies name'),
 };
 
-/** Addresses where a joining node finds the network: this node first, then those that the policies name. */
+/**
+ * Addresses where a joining node finds the network: this node first, then those that the policies name. A pruned node cannot give all entries:
+ * there those come first that have everything, and where none is known the invite would lead nowhere.
+ */
 const seedsOf = (context: CommandContext): readonly string[] => {
   const own = context.network.address;
   const isAnywhere = /^(?:0\.0\.0\.0|\[::\]):/.test(own);
-  const named = context.topology().nodes.map(addressOf);
-  return [...new Set([...(isAnywhere ? [] : [own]), ...named])].slice(0, 8);
+  const { nodes } = context.topology();
+  const isPruned = (context.policies.pruning?.count ?? 0) > 0;
+  const keepers = new Set(context.archiving?.sources().flatMap(({ key, says }) => (says ? [key] : [])));
+  const whole = isPruned ? nodes.filter(({ peer }) => peer !== undefined && keepers.has(peer)).map(addressOf) : [];
+  if (isPruned && whole.length === 0)
+    throw fault(
+      'POLICY_PRUNING_ALONE',
+      'this node is pruned and cannot give a new one all entries, and no policy names a node that can',
+      { hint: 'name the address (its --listen) of one that has everything: … and seed = HOST:PORT; see: get archives' },
+    );
+  return [...new Set([...whole, ...(isAnywhere ? [] : [own]), ...nodes.map(addressOf)])].slice(0, 8);
 };
 
 const scopeOf = ({ options }: Call<typeof inviteOptions>): Scope => ({
@@ -93,6 +105,7 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
   checkInvite(call, rights.roles);
   const seed = context.random.bytes(32);
   const expires = Math.floor((context.clock.wallMs() + options.expires) * 1_000);
+  const seeds = options.seed.length > 0 ? options.seed : seedsOf(context);
   const { entry } = await context.policies.members.invite({
     key: signingKeyFromSeed(seed).author,
     ...rights,
@@ -103,7 +116,7 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
   const token = encodeToken({
     net: entry.header.net,
     name: await networkName(context),
-    seeds: options.seed.length > 0 ? options.seed : seedsOf(context),
+    seeds,
     grant: entry.hash,
     time: entry.header.time,
     key: Buffer.from(seed).toString('hex'),

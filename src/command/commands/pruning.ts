@@ -63,12 +63,13 @@ const keepersOf = async (
     'POLICY_PRUNING_ALONE',
     'no node in reach says that it has everything: what is dropped here might be nowhere else',
     {
-      hint: 'connect a node that drops nothing, best one with the role archive (create invite where role = archive); see: get archives. While two nodes prune at once, both are refused: try again',
+      hint: 'connect a node that drops nothing, best one with the role archive (create invite where role = archive); see: get archives. While two nodes prune at once, one or both are refused: try again',
     },
   );
 };
 
-const JOINING = 'who joins the network must reach a node that has everything: a pruned one cannot give all entries';
+const JOINING =
+  'who joins the network must reach a node that has everything, this one cannot give all entries: create invite … and seed = HOST:PORT';
 
 const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): Promise<Reply> => {
   const pruning = pruningOf(context);
@@ -106,14 +107,13 @@ const fill = async ({ context, signal }: Call<OptionTable>): Promise<Reply> => {
   assertNoBackup(context);
   const { bodies, bytes } = await pruning.fill(signal);
   const [lacking, holders] = [pruning.count, pruning.holders()];
-  const rest =
-    lacking === 0
-      ? 'the history is complete'
-      : `${count(lacking, 'body is', 'bodies are')} lacking still, ask ${holdersText(holders)}: connect it and run this again`;
-  return says(`${count(bodies, 'body', 'bodies')} came back, ${count(bytes, 'byte', 'bytes')}\n${rest}`, {
-    ...{ bodies, bytes, lacking },
-    holders: holders.map(({ key, name }) => ({ key, name: name ?? null })),
-  });
+  const came = `${count(bodies, 'body', 'bodies')} came back, ${count(bytes, 'byte', 'bytes')}`;
+  if (lacking > 0)
+    throw fault('ENTRY_ARCHIVED', `${came}; ${count(lacking, 'body is', 'bodies are')} lacking still`, {
+      data: { bodies, bytes, lacking, holders: holders.map(({ key }) => key) },
+      hint: `connect a node that has them, and run this again: ${holdersText(holders)}; see: get archives`,
+    });
+  return says(`${came}\nthe history is complete`, { bodies, bytes, lacking });
 };
 
 /** What a snapshot has settled can go from this node, and come back. */

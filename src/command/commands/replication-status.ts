@@ -22,27 +22,34 @@ const PEER_TITLES: readonly Title[] = [
   ['Last', 'Error'],
 ];
 
-/** A peer with its lag in rows. How many rows a file has that is only here or there, only its holder knows: a peer does not tell. */
-type PeerLag = Omit<PeerReplication, 'lacking'> & { readonly rowsBehind: number; readonly rowsAhead: number | null };
+/**
+ * A peer with its lag, where it is known. How many rows a file has that is only here or there, only its holder knows: a peer does not tell. Of one
+ * that is away only what was lacking when it went: that nothing was says nothing of now.
+ */
+type PeerLag = Omit<PeerReplication, 'lacking' | LagOfFiles> &
+  Readonly<Record<LagOfFiles | 'rowsBehind' | 'rowsAhead', number | null>>;
+type LagOfFiles = 'filesBehind' | 'filesAhead' | 'lagMs';
 
 const withRows = async (context: CommandContext, peers: readonly PeerReplication[]): Promise<readonly PeerLag[]> =>
   Promise.all(
-    peers.map(async ({ lacking, ...peer }) => ({
-      ...peer,
-      rowsBehind: lacking.size === 0 ? 0 : ((await context.operator()?.store.countRows(lacking)) ?? 0),
-      rowsAhead: peer.filesAhead === 0 ? 0 : null,
-    })),
+    peers.map(async ({ lacking, ...peer }) => {
+      const known = (lag: number): number | null => (peer.connected || lag > 0 ? lag : null);
+      const rows = lacking.size === 0 ? 0 : ((await context.operator()?.store.countRows(lacking)) ?? 0);
+      return {
+        ...peer,
+        ...{ filesBehind: known(peer.filesBehind), filesAhead: known(peer.filesAhead), lagMs: known(peer.lagMs) },
+        ...{ rowsBehind: known(rows), rowsAhead: peer.filesAhead === 0 ? known(0) : null },
+      };
+    }),
   );
 
 const peerCells = (peer: PeerLag): readonly Cell[] => [
   peer.name,
   peer.member,
   peer.connected ? '    +' : '',
-  peer.filesBehind,
-  peer.filesAhead,
-  peer.rowsBehind,
-  peer.rowsAhead ?? 'not told',
-  Math.floor(peer.lagMs / 1_000),
+  ...[peer.filesBehind, peer.filesAhead, peer.rowsBehind].map((lag) => lag ?? 'unknown'),
+  peer.rowsAhead ?? (peer.filesAhead === null ? 'unknown' : 'not told'),
+  peer.lagMs === null ? 'unknown' : Math.floor(peer.lagMs / 1_000),
   peer.sent,
   peer.received,
   peer.lastExchange ?? '',

@@ -305,6 +305,12 @@ describe('distributor and consumer', () => {
     expect(await first.json('get processes')).toMatchObject({
       Distributor: { Status: 'Running', Details: 'op2: database cos is not there' },
     });
+    // It is away, and lacked nothing when it went.
+    first.parts.peers = [{ ...NEVER, filesBehind: 0, filesAhead: 0, lagMs: 0 }];
+    expect(await first.text('get distributor')).toContain('unknown');
+    expect(await first.json('get distributor')).toMatchObject({
+      peers: [{ filesBehind: null, rowsAhead: null, lagMs: null }],
+    });
     first.parts.peers = [];
     expect(await first.text('get consumer')).toContain('No peer Operators supporting the cluster');
   });

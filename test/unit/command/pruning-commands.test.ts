@@ -71,10 +71,20 @@ test('what is settled goes on command and comes back on command; the policies st
   expect(await node.json('get status')).toMatchObject({ history: { complete: false, archived: 2 } });
   expect(await node.text('blockchain prune')).toContain('dropped 0 bodies');
 
+  expect(await faultOf('create invite where role = auditor')).toBe('POLICY_PRUNING_ALONE');
+  expect(await node.json('create invite where role = auditor and seed = 10.0.0.9:32148')).toMatchObject({
+    token: expect.any(String) as string,
+  });
+
   const [lost = ''] = node.policies.pruning?.archived() ?? [];
   const body = archive.kept.get(lost)!;
   archive.kept.delete(lost);
-  expect(await node.text('blockchain fill history')).toMatch(/^1 body came back.*\n1 body is lacking still, ask attic/);
+  await expect(node.run('blockchain fill history')).rejects.toMatchObject({
+    code: 'ENTRY_ARCHIVED',
+    message: expect.stringMatching(/^1 body came back.*; 1 body is lacking still/) as string,
+    hint: expect.stringContaining('attic') as string,
+    data: { bodies: 1, lacking: 1 },
+  });
   archive.kept.set(lost, body);
   expect(await node.json('blockchain fill history')).toMatchObject({ bodies: 1, lacking: 0 });
   expect(await node.text('blockchain fill history')).toContain('0 bodies came back, 0 bytes\nthe history is complete');
