@@ -131,6 +131,8 @@ export const ARCHIVE_STALL_MS = 10_000;
 /** A peer is asked again whether it keeps everything: the pause doubles each time. */
 export const ARCHIVE_KEEPS_MIN_MS = 1_000;
 export const ARCHIVE_KEEPS_MAX_MS = 300_000;
+/** One word is the answer: a peer that is just joining may swallow the question, and is asked again. */
+export const ARCHIVE_KEEPS_STALL_MS = 3_000;
 /** A peer that had nothing of what it was asked for is asked after the others for so long. */
 export const ARCHIVE_LACKED_MS = 60_000;
 

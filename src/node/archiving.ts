@@ -29,20 +29,12 @@ export interface Later {
   backups?: Pick<Backups, 'isRunning'>;
 }
 
-/** The keys with the role archive, read anew when the book has changed. */
-const followArchives = (policies: () => Policies | undefined): (() => readonly PeerKey[]) => {
-  let revision: number | undefined;
-  let keys: readonly PeerKey[] = [];
-  return () => {
-    const known = policies();
-    if (known === undefined || known.book.revision === revision) return keys;
-    revision = known.book.revision;
-    const archives = known.members
-      .list()
-      .filter((member) => isInForce(member) && member.rights.roles.includes('archive'));
-    keys = [...new Set(archives.map(({ key }) => key))];
-    return keys;
-  };
+/** The keys with the role archive by a grant in force. Read anew each time: who joins or is revoked changes no policy. */
+const archivesIn = (policies: Policies | undefined): readonly PeerKey[] => {
+  const archives = policies?.members
+    .list()
+    .filter((member) => isInForce(member) && member.rights.roles.includes('archive'));
+  return [...new Set(archives?.map(({ key }) => key))];
 };
 
 /** How users know a node: the name of its policy or of its grant, and the address where it can be asked, where that is known. */
@@ -63,7 +55,7 @@ export const createArchiveClient = ({ network, ledger, clock, log }: Ports, late
     ...{ network, clock, log: log.child('archive') },
     rootOf: (snapshot) => later.policies?.snapshots.rootOf(snapshot),
     bodyHash: async (entry) => (await ledger.byHash(entry))?.entry.header.body,
-    archives: followArchives(() => later.policies),
+    archives: () => archivesIn(later.policies),
     nameOf: (key) => nameOf(network, later, key),
   });
 
@@ -83,7 +75,7 @@ interface ArchivingPorts extends Ports {
 export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
   const { network, ledger, policies, receipts, archive, clock, config, paths } = ports;
   const log = ports.log.child('archive');
-  const archives = followArchives(() => policies);
+  const archives = (): readonly PeerKey[] => archivesIn(policies);
   const desk = new ArchiveDesk({
     ...{ network, ledger, clock, log },
     rootOf: (snapshot) => policies.snapshots.rootOf(snapshot),

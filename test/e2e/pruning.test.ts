@@ -38,78 +38,83 @@ const versionsOf = async (node: NodeProcess, id: string): Promise<readonly unkno
     ({ archived }) => archived,
   );
 
-test('a node drops what is settled and stays what it was, over starts too, and takes everything back', async () => {
-  const root = await start('root', '--network', 'acme', '--admission', 'open');
-  const other = await start('other', '--seed', root.facts.listen);
-  const { id } = await insertPolicy(root, 'site', { name: 'first' });
-  const rename = (name: string): Promise<string> =>
-    root.run(`blockchain update where id = ${id} and policy = {"site": {"name": "${name}"}}`);
-  await rename(DROPPED);
-  const early = (await root.run('get frontier')).trim();
-  await rename('second');
-  await rename('third');
-  await waitFor(async () => (await other.run('blockchain get site')).includes('third'));
-  await insertPolicy(other, 'site', { name: 'elsewhere' });
-  await waitFor(async () => (await root.run('blockchain get site')).includes('elsewhere'));
-  expect(await root.run('blockchain snapshot')).toContain('in force');
-  await waitFor(async () => (await root.run('get frontier')) === (await other.run('get frontier')));
-  const bookOf = async (node: NodeProcess): Promise<unknown> => [
-    await node.run('get frontier'),
-    await node.json('blockchain get site where format = json'),
-    await node.json(`blockchain get * as of ${(await node.run('get frontier')).trim()} where format = json`),
-  ];
-  const before = await bookOf(root);
-  expect(await isOnDisk()).toBe(true);
-  await waitFor(
-    async () => !(await root.run('blockchain prune where dry = true').catch(() => 'PRUNING_ALONE')).includes('ALONE'),
-  );
-  expect(await root.json('blockchain prune where format = json')).toMatchObject({
-    bodies: 2,
-    keepers: [other.facts.peer],
-  });
+test(
+  'a node drops what is settled and stays what it was, over starts too, and takes everything back',
+  { timeout: 120_000 },
+  async () => {
+    const root = await start('root', '--network', 'acme', '--admission', 'open');
+    const other = await start('other', '--seed', root.facts.listen);
+    const { id } = await insertPolicy(root, 'site', { name: 'first' });
+    const rename = (name: string): Promise<string> =>
+      root.run(`blockchain update where id = ${id} and policy = {"site": {"name": "${name}"}}`);
+    await rename(DROPPED);
+    const early = (await root.run('get frontier')).trim();
+    await rename('second');
+    await rename('third');
+    await waitFor(async () => (await other.run('blockchain get site')).includes('third'));
+    await insertPolicy(other, 'site', { name: 'elsewhere' });
+    await waitFor(async () => (await root.run('blockchain get site')).includes('elsewhere'));
+    expect(await root.run('blockchain snapshot')).toContain('in force');
+    await waitFor(async () => (await root.run('get frontier')) === (await other.run('get frontier')));
+    const bookOf = async (node: NodeProcess): Promise<unknown> => [
+      await node.run('get frontier'),
+      await node.json('blockchain get site where format = json'),
+      await node.json(`blockchain get * as of ${(await node.run('get frontier')).trim()} where format = json`),
+    ];
+    const before = await bookOf(root);
+    expect(await isOnDisk()).toBe(true);
+    await waitFor(
+      async () => !(await root.run('blockchain prune where dry = true').catch(() => 'PRUNING_ALONE')).includes('ALONE'),
+    );
+    expect(await root.json('blockchain prune where format = json')).toMatchObject({
+      bodies: 2,
+      keepers: [other.facts.peer],
+    });
 
-  const isPruned = async (node: NodeProcess): Promise<void> => {
-    expect(await isOnDisk()).toBe(false);
-    expect(await bookOf(node)).toEqual(before);
-    expect(await versionsOf(node, id)).toEqual([undefined, 'body', 'body', 'before']);
-    await expect(node.run(`blockchain get site as of ${early}`)).rejects.toThrow('ENTRY_ARCHIVED');
-    expect(await node.run('get status')).toContain('2 bodies archived');
-  };
-  await isPruned(root);
-  // The other one is the last that has everything.
-  await expect(other.run('blockchain prune')).rejects.toThrow('POLICY_PRUNING_ALONE');
-  // Who joins at a pruned node lacks entries, and is told; at one that has everything it gets them.
-  const third = await start('third', '--seed', root.facts.listen);
-  await waitFor(async () => (await third.run('get status')).includes('LEDGER_ENTRIES_MISSING'));
-  await third.run(`seed from ${other.facts.listen}`);
-  await waitFor(async () => (await third.run('get frontier')) === (await root.run('get frontier')));
-  expect(await third.json('blockchain get site where format = json')).toHaveLength(2);
-  await third.stop();
-  expect(await root.run('blockchain audit')).toMatch(/Ledger +\|sound +\|.*Bodies archived, not checked +\| +2\|/s);
-  const copy = join(dir, 'copy');
-  await root.run(`run backup where dir = "${copy}"`);
-  await waitFor(async () => (await root.run('get backup')).includes('done'));
-  expect(await readdir(join(copy, 'ledger', 'states'))).toHaveLength(1);
-  await root.stop('SIGKILL');
-  const again = keep(await root.restart([]));
-  await isPruned(again);
+    const isPruned = async (node: NodeProcess): Promise<void> => {
+      expect(await isOnDisk()).toBe(false);
+      expect(await bookOf(node)).toEqual(before);
+      expect(await versionsOf(node, id)).toEqual([undefined, 'body', 'body', 'before']);
+      await expect(node.run(`blockchain get site as of ${early}`)).rejects.toThrow('ENTRY_ARCHIVED');
+      expect(await node.run('get status')).toContain('2 bodies archived');
+    };
+    await isPruned(root);
+    // The other one is the last that has everything.
+    await expect(other.run('blockchain prune')).rejects.toThrow('POLICY_PRUNING_ALONE');
+    // Who joins at a pruned node lacks entries, and is told; at one that has everything it gets them.
+    const third = await start('third', '--seed', root.facts.listen);
+    await waitFor(async () => (await third.run('get status')).includes('LEDGER_ENTRIES_MISSING'));
+    await third.run(`seed from ${other.facts.listen}`);
+    await waitFor(async () => (await third.run('get frontier')) === (await root.run('get frontier')));
+    expect(await third.json('blockchain get site where format = json')).toHaveLength(2);
+    await third.stop();
+    expect(await root.run('blockchain audit')).toMatch(/Ledger +\|sound +\|.*Bodies archived, not checked +\| +2\|/s);
+    const copy = join(dir, 'copy');
+    await root.run(`run backup where dir = "${copy}"`);
+    await waitFor(async () => (await root.run('get backup')).includes('done'));
+    expect(await readdir(join(copy, 'ledger', 'states'))).toHaveLength(1);
+    await root.stop('SIGKILL');
+    const again = keep(await root.restart([]));
+    await isPruned(again);
 
-  // What it kept is lost: it starts and has no answer; others tell the state.
-  await other.stop();
-  await again.stop();
-  await rm(join(dir, 'root', 'ledger', 'states'), { recursive: true });
-  const bare = keep(await again.restart([]));
-  await expect(bare.run('blockchain get site')).rejects.toThrow('ENTRY_ARCHIVED');
-  expect(await bare.run('get status')).toContain('Fault HISTORY_NEEDED');
-  keep(await other.restart());
-  await waitFor(async () => (await bare.run('get frontier').catch(() => '')) !== '');
-  expect(await bookOf(bare)).toEqual(before);
-  await waitFor(
-    async () => ((await bare.json('blockchain fill history where format = json')) as { lacking: number }).lacking === 0,
-  );
-  expect(await isOnDisk()).toBe(true);
-  expect(await bookOf(bare)).toEqual(before);
-  expect(await versionsOf(bare, id)).toEqual([undefined, undefined, undefined, undefined]);
-  expect(await bare.run(`blockchain get site as of ${early}`)).toContain(DROPPED);
-  expect(await bare.run('get status')).not.toContain('History');
-});
+    // What it kept is lost: it starts and has no answer; others tell the state.
+    await other.stop();
+    await again.stop();
+    await rm(join(dir, 'root', 'ledger', 'states'), { recursive: true });
+    const bare = keep(await again.restart([]));
+    await expect(bare.run('blockchain get site')).rejects.toThrow('ENTRY_ARCHIVED');
+    expect(await bare.run('get status')).toContain('Fault HISTORY_NEEDED');
+    keep(await other.restart());
+    await waitFor(async () => (await bare.run('get frontier').catch(() => '')) !== '');
+    expect(await bookOf(bare)).toEqual(before);
+    await waitFor(
+      async () =>
+        ((await bare.json('blockchain fill history where format = json')) as { lacking: number }).lacking === 0,
+    );
+    expect(await isOnDisk()).toBe(true);
+    expect(await bookOf(bare)).toEqual(before);
+    expect(await versionsOf(bare, id)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(await bare.run(`blockchain get site as of ${early}`)).toContain(DROPPED);
+    expect(await bare.run('get status')).not.toContain('History');
+  },
+);

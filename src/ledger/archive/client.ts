@@ -8,6 +8,7 @@ import {
   ARCHIVE_KEEPS_MIN_MS,
   ARCHIVE_LACKED_MS,
   ARCHIVE_READ_AT_ONCE,
+  ARCHIVE_KEEPS_STALL_MS,
   ARCHIVE_STALL_MS,
 } from '../../base/limits.ts';
 import type { Resource } from '../../base/lifecycle.ts';
@@ -240,7 +241,8 @@ export class ArchiveClient implements Archive, Resource {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Exclude<ArchiveAnswer, { answer: 'end' | 'refused' }>> {
     const { network, clock } = this.#ports;
-    const channel = await network.open(peer, ARCHIVE_PROTOCOL, { timeoutMs: ARCHIVE_STALL_MS });
+    const stallMs = question.ask === 'keeps' ? ARCHIVE_KEEPS_STALL_MS : ARCHIVE_STALL_MS;
+    const channel = await network.open(peer, ARCHIVE_PROTOCOL, { timeoutMs: stallMs });
     const stop = AbortSignal.any([this.#stopping.signal, ...(signal === undefined ? [] : [signal])]);
     const onStop = (): void => channel.abort(fault('NETWORK_ABORTED', 'the question was given up'));
     stop.addEventListener('abort', onStop);
@@ -249,7 +251,7 @@ export class ArchiveClient implements Archive, Resource {
       if (stop.aborted) return;
       await channel.send(encodeArchiveQuestion(question));
       for (;;) {
-        const answer = await this.#next(channel);
+        const answer = await this.#next(channel, stallMs);
         if (answer.answer === 'end') return;
         if (answer.answer === 'refused')
           throw fault('LEDGER_ARCHIVE_REFUSED', `the peer refuses: ${answer.text}`, { data: { code: answer.code } });
@@ -263,8 +265,8 @@ export class ArchiveClient implements Archive, Resource {
     }
   }
 
-  async #next(channel: Channel): Promise<ArchiveAnswer> {
-    const cancel = this.#ports.clock.after(ARCHIVE_STALL_MS, () => channel.abort(tooLong(ARCHIVE_STALL_MS)));
+  async #next(channel: Channel, stallMs: number): Promise<ArchiveAnswer> {
+    const cancel = this.#ports.clock.after(stallMs, () => channel.abort(tooLong(stallMs)));
     try {
       const next = await channel[Symbol.asyncIterator]().next();
       if (next.done === true) throw fault('NETWORK_CHANNEL_CLOSED', 'archive: the peer ended the answer early');
