@@ -168,10 +168,12 @@ describe('exec and shell', () => {
   test('a piped shell whose reader has gone runs nothing more', async () => {
     const child = spawn(process.execPath, [EXECUTABLE, 'shell', '--node', node]);
     const errors = text(child.stderr);
+    // Listened for from the start: it may have ended before the wait below has seen its command.
+    const closed = once(child, 'close');
     child.stdout.destroy();
     child.stdin.on('error', () => {}).write('one\n');
     await waitFor(() => commands.includes('one'));
-    const [status] = (await once(child, 'close')) as [number | null];
+    const [status] = (await closed) as [number | null];
     expect([status, await errors]).toEqual([0, '']);
   }, 30_000);
 
