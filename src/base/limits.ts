@@ -435,6 +435,8 @@ export const SCRIPT_BYTES_MAX = 1_048_576;
 /** Lines that a script with loops goes through, and characters of output that it gives. */
 export const SCRIPT_STEPS_MAX = 100_000;
 export const SCRIPT_OUTPUT_CHARS_MAX = 4 * 1_048_576;
+/** Scripts that run in the background. */
+export const THREADS_MAX = 8;
 export const DICTIONARY_ENTRIES_MAX = 10_000;
 /** The output of a command that a variable takes. */
 export const VALUE_CHARS_MAX = 4 * 1_048_576;

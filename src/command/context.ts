@@ -150,6 +150,8 @@ export interface CommandContext {
   /** Who does not let this node in; undefined where nobody asks to be let in (tests). */
   readonly refusals?: () => readonly Refusal[];
   scrubber(): Scrubbing | undefined;
+  /** Aborted when the node stops: ends what commands left running in the background. Undefined where nothing stops (tests). */
+  readonly stopping?: AbortSignal;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;
   /** Variables to begin with, beside those that follow from the facts. */

@@ -258,8 +258,12 @@ class NodeExecutor implements CommandExecutor {
       depth,
       execute: (text, format) => execute(text, format, session.person),
       executeOwn: (text, format) => execute(text, format, withoutRestriction(session.person)),
-      newScript: () => {
-        const inner = { ...onThisNode(request), format: undefined };
+      newScript: ({ index, signal: ending }) => {
+        const { signal: _, session: own, ...rest } = onThisNode(request);
+        const inner = {
+          ...{ ...rest, format: undefined, session: { ...own, index } },
+          ...(ending === undefined ? {} : { signal: ending }),
+        };
         return async (text) => {
           const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
           const output = outputOf(reply, wantsJson);

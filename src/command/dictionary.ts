@@ -62,12 +62,14 @@ export interface VariableRights {
   checkEnvironment(): void;
 }
 
+/** The dictionary as a session sees it. */
 export const sessionDictionary = (
   dictionary: Dictionary,
   session: Session,
   environment: (name: string) => string | undefined,
   rights?: VariableRights,
 ): SessionDictionary => ({
+  ...(session.index === undefined ? {} : { index: session.index }),
   variable: (name) => {
     const own = session.scope?.get(name);
     if (own !== undefined) return own === '' ? undefined : own;

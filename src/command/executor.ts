@@ -20,6 +20,8 @@ export interface Session {
   readonly scope: Map<string, JsonValue> | undefined;
   /** The standing destination that `run client (dest)` without a command sets, as typed; undefined: this node. */
   destination: string | undefined;
+  /** Of a script that runs: what `[+]` means in its lines. */
+  readonly index?: (variable: string) => number | undefined;
 }
 
 /** A session; `isolated` gives it a scope of its own (one for each REST request). */

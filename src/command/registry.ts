@@ -55,6 +55,14 @@ export interface Call<O extends OptionTable> extends Surroundings {
   readonly mayReach: (dbms: string, table: string) => boolean;
 }
 
+/** What the lines of one script have in common. */
+export interface ScriptSession {
+  /** What `[+]` means in them. */
+  readonly index: (variable: string) => number | undefined;
+  /** What ends them. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /** What every command runs in. */
 export interface Surroundings {
   readonly context: CommandContext;
@@ -72,7 +80,7 @@ export interface Surroundings {
   /** Runs another command line within this one, on this node. Its text is JSON only where it or `format` says so. */
   execute(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
   /** Runs the lines of a script, one a call: what `run client (DEST)` alone sets stays from line to line. */
-  newScript(): (text: string) => Promise<CommandOutput>;
+  newScript(of: ScriptSession): (text: string) => Promise<CommandOutput>;
   /** The same for a command that this one is made of: whoever may run this one may run it. Never for what the caller typed. */
   readonly executeOwn: (text: string, format?: 'text' | 'json') => Promise<CommandOutput>;
   /** What the caller's permissions leave it to do; undefined where it is not restricted. */

@@ -82,6 +82,8 @@ export interface Outside {
   readonly log: Logger;
   /** Aborted when the node is told to stop. */
   readonly stop: AbortSignal;
+  /** Aborted when what stands above the floors has ended. */
+  readonly stopping: AbortSignal;
   readonly access: Access;
   exitNode(): void;
   /** Undefined until REST listens. */
@@ -410,7 +412,7 @@ export const startFloors = async (
     disk: () => disk.status(),
     watched: () => ({ clock: clockMonitor.status(), peers: outside.peerViews(), sharing: sharingOf(parts) }),
     signManifest: (manifest) => signWith(base.key, manifest),
-    environment: environmentVariable,
+    ...{ environment: environmentVariable, stopping: outside.stopping },
   };
   return { context, replication: () => parts.replication, disk };
 };

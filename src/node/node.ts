@@ -130,8 +130,9 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
     const access = await openAccess(paths, config, log.child('rest'), (key) =>
       bound.context === undefined ? undefined : certificateMember(bound.context.policies.book, key),
     );
+    const stopping = new AbortController();
     const outside: Outside = {
-      ...{ version, log, stop, access },
+      ...{ version, log, stop, access, stopping: stopping.signal },
       exitNode: () => exit.resolve(undefined),
       restAddress: () => bound.rest,
       peerViews: () => bound.peers?.views() ?? [],
@@ -165,7 +166,6 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
       log.warn(`this node belongs to no network, and knows none to join: ${NETWORK_NONE_STEP}`);
     if (context.ledger.network === undefined)
       noteNetwork(context.ledger, () => void factsFile.keep(nodeJsonText(facts())));
-    const stopping = new AbortController();
     stack.defer(() => stopping.abort());
     const { script } = config;
     const recovered =

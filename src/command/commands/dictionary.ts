@@ -1,5 +1,8 @@
+import type { CommandContext } from '../context.ts';
 import { checkEnvironment } from '../environment.ts';
-import { resolveReference, textOfValue, valueOfRun } from '../grammar/values.ts';
+import { meets, parseCondition } from '../grammar/condition.ts';
+import { isKeyword } from '../grammar/lexer.ts';
+import { textOfValue, valueOfRun } from '../grammar/values.ts';
 import { span, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
@@ -19,14 +22,41 @@ const dictionary = ({ variables, session, args }: Call<OptionTable>): Reply => {
 
 const WAIT_STEP_MS = 100;
 
-/** `wait 5`, `wait 10 for !x`: until the time is over or the variable is defined. */
+/** Resolves once this node has what all connected nodes had when they were asked. */
+const synced = async ({ ledger, ledgerSync, policies, clock }: CommandContext, ended: AbortSignal): Promise<void> => {
+  for (;;) {
+    ended.throwIfAborted();
+    try {
+      if (ledger.network !== undefined) {
+        await ledgerSync.syncNow();
+        await policies.caughtUp();
+        return;
+      }
+    } catch {
+      // A node that does not answer is asked again, while there is time.
+    }
+    await sleepUnless(clock, WAIT_STEP_MS, ended);
+  }
+};
+
+/** `wait 5`, `wait 10 for !x`, `wait 10 for sync`: until the time is over or what is waited for is there. */
 const wait = async (call: Call<OptionTable>): Promise<Reply> => {
-  const { args, context, signal } = call;
-  const until = context.clock.monotonicMs() + span.read(args.tokens('time'), call.dictionary);
-  const [variable] = args.tokens('variable');
-  for (let left = until - context.clock.monotonicMs(); left > 0; left = until - context.clock.monotonicMs()) {
-    if (variable !== undefined && resolveReference(variable.raw, call.dictionary) !== undefined) return SILENT;
-    await sleepUnless(context.clock, variable === undefined ? left : Math.min(left, WAIT_STEP_MS), signal);
+  const { args, context, signal, dictionary: lookup } = call;
+  const { clock } = context;
+  const ms = span.read(args.tokens('time'), lookup);
+  const tokens = args.tokens('condition');
+  if (tokens.length === 0) await sleepUnless(clock, ms, signal);
+  else if (tokens.length === 1 && isKeyword(tokens[0], 'sync')) {
+    const ended = new AbortController();
+    await sleepUnless(clock, ms, signal, (wake) => {
+      void synced(context, ended.signal).then(wake, wake);
+      return () => ended.abort();
+    });
+  } else {
+    const condition = parseCondition(tokens);
+    const until = clock.monotonicMs() + ms;
+    for (let left = ms; left > 0 && !meets(condition, lookup); left = until - clock.monotonicMs())
+      await sleepUnless(clock, Math.min(left, WAIT_STEP_MS), signal);
   }
   return SILENT;
 };
@@ -65,11 +95,13 @@ export const dictionaryCommands = (): readonly Command[] => [
     run: (call) => says(textOfValue(valueOfRun(call.args.tokens('text'), call.dictionary))),
   }),
   define({
-    patterns: ['wait <time> for <variable>', 'wait <time>'],
+    patterns: ['wait <time>', 'wait <time> for <condition...>'],
+    usage: 'wait SECONDS {for CONDITION|sync}',
     method: 'any',
     remote: 'never',
-    explanation: 'waits for a number of seconds, or until a variable is defined',
-    examples: ['wait 5', 'wait 10 for !policy_id'],
+    explanation:
+      'waits for a number of seconds, or until a condition is met (a bare !x: defined and not false); sync: until this node has what all connected nodes have',
+    examples: ['wait 5', 'wait 10 for !policy_id', 'wait 5 for !replies.diff == 0', 'wait 10 for sync'],
     run: wait,
   }),
 ];

@@ -5,7 +5,7 @@ import { isKeyword, tokenize, type Token } from './lexer.ts';
 import { readConditional, readOnError, type OnError } from './line.ts';
 import type { ScriptLine } from './script.ts';
 import { quoted, syntaxFault } from './syntax.ts';
-import type { Lookup } from './values.ts';
+import { referencedName, resolveReference, structured, type Lookup } from './values.ts';
 
 /** What a line does once its turn has come. Labels are places in the program. */
 type Act =
@@ -13,6 +13,9 @@ type Act =
   | { readonly kind: 'if'; readonly condition: Condition; readonly act: Act }
   | { readonly kind: 'goto' | 'call'; readonly to: number }
   | { readonly kind: 'return' | 'end' }
+  /** `for loop start`: over the list that a variable holds; `end` is the place after `for loop end`. */
+  | { readonly kind: 'loop'; readonly list: string; end: number }
+  | { readonly kind: 'again' }
   | { readonly kind: 'on-error'; readonly rule: ErrorRule };
 
 type ErrorRule =
@@ -40,8 +43,12 @@ const lineFault = (line: number, error: HoldfastError): HoldfastError =>
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 
+type Loop = Act & { readonly kind: 'loop' };
+
 class ProgramReader {
   readonly #labels = new Map<string, number>();
+  /** Those that have begun and not ended yet, with their line. */
+  readonly #open: { readonly loop: Loop; readonly line: number }[] = [];
 
   read(lines: readonly ScriptLine[]): Program {
     const commands = lines.filter(({ text }) => !LABEL.test(text));
@@ -58,12 +65,30 @@ class ProgramReader {
     for (const [index, { text, line }] of commands.entries()) {
       const before = starts.has(index) ? undefined : steps.at(-1);
       try {
-        steps.push({ line, ...this.#step(text, before) });
+        const step = this.#step(text, before);
+        this.#nestLoops(step, index, line);
+        steps.push({ line, ...step });
       } catch (caught) {
         throw lineFault(line, caught as HoldfastError);
       }
     }
+    const [open] = this.#open;
+    if (open !== undefined)
+      throw lineFault(open.line, syntaxFault('this loop does not end', 0, '', 'a line: for loop end'));
     return { steps };
+  }
+
+  #nestLoops({ kind, act }: Omit<Step, 'line'>, index: number, line: number): void {
+    if (act?.kind !== 'loop' && act?.kind !== 'again') return;
+    if (kind !== 'plain')
+      throw syntaxFault("a loop after 'if', 'do' or 'else'", 0, '', 'for loop … in lines of its own');
+    if (act.kind === 'loop') this.#open.push({ loop: act, line });
+    else {
+      const begun = this.#open.pop();
+      if (begun === undefined)
+        throw syntaxFault('no loop has begun', 0, '', 'for loop start where list = !NAME before');
+      begun.loop.end = index + 1;
+    }
   }
 
   #step(text: string, before: Step | undefined): Omit<Step, 'line'> {
@@ -96,8 +121,8 @@ class ProgramReader {
         throw syntaxFault('where to?', first?.at ?? 0, text, `${first?.text ?? ''} LABEL, with a line :LABEL:`);
       return { kind: isKeyword(first, 'goto') ? 'goto' : 'call', to: this.#placeOf(second.raw) };
     }
-    if (isKeyword(first, 'return') && tokens.length === 1) return { kind: 'return' };
-    if (ENDS.test(tokens.map((token) => token.raw).join(' '))) return { kind: 'end' };
+    const turn = turningAct(text, tokens);
+    if (turn !== undefined) return turn;
     if (isKeyword(first, 'on') && isKeyword(second, 'error')) return this.#onError(readOnError(tokens));
     return { kind: 'run', text };
   }
@@ -124,7 +149,28 @@ class ProgramReader {
   }
 }
 
+/** What ends, comes back, or goes round. */
+const turningAct = (text: string, tokens: readonly Token[]): Act | undefined => {
+  const words = tokens.map((token) => token.raw).join(' ');
+  if (/^return$/i.test(words)) return { kind: 'return' };
+  if (ENDS.test(words)) return { kind: 'end' };
+  if (LOOP_ENDS.test(words)) return { kind: 'again' };
+  return isKeyword(tokens[0], 'for') && isKeyword(tokens[1], 'loop')
+    ? { kind: 'loop', list: loopList(tokens, text), end: 0 }
+    : undefined;
+};
+
 const ENDS = /^(?:end|exit) scripts?$/i;
+const LOOP_ENDS = /^for loop end$/i;
+
+/** The variable of `for loop start where list = !NAME`. */
+const loopList = (tokens: readonly Token[], text: string): string => {
+  const [, , start, where, list, equals, named, ...more] = tokens;
+  const isLoop =
+    isKeyword(start, 'start') && isKeyword(where, 'where') && isKeyword(list, 'list') && equals?.kind === 'equals';
+  if (isLoop && named?.kind === 'variable' && more.length === 0) return named.raw;
+  throw syntaxFault('over what does the loop go?', tokens[0]?.at ?? 0, text, 'for loop start where list = !NAME');
+};
 
 const withoutDo = (text: string): string => text.replace(/^do\s+/i, '');
 
@@ -139,7 +185,7 @@ const tokensOf = (text: string): readonly Token[] => {
 };
 
 /**
- * Reads the flow of a script: labels, `goto`, `call`, `return`, `if … do … else`, `on error …`; other lines stay text. Throws
+ * Reads the flow of a script: labels, `goto`, `call`, `return`, `if … do … else`, `for loop …`, `on error …`; other lines stay text. Throws
  * `COMMAND_SYNTAX` with the line in its data for what would lead astray, before anything has run.
  */
 export const readProgram = (lines: readonly ScriptLine[]): Program => new ProgramReader().read(lines);
@@ -151,12 +197,34 @@ interface Choice {
   readonly chosen: boolean;
 }
 
+/** What the script was doing when it was called away. */
 interface Frame {
   readonly at: number;
   readonly choice: Choice;
+  readonly loops: readonly Turn[];
+  readonly cause: HoldfastError | undefined;
+}
+
+/** A loop on its way. */
+interface Turn {
+  readonly name: string;
+  readonly index: number;
+  readonly length: number;
+  /** Where its first line stands, and the place after its end. */
+  readonly body: number;
+  readonly end: number;
 }
 
 const NO_CHOICE: Choice = { taken: false, chosen: false };
+
+const bothFailed = (first: HoldfastError, then: HoldfastError): HoldfastError =>
+  fault(first.code, `${first.message}; what \`on error\` led to failed as well: ${then.message}`, {
+    data: first.data,
+    hint: [first.hint, 'to go on after failures there too: on error … once more after the label']
+      .filter(Boolean)
+      .join('; '),
+    cause: first,
+  });
 
 /** A script on its way: which line is next, where a failure leads. Runs nothing itself. */
 export class Flow {
@@ -166,6 +234,9 @@ export class Flow {
   #taken = 0;
   #choice = NO_CHOICE;
   #rule: ErrorRule = { mode: 'end' };
+  /** The failure that `on error goto` or `call` led away from, until the script says anew what is to happen, or comes back. */
+  #cause: HoldfastError | undefined;
+  #loops: readonly Turn[] = [];
   #stack: Frame[] = [];
 
   constructor({ steps }: Program) {
@@ -188,16 +259,27 @@ export class Flow {
         throw fault('COMMAND_SCRIPT_STEPS', `the script has not ended after ${SCRIPT_STEPS_MAX} lines`, {
           hint: 'does it go round and round? End the loop, or run it from outside again and again',
         });
-      const text = this.#follow(this.#isDue(step, lookup) ? step.act : undefined, lookup);
+      const within: Lookup = { ...lookup, index: this.index };
+      const text = this.#follow(this.#isDue(step, within) ? step.act : undefined, within);
       if (text !== undefined) return text;
     }
   }
 
-  /** What a failure of the last line leads to; `end` where the script ends with it. `COMMAND_DEPTH`. */
-  failed(): 'end' | 'goes on' {
-    if (this.#rule.mode === 'end') return 'end';
-    if (this.#rule.mode !== 'ignore') this.#go(this.#rule.mode, this.#rule.to);
-    return 'goes on';
+  /** How far the loop over a variable is, else the innermost one. */
+  readonly index = (name: string): number | undefined =>
+    (this.#loops.findLast((turn) => turn.name === name) ?? this.#loops.at(-1))?.index;
+
+  /**
+   * What a failure of the last line leads to: undefined where the script goes on, else the failure that ends it. What `on error`
+   * led to is not led away from again: it would go round and round, and hide what happened first. `COMMAND_DEPTH`.
+   */
+  failed(failure: HoldfastError): HoldfastError | undefined {
+    if (this.#rule.mode === 'ignore') return undefined;
+    if (this.#rule.mode === 'end') return failure;
+    if (this.#cause !== undefined) return bothFailed(this.#cause, failure);
+    this.#go(this.#rule.mode, this.#rule.to);
+    this.#cause = failure;
+    return undefined;
   }
 
   #isDue({ kind, condition }: Step, lookup: Lookup): boolean {
@@ -212,30 +294,68 @@ export class Flow {
 
   /** The command of an act, or its effect on the way. */
   #follow(act: Act | undefined, lookup: Lookup): string | undefined {
-    switch (act?.kind) {
-      case undefined:
-        return undefined;
+    if (act === undefined) return undefined;
+    switch (act.kind) {
       case 'run':
         return act.text;
       case 'if':
         return this.#follow(meets(act.condition, lookup) ? act.act : undefined, lookup);
+      default:
+        this.#lead(act, lookup);
+        return undefined;
+    }
+  }
+
+  #lead(act: Exclude<Act, { kind: 'run' | 'if' }>, lookup: Lookup): void {
+    switch (act.kind) {
       case 'goto':
       case 'call':
         this.#go(act.kind, act.to);
-        return undefined;
+        return;
       case 'return': {
         const frame = this.#stack.pop();
         this.#jump(frame?.at ?? this.#steps.length);
         this.#choice = frame?.choice ?? NO_CHOICE;
-        return undefined;
+        this.#loops = frame?.loops ?? [];
+        this.#cause = frame?.cause;
+        return;
       }
       case 'end':
         this.#jump(this.#steps.length);
-        return undefined;
+        return;
       case 'on-error':
         this.#rule = act.rule;
-        return undefined;
+        this.#cause = undefined;
+        return;
+      case 'loop':
+        this.#begin(act, lookup);
+        return;
+      case 'again':
+        this.#turn();
+        return;
     }
+  }
+
+  #begin({ list, end }: Loop, lookup: Lookup): void {
+    const held = resolveReference(list, lookup);
+    const items = held === undefined ? [] : structured(held);
+    if (!Array.isArray(items))
+      throw fault('COMMAND_VALUE', `${list} is not a list`, {
+        hint: 'a loop goes over what NAME[] = … collected, a JSON list, or an answer that is one (format = json:list)',
+      });
+    const turn = { name: referencedName(list), index: 0, length: items.length, body: this.#at, end };
+    if (items.length === 0) this.#jump(end);
+    else this.#loops = [...this.#loops, turn];
+  }
+
+  /** At the end of a loop: once more, or on. Who jumped into the middle of one goes on as well. */
+  #turn(): void {
+    const turn = this.#loops.at(-1);
+    if (turn?.end !== this.#at) return;
+    const outer = this.#loops.slice(0, -1);
+    const goesOn = turn.index + 1 < turn.length;
+    this.#loops = goesOn ? [...outer, { ...turn, index: turn.index + 1 }] : outer;
+    if (goesOn) this.#at = turn.body;
   }
 
   #go(kind: 'goto' | 'call', to: number): void {
@@ -244,8 +364,8 @@ export class Flow {
         throw fault('COMMAND_DEPTH', `calls are nested more than ${COMMAND_DEPTH_MAX} deep`, {
           hint: 'does a label call itself, or lack its return?',
         });
-      this.#stack.push({ at: this.#at, choice: this.#choice });
-    }
+      this.#stack.push({ at: this.#at, choice: this.#choice, loops: this.#loops, cause: this.#cause });
+    } else this.#loops = this.#loops.filter(({ body, end }) => to >= body && to < end);
     this.#jump(to);
   }
 

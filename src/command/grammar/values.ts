@@ -1,4 +1,4 @@
-import { isJsonObject, losesDigits, type JsonValue } from '../../codec/json.ts';
+import { isJsonObject, losesDigits, parseExactly, type JsonValue } from '../../codec/json.ts';
 import { parseLiteral } from './json.ts';
 import type { Token } from './lexer.ts';
 
@@ -6,13 +6,15 @@ import type { Token } from './lexer.ts';
 export interface Lookup {
   variable(name: string): JsonValue | undefined;
   environment(name: string): string | undefined;
+  /** What `[+]` means: how far the loop over this variable is, else the innermost loop; undefined outside of loops. */
+  index?(name: string): number | undefined;
 }
 
 /** A value as text: a string is itself, anything else its JSON. */
 export const textOfValue = (value: JsonValue): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const TRUE_WORDS = new Set(['true', '1', 'yes', 'on']);
-const CASTS: Readonly<Record<string, (value: JsonValue) => JsonValue>> = {
+const CASTS: Readonly<Record<string, (value: JsonValue) => JsonValue | undefined>> = {
   int: (value) => castNumber(value, Number.isInteger, Math.trunc),
   float: (value) => castNumber(value, Number.isFinite, (number) => number),
   bool: (value) => (typeof value === 'boolean' ? value : TRUE_WORDS.has(textOfValue(value).toLowerCase())),
@@ -21,8 +23,40 @@ const CASTS: Readonly<Record<string, (value: JsonValue) => JsonValue>> = {
     textOfValue(value)
       .toLowerCase()
       .replace(/[^a-z0-9_]+/g, '_'),
-  len: (value) =>
-    Array.isArray(value) ? value.length : isJsonObject(value) ? Object.keys(value).length : textOfValue(value).length,
+  len: (value) => {
+    const held = structured(value);
+    if (typeof held === 'string') return held.length;
+    return membersOf(held)?.length ?? textOfValue(held).length;
+  },
+  // Of the collected answers of several nodes: how many came, and how many of those asked are missing.
+  replies: (value) => answersOf(value, (answer) => !isFailure(answer)),
+  diff: (value) => answersOf(value, isFailure),
+};
+
+const membersOf = (value: JsonValue): readonly JsonValue[] | undefined => {
+  if (Array.isArray(value)) return value as readonly JsonValue[];
+  return isJsonObject(value) ? Object.values(value) : undefined;
+};
+
+/** How a node stands in collected answers that did not answer. */
+const isFailure = (answer: JsonValue): boolean => isJsonObject(answer) && Object.hasOwn(answer, 'err_code');
+
+const answersOf = (value: JsonValue, counts: (answer: JsonValue) => boolean): JsonValue | undefined =>
+  membersOf(structured(value))?.filter(counts).length;
+
+/** The last text that was read: a loop over a list asks for it again and again. */
+let lastRead: { readonly text: string; readonly value: JsonValue } | undefined;
+
+/** The list or object that a text holds as JSON, as the output of a command does; any other value as it is. */
+export const structured = (value: JsonValue): JsonValue => {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
+  if (lastRead?.text === value) return lastRead.value;
+  try {
+    lastRead = { text: value, value: parseExactly(value) };
+    return lastRead.value;
+  } catch {
+    return value;
+  }
 };
 
 /** A text that is no number, or an integer that a number cannot hold, stays as it is: the command that needs one says which option is wrong. */
@@ -36,17 +70,26 @@ const castNumber = (value: JsonValue, fits: (n: number) => boolean, shape: (n: n
 const ownMember = (value: JsonValue, name: string): JsonValue | undefined =>
   isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 
-const part = (value: JsonValue, inside: string): JsonValue | undefined => {
+/** A member of an object, or of each object of a list: `!tables.dbms[0]`. */
+const member = (value: JsonValue, name: string): JsonValue | undefined => {
+  const held = structured(value);
+  if (!Array.isArray(held)) return ownMember(held, name);
+  const members = (held as readonly JsonValue[]).map((item) => ownMember(item, name));
+  return members.some((item) => item !== undefined) ? members.map((item) => item ?? null) : undefined;
+};
+
+const part = (whole: JsonValue, inside: string): JsonValue | undefined => {
+  const value = structured(whole);
   const range = /^(-?\d+)?:(-?\d+)?$/.exec(inside);
   if (range !== null) {
     const from = range[1] === undefined ? undefined : Number(range[1]);
     const to = range[2] === undefined ? undefined : Number(range[2]);
-    return Array.isArray(value) ? (value.slice(from, to) as JsonValue) : textOfValue(value).slice(from, to);
+    return Array.isArray(value) ? (value.slice(from, to) as JsonValue) : textOfValue(whole).slice(from, to);
   }
   if (/^-?\d+$/.test(inside)) {
     return Array.isArray(value)
       ? (value.at(Number(inside)) as JsonValue | undefined)
-      : textOfValue(value).at(Number(inside));
+      : textOfValue(whole).at(Number(inside));
   }
   return ownMember(value, inside.replace(/^(["'])(.*)\1$/, '$2'));
 };
@@ -54,7 +97,7 @@ const part = (value: JsonValue, inside: string): JsonValue | undefined => {
 /** The name in a reference: `node_name` of `!!node_name.str[1:5]`. */
 export const referencedName = (reference: string): string => /^!!?([A-Za-z_][\w-]*)/.exec(reference)?.[1] ?? reference;
 
-/** The value of `!name`, `!name.int`, `!name[1:5]`, `!list[0][key]`, `$NAME`; undefined where there is none. */
+/** The value of `!name`, `!name.int`, `!name[1:5]`, `!list[0][key]`, `!list[+]`, `$NAME`; undefined where there is none. */
 export const resolveReference = (reference: string, lookup: Lookup): JsonValue | undefined => {
   if (reference.startsWith('$')) return lookup.environment(reference.slice(1));
   const name = referencedName(reference);
@@ -63,9 +106,10 @@ export const resolveReference = (reference: string, lookup: Lookup): JsonValue |
   for (const step of rest.matchAll(/\.([A-Za-z]\w*)|\[([^\]]*)\]/g)) {
     if (value === undefined) return undefined;
     const suffix = step[1];
-    if (suffix === undefined) value = part(value, step[2] ?? '');
+    const inside = step[2] === '+' ? String(lookup.index?.(name) ?? '+') : step[2];
+    if (suffix === undefined) value = part(value, inside ?? '');
     // A member of that name comes before the cast: `!policy.cluster.name`.
-    else value = ownMember(value, suffix) ?? (Object.hasOwn(CASTS, suffix) ? CASTS[suffix]?.(value) : undefined);
+    else value = member(value, suffix) ?? (Object.hasOwn(CASTS, suffix) ? CASTS[suffix]?.(value) : undefined);
   }
   return value;
 };

@@ -6,7 +6,6 @@ import { parseDate, parseSize, parseSpan } from '../../../src/command/grammar/da
 import { tokenize } from '../../../src/command/grammar/lexer.ts';
 import { parseLine } from '../../../src/command/grammar/line.ts';
 import { readPairs } from '../../../src/command/grammar/pairs.ts';
-import { Flow, readProgram } from '../../../src/command/grammar/program.ts';
 import { splitScript } from '../../../src/command/grammar/script.ts';
 import { closest, editDistance } from '../../../src/command/grammar/suggest.ts';
 import {
@@ -23,11 +22,15 @@ const VARIABLES: Readonly<Record<string, JsonValue>> = {
   name: 'Water Plant',
   list: ['a', 'b', 'c'],
   policy: { cluster: { name: 'c1' } },
+  tables: [{ dbms: 'a' }, { dbms: 'b' }],
+  answer: '[{"n": 1},\n {"n": 2}]',
+  replies: [{ 'node name': 'a' }, { err_code: 15, err_text: 'x' }, 'b'],
   off: 'false',
 };
 const lookup: Lookup = {
   variable: (name) => VARIABLES[name],
   environment: (name) => (name === 'HOME' ? '/root' : undefined),
+  index: (name) => (name === 'list' ? 2 : 0),
 };
 
 const texts = (line: string): readonly string[] => tokenize(line).map(({ text }) => text);
@@ -128,6 +131,18 @@ describe('variables', () => {
     ['!list[0:2]', ['a', 'b']],
     ['!name[0:5]', 'Water'],
     ['!list.len', 3],
+    ['!tables.dbms[1]', 'b'],
+    ['!tables.dbms', ['a', 'b']],
+    ['!tables[0].dbms', 'a'],
+    ['!answer[1].n', 2],
+    ['!answer.len', 2],
+    ['!answer[0:8]', [{ n: 1 }, { n: 2 }]],
+    ['!replies.len', 3],
+    ['!replies.replies', 2],
+    ['!replies.diff', 1],
+    ['!name.diff', undefined],
+    ['!list[+]', 'c'],
+    ['!tables.dbms[+]', 'a'],
     ['!policy[cluster][name]', 'c1'],
     ['!policy.cluster.name', 'c1'],
     ['!nosuch', undefined],
@@ -318,67 +333,6 @@ describe('scripts', () => {
   it('refuses a block without an end, and what is too long', () => {
     expect(codeOf(() => splitScript('a\n<b\nc'))).toBe('COMMAND_SCRIPT_BLOCK');
     expect(codeOf(() => splitScript('x'.repeat(2_000_000)))).toBe('COMMAND_SCRIPT_OVERSIZE');
-  });
-});
-
-describe('the flow of a script', () => {
-  /** The lines that it runs, in order; those that are `fail` fail. */
-  const ran = (script: string, variables: Readonly<Record<string, string>> = {}): readonly string[] => {
-    const flow = new Flow(readProgram(splitScript(script)));
-    const lines: string[] = [];
-    const lookup: Lookup = { variable: (name) => variables[name], environment: () => undefined };
-    for (let line = flow.next(lookup); line !== undefined; line = flow.next(lookup)) {
-      lines.push(line);
-      if (line === 'fail' && flow.failed() === 'end') break;
-    }
-    return lines;
-  };
-  const CHOICE = 'if !a then one\ndo two\nelse if !b\ndo three\ndo four\nelse do five\ndo six\nend';
-
-  it.each<readonly [string, readonly string[], Readonly<Record<string, string>>]>([
-    [CHOICE, ['one', 'two', 'end'], { a: 'x', b: 'x' }],
-    [CHOICE, ['three', 'four', 'end'], { b: 'x' }],
-    [CHOICE, ['five', 'six', 'end'], {}],
-    ['if not !a then # none\ndo one\nelse two', ['one'], {}],
-    ['if !a then if !b then one\nelse two', [], { a: 'x' }],
-    ['if !a then one\ntwo\nif !a then three', ['two'], {}],
-    ['goto b\n:a:\none\ngoto c\n:b: # here\ntwo\ngoto a\n:c:\nthree', ['two', 'one', 'three'], {}],
-    ['if !a then goto end-script\none\n:end-script:\nend script\ntwo', [], { a: 'x' }],
-    ['if !a then call s\nelse two\nthree\nend script\n:s:\none\nreturn\nfour', ['one', 'three'], { a: 'x' }],
-    ['if !a\ndo call s\ndo two\nexit scripts\n:s:\none\nreturn', ['one', 'two'], { a: 'x' }],
-    ['one\nreturn\ntwo', ['one'], {}],
-    ['fail\none', ['fail'], {}],
-    ['on error ignore\nfail\none\non error end script\nfail\ntwo', ['fail', 'one', 'fail'], {}],
-    ['on error goto oops\nfail\none\n:oops:\ntwo', ['fail', 'two'], {}],
-    ['on error call oops\nfail\none\nend script\n:oops:\ntwo\nreturn', ['fail', 'two', 'one'], {}],
-    ['if !a then on error ignore\nelse on error end script\nfail\none', ['fail', 'one'], { a: 'x' }],
-  ])('%j', (script, expected, variables) => {
-    expect(ran(script, variables)).toEqual(expected);
-  });
-
-  it.each([
-    'else one',
-    'do one',
-    'if !a then one\ntwo\nelse three',
-    'if !a then one\n:x:\nelse three',
-    'goto nowhere',
-    'if !a then goto nowhere',
-    'on error call nowhere',
-    ':a:\none\n:a:',
-    'goto',
-    'goto a b',
-    'if !a one',
-    'on error panic',
-  ])('refuses %j before anything runs', (script) => {
-    expect(codeOf(() => ran(script))).toBe('COMMAND_SYNTAX');
-  });
-
-  it('ends what goes round and round, and calls without end', () => {
-    expect(codeOf(() => ran(':a:\ngoto a'))).toBe('COMMAND_SCRIPT_STEPS');
-    expect(codeOf(() => ran(':a:\none\ngoto a'))).toBe('COMMAND_SCRIPT_STEPS');
-    expect(codeOf(() => ran('on error goto a\n:a:\nfail'))).toBe('COMMAND_SCRIPT_STEPS');
-    expect(codeOf(() => ran(':a:\ncall a'))).toBe('COMMAND_DEPTH');
-    expect(codeOf(() => ran('on error call a\n:a:\nfail'))).toBe('COMMAND_DEPTH');
   });
 });
 

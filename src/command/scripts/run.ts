@@ -1,0 +1,58 @@
+import { asFault, type HoldfastError } from '../../base/errors.ts';
+import { SCRIPT_OUTPUT_CHARS_MAX } from '../../base/limits.ts';
+import { Flow } from '../grammar/program.ts';
+import type { Surroundings } from '../registry.ts';
+import type { Script } from './load.ts';
+import { atLine } from './place.ts';
+
+/** Other work has its turn after so many lines. */
+const LINES_AT_ONCE = 100;
+
+/** What the lines of a script print, up to a bound: a loop prints without end. */
+class Outputs {
+  readonly texts: string[] = [];
+  #chars = 0;
+
+  add(text: string): void {
+    if (text === '' || this.#chars > SCRIPT_OUTPUT_CHARS_MAX) return;
+    this.#chars += text.length + 1;
+    this.texts.push(this.#chars > SCRIPT_OUTPUT_CHARS_MAX ? '… more is not shown' : text);
+  }
+}
+
+/** Runs a script to its end; gives what its lines printed. Throws what ended it, with script and line. */
+export const runScript = async (
+  surroundings: Surroundings,
+  { name, path, program }: Script,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> => {
+  const flow = new Flow(program);
+  const execute = surroundings.newScript({ index: flow.index, signal });
+  const outputs = new Outputs();
+  let [done, ran] = [0, 0];
+  const placed = (caught: unknown): HoldfastError =>
+    atLine(asFault(caught), name, { script: path, line: flow.line, done, printed: outputs.texts });
+  const onTheWay = <T>(ask: () => T): T => {
+    try {
+      return ask();
+    } catch (caught) {
+      throw placed(caught);
+    }
+  };
+  const next = (): string | undefined => onTheWay(() => flow.next(surroundings.dictionary));
+  for (let text = next(); text !== undefined; text = next()) {
+    signal?.throwIfAborted();
+    if ((ran += 1) % LINES_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    try {
+      outputs.add((await execute(text)).text);
+      done += 1;
+    } catch (caught) {
+      signal?.throwIfAborted();
+      const failure = placed(caught);
+      const ending = onTheWay(() => flow.failed(failure));
+      if (ending !== undefined) throw ending;
+      surroundings.context.log.warn(`the script goes on after a failure, as it says itself: ${failure.message}`);
+    }
+  }
+  return outputs.texts;
+};

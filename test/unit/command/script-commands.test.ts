@@ -1,0 +1,121 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSession } from '../../../src/command/executor.ts';
+import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { faultOf } from '../../support/operator-command-node.ts';
+import { waitFor } from '../../support/wait.ts';
+
+const nodes = new CommandNodes();
+afterAll(() => nodes.close());
+
+let node: CommandNode;
+beforeAll(async () => {
+  node = await nodes.add({ name: 'a' });
+});
+
+const script = async (name: string, content: string): Promise<string> => {
+  const { scripts } = node.context.facts.directories;
+  await mkdir(scripts, { recursive: true });
+  await writeFile(join(scripts, name), content);
+  return name;
+};
+
+const threads = async (): Promise<readonly Readonly<Record<string, unknown>>[]> =>
+  (await node.json('get user threads')) as readonly Readonly<Record<string, unknown>>[];
+
+describe('loops', () => {
+  it('give each line the item of the turn, also over the answer of a command', async () => {
+    for (const name of ['one', 'two']) await node.run(`blockchain insert where policy = {"well": {"name": "${name}"}}`);
+    await script(
+      'loop.al',
+      'found = blockchain get well bring.json [*][name]\nother[] = get node name\nfor loop start where list = !found\nif !found.name[+] == two then echo two it is\nfor loop start where list = !other\necho !found.name[+] on !other[+]\nfor loop end\nfor loop end',
+    );
+    expect((await node.text('process loop.al')).split('\n')).toEqual([
+      'one on {"node name":"a"}',
+      'two it is',
+      'two on {"node name":"a"}',
+    ]);
+  });
+
+  it('the first failure ends a script whose handler fails as well, with the place of both', async () => {
+    await script('twice.al', 'on error goto failed\nget error 99999\n:failed:\necho handled\nget nosuch');
+    const { message, data } = await faultOf(node, 'process twice.al');
+    expect(message).toMatch(
+      /^line 2 of twice\.al: .*; what `on error` led to failed as well: line 5 of twice\.al: unknown/,
+    );
+    expect(data).toMatchObject({ line: 2 });
+  });
+});
+
+describe('scripts in the background', () => {
+  it('run beside their caller, and are listed with what became of them', async () => {
+    await script('long.al', 'wait 600\nnever = 1');
+    await script('bad.al', 'get nosuch');
+    await script('good.al', 'done_there = yes');
+    const rest = createSession({ isolated: true, caller: 'rest' });
+    expect((await node.run('thread long.al', rest)).text).toContain('in the background as number 1');
+    await node.run('thread bad.al');
+    await node.run('thread good.al');
+    await waitFor(async () => (await threads()).filter(({ Status }) => Status === 'Running').length === 1);
+    expect(await threads()).toMatchObject([
+      { Number: 1, Script: 'long.al', Status: 'Running', Error: '' },
+      { Script: 'bad.al', Status: 'Failed', Error: expect.stringContaining('line 1 of bad.al') as string },
+      { Script: 'good.al', Status: 'Ended' },
+    ]);
+    expect(await node.text('!done_there')).toBe('yes');
+    await node.run('exit scripts');
+    await waitFor(async () => (await threads())[0]?.['Status'] === 'Stopped');
+  });
+
+  it('are bounded, and read before anything runs', async () => {
+    await script('wait.al', 'wait 600');
+    for (let count = 0; count < 8; count += 1) await node.run('thread wait.al');
+    expect((await faultOf(node, 'thread wait.al')).code).toBe('COMMAND_THREADS_FULL');
+    await node.run('exit scripts');
+    await script('lost.al', 'goto nowhere');
+    expect((await faultOf(node, 'thread lost.al')).code).toBe('COMMAND_SYNTAX');
+    expect((await faultOf(node, 'thread nosuch.al')).code).toBe('COMMAND_SCRIPT_MISSING');
+  });
+});
+
+describe('config from policy', () => {
+  it('runs the commands of the policy', async () => {
+    await node.run(
+      `blockchain insert where policy = {"config": {"name": "c", "script": ["greeting = hello", "if !greeting then echo !greeting"]}}`,
+    );
+    await node.run('config_id = blockchain get config bring [*][id]');
+    expect(await node.text('config from policy where id = !config_id')).toBe('hello');
+    expect(await node.json('get config policies')).toHaveLength(1);
+    await node.run('well_id = blockchain get well where name = one bring [*][id]');
+    expect((await faultOf(node, 'config from policy where id = !well_id')).hint).toContain('list of commands');
+    expect((await faultOf(node, 'config from policy where id = nosuch')).code).toBe('POLICY_UNKNOWN');
+  });
+});
+
+describe('wait', () => {
+  it('for a condition, and for the ledger of the connected nodes', async () => {
+    await node.run('count = 2');
+    await node.run('wait 600 for !count == 2');
+    await node.run('wait 600 for not !nosuch and !count');
+    await node.run('wait 600 for sync');
+    await node.run('wait 0.05 for !nosuch');
+    expect((await faultOf(node, 'wait 1 for a b c')).code).toBe('COMMAND_SYNTAX');
+  });
+
+  it('for sync tries again while a node does not answer', async () => {
+    const { ledgerSync } = node.context;
+    let asked = 0;
+    const failing = {
+      syncNow: async () => {
+        if ((asked += 1) < 3) throw new Error('no answer');
+      },
+    };
+    Object.assign(node.context, { ledgerSync: failing });
+    await node.run('wait 600 for sync');
+    expect(asked).toBe(3);
+    Object.assign(node.context, { ledgerSync: { syncNow: () => new Promise(() => {}) } });
+    await node.run('wait 0.05 for sync');
+    Object.assign(node.context, { ledgerSync });
+  });
+});
