@@ -328,6 +328,12 @@ export const INGEST_WAITING_MAX = 1_000;
 export const BUFFER_BYTES_MAX = 32 * 1_048_576;
 /** Failed files that `get tsd errors` and `get operator` know of. */
 export const FAILURES_LISTED_MAX = 1_000;
+/** Copies of refused data are kept in the error directory until it holds so much; each counts for so much at least. */
+export const ERROR_DIRECTORY_BYTES_MAX = 1_073_741_824;
+export const ERROR_FILE_BYTES_COUNTED = 8_192;
+/** How often it is looked whether failed files and damaged databases still lie where they were put; a look rests for so many times as long as it took. */
+export const ASIDE_LOOK_MS = 1_000;
+export const ASIDE_REST_TIMES = 20;
 /** Large files that are compressed and written to the archive at the same time, and small ones in one step. */
 export const ARCHIVE_WRITES_AT_ONCE = 4;
 export const ARCHIVE_BATCH_FILES_MAX = 128;

@@ -158,9 +158,10 @@ const smoothed = (tookMs: number, before: number | undefined): number =>
  * the path heals is lost: it must not keep the next one waiting. So it is longer for single dials alone, after a call that was
  * answered: twice, four times … as long, since what answers calls may still be a dead path (a relay whose far side is gone).
  */
-export const patienceMs = ({ tookMs = 0, attempts, answered, slow }: RedialEntry): number => {
-  if (attempts === 0) return DIAL_TIMEOUT_MS;
-  const usualMs = Math.max(REDIAL_PATIENCE_MIN_MS, 3 * tookMs);
+export const patienceMs = ({ tookMs, attempts, answered, slow }: RedialEntry): number => {
+  // A peer that was here by its own dial is known to be near: its loss must show soon.
+  if (attempts === 0 && tookMs === undefined) return DIAL_TIMEOUT_MS;
+  const usualMs = Math.max(REDIAL_PATIENCE_MIN_MS, 3 * (tookMs ?? 0));
   return Math.min(DIAL_TIMEOUT_MS, slow ? usualMs * 2 ** answered : usualMs);
 };
 

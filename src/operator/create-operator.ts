@@ -8,12 +8,14 @@ import type { Logger } from '../base/log.ts';
 import { Trouble } from '../base/trouble.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { createArchive, noArchive } from './archive.ts';
+import { AsideWatch } from './aside-watch.ts';
 import { ByteBudget, shared } from './contents.ts';
 import { ErrorDirectory } from './error-directory.ts';
 import { type DataFileName, noInstructions, segment, type TableName, tableName } from './names.ts';
 import type {
   BufferStatus,
   BufferThreshold,
+  Failing,
   IngestFailure,
   Operator,
   OperatorOptions,
@@ -124,6 +126,7 @@ class SqliteOperator implements Operator {
     stack.defer(() => parts.queue.close());
     stack.use(new TsdKeeper({ ...ports, tables: options.updateTsdInfo }, parts.store));
     stack.defer(() => operator.#buffers.close());
+    stack.use(new AsideWatch(clock, [() => parts.errors.look(), () => parts.store.lookAside()]));
     operator.#watch = stack.use(
       await WatchDirectory.start(options.watchDir, options.threads, {
         clock,
@@ -181,6 +184,10 @@ class SqliteOperator implements Operator {
 
   failures(limit: number): readonly IngestFailure[] {
     return this.#parts.errors.failures(limit);
+  }
+
+  failing(): Failing {
+    return { ...this.#parts.errors.held, newest: this.#parts.errors.lying() };
   }
 
   async close(): Promise<void> {
@@ -272,10 +279,11 @@ class SqliteOperator implements Operator {
     }
   }
 
-  /** Where there is room for it: what was refused must not take the reserve of the ledger. */
+  /** Where there is room for it: what was refused, and its sender still has, must take neither the reserve of the ledger nor the disk. */
   async #keepFailed(name: TableName, content: Uint8Array, caught: unknown): Promise<void> {
     try {
       this.#ports.disk?.assertRoom(content.byteLength);
+      this.#parts.errors.assertRoomForCopy();
       await this.#fail(name, content, caught);
       this.#unkept.ends();
     } catch (failure) {

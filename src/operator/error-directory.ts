@@ -1,11 +1,12 @@
-import { copyFile, lstat, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { copyFile, lstat, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { asFault, systemCode, textOf } from '../base/errors.ts';
+import { sized } from '../base/disk-monitor.ts';
+import { asFault, fault, systemCode, textOf } from '../base/errors.ts';
 import { makeDirectory, syncDirectory, writeFileDurably } from '../base/files.ts';
-import { FAILURES_LISTED_MAX } from '../base/limits.ts';
+import { ERROR_DIRECTORY_BYTES_MAX, ERROR_FILE_BYTES_COUNTED, FAILURES_LISTED_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import type { IngestFailure } from './operator.ts';
+import type { FailedFiles, IngestFailure } from './operator.ts';
 
 /** The documented numbers of the command language, as the names of failed files carry them. */
 const NUMBERS: Readonly<Record<string, number>> = {
@@ -24,6 +25,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
 const PROCESS_FAILURE = 3;
 const NAME_BYTES_MAX = 200;
 const REPORT_SUFFIX = '.reason.json';
+const LOOKED_AT_ONCE = 64;
 
 const report = z.object({
   path: z.string(),
@@ -45,27 +47,75 @@ export interface FailedTable {
 
 /**
  * Where files go that failed: whole, named `<name>.err_<number>.<epoch>.json`, beside a small file that says why. The
- * newest are known in memory.
+ * newest are known in memory. Copies of what its sender still has are kept up to a bound; what lies nowhere else always goes in.
  */
 export class ErrorDirectory {
   readonly #dir: string;
   readonly #log: Logger;
+  readonly #bytesMax: number;
   readonly #failures: IngestFailure[] = [];
+  /** What lies there, as of the last look and what came since: bytes by name. */
+  #lying = new Map<string, number>();
+  #since = new Map<string, number>();
+  #bytes = 0;
+  #seen = { changedMs: Number.NaN, looks: 0 };
   #lastEpochMs = 0;
   /** Failures whose reasons lie in the directory. */
   count = 0;
 
-  private constructor(dir: string, log: Logger) {
+  private constructor(dir: string, log: Logger, bytesMax: number) {
     this.#dir = dir;
     this.#log = log;
+    this.#bytesMax = bytesMax;
   }
 
   /** Opens the directory and reads what failed before. */
-  static async open(dir: string, log: Logger): Promise<ErrorDirectory> {
+  static async open(dir: string, log: Logger, bytesMax = ERROR_DIRECTORY_BYTES_MAX): Promise<ErrorDirectory> {
     await makeDirectory(dir);
-    const directory = new ErrorDirectory(dir, log);
+    const directory = new ErrorDirectory(dir, log, bytesMax);
     await directory.#load();
+    await directory.look();
     return directory;
+  }
+
+  /** Looks what still lies there: who corrects a file moves it away. Reads nothing where nothing came or went. */
+  async look(): Promise<void> {
+    const { mtimeMs: changedMs } = await stat(this.#dir);
+    const looks = changedMs === this.#seen.changedMs ? this.#seen.looks : 0;
+    // What came right after the first look may have left the time as it was.
+    if (looks >= 2) return;
+    this.#since = new Map();
+    const found = new Map<string, number>();
+    const names = (await readdir(this.#dir)).filter((name) => !name.endsWith(REPORT_SUFFIX));
+    for (let at = 0; at < names.length; at += LOOKED_AT_ONCE) {
+      const some = names.slice(at, at + LOOKED_AT_ONCE);
+      const files = await Promise.all(some.map((name) => plainFile(join(this.#dir, name))));
+      for (const [index, file] of files.entries())
+        if (file !== undefined) found.set(some[index] ?? '', counted(file.bytes));
+    }
+    for (const [name, bytes] of this.#since) found.set(name, bytes);
+    this.#lying = found;
+    this.#bytes = [...found.values()].reduce((sum, bytes) => sum + bytes, 0);
+    this.#seen = { changedMs, looks: looks + 1 };
+  }
+
+  /** The failures among those that are known whose file still lies there. Newest first. */
+  lying(): readonly IngestFailure[] {
+    return this.#failures.filter(({ path }) => this.#lying.has(basename(path))).reverse();
+  }
+
+  get held(): FailedFiles {
+    const isFull = this.#bytes >= this.#bytesMax;
+    return { dir: this.#dir, files: this.#lying.size, bytes: this.#bytes, isFull };
+  }
+
+  /** Throws `INGEST_ERRORS_FULL` where no more copies of what was refused are kept. */
+  assertRoomForCopy(): void {
+    const { dir, files, bytes, isFull } = this.held;
+    if (!isFull) return;
+    throw fault('INGEST_ERRORS_FULL', `${dir} holds ${sized(bytes)} in ${files} files, and takes no copies any more`, {
+      hint: 'look through the failed files (get tsd errors), and correct or remove them',
+    });
   }
 
   /** Newest first. */
@@ -101,6 +151,10 @@ export class ErrorDirectory {
       if ((await plainFile(path)) === undefined) await rm(`${path}${REPORT_SUFFIX}`, { force: true });
       throw caught;
     }
+    const bytes = counted('path' in failed ? ((await plainFile(path))?.bytes ?? 0) : failed.content.byteLength);
+    this.#lying.set(name, bytes);
+    this.#since.set(name, bytes);
+    this.#bytes += bytes;
     this.#note(failure);
     this.count += 1;
     this.#log.warn(`a file failed and is in ${path}: ${error.message}`, { code: error.code, dbms, table });
@@ -142,6 +196,9 @@ export class ErrorDirectory {
     }
   }
 }
+
+/** A small file takes room too, and so does its reason. */
+const counted = (bytes: number): number => Math.max(bytes, ERROR_FILE_BYTES_COUNTED);
 
 /** Moves a file; between file systems by a durable copy, so that at any moment it is at one place at least. */
 const moveDurably = async (from: string, to: string): Promise<void> => {

@@ -70,6 +70,20 @@ export interface IngestFailure {
   readonly time: string;
 }
 
+/** What lies in the error directory. */
+export interface FailedFiles {
+  readonly dir: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** It holds what it may: copies of what a sender was refused are kept no more. */
+  readonly isFull: boolean;
+}
+
+export interface Failing extends FailedFiles {
+  /** The failures of the newest of these files, newest first. */
+  readonly newest: readonly IngestFailure[];
+}
+
 export interface OperatorStatus {
   readonly options: OperatorOptions;
   readonly files: number;
@@ -86,7 +100,7 @@ export interface OperatorStatus {
   readonly leftOut: number;
   readonly lastFailure: IngestFailure | undefined;
   readonly queued: number;
-  /** Damaged database files that were set aside since start, as absolute paths. */
+  /** Damaged database files that were set aside since start and still lie there, as absolute paths. */
   readonly setAside: readonly string[];
 }
 
@@ -103,6 +117,8 @@ export interface Operator extends Resource {
   buffers(): readonly BufferStatus[];
   status(): OperatorStatus;
   failures(limit: number): readonly IngestFailure[];
+  /** Failed files that nobody has corrected or removed yet, as of a moment ago. */
+  failing(): Failing;
 }
 
 /** How the operator gets a table that does not exist yet: published as a table policy and a child cluster policy. */

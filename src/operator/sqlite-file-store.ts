@@ -6,6 +6,7 @@ import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
 import { type ByteBudget, shared } from './contents.ts';
+import { plainFile } from './error-directory.ts';
 import { checkDigest } from './file-order.ts';
 import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
@@ -318,6 +319,13 @@ export class SqliteFileStore implements FileStore {
     if (replaced === undefined) return;
     this.totals.duplicates += 1;
     this.totals.rows -= record.rows;
+  }
+
+  /** Forgets the damaged databases whose files somebody has removed. */
+  async lookAside(): Promise<void> {
+    const paths = this.setAsidePaths.slice();
+    for (const path of paths)
+      if ((await plainFile(path)) === undefined) this.setAsidePaths.splice(this.setAsidePaths.indexOf(path), 1);
   }
 
   async #setAside(dbms: string): Promise<string | undefined> {

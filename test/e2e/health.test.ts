@@ -1,3 +1,5 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NetworkFixture } from '../support/network-fixture.ts';
 import { waitFor } from '../support/wait.ts';
@@ -48,8 +50,13 @@ describe('faults are named within five seconds, on real processes', () => {
     expect(await network.node('op1').run('get processes')).toContain('Fault PEER_UNREACHED');
   }, 90_000);
 
-  test('a file that failed', async () => {
+  test('a file that failed, until it was corrected as the next step says', async () => {
     await network.drop('op1', 'plant.readings.json', '{"reading": 1}\nno JSON\n');
     expect((await named('op1', 'FILES_FAILED')).cause).toMatch(/^1 file failed .*plant\.readings/);
+    const errors = join(network.dir, 'op1', 'data', 'error');
+    const failed = (await readdir(errors)).find((name) => !name.endsWith('.reason.json')) ?? '';
+    await rm(join(errors, failed));
+    await network.drop('op1', 'plant.readings.json', '{"reading": 1}\n');
+    await gone('op1', 'FILES_FAILED');
   }, 60_000);
 });

@@ -32,7 +32,7 @@ export const network: readonly Mutant[] = [
   {
     name: 'dial that is swallowed keeps the next one waiting',
     file: 'src/network/redial.ts',
-    from: 'if (attempts === 0) return DIAL_TIMEOUT_MS;',
+    from: 'if (attempts === 0 && tookMs === undefined) return DIAL_TIMEOUT_MS;',
     to: 'if (attempts >= 0) return DIAL_TIMEOUT_MS;',
     tests: ['test/unit/network/redial.test.ts'],
   },

@@ -73,6 +73,13 @@ const createTestOperator = (options: OperatorOptions): TestOperator => {
     setThreshold: (...args) => operator.thresholds.push(args),
     buffers: () => operator.buffered,
     failures: (limit) => operator.failed.slice(0, limit),
+    failing: () => ({
+      dir: options.errDir,
+      files: operator.failed.length,
+      bytes: 0,
+      isFull: false,
+      newest: operator.failed,
+    }),
     status: () => ({
       options,
       files: store.all().length,

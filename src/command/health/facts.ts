@@ -2,7 +2,7 @@ import type { DiskStatus } from '../../base/disk-monitor.ts';
 import type { LedgerStatus } from '../../ledger/ledger.ts';
 import type { DialState } from '../../network/network.ts';
 import type { Damage } from '../../operator/file-check.ts';
-import type { IngestFailure } from '../../operator/operator.ts';
+import type { FailedFiles, IngestFailure } from '../../operator/operator.ts';
 import type { Refusal } from '../../policy/introduction/introductions.ts';
 import type { PeerReplication } from '../../replication/replication.ts';
 import type { ForeignSeed } from '../commands/foreign-seeds.ts';
@@ -25,8 +25,10 @@ export interface OperatorFacts {
   /** Undefined: it does not run. */
   readonly consumer: 'active' | 'suspend' | undefined;
   readonly peers: readonly PeerReplication[];
-  /** Files that failed within the last day, the newest first. */
+  /** Files that failed within the last day and that nobody has corrected or removed yet, the newest first. */
   readonly failures: readonly IngestFailure[];
+  /** All that lies in the error directory. */
+  readonly failed: FailedFiles;
   readonly setAside: readonly string[];
   readonly damages: readonly Damage[];
   readonly scrubError: string | undefined;

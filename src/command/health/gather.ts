@@ -1,4 +1,4 @@
-import { FAILED_FILES_SHOWN_MS, FAILURES_LISTED_MAX } from '../../base/limits.ts';
+import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
 import { shortKey } from '../commands/common.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
@@ -44,6 +44,7 @@ const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
   if (operator === undefined) return undefined;
   const [distributor, consumer] = [context.distributor(), context.consumer()];
   const sharing = context.watched?.().sharing;
+  const { newest, ...failed } = operator.failing();
   const sinceMs = context.clock.wallMs() - FAILED_FILES_SHOWN_MS;
   return {
     filled: (sharing ?? consumer)?.filled ?? true,
@@ -51,9 +52,8 @@ const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
     consumer: consumer?.mode,
     peers: sharing?.peers ?? (consumer ?? distributor)?.peers() ?? [],
     // A file that came twice is no fault: its data are here.
-    failures: operator
-      .failures(FAILURES_LISTED_MAX)
-      .filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs),
+    failures: newest.filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs),
+    failed,
     setAside: operator.status().setAside,
     damages: operator.store.damages(),
     scrubError: context.scrubber()?.status().lastError,

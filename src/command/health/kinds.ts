@@ -1,3 +1,4 @@
+import { sized } from '../../base/disk-monitor.ts';
 import { CLOCK_OFF_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import { byInvite, keyRevoked } from './refused.ts';
@@ -284,6 +285,16 @@ export const FAULT_KINDS = {
       newest === undefined
         ? []
         : [`${files(older.length + 1)} failed within a day, last ${newest.path}: ${newest.text}`],
+    ),
+  },
+  FAILED_FILES_PILED: {
+    nextStep:
+      'look them through (get tsd errors), and correct or remove them; what lies in the watch directory still goes there',
+    causes: ofOperator(({ failed }) =>
+      when(
+        failed.isFull,
+        `${failed.dir} holds ${sized(failed.bytes)} in ${files(failed.files)}: of data that a sender is refused no copies are kept any more`,
+      ),
     ),
   },
   DATABASE_DAMAGED: {

@@ -115,6 +115,12 @@ describe('patience with a dial', () => {
     expect(patience(dialled([4_000]))).toBe(DIAL_TIMEOUT_MS);
   });
 
+  test('is short for the first call of a peer that was here by its own dial: it was near, and its loss must show soon', () => {
+    let state = retarget(new Map(), [{ address: 'b:1', key: key('b') }], key('e'), 0);
+    state = peerLost(state, key('b'), 60_000, () => 0);
+    expect(patienceMs(state.get('b:1')!)).toBe(REDIAL_PATIENCE_MIN_MS);
+  });
+
   test('is not spoiled by one dial during which the path healed, and follows a path that has become slower', () => {
     expect(patience(dialled([20, 1_100]))).toBe(REDIAL_PATIENCE_MIN_MS);
     expect(patience(dialled([20, 900, 900, 900]))).toBe(2_400);

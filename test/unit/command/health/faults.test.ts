@@ -18,6 +18,7 @@ const peer: PeerReplication = {
 };
 const operator: OperatorFacts = {
   ...{ filled: true, distributor: true, consumer: 'active', peers: [peer], failures: [] },
+  failed: { dir: '/e', files: 0, bytes: 0, isFull: false },
   ...{ setAside: [], damages: [], scrubError: undefined },
 };
 const all = { operator: true, distributor: true, consumer: true };
@@ -135,6 +136,10 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   BEHIND_PEER: [one({ filesAhead: 1, lagMs: 4_000 }), /lacks 1 file of operator-b for 4\.0 s/],
   REPLICATION_FAILED: [one({ lastError: 'the hash is wrong' }), /operator-b: the hash is wrong/],
   FILES_FAILED: [own({ failures: [failure, failure] }), /2 files .*\/e\/a\.json: line 3/],
+  FAILED_FILES_PILED: [
+    own({ failed: { dir: '/e', files: 12, bytes: 2_000_000_000, isFull: true } }),
+    /\/e holds 2\.0 GB in 12 files/,
+  ],
   DATABASE_DAMAGED: [own({ setAside: ['/d/plant.sqlite.damaged-1'] }), /plant\.sqlite\.damaged-1/],
   FILES_DAMAGED: [
     own({ damages: [{ origin: 'o1', file: 5, text: 'rows changed' }] as never }),
