@@ -9,6 +9,7 @@ import type { FileRanges, Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
 import { uniteRanges } from '../operator/ranges.ts';
 import { Announced, type Shortfall } from './announced.ts';
+import { Arrivals } from './arrivals.ts';
 import { PullingConsumer } from './consumer.ts';
 import { PushingDistributor } from './distributor.ts';
 import { FillState } from './fill.ts';
@@ -105,20 +106,22 @@ class ClusterReplication implements Replication {
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
     const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
     const accepts = (origin: string): boolean => this.#belongsHere(origin);
+    const arrivals = new Arrivals(() => this.#puller.soon());
     this.#puller = new Puller({
-      ...{ network, clock, store, room, accepts, tally },
+      ...{ network, clock, store, room, accepts, tally, arrivals },
       log: log.child('replication'),
       intake: this.#intake,
       planner: this.#planner,
       onProgress: () => this.#look(),
     });
     this.#server = new ReplicationServer({
-      ...{ clock, store, room, tally, clusterPeers, endpoint },
+      ...{ clock, store, room, tally, clusterPeers, endpoint, arrivals },
       accepts: (origin) => clusterPeers().some(({ operator }) => operator === origin),
       intake: this.#intake,
       onWant: (operator, files) => {
         for (const [origin, ranges] of files) if (origin === store.origin) this.#distributor?.drop(operator, ranges);
       },
+      inFlightTo: (operator) => this.#distributor?.inFlightTo(operator) ?? NO_FILES,
     });
     this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
     this.scrubber = new Scrubber({

@@ -52,6 +52,11 @@ export class PushingDistributor implements Distributor {
     this.#lines.get(operator)?.drop(files);
   }
 
+  /** Own files that were pushed to a peer and that it has not acknowledged. */
+  inFlightTo(operator: string): FileRanges {
+    return this.#lines.get(operator)?.inFlight ?? NO_FILES;
+  }
+
   /** A peer is gone. */
   down(operator: string): void {
     this.#lines.get(operator)?.close(fault('NETWORK_CHANNEL_CLOSED', 'the peer is gone'));

@@ -32,7 +32,7 @@ export class Intake {
   }
 
   /** Whether a file is held by now. */
-  holds({ origin, file }: FileRecord): boolean {
+  holds({ origin, file }: Pick<FileRecord, 'origin' | 'file'>): boolean {
     return inRanges(this.#store.holdings().get(origin) ?? [], file);
   }
 

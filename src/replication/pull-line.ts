@@ -3,7 +3,7 @@ import { fault, type HoldfastError } from '../base/errors.ts';
 import type { Network } from '../network/network.ts';
 import type { FileRanges } from '../operator/file-record.ts';
 import type { ByteBudget } from '../operator/contents.ts';
-import { countRanges, inRanges, subtractRanges, uniteRanges } from '../operator/ranges.ts';
+import { countRanges, idsOf, inRanges, subtractRanges, uniteRanges } from '../operator/ranges.ts';
 import type { Intake } from './intake.ts';
 import { intersectRanges, NO_FILES } from './transfer/holdings.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
@@ -105,6 +105,7 @@ export class PullLine {
       else if (reader.push(message)) {
         await this.#storing.done;
         this.#outstanding.shift();
+        reader.stored += reader.open().filter((file) => this.#ports.intake.holds(file)).length;
         if (this.#outstanding.length === 0) channel.expect(undefined);
         this.#listener.answered(reader.id, reader.answer());
       }
@@ -171,6 +172,13 @@ class AnswerReader {
   constructor(request: PullRequest) {
     this.id = request.id;
     this.#open = new Map(request.files);
+  }
+
+  /** What was asked for and not spoken of. */
+  open(): readonly { readonly origin: string; readonly file: number }[] {
+    return [...this.#open].flatMap(([origin, ranges]) =>
+      idsOf(ranges, countRanges(ranges)).map((file) => ({ origin, file })),
+    );
   }
 
   check(id: number): void {

@@ -4,6 +4,7 @@ import { CLOCK_JUMP_MS_MIN, TRANSFER_IDLE_MS, WINDOW_STEP_MS } from '../base/lim
 import type { Logger } from '../base/log.ts';
 import type { Network } from '../network/network.ts';
 import type { FileStore } from '../operator/file-store.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Intake } from './intake.ts';
 import type { PeerTally } from './links.ts';
 import { PullLine } from './pull-line.ts';
@@ -20,6 +21,8 @@ export interface PullerPorts {
   readonly intake: Intake;
   readonly room: ByteBudget;
   readonly planner: PullPlanner;
+  /** What peers push here just now. */
+  readonly arrivals: Arrivals;
   /** Whether files of an origin may come in. */
   readonly accepts: (origin: string) => boolean;
   readonly tally: (operator: string) => PeerTally;
@@ -94,18 +97,19 @@ export class Puller {
   }
 
   #plan(): void {
-    const { planner, clock, store, accepts } = this.#ports;
+    const { planner, clock, store, accepts, arrivals } = this.#ports;
     const nowMs = clock.monotonicMs();
     const scope = this.#window === undefined ? 'own' : 'all';
     const window = this.#window?.();
     this.#lookWhetherWindowMoved(window);
-    const requests = planner.plan({ nowMs, own: store.holdings(), accepts, scope });
+    const arriving = arrivals.files;
+    const requests = planner.plan({ nowMs, own: store.holdings(), arriving, accepts, scope });
     for (const request of requests) {
       const peer = this.#peers.get(request.peer);
       if (peer === undefined) planner.failed(request.id, nowMs);
       else this.#line(peer).ask(request, request.windowed ? window : undefined);
     }
-    if (planner.outstanding === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (planner.outstanding === 0 && arriving.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     this.#cancelWake();
     const wakeMs = planner.wakeMs(nowMs);
     this.#cancelWake = wakeMs === undefined ? () => {} : clock.after(wakeMs - nowMs, () => this.soon());

@@ -58,6 +58,11 @@ export class PushLine {
     this.#bell.ring();
   }
 
+  /** Sent and not acknowledged. */
+  get inFlight(): FileRanges {
+    return rangesOf([...this.#flights.values()].flatMap(({ files }) => files));
+  }
+
   /** The peer holds these, or asks for them itself. */
   drop(files: FileRanges): void {
     this.#window.drop(files);
@@ -86,9 +91,11 @@ export class PushLine {
   async #send(channel: TransferChannel): Promise<void> {
     while (this.#closed === undefined) {
       for (let turn = this.#window.next(); turn !== undefined; turn = this.#window.next()) {
-        const copies = await this.#ports.read(turn);
+        const found = await this.#ports.read(turn);
         // What is not there any more is not pushed; the peer learns of it when it asks.
-        if (copies.length === 0) this.#window.drop(turn.ranges);
+        if (found.length === 0) this.#window.drop(turn.ranges);
+        // What it has asked for meanwhile comes as an answer.
+        const copies = found.filter(({ record }) => this.#window.waits(record.file));
         for (const bundle of bundlesOf(copies, PUSH_FILES_IN_FLIGHT)) {
           const id = this.#nextId++;
           const files = bundle.copies.map(({ record }) => record.file);

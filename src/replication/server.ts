@@ -2,12 +2,14 @@ import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
 import { PUSH_FILES_IN_FLIGHT } from '../base/limits.ts';
 import type { ByteBudget } from '../operator/contents.ts';
+import type { FileRanges } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Intake } from './intake.ts';
 import type { PeerTally } from './links.ts';
 import type { ClusterPeer } from './replication.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
-import type { FilesByOrigin, TransferJob } from './transfer/messages.ts';
+import type { FilesByOrigin, TransferFrame, TransferJob } from './transfer/messages.ts';
 import type { TransferCaller, TransferChannel, TransferEndpoint } from './transfer/protocol.ts';
 import { servePull, serveWatch } from './transfer/serve.ts';
 
@@ -16,12 +18,15 @@ export interface ReplicationServerPorts {
   readonly clock: Clock;
   readonly store: FileStore;
   readonly intake: Intake;
+  readonly arrivals: Arrivals;
   readonly room: ByteBudget;
   readonly clusterPeers: () => readonly ClusterPeer[];
   readonly accepts: (origin: string) => boolean;
   readonly tally: (operator: string) => PeerTally;
   /** A peer asks for files. */
   readonly onWant: (operator: string, files: FilesByOrigin) => void;
+  /** Own files that are being pushed to a peer and that it has not acknowledged. */
+  readonly inFlightTo: (operator: string) => FileRanges;
 }
 
 /** Serves the peers of the cluster, each with at most one channel for each job: a new one takes the place of the old. */
@@ -90,7 +95,7 @@ export class ReplicationServer {
   }
 
   async #do(job: TransferJob, channel: TransferChannel, operator: string, tally: PeerTally): Promise<void> {
-    const { store, clock, onWant } = this.#ports;
+    const { store, clock, onWant, inFlightTo } = this.#ports;
     switch (job) {
       case 'watch':
         return serveWatch(channel, store, clock, (task) => {
@@ -98,15 +103,14 @@ export class ReplicationServer {
           return () => this.#watchers.delete(task);
         });
       case 'pull':
-        return servePull(
-          channel,
-          store,
-          (files) => onWant(operator, files),
-          (files) => {
+        return servePull(channel, store, {
+          wants: (files) => onWant(operator, files),
+          sent: (files) => {
             tally.sent += files;
             tally.lastExchangeMs = clock.wallMs();
           },
-        );
+          underWay: () => inFlightTo(operator),
+        });
       case 'push':
         return this.#servePush(channel, tally);
     }
@@ -116,7 +120,7 @@ export class ReplicationServer {
   async #servePush(channel: TransferChannel, tally: PeerTally): Promise<void> {
     let storing: Promise<void> = Promise.resolve();
     for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
-      const { bundle, leave } = await channel.readBundle(frame, this.#ports.room);
+      const { bundle, leave } = await this.#readPushed(channel, frame);
       try {
         await storing;
       } catch (caught) {
@@ -127,6 +131,27 @@ export class ReplicationServer {
       storing.catch((caught: unknown) => channel.abort(caught));
     }
     await storing;
+  }
+
+  /** From its first frame until `leave` the puller knows that these files come. */
+  async #readPushed(channel: TransferChannel, first: TransferFrame): ReturnType<TransferChannel['readBundle']> {
+    const { arrivals, room } = this.#ports;
+    let arrived = (): void => {};
+    try {
+      const { bundle, leave } = await channel.readBundle(first, room, (record) => {
+        arrived = arrivals.expect([record]);
+      });
+      const stored = arrivals.expect(bundle.files.map(({ record }) => record));
+      return {
+        bundle,
+        leave: () => {
+          leave();
+          stored();
+        },
+      };
+    } finally {
+      arrived();
+    }
   }
 
   async #store(channel: TransferChannel, tally: PeerTally, bundle: ReceivedBundle): Promise<void> {

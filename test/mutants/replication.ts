@@ -70,6 +70,20 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/core.test.ts', 'test/unit/replication/hostile.test.ts'],
   },
   {
+    name: 'pull what is being pushed',
+    file: 'src/replication/transfer/state.ts',
+    from: 'without(view.arriving.get(origin));',
+    to: '',
+    tests: ['test/unit/replication/core.test.ts', 'test/unit/replication/pushed-once.test.ts'],
+  },
+  {
+    name: 'answer with what is in flight as a push',
+    file: 'src/replication/transfer/serve.ts',
+    from: 'origin === this.#store.origin ? subtractRanges(asked, this.#underWay()) : asked',
+    to: 'asked',
+    tests: ['test/unit/replication/pushed-once.test.ts'],
+  },
+  {
     name: 'file is asked of two peers',
     file: 'src/replication/transfer/state.ts',
     from: '    without(asked.get(origin));\n',

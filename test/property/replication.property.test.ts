@@ -87,7 +87,8 @@ class Chaos {
   }
 
   #plan(node: Node): void {
-    const view = { nowMs: this.#nowMs, own: node.store.holdings(), accepts: () => true, scope: 'all' as const };
+    const own = node.store.holdings();
+    const view = { nowMs: this.#nowMs, own, arriving: new Map(), accepts: () => true, scope: 'all' as const };
     for (const request of node.planner.plan(view)) {
       const to = this.nodes.find(({ id }) => id === request.peer) as Node;
       this.#answers.set(request, { stored: 0, orphans: [] });

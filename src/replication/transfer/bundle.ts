@@ -162,6 +162,11 @@ export class BundleReader {
     this.total = total;
   }
 
+  /** The record of a large file of which only a part is here. */
+  get arriving(): FileRecord | undefined {
+    return this.#large?.entry.record;
+  }
+
   /** Whether all of the bundle comes in its first frame. */
   static isWhole(message: { readonly total: number; readonly raw: number }): boolean {
     return message.raw === message.total;

@@ -1,6 +1,6 @@
 import { PUSH_BYTES_IN_FLIGHT, PUSH_FILES_IN_FLIGHT, PUSH_WAITING_FILES_MAX } from '../../base/limits.ts';
 import type { FileRanges } from '../../operator/file-record.ts';
-import { countRanges, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
+import { countRanges, inRanges, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
 import { NO_FILES } from './holdings.ts';
 
 /** Files of the own origin that may be read and sent now. */
@@ -28,6 +28,10 @@ export class PushWindow {
 
   get waiting(): number {
     return countRanges(this.#waiting);
+  }
+
+  waits(file: number): boolean {
+    return inRanges(this.#waiting, file);
   }
 
   /** New files; false when too many wait and all of them are left for the peer to pull. */

@@ -12,7 +12,7 @@ import type { FileCopy, FileRanges, FileRecord, Holdings } from '../../operator/
 import type { FileStore } from '../../operator/file-store.ts';
 import { subtractRanges } from '../../operator/ranges.ts';
 import { bundlesOf } from './bundle.ts';
-import { firstOfRanges, inMessages, lackingOf, NO_FILES, rangesAbove, rangesOf } from './holdings.ts';
+import { firstOfRanges, inMessages, intersectRanges, lackingOf, NO_FILES, rangesAbove, rangesOf } from './holdings.ts';
 import type { FilesByOrigin, TransferMessage, WantWindow } from './messages.ts';
 import type { TransferChannel } from './protocol.ts';
 
@@ -108,13 +108,17 @@ export const serveWatch = async (
 
 type Want = Extract<TransferMessage, { type: 'want' }>;
 
+/** What the one who serves knows and is told of one who pulls. */
+export interface PullPorts {
+  readonly wants: (files: FilesByOrigin) => void;
+  /** So many files were sent. */
+  readonly sent: (files: number) => void;
+  /** Own files that reach it as a push just now: they are left out of an answer, so that they do not come twice. */
+  readonly underWay: () => FileRanges;
+}
+
 /** Serves one who pulls until it leaves: requests in turn, each answered to its end or to the bound of one answer. */
-export const servePull = async (
-  channel: TransferChannel,
-  store: FileStore,
-  onWant: (files: FilesByOrigin) => void,
-  onSent: (files: number) => void,
-): Promise<void> => {
+export const servePull = async (channel: TransferChannel, store: FileStore, ports: PullPorts): Promise<void> => {
   const wants: Want[] = [];
   const bell = new Bell();
   let ended = false;
@@ -135,8 +139,8 @@ export const servePull = async (
   const answer = async (): Promise<void> => {
     for (;;) {
       for (let want = wants.shift(); want !== undefined; want = wants.shift()) {
-        onWant(want.files);
-        onSent(await new PullAnswerer(channel, store, want).run());
+        ports.wants(want.files);
+        ports.sent(await new PullAnswerer(channel, store, want, ports.underWay).run());
       }
       if (ended) return;
       await bell.next();
@@ -150,16 +154,18 @@ class PullAnswerer {
   readonly #channel: TransferChannel;
   readonly #store: FileStore;
   readonly #want: Want;
+  readonly #underWay: () => FileRanges;
   #bytesLeft = PULL_ANSWER_BYTES;
   #filesLeft = PULL_FILES_MAX;
   #sent = 0;
   /** Why the last file that could not be read could not. */
   #trouble: string | undefined;
 
-  constructor(channel: TransferChannel, store: FileStore, want: Want) {
+  constructor(channel: TransferChannel, store: FileStore, want: Want, underWay: () => FileRanges) {
     this.#channel = channel;
     this.#store = store;
     this.#want = want;
+    this.#underWay = underWay;
   }
 
   /** Returns the number of files that were sent. */
@@ -179,7 +185,8 @@ class PullAnswerer {
   async #origin(origin: string, ranges: FileRanges): Promise<void> {
     const held = this.#store.holdings().get(origin) ?? NO_FILES;
     await this.#gone(origin, subtractRanges(ranges, held));
-    let rest = subtractRanges(ranges, subtractRanges(ranges, held));
+    const asked = intersectRanges(ranges, held);
+    let rest = origin === this.#store.origin ? subtractRanges(asked, this.#underWay()) : asked;
     while (rest.length > 0 && !this.#isFull()) {
       const { window } = this.#want;
       const page = window === undefined ? { inside: rest, upTo: undefined } : await this.#page(origin, rest, window);

@@ -24,6 +24,8 @@ export interface PullView {
   /** Monotonic. */
   readonly nowMs: number;
   readonly own: Holdings;
+  /** Being pushed here: not asked for. */
+  readonly arriving: Holdings;
   /** Whether files of an origin may come in: others are not asked for. */
   readonly accepts: (origin: string) => boolean;
   /** `own`: only own files are taken back, with the originals of own duplicates. */
@@ -307,6 +309,7 @@ export class PullPlanner {
       if (some !== undefined && ranges.length > 0) ranges = subtractRanges(ranges, some);
     };
     without(asked.get(origin));
+    without(view.arriving.get(origin));
     if (origin !== this.#self) {
       if (!all) without(state.skipped.get(origin));
       for (const fresh of state.fresh) if (fresh.origin === origin) without(fresh.ranges);

@@ -34,11 +34,12 @@ describe('the planner', () => {
   };
   const plan = (
     of: PullPlanner,
-    about: { nowMs?: number; own?: Holdings; scope?: 'all' | 'own' } = {},
+    about: { nowMs?: number; own?: Holdings; arriving?: Holdings; scope?: 'all' | 'own' } = {},
   ): readonly PullRequest[] =>
     of.plan({
       nowMs: about.nowMs ?? 0,
       own: about.own ?? new Map(),
+      arriving: about.arriving ?? new Map(),
       accepts: (origin) => origin !== 'stranger',
       scope: about.scope ?? 'all',
     });
@@ -138,6 +139,15 @@ describe('the planner', () => {
     expect(plan(of, { own, nowMs: 100 })).toEqual([]);
     expect(of.wakeMs(100)).toBe(850);
     expect(plan(of, { own, nowMs: 850 })).toHaveLength(1);
+  });
+
+  test('does not ask for what is on its way, however long that takes', () => {
+    const of = planner(['a', holdings({ x: [[1, 2]] })], ['b', holdings({ x: [[1, 2]] })]);
+    expect(plan(of, { nowMs: 9_000, arriving: holdings({ x: [[1, 2]] }) })).toEqual([]);
+    expect(plan(of, { nowMs: 9_000, arriving: holdings({ x: [[1, 1]] }) })).toMatchObject([
+      { files: [['x', [[2, 2]]]] },
+    ]);
+    expect(plan(of, { nowMs: 9_000 })).toMatchObject([{ files: [['x', [[1, 1]]]] }]);
   });
 
   test('does not wait when it is told to hurry', () => {

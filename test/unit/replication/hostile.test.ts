@@ -123,12 +123,12 @@ describe('a peer that calls', () => {
     [
       'asks for more at a time than agreed',
       async () => {
-        world.put(victim);
-        await world.clock.runUntil(() => honest.store.all().length === 1, 5_000);
+        world.put(honest);
+        await world.clock.runUntil(() => victim.store.all().length === 1, 5_000);
         victim.store.readMany = () => new Promise(() => {});
         const channel = await open(helloAs('pull'));
         for (let id = 0; id < 50; id += 1)
-          await channel.send(encodeTransfer({ type: 'want', id, files: [[victim.id, [[1, 2 ** 50]]]] }));
+          await channel.send(encodeTransfer({ type: 'want', id, files: [[honest.id, [[1, 2 ** 50]]]] }));
       },
     ],
     [
