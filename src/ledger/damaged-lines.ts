@@ -12,7 +12,7 @@ export interface DamagedLinesPorts {
 
 /**
  * Which damaged lines still matter. The line itself stays as it is for good; it is mended once its entry is held again, or, where
- * nothing tells whose it was, once a peer was asked that holds nothing which is lacking here.
+ * nothing tells whose it was, once every known peer was asked and none holds anything that is lacking here.
  */
 export class DamagedLines {
   readonly #ports: DamagedLinesPorts;
@@ -31,12 +31,12 @@ export class DamagedLines {
     return this.#ports.store.damaged.length - this.open().length;
   }
 
-  /** An own entry beyond the end of the own log was once there: its number must not be used again, whatever one peer lacks. */
+  /** An own entry beyond the end of the own log was once there: its number must not be used again, whatever the peers lack. */
   get isOwnLogBehind(): boolean {
     return this.#ports.store.damaged.some((line) => this.#isOwnAhead(line));
   }
 
-  /** A peer holds nothing that is lacking here. */
+  /** No known peer holds anything that is lacking here. */
   nothingLacks(): void {
     for (const line of this.#ports.store.damaged) if (!this.#isOwnAhead(line)) this.#compared.add(line);
   }

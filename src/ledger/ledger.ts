@@ -164,7 +164,7 @@ export interface Ledger extends Resource {
   erased(): readonly string[];
   /** Hashes of entries whose body is missing though nobody erased it by right, at most `ENTRIES_WANTED_MAX`. */
   missedBodies(): readonly string[];
-  /** A peer was asked for all it holds, and nothing of it is lacking here: then no damaged line holds anything that is. */
+  /** Every known peer was asked for all it holds, and nothing of it is lacking here: then no damaged line holds anything that is. */
   nothingLacks(): void;
 
   /**

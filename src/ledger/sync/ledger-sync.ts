@@ -288,7 +288,18 @@ class Synchronizer implements LedgerSync {
     record.lastError = rejected === undefined ? undefined : `${rejected.code}: ${rejected.text}`;
     const { ledger } = this.#options;
     this.#ownLog.exchanged(peer, record.holdings.heads.get(ledger.author)?.seq ?? 0);
-    if (ledger.status().damaged.length > 0 && this.#holdsAllOf(record.holdings)) ledger.nothingLacks();
+    if (ledger.status().damaged.length > 0 && this.#nobodyHoldsMore()) ledger.nothingLacks();
+  }
+
+  /** Every peer that this node knows was asked, and none holds what is lacking here. One that is away may. */
+  #nobodyHoldsMore(): boolean {
+    const { network } = this.#options;
+    const peers = network.peers().map(({ key }) => this.#records.of(key));
+    return (
+      peers.length > 0 &&
+      peers.every(({ lastExchangeMs, holdings }) => lastExchangeMs !== undefined && this.#holdsAllOf(holdings)) &&
+      network.dialStates().every(({ connected, own }) => connected || own)
+    );
   }
 
   #holdsAllOf(theirs: Holdings): boolean {

@@ -54,7 +54,7 @@ describe('joining', () => {
 });
 
 describe('staying the same', () => {
-  test('a damaged line of which nobody knows whose it was is mended once a peer was asked for all it holds', async () => {
+  test('a damaged line of which nobody knows whose it was is mended once every known peer was asked for all it holds', async () => {
     const { clock, start, a, b } = await startSyncPair();
     await appendMany(a, 5);
     await clock.advance(1_000);
@@ -68,6 +68,30 @@ describe('staying the same', () => {
     await clock.runUntil(() => again.ledger.status().damaged.length === 0, 3_000);
     expect(again.ledger.status()).toMatchObject({ damaged: [], mended: 1 });
     expect(holdTheSame(a, again)).toBe(true);
+  });
+
+  test('a damaged line of which nobody knows whose it was stays a fault while a known peer was not asked', async () => {
+    const { clock, start, a, b } = await startSyncPair();
+    const lost = { file: 'f', offset: 0, author: undefined, seq: undefined };
+    const known = [...b.disk.durable];
+    const c = await start();
+    c.network.keepDialled([{ address: b.network.address }]);
+    await clock.runUntil(() => holdTheSame(b, c) && c.ledger.status().mayAppend, 5_000);
+    await a.close();
+    await c.ledger.append(proposal(1));
+    await clock.runUntil(() => holdTheSame(b, c), 5_000);
+    await b.close();
+    await c.crash();
+    // Of the entry by the third node this one has lost every trace, and the first never had it.
+    const first = await start({ seed: a.seed, disk: a.disk });
+    const again = await start({ seed: b.seed, disk: { ...createMemoryDisk(), durable: known, damaged: [lost] } });
+    again.network.keepDialled([a, c].map(({ key, network }) => ({ address: network.address, key })));
+    await clock.runUntil(() => holdTheSame(first, again) && again.ledger.status().mayAppend, 60_000);
+    await clock.advance(20_000);
+    expect(again.ledger.status()).toMatchObject({ damaged: [lost], mended: 0 });
+    const third = await start({ seed: c.seed, disk: c.disk });
+    await clock.runUntil(() => again.ledger.status().damaged.length === 0, 120_000);
+    expect(again.ledger.version).toBe(third.ledger.version);
   });
 
   test('an append is on the other node and known to be there within moments', async () => {
