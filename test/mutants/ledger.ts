@@ -65,6 +65,13 @@ export const ledger: readonly Mutant[] = [
     tests: ['test/unit/ledger/disk.test.ts'],
   },
   {
+    name: 'journal is written on after a failed write',
+    file: 'src/ledger/journal.ts',
+    from: '      this.#refused = bytes.byteLength;\n      throw await this.#fail(caught);',
+    to: '      this.#refused = bytes.byteLength;\n      throw this.#diskFault(caught);',
+    tests: ['test/simulation/failed-write.test.ts'],
+  },
+  {
     name: 'append is acknowledged before it is written',
     file: 'src/ledger/stored-ledger.ts',
     from: 'await store.write(held, (hash) => draft.get(hash)?.cursor);',

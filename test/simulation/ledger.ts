@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { unwatchedDisk } from '../../src/base/disk.ts';
-import { fault } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { atOnce } from '../../src/base/slices.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import type { RawEntry } from '../../src/entry/entry.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../src/entry/keys.ts';
-import { openDiskStore } from '../../src/ledger/disk-store.ts';
-import { openJournal } from '../../src/ledger/journal.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../src/ledger/memory-ledger.ts';
-import { openStoredLedger } from '../../src/ledger/stored-ledger.ts';
 import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
@@ -20,14 +15,13 @@ import { stateRoot } from '../../src/policy/state-root.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { simulatedSignatures as signatures } from '../support/simulated-signatures.ts';
 import { type DiskMix, SimulatedDisk } from '../support/simulated-disk.ts';
+import { openSimulatedLedger } from '../support/simulated-ledger.ts';
 import { addressOfKey, proposal, seedOf } from '../support/sync-world.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { eventually, type Outcome } from './outcome.ts';
 
 const CONVERGED_WITHIN_MS = 60_000;
 const START_MS_MAX = 60_000;
-/** Small, so that a schedule fills several. */
-const JOURNAL_FILE_BYTES = 8_000;
 const FOLLOW_MAX = 1_000;
 const KEYS = 64;
 
@@ -116,17 +110,8 @@ class LedgerWorld {
   async start(slot: Slot): Promise<Running> {
     const { clock, hub } = this;
     const random = this.#random.fork(`${slot.key} ${clock.monotonicMs()}`);
-    const ports = { clock, random, log: silentLogger, disk: unwatchedDisk };
-    const opening = async (): Promise<Ledger> => {
-      const files = slot.disk.files();
-      const journal = await openJournal({ dir: 'journal', log: silentLogger, files, fileBytesMax: JOURNAL_FILE_BYTES });
-      const openIndex = async (): Promise<never> => {
-        throw fault('LEDGER_INDEX_FAILED', 'there is no level here');
-      };
-      const store = await openDiskStore({ ...ports, journal, index: undefined, openIndex });
-      return openStoredLedger({ ...ports, key: slot.signingKey, store, useThreadPool: false, signatures });
-    };
-    const ledger = await clock.runWhile(opening(), START_MS_MAX);
+    const ports = { clock, random, log: silentLogger };
+    const ledger = await clock.runWhile(openSimulatedLedger(slot.signingKey, slot.disk, ports), START_MS_MAX);
     const network = hub.node({ key: slot.key });
     const sync = createLedgerSync({ ...ports, ledger, network });
     slot.running = { ledger, network, sync };

@@ -35,6 +35,8 @@ export class SimulatedDisk {
   #process = 0;
   /** Failures come only while it is set. */
   failing = true;
+  /** The next write, or sync, fails, and this share of what it was to bring to the disk is there. */
+  failsNext: { readonly call: 'write' | 'sync'; readonly left: number } | undefined;
 
   constructor(clock: Clock, random: SeededRandom, mix: DiskMix) {
     this.#clock = clock;
@@ -97,9 +99,9 @@ export class SimulatedDisk {
       read: async (handle, into, at) => of(handle).cached.copy(into, 0, at),
       write: async (handle, bytes, at) => {
         await pause();
-        const isFull = this.failing && this.#random.chance(this.#mix.full);
-        this.#write(of(handle), isFull ? bytes.subarray(0, bytes.byteLength >> 1) : bytes, at);
-        if (isFull) throw failure('ENOSPC');
+        const left = this.#takeFailure('write') ?? (this.failing && this.#random.chance(this.#mix.full) ? 0.5 : 1);
+        this.#write(of(handle), bytes.subarray(0, Math.floor(bytes.byteLength * left)), at);
+        if (left < 1) throw failure('ENOSPC');
         return bytes.byteLength;
       },
       sync: async (handle) => {
@@ -137,7 +139,24 @@ export class SimulatedDisk {
     file.poisonedTo = Math.min(file.poisonedTo, at);
   }
 
+  #takeFailure(call: 'write' | 'sync'): number | undefined {
+    const next = this.failsNext;
+    if (next?.call !== call) return undefined;
+    this.failsNext = undefined;
+    return next.left;
+  }
+
   #sync(file: StoredFile): void {
+    const left = this.#takeFailure('sync');
+    if (left !== undefined) {
+      const { cached, durable } = file;
+      file.durable = cached.subarray(
+        0,
+        durable.byteLength + Math.floor((cached.byteLength - durable.byteLength) * left),
+      );
+      file.poisonedTo = cached.byteLength;
+      throw failure('EIO');
+    }
     if (this.failing && this.#random.chance(this.#mix.syncFails)) {
       file.durable = this.#leftOf(file);
       file.poisonedTo = file.cached.byteLength;
