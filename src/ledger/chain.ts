@@ -1,37 +1,13 @@
 import { sha256Hex } from '../codec/hash.ts';
-import type { Entry } from '../entry/entry.ts';
 import type { Cursor } from './ledger.ts';
-
-/** What is kept in memory of an entry that is held: enough to link, order and find it. */
-export interface Place {
-  readonly cursor: Cursor;
-  readonly hash: string;
-  readonly author: string;
-  readonly seq: number;
-  readonly prev: string | null;
-  /** Microseconds since 1970. */
-  readonly time: number;
-  readonly parents: readonly string[];
-  /** Policy id. */
-  readonly id: string | null;
-}
+import { comparePlaces, type Place } from './place.ts';
+import { PlaceTable } from './place-table.ts';
 
 /** Where two branches of one author's log are known to part: two entries, the ones with the smallest hashes. */
 export interface Fork {
   readonly seq: number;
   readonly pair: readonly [string, string];
 }
-
-export const placeOf = ({ hash, header }: Entry, cursor: Cursor): Place => ({
-  cursor,
-  hash,
-  author: header.author,
-  seq: header.seq,
-  prev: header.prev,
-  time: header.time,
-  parents: header.parents,
-  id: header.id,
-});
 
 /**
  * The fork that is known once `hashes` were all seen at `seq`: the earliest seq counts, and there the two smallest
@@ -52,35 +28,33 @@ export const voidFrom = (fork: Fork | undefined): number => fork?.seq ?? Number.
 
 interface AuthorLog {
   /** Entries 1, 2, 3 … that link to one another; the part from the fork on counts for nothing. */
-  readonly linked: Place[];
+  readonly linked: Cursor[];
   /** Held without a link to the rest: the other branch of a fork, or what follows a damaged line. */
-  readonly loose: Set<Place>;
+  readonly loose: Set<Cursor>;
   fork: Fork | undefined;
 }
 
 /**
  * Everything that the ledger holds, in memory: logs, hashes, policy ids, the frontier. Pure: what it knows follows
- * from the places it was given. Memory is about 500 bytes an entry.
+ * from the places it was given. Memory is about 200 bytes an entry.
  */
 export class Chains {
-  readonly #places: (Place | undefined)[] = [];
-  readonly #byHash = new Map<string, Place>();
-  readonly #byId = new Map<string, Place[]>();
+  readonly #places = new PlaceTable();
   readonly #logs = new Map<string, AuthorLog>();
   /** Entries that no other entry names; of these those that are not void are the frontier. */
-  #tips = new Set<Place>();
+  #tips = new Set<Cursor>();
   #summary: { readonly heads: ReadonlyMap<string, Place>; readonly version: string } | undefined;
 
   get size(): Cursor {
-    return this.#places.length;
+    return this.#places.size;
   }
 
   at(cursor: Cursor): Place | undefined {
-    return this.#places[cursor];
+    return this.#places.at(cursor);
   }
 
   get(hash: string): Place | undefined {
-    return this.#byHash.get(hash);
+    return this.#held(this.#places.cursorOf(hash));
   }
 
   fork(author: string): Fork | undefined {
@@ -100,20 +74,20 @@ export class Chains {
     const linked = log.linked[seq - 1];
     if (linked === undefined && log.loose.size === 0) return NONE;
     const found = linked === undefined ? [] : [linked];
-    for (const place of log.loose) if (place.seq === seq) found.push(place);
-    return found;
+    for (const cursor of log.loose) if (this.#places.seq(cursor) === seq) found.push(cursor);
+    return found.flatMap((cursor) => this.at(cursor) ?? []);
   }
 
   /** The newest entry of an author's log that counts. */
   head(author: string): Place | undefined {
     const log = this.#logs.get(author);
-    return log?.linked[Math.min(log.linked.length, voidFrom(log.fork) - 1) - 1];
+    return this.#held(log?.linked[Math.min(log.linked.length, voidFrom(log.fork) - 1) - 1]);
   }
 
   /** The author's entry `seq` where it is in the log and counts. */
   entry(author: string, seq: number): Place | undefined {
     const log = this.#logs.get(author);
-    return log === undefined || seq >= voidFrom(log.fork) ? undefined : log.linked[seq - 1];
+    return log === undefined || seq >= voidFrom(log.fork) ? undefined : this.#held(log.linked[seq - 1]);
   }
 
   /** The largest seq ever seen of an author, linked or not. */
@@ -121,18 +95,19 @@ export class Chains {
     const log = this.#logs.get(author);
     if (log === undefined) return 0;
     let largest = log.linked.length;
-    for (const { seq } of log.loose) if (seq > largest) largest = seq;
+    for (const cursor of log.loose) largest = Math.max(largest, this.#places.seq(cursor));
     return largest;
   }
 
   /** Entries of one policy in the ledger's order. */
   policy(id: string): readonly Place[] {
-    return [...(this.#byId.get(id) ?? [])].sort(comparePlaces);
+    return [...this.#places.ofId(id)].reverse().sort(comparePlaces);
   }
 
   /** The newest `limit` heads of other authors that no entry names yet. */
   frontier(author: string, isNamed: (hash: string) => boolean, limit: number): readonly Place[] {
-    const open = [...this.#tips].filter((tip) => tip.author !== author && !isNamed(tip.hash));
+    const tips = [...this.#tips].flatMap((cursor) => this.at(cursor) ?? []);
+    const open = tips.filter((tip) => tip.author !== author && !isNamed(tip.hash));
     return open.sort((a, b) => comparePlaces(b, a)).slice(0, limit);
   }
 
@@ -150,20 +125,15 @@ export class Chains {
    * (its older line was damaged when it came again) takes the place of the older.
    */
   add(place: Place): boolean {
-    const older = this.#byHash.get(place.hash);
-    if (older !== undefined) this.setAside(older.cursor);
-    this.#places[place.cursor] = place;
-    this.#byHash.set(place.hash, place);
-    if (place.id !== null) {
-      const ofId = this.#byId.get(place.id);
-      if (ofId === undefined) this.#byId.set(place.id, [place]);
-      else ofId.push(place);
-    }
+    const older = this.#places.cursorOf(place.hash);
+    if (older !== undefined) this.setAside(older);
+    const cursor = this.#places.size;
+    const rivals = this.rivals(place.author, place.seq);
+    this.#places.add(place);
     const log = this.#logOf(place.author);
     const before = log.fork;
-    const rivals = this.rivals(place.author, place.seq);
     if (rivals.length > 0) log.fork = foldFork(before, place.seq, [place.hash, ...rivals.map((rival) => rival.hash)]);
-    if (!this.#link(log, place)) log.loose.add(place);
+    if (!this.#link(log, cursor)) log.loose.add(cursor);
     this.#summary = undefined;
     if (log.fork === before) return false;
     this.#recomputeTips();
@@ -172,26 +142,23 @@ export class Chains {
 
   /** Takes an entry out that cannot be read any more, as if it had never come; its cursor stays empty. */
   setAside(cursor: Cursor): void {
-    const place = this.#places[cursor];
-    if (place === undefined) return;
-    this.#places[cursor] = undefined;
-    this.#byHash.delete(place.hash);
-    if (place.id !== null)
-      this.#byId.set(
-        place.id,
-        (this.#byId.get(place.id) ?? []).filter((held) => held !== place),
-      );
-    const log = this.#logOf(place.author);
-    log.loose.delete(place);
-    if (log.linked[place.seq - 1] === place)
-      for (const follower of log.linked.splice(place.seq - 1).slice(1)) log.loose.add(follower);
+    if (this.at(cursor) === undefined) return;
+    this.#places.setAside(cursor);
+    const log = this.#logOf(this.#places.author(cursor));
+    log.loose.delete(cursor);
+    const at = this.#places.seq(cursor) - 1;
+    if (log.linked[at] === cursor) for (const follower of log.linked.splice(at).slice(1)) log.loose.add(follower);
     this.#recomputeTips();
     this.#summary = undefined;
   }
 
   /** Keeps the number of a line that cannot be read, so that cursors stay those of the index. */
   skip(): void {
-    this.#places.push(undefined);
+    this.#places.skip();
+  }
+
+  #held(cursor: Cursor | undefined): Place | undefined {
+    return cursor === undefined ? undefined : this.at(cursor);
   }
 
   #logOf(author: string): AuthorLog {
@@ -204,38 +171,45 @@ export class Chains {
   }
 
   /** Links the new entry, and whatever loose ones follow it; false where it does not follow the log. */
-  #link(log: AuthorLog, place: Place): boolean {
-    if (!follows(log, place)) return false;
-    for (let next: Place | undefined = place; next !== undefined;) {
+  #link(log: AuthorLog, cursor: Cursor): boolean {
+    if (!this.#follows(log, cursor)) return false;
+    for (let next: Cursor | undefined = cursor; next !== undefined;) {
       log.linked.push(next);
       this.#touchTips(next, log);
-      next = log.loose.size === 0 ? undefined : followerOf(next, log.loose);
+      next = log.loose.size === 0 ? undefined : this.#followerOf(next, log.loose);
       if (next !== undefined) log.loose.delete(next);
     }
     return true;
   }
 
-  #touchTips(place: Place, log: AuthorLog): void {
-    if (place.seq >= voidFrom(log.fork)) return;
-    if (place.prev !== null) this.#untip(place.prev);
-    for (const hash of place.parents) this.#untip(hash);
-    this.#tips.add(place);
+  #follows({ linked }: AuthorLog, cursor: Cursor): boolean {
+    return this.#places.seq(cursor) === linked.length + 1 && this.#places.isPrev(cursor, linked.at(-1));
   }
 
-  #untip(hash: string): void {
-    const named = this.#byHash.get(hash);
-    if (named !== undefined) this.#tips.delete(named);
+  #followerOf(cursor: Cursor, loose: ReadonlySet<Cursor>): Cursor | undefined {
+    const seq = this.#places.seq(cursor) + 1;
+    for (const candidate of loose)
+      if (this.#places.seq(candidate) === seq && this.#places.isPrev(candidate, cursor)) return candidate;
+    return undefined;
+  }
+
+  #touchTips(cursor: Cursor, log: AuthorLog): void {
+    if (this.#places.seq(cursor) >= voidFrom(log.fork)) return;
+    for (const named of this.#places.namedBy(cursor)) this.#tips.delete(named);
+    this.#tips.add(cursor);
   }
 
   /** Rare: after a fork or a damaged line, when entries that named others count no longer. */
   #recomputeTips(): void {
     this.#tips = new Set();
-    for (const log of this.#logs.values()) for (const place of log.linked) this.#touchTips(place, log);
-    const named = new Set<string>();
+    const named = new Set<Cursor>();
     for (const log of this.#logs.values())
-      for (const place of log.linked)
-        if (place.seq < voidFrom(log.fork)) for (const parent of place.parents) named.add(parent);
-    for (const tip of this.#tips) if (named.has(tip.hash)) this.#tips.delete(tip);
+      for (const cursor of log.linked) {
+        if (this.#places.seq(cursor) >= voidFrom(log.fork)) break;
+        this.#tips.add(cursor);
+        for (const before of this.#places.namedBy(cursor)) named.add(before);
+      }
+    for (const cursor of named) this.#tips.delete(cursor);
   }
 
   #summarise(): { readonly heads: ReadonlyMap<string, Place>; readonly version: string } {
@@ -255,15 +229,3 @@ export class Chains {
 }
 
 const NONE: readonly Place[] = [];
-
-/** The ledger's order. */
-const comparePlaces = (a: Place, b: Place): number =>
-  a.time - b.time || (a.author < b.author ? -1 : a.author > b.author ? 1 : 0) || a.seq - b.seq;
-
-const follows = ({ linked }: AuthorLog, { seq, prev }: Place): boolean =>
-  seq === linked.length + 1 && prev === (linked.at(-1)?.hash ?? null);
-
-const followerOf = (place: Place, loose: ReadonlySet<Place>): Place | undefined => {
-  for (const candidate of loose) if (candidate.prev === place.hash && candidate.seq === place.seq + 1) return candidate;
-  return undefined;
-};

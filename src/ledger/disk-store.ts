@@ -5,7 +5,7 @@ import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { parseErasable } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
-import { type Place, placeOf } from './chain.ts';
+import { type Place, placeOf } from './place.ts';
 import type { IndexRecord } from './index-record.ts';
 import type { LedgerIndex } from './index.ts';
 import {
@@ -19,6 +19,7 @@ import {
 } from './journal-line.ts';
 import type { Journal } from './journal.ts';
 import type { Position } from './journal-files.ts';
+import { Positions } from './positions.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
 import type { Replacement } from './journal-rewrite.ts';
 import { OneByOne } from './one-by-one.ts';
@@ -51,7 +52,7 @@ export class DiskStore implements EntryStore {
   readonly #parts: DiskStoreParts;
   readonly #indexRetry: Retry;
   #index: LedgerIndex | undefined;
-  readonly #positions: Position[] = [];
+  readonly #positions = new Positions();
   readonly #damaged: DamagedLine[] = [];
   #places: (Place | undefined)[] = [];
   #mark: SignatureMark = { checkedTo: 0, bad: [] };
@@ -119,7 +120,7 @@ export class DiskStore implements EntryStore {
     const lines = entries.map(({ entry, receivedMs }) => encodeLine(entry.raw, receivedMs, entry.archived));
     const positions = await this.#parts.journal.append(lines);
     const cursor = this.#positions.length;
-    this.#positions.push(...positions);
+    for (const position of positions) this.#positions.push(position);
     const index = this.#index;
     if (index === undefined) return;
     const records = entries.flatMap(({ entry, cursor: at }, number) => {
@@ -134,7 +135,7 @@ export class DiskStore implements EntryStore {
   }
 
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
-    const positions = places.flatMap(({ cursor }) => this.#positions[cursor] ?? []);
+    const positions = places.flatMap(({ cursor }) => this.#positions.at(cursor) ?? []);
     const lines = await this.#parts.journal.read(positions);
     return places.map((place, at) => {
       const bytes = lines[at];
@@ -177,7 +178,7 @@ export class DiskStore implements EntryStore {
     const { journal } = this.#parts;
     const byFile = new Map<number, Place[]>();
     for (const place of places) {
-      const file = this.#positions[place.cursor]?.file;
+      const file = this.#positions.at(place.cursor)?.file;
       if (file === undefined) continue;
       const ofFile = byFile.get(file);
       if (ofFile === undefined) byFile.set(file, [place]);
@@ -204,7 +205,7 @@ export class DiskStore implements EntryStore {
     const inOrder = [...places].sort((a, b) => a.cursor - b.cursor);
     for (let at = 0; at < inOrder.length; at += SCAN_SLICE) {
       const slice = inOrder.slice(at, at + SCAN_SLICE);
-      const positions = slice.flatMap(({ cursor }) => this.#positions[cursor] ?? []);
+      const positions = slice.flatMap(({ cursor }) => this.#positions.at(cursor) ?? []);
       const lines = await journal.read(positions);
       for (const [number, place] of slice.entries()) {
         const [position, bytes] = [positions[number], lines[number]];
@@ -227,10 +228,11 @@ export class DiskStore implements EntryStore {
   #move(file: number, replacements: readonly Replacement[]): void {
     const lengths = new Map(replacements.map(({ position, line }) => [position.offset, line.byteLength]));
     let offset = 0;
-    for (const [cursor, position] of this.#positions.entries()) {
-      if (position.file !== file) continue;
+    for (let cursor = 0; cursor < this.#positions.length; cursor += 1) {
+      const position = this.#positions.at(cursor);
+      if (position?.file !== file) continue;
       const length = lengths.get(position.offset) ?? position.length;
-      this.#positions[cursor] = { file, offset, length };
+      this.#positions.set(cursor, { file, offset, length });
       offset += length;
     }
   }
@@ -250,7 +252,7 @@ export class DiskStore implements EntryStore {
   }
 
   async #eraseBodies(places: readonly Place[]): Promise<void> {
-    const positions = places.flatMap(({ cursor }) => this.#positions[cursor] ?? []);
+    const positions = places.flatMap(({ cursor }) => this.#positions.at(cursor) ?? []);
     const lines = await this.#parts.journal.read(positions);
     const changes = positions.flatMap((position, at) => {
       const line = lines[at];
@@ -262,7 +264,7 @@ export class DiskStore implements EntryStore {
   }
 
   bytesOf({ cursor }: Place): number {
-    return this.#positions[cursor]?.length ?? 0;
+    return this.#positions.lengthOf(cursor);
   }
 
   saveSignatureMark(mark: SignatureMark): void {
@@ -315,9 +317,7 @@ export class DiskStore implements EntryStore {
     const known = fits ? content.records : [];
     for (const [cursor, { place }] of known.entries()) if (place !== undefined) cursors.set(place.hash, cursor);
     for (let cursor = known.length; cursor < this.#positions.length;) {
-      const file = this.#positions[cursor]?.file;
-      const next = this.#positions.slice(cursor, cursor + SCAN_SLICE);
-      const positions = next.filter((position) => position.file === file);
+      const positions = this.#ofOneFile(cursor, SCAN_SLICE);
       const lines = await this.#parts.journal.read(positions);
       const from = cursor;
       const records = positions.map((position, at) => recordOf(lines[at], position, from + at));
@@ -328,6 +328,17 @@ export class DiskStore implements EntryStore {
     if (index.failure !== undefined) throw index.failure;
     // In the turn in which it knows every line: the next one is given to it when it is written.
     this.#use(index);
+  }
+
+  /** Where the lines from the cursor on lie, as far as they are in its file. */
+  #ofOneFile(cursor: Cursor, limit: number): readonly Position[] {
+    const positions: Position[] = [];
+    for (let at = cursor; at < cursor + limit; at += 1) {
+      const position = this.#positions.at(at);
+      if (position === undefined || position.file !== (positions[0] ?? position).file) break;
+      positions.push(position);
+    }
+    return positions;
   }
 
   async #takeUp(records: readonly IndexRecord[]): Promise<void> {
@@ -359,7 +370,7 @@ export class DiskStore implements EntryStore {
     const { journal } = this.#parts;
     const index = this.#index;
     let cursors: Map<string, Cursor> | undefined;
-    const last = this.#positions.at(-1);
+    const last = this.#positions.at(this.#positions.length - 1);
     const from = { file: last?.file ?? 0, offset: last === undefined ? 0 : last.offset + last.length };
     for (const file of journal.files().filter((number) => number >= from.file)) {
       const start = file === from.file ? from.offset : 0;

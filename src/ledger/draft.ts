@@ -1,5 +1,6 @@
 import type { Entry } from '../entry/entry.ts';
-import { type Chains, foldFork, type Fork, type Place, placeOf } from './chain.ts';
+import { type Chains, foldFork, type Fork } from './chain.ts';
+import { type Place, placeOf } from './place.ts';
 import type { Cursor } from './ledger.ts';
 
 /** An entry that is to be written with the next group. */

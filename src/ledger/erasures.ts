@@ -4,7 +4,8 @@ import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS, ENTRIES_WAITING_MAX, ENTRIES_WANT
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
 import { type Entry, erasedIn } from '../entry/entry.ts';
-import type { Chains, Place } from './chain.ts';
+import type { Chains } from './chain.ts';
+import type { Place } from './place.ts';
 import type { ErasureNote } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore } from './store.ts';

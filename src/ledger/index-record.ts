@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Place } from './chain.ts';
+import type { Place } from './place.ts';
 import type { Cursor } from './ledger.ts';
 import type { Position } from './journal-files.ts';
 

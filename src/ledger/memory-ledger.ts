@@ -6,7 +6,7 @@ import { parseEntry } from '../entry/check.ts';
 import { archivedEntry, withoutBody } from '../entry/entry.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
 import { ed25519, type Signatures } from '../entry/signatures.ts';
-import { placeOf, type Place } from './chain.ts';
+import { placeOf, type Place } from './place.ts';
 import type { DamagedLine, HeldEntry, Ledger } from './ledger.ts';
 import { rawBytes } from './recent.ts';
 import type { EntryStore, PlacedBody, SignatureMark } from './store.ts';

@@ -1,6 +1,7 @@
 import { SYNC_ANCESTORS_MAX } from '../base/limits.ts';
 import type { Entry, RawEntry } from '../entry/entry.ts';
-import type { Chains, Fork, Place } from './chain.ts';
+import type { Chains, Fork } from './chain.ts';
+import type { Place } from './place.ts';
 import type { Equivocation, HeldEntry } from './ledger.ts';
 
 /**

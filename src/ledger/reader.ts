@@ -1,7 +1,8 @@
 import { fault } from '../base/errors.ts';
 import { LEDGER_FOLLOW_ENTRIES_MAX, LEDGER_READ_BYTES_MAX, SYNC_BATCH_BYTES_MAX } from '../base/limits.ts';
 import { withoutBody } from '../entry/entry.ts';
-import type { Chains, Place } from './chain.ts';
+import type { Chains } from './chain.ts';
+import type { Place } from './place.ts';
 import type { Cursor, HeldEntry, LogPiece } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore } from './store.ts';
@@ -92,7 +93,7 @@ export class Reader {
     for (const [at, place] of fromStore.entries()) {
       const held = read[at];
       if (held !== undefined) byCursor.set(place.cursor, held);
-      else if (chains.at(place.cursor) === place) chains.setAside(place.cursor);
+      else if (chains.at(place.cursor)?.hash === place.hash) chains.setAside(place.cursor);
     }
     return places.flatMap((place, at) => this.#given(cached[at] ?? byCursor.get(place.cursor)));
   }

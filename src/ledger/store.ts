@@ -1,6 +1,6 @@
 import type { HoldfastError } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
-import type { Place } from './chain.ts';
+import type { Place } from './place.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
 
 /** How far the single signatures were checked, kept so that a restart does not check all of them again. */

@@ -102,7 +102,7 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'what waited for an entry is not linked',
     file: 'src/ledger/chain.ts',
-    from: 'next = log.loose.size === 0 ? undefined : followerOf(next, log.loose);',
+    from: 'next = log.loose.size === 0 ? undefined : this.#followerOf(next, log.loose);',
     to: 'next = undefined;',
     tests: [
       'test/unit/ledger/disk.test.ts',

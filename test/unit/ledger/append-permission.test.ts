@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppendPermission } from '../../../src/ledger/append-permission.ts';
-import { Chains, type Place } from '../../../src/ledger/chain.ts';
+import { Chains } from '../../../src/ledger/chain.ts';
+import type { Place } from '../../../src/ledger/place.ts';
 import { WaitingRoom } from '../../../src/ledger/waiting-room.ts';
 
 const author = 'a'.repeat(64);
