@@ -1,7 +1,7 @@
 import canonicalize from 'canonicalize';
 import { fault, textOf } from '../base/errors.ts';
 import { JSON_DEPTH_MAX } from '../base/limits.ts';
-import { isJsonObject, jsonDepth, type JsonObject, type JsonValue } from './json.ts';
+import { jsonDepth, type JsonObject, type JsonValue } from './json.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -33,17 +33,21 @@ const textInOrder = (value: JsonValue): string | undefined => {
   return text === undefined || text.includes(SURROGATE_ESCAPE) ? undefined : text;
 };
 
-/** Most others are made by this program, and only their outermost names have to be sorted. */
-const withNamesInOrder = (value: JsonObject): JsonObject =>
-  Object.fromEntries(
-    Object.keys(value)
+/** Most others only need their names sorted, which is three times as fast as canonicalising letter by letter. Too deep: as it is. */
+const withNamesInOrder = (value: JsonValue, depth = 0): JsonValue => {
+  if (typeof value !== 'object' || value === null || depth === JSON_DEPTH_MAX) return value;
+  if (Array.isArray(value)) return value.map((item: JsonValue) => withNamesInOrder(item, depth + 1));
+  const members = value as JsonObject;
+  return Object.fromEntries(
+    Object.keys(members)
       .sort()
-      .map((name) => [name, value[name] ?? null]),
+      .map((name) => [name, withNamesInOrder(members[name] ?? null, depth + 1)]),
   );
+};
 
 /** RFC 8785 text of a value. Throws `CODEC_NOT_CANONICAL` for what has none (NaN, lone surrogates). */
 export const canonicalJson = (value: JsonValue): string => {
-  let text = textInOrder(value) ?? (isJsonObject(value) ? textInOrder(withNamesInOrder(value)) : undefined);
+  let text = textInOrder(value) ?? textInOrder(withNamesInOrder(value));
   if (text !== undefined) return text;
   try {
     text = canonicalize(value);

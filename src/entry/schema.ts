@@ -10,7 +10,8 @@ const PLAIN_TEXT = /^[^\u0000-\u001f\u007f]+$/;
 const hash = z.string().regex(HASH, 'expected 64 lower-case hex digits');
 const plainText = z.string().max(ENTRY_ID_CHARS_MAX).regex(PLAIN_TEXT, 'expected text without control characters');
 
-const isAscending = (hashes: readonly string[]): boolean =>
+/** Whether each comes after the one before. */
+export const isAscending = (hashes: readonly string[]): boolean =>
   hashes.every((value, at) => at === 0 || (hashes[at - 1] ?? '') < value);
 const ascending = { error: 'expected ascending hashes, each once' };
 
@@ -48,10 +49,13 @@ export const headerSchema = fields.superRefine((header, context) => {
   for (const field of GENESIS_EMPTY) if (header[field] !== null) refuse(field, 'null in the genesis entry');
 });
 
+/** The salt of a body. */
+export const SALT = /^[0-9a-f]{32}$/;
+
 /** SPEC §3: the body. */
 export const bodySchema = z.strictObject({
   content: z.custom<JsonObject>(isJsonObject, 'expected an object'),
-  salt: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits'),
+  salt: z.string().regex(SALT, 'expected 32 lower-case hex digits'),
 });
 
 /** SPEC §4: the content of a genesis entry. */
