@@ -51,15 +51,15 @@ export const ENTRIES_WAITING_MAX = 10_000;
 export const ENTRIES_WAITING_BYTES_MAX = 64 * 1_048_576;
 /** Hashes that a node asks for by name at one time. */
 export const ENTRIES_WANTED_MAX = 256;
-export const GROUP_COMMIT_ENTRIES_MAX = 512;
+export const GROUP_COMMIT_ENTRIES_MAX = 1_024;
 /** Appends and offers that wait for the disk; more are refused. */
 export const LEDGER_QUEUE_MAX = 10_000;
-export const LEDGER_CACHE_ENTRIES_MAX = 4_096;
+export const LEDGER_CACHE_ENTRIES_MAX = 1_024;
 export const LEDGER_CACHE_BYTES_MAX = 16 * 1_048_576;
 export const LEDGER_FOLLOW_ENTRIES_MAX = 1_000;
 export const LEDGER_READ_BYTES_MAX = 64 * 1_048_576;
 export const JOURNAL_FILE_BYTES_MAX = 64 * 1_048_576;
-export const SYNC_BATCH_BYTES_MAX = 524_288;
+export const SYNC_BATCH_BYTES_MAX = 786_432;
 export const SYNC_INTERVAL_MS = 3_000;
 /** Authors in one message of the ledger sync; a longer clock takes several. */
 export const SYNC_CLOCK_PAGE_MAX = 5_000;

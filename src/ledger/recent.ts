@@ -8,19 +8,21 @@ export const rawBytes = ({ header, signature, body }: RawEntry): number =>
 /** The entries that came last, so that whoever follows the ledger live needs no disk. Bounded in number and bytes. */
 export class RecentEntries {
   readonly #entries = new Map<Cursor, HeldEntry>();
+  /** None is before this one. */
+  #from: Cursor = 0;
   #bytes = 0;
 
   get(cursor: Cursor): HeldEntry | undefined {
     return this.#entries.get(cursor);
   }
 
+  /** They come in the order of their cursors. */
   add(held: HeldEntry): void {
+    if (this.#entries.size === 0) this.#from = held.cursor;
     this.#entries.set(held.cursor, held);
     this.#bytes += rawBytes(held.entry.raw);
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= LEDGER_CACHE_ENTRIES_MAX && this.#bytes <= LEDGER_CACHE_BYTES_MAX) return;
-      this.remove(oldest);
-    }
+    for (; this.#entries.size > LEDGER_CACHE_ENTRIES_MAX || this.#bytes > LEDGER_CACHE_BYTES_MAX; this.#from += 1)
+      this.remove(this.#from);
   }
 
   remove(cursor: Cursor): void {

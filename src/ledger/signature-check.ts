@@ -8,9 +8,10 @@ import type { SignatureMark } from './store.ts';
 const SLICE = 8;
 /** Read at a time. */
 const PIECE = 64;
-/** While entries keep coming the check waits for a pause, since it needs the same cores; but no longer than this. */
+/** While entries keep coming the check waits for a pause, since it needs the same cores; but no longer than this, and then it checks so many. */
 const PAUSE_MS = 50;
 const PAUSE_WAIT_MS_MAX = 500;
+const BUSY_PIECES = 4;
 
 export interface SignatureCheckPorts {
   /** Entries in order of arrival from the cursor on. */
@@ -38,6 +39,10 @@ export class SignatureCheck {
   #cancelPause: (() => void) | undefined;
   /** When the first of the entries came that wait for a pause, monotonic milliseconds. */
   #waitsSinceMs: number | undefined;
+  /** When entries came last, monotonic milliseconds. */
+  #newsAtMs = Number.NEGATIVE_INFINITY;
+  /** How many wait for the end of the check. */
+  #awaited = 0;
 
   constructor(ports: SignatureCheckPorts, mark: SignatureMark, end: Cursor) {
     this.#ports = ports;
@@ -61,6 +66,7 @@ export class SignatureCheck {
     this.#end = end;
     for (const cursor of known) this.#known.add(cursor);
     this.#skipKnown();
+    this.#newsAtMs = this.#ports.clock?.monotonicMs() ?? this.#newsAtMs;
     this.#startAtPause();
   }
 
@@ -77,8 +83,10 @@ export class SignatureCheck {
 
   /** Resolves when everything held at the time was checked, or could not be read; does not wait for a pause. */
   async finished(): Promise<void> {
+    this.#awaited += 1;
     this.start();
     while (this.#running !== undefined) await this.#running;
+    this.#awaited -= 1;
   }
 
   async close(): Promise<void> {
@@ -104,9 +112,14 @@ export class SignatureCheck {
 
   async #run(): Promise<void> {
     let piece: readonly HeldEntry[] = [];
+    let pieces = 0;
     try {
       while (!this.#closed && this.#checkedTo < this.#end) {
-        if (piece.length === 0) piece = await this.#ports.read(this.#checkedTo, PIECE);
+        if (piece.length === 0) {
+          if (pieces >= BUSY_PIECES && this.#isBusy()) break;
+          piece = await this.#ports.read(this.#checkedTo, PIECE);
+          pieces += 1;
+        }
         const slice = piece.slice(0, SLICE);
         await Promise.all(slice.map((held) => this.#check(held)));
         const last = slice.at(-1);
@@ -114,10 +127,17 @@ export class SignatureCheck {
         piece = piece.filter(({ cursor }) => cursor >= this.#checkedTo);
       }
       this.#saveMark();
+      this.#startAtPause();
     } catch (caught) {
       this.#ports.log.warn('cannot check signatures in the background; it is tried again', { cause: String(caught) });
       this.#cancelPause = this.#ports.clock?.after(DISK_RETRY_MAX_MS, () => this.start());
     }
+  }
+
+  /** More entries are coming, and nobody waits for the check. */
+  #isBusy(): boolean {
+    const { clock } = this.#ports;
+    return clock !== undefined && this.#awaited === 0 && clock.monotonicMs() - this.#newsAtMs < PAUSE_MS;
   }
 
   #saveMark(): void {

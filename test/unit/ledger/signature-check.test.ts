@@ -91,6 +91,18 @@ describe('the check of single signatures', () => {
     expect(checked).toHaveLength(13);
   });
 
+  test('and leaves the cores to what takes the entries up: a few hundred each half a second, the rest in a pause', async () => {
+    const { clock, checked, grow } = createCheck(true);
+    grow(1_000);
+    for (let turn = 0; turn < 14; turn += 1) {
+      await clock.advance(40);
+      grow(1);
+    }
+    expect(checked).toHaveLength(256);
+    await clock.advance(50);
+    expect(checked).toHaveLength(1_014);
+  });
+
   test('is done at once for whoever waits for its end', async () => {
     const { check, checked, grow } = createCheck(true);
     grow(20);
