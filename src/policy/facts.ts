@@ -60,6 +60,7 @@ export const SNAPSHOT_OP = 'snapshot';
 const KEEPS_CONTENT: ReadonlySet<string> = new Set(['genesis', ERASE_OP, SNAPSHOT_OP]);
 
 const NOTHING: JsonObject = {};
+const NO_HASHES: readonly string[] = [];
 
 /** The reason of a failure of {@link normalValue}. */
 export const malformedBy = (caught: unknown): VoidReason => ({
@@ -102,7 +103,7 @@ export const factOf = (entry: Entry, known = NOTHING_KNOWN): Fact => {
     op,
     type,
     id,
-    replaces: replaces === null ? [] : typeof replaces === 'string' ? [replaces] : replaces,
+    replaces: replaces === null ? NO_HASHES : [replaces].flat().map((hash) => known.hash(hash)),
     links: (prev === null ? parents : [prev, ...parents]).map((hash) => known.hash(hash)),
     content,
     malformed,
@@ -167,6 +168,17 @@ export const applyToRest = (
     asFault(caught);
     return { value: merged(value, changes), isPartial: true };
   }
+};
+
+/** Gives an entry back its content, unless that is erased by right; returns whether it did. */
+export const restore = (held: Fact, { content, malformed, bodiless, archived }: Fact): boolean => {
+  if (bodiless || archived || held.erasure?.inForce === true) return false;
+  held.content = content;
+  held.malformed = malformed;
+  held.bodiless = false;
+  held.archived = false;
+  held.erasure = undefined;
+  return true;
 };
 
 /** The public key that a policy's value names as its node's. */

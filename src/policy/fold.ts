@@ -1,5 +1,6 @@
 import { canonicalJson } from '../codec/canonical.ts';
 import { sha256Hex } from '../codec/hash.ts';
+import type { Sliced } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
 import type { ErasureNote } from '../ledger/ledger.ts';
@@ -19,6 +20,7 @@ import {
   malformedWithoutContent,
   type Fact,
   POLICY_OPS,
+  restore,
   SNAPSHOT_OP,
   withoutContent,
 } from './facts.ts';
@@ -27,7 +29,7 @@ import type { SettledOrigins } from './origins.ts';
 import { ArchivedFacts, BODY_ARCHIVED } from './snapshot/archived.ts';
 import { inSettledOrder, type Settled, restorePolicies, settledPolicy, takeOver } from './snapshot/settled.ts';
 import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
-import { shownBy } from './state.ts';
+import { showInSlices, shownBy } from './state.ts';
 
 /** The fold with what `decide` asks of it and what the shell announces. */
 export interface LedgerFold extends PolicyFold {
@@ -60,6 +62,8 @@ export interface LedgerFold extends PolicyFold {
   ids(): readonly string[];
   /** The facts of one policy, in the order in which they take effect: the ledger's, but first what snapshots cover. */
   factsOf(id: string): readonly Fact[];
+  /** Makes what policies of a type show (of all types: undefined), a few at a time: the first to ask for all of them would hold up the event loop. */
+  makeShown(type?: string): Sliced<void>;
   /** Id of the policy in force that holds a claim. */
   holderOf(key: string): string | undefined;
   /** Id of the operator that has a member number in a cluster. */
@@ -206,8 +210,7 @@ class Fold implements LedgerFold {
     let list = this.#ofType.get(type);
     if (list === undefined) {
       const lives: { readonly subject: Subject; readonly insert: Fact }[] = [];
-      const subjects = type === undefined ? this.#subjects.values() : (this.#byType.get(type) ?? []);
-      for (const subject of subjects) {
+      for (const subject of this.#subjectsWith(type)) {
         const { life } = subject;
         if (life !== undefined && life.waiting === undefined && (type === undefined || life.type === type))
           lives.push({ subject, insert: life.insert });
@@ -253,6 +256,10 @@ class Fold implements LedgerFold {
     if (reason !== undefined) return reason;
     if (fact.id === null) return 'in-force';
     return this.#subjects.get(fact.id)?.newest === fact ? 'in-force' : 'superseded';
+  }
+
+  *makeShown(type?: string): Sliced<void> {
+    if (!this.#ofType.has(type)) yield* showInSlices(this.#subjectsWith(type), (id) => this.shown(id));
   }
 
   stateHash(): string {
@@ -365,15 +372,21 @@ class Fold implements LedgerFold {
     const id = fact.id ?? '';
     let subject = this.#subjects.get(id);
     if (subject === undefined) {
-      subject = { id, facts: [], life: undefined, newest: undefined, touched: undefined, state: undefined };
+      // Most have one: a list that was empty would grow by many.
+      subject = { id, facts: [fact], life: undefined, newest: undefined, touched: undefined, state: undefined };
       this.#subjects.set(id, subject);
+    } else {
+      const { facts } = subject;
+      const last = facts.at(-1);
+      facts.push(fact);
+      if (last !== undefined && compareFacts(last, fact) > 0) facts.sort(compareFacts);
     }
     if (fact.op === 'insert') this.#typeSet(fact.type ?? '').add(subject);
-    const { facts } = subject;
-    const last = facts.at(-1);
-    facts.push(fact);
-    if (last !== undefined && compareFacts(last, fact) > 0) facts.sort(compareFacts);
     return subject;
+  }
+
+  #subjectsWith(type: string | undefined): Iterable<Subject> {
+    return type === undefined ? this.#subjects.values() : (this.#byType.get(type) ?? []);
   }
 
   #typeSet(type: string): Set<Subject> {
@@ -457,14 +470,3 @@ class Fold implements LedgerFold {
     return life !== undefined && compareFacts(fact, life.insert) >= 0 ? life.waiting : undefined;
   }
 }
-
-/** Gives an entry back its content, unless that is erased by right; returns whether it did. */
-const restore = (held: Fact, { content, malformed, bodiless, archived }: Fact): boolean => {
-  if (bodiless || archived || held.erasure?.inForce === true) return false;
-  held.content = content;
-  held.malformed = malformed;
-  held.bodiless = false;
-  held.archived = false;
-  held.erasure = undefined;
-  return true;
-};

@@ -69,6 +69,8 @@ export interface Policies extends Resource {
   document(state: PolicyState): JsonObject;
   /** The same without what ANMP policies lay over it, as `blockchain read` shows it. */
   original(state: PolicyState): JsonObject;
+  /** Resolves when what policies of these types show (undefined: of all) is made: to ask the book for all of them is quick then. */
+  shownReady(types: readonly string[] | undefined): Promise<void>;
   /** The life of a policy. `POLICY_UNKNOWN` for an id that no entry names. */
   history(id: string): Promise<readonly PolicyVersion[]>;
   /**

@@ -1,9 +1,23 @@
+import type { Sliced } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { policyDate } from '../entry/time.ts';
 import type { PolicyState } from './book.ts';
 import type { Life, Subject } from './claims.ts';
 
 const withoutMember = ({ member: _member, ...others }: JsonObject): JsonObject => others;
+
+/** Made between two turns of the event loop: a few milliseconds. */
+const SHOWN_AT_ONCE = 1_000;
+
+/** Makes what those show that do not show anything yet. */
+export function* showInSlices(subjects: Iterable<Subject>, show: (id: string) => JsonObject | undefined): Sliced<void> {
+  let made = 0;
+  for (const subject of subjects) {
+    if (subject.state !== undefined || show(subject.id) === undefined) continue;
+    made += 1;
+    if (made % SHOWN_AT_ONCE === 0) yield;
+  }
+}
 
 /** The policy in force, made when it is asked for. */
 export const shownBy = (subject: Subject): PolicyState | undefined => {

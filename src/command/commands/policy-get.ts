@@ -4,6 +4,7 @@ import { applyBring, parseBring, type BringResult } from '../../policy/bring.ts'
 import { splitAsOf, splitKnownAt } from '../../policy/as-of.ts';
 import { documentOf } from '../../policy/get-path.ts';
 import { parseGet, runGet, type GetContext, type PolicySource } from '../../policy/query.ts';
+import { idsOf } from '../../policy/where.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import { json, type OptionTable } from '../options.ts';
@@ -60,7 +61,10 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
   const { rest, asOf } = splitAsOf(query);
   if (asOf === undefined) {
     context.policies.pruning?.assertKnown();
-    return replyOf(runGet(present, parseGet(query), getContext(context)));
+    const request = parseGet(query);
+    const isById = request.where !== undefined && idsOf(request.where) !== undefined;
+    if (!isById) await context.policies.shownReady(request.types);
+    return replyOf(runGet(present, request, getContext(context)));
   }
   const request = parseGet(rest);
   const past = await pastOf(call, asOf);

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { createFold, type LedgerFold } from '../../../src/policy/fold.ts';
+import { entryOf } from '../../support/policy-entries.ts';
+
+const foldOf = (count: number): LedgerFold => {
+  const fold = createFold();
+  const entries = Array.from({ length: count }, (_, at) =>
+    entryOf({ op: 'insert', id: `s${at}`, type: at % 2 === 0 ? 'site' : 'shed', content: { name: `n${at}` } }),
+  );
+  fold.add(entries);
+  return fold;
+};
+
+const pausesOf = (fold: LedgerFold, type?: string): number => {
+  let pauses = 0;
+  for (const _ of fold.makeShown(type)) pauses += 1;
+  return pauses;
+};
+
+test('what many policies show is made a few at a time, those of the type asked for, and only once', () => {
+  const fold = foldOf(4_500);
+  expect(pausesOf(fold, 'site')).toBe(2);
+  const made = fold.get('s0');
+  expect(fold.ofType('site')[0]).toBe(made);
+  expect(pausesOf(fold, 'site')).toBe(0);
+  // Half of them are made.
+  expect(pausesOf(fold)).toBe(2);
+  expect(fold.ofType()).toHaveLength(4_500);
+});
+
+test('an entry that comes in between is shown', () => {
+  const fold = foldOf(3_000);
+  const making = fold.makeShown();
+  making.next();
+  fold.add([
+    entryOf({ op: 'update', id: 's0', content: { name: 'other' } }),
+    entryOf({ op: 'insert', id: 'x', type: 'site', content: { name: 'new' } }),
+  ]);
+  while (making.next().done !== true);
+  expect(fold.shown('s0')).toMatchObject({ name: 'other' });
+  expect(fold.ofType('site').map(({ id }) => id)).toContain('x');
+});
