@@ -27,6 +27,8 @@ const HAS_PREV = 0x08;
 const HAS_ID = 0x10;
 /** The id is hex digits, two a byte. */
 const IS_ID_HEX = 0x20;
+/** The time is how much later it is than that of the entry before in the group: two bytes instead of eight. */
+const IS_TIME_AFTER = 0x40;
 
 /** In the place of a distance: the parent's hash follows. */
 const PARENT_HASH = 0;
@@ -58,6 +60,7 @@ export const encodeGroup = (
 ): Buffer => {
   const writer = new Writer();
   const first = records[0]?.position;
+  let timeBefore = Number.POSITIVE_INFINITY;
   writer.varint(records.length);
   writer.varint(first?.file ?? 0);
   writer.varint(first?.offset ?? 0);
@@ -65,14 +68,18 @@ export const encodeGroup = (
     if (place === undefined) {
       writer.byte(0);
       writer.varint(position.length);
-    } else encodePlace(writer, place, position.length, cursor + at, authors, cursorOf);
+    } else {
+      encodePlace(writer, place, { cursor: cursor + at, length: position.length, timeBefore }, authors, cursorOf);
+      timeBefore = place.time;
+    }
   }
   return writer.sealed();
 };
 
-const flagsOf = ({ prev, id }: Place, isNewAuthor: boolean, isPrevHash: boolean): number =>
+const flagsOf = ({ prev, id }: Place, isNewAuthor: boolean, isPrevHash: boolean, isTimeAfter: boolean): number =>
   IS_ENTRY |
   (isNewAuthor ? IS_NEW_AUTHOR : 0) |
+  (isTimeAfter ? IS_TIME_AFTER : 0) |
   (prev === null ? 0 : HAS_PREV) |
   (prev !== null && isPrevHash ? IS_PREV_HASH : 0) |
   (id === null ? 0 : HAS_ID) |
@@ -81,8 +88,7 @@ const flagsOf = ({ prev, id }: Place, isNewAuthor: boolean, isPrevHash: boolean)
 const encodePlace = (
   writer: Writer,
   place: Place,
-  length: number,
-  cursor: Cursor,
+  { cursor, length, timeBefore }: { readonly cursor: Cursor; readonly length: number; readonly timeBefore: number },
   authors: AuthorTable,
   cursorOf: (hash: string) => Cursor | undefined,
 ): void => {
@@ -94,13 +100,14 @@ const encodePlace = (
   };
   const prevDistance = prev === null ? undefined : distanceOf(prev);
   const known = authors.number(place.author);
-  const flags = flagsOf(place, known === undefined, prevDistance === undefined);
+  const isTimeAfter = place.time >= timeBefore;
+  const flags = flagsOf(place, known === undefined, prevDistance === undefined, isTimeAfter);
   writer.byte(flags);
   writer.varint(length);
   writer.varint(known ?? authors.add(place.author));
   if (known === undefined) writer.hex(place.author);
   writer.varint(place.seq);
-  writer.varint(place.time);
+  writer.varint(isTimeAfter ? place.time - timeBefore : place.time);
   writer.hex(place.hash);
   if (prevDistance !== undefined) writer.varint(prevDistance);
   else if (prev !== null) writer.hex(prev);
@@ -130,11 +137,16 @@ export const decodeGroup = (
   const file = reader.varint();
   let offset = reader.varint();
   const records: IndexRecord[] = [];
+  let timeBefore = 0;
   const hashOf = (at: Cursor): string | undefined => (at >= cursor ? records[at - cursor]?.place?.hash : hashAt(at));
   for (let at = 0; at < count; at += 1) {
     const flags = reader.byte();
     const length = reader.varint();
-    const place = (flags & IS_ENTRY) === 0 ? undefined : decodePlace(reader, flags, cursor + at, authors, hashOf);
+    const isEntry = (flags & IS_ENTRY) !== 0;
+    const place = isEntry
+      ? decodePlace(reader, flags, { cursor: cursor + at, timeBefore }, authors, hashOf)
+      : undefined;
+    timeBefore = place?.time ?? timeBefore;
     records.push({ position: { file, offset, length }, place });
     offset += length;
   }
@@ -144,7 +156,7 @@ export const decodeGroup = (
 const decodePlace = (
   reader: Reader,
   flags: number,
-  cursor: Cursor,
+  { cursor, timeBefore }: { readonly cursor: Cursor; readonly timeBefore: number },
   authors: AuthorTable,
   hashOf: (cursor: Cursor) => string | undefined,
 ): Place => {
@@ -152,7 +164,7 @@ const decodePlace = (
   if ((flags & IS_NEW_AUTHOR) !== 0) authors.add(reader.hex(HASH_BYTES));
   const author = authors.author(number) ?? '';
   const seq = reader.varint();
-  const time = reader.varint();
+  const time = reader.varint() + ((flags & IS_TIME_AFTER) === 0 ? 0 : timeBefore);
   const hash = reader.hex(HASH_BYTES);
   let prev: string | null = null;
   if ((flags & IS_PREV_HASH) !== 0) prev = reader.hex(HASH_BYTES);

@@ -7,8 +7,10 @@ import { AuthorTable, decodeGroup, encodeGroup, type IndexRecord } from './index
 import type { Cursor } from './ledger.ts';
 import type { SignatureMark } from './store.ts';
 
-/** Raised when the form of a record changes: an index of another form is rebuilt. */
-const INDEX_FORM = '1';
+/** Raised when the form of a record changes: an index of a form that is not known is rebuilt. */
+const INDEX_FORM = '2';
+/** The form before has no times that count from the one before; its records are read as they are. */
+const KNOWN_FORMS: ReadonlySet<string> = new Set(['1', INDEX_FORM]);
 const FORM_KEY = 'form';
 const MARK_KEY = 'signatures';
 /** Groups of records, by the cursor of the first: `e000000000000`. */
@@ -58,7 +60,7 @@ export class LedgerIndex {
   async load(): Promise<IndexContent | undefined> {
     try {
       const [form, mark] = await this.#db.getMany([FORM_KEY, MARK_KEY]);
-      if (form?.toString() !== INDEX_FORM) return undefined;
+      if (!KNOWN_FORMS.has(form?.toString() ?? '')) return undefined;
       const records: IndexRecord[] = [];
       const hashAt = (cursor: Cursor): string | undefined => records[cursor]?.place?.hash;
       const groups = this.#db.iterator({ gte: GROUP_PREFIX, lt: GROUPS_END, highWaterMarkBytes: READ_BYTES });
@@ -76,6 +78,8 @@ export class LedgerIndex {
       } finally {
         await groups.close();
       }
+      // Before the first record of this form: an earlier program must not read it.
+      if (form?.toString() !== INDEX_FORM) this.#put(FORM_KEY, Buffer.from(INDEX_FORM));
       const { checkedTo, bad } = parseMark(mark);
       this.#markedTo = checkedTo;
       return { records, mark: { checkedTo: Math.min(checkedTo, records.length), bad } };
