@@ -39,11 +39,17 @@ interface AuthorLog {
  * from the places it was given. Memory is about 200 bytes an entry.
  */
 export class Chains {
-  readonly #places = new PlaceTable();
+  readonly #places: PlaceTable;
   readonly #logs = new Map<string, AuthorLog>();
   /** Entries that no other entry names; of these those that are not void are the frontier. */
   #tips = new Set<Cursor>();
   #summary: { readonly heads: ReadonlyMap<string, Place>; readonly version: string } | undefined;
+
+  /** Owns the table from then on. */
+  constructor(places = new PlaceTable()) {
+    this.#places = places;
+    for (let cursor = 0; cursor < places.size; cursor += 1) if (places.isHeld(cursor)) this.#takeUp(cursor);
+  }
 
   get size(): Cursor {
     return this.#places.size;
@@ -127,12 +133,17 @@ export class Chains {
   add(place: Place): boolean {
     const older = this.#places.cursorOf(place.hash);
     if (older !== undefined) this.setAside(older);
-    const cursor = this.#places.size;
-    const rivals = this.rivals(place.author, place.seq);
     this.#places.add(place);
-    const log = this.#logOf(place.author);
+    return this.#takeUp(this.#places.size - 1);
+  }
+
+  #takeUp(cursor: Cursor): boolean {
+    const [author, seq] = [this.#places.author(cursor), this.#places.seq(cursor)];
+    const rivals = this.rivals(author, seq);
+    const log = this.#logOf(author);
     const before = log.fork;
-    if (rivals.length > 0) log.fork = foldFork(before, place.seq, [place.hash, ...rivals.map((rival) => rival.hash)]);
+    if (rivals.length > 0)
+      log.fork = foldFork(before, seq, [this.#places.hash(cursor), ...rivals.map(({ hash }) => hash)]);
     if (!this.#link(log, cursor)) log.loose.add(cursor);
     this.#summary = undefined;
     if (log.fork === before) return false;
@@ -150,11 +161,6 @@ export class Chains {
     if (log.linked[at] === cursor) for (const follower of log.linked.splice(at).slice(1)) log.loose.add(follower);
     this.#recomputeTips();
     this.#summary = undefined;
-  }
-
-  /** Keeps the number of a line that cannot be read, so that cursors stay those of the index. */
-  skip(): void {
-    this.#places.skip();
   }
 
   #held(cursor: Cursor | undefined): Place | undefined {

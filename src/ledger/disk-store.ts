@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { parseErasable } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
 import { type Place, placeOf } from './place.ts';
+import type { PlaceTable } from './place-table.ts';
 import type { IndexRecord } from './index-record.ts';
 import type { LedgerIndex } from './index.ts';
 import {
@@ -19,7 +20,7 @@ import {
 } from './journal-line.ts';
 import type { Journal } from './journal.ts';
 import type { Position } from './journal-files.ts';
-import { Positions } from './positions.ts';
+import { KnownLines } from './known-lines.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
 import type { Replacement } from './journal-rewrite.ts';
 import { OneByOne } from './one-by-one.ts';
@@ -52,9 +53,8 @@ export class DiskStore implements EntryStore {
   readonly #parts: DiskStoreParts;
   readonly #indexRetry: Retry;
   #index: LedgerIndex | undefined;
-  readonly #positions = new Positions();
+  #lines = new KnownLines();
   readonly #damaged: DamagedLine[] = [];
-  #places: (Place | undefined)[] = [];
   #mark: SignatureMark = { checkedTo: 0, bad: [] };
   #network: string | undefined;
   /** What writes at the end of the journal, and what changes lines that are there. */
@@ -84,10 +84,12 @@ export class DiskStore implements EntryStore {
   async load(): Promise<void> {
     const { log } = this.#parts;
     const index = this.#index;
-    const content = await index?.load();
-    if (content !== undefined && (await this.#fits(content.records))) {
-      this.#mark = content.mark;
-      await this.#takeUp(content.records);
+    const lines = new KnownLines();
+    const mark = await index?.load(lines);
+    if (mark !== undefined && (await this.#fits(lines))) {
+      this.#mark = mark;
+      this.#lines = lines;
+      await this.#reportLost();
     } else {
       await index?.clear();
       if (index !== undefined && this.#parts.journal.end.file > 0) log.info('rebuilding the index from the journal');
@@ -96,11 +98,8 @@ export class DiskStore implements EntryStore {
     this.#network = await this.#findNetwork();
   }
 
-  /** What was kept. Handed over: asked for once, then forgotten. */
-  places(): readonly (Place | undefined)[] {
-    const places = this.#places;
-    this.#places = [];
-    return places;
+  places(): PlaceTable {
+    return this.#lines.places;
   }
 
   signatureMark(): SignatureMark {
@@ -119,8 +118,8 @@ export class DiskStore implements EntryStore {
   async #write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void> {
     const lines = entries.map(({ entry, receivedMs }) => encodeLine(entry.raw, receivedMs, entry.archived));
     const positions = await this.#parts.journal.append(lines);
-    const cursor = this.#positions.length;
-    for (const position of positions) this.#positions.push(position);
+    const cursor = this.#lines.positions.length;
+    for (const position of positions) this.#lines.positions.push(position);
     const index = this.#index;
     if (index === undefined) return;
     const records = entries.flatMap(({ entry, cursor: at }, number) => {
@@ -135,7 +134,7 @@ export class DiskStore implements EntryStore {
   }
 
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
-    const positions = places.flatMap(({ cursor }) => this.#positions.at(cursor) ?? []);
+    const positions = places.flatMap(({ cursor }) => this.#lines.positions.at(cursor) ?? []);
     const lines = await this.#parts.journal.read(positions);
     return places.map((place, at) => {
       const bytes = lines[at];
@@ -178,7 +177,7 @@ export class DiskStore implements EntryStore {
     const { journal } = this.#parts;
     const byFile = new Map<number, Place[]>();
     for (const place of places) {
-      const file = this.#positions.at(place.cursor)?.file;
+      const file = this.#lines.positions.at(place.cursor)?.file;
       if (file === undefined) continue;
       const ofFile = byFile.get(file);
       if (ofFile === undefined) byFile.set(file, [place]);
@@ -205,7 +204,7 @@ export class DiskStore implements EntryStore {
     const inOrder = [...places].sort((a, b) => a.cursor - b.cursor);
     for (let at = 0; at < inOrder.length; at += SCAN_SLICE) {
       const slice = inOrder.slice(at, at + SCAN_SLICE);
-      const positions = slice.flatMap(({ cursor }) => this.#positions.at(cursor) ?? []);
+      const positions = slice.flatMap(({ cursor }) => this.#lines.positions.at(cursor) ?? []);
       const lines = await journal.read(positions);
       for (const [number, place] of slice.entries()) {
         const [position, bytes] = [positions[number], lines[number]];
@@ -228,11 +227,11 @@ export class DiskStore implements EntryStore {
   #move(file: number, replacements: readonly Replacement[]): void {
     const lengths = new Map(replacements.map(({ position, line }) => [position.offset, line.byteLength]));
     let offset = 0;
-    for (let cursor = 0; cursor < this.#positions.length; cursor += 1) {
-      const position = this.#positions.at(cursor);
+    for (let cursor = 0; cursor < this.#lines.positions.length; cursor += 1) {
+      const position = this.#lines.positions.at(cursor);
       if (position?.file !== file) continue;
       const length = lengths.get(position.offset) ?? position.length;
-      this.#positions.set(cursor, { file, offset, length });
+      this.#lines.positions.set(cursor, { file, offset, length });
       offset += length;
     }
   }
@@ -252,7 +251,7 @@ export class DiskStore implements EntryStore {
   }
 
   async #eraseBodies(places: readonly Place[]): Promise<void> {
-    const positions = places.flatMap(({ cursor }) => this.#positions.at(cursor) ?? []);
+    const positions = places.flatMap(({ cursor }) => this.#lines.positions.at(cursor) ?? []);
     const lines = await this.#parts.journal.read(positions);
     const changes = positions.flatMap((position, at) => {
       const line = lines[at];
@@ -264,7 +263,7 @@ export class DiskStore implements EntryStore {
   }
 
   bytesOf({ cursor }: Place): number {
-    return this.#positions.lengthOf(cursor);
+    return this.#lines.positions.lengthOf(cursor);
   }
 
   saveSignatureMark(mark: SignatureMark): void {
@@ -310,19 +309,19 @@ export class DiskStore implements EntryStore {
   }
 
   async #bringUpToDate(index: LedgerIndex): Promise<void> {
-    const content = await index.load();
-    const fits = content !== undefined && (await this.#fits(content.records));
-    if (!fits) await index.clear();
-    const cursors = new Map<string, Cursor>();
-    const known = fits ? content.records : [];
-    for (const [cursor, { place }] of known.entries()) if (place !== undefined) cursors.set(place.hash, cursor);
-    for (let cursor = known.length; cursor < this.#positions.length;) {
+    let known = new KnownLines();
+    const isRead = (await index.load(known)) !== undefined;
+    if (!isRead || !(await this.#fits(known))) {
+      await index.clear();
+      known = new KnownLines();
+    }
+    for (let cursor = known.positions.length; cursor < this.#lines.positions.length;) {
       const positions = this.#ofOneFile(cursor, SCAN_SLICE);
       const lines = await this.#parts.journal.read(positions);
       const from = cursor;
       const records = positions.map((position, at) => recordOf(lines[at], position, from + at));
-      for (const { place } of records) if (place !== undefined) cursors.set(place.hash, place.cursor);
-      index.add(cursor, records, (hash) => cursors.get(hash));
+      for (const record of records) known.add(record);
+      index.add(cursor, records, (hash) => known.places.cursorOf(hash));
       cursor += positions.length;
     }
     if (index.failure !== undefined) throw index.failure;
@@ -334,60 +333,52 @@ export class DiskStore implements EntryStore {
   #ofOneFile(cursor: Cursor, limit: number): readonly Position[] {
     const positions: Position[] = [];
     for (let at = cursor; at < cursor + limit; at += 1) {
-      const position = this.#positions.at(at);
+      const position = this.#lines.positions.at(at);
       if (position === undefined || position.file !== (positions[0] ?? position).file) break;
       positions.push(position);
     }
     return positions;
   }
 
-  async #takeUp(records: readonly IndexRecord[]): Promise<void> {
-    for (const { position, place } of records) {
-      this.#positions.push(position);
-      this.#places.push(place);
-    }
-    const lost = records.flatMap(({ position, place }) => (place === undefined ? [position] : []));
+  /** The lines that cannot be read, of which the index knows. */
+  async #reportLost(): Promise<void> {
+    const { lost } = this.#lines;
     const lines = await this.#parts.journal.read(lost);
     for (const [at, position] of lost.entries()) this.#report(position, identifyLine(lines[at] ?? Buffer.alloc(0)));
   }
 
   /** Whether the index is of this journal: the last line that it knows is there. */
-  async #fits(records: readonly IndexRecord[]): Promise<boolean> {
-    const last = records.at(-1);
+  async #fits({ positions, last: known }: KnownLines): Promise<boolean> {
+    const last = positions.at(positions.length - 1);
     if (last === undefined) return true;
     const { end } = this.#parts.journal;
-    const { file, offset, length } = last.position;
+    const { file, offset, length } = last;
     if (file > end.file || (file === end.file && offset + length > end.offset)) return false;
-    const known = records.findLast(({ place }) => place !== undefined);
-    if (known?.place === undefined) return true;
+    if (known === undefined) return true;
     const [bytes] = await this.#parts.journal.read([known.position]);
     const line = bytes === undefined ? undefined : decodeLine(bytes);
-    return line !== undefined && reviveEntry(line, known.place.hash) !== undefined;
+    return line !== undefined && reviveEntry(line, known.hash) !== undefined;
   }
 
   /** Reads the lines that the index does not know, checks each in full, and gives them to the index. */
   async #scanTail(): Promise<void> {
     const { journal } = this.#parts;
     const index = this.#index;
-    let cursors: Map<string, Cursor> | undefined;
-    const last = this.#positions.at(this.#positions.length - 1);
+    const { places } = this.#lines;
+    const last = this.#lines.positions.at(this.#lines.positions.length - 1);
     const from = { file: last?.file ?? 0, offset: last === undefined ? 0 : last.offset + last.length };
     for (const file of journal.files().filter((number) => number >= from.file)) {
       const start = file === from.file ? from.offset : 0;
       const bytes = await journal.readFrom(file, start);
       if (bytes.byteLength === 0) continue;
-      // Only where there is a tail: after a clean stop there is none.
-      const known = (cursors ??= this.#cursorsByHash());
       let records: IndexRecord[] = [];
       const flush = (): void => {
-        index?.add(this.#positions.length - records.length, records, (hash) => known.get(hash));
+        index?.add(this.#lines.positions.length - records.length, records, (hash) => places.cursorOf(hash));
         records = [];
       };
       for (const { offset, line } of linesOf(bytes)) {
         const position = { file, offset: start + offset, length: line.byteLength + 1 };
-        const place = this.#check(line, position);
-        if (place !== undefined) known.set(place.hash, place.cursor);
-        records.push({ position, place });
+        records.push(this.#check(line, position));
         if (records.length < SCAN_SLICE) continue;
         flush();
         await new Promise((resolve) => setImmediate(resolve));
@@ -396,19 +387,11 @@ export class DiskStore implements EntryStore {
     }
   }
 
-  #cursorsByHash(): Map<string, Cursor> {
-    const cursors = new Map<string, Cursor>();
-    for (const [cursor, place] of this.#places.entries()) if (place !== undefined) cursors.set(place.hash, cursor);
-    return cursors;
-  }
-
-  #check(bytes: Buffer, position: Position): Place | undefined {
-    const cursor = this.#positions.length;
-    this.#positions.push(position);
-    const { place } = recordOf(bytes, position, cursor);
-    this.#places.push(place);
-    if (place === undefined) this.#report(position, identifyLine(bytes));
-    return place;
+  #check(bytes: Buffer, position: Position): IndexRecord {
+    const record = recordOf(bytes, position, this.#lines.positions.length);
+    this.#lines.add(record);
+    if (record.place === undefined) this.#report(position, identifyLine(bytes));
+    return record;
   }
 
   #report(
@@ -424,7 +407,9 @@ export class DiskStore implements EntryStore {
   }
 
   async #findNetwork(): Promise<string | undefined> {
-    for (const place of this.#places) {
+    const { places } = this.#lines;
+    for (let cursor = 0; cursor < places.size; cursor += 1) {
+      const place = places.at(cursor);
       if (place === undefined) continue;
       const [held] = await this.read([place]);
       if (held !== undefined) return held.entry.header.op === 'genesis' ? held.entry.hash : held.entry.header.net;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { fault, type HoldfastError, textOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { AuthorTable, decodeGroup, encodeGroup, type IndexRecord } from './index-record.ts';
+import type { KnownLines } from './known-lines.ts';
 import type { Cursor } from './ledger.ts';
 import type { SignatureMark } from './store.ts';
 
@@ -21,12 +22,6 @@ const READ_BYTES = 1_048_576;
 const GROUP_RECORDS = 256;
 
 const groupKey = (cursor: Cursor): string => `${GROUP_PREFIX}${String(cursor).padStart(12, '0')}`;
-
-/** What an index held when it was opened. */
-export interface IndexContent {
-  readonly records: readonly IndexRecord[];
-  readonly mark: SignatureMark;
-}
 
 /**
  * The only door to level: where each line of the journal lies and what is needed to link, order and find its entry.
@@ -56,23 +51,24 @@ export class LedgerIndex {
     this.#log = log;
   }
 
-  /** Reads everything; undefined where any of it is not sound, or of another form. */
-  async load(): Promise<IndexContent | undefined> {
+  /** Reads everything into `lines`, which are empty; undefined where any of it is not sound, or of another form. */
+  async load(lines: KnownLines): Promise<SignatureMark | undefined> {
     try {
       const [form, mark] = await this.#db.getMany([FORM_KEY, MARK_KEY]);
       if (!KNOWN_FORMS.has(form?.toString() ?? '')) return undefined;
-      const records: IndexRecord[] = [];
-      const hashAt = (cursor: Cursor): string | undefined => records[cursor]?.place?.hash;
+      const { positions, places } = lines;
+      // Of a line that cannot be read there is none.
+      const hashAt = (cursor: Cursor): string | undefined => places.hash(cursor) || undefined;
       const groups = this.#db.iterator({ gte: GROUP_PREFIX, lt: GROUPS_END, highWaterMarkBytes: READ_BYTES });
       try {
         for (;;) {
           const read = await groups.nextv(1_000);
           if (read.length === 0) break;
           for (const [key, value] of read) {
-            const group =
-              key === groupKey(records.length) ? decodeGroup(value, records.length, this.#authors, hashAt) : undefined;
+            const at = positions.length;
+            const group = key === groupKey(at) ? decodeGroup(value, at, this.#authors, hashAt) : undefined;
             if (group === undefined) return undefined;
-            records.push(...group.records);
+            for (const record of group.records) lines.add(record);
           }
         }
       } finally {
@@ -82,7 +78,7 @@ export class LedgerIndex {
       if (form?.toString() !== INDEX_FORM) this.#put(FORM_KEY, Buffer.from(INDEX_FORM));
       const { checkedTo, bad } = parseMark(mark);
       this.#markedTo = checkedTo;
-      return { records, mark: { checkedTo: Math.min(checkedTo, records.length), bad } };
+      return { checkedTo: Math.min(checkedTo, positions.length), bad };
     } catch (caught) {
       this.#log.warn('cannot read the index of the ledger', { text: textOf(caught) });
       return undefined;

@@ -7,6 +7,7 @@ import { archivedEntry, withoutBody } from '../entry/entry.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
 import { ed25519, type Signatures } from '../entry/signatures.ts';
 import { placeOf, type Place } from './place.ts';
+import { PlaceTable } from './place-table.ts';
 import type { DamagedLine, HeldEntry, Ledger } from './ledger.ts';
 import { rawBytes } from './recent.ts';
 import type { EntryStore, PlacedBody, SignatureMark } from './store.ts';
@@ -81,8 +82,10 @@ class MemoryStore implements EntryStore {
     this.#syncMs = syncMs;
   }
 
-  places(): readonly Place[] {
-    return this.#disk.durable.map(({ entry, cursor }) => placeOf(entry, cursor));
+  places(): PlaceTable {
+    const places = new PlaceTable();
+    for (const { entry, cursor } of this.#disk.durable) places.add(placeOf(entry, cursor));
+    return places;
   }
 
   signatureMark(): SignatureMark {

@@ -21,9 +21,9 @@ export class PlaceTable {
   readonly #author = new NumberList();
   readonly #seq = new NumberList();
   readonly #time = new NumberList();
-  readonly #prev = new NumberList();
-  readonly #parentsFrom = new NumberList();
-  readonly #parents = new NumberList();
+  /** What each entry names, one after the other: `prev` or none, then the parents. */
+  readonly #named = new NumberList();
+  readonly #namedFrom = new NumberList();
   /** Rows, few of them, that name what was not held. */
   readonly #names = new Map<Cursor, Names>();
   readonly #ids: (string | null)[] = [];
@@ -39,28 +39,38 @@ export class PlaceTable {
 
   /** Undefined where nothing is held. */
   at(cursor: Cursor): Place | undefined {
-    return cursor >= 0 && cursor < this.size && !this.#empty.has(cursor) ? new Row(this, cursor) : undefined;
+    return this.isHeld(cursor) ? new Row(this, cursor) : undefined;
+  }
+
+  isHeld(cursor: Cursor): boolean {
+    return cursor >= 0 && cursor < this.size && !this.#empty.has(cursor);
   }
 
   cursorOf(hash: string): Cursor | undefined {
     return this.#cursors.get(hash);
   }
 
-  /** The place with the next cursor. One that is held already is to be set aside before. */
+  /** The place with the next cursor. One that is held already (its older line was damaged when it came again) takes the place of the older. */
   add(place: Place): void {
     const cursor = this.size;
     const { hash, prev, parents, id } = place;
-    const prevAt = prev === null ? NONE : this.cursorOf(prev);
-    const parentsAt = parents.flatMap((parent) => this.cursorOf(parent) ?? []);
+    const before = this.#cursors.get(hash);
+    if (before !== undefined) this.setAside(before);
+    const prevAt = prev === null ? NONE : this.#cursors.get(prev);
+    let isKnown = prevAt !== undefined;
+    this.#namedFrom.push(this.#named.length);
+    this.#named.push(prevAt ?? NONE);
+    for (const parent of parents) {
+      const at = this.#cursors.get(parent);
+      isKnown &&= at !== undefined;
+      this.#named.push(at ?? NONE);
+    }
+    if (!isKnown) this.#names.set(cursor, { prev, parents });
     this.#hashes.push(hash);
     this.#cursors.set(hash, cursor);
     this.#author.push(this.#numberOf(place.author));
     this.#seq.push(place.seq);
     this.#time.push(place.time);
-    this.#prev.push(prevAt ?? NONE);
-    this.#parentsFrom.push(this.#parents.length);
-    if (prevAt === undefined || parentsAt.length < parents.length) this.#names.set(cursor, { prev, parents });
-    else for (const parent of parentsAt) this.#parents.push(parent);
     const older = id === null ? undefined : this.#newestOf.get(id);
     if (id !== null) this.#newestOf.set(id, cursor);
     this.#before.push(older ?? NONE);
@@ -73,9 +83,9 @@ export class PlaceTable {
     this.#empty.add(this.size);
     this.#hashes.push('');
     for (const column of [this.#author, this.#seq, this.#time]) column.push(0);
-    this.#prev.push(NONE);
+    this.#namedFrom.push(this.#named.length);
+    this.#named.push(NONE);
     this.#before.push(NONE);
-    this.#parentsFrom.push(this.#parents.length);
     this.#ids.push(null);
   }
 
@@ -117,36 +127,50 @@ export class PlaceTable {
   prev(cursor: Cursor): string | null {
     const names = this.#names.get(cursor);
     if (names !== undefined) return names.prev;
-    const prev = this.#prev.at(cursor) ?? NONE;
+    const prev = this.#prevAt(cursor);
     return prev === NONE ? null : this.hash(prev);
   }
 
   /** Whether `before` is what the entry names as its `prev`; undefined: whether it names none. */
   isPrev(cursor: Cursor, before: Cursor | undefined): boolean {
     if (before === undefined) return this.prev(cursor) === null;
-    return this.#prev.at(cursor) === before || this.prev(cursor) === this.hash(before);
+    return this.#prevAt(cursor) === before || this.prev(cursor) === this.hash(before);
   }
 
   parents(cursor: Cursor): readonly string[] {
-    return this.#names.get(cursor)?.parents ?? this.#parentsAt(cursor).map((parent) => this.hash(parent));
+    const names = this.#names.get(cursor);
+    if (names !== undefined) return names.parents;
+    const parents: string[] = [];
+    const end = this.#namedEnd(cursor);
+    for (let at = this.#namedStart(cursor) + 1; at < end; at += 1) parents.push(this.hash(this.#named.at(at) ?? NONE));
+    return parents;
   }
 
   /** What an entry names, as far as it is held: `prev`, then the parents. */
   namedBy(cursor: Cursor): readonly Cursor[] {
     const names = this.#names.get(cursor);
     if (names !== undefined) return [names.prev ?? '', ...names.parents].flatMap((hash) => this.cursorOf(hash) ?? []);
-    const prev = this.#prev.at(cursor) ?? NONE;
-    const named = prev === NONE ? this.#parentsAt(cursor) : [prev, ...this.#parentsAt(cursor)];
-    if (this.#empty.size === 0) return named;
-    // One that was set aside may be held again further on.
-    return named.flatMap((at) => this.cursorOf(this.hash(at)) ?? []);
+    const named: Cursor[] = [];
+    const end = this.#namedEnd(cursor);
+    for (let at = this.#namedStart(cursor); at < end; at += 1) {
+      const before = this.#named.at(at) ?? NONE;
+      // One that was set aside may be held again further on.
+      const held = before === NONE || !this.#empty.has(before) ? before : (this.cursorOf(this.hash(before)) ?? NONE);
+      if (held !== NONE) named.push(held);
+    }
+    return named;
   }
 
-  #parentsAt(cursor: Cursor): Cursor[] {
-    const cursors: Cursor[] = [];
-    const end = this.#parentsFrom.at(cursor + 1) ?? this.#parents.length;
-    for (let at = this.#parentsFrom.at(cursor) ?? end; at < end; at += 1) cursors.push(this.#parents.at(at) ?? NONE);
-    return cursors;
+  #prevAt(cursor: Cursor): Cursor {
+    return this.#named.at(this.#namedStart(cursor)) ?? NONE;
+  }
+
+  #namedStart(cursor: Cursor): number {
+    return this.#namedFrom.at(cursor) ?? this.#named.length;
+  }
+
+  #namedEnd(cursor: Cursor): number {
+    return this.#namedFrom.at(cursor + 1) ?? this.#named.length;
   }
 
   #numberOf(author: string): number {

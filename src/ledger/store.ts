@@ -1,6 +1,7 @@
 import type { HoldfastError } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Place } from './place.ts';
+import type { PlaceTable } from './place-table.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
 
 /** How far the single signatures were checked, kept so that a restart does not check all of them again. */
@@ -21,8 +22,8 @@ export interface PlacedBody {
 export interface EntryStore extends Resource {
   readonly index: 'level' | 'memory';
   readonly damaged: readonly DamagedLine[];
-  /** What was kept, in order; undefined where a line cannot be read. */
-  places(): readonly (Place | undefined)[];
+  /** What was kept, in order. Handed over: asked for once. */
+  places(): PlaceTable;
   signatureMark(): SignatureMark;
   /** Network id, where anything is kept. */
   network(): string | undefined;

@@ -74,7 +74,7 @@ export class StoredLedger implements Ledger {
   readonly notices = new EventEmitter<LedgerNotices>();
   readonly bodies: Bodies;
   readonly #ports: LedgerPorts;
-  readonly #chains = new Chains();
+  readonly #chains: Chains;
   readonly #waiting = new WaitingRoom();
   readonly #recent = new RecentEntries();
   readonly #queue = new CommitQueue((group) => this.#commit(group));
@@ -98,12 +98,9 @@ export class StoredLedger implements Ledger {
     this.#own = { key: ports.key, clock: ports.clock, salts: new Salts(ports.random) };
     const { store, log, clock, useThreadPool, signatures, disk = unwatchedDisk } = ports;
     this.#ahead = useThreadPool ? checkAhead(signatures) : undefined;
-    for (const place of store.places()) {
-      if (place === undefined) this.#chains.skip();
-      else this.#chains.add(place);
-    }
     const { author } = ports.key;
-    const chains = this.#chains;
+    const chains = new Chains(store.places());
+    this.#chains = chains;
     this.#damaged = new DamagedLines({ author, chains, store });
     this.#permission = new AppendPermission({ author, chains, waiting: this.#waiting, damaged: this.#damaged });
     this.#network = store.network();

@@ -66,6 +66,14 @@ describe('places in columns', () => {
     expect(table.ofId('a').map(({ cursor }) => cursor)).toEqual([3]);
   });
 
+  it('an entry that comes again takes the place of its older line', () => {
+    const table = new PlaceTable();
+    table.add(placeWith({ cursor: 0, id: 'a' }));
+    table.add(placeWith({ cursor: 1, hash: hashOf(0), id: 'a' }));
+    expect([table.isHeld(0), table.isHeld(1), table.cursorOf(hashOf(0))]).toEqual([false, true, 1]);
+    expect(table.ofId('a').map(({ cursor }) => cursor)).toEqual([1]);
+  });
+
   it('knows nothing of a cursor beyond the end, nor of what is no hash', () => {
     const table = new PlaceTable();
     table.add(placeWith({ cursor: 0 }));
