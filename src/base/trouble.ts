@@ -7,6 +7,7 @@ export class Trouble {
   readonly #log: Logger;
   readonly #over: string;
   readonly #kinds = new Set<string>();
+  #text: string | undefined;
 
   /** `over`: said when it ends. */
   constructor(log: Logger, over: string) {
@@ -14,10 +15,16 @@ export class Trouble {
     this.#over = over;
   }
 
+  /** What the last try failed with; undefined while all is well. */
+  get text(): string | undefined {
+    return this.#text;
+  }
+
   /** A try failed. */
   meets(caught: unknown, text: string): void {
     const { code, hint } = asFault(caught);
     const kind = `${code} ${diskCode(caught)}`;
+    this.#text = text;
     if (this.#kinds.has(kind)) return;
     this.#kinds.add(kind);
     this.#log.error(text, hint === undefined ? {} : { hint });
@@ -27,6 +34,7 @@ export class Trouble {
   ends(): void {
     if (this.#kinds.size === 0) return;
     this.#kinds.clear();
+    this.#text = undefined;
     this.#log.info(this.#over);
   }
 }

@@ -97,6 +97,12 @@ export interface NodeControl {
   exitNode(): void;
 }
 
+/** Kept up to date by whoever runs the start script: the node, and the command `process`. */
+export interface ScriptOutcome {
+  /** Why it did not run to its end. */
+  failure: string | undefined;
+}
+
 /** What is looked at in the background, for the faults that a node tells of. */
 export interface Watched {
   readonly clock: ClockStatus;
@@ -150,6 +156,8 @@ export interface CommandContext {
   /** Who does not let this node in; undefined where nobody asks to be let in (tests). */
   readonly refusals?: () => readonly Refusal[];
   scrubber(): Scrubbing | undefined;
+  /** How the start script ended last; undefined where nobody runs one (tests). */
+  readonly startScript?: ScriptOutcome;
   /** Aborted when the node stops: ends what commands left running in the background. Undefined where nothing stops (tests). */
   readonly stopping?: AbortSignal;
   /** `$NAME`: the one reader of the environment is `node/config`. */

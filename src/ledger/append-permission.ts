@@ -25,6 +25,12 @@ export class AppendPermission {
     return this.#peersAsked && this.#forbidden.size === 0 && !this.#isOwnLogBehind();
   }
 
+  /** The reason of `forbid` that counts; undefined where there is none. */
+  get forbidden(): { readonly code: string; readonly text: string } | undefined {
+    const [reason] = this.#forbidden;
+    return reason && { code: reason.code, text: reason.message };
+  }
+
   /** The peers were asked for what this node wrote before, or there is nothing to ask for. */
   allow(): void {
     this.#peersAsked = true;

@@ -77,6 +77,8 @@ export interface LedgerStatus {
   /** Bodies that are erased and still on the disk, which cannot be written; and bodies that are missing though nobody erased them by right. */
   readonly bodies: { readonly erasing: number; readonly missing: number };
   readonly mayAppend: boolean;
+  /** Why it was forbidden, where it was (`LEDGER_KEY_IN_USE`, `LEDGER_RESTORED`). */
+  readonly forbidden: { readonly code: string; readonly text: string } | undefined;
   /** Why nothing can be written just now; undefined while all is well. It is tried again all the time. */
   readonly failure: string | undefined;
   /** `level`, or `memory` while level cannot be opened and the journal was read instead. */

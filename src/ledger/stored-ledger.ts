@@ -233,7 +233,7 @@ export class StoredLedger implements Ledger {
       damaged: this.#damaged.open(),
       mended: this.#damaged.mended,
       bodies: { erasing: this.#erasures.open, missing: this.#erasures.missed().length },
-      mayAppend: this.#permission.granted,
+      ...{ mayAppend: this.#permission.granted, forbidden: this.#permission.forbidden },
       failure: this.#recovery.failure?.message,
       index: store.index,
     };

@@ -214,7 +214,7 @@ export const peerLost = (state: RedialState, key: PeerKey, nowMs: number, fracti
     const failures = lasted ? 0 : entry.failures + 1;
     const dueMs = nowMs + redialDelayMs(failures, fraction());
     next = change(next, address, ({ tookMs = 0, answered }) => ({
-      ...{ failures, dueMs, tookMs },
+      ...{ failures, dueMs, tookMs, lastError: 'the connection was lost' },
       answered: lasted ? 0 : answered,
     }));
   }

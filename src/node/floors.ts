@@ -391,9 +391,8 @@ export const startFloors = async (
   );
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
-    access: outside.access,
     ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
-    receipts,
+    ...{ access: outside.access, receipts, startScript: { failure: undefined } },
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,

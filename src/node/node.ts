@@ -180,7 +180,7 @@ export const startNode = (config: NodeConfig, { version, log, startRest, stop }:
       firstExchange(context, stopping.signal).then(() => takeOwnPolicies(context, paths, stopping.signal, log));
     if (script !== undefined)
       void runStartScript({
-        ...{ executor, path: script, before: ready },
+        ...{ executor, path: script, before: ready, outcome: context.startScript },
         ...{ clock: systemClock, log: log.child('script'), signal: stopping.signal },
       });
     return {

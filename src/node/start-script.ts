@@ -2,6 +2,7 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { asFault, type HoldfastError } from '../base/errors.ts';
 import { DISK_LOOK_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import type { ScriptOutcome } from '../command/context.ts';
 import { type CommandExecutor, createSession } from '../command/executor.ts';
 
 export interface StartScript {
@@ -12,6 +13,8 @@ export interface StartScript {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Keeps why the script was not run, or stopped. */
+  readonly outcome?: ScriptOutcome | undefined;
 }
 
 const OF_THE_DISK: ReadonlySet<string> = new Set(['DISK_NO_ROOM', 'LEDGER_DISK_FAILED', 'SQLITE_DISK_FAILED']);
@@ -25,11 +28,14 @@ const mayRunAgain = ({ code, data }: HoldfastError): boolean => OF_THE_DISK.has(
  * one, the script waits for the disk. Never rejects.
  */
 export const runStartScript = async (script: StartScript): Promise<void> => {
-  const { path, before, log, signal } = script;
+  const { path, before, log, signal, outcome } = script;
   try {
     await before;
   } catch (caught) {
-    if (!signal.aborted) log.error(`the script ${path} was not run: ${asFault(caught).message}`);
+    if (signal.aborted) return;
+    const text = `the script ${path} was not run: ${asFault(caught).message}`;
+    log.error(text);
+    if (outcome !== undefined) outcome.failure = text;
     return;
   }
   try {
@@ -38,6 +44,7 @@ export const runStartScript = async (script: StartScript): Promise<void> => {
   } catch (caught) {
     if (signal.aborted) return;
     const { message, hint } = asFault(caught);
+    if (outcome !== undefined) outcome.failure = `the script ${path} stopped: ${message}`;
     log.error(`the script ${path} stopped: ${message}`, hint === undefined ? {} : { hint });
   }
 };

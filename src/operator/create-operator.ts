@@ -177,6 +177,7 @@ class SqliteOperator implements Operator {
       setAside: store.setAsidePaths,
       failed: errors.count,
       leftInWatch: this.#watch?.left ?? [],
+      watchFailure: this.#watch?.failure,
       lastFailure: errors.last,
       queued: queue.length + budget.waiting + arrivals.waiting + (this.#watch?.pending ?? 0),
     };

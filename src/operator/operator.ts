@@ -96,6 +96,8 @@ export interface OperatorStatus {
   readonly failed: number;
   /** Names in the watch directory that stay there: links, directories and what has another extension. */
   readonly leftInWatch: readonly string[];
+  /** Why files of the watch directory are not taken up or not stored just now. */
+  readonly watchFailure: string | undefined;
   /** Values left out since start because their attribute has no column. */
   readonly leftOut: number;
   readonly lastFailure: IngestFailure | undefined;

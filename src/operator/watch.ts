@@ -106,6 +106,11 @@ export class WatchDirectory {
     return this.#candidates.size + this.#ready.length + this.#running.size;
   }
 
+  /** Why files are not taken up, or not stored, just now; undefined while all is well. */
+  get failure(): string | undefined {
+    return this.#troubleStoring.text ?? this.#troubleTaking.text;
+  }
+
   /** Names of what lies there and is never taken up, as of the last look. Hidden ones are not meant for us. */
   get left(): readonly string[] {
     return this.#left;
@@ -176,6 +181,8 @@ export class WatchDirectory {
         // A notice has told of it, or will: this is for those without.
         else if (!this.#candidates.has(name)) this.#candidates.set(name, { written: true, dueMs: 0 });
       }
+      // Nothing waits any more: whatever was in the way.
+      if (this.#candidates.size === 0) this.#troubleTaking.ends();
       this.#tellLeft(left.sort());
     });
     this.#claimDue();

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { fault } from '../base/errors.ts';
+import { fault, type HoldfastError } from '../base/errors.ts';
 import { PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -15,7 +15,7 @@ import { PushingDistributor } from './distributor.ts';
 import { FillState } from './fill.ts';
 import { FilledKeeper } from './filled-flag.ts';
 import { Intake } from './intake.ts';
-import { PeerLinks } from './links.ts';
+import { PeerLinks, type PeerTally } from './links.ts';
 import { Puller } from './puller.ts';
 import type {
   ClusterPeer,
@@ -344,7 +344,8 @@ class ClusterReplication implements Replication {
   #standingOf({ operator, name, member }: ClusterPeer): PeerReplication {
     const own = this.#ports.store.holdings();
     const theirs = this.#planner.holdingsOf(operator);
-    const { sent, received, lastExchangeMs, linkError, fileError } = this.#links.tally(operator);
+    const tally = this.#links.tally(operator);
+    const { sent, received, lastExchangeMs } = tally;
     const wanted = this.#wantedOf(theirs ?? new Map(), own);
     const skipped = wanted.map(
       ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
@@ -360,10 +361,25 @@ class ClusterReplication implements Replication {
       ...{ filesBehind, filesAhead, lacking: new Map(lacking) },
       lagMs: this.#lags.note(operator, filesBehind + filesAhead > 0, clock.monotonicMs()),
       lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
-      lastError: (linkError ?? fileError)?.message ?? (this.#fill.filled ? undefined : outsideWindow(outside)),
+      lastError:
+        errorOf(tally, filesBehind > 0, wanted.length > 0)?.message ??
+        (this.#fill.filled ? undefined : outsideWindow(outside)),
     };
   }
 }
+
+/** What failed for want of room, a database or a path is over when the files are there, by whatever way they came. */
+const PASSING = /^(DISK|SQLITE|NETWORK|OPERATOR)_/;
+
+/** The last error with a peer that still matters: `behind`, it lacks something; `ahead`, this operator does. Pure. */
+const errorOf = (
+  { linkError, pushError, fileError }: PeerTally,
+  behind: boolean,
+  ahead: boolean,
+): HoldfastError | undefined => {
+  const ofFile = fileError !== undefined && (ahead || !PASSING.test(fileError.code)) ? fileError : undefined;
+  return linkError ?? (behind ? pushError : undefined) ?? ofFile;
+};
 
 const alreadyRunning = (what: string): Error =>
   fault('REPLICATION_ALREADY_RUNNING', `the ${what} is running already`, { hint: `end it first: exit ${what}` });

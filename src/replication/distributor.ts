@@ -95,15 +95,15 @@ export class PushingDistributor implements Distributor {
         delivered: (files) => {
           own.sent += countFiles([[store.origin, files]]);
           own.lastExchangeMs = clock.wallMs();
-          own.fileError = undefined;
+          own.pushError = undefined;
           onDelivered(peer.operator, files);
         },
-        refused: (text) => (own.fileError = fault('TRANSFER_REFUSED', `${peer.name} refused a file: ${text}`)),
+        refused: (text) => (own.pushError = fault('TRANSFER_REFUSED', `${peer.name} refused a file: ${text}`)),
         broken: (caught) => {
           if (this.#lines.get(peer.operator) !== line) return;
           this.#lines.delete(peer.operator);
           this.#restUntilMs.set(peer.operator, clock.monotonicMs() + PULL_RETRY_MIN_MS);
-          own.fileError = asFault(caught);
+          own.pushError = asFault(caught);
         },
       },
     );

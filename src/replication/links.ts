@@ -24,8 +24,10 @@ export interface PeerTally {
   lastExchangeMs: number | undefined;
   /** Of the connection: gone when the next comparison succeeds. */
   linkError: HoldfastError | undefined;
-  /** Of a file or a push: gone when the next one succeeds. */
+  /** Of a file: gone when the next one succeeds. */
   fileError: HoldfastError | undefined;
+  /** Of a push: gone when the next one succeeds, and of no account when the peer has got everything otherwise. */
+  pushError: HoldfastError | undefined;
 }
 
 /** Who is told what the links learn. */
@@ -102,7 +104,10 @@ export class PeerLinks {
   tally(operator: string): PeerTally {
     let tally = this.#tallies.get(operator);
     if (tally === undefined) {
-      tally = { sent: 0, received: 0, lastExchangeMs: undefined, linkError: undefined, fileError: undefined };
+      tally = {
+        ...{ sent: 0, received: 0, lastExchangeMs: undefined },
+        ...{ linkError: undefined, fileError: undefined, pushError: undefined },
+      };
       this.#tallies.set(operator, tally);
     }
     return tally;

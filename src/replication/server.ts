@@ -119,7 +119,14 @@ export class ReplicationServer {
   /** Takes what a peer pushes, bundle by bundle: one is stored while the next arrives. */
   async #servePush(channel: TransferChannel, tally: PeerTally): Promise<void> {
     let storing: Promise<void> = Promise.resolve();
-    for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
+    let fail = (_: unknown): void => {};
+    // A store that fails ends the reading, so that the answer to the caller says why; breaking the channel off would not.
+    const next = (): ReturnType<TransferChannel['read']> =>
+      new Promise((resolve, reject) => {
+        fail = reject;
+        channel.read().then(resolve, reject);
+      });
+    for (let frame = await next(); frame !== undefined; frame = await next()) {
       const { bundle, leave } = await this.#readPushed(channel, frame);
       try {
         await storing;
@@ -128,7 +135,7 @@ export class ReplicationServer {
         throw caught;
       }
       storing = this.#store(channel, tally, bundle).finally(leave);
-      storing.catch((caught: unknown) => channel.abort(caught));
+      storing.catch((caught: unknown) => fail(caught));
     }
     await storing;
   }

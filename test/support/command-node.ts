@@ -87,6 +87,7 @@ const createTestOperator = (options: OperatorOptions): TestOperator => {
       duplicates: 0,
       repeated: 0,
       leftInWatch: [],
+      watchFailure: undefined,
       failed: operator.failed.length,
       lastFailure: operator.failed[0],
       queued: 0,
@@ -370,6 +371,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     ...(options.archiving === undefined ? {} : { archiving: options.archiving }),
     backup: () => parts.backup,
     scrubber: () => parts.scrubber,
+    startScript: { failure: undefined },
     environment: (name) => options.environment?.[name],
   };
   const executor = createExecutor(context);

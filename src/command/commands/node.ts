@@ -136,7 +136,7 @@ const processes = ({ context }: Call<OptionTable>): Reply => {
     rows: all.map(({ name, status: state, details }) => [name, state, details]),
     json: {
       ...Object.fromEntries(all.map(({ name, status: state, details }) => [name, { Status: state, Details: details }])),
-      ...(faults.length === 0 ? {} : { Faults: faults }),
+      faults,
     },
     indent: 4,
   });
@@ -207,7 +207,8 @@ const shown = (): readonly Command[] => [
   define({
     patterns: ['get status'],
     method: 'GET',
-    explanation: 'says that the node runs',
+    explanation:
+      'says that the node runs, and names each fault that it knows of (disk, ledger, clocks, peers, replication, damage, failed files) with its cause and the next step; in JSON under faults',
     examples: ['get status', 'get status where format = json'],
     options: statusOptions,
     run: status,
@@ -215,7 +216,7 @@ const shown = (): readonly Command[] => [
   define({
     patterns: ['get processes'],
     method: 'GET',
-    explanation: 'shows which parts of the node run',
+    explanation: 'shows which parts of the node run, and the faults of get status; in JSON under faults',
     examples: ['get processes'],
     run: processes,
   }),

@@ -1,4 +1,4 @@
-import { fault } from '../../base/errors.ts';
+import { asFault, fault } from '../../base/errors.ts';
 import { policyScript, scriptAt, type Script } from '../scripts/load.ts';
 import { runScript } from '../scripts/run.ts';
 import { Threads, type Thread } from '../scripts/threads.ts';
@@ -9,6 +9,22 @@ import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 const finished = async (call: Call<OptionTable>, script: Script): Promise<Reply> => {
   const printed = await runScript(call, script, call.signal);
   return says(printed.join('\n'), printed);
+};
+
+/** Of the start script it is kept how it ended: a node whose script stopped half-way does less than was meant. */
+const processFile = async (call: Call<OptionTable>): Promise<Reply> => {
+  const script = await scriptAt(call, call.args.text('file'));
+  const { facts, startScript } = call.context;
+  const outcome = script.path === facts.script ? startScript : undefined;
+  try {
+    const reply = await finished(call, script);
+    if (outcome !== undefined) outcome.failure = undefined;
+    return reply;
+  } catch (caught) {
+    if (outcome !== undefined && call.signal?.aborted !== true)
+      outcome.failure = `the script ${script.path} stopped: ${asFault(caught).message}`;
+    throw caught;
+  }
 };
 
 /** Reads the script before it answers, so that what can be known of it is said at once. */
@@ -101,7 +117,7 @@ export const scriptCommands = (): readonly Command[] => {
       explanation:
         'runs the commands of a file in !local_scripts, or of the start script (at most 1 MiB); stops at the first that fails, unless after: on error ignore, goto LABEL or call LABEL',
       examples: ['process operator.al', 'process !local_scripts/operator.al'],
-      run: async (call) => finished(call, await scriptAt(call, call.args.text('file'))),
+      run: processFile,
     }),
     define({
       patterns: ['thread <file>'],

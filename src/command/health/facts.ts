@@ -29,6 +29,8 @@ export interface OperatorFacts {
   readonly failures: readonly IngestFailure[];
   /** All that lies in the error directory. */
   readonly failed: FailedFiles;
+  /** Why files of the watch directory are not taken up or not stored just now. */
+  readonly watchFailure: string | undefined;
   readonly setAside: readonly string[];
   readonly damages: readonly Damage[];
   readonly scrubError: string | undefined;
@@ -55,10 +57,12 @@ export interface HealthFacts {
   /** Who is kept out, as people know it. */
   readonly expelled: readonly { readonly name: string; readonly code: string; readonly text: string }[];
   readonly foreignSeeds: readonly ForeignSeed[];
-  readonly dialled: readonly DialState[];
+  readonly dialled: readonly (DialState & { readonly name?: string | undefined })[];
   readonly sync: readonly SyncFacts[];
   readonly peers: readonly NamedPeer[];
   readonly operator: OperatorFacts | undefined;
+  /** Why the start script did not run to its end; undefined where it did, or runs. */
+  readonly scriptFailure: string | undefined;
   /** Why the static files of the archive are not written. */
   readonly tilesFailure: string | undefined;
   /** Why the book may be other than its entries say: bodies that were dropped here are needed. */

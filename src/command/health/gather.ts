@@ -24,7 +24,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
     refusals: context.refusals?.() ?? [],
     expelled: network.expelled().map(({ key, code, text }) => ({ name: nameOf(key), code, text })),
     foreignSeeds: foreignSeeds(context),
-    dialled: network.dialStates(),
+    dialled: network.dialStates().map((state) => ({ ...state, name: names.get(state.key ?? '') })),
     sync: ledgerSync
       .peers()
       .map(({ peer, connected, behind, lastError }) => ({ name: nameOf(peer), connected, behind, lastError })),
@@ -34,6 +34,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
       inCluster: cluster !== undefined && context.topology().operatorByPeer(view.peer)?.cluster === cluster,
     })),
     operator: operatorFacts(context),
+    scriptFailure: context.startScript?.failure,
     tilesFailure: context.archiving?.tiles()?.failure,
     historyNeeded: context.policies.pruning?.need()?.message,
   };
@@ -54,6 +55,7 @@ const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
     // A file that came twice is no fault: its data are here.
     failures: newest.filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs),
     failed,
+    watchFailure: operator.status().watchFailure,
     setAside: operator.status().setAside,
     damages: operator.store.damages(),
     scrubError: context.scrubber()?.status().lastError,

@@ -20,7 +20,13 @@ export const NETWORK_NONE_STEP =
   'create a network (start with --network NAME), or join one (start with --invite LINE or --seed HOST:PORT, or: seed from HOST:PORT)';
 
 const BY_ITSELF = 'it goes on by itself';
-const seconds = (ms: number): string => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+const seconds = (ms: number): string => {
+  const [long, hours] = [Math.abs(ms), ms / 3_600_000];
+  if (long >= 3 * DAY_MS) return `${(ms / DAY_MS).toFixed(0)} days`;
+  if (long >= 7_200_000) return `${hours.toFixed(1)} hours`;
+  return `${(ms / 1_000).toFixed(long < 10_000 ? 1 : 0)} s`;
+};
+const DAY_MS = 86_400_000;
 const when = (holds: boolean | undefined, cause: string): readonly string[] => (holds === true ? [cause] : []);
 const files = (count: number): string => `${count} ${count === 1 ? 'file' : 'files'}`;
 
@@ -33,6 +39,11 @@ const ofOperator =
   (causes: (operator: OperatorFacts, facts: HealthFacts) => readonly string[]) =>
   (facts: HealthFacts): readonly string[] =>
     facts.operator === undefined ? [] : causes(facts.operator, facts);
+
+const forbidding =
+  (code: string) =>
+  ({ ledger: { forbidden } }: HealthFacts): readonly string[] =>
+    when(forbidden?.code === code, forbidden?.text ?? '');
 
 const inCluster = (facts: HealthFacts, process: 'distributor' | 'consumer'): readonly string[] =>
   facts.peers
@@ -99,8 +110,12 @@ export const FAULT_KINDS = {
     nextStep: `connect a node that has everything (get archives); ${BY_ITSELF}, or by: blockchain fill history`,
     causes: ({ historyNeeded }) => when(historyNeeded !== undefined, historyNeeded ?? ''),
   },
+  START_SCRIPT_FAILED: {
+    nextStep: 'correct what the error names, then run the script again: process FILE',
+    causes: ({ scriptFailure }) => when(scriptFailure !== undefined, scriptFailure ?? ''),
+  },
   ARCHIVE_FILES_WAIT: {
-    nextStep: `free or repair the disk; ${BY_ITSELF}; see: get archives`,
+    nextStep: `free or repair the disk, or start with a directory that can be written (--tiles); ${BY_ITSELF}; see: get archives`,
     causes: ({ tilesFailure }) =>
       when(tilesFailure !== undefined, `the static files of the archive are not written: ${tilesFailure}`),
   },
@@ -124,12 +139,23 @@ export const FAULT_KINDS = {
     causes: ({ refusals }) =>
       refusals.filter(({ code }) => code === 'JOIN_REVOKED').map(({ address }) => keyRevoked(address)),
   },
+  KEY_IN_USE: {
+    areas: ['synchronizer'],
+    nextStep: 'stop one of the two, then start the other again; a second node needs a key of its own',
+    causes: forbidding('LEDGER_KEY_IN_USE'),
+  },
+  LEDGER_RESTORED: {
+    areas: ['synchronizer'],
+    nextStep:
+      'start the peers that are away; where they are gone for good, or this node is alone in its network: start it with --restored alone',
+    causes: forbidding('LEDGER_RESTORED'),
+  },
   LEDGER_APPENDS_REFUSED: {
     areas: ['synchronizer'],
     nextStep: 'connect a peer that holds what this node wrote; a write says more, see also: get synchronizer',
     causes: ({ ledger, hasNetwork }) =>
       when(
-        hasNetwork && !ledger.mayAppend && ledger.failure === undefined,
+        hasNetwork && !ledger.mayAppend && ledger.forbidden === undefined && ledger.failure === undefined,
         'this node must write no policy now: what it wrote before has to be known first',
       ),
   },
@@ -138,7 +164,10 @@ export const FAULT_KINDS = {
     nextStep:
       'connect the nodes that wrote them, or that were up when they were written, or one that has everything (get archives)',
     causes: ({ ledger }) =>
-      when(ledger.waiting > 0, `${ledger.waiting} entries wait for entries before them that no connected peer gave`),
+      when(
+        ledger.waiting > 0,
+        `${ledger.waiting} entries wait for entries before them that no connected peer gave${ledger.heldBack > 0 ? ', or that are dated in the future' : ''}`,
+      ),
   },
   KEY_EQUIVOCATED: {
     areas: ['synchronizer'],
@@ -192,7 +221,8 @@ export const FAULT_KINDS = {
       dialled
         .filter(({ connected, own, lastError }) => !connected && !own && lastError !== undefined)
         .map(
-          ({ address, attempts, lastError }) => `${address} is tried in vain (${attempts} times): ${lastError ?? ''}`,
+          ({ name, address, attempts, lastError }) =>
+            `${name === undefined ? '' : `${name} at `}${address} is tried in vain (${attempts} times): ${lastError ?? ''}`,
         ),
   },
   LEDGER_SYNC_FAILED: {
@@ -278,6 +308,10 @@ export const FAULT_KINDS = {
         .filter(({ connected, lastError }) => connected && lastError !== undefined)
         .map(({ name, lastError }) => `${name}: ${lastError ?? ''}`),
     ),
+  },
+  FILES_WAIT: {
+    nextStep: `see the disk, the rights of the watch directory and the limits of this process (ulimit); ${BY_ITSELF}`,
+    causes: ofOperator(({ watchFailure }) => when(watchFailure !== undefined, watchFailure ?? '')),
   },
   FILES_FAILED: {
     nextStep: 'see: get tsd errors; correct the file, and move it from the error directory into the watch directory',

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { createSession } from '../../../src/command/executor.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
 import { faultOf } from '../../support/operator-command-node.ts';
@@ -46,6 +46,24 @@ describe('loops', () => {
     );
     expect(data).toMatchObject({ line: 2 });
   });
+});
+
+test('a start script that stops is a fault until it has run to its end', async () => {
+  const { script: path = '' } = node.context.facts;
+  const faults = async (): Promise<readonly string[]> => {
+    const { faults: all } = (await node.json('get status')) as { faults: readonly { code: string; cause: string }[] };
+    return all.filter(({ code }) => code === 'START_SCRIPT_FAILED').map(({ cause }) => cause);
+  };
+  await writeFile(path, 'started = yes\nget nosuch');
+  await expect(node.run(`process "${path}"`)).rejects.toThrow(/unknown command/);
+  expect(await faults()).toEqual([
+    expect.stringMatching(/the script .*start\.al stopped: line 2 of .*unknown command/),
+  ]);
+  await node.run(`process ${await script('other.al', 'started = again')}`);
+  expect(await faults()).toHaveLength(1);
+  await writeFile(path, 'started = yes');
+  await node.run(`process "${path}"`);
+  expect(await faults()).toEqual([]);
 });
 
 describe('scripts in the background', () => {

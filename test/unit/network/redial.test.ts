@@ -119,6 +119,8 @@ describe('patience with a dial', () => {
     let state = retarget(new Map(), [{ address: 'b:1', key: key('b') }], key('e'), 0);
     state = peerLost(state, key('b'), 60_000, () => 0);
     expect(patienceMs(state.get('b:1')!)).toBe(REDIAL_PATIENCE_MIN_MS);
+    // Before the first dial has failed, too.
+    expect(state.get('b:1')!.lastError).toBe('the connection was lost');
   });
 
   test('is not spoiled by one dial during which the path healed, and follows a path that has become slower', () => {

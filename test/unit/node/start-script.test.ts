@@ -70,9 +70,14 @@ test('what it runs ends with the node', async () => {
 
 test('it is named where what it waits for fails, and silent where the node stops', async () => {
   const stopped = new AbortController();
-  const failed = world([undefined], { before: Promise.reject(new Error('no ledger')) });
+  const outcome: NonNullable<StartScript['outcome']> = { failure: undefined };
+  const failed = world([undefined], {
+    before: Promise.reject(new Error('no ledger')),
+    outcome,
+  });
   await runStartScript(failed.script);
   expect([failed.runs(), failed.said]).toEqual([0, ['the script x.al was not run: no ledger']]);
+  expect(outcome.failure).toBe(failed.said[0]);
   const waiting = world([diskFault(0), undefined], { signal: stopped.signal });
   const ended = runStartScript(waiting.script);
   await waiting.clock.advance(1);

@@ -68,6 +68,22 @@ describe('watch directory', () => {
     await waitFor(() => taken.length === 1);
   });
 
+  test('says why it takes nothing up, until it does or nothing waits any more', async () => {
+    // No directory can be made where a file is.
+    await watching.close();
+    await rm(join(dir, 'watch', '.taken'), { recursive: true });
+    watching = await start();
+    await rm(join(dir, 'watch', '.taken'), { recursive: true });
+    await writeFile(join(dir, 'watch', '.taken'), 'in the way');
+    await writeFile(join(dir, 'watch', 'plant.readings.json'), '{"n":1}');
+    await waitFor(() => watching.failure !== undefined);
+    expect(watching.failure).toMatch(/no file of .* is taken up now; .*ENOTDIR/);
+    await rm(join(dir, 'watch', 'plant.readings.json'));
+    await waitFor(() => watching.failure === undefined);
+    await rm(join(dir, 'watch', '.taken'));
+    await mkdir(join(dir, 'watch', '.taken'));
+  });
+
   test('a failed file that cannot be moved leaves no reason behind', async () => {
     const table = { dbms: 'plant', table: 'readings' };
     const taking = errors.take({ path: join(dir, 'nowhere.json') }, table, new Error('bad'), Date.now());

@@ -35,6 +35,21 @@ describe('an operator whose store fails', () => {
     expect(two.consumer!.peers()[0]!.lastError).toContain('is not held');
   });
 
+  test('tells who pushes why it takes nothing; when it has the files, by whatever way, neither has an error left', async () => {
+    const [one, two] = await startTwo();
+    const store = two.store.store.bind(two.store);
+    const errors = (): unknown => [one, two].map(({ replication }) => replication!.peers()[0]?.lastError);
+    two.store.store = () => Promise.reject(fault('DISK_NO_ROOM', 'the disk has 0 B free'));
+    world.put(one);
+    await world.clock.runUntil(() => /disk has 0 B free/.test(one.replication!.peers()[0]?.lastError ?? ''), 3_000);
+    await world.clock.advance(3_000);
+    expect(errors()).toEqual([expect.stringContaining('disk has 0 B'), expect.stringContaining('disk has 0 B')]);
+    two.store.store = store;
+    await world.clock.runUntil(() => two.store.all().length === 1, 20_000, 'it is there');
+    await world.clock.advance(100);
+    expect(errors()).toEqual([undefined, undefined]);
+  });
+
   test('does not say that files are gone when its databases are overloaded', async () => {
     const [one, two] = await startTwo();
     await world.crash(two);

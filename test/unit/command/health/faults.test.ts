@@ -19,7 +19,7 @@ const peer: PeerReplication = {
 const operator: OperatorFacts = {
   ...{ filled: true, distributor: true, consumer: 'active', peers: [peer], failures: [] },
   failed: { dir: '/e', files: 0, bytes: 0, isFull: false },
-  ...{ setAside: [], damages: [], scrubError: undefined },
+  ...{ watchFailure: undefined, setAside: [], damages: [], scrubError: undefined },
 };
 const all = { operator: true, distributor: true, consumer: true };
 const other: NamedPeer = { peer: 'b', name: 'node-b', inCluster: true, clockAheadMs: 20, processes: all };
@@ -35,12 +35,14 @@ const well: HealthFacts = {
       damaged: [],
       mended: 0,
       mayAppend: true,
+      forbidden: undefined,
       failure: undefined,
     },
     ...{ bodies: { erasing: 0, missing: 0 } },
     ...{ index: 'level', signatures: { checked: 9, unchecked: 0, bad: 0 } },
   },
   hasNetwork: true,
+  scriptFailure: undefined,
   tilesFailure: undefined,
   historyNeeded: undefined,
   equivocations: [],
@@ -89,6 +91,7 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   LEDGER_ERASURE_WAITS: [ledger({ bodies: { erasing: 2, missing: 0 } }), /2 erased/],
   LEDGER_BODIES_MISSING: [ledger({ bodies: { erasing: 0, missing: 1 } }), /1 entries say/],
   HISTORY_NEEDED: [{ historyNeeded: 'history needed: archived, ask attic' }, /history needed.*ask attic/],
+  START_SCRIPT_FAILED: [{ scriptFailure: 'line 3 of /s/a.al: no such policy' }, /line 3 of \/s\/a\.al/],
   ARCHIVE_FILES_WAIT: [{ tilesFailure: 'ENOSPC' }, /static files of the archive.*ENOSPC/],
   NETWORK_NONE: [{ hasNetwork: false, dialled: [] }, /belongs to no network/],
   ADMISSION_BY_INVITE: [
@@ -96,6 +99,14 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
     /the network at 10\.0\.0\.5:1 admits by invite/,
   ],
   KEY_REVOKED: [{ refusals: [refusal('JOIN_REVOKED')] }, /key was revoked, says the node at 10\.0\.0\.5:1/],
+  KEY_IN_USE: [
+    ledger({ mayAppend: false, forbidden: { code: 'LEDGER_KEY_IN_USE', text: 'a second node writes with the key' } }),
+    /second node writes/,
+  ],
+  LEDGER_RESTORED: [
+    ledger({ mayAppend: false, forbidden: { code: 'LEDGER_RESTORED', text: 'restored, and op2 is away' } }),
+    /op2 is away/,
+  ],
   LEDGER_APPENDS_REFUSED: [ledger({ mayAppend: false }), /no policy now/],
   LEDGER_ENTRIES_MISSING: [ledger({ waiting: 4 }), /4 entries/],
   KEY_EQUIVOCATED: [{ equivocations: [{ name: 'node-x', seq: 8, own: false }] }, /node-x signed two entries 8/],
@@ -135,6 +146,7 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   PEER_BEHIND: [one({ filesBehind: 12, lagMs: 65_000 }), /operator-b lacks 12 files .* 65 s/],
   BEHIND_PEER: [one({ filesAhead: 1, lagMs: 4_000 }), /lacks 1 file of operator-b for 4\.0 s/],
   REPLICATION_FAILED: [one({ lastError: 'the hash is wrong' }), /operator-b: the hash is wrong/],
+  FILES_WAIT: [own({ watchFailure: 'no file of /w is taken up now: EMFILE' }), /\/w .*EMFILE/],
   FILES_FAILED: [own({ failures: [failure, failure] }), /2 files .*\/e\/a\.json: line 3/],
   FAILED_FILES_PILED: [
     own({ failed: { dir: '/e', files: 12, bytes: 2_000_000_000, isFull: true } }),
