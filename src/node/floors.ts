@@ -53,7 +53,7 @@ import { HistoryKeeper } from './history-keeper.ts';
 import { ownIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
 import { settleNetwork } from './own-network.ts';
-import { rotateKey } from './rotation.ts';
+import { endRotation, rotateKey } from './rotation.ts';
 import { Parts } from './parts.ts';
 import { readSavedStates, stateStore } from './saved-states.ts';
 import { takeRestored } from './restore/mark.ts';
@@ -284,6 +284,7 @@ const startBase = async (
   made.topology = followTopology(policies.book);
   // What it lacks is asked for in the background: that needs the network.
   await policies.caughtUp().catch(unlessArchived);
+  await endRotation(paths, policies, ledger.author);
   // Not before: a book that is still being read lacks what settles it.
   stack.use(new HistoryKeeper({ policies, clock: ports.clock, log: log.child('archive') }));
   const introductions = guardNetwork(stack, { network, ledger, policies, foreign }, config, log.child('join'));

@@ -45,10 +45,11 @@ export const joinByInvite = async (ports: JoiningPorts): Promise<void> => {
   let said = '';
   while (!hasJoined(ports)) {
     stopIfAsked(signal);
-    const reason = await askAll(ports, entry);
+    let reason = await askAll(ports, entry);
     if (reason === undefined) await ledgerSync.syncNow();
     if (ledger.network !== undefined && ledger.network !== token.net) throw otherNetwork(ledger.network, token);
     if (hasJoined(ports)) break;
+    reason ??= clockBehind(ports);
     if (reason !== undefined && reason !== said) log.warn(`not let in yet: ${reason}; trying on`);
     said = reason ?? said;
     await sleep(clock, JOIN_RETRY_MS);
@@ -71,7 +72,10 @@ const askAll = async ({ network, signal }: JoiningPorts, entry: RawEntry): Promi
     if (answer === undefined) return undefined;
     if (!answer.again)
       throw fault(answer.code, `${address} does not let this node in: ${answer.text}`, {
-        hint: 'ask for another invite: create invite where role = …',
+        hint:
+          answer.code === 'JOIN_CLOCK'
+            ? 'set the clock of this machine, and start with the same invite in an empty directory (--dir): the join in this one is dated wrongly for good'
+            : 'ask for another invite: create invite where role = …',
       });
     reason = `${address}: ${answer.text}`;
   }
@@ -97,6 +101,12 @@ const whyNobody = (network: Network): string => {
   const failures = network.dialStates().map(({ address, lastError }) => `${address}: ${lastError ?? 'no answer yet'}`);
   return failures.length === 0 ? 'no address to ask is known' : failures.join('; ');
 };
+
+/** Let in, and nothing of the ledger can be taken up: by this clock it was all written in the future. */
+const clockBehind = ({ ledger, clock }: JoiningPorts): string | undefined =>
+  ledger.status().heldBack === 0
+    ? undefined
+    : `the clock of this machine is behind (it says ${new Date(clock.wallMs()).toISOString()}): what others wrote is dated more than five minutes later. Set it`;
 
 const stopIfAsked = (signal: AbortSignal): void => {
   if (signal.aborted) throw fault('NODE_START_STOPPED', 'the node was stopped before it had joined its network');

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { fault, textOf } from '../base/errors.ts';
+import { fault, hasCode, textOf } from '../base/errors.ts';
 import { SCRIPT_WAIT_MS_MAX } from '../base/limits.ts';
 import { acquire, type Resource, type ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -119,7 +119,17 @@ const noteForCommandLine = async (stack: ResourceStack, rest: string, dir: strin
  * start has taken is released. When everything listens, `DIR/node.json` is there (or follows once the disk takes it); then the
  * start script runs.
  */
-export const startNode = (config: NodeConfig, { version, log, startRest, stop }: Program): Promise<RunningNode> =>
+export const startNode = async (config: NodeConfig, program: Program): Promise<RunningNode> => {
+  try {
+    return await startWithKey(config, program);
+  } catch (caught) {
+    if (!hasCode(caught, 'NODE_KEY_ROTATED')) throw caught;
+    program.log.info(textOf(caught));
+    return startWithKey(config, program);
+  }
+};
+
+const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Program): Promise<RunningNode> =>
   acquire(async (stack) => {
     if (config.script !== undefined) await checkScript(config.script);
     const paths = nodePaths(config.dir);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { sleep } from '../base/clock.ts';
-import { asFault } from '../base/errors.ts';
+import { asFault, fault } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
 import { TAKE_OVER_RETRY_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
@@ -12,22 +12,44 @@ import type { Policies } from '../policy/policies.ts';
 import { loadIdentity } from './identity.ts';
 import type { NodePaths } from './paths.ts';
 
+type KeyFiles = Pick<NodePaths, 'key' | 'nextKey' | 'formerKey'>;
+
 /**
  * Hands what the node holds to a new key and puts that into the place of the old one for the next start; the old is kept beside it. The new
  * key is on disk before the ledger names it, and a rotation that was broken off is ended by the next: the same key is used
  * again. `POLICY_NOT_AUTHORISED`.
  */
 export const rotateKey = async (
-  { key: path, nextKey, formerKey }: Pick<NodePaths, 'key' | 'nextKey' | 'formerKey'>,
+  { key: path, nextKey, formerKey }: KeyFiles,
   { members }: Pick<Policies, 'members'>,
 ): Promise<string> => {
   const { seed, key } = await loadIdentity(nextKey);
   const next = signingKeyFromSeed(seed);
   await members.rotate(key, (text) => Buffer.from(signWith(next, Buffer.from(text))).toString('hex'));
-  await copyFile(path, formerKey);
-  await rename(nextKey, path);
-  await syncDirectory(dirname(path));
+  await putInPlace({ key: path, nextKey, formerKey });
   return key;
+};
+
+const putInPlace = async ({ key, nextKey, formerKey }: KeyFiles): Promise<void> => {
+  await copyFile(key, formerKey);
+  await rename(nextKey, key);
+  await syncDirectory(dirname(key));
+};
+
+/**
+ * Ends a rotation that was broken off after the ledger had it and before the new key was in its place: with the old one the node could write nothing.
+ * Throws `NODE_KEY_ROTATED` where it did that; the node is then to be started anew, with the key that it has now.
+ */
+export const endRotation = async (
+  files: KeyFiles,
+  { members }: Pick<Policies, 'members'>,
+  ownKey: string,
+): Promise<void> => {
+  if (!existsSync(files.nextKey) || members.isMember(ownKey)) return;
+  const { key } = await loadIdentity(files.nextKey);
+  if (!members.isMember(key)) return;
+  await putInPlace(files);
+  throw fault('NODE_KEY_ROTATED', `the rotation to the key ${key}, which was broken off, is complete now`);
 };
 
 /**

@@ -1,7 +1,7 @@
 import { sized } from '../../base/disk-monitor.ts';
 import { CLOCK_OFF_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
-import { byInvite, keyRevoked } from './refused.ts';
+import { byInvite, inviteVoid, keyRevoked } from './refused.ts';
 
 /** Which commands tell of a fault beside `get status` and `get processes`. */
 export type Area = 'synchronizer' | 'distributor' | 'consumer';
@@ -149,6 +149,12 @@ export const FAULT_KINDS = {
     nextStep:
       'start the peers that are away; where they are gone for good, or this node is alone in its network: start it with --restored alone',
     causes: forbidding('LEDGER_RESTORED'),
+  },
+  INVITE_VOID: {
+    areas: ['synchronizer'],
+    nextStep: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
+    causes: ({ refusals }) =>
+      refusals.filter(({ code }) => code === 'JOIN_INVITE_VOID').map(({ address }) => inviteVoid(address)),
   },
   LEDGER_APPENDS_REFUSED: {
     areas: ['synchronizer'],

@@ -143,7 +143,10 @@ export class Introductions implements Resource {
       throw this.#revokedOr(peer, fault('JOIN_NO_INVITE', 'this network lets in by invite only'));
     const facts = readChain(genesis, entries, peer, clock.wallMs());
     if (!membersWith(this.#authority, facts, [peer]).has(peer))
-      throw this.#revokedOr(peer, fault('JOIN_INVITE_VOID', 'what made this key a member is void'));
+      throw this.#revokedOr(
+        peer,
+        fault('JOIN_INVITE_VOID', `what made this key a member is void${this.#whyVoid(peer)}`),
+      );
     if (this.#introduced.size >= INTRODUCED_KEYS_MAX && !this.#introduced.has(peer)) throw busy();
     this.#admit(peer, facts);
     return WELCOME;
@@ -155,6 +158,12 @@ export class Introductions implements Resource {
       this.#authority.genesis?.admission === 'open' ||
       this.#ports.policies.members.list().some(({ key, revoked }) => key === peer && revoked !== undefined);
     return isRevoked ? fault('JOIN_REVOKED', 'the key of the node that asks was revoked') : otherwise;
+  }
+
+  /** As far as what made it a member is in the ledger here. */
+  #whyVoid(peer: PeerKey): string {
+    const text = this.#ports.policies.members.list().find(({ key }) => key === peer)?.void?.text;
+    return text === undefined ? '' : `: ${text}`;
   }
 
   #admit(peer: PeerKey, facts: readonly Fact[]): void {
@@ -222,6 +231,7 @@ export class Introductions implements Resource {
 /** What to do about a refusal. */
 const WAYS: Readonly<Record<string, string>> = {
   JOIN_NO_INVITE: 'ask a member for an invite (create invite where role = …) and start with --invite LINE',
+  JOIN_INVITE_VOID: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
   JOIN_REVOKED: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
   JOIN_OTHER_NETWORK: 'start without that seed, or with another --dir to join that network',
 };

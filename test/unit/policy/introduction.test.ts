@@ -273,6 +273,28 @@ describe('introductions', () => {
     expect(isPeer(root, member)).toBe(false);
   });
 
+  test('so is one whose invite another node redeemed before', async () => {
+    const [first, second] = [await start(2), await start(3)];
+    await letIn(first, root);
+    const [invite] = root.policies.members.invites();
+    const { network: net = '' } = root.ledger;
+    const token = { net, name: 'n', seeds: [], grant: invite?.grant ?? '', time: 0, roles: ['auditor' as const] };
+    const late = { nowMicros: clock.wallMs() * 1_000 + 1_000_000, salt: new Uint8Array(16), name: 'y' };
+    const key = Buffer.alloc(32, 90).toString('hex');
+    const { raw } = joinEntry(signingKeyFromSeed(seedOf(3)), { ...token, expires: 0, key }, late);
+    // While it was cut off from whoever knew of the first.
+    await second.ledger.offer([...(await entriesOf(root)).slice(0, 2), raw], root.ledger.author);
+    await second.policies.caughtUp();
+    await root.ledger.offer([raw], second.ledger.author);
+    await root.policies.caughtUp();
+    await meet(second, root);
+    await settled(() => second.introductions.refusals().length > 0);
+    expect(second.introductions.refusals()).toMatchObject([{ code: 'JOIN_INVITE_VOID' }]);
+    expect(second.logged.filter(({ level }) => level === 'warn')).toMatchObject([
+      { text: expect.stringMatching(/void: the invite was redeemed before; ask an admin/) as string },
+    ]);
+  });
+
   test('so is one that was revoked under open admission', async () => {
     const [open, member] = [await start(8), await start(9)];
     await open.ledger.createNetwork('open', 'open');

@@ -107,6 +107,10 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
     ledger({ mayAppend: false, forbidden: { code: 'LEDGER_RESTORED', text: 'restored, and op2 is away' } }),
     /op2 is away/,
   ],
+  INVITE_VOID: [
+    { refusals: [refusal('JOIN_INVITE_VOID')] },
+    /invite of this node is void.*says the node at 10\.0\.0\.5:1/,
+  ],
   LEDGER_APPENDS_REFUSED: [ledger({ mayAppend: false }), /no policy now/],
   LEDGER_ENTRIES_MISSING: [ledger({ waiting: 4 }), /4 entries/],
   KEY_EQUIVOCATED: [{ equivocations: [{ name: 'node-x', seq: 8, own: false }] }, /node-x signed two entries 8/],

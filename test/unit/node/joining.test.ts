@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Clock } from '../../../src/base/clock.ts';
+import { createLogger, type LogRecord } from '../../../src/base/log.ts';
+import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
+import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
+import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
+import { joinByInvite, type JoiningPorts } from '../../../src/node/joining.ts';
+import { openDoor } from '../../../src/policy/admission/protocol.ts';
+import type { InviteToken } from '../../../src/policy/admission/token.ts';
+import { createPolicies } from '../../../src/policy/ledger-policies.ts';
+import type { Policies } from '../../../src/policy/policies.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
+import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
+
+const HOUR_MS = 3_600_000;
+
+describe('a machine whose clock is wrong, and that joins by an invite', () => {
+  let dir: string;
+  let clock: VirtualClock;
+  let hub: MemoryHub;
+  let rootLedger: MemoryLedger;
+  let rootPolicies: Policies;
+  let token: InviteToken;
+  let logged: LogRecord[];
+  let stopped: AbortController;
+
+  /** By how much the joiner's clock is off. */
+  let offMs: number;
+  const wrong = (): Clock => ({
+    wallMs: () => clock.wallMs() + offMs,
+    monotonicMs: () => clock.monotonicMs(),
+    after: (ms, run) => clock.after(ms, run),
+  });
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'holdfast-joining-'));
+    clock = createVirtualClock();
+    hub = createMemoryHub({ clock, random: createSeededRandom(1) });
+    logged = [];
+    stopped = new AbortController();
+    rootLedger = await createMemoryLedger({ seed: Buffer.alloc(32, 1), clock });
+    await rootLedger.createNetwork('n', 'invite');
+    rootPolicies = createPolicies({
+      ...{ ledger: rootLedger, ownKey: rootLedger.author, clock, holders: () => new Set<string>() },
+    });
+    await rootPolicies.caughtUp();
+    const expires = (clock.wallMs() + 24 * HOUR_MS) * 1_000;
+    const wish = { roles: ['auditor' as const], scope: {}, grants: false, name: undefined, expires };
+    const { entry } = await rootPolicies.members.invite({
+      ...wish,
+      key: signingKeyFromSeed(Buffer.alloc(32, 9)).author,
+    });
+    const { hash, header } = entry;
+    const key = Buffer.alloc(32, 9).toString('hex');
+    token = { net: header.net, name: 'n', seeds: [], grant: hash, time: header.time, key, roles: ['auditor'], expires };
+  });
+  afterEach(async () => {
+    stopped.abort();
+    await rootPolicies.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  const joining = async (): Promise<{ readonly done: Promise<unknown> }> => {
+    const inside = hub.node({ key: rootLedger.author });
+    openDoor({
+      ...{ network: inside, ledger: rootLedger, clock },
+      authority: rootPolicies.book.authority,
+      caughtUp: () => rootPolicies.caughtUp(),
+    });
+    const own = wrong();
+    const ledger = await createMemoryLedger({ seed: Buffer.alloc(32, 2), clock: own });
+    const network = hub.node({ key: ledger.author });
+    await clock.runWhile(network.dial({ address: inside.address }), 1_000);
+    const syncNow = async (): Promise<void> => {
+      const raws = (await rootLedger.follow(0, 1_000)).map(({ entry }) => entry.raw);
+      await ledger.offer(raws, rootLedger.author);
+    };
+    const done = joinByInvite({
+      ...{ token, ledger, network, name: 'x', path: join(dir, 'join.json') },
+      ...{ key: signingKeyFromSeed(Buffer.alloc(32, 2)), clock: own, random: createSeededRandom(3) },
+      ledgerSync: { syncNow } as JoiningPorts['ledgerSync'],
+      log: createLogger((record) => logged.push(record)),
+      signal: stopped.signal,
+    }).catch((caught: unknown) => caught);
+    return { done };
+  };
+  const warned = (): readonly string[] => logged.flatMap(({ level, text }) => (level === 'warn' ? [text] : []));
+
+  test('hours behind: it says so, and goes on once the clock is set', async () => {
+    offMs = -2 * HOUR_MS;
+    const { done } = await joining();
+    await clock.runUntil(() => warned().length > 0, 20_000);
+    expect(warned()).toMatchObject([expect.stringMatching(/clock of this machine is behind \(it says .*Set it/)]);
+    offMs = 0;
+    expect(await clock.runWhile(done, 120_000)).toBeUndefined();
+  });
+
+  test('hours ahead: the refusal says what helps', async () => {
+    offMs = 2 * HOUR_MS;
+    const { done } = await joining();
+    expect(await clock.runWhile(done, 20_000)).toMatchObject({
+      code: 'JOIN_CLOCK',
+      hint: expect.stringMatching(/set the clock of this machine.*empty directory/) as string,
+    });
+  });
+});
