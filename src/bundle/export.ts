@@ -4,10 +4,11 @@ import { BUNDLE_BYTES_MAX, BUNDLE_ENTRIES_MAX, LEDGER_FOLLOW_ENTRIES_MAX } from 
 import { inSlices } from '../base/slices.ts';
 import { TAR_END, tarBytes, tarEntry, type TarFile } from '../codec/tar.ts';
 import { publicKeyPem } from '../entry/keys.ts';
-import { archivedFault } from '../ledger/archive/port.ts';
+import type { Archive } from '../ledger/archive/port.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Fact } from '../policy/facts.ts';
 import { answerOf } from './answer.ts';
+import { type WholeFacts, withArchived } from './borrowed.ts';
 import { gatherReceipts, type ReceiptFiles, type ReceiptSource } from './gather-receipts.ts';
 import { howTo } from './how-to.ts';
 import {
@@ -24,9 +25,11 @@ import {
 import { type Question, questionBytes } from './question.ts';
 
 export interface ExportPorts {
-  readonly ledger: Pick<Ledger, 'follow'>;
+  readonly ledger: Pick<Ledger, 'follow' | 'byHash'>;
   /** What is kept of every entry that the bundle shall hold. */
   readonly facts: readonly Fact[];
+  /** Who has the bodies that were dropped here. */
+  readonly archive: Archive | undefined;
   /** Undefined where the node has signed no checkpoint yet: then the bundle says nothing of when it had what. */
   readonly receipts: ReceiptSource | undefined;
   /** The signature of the node that the question names. */
@@ -43,37 +46,46 @@ export const exportBundle = async (
   question: Question,
   signal?: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> => {
-  const { facts } = ports;
-  if (facts.length > BUNDLE_ENTRIES_MAX)
+  if (ports.facts.length > BUNDLE_ENTRIES_MAX)
     throw fault(
       'BUNDLE_OVERSIZE',
-      `the ledger has ${facts.length} entries; a bundle holds at most ${BUNDLE_ENTRIES_MAX}`,
+      `the ledger has ${ports.facts.length} entries; a bundle holds at most ${BUNDLE_ENTRIES_MAX}`,
     );
-  if (facts.some(({ archived }) => archived)) throw archivedFault('a bundle of all entries', undefined);
+  const whole = await withArchived(ports, signal);
+  const { facts } = whole;
   const { bytes, origins, registered } = await inSlices(answerOf(facts, question), signal);
   const held = new Set(facts.map(({ hash }) => hash));
   const receipts =
     ports.receipts === undefined
       ? NO_RECEIPTS
       : await gatherReceipts(ports.receipts, { held, proven: origins, registered });
-  return archiveOf(ports, question, { state: bytes, receipts });
+  const erased = new Set(facts.flatMap(({ hash, bodiless }) => (bodiless ? [hash] : [])));
+  return archiveOf(ports, question, { ...whole, erased, state: bytes, receipts });
 };
 
 const NO_RECEIPTS: ReceiptFiles = { files: [], witnesses: [] };
 
 /** What was computed before the first byte. */
-interface Contents {
+interface Contents extends WholeFacts {
+  /** Entries without body. */
+  readonly erased: ReadonlySet<string>;
   readonly state: Uint8Array;
   readonly receipts: ReceiptFiles;
 }
+
+const goneMeanwhile = (entry: string): Error =>
+  fault('BUNDLE_ENTRY_MISSING', `what entry ${entry} says was dropped or erased here while the bundle was made`, {
+    hint: 'export again',
+  });
 
 const text = (name: string, content: string): TarFile => ({ name, bytes: Buffer.from(content) });
 
 const archiveOf = async function* (
   ports: ExportPorts,
   question: Question,
-  { state, receipts }: Contents,
+  contents: Contents,
 ): AsyncGenerator<Uint8Array> {
+  const { facts, state, receipts } = contents;
   const lines: string[] = [];
   let size = TAR_END.byteLength;
   const packed = (file: TarFile): Uint8Array => {
@@ -85,9 +97,9 @@ const archiveOf = async function* (
   yield packed({ name: QUERY, bytes: questionBytes(question) });
   yield packed({ name: STATE, bytes: state });
   yield packed(text(HOW_TO, howTo(question, receipts.files.length > 0)));
-  const keys = new Set([...ports.facts.map(({ author }) => author), question.by, ...receipts.witnesses]);
+  const keys = new Set([...facts.map(({ author }) => author), question.by, ...receipts.witnesses]);
   for (const key of [...keys].sort()) yield packed(text(keyFile(key), publicKeyPem(key)));
-  for await (const files of entryFiles(ports)) yield Buffer.concat(files.map(packed));
+  for await (const files of entryFiles(ports.ledger, contents)) yield Buffer.concat(files.map(packed));
   for (const file of receipts.files) yield packed(file);
   const manifest = Buffer.from(lines.join(''));
   yield tarEntry({ name: MANIFEST, bytes: manifest });
@@ -96,7 +108,10 @@ const archiveOf = async function* (
 };
 
 /** The entries in the order in which they came to the node, read from its journal, some at a time. */
-const entryFiles = async function* ({ ledger, facts }: ExportPorts): AsyncGenerator<readonly TarFile[]> {
+const entryFiles = async function* (
+  ledger: Pick<Ledger, 'follow'>,
+  { facts, bodies, erased }: Contents,
+): AsyncGenerator<readonly TarFile[]> {
   const open = new Map(nameEntries(facts));
   for (let cursor = 0; open.size > 0;) {
     const held = await ledger.follow(cursor, LEDGER_FOLLOW_ENTRIES_MAX, 'stored');
@@ -114,7 +129,9 @@ const entryFiles = async function* ({ ledger, facts }: ExportPorts): AsyncGenera
       const stem = entryStem(name);
       const { header, signature, body } = entry.raw;
       files.push({ name: `${stem}.json`, bytes: header }, { name: `${stem}.sig`, bytes: signature });
-      if (entry.bodiless !== true) files.push({ name: `${stem}.body`, bytes: body });
+      const given = entry.bodiless === true ? bodies.get(entry.hash) : body;
+      if (given !== undefined) files.push({ name: `${stem}.body`, bytes: given });
+      else if (!erased.has(entry.hash)) throw goneMeanwhile(entry.hash);
     }
     yield files;
   }

@@ -52,6 +52,11 @@ export class Pruning {
     return this.#running;
   }
 
+  /** Who has what was dropped here. */
+  get archive(): Archive {
+    return this.#ports.archive;
+  }
+
   /** How many bodies are archived here. */
   get count(): number {
     return this.#ports.fold.archivedCount;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { insertPolicy } from '../../scripts/demo/network.ts';
 import { NodeProcess } from '../../scripts/demo/node-process.ts';
+import { holdfast } from '../support/executable.ts';
 import { waitFor } from '../support/wait.ts';
 
 const DROPPED = 'name-4711';
@@ -79,6 +80,14 @@ test(
       expect(await node.run('get status')).toContain('2 bodies archived');
     };
     await isPruned(root);
+    // Its bundle is whole: the bodies are borrowed from the one that has them, and proven by their headers.
+    const bundle = join(dir, 'bundle.tar');
+    expect(await holdfast(['audit', 'export', '--dir', join(dir, 'root'), '--out', bundle, '--as-of', early])).toMatchObject(
+      { status: 0, stderr: '' },
+    );
+    expect(await holdfast(['audit', 'verify', bundle, '--root', root.facts.peer])).toMatchObject({ status: 0 });
+    expect(await readFile(bundle, 'latin1')).toContain(DROPPED);
+    expect(await isOnDisk()).toBe(false);
     // The other one is the last that has everything.
     await expect(other.run('blockchain prune')).rejects.toThrow('POLICY_PRUNING_ALONE');
     // Who joins at a pruned node lacks entries, and is told; at one that has everything it gets them.

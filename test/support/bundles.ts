@@ -203,8 +203,10 @@ export const bundleOf = async (entries: readonly Entry[], wish: BundleWish = {})
   const pieces = await exportBundle(
     {
       facts,
+      archive: undefined,
       receipts: wish.receipts,
       ledger: {
+        byHash: async () => undefined,
         follow: async (cursor) =>
           entries.slice(cursor, cursor + 7).map((entry, at) => ({ entry, cursor: cursor + at, receivedMs: 0 })),
       },

@@ -65,7 +65,10 @@ const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Ar
           witnessedFrom: (size) => evidence.witnessedFrom(size),
         };
   return exportBundle(
-    { ledger, facts, receipts, sign: (manifest) => context.signManifest(manifest) },
+    {
+      ...{ ledger, facts, receipts, archive: policies.pruning?.archive },
+      sign: (manifest) => context.signManifest(manifest),
+    },
     question,
     signal,
   );

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { verifyBundle } from '../../../src/bundle/verify.ts';
 import type { ArchiveSource } from '../../../src/ledger/archive/client.ts';
 import type { TilesStatus } from '../../../src/receipt/tiles/tiles-service.ts';
 import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
@@ -92,6 +93,26 @@ test('what is settled goes on command and comes back on command; the policies st
 });
 
 const faultOf = (command: string): Promise<string> => codeOf(node.run(command));
+
+const exported = async (): Promise<Buffer> => {
+  const pieces: Uint8Array[] = [];
+  const { file } = await node.run('blockchain export', { ...node.session, caller: 'rest' });
+  for await (const piece of file ?? []) pieces.push(piece);
+  return Buffer.concat(pieces);
+};
+
+test('what a pruned node exports is whole: what it lacks is borrowed for that, and proven', async () => {
+  await settle();
+  const before = verifyBundle(await exported());
+  await node.run('blockchain prune');
+  const after = verifyBundle(await exported());
+  expect(after).toMatchObject({ sound: true, root: before.root, checked: before.checked });
+  expect(node.policies.pruning?.count).toBe(2);
+  // Who gives another body than the author signed gives none.
+  const [one = ''] = node.policies.pruning?.archived() ?? [];
+  archive.kept.set(one, Buffer.from('{"content":{},"salt":"00"}'));
+  await expect(exported()).rejects.toMatchObject({ code: 'ENTRY_ARCHIVED', message: expect.stringMatching(/1 are without body.*ask attic/) as string });
+});
 
 test('nothing goes while no snapshot is in force', async () => {
   for (const command of ['blockchain prune', 'blockchain prune where dry = true'])
