@@ -79,6 +79,11 @@ describe.skipIf(!HAS_OPENSSL)('REST of a real node over TLS (skipped where opens
       stderr: expect.stringContaining('do not enable: flush buffers') as string,
     });
     expect(await exec(show('ann'))).toEqual({ status: 0, stdout: 'node-1\n', stderr: '' });
+    // As an admin of this node: in its own list of users.
+    const add = `id add user where name = carol and type = admin and key = ${key}`;
+    expect(await exec(show('ann'), add)).toMatchObject({ status: 1 });
+    expect(await exec(['--dir', at('node')], add)).toMatchObject({ status: 0 });
+    expect(await exec(show('ann'), 'create invite where role = auditor')).toMatchObject({ status: 0 });
   }, 60_000);
 
   test('SIGHUP takes up a renewed certificate; a wrong file stops a start with its name', async () => {

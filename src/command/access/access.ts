@@ -2,12 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Users } from './users.ts';
+import type { User, Users } from './users.ts';
 
 /** Who speaks at a front door. */
 export interface Person {
   /**
-   * `token`: who can read the node's token file; `user`: by name and password; `certificate`: by a TLS certificate whose key a
+   * `token`: who can read the node's token file; `user`: by name and password, or the key of its certificate; `certificate`: by a TLS certificate whose key a
    * member policy names; `anyone`: while authentication is off; `node`: another node, whose commands come by the network.
    */
   readonly by: 'token' | 'user' | 'certificate' | 'anyone' | 'node';
@@ -48,6 +48,11 @@ export interface AccessOptions {
 
 const TOKEN: Person = { by: 'token', name: '', admin: true };
 const ANYONE: Person = { by: 'anyone', name: '', admin: true };
+
+const personOf = ({ name, type, permissions }: User): Person => ({
+  ...{ by: 'user' as const, name, admin: type === 'admin' },
+  ...(permissions === undefined ? {} : { permissions }),
+});
 
 const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
 
@@ -96,8 +101,7 @@ export class Access {
     if (colon < 0) throw this.#denied('the name and password are not NAME:PASSWORD in base64');
     const user = await this.users.verify(pair.slice(0, colon), pair.slice(colon + 1), from);
     if (user === undefined) throw this.#denied('no user has this name and password');
-    const { name, type, permissions } = user;
-    return { by: 'user', name, admin: type === 'admin', ...(permissions === undefined ? {} : { permissions }) };
+    return personOf(user);
   }
 
   #certified({ key, subject, untilMs, wrong }: ShownCertificate): Person {
@@ -107,11 +111,15 @@ export class Access {
         data: { key },
         hint: 'show one that a CA in ca.pem of this node has signed, or a token or a user and password',
       });
+    const user = this.users.certified(key);
+    if (user !== undefined) return personOf(user);
     const name = this.#options.certificateMember(key);
     if (name !== undefined) return { by: 'certificate', name, admin: false, key };
     throw fault('ACCESS_CERTIFICATE', `no member policy names the certificate of ${subject}`, {
       data: { key },
-      hint: `who may write policies inserts: blockchain insert where policy = {"member": {"type": "certificate", "name": "…", "public_key": "${key}"}}`,
+      hint:
+        `who may write policies inserts: blockchain insert where policy = {"member": {"type": "certificate", "name": "…", "public_key": "${key}"}}; ` +
+        `or, on this node alone, also as an admin: id add user where name = NAME and type = admin and key = ${key}`,
     });
   }
 

@@ -28,10 +28,12 @@ export interface User {
   readonly expires: number | undefined;
   /** Id of the permissions policy that it goes by; absent for who may do all that its type may. */
   readonly permissions?: string | undefined;
+  /** SHA-256 of the public key of the TLS certificate by which it is let in, 64 hex digits; absent for who has a password alone. */
+  readonly key?: string | undefined;
 }
 
 interface Kept extends User {
-  readonly password: PasswordHash;
+  readonly password?: PasswordHash | undefined;
 }
 
 const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
@@ -44,14 +46,20 @@ const fileSchema = z.strictObject({
         type: z.enum(USER_TYPES),
         expires: z.number().optional(),
         permissions: z.string().optional(),
-        password: z.strictObject({
-          salt: hex,
-          hash: hex,
-          // So that a file that was written to cannot make a check take all memory.
-          N: z.int().max(1_048_576),
-          r: z.int().max(16),
-          p: z.int().max(16),
-        }),
+        key: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .optional(),
+        password: z
+          .strictObject({
+            salt: hex,
+            hash: hex,
+            // So that a file that was written to cannot make a check take all memory.
+            N: z.int().max(1_048_576),
+            r: z.int().max(16),
+            p: z.int().max(16),
+          })
+          .optional(),
       }),
     )
     .max(USERS_MAX),
@@ -77,6 +85,12 @@ const unreadable = (path: string, caught: unknown): HoldfastError =>
     hint: 'restore the file, or remove it: then there are no users, and the token still lets you in',
     cause: caught,
   });
+
+const shownUser = ({ name, type, expires, permissions, key }: User): User => ({
+  ...{ name, type, expires },
+  ...(permissions === undefined ? {} : { permissions }),
+  ...(key === undefined ? {} : { key }),
+});
 
 /** The users of a node's REST, in a file that only the node's own user reads; of passwords their scrypt hash alone. */
 export class Users {
@@ -113,14 +127,11 @@ export class Users {
   }
 
   list(): readonly User[] {
-    return [...this.#kept.values()].map(({ name, type, expires, permissions }) => ({
-      ...{ name, type, expires },
-      ...(permissions === undefined ? {} : { permissions }),
-    }));
+    return [...this.#kept.values()].map(shownUser);
   }
 
-  /** `ACCESS_USER_EXISTS`, `ACCESS_USER_NAME`, `ACCESS_PASSWORD`, `ACCESS_USERS_FULL`. */
-  async add(user: User, password: string): Promise<void> {
+  /** Who has no key needs a password. `ACCESS_USER_EXISTS`, `ACCESS_USER_NAME`, `ACCESS_PASSWORD`, `ACCESS_USERS_FULL`. */
+  async add(user: User, password: string | undefined): Promise<void> {
     const { name } = user;
     // A colon would end the name where it travels (RFC 7617).
     if (!/^[^\p{C}:|]+$/u.test(name) || name.length > USER_CHARS_MAX)
@@ -133,10 +144,22 @@ export class Users {
         throw fault('ACCESS_USER_EXISTS', `there is a user ${name} already`, {
           hint: `id update user password where name = ${name} and password = …, or id remove user where name = ${name}`,
         });
+      const same = [...this.#kept.values()].find(({ key }) => key !== undefined && key === user.key);
+      if (same !== undefined)
+        throw fault('ACCESS_USER_EXISTS', `the key is that of the user ${same.name} already`, {
+          hint: `id remove user where name = ${same.name}`,
+        });
       if (this.#kept.size >= USERS_MAX)
         throw fault('ACCESS_USERS_FULL', `there are ${USERS_MAX} users, which is the most`, { hint: 'id remove user' });
-      this.#kept.set(name, { ...user, password: await this.#hash(password) });
+      const isByKey = password === undefined && user.key !== undefined;
+      this.#kept.set(name, isByKey ? user : { ...user, password: await this.#hash(password ?? '') });
     });
+  }
+
+  /** The user who is let in by the certificate with that key; undefined where there is none, or its time is over. */
+  certified(key: string): User | undefined {
+    const found = [...this.#kept.values()].find((user) => user.key === key);
+    return found !== undefined && this.#isInTime(found) ? shownUser(found) : undefined;
   }
 
   /** `ACCESS_USER_UNKNOWN`, `ACCESS_PASSWORD`. */

@@ -16,7 +16,11 @@ const userOptions = {
     'user',
     'an admin may also manage users, invites and members, and end or back up the node',
   ),
-  password,
+  password: optional(anyText, 'its password; only a scrypt hash of it is kept'),
+  key: optional(
+    anyText,
+    'instead of a password, or beside it: SHA-256 of the public key of its TLS certificate, as the refusal of it says',
+  ),
   permissions: optional(
     anyText,
     'id or name of the permissions policy that it goes by; default: all that its type may',
@@ -37,6 +41,14 @@ const permissionsNamed = ({ policies }: CommandContext, of: string): string => {
   );
 };
 
+const certificateKey = (text: string): string => {
+  const key = text.toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(key)) return key;
+  throw fault('COMMAND_VALUE', 'the key of a certificate has 64 hex digits: SHA-256 of its public key', {
+    hint: 'the refusal of the certificate prints it, or: openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum',
+  });
+};
+
 const addUser = async ({ context, options }: Call<typeof userOptions>): Promise<Reply> => {
   const { expiration, type } = options;
   const expires = expiration === undefined ? undefined : Math.floor(context.clock.wallMs() + expiration);
@@ -46,7 +58,12 @@ const addUser = async ({ context, options }: Call<typeof userOptions>): Promise<
     throw fault('COMMAND_OPTION', 'an admin goes by no permissions: it decides who may do what', {
       hint: 'leave out type = admin, or permissions',
     });
-  await context.access.users.add({ name: options.name, type, expires, permissions }, options.password);
+  const key = options.key === undefined ? undefined : certificateKey(options.key);
+  if (key === undefined && options.password === undefined)
+    throw fault('COMMAND_OPTION_MISSING', 'how is the user known?', {
+      hint: 'add: password = PASSWORD, or: key = KEY of its certificate',
+    });
+  await context.access.users.add({ name: options.name, type, expires, permissions, key }, options.password);
   return SILENT;
 };
 
@@ -54,10 +71,13 @@ const showUsers = ({ context }: Call<OptionTable>): Reply => {
   const users = context.access.users.list();
   const dateOf = (ms: number | undefined): string | null => (ms === undefined ? null : policyDate(ms * 1_000));
   return givesTable({
-    titles: ['Name', 'Type', 'Expires', 'Permissions'],
-    rows: users.map((user) => [user.name, user.type, dateOf(user.expires) ?? '', user.permissions ?? '']),
-    json: users.map(({ name: of, type, expires, permissions = null }) => ({
-      ...{ name: of, type, expires: dateOf(expires), permissions },
+    titles: ['Name', 'Type', 'Expires', 'Permissions', 'Certificate'],
+    rows: users.map((user) => [
+      ...[user.name, user.type, dateOf(user.expires) ?? '', user.permissions ?? ''],
+      user.key ?? '',
+    ]),
+    json: users.map(({ name: of, type, expires, permissions = null, key = null }) => ({
+      ...{ name: of, type, expires: dateOf(expires), permissions, key },
     })),
   });
 };
@@ -96,8 +116,11 @@ const userCommands = (): readonly Command[] => [
     method: 'POST',
     remote: 'never',
     admin: true,
-    explanation: 'lets a user in at this node’s REST by name and password (HTTP Basic)',
-    examples: ['id add user where name = ann and type = user and password = !password and expiration = 30 days'],
+    explanation: 'lets a user in at this node’s REST by name and password (HTTP Basic), or by its TLS certificate',
+    examples: [
+      'id add user where name = ann and type = user and password = !password and expiration = 30 days',
+      'id add user where name = carol and type = admin and key = 8f3a…',
+    ],
     options: userOptions,
     run: addUser,
   }),

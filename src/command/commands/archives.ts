@@ -11,13 +11,21 @@ import { count, shortKey } from './common.ts';
 const groundOf = ({ role, says }: ArchiveSource): string =>
   [...(role ? ['role archive'] : []), ...(says ? ['says so'] : [])].join(', ');
 
-const rowOf = (source: ArchiveSource): readonly Cell[] => [
+/** Who was exchanged with since the start, and is gone, is away; of another nothing is known but what the ledger says. */
+const stateOf = ({ connected }: ArchiveSource, isMet: boolean): 'connected' | 'away' | 'never met' =>
+  connected ? 'connected' : isMet ? 'away' : 'never met';
+
+const rowOf = (source: Listed): readonly Cell[] => [
   source.name ?? shortKey(source.key),
   groundOf(source),
-  source.connected ? 'connected' : 'away',
+  source.state,
   source.lacked ? 'lacked something' : '',
   source.key,
 ];
+
+interface Listed extends ArchiveSource {
+  readonly state: ReturnType<typeof stateOf>;
+}
 
 const tilesText = ({ dir, published, signed, absent, bodiless, damaged, failure }: TilesStatus): string =>
   [
@@ -28,18 +36,32 @@ const tilesText = ({ dir, published, signed, absent, bodiless, damaged, failure 
   ].join(', ');
 
 const getArchives = async ({ context }: Call<OptionTable>): Promise<Reply> => {
-  const sources = context.archiving?.sources() ?? [];
+  const peers = context.ledgerSync.peers();
+  const met = new Set(peers.flatMap(({ peer, lastExchangeMs }) => (lastExchangeMs === undefined ? [] : [peer])));
+  const sources = (context.archiving?.sources() ?? []).map((source) => ({
+    ...source,
+    state: stateOf(source, met.has(source.key)),
+  }));
+  const behind = Math.max(0, ...peers.map((peer) => peer.behind));
   const { missing } = context.ledger.status().bodies;
   const tiles = context.archiving?.tiles();
+  const late =
+    behind === 0
+      ? []
+      : [`others hold ${count(behind, 'entry', 'entries')} that are still to come here: get synchronizer`];
   const lacks = missing === 0 ? [] : [`this node lacks ${count(missing, 'body', 'bodies')} that it should have`];
   return givesTable({
-    above: [...lacks, heldText(context), tiles === undefined ? 'it keeps no static files' : tilesText(tiles)].join(
-      '\n',
-    ),
+    above: [
+      ...late,
+      ...lacks,
+      heldText(context),
+      tiles === undefined ? 'it keeps no static files' : tilesText(tiles),
+    ].join('\n'),
     titles: ['Node', 'Known By', 'State', 'Lately', 'Key'],
     rows: sources.map(rowOf),
     json: {
       missing,
+      behind,
       history: heldJson(context),
       tiles: tiles === undefined ? null : { ...tiles, failure: tiles.failure ?? null },
       archives: sources.map(({ name, ...rest }) => ({ name: name ?? null, ...rest })),

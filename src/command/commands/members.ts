@@ -3,7 +3,7 @@ import { signingKeyFromSeed } from '../../entry/keys.ts';
 import { policyDate } from '../../entry/time.ts';
 import { type Invite, isInForce, type Membership } from '../../policy/authority/members.ts';
 import type { Rights, Scope } from '../../policy/authority/rights.ts';
-import { type Role, ROLES } from '../../policy/authority/roles.ts';
+import { ROLES } from '../../policy/authority/roles.ts';
 import { encodeToken } from '../../policy/admission/token.ts';
 import type { CommandContext } from '../context.ts';
 import {
@@ -22,9 +22,9 @@ import {
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply, says, SILENT } from '../reply.ts';
 import { addressOf } from './common.ts';
+import { checkInvite } from './invite-checks.ts';
 
 const DAY_MS = 86_400_000;
-const INVITE_MS_MAX = 366 * DAY_MS;
 
 const inviteOptions = {
   role: repeated(
@@ -82,27 +82,11 @@ const rightsAsked = (call: Call<typeof inviteOptions>): Rights => ({
   grants: call.options.grants,
 });
 
-const checkInvite = ({ context, options }: Call<typeof inviteOptions>, roles: readonly Role[]): void => {
-  const refuse = (text: string, hint: string): never => {
-    throw fault('COMMAND_VALUE', text, { hint });
-  };
-  if (roles.length === 0) refuse('an invite needs a role', `role = ${ROLES.join(', or role = ')}`);
-  if (options.role.includes('member') && options.type.length === 0)
-    refuse('a member needs the types of policies that it may write', 'for example: role = member and type = query');
-  if (options.expires < 1_000 || options.expires > INVITE_MS_MAX)
-    refuse('an invite is good for a second to a year', 'for example: expires = 1 day');
-  if (options.cluster !== undefined && context.policies.book.get(options.cluster)?.type !== 'cluster')
-    refuse(
-      `there is no cluster policy with the id ${options.cluster}`,
-      'list them: blockchain get cluster bring [*][id] " " [*][name] separator = \\n',
-    );
-};
-
 const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> => {
   const { context, options } = call;
   const lost = options.replaces === undefined ? undefined : memberNamed(context, options.replaces);
   const rights = options.role.length > 0 ? rightsAsked(call) : (lost?.rights ?? rightsAsked(call));
-  checkInvite(call, rights.roles);
+  checkInvite(context, options, rights.roles);
   const seed = context.random.bytes(32);
   const expires = Math.floor((context.clock.wallMs() + options.expires) * 1_000);
   const seeds = options.seed.length > 0 ? options.seed : seedsOf(context);

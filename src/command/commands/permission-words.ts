@@ -10,12 +10,17 @@ const PUT = 'put';
 const textsIn = (value: JsonValue | undefined): readonly string[] =>
   Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 
-/** An entry of permissions that means no command, and what it may have been meant to be. */
+/** An entry of permissions that does nothing, why, and what it may have been meant to be. */
 interface IdleEntry {
   readonly attribute: 'enable' | 'disable';
-  readonly entry: string;
+  readonly text: string;
   readonly maybe: readonly string[];
 }
+
+const idle = (attribute: IdleEntry['attribute'], entry: string, why: string): Omit<IdleEntry, 'maybe'> => ({
+  attribute,
+  text: `${JSON.stringify(entry.slice(0, 128))} in ${attribute} ${why}`,
+});
 
 /**
  * Entries of permissions that mean no command of this program: what they were to allow or forbid is not. What goes on beyond the words of a command
@@ -26,11 +31,34 @@ export const idleEntries = (registry: Registry, value: JsonObject): readonly Idl
   const isBeginning = (words: string): boolean =>
     words === '*' || (words !== '' && spellings.some((spelling) => beginsWith(spelling, words)));
   const means = { enable: isBeginning, disable: (words: string) => isBeginning(words) || goesOn(registry, words) };
-  return (['enable', 'disable'] as const).flatMap((attribute) =>
-    textsIn(value[attribute])
-      .filter((entry) => !means[attribute](plainWords(entry)))
-      .map((entry) => ({ attribute, entry, maybe: near(registry, spellings, plainWords(entry)) })),
-  );
+  return [
+    ...enablesNothing(value),
+    ...(['enable', 'disable'] as const).flatMap((attribute) =>
+      textsIn(value[attribute])
+        .filter((entry) => !means[attribute](plainWords(entry)))
+        .map((entry) => ({
+          ...idle(attribute, entry, 'is no beginning of a command'),
+          maybe: near(registry, spellings, plainWords(entry)),
+        })),
+    ),
+    ...textsIn(value['enable'])
+      .filter((entry) => isForAdmins(registry, plainWords(entry)))
+      .map((entry) => ({
+        ...idle('enable', entry, 'names only commands of admins, who go by no permissions'),
+        maybe: [],
+      })),
+  ];
+};
+
+const enablesNothing = ({ enable }: JsonObject): readonly IdleEntry[] =>
+  Array.isArray(enable) && enable.length === 0
+    ? [{ attribute: 'enable', text: 'enable is an empty list: nobody could run anything by it', maybe: [] }]
+    : [];
+
+/** Whether each command that the words begin is one of admins. */
+const isForAdmins = (registry: Registry, words: string): boolean => {
+  const meant = registry.commands.filter((command) => spellingsOf(command).some((each) => beginsWith(each, words)));
+  return meant.length > 0 && meant.every(({ admin }) => admin === true);
 };
 
 const goesOn = (registry: Registry, words: string): boolean => registry.longestIn(words) !== undefined;
@@ -42,18 +70,17 @@ const near = (registry: Registry, spellings: readonly string[], words: string): 
 };
 
 /** What `blockchain test` says of it. */
-export const idleText = ({ attribute, entry }: IdleEntry): string =>
-  `${JSON.stringify(entry.slice(0, 128))} in ${attribute} is no beginning of a command`;
+export const idleText = ({ text }: IdleEntry): string => text;
 
 /** Refuses permissions that would do nothing where they are written. `POLICY_STRUCTURE`. */
 export const refuseIdleEntries = (registry: Registry, type: string, value: JsonObject): void => {
-  const [idle] = type === 'permissions' ? idleEntries(registry, value) : [];
-  if (idle === undefined) return;
-  throw fault('POLICY_STRUCTURE', `permissions policy: ${idleText(idle)}: it would do nothing`, {
-    data: { type, attribute: idle.attribute, maybe: idle.maybe },
+  const [first] = type === 'permissions' ? idleEntries(registry, value) : [];
+  if (first === undefined) return;
+  throw fault('POLICY_STRUCTURE', `permissions policy: ${idleText(first)}: it would do nothing`, {
+    data: { type, attribute: first.attribute, maybe: first.maybe },
     hint:
-      idle.maybe.length > 0
-        ? `Maybe: ${idle.maybe.join(', ')}`
+      first.maybe.length > 0
+        ? `Maybe: ${first.maybe.join(', ')}`
         : 'commands are named by their first words, * is all, put is rows by PUT; see: help',
   });
 };

@@ -172,6 +172,22 @@ describe('users', () => {
     expect(users.list()).toEqual([ANN]);
   });
 
+  it('a user of a certificate needs no password, is found by its key until its time is over, also after a start', async () => {
+    const users = await openUsers();
+    const key = 'c'.repeat(64);
+    const carol = { name: 'carol', type: 'admin' as const, expires: clock.wallMs() + 1_000, key };
+    await users.add(carol, undefined);
+    await expect(users.add({ ...ANN, key }, undefined)).rejects.toMatchObject({ code: 'ACCESS_USER_EXISTS' });
+    await expect(users.add(ANN, undefined)).rejects.toMatchObject({ code: 'ACCESS_PASSWORD' });
+    const again = await openUsers();
+    expect(again.list()).toEqual([carol]);
+    expect(again.certified(key)).toEqual(carol);
+    expect(again.certified('d'.repeat(64))).toBeUndefined();
+    expect(await again.verify('carol', '', HERE)).toBeUndefined();
+    await clock.advance(1_001);
+    expect(again.certified(key)).toBeUndefined();
+  });
+
   it.each(['', '{}', '{"v":2,"users":[]}', '{"v":1,"users":[{"name":"a"}]}'])(
     'a damaged file is named: %s',
     async (text) => {
@@ -269,6 +285,14 @@ describe('commands', () => {
     expect(await node.context.access.admit(basic('ann', 'c'), HERE)).toMatchObject({ name: 'ann' });
     await node.run('id remove user where name = ann');
     expect(await node.json('get users')).toHaveLength(1);
+    await node.run(`id add user where name = carol and type = admin and key = ${'C'.repeat(64)}`);
+    const shown = { ...MEMBER, key: 'c'.repeat(64), subject: 'CN=carol' };
+    expect(await node.context.access.admit(undefined, HERE, shown)).toEqual({ by: 'user', name: 'carol', admin: true });
+    expect(await node.text('get users')).toContain('c'.repeat(64));
+    for (const wrong of ['', ' and key = beef'])
+      await expect(node.run(`id add user where name = dan${wrong}`)).rejects.toMatchObject({
+        code: expect.stringMatching(/COMMAND_OPTION_MISSING|COMMAND_VALUE/) as string,
+      });
 
     expect(await node.json('get authentication')).toEqual({ node: 'on', user: 'on' });
     expect(await node.json('get status')).not.toHaveProperty('authentication');

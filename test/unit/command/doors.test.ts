@@ -59,6 +59,8 @@ describe('a user with permissions', () => {
   it.each<readonly [JsonObject, string, string]>([
     [{ enable: ['get', 'flush bufers'] }, '"flush bufers" in enable', 'Maybe: flush buffers'],
     [{ enable: ['blockchain get operator'] }, '"blockchain get operator" in enable', 'Maybe: blockchain get'],
+    [{ enable: [] }, 'enable is an empty list', 'see: help'],
+    [{ enable: ['get', 'create invite'] }, '"create invite" in enable names only commands of admins', 'see: help'],
     [{ enable: ['*'], disable: ['get tsd nonsense'] }, '"get tsd nonsense" in disable', 'see: help'],
   ])('is not given %j: it would do nothing', async (value, message, hint) => {
     const refusal = { code: 'POLICY_STRUCTURE', message: expect.stringContaining(message) as string };

@@ -111,7 +111,20 @@ test('what a pruned node exports is whole: what it lacks is borrowed for that, a
   // Who gives another body than the author signed gives none.
   const [one = ''] = node.policies.pruning?.archived() ?? [];
   archive.kept.set(one, Buffer.from('{"content":{},"salt":"00"}'));
-  await expect(exported()).rejects.toMatchObject({ code: 'ENTRY_ARCHIVED', message: expect.stringMatching(/1 are without body.*ask attic/) as string });
+  await expect(exported()).rejects.toMatchObject({
+    code: 'ENTRY_ARCHIVED',
+    message: expect.stringMatching(/1 are without body.*ask attic/) as string,
+  });
+});
+
+test('who keeps everything is away, or was never met; how far this node is behind is said', async () => {
+  keepers = [ATTIC, { ...ATTIC, key: 'e'.repeat(64), name: 'cellar', connected: false }];
+  const before = await node.json('get archives');
+  expect(before).toMatchObject({ behind: 0, archives: [{ state: 'connected' }, { state: 'never met' }] });
+  const met = { peer: 'e'.repeat(64), connected: false, behind: 7, ahead: 0, lastExchangeMs: 1 };
+  Object.assign(node.context.ledgerSync, { peers: () => [met] });
+  expect(await node.json('get archives')).toMatchObject({ behind: 7, archives: [{}, { state: 'away' }] });
+  expect(await node.text('get archives')).toMatch(/others hold 7 entries that are still to come here.*\nheld:/);
 });
 
 test('nothing goes while no snapshot is in force', async () => {

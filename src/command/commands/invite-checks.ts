@@ -1,0 +1,74 @@
+import { fault } from '../../base/errors.ts';
+import { isHost } from '../../base/host.ts';
+import { isInForce } from '../../policy/authority/members.ts';
+import { type Role, ROLES } from '../../policy/authority/roles.ts';
+import type { CommandContext } from '../context.ts';
+
+const INVITE_MS_MAX = 366 * 86_400_000;
+
+/** What `create invite` was given, as far as it is looked at here. */
+interface InviteOptions {
+  readonly role: readonly Role[];
+  readonly type: readonly string[];
+  readonly seed: readonly string[];
+  readonly cluster: string | undefined;
+  /** Milliseconds. */
+  readonly expires: number;
+}
+
+/** Types of policies that a role writes: `undefined` for all. */
+const TYPES_OF: Readonly<Record<Role, readonly string[] | undefined>> = {
+  admin: undefined,
+  member: undefined,
+  operator: ['operator', 'table', 'cluster'],
+  auditor: [],
+  archive: [],
+};
+
+/** Whether all that this node may give is restricted to types: then what it gives has to be as well, also to who writes nothing. */
+const givesByTypes = ({ policies, ledger }: CommandContext): boolean => {
+  const own = policies.members.list().filter((member) => member.key === ledger.author && isInForce(member));
+  return own.length > 0 && own.every(({ rights }) => rights.scope.types !== undefined);
+};
+
+const hostOf = (seed: string): string => seed.slice(0, seed.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
+
+/** A type that none of the roles writes. */
+const idleType = (roles: readonly Role[], types: readonly string[]): string | undefined => {
+  const written = roles.map((role) => TYPES_OF[role]);
+  return types.find((type) => !written.some((all) => all === undefined || all.includes(type)));
+};
+
+/** Nobody can be dialled at an address that means every address, many machines, or no port. */
+const leadsNowhere = (seed: string): boolean =>
+  /:0+$/.test(seed) ||
+  /^(?:0+(?:\.0+){3}|\[[0:]+\]|255(?:\.255){3}|2(?:2[4-9]|3\d)(?:\.\d+){3}|\[ff[0-9a-f:]*\]):/i.test(seed);
+
+/** Refuses an invite that would give nothing, or that nobody could redeem. `COMMAND_VALUE`. */
+export const checkInvite = (context: CommandContext, options: InviteOptions, roles: readonly Role[]): void => {
+  const refuse = (text: string, hint: string): never => {
+    throw fault('COMMAND_VALUE', text, { hint });
+  };
+  if (roles.length === 0) refuse('an invite needs a role', `role = ${ROLES.join(', or role = ')}`);
+  if (options.role.includes('member') && options.type.length === 0)
+    refuse('a member needs the types of policies that it may write', 'for example: role = member and type = query');
+  const idle = givesByTypes(context) ? undefined : idleType(roles, options.type);
+  if (idle !== undefined)
+    refuse(
+      `the role ${roles.join(' and ')} writes no policy of type ${idle.slice(0, 128)}: the type would do nothing`,
+      'leave out type, or add role = member (policies of the types named) or role = admin',
+    );
+  const nowhere = options.seed.find((seed) => leadsNowhere(seed) || !isHost(hostOf(seed)));
+  if (nowhere !== undefined)
+    refuse(
+      `nobody can be reached at the seed ${nowhere}`,
+      'name where other machines reach a member of the network: seed = HOST:PORT, as its policy or its --listen has it',
+    );
+  if (options.expires < 1_000 || options.expires > INVITE_MS_MAX)
+    refuse('an invite is good for a second to a year', 'for example: expires = 1 day');
+  if (options.cluster !== undefined && context.policies.book.get(options.cluster)?.type !== 'cluster')
+    refuse(
+      `there is no cluster policy with the id ${options.cluster}`,
+      'list them: blockchain get cluster bring [*][id] " " [*][name] separator = \\n',
+    );
+};

@@ -1,0 +1,38 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+
+let nodes: CommandNodes;
+let node: CommandNode;
+beforeEach(async () => {
+  nodes = new CommandNodes();
+  node = await nodes.add();
+});
+afterEach(() => nodes.close());
+
+test.each([
+  ['role = auditor and type = query', 'auditor writes no policy of type query'],
+  ['role = archive and role = auditor and type = query', 'archive and auditor writes no policy of type query'],
+  ['role = operator and type = query', 'operator writes no policy of type query'],
+  ['role = auditor and seed = 0.0.0.0:32148', 'nobody can be reached at the seed 0.0.0.0:32148'],
+  ['role = auditor and seed = [::]:32148', 'nobody can be reached at the seed'],
+  ['role = auditor and seed = 10.0.0.1:0', 'nobody can be reached at the seed'],
+  ['role = auditor and seed = 224.0.0.1:32148', 'nobody can be reached at the seed'],
+  ['role = auditor and seed = 255.255.255.255:32148', 'nobody can be reached at the seed'],
+  ['role = auditor and seed = 10.0.0.999:32148', 'nobody can be reached at the seed'],
+  ['role = auditor and seed = a_b-:32148', 'nobody can be reached at the seed'],
+])('create invite where %s is refused', async (options, message) => {
+  await expect(node.run(`create invite where ${options}`)).rejects.toMatchObject({
+    code: 'COMMAND_VALUE',
+    message: expect.stringContaining(message) as string,
+  });
+  expect(node.policies.members.invites()).toHaveLength(0);
+});
+
+test.each([
+  'role = operator and type = table and type = operator',
+  'role = auditor and role = member and type = query',
+  'role = admin and type = query and grants = true',
+  'role = archive and seed = attic.example.org:32148 and seed = [2001:db8::1]:32148',
+])('create invite where %s is not', async (options) => {
+  expect(await node.json(`create invite where ${options}`)).toMatchObject({ invite: expect.any(String) as string });
+});
