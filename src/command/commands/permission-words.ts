@@ -58,7 +58,7 @@ const enablesNothing = ({ enable }: JsonObject): readonly IdleEntry[] =>
 /** Whether each command that the words begin is one of admins. */
 const isForAdmins = (registry: Registry, words: string): boolean => {
   const meant = registry.commands.filter((command) => spellingsOf(command).some((each) => beginsWith(each, words)));
-  return meant.length > 0 && meant.every(({ admin }) => admin === true);
+  return meant.length > 0 && meant.every(({ admin }) => admin);
 };
 
 const goesOn = (registry: Registry, words: string): boolean => registry.longestIn(words) !== undefined;
