@@ -15,6 +15,9 @@ def covered(facts, moment):
     if 'time' in moment:
         return [f for f in facts if f.time <= moment['time']], forks_of(facts)
     by_hash = {f.hash: f for f in facts}
+    if 'entries' in moment:
+        had = [by_hash[hash] for hash in moment['entries']]
+        return had, forks_of(had)
     forks = forks_of([by_hash[head] for head in moment['frontier'] if head in by_hash])
     while True:
         found, open_ = {}, list(moment['frontier'])

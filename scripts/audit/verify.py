@@ -27,7 +27,7 @@ BODY = fits({'content': lambda v: isinstance(v, dict), 'salt': lambda v: isinsta
 GENESIS = fits({'v': one_of(1), 'name': text(128), 'admission': one_of('open', 'invite'), 'roots': listed(1, 16, HASH)})
 QUESTION = fits({
     'v': one_of(1), 'network': HASH, 'by': HASH, 'made': whole(0), 'id': either(NULL, lambda v: isinstance(v, str)),
-    'moment': either(fits({'time': whole(0)}), fits({'frontier': lambda v: listed(0, 3900, HASH)(v) and v == sorted(set(v))})),
+    'moment': either(fits({'time': whole(0)}), fits({'time': whole(0), 'node': HASH}), fits({'frontier': lambda v: listed(0, 3900, HASH)(v) and v == sorted(set(v))})),
 })
 
 
@@ -93,22 +93,43 @@ def check_signatures(facts):
         need(f.hash in good, f'{f.name}: its signature does not hold')
 
 
-def check_receipts(files, facts, question):
-    """B1 to B3: the node has signed for the entries in `receipts`, and all of them are here."""
-    if 'checkpoint' not in files:
-        return
-    origin, size, root, blank, own = files['checkpoint'].decode().split('\n')[:5]
+def check_log(files, facts, where, expected):
+    """B1 to B3: the node has signed for the entries of a list, and all of them are here. The list, and when others cosigned that."""
+    origin, size, root, blank, own, *others = files[where + 'checkpoint'].decode().split('\n')[:-1]
     network, node, _ = re.fullmatch(r'holdfast/([0-9a-f]{64})/([0-9a-f]{64})/([0-9a-f]{16})', origin).groups()
-    need((network, node, blank) == (question['network'], question['by'], ''), 'the checkpoint is another one')
+    need((network, node, blank) == (*expected, ''), 'the checkpoint is another one')
     dash, name, encoded = own.split(' ')
     signed, signature = f'{origin}\n{size}\n{root}\n'.encode(), base64.b64decode(encoded)
     key_id = sha(f'{origin}\n\1'.encode() + bytes.fromhex(node))[:4]
     need((dash, name, signature[:4]) == ('\u2014', origin, key_id), 'the checkpoint is not signed by its node')
     need(verify(node, signed, signature[4:]), 'the signature of the checkpoint does not hold')
-    hashes = files['receipts'].decode().split('\n')[:-1]
+    hashes = files[where + 'receipts'].decode().split('\n')[:-1]
     leaves = [sha(b'\0' + bytes.fromhex(hash)) for hash in hashes]
     need((str(len(leaves)), base64.b64encode(tree(leaves)).decode()) == (size, root), 'the receipts are not those of the checkpoint')
     need(set(hashes) <= {f.hash for f in facts}, 'the node had an entry that is not in the bundle')
+    return hashes, [time for line in others for time in cosigned(signed, network, line)]
+
+
+def cosigned(signed, network, line):
+    """When a node of the network says that it cosigned, in seconds; nothing where it is no cosignature of one, or does not hold."""
+    found = re.fullmatch(f'\u2014 (holdfast/{network}/([0-9a-f]{{64}})) (\\S+)', line)
+    if not found:
+        return []
+    name, key, data = found[1], found[2], base64.b64decode(found[3])
+    time = int.from_bytes(data[4:12], 'big')
+    is_its = data[:4] == sha(f'{name}\n\4'.encode() + bytes.fromhex(key))[:4]
+    return [time] if is_its and verify(key, f'cosignature/v1\ntime {time}\n'.encode() + signed, data[12:]) else []
+
+
+def check_known(files, facts, question):
+    """K1 to K3: the moment, with the entries that the node had by then."""
+    moment = question['moment']
+    need(('known/receipts' in files) == ('node' in moment), 'what a node knew was asked and is not there, or there and not asked')
+    if 'node' not in moment:
+        return moment
+    entries, times = check_log(files, facts, 'known/', (question['network'], moment['node']))
+    need(any(time * 1_000_000 <= moment['time'] for time in times), 'nobody has cosigned that by then')
+    return {'entries': entries}
 
 
 def check_bundle(path, with_signatures):
@@ -126,11 +147,12 @@ def check_bundle(path, with_signatures):
     if with_signatures:
         check_signatures(facts)
     state = parse(files['state.json'])
-    computed = state_of(facts, question, genesis)
+    computed = state_of(facts, {**question, 'moment': check_known(files, facts, question)}, genesis)
     for name in computed:
         need(dump(computed[name]) == dump(state.get(name)), f'state.json: {name} is not what follows from the entries')
     need(set(state) == set(computed), 'state.json says more than follows')
-    check_receipts(files, facts, question)
+    if 'checkpoint' in files:
+        check_log(files, facts, '', (question['network'], question['by']))
     return computed['root']
 
 

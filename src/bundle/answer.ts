@@ -3,7 +3,7 @@ import { canonicalBytes } from '../codec/canonical.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { Fact } from '../policy/facts.ts';
-import { EVERYTHING } from '../policy/moment.ts';
+import { EVERYTHING, type Moment } from '../policy/moment.ts';
 import { type Chronicle, type Past, pastAt } from '../policy/past.ts';
 import { registeredIn } from '../policy/registered.ts';
 import { originLeaf } from '../policy/state-root.ts';
@@ -26,8 +26,14 @@ const SLICE = 256;
 /**
  * The answer to a question (SPEC §4): a pure function of the entries, whoever computes it. Throws `POLICY_FRONTIER_UNKNOWN` where the moment names
  * entries that are not among them.
+ * `known`: hashes of the entries that the node had which the moment names; empty for other moments.
  */
-export const answerOf = function* (facts: readonly Fact[], { moment, id }: Question): Sliced<Answer> {
+export const answerOf = function* (
+  facts: readonly Fact[],
+  { moment: asked, id }: Question,
+  known: readonly string[] = [],
+): Sliced<Answer> {
+  const moment: Moment = asked.kind === 'known' ? { ...asked, kind: 'receipt', entries: known } : asked;
   const byHash = new Map(facts.map((fact) => [fact.hash, fact]));
   const chronicle: Chronicle = {
     facts: () => facts,

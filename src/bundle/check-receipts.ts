@@ -3,13 +3,13 @@ import { merkleJoin, merkleRoot } from '../codec/merkle.ts';
 import type { PeerKey } from '../network/network.ts';
 import { type Checkpoint, readCheckpoint } from '../receipt/checkpoint.ts';
 import { leafOfEntry, type ProvenPlace, readTlogProof } from '../receipt/evidence.ts';
-import { originText } from '../receipt/origin.ts';
+import { type Origin, originText } from '../receipt/origin.ts';
 import { TILE_LEAVES } from '../receipt/tree.ts';
 import { bundleFault } from './faults.ts';
-import { CHECKPOINT, POLICY, readProofName, RECEIPTS } from './names.ts';
+import { CHECKPOINT, KNOWN_CHECKPOINT, KNOWN_RECEIPTS, POLICY, readProofName, RECEIPTS } from './names.ts';
 import type { Question } from './question.ts';
 import { receiptsText, trustIn, trustPolicy } from './receipts.ts';
-import type { BundleReceipts, ProvenEntry, WitnessTime } from './report.ts';
+import type { BundleKnown, BundleReceipts, ProvenEntry, WitnessTime } from './report.ts';
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -33,11 +33,9 @@ export const checkReceipts = (files: Files, context: ReceiptContext): CheckedRec
   const [some] = [...[RECEIPTS, CHECKPOINT, POLICY].filter((name) => files.has(name)), ...proofs];
   if (some === undefined) return undefined;
   const { held, registered, question } = context;
-  const checkpoint = checkpointIn(files, question);
-  const log = logIn(files, checkpoint);
-  for (const hash of log.entries)
-    if (!held.has(hash))
-      throw bundleFault(RECEIPTS, 'receipts', `the node had the entry ${hash}, and it is not in the bundle`);
+  const checkpoint = checkpointIn(files, CHECKPOINT, { network: question.network, node: question.by });
+  const log = logIn(files, RECEIPTS, checkpoint);
+  assertHeld(RECEIPTS, log, held);
   const proven = proofs.map((file) => provenBy(files, file, log, checkpoint));
   const trust = trustIn(
     checkpoint,
@@ -58,6 +56,50 @@ export const checkReceipts = (files: Files, context: ReceiptContext): CheckedRec
       proofs: proven.map(({ entry, index, checkpoint: of }): ProvenEntry => ({ entry, index, witnesses: timesOf(of) })),
     },
   };
+};
+
+const assertHeld = (file: string, log: Log, held: ReadonlySet<string>): void => {
+  for (const hash of log.entries)
+    if (!held.has(hash))
+      throw bundleFault(file, 'receipts', `the node had the entry ${hash}, and it is not in the bundle`);
+};
+
+/** What the node had that the question names: its checkpoint, and the entries of that. */
+export interface KnownLog {
+  readonly checkpoint: Checkpoint;
+  readonly entries: readonly string[];
+}
+
+/** Checks `known/checkpoint` and `known/receipts` (SPEC §5, K1 and K3); undefined where no node's knowledge was asked for. */
+export const knownIn = (
+  files: Files,
+  held: ReadonlySet<string>,
+  { moment, network }: Question,
+): KnownLog | undefined => {
+  if (moment.kind !== 'known') {
+    const [some] = [KNOWN_CHECKPOINT, KNOWN_RECEIPTS].filter((name) => files.has(name));
+    if (some === undefined) return undefined;
+    throw bundleFault(some, 'known', 'nobody asked what another node knew');
+  }
+  const checkpoint = checkpointIn(files, KNOWN_CHECKPOINT, { network, node: moment.node });
+  const log = logIn(files, KNOWN_RECEIPTS, checkpoint);
+  assertHeld(KNOWN_RECEIPTS, log, held);
+  return { checkpoint, entries: log.entries };
+};
+
+/** Who says that the node had that by the time that was asked for (K2); the keys of all registered cosigners must be there. */
+export const checkKnown = (
+  known: KnownLog | undefined,
+  registered: ReadonlySet<PeerKey>,
+  { moment }: Question,
+): BundleKnown | undefined => {
+  if (known === undefined || moment.kind !== 'known') return undefined;
+  const { checkpoint } = known;
+  const witnesses = witnessTimes(checkpoint, registered);
+  const [first] = witnesses;
+  if (first === undefined || first.time * 1_000_000 > moment.micros)
+    throw bundleFault(KNOWN_CHECKPOINT, 'known', 'no registered node has cosigned it by the time that was asked for');
+  return { node: moment.node, size: checkpoint.size, root: checkpoint.root.toString('base64'), witnesses };
 };
 
 /** When registered nodes cosigned, the earliest first: each by itself says that the node had the entries by then. */
@@ -87,12 +129,12 @@ const readAs = <T>(file: string, rule: string, read: () => T): T => {
   }
 };
 
-const checkpointIn = (files: Files, { network, by }: Question): Checkpoint => {
-  const note = textIn(files, CHECKPOINT);
-  const checkpoint = readAs(CHECKPOINT, 'checkpoint', () => readCheckpoint(note));
+const checkpointIn = (files: Files, file: string, of: Pick<Origin, 'network' | 'node'>): Checkpoint => {
+  const note = textIn(files, file);
+  const checkpoint = readAs(file, 'checkpoint', () => readCheckpoint(note));
   const { origin } = checkpoint;
-  if (origin.network !== network || origin.node !== by)
-    throw bundleFault(CHECKPOINT, 'checkpoint', 'it is not of the node that made the export');
+  if (origin.network !== of.network || origin.node !== of.node)
+    throw bundleFault(file, 'checkpoint', `it is not of the node ${of.node} in this network`);
   return checkpoint;
 };
 
@@ -104,13 +146,13 @@ interface Log {
   rootAt(size: number): Buffer;
 }
 
-const logIn = (files: Files, { size, root }: Checkpoint): Log => {
-  const text = textIn(files, RECEIPTS);
+const logIn = (files: Files, file: string, { size, root }: Checkpoint): Log => {
+  const text = textIn(files, file);
   const entries = text.split('\n').slice(0, -1);
   const places = new Map(entries.map((hash, index) => [hash, index]));
   if (receiptsText(entries) !== text || !entries.every((hash) => /^[0-9a-f]{64}$/.test(hash)))
-    throw bundleFault(RECEIPTS, 'receipts', 'it is no list of hashes');
-  if (places.size !== entries.length) throw bundleFault(RECEIPTS, 'receipts', 'it names an entry twice');
+    throw bundleFault(file, 'receipts', 'it is no list of hashes');
+  if (places.size !== entries.length) throw bundleFault(file, 'receipts', 'it names an entry twice');
   const leaves = entries.map(leafOfEntry);
   const tiles: Buffer[] = [];
   for (let at = TILE_LEAVES; at <= leaves.length; at += TILE_LEAVES)
@@ -127,7 +169,7 @@ const logIn = (files: Files, { size, root }: Checkpoint): Log => {
     return found;
   };
   if (entries.length !== size || !rootAt(size).equals(root))
-    throw bundleFault(RECEIPTS, 'receipts', `they are not the ${size} entries of the checkpoint`);
+    throw bundleFault(file, 'receipts', `they are not the ${size} entries of the checkpoint`);
   return { entries, places, rootAt };
 };
 

@@ -6,6 +6,7 @@ import { TAR_END, tarBytes, tarEntry, type TarFile } from '../codec/tar.ts';
 import { publicKeyPem } from '../entry/keys.ts';
 import type { Archive } from '../ledger/archive/port.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { PeerKey } from '../network/network.ts';
 import type { Fact } from '../policy/facts.ts';
 import { answerOf } from './answer.ts';
 import { type WholeFacts, withArchived } from './borrowed.ts';
@@ -15,6 +16,8 @@ import {
   entryStem,
   HOW_TO,
   keyFile,
+  KNOWN_CHECKPOINT,
+  KNOWN_RECEIPTS,
   MANIFEST,
   MANIFEST_SIGNATURE,
   manifestLine,
@@ -22,6 +25,8 @@ import {
   QUERY,
   STATE,
 } from './names.ts';
+import { receiptsText } from './receipts.ts';
+import type { KnownAt } from '../receipt/receipts.ts';
 import { type Question, questionBytes } from './question.ts';
 
 export interface ExportPorts {
@@ -32,6 +37,8 @@ export interface ExportPorts {
   readonly archive: Archive | undefined;
   /** Undefined where the node has signed no checkpoint yet: then the bundle says nothing of when it had what. */
   readonly receipts: ReceiptSource | undefined;
+  /** What the node had that the question names; undefined where it names none. */
+  readonly known: Pick<KnownAt, 'checkpoint' | 'entries'> | undefined;
   /** The signature of the node that the question names. */
   sign(manifest: Uint8Array): Uint8Array;
 }
@@ -53,14 +60,15 @@ export const exportBundle = async (
     );
   const whole = await withArchived(ports, signal);
   const { facts } = whole;
-  const { bytes, origins, registered } = await inSlices(answerOf(facts, question), signal);
+  const { known } = ports;
+  const { bytes, origins, registered } = await inSlices(answerOf(facts, question, known?.entries), signal);
   const held = new Set(facts.map(({ hash }) => hash));
   const receipts =
     ports.receipts === undefined
       ? NO_RECEIPTS
       : await gatherReceipts(ports.receipts, { held, proven: origins, registered });
   const erased = new Set(facts.flatMap(({ hash, bodiless }) => (bodiless ? [hash] : [])));
-  return archiveOf(ports, question, { ...whole, erased, state: bytes, receipts });
+  return archiveOf(ports, question, { ...whole, erased, state: bytes, receipts, known: filesOf(known, registered) });
 };
 
 const NO_RECEIPTS: ReceiptFiles = { files: [], witnesses: [] };
@@ -71,7 +79,19 @@ interface Contents extends WholeFacts {
   readonly erased: ReadonlySet<string>;
   readonly state: Uint8Array;
   readonly receipts: ReceiptFiles;
+  readonly known: ReceiptFiles;
 }
+
+/** `known/…`, and whose keys the bundle must hold for them. */
+const filesOf = (known: ExportPorts['known'], registered: ReadonlySet<PeerKey>): ReceiptFiles => {
+  if (known === undefined) return NO_RECEIPTS;
+  const { checkpoint, entries } = known;
+  const witnesses = checkpoint.cosignatures.flatMap(({ witness }) => (registered.has(witness) ? [witness] : []));
+  return {
+    files: [text(KNOWN_CHECKPOINT, checkpoint.note), text(KNOWN_RECEIPTS, receiptsText(entries))],
+    witnesses: [checkpoint.origin.node, ...witnesses],
+  };
+};
 
 const goneMeanwhile = (entry: string): Error =>
   fault('BUNDLE_ENTRY_MISSING', `what entry ${entry} says was dropped or erased here while the bundle was made`, {
@@ -85,7 +105,7 @@ const archiveOf = async function* (
   question: Question,
   contents: Contents,
 ): AsyncGenerator<Uint8Array> {
-  const { facts, state, receipts } = contents;
+  const { facts, state, receipts, known } = contents;
   const lines: string[] = [];
   let size = TAR_END.byteLength;
   const packed = (file: TarFile): Uint8Array => {
@@ -97,10 +117,10 @@ const archiveOf = async function* (
   yield packed({ name: QUERY, bytes: questionBytes(question) });
   yield packed({ name: STATE, bytes: state });
   yield packed(text(HOW_TO, howTo(question, receipts.files.length > 0)));
-  const keys = new Set([...facts.map(({ author }) => author), question.by, ...receipts.witnesses]);
+  const keys = new Set([...facts.map(({ author }) => author), question.by, ...receipts.witnesses, ...known.witnesses]);
   for (const key of [...keys].sort()) yield packed(text(keyFile(key), publicKeyPem(key)));
   for await (const files of entryFiles(ports.ledger, contents)) yield Buffer.concat(files.map(packed));
-  for (const file of receipts.files) yield packed(file);
+  for (const file of [...receipts.files, ...known.files]) yield packed(file);
   const manifest = Buffer.from(lines.join(''));
   yield tarEntry({ name: MANIFEST, bytes: manifest });
   yield tarEntry({ name: MANIFEST_SIGNATURE, bytes: ports.sign(manifest) });

@@ -1,5 +1,8 @@
-import { keyFile } from './names.ts';
+import { keyFile, KNOWN_CHECKPOINT, KNOWN_RECEIPTS } from './names.ts';
 import type { Question } from './question.ts';
+
+const cosignatureLoop = (checkpoint: string): string =>
+  `sed -n '6,$p' ${checkpoint} | while read -r dash name line; do k=keys/\${name##*/}.pem; [ -f $k ] || continue; echo "$line" | base64 -d > cosigned; t=$(od -An -tu8 --endian=big -j4 -N8 cosigned | tr -d ' '); tail -c 64 cosigned > signature; { printf 'cosignature/v1\\ntime %s\\n' $t; cat text; } > timed; echo "$k"; openssl pkeyutl -verify -pubin -inkey $k -rawin -in timed -sigfile signature; date -u -d @$t; done`;
 
 const receiptSteps = (
   by: string,
@@ -17,7 +20,7 @@ openssl pkeyutl -verify -pubin -inkey keys/${by}.pem -rawin -in text -sigfile si
    that is registered in the network, what openssl says, and the time. Believe one of them, and the node can neither take an entry of this list back nor
    slip one in before that time. "policy.txt" names them as a C2SP tlog-policy; take out whom you do not believe.
 
-sed -n '6,$p' checkpoint | while read -r dash name line; do k=keys/\${name##*/}.pem; [ -f $k ] || continue; echo "$line" | base64 -d > cosigned; t=$(od -An -tu8 --endian=big -j4 -N8 cosigned | tr -d ' '); tail -c 64 cosigned > signature; { printf 'cosignature/v1\\ntime %s\\n' $t; cat text; } > timed; echo "$k"; openssl pkeyutl -verify -pubin -inkey $k -rawin -in timed -sigfile signature; date -u -d @$t; done
+${cosignatureLoop('checkpoint')}
 
    proofs/ENTRY.tlog-proof (C2SP tlog-proof) holds the first such checkpoint that covers one entry that the answer comes from: the node had it by
    that time. It proves this without the rest of the bundle. That "receipts" and these proofs lead to the root of the checkpoint is checked with Go's own
@@ -26,13 +29,27 @@ sed -n '6,$p' checkpoint | while read -r dash name line; do k=keys/\${name##*/}.
 GO111MODULE=off GOPATH=/usr/share/gocode go run scripts/audit/proofs.go DIR
 `;
 
+const knownStep = (node: string): string => `
+   What was asked is what the node with the key ${node}
+   knew at a time (query.json, microseconds since 1970). "${KNOWN_RECEIPTS}" lists what it had, "${KNOWN_CHECKPOINT}" is its signed checkpoint of that.
+   The first prints what it had and is not in this bundle (nothing), the second whether it signed, the third by whose word it had that, and since when: one
+   of these times is not after the time that was asked for. A later checkpoint up to that time could be left out by who exports: it had at least this.
+
+sort ${KNOWN_RECEIPTS} | comm -23 - hashes
+
+head -3 ${KNOWN_CHECKPOINT} > text; sed -n 5p ${KNOWN_CHECKPOINT} | cut -d' ' -f3 | base64 -d | tail -c 64 > signature
+openssl pkeyutl -verify -pubin -inkey ${keyFile(node)} -rawin -in text -sigfile signature
+
+${cosignatureLoop(KNOWN_CHECKPOINT)}
+`;
+
 const NO_RECEIPTS = `7. What the node had, and when: it had signed no checkpoint when it made this bundle, or left it out.
 
 8. So nothing here shows when it had these entries, nor that it left none out.
 `;
 
 /** `HOWTO.txt`: how to check a bundle with ordinary tools, in plain words. */
-export const howTo = ({ by, network }: Question, hasReceipts: boolean): string => `HOW TO CHECK THIS BUNDLE
+export const howTo = ({ by, moment, network }: Question, hasReceipts: boolean): string => `HOW TO CHECK THIS BUNDLE
 
 It holds the policy ledger of one network, as one node held it, and the answer to one question. Nothing in it has to be
 believed: every step below is done with tools that others wrote (a shell, sha256sum, openssl 3). Unpack it into an empty
@@ -71,7 +88,7 @@ find entries -name '*.json' -exec grep -oh '"prev":"[0-9a-f]*"' {} + | cut -c9-7
 
 find entries -name '1.*.json' -exec grep -l '"op":"genesis"' {} +
 
-${hasReceipts ? receiptSteps(by) : NO_RECEIPTS}
+${hasReceipts ? receiptSteps(by) : NO_RECEIPTS}${moment.kind === 'known' ? knownStep(moment.node) : ''}
 9. What follows from the entries, state.json, is the answer to query.json: the policies in force with the entries that gave them ("insert",
    "entry", "attributes"), and the entries that have no effect ("void"). Holdfast computes it again, with everything above:
 

@@ -7,6 +7,9 @@ export const HOW_TO = 'HOWTO.txt';
 export const RECEIPTS = 'receipts';
 export const CHECKPOINT = 'checkpoint';
 export const POLICY = 'policy.txt';
+/** What another node had, where that was asked for. */
+export const KNOWN_CHECKPOINT = 'known/checkpoint';
+export const KNOWN_RECEIPTS = 'known/receipts';
 
 /** What an entry's three files are called. */
 export interface EntryName {

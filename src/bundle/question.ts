@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { FRONTIER_HEADS_MAX } from '../base/limits.ts';
 import { canonicalBytes, parseCanonical } from '../codec/canonical.ts';
+import type { JsonObject } from '../codec/json.ts';
+import type { PeerKey } from '../network/network.ts';
 import type { StatedMoment } from '../policy/moment.ts';
+
+/** What a node knew at a time, by receipts that are in the bundle; microseconds since 1970. */
+interface KnownMoment {
+  readonly kind: 'known';
+  readonly node: PeerKey;
+  readonly micros: number;
+}
 
 /** What was asked, of whom, when (SPEC §3). */
 export interface Question {
@@ -11,7 +20,7 @@ export interface Question {
   readonly id: string | null;
   /** Wall clock of that node, microseconds since 1970. */
   readonly made: number;
-  readonly moment: StatedMoment;
+  readonly moment: StatedMoment | KnownMoment;
   readonly network: string;
 }
 
@@ -27,10 +36,29 @@ const schema = z.strictObject({
   moment: z.union([
     z.strictObject({ frontier: z.array(hash).max(FRONTIER_HEADS_MAX).refine(isAscending) }),
     z.strictObject({ time: micros }),
+    z.strictObject({ node: hash, time: micros }),
   ]),
   network: hash,
   v: z.literal(1),
 });
+
+const momentJson = (moment: Question['moment']): JsonObject => {
+  switch (moment.kind) {
+    case 'time':
+      return { time: moment.micros };
+    case 'frontier':
+      return { frontier: moment.heads };
+    case 'known':
+      return { node: moment.node, time: moment.micros };
+  }
+};
+
+const readMoment = (moment: z.infer<typeof schema>['moment']): Question['moment'] => {
+  if ('frontier' in moment) return { kind: 'frontier', heads: moment.frontier };
+  return 'node' in moment
+    ? { kind: 'known', node: moment.node, micros: moment.time }
+    : { kind: 'time', micros: moment.time };
+};
 
 /** The bytes of `query.json`. */
 export const questionBytes = ({ by, id, made, moment, network }: Question): Uint8Array =>
@@ -38,7 +66,7 @@ export const questionBytes = ({ by, id, made, moment, network }: Question): Uint
     by,
     id,
     made,
-    moment: moment.kind === 'time' ? { time: moment.micros } : { frontier: moment.heads },
+    moment: momentJson(moment),
     network,
     v: 1,
   });
@@ -46,8 +74,5 @@ export const questionBytes = ({ by, id, made, moment, network }: Question): Uint
 /** The question in `query.json`. Throws `CODEC_…`, and a `ZodError` for what is no question. */
 export const readQuestion = (bytes: Uint8Array): Question => {
   const { by, id, made, moment, network } = schema.parse(parseCanonical(bytes));
-  return {
-    ...{ by, id, made, network },
-    moment: 'time' in moment ? { kind: 'time', micros: moment.time } : { kind: 'frontier', heads: moment.frontier },
-  };
+  return { ...{ by, id, made, network }, moment: readMoment(moment) };
 };

@@ -66,6 +66,16 @@ export interface BundleReceipts {
   readonly proofs: readonly ProvenEntry[];
 }
 
+/** What the node that the question names had by the time that was asked for: at least this. */
+export interface BundleKnown {
+  readonly node: string;
+  /** Entries, all in the bundle. */
+  readonly size: number;
+  readonly root: string;
+  /** Registered nodes, the earliest first: each says that the node had them at the latest then. */
+  readonly witnesses: readonly WitnessTime[];
+}
+
 /** The outcome of checking a bundle. Plain data. */
 export interface BundleReport {
   readonly sound: boolean;
@@ -78,4 +88,6 @@ export interface BundleReport {
   readonly checked: BundleCounts | undefined;
   /** Of a sound bundle; undefined where the node had signed no checkpoint yet, or left it out. */
   readonly receipts: BundleReceipts | undefined;
+  /** Of a sound bundle that was asked what a node knew. */
+  readonly known: BundleKnown | undefined;
 }

@@ -8,12 +8,14 @@ import { genesisSchema } from '../entry/schema.ts';
 import { forksOf } from '../policy/closure.ts';
 import { type Answer, answerOf } from './answer.ts';
 import { type BundledEntry, checkKeys, checkLedger, readEntries } from './entries.ts';
-import { checkReceipts } from './check-receipts.ts';
+import { checkKnown, checkReceipts, knownIn } from './check-receipts.ts';
 import { factsIn } from './erased.ts';
 import { bundleFault } from './faults.ts';
 import {
   CHECKPOINT,
   HOW_TO,
+  KNOWN_CHECKPOINT,
+  KNOWN_RECEIPTS,
   MANIFEST,
   MANIFEST_SIGNATURE,
   manifestLine,
@@ -68,6 +70,7 @@ class Check {
       root: undefined,
       checked: undefined,
       receipts: undefined,
+      known: undefined,
     };
   }
 
@@ -95,14 +98,18 @@ class Check {
     const facts = factsIn(entries);
     const forks = atOnce(forksOf(facts));
     const ledger = checkLedger(entries, forks, question.network);
-    const answer = answerIn(files, () => atOnce(answerOf(facts, question)));
-    const { past, voids, registered } = answer;
     const held = new Set(facts.map(({ hash }) => hash));
+    const knownLog = knownIn(files, held, question);
+    const answer = answerIn(files, () => atOnce(answerOf(facts, question, knownLog?.entries)));
+    const { past, voids, registered } = answer;
+    const known = checkKnown(knownLog, registered, question);
     const checkedReceipts = checkReceipts(files, { held, registered, question });
-    checkKeys(files, entries, [question.by, ...(checkedReceipts?.witnesses ?? [])]);
+    const vouching = known === undefined ? [] : [known.node, ...known.witnesses.map(({ witness }) => witness)];
+    checkKeys(files, entries, [question.by, ...(checkedReceipts?.witnesses ?? []), ...vouching]);
     return {
       ...{ sound: true, fault: undefined, question, trusted, root: past.root },
       receipts: checkedReceipts?.receipts,
+      known,
       checked: {
         files: files.size,
         entries: entries.length,
@@ -136,7 +143,7 @@ const questionIn = (files: Files): Question => {
 };
 
 const KNOWN_FILES: ReadonlySet<string> = new Set([
-  ...[QUERY, STATE, HOW_TO, RECEIPTS, CHECKPOINT, POLICY],
+  ...[QUERY, STATE, HOW_TO, RECEIPTS, CHECKPOINT, POLICY, KNOWN_CHECKPOINT, KNOWN_RECEIPTS],
   ...[MANIFEST, MANIFEST_SIGNATURE],
 ]);
 const NAMED_FILES = [readEntryName, readKeyName, readProofName];

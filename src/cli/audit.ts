@@ -11,6 +11,8 @@ export interface ExportOptions {
   readonly out: string;
   readonly id?: string;
   readonly asOf?: string;
+  readonly knownAt?: string;
+  readonly on?: string;
 }
 
 type Count =
@@ -39,6 +41,13 @@ export interface BundleReport {
         readonly proofs: readonly { readonly entry: string; readonly witnesses: readonly WitnessTime[] }[];
       }
     | undefined;
+  readonly known: Known | undefined;
+}
+
+interface Known {
+  readonly node: string;
+  readonly size: number;
+  readonly witnesses: readonly WitnessTime[];
 }
 
 /** Time in seconds since 1970. */
@@ -63,11 +72,13 @@ const broken = (node: string, caught: unknown): HoldfastError =>
 export const runExport = async (
   terminal: Terminal,
   from: Target,
-  { out, id, asOf }: ExportOptions,
+  { out, id, asOf, knownAt, on }: ExportOptions,
 ): Promise<number> => {
   const pairs = [
     ...(id === undefined ? [] : [`id = ${quoted(id)}`]),
     ...(asOf === undefined ? [] : [`as_of = ${quoted(asOf)}`]),
+    ...(knownAt === undefined ? [] : [`known_at = ${quoted(knownAt)}`]),
+    ...(on === undefined ? [] : [`on = ${quoted(on)}`]),
   ];
   const command = ['blockchain export', ...(pairs.length === 0 ? [] : [`where ${pairs.join(' and ')}`])].join(' ');
   const target = await open(out, 'wx').catch((caught: unknown) => {
@@ -147,6 +158,14 @@ const receiptLines = ({ receipts, question }: BundleReport): readonly string[] =
   ];
 };
 
+const knownLines = ({ known }: BundleReport): readonly string[] =>
+  known === undefined
+    ? []
+    : [
+        `known then: ${known.node} had at least ${known.size} entries, and the state is what follows from these`,
+        ...known.witnesses.map((each) => `  ${wordsOf(each)}`),
+      ];
+
 /** What was checked, a line each. */
 const reportText = (report: BundleReport): string => {
   const { question, root, checked } = report;
@@ -159,6 +178,7 @@ const reportText = (report: BundleReport): string => {
     ...asked,
     `state root ${root ?? ''}`,
     ...counts,
+    ...knownLines(report),
     ...receiptLines(report),
   ].join('\n');
 };

@@ -171,6 +171,8 @@ const addAudit = (
     .requiredOption('--out <FILE>', 'new file on this machine, a tar')
     .option('--id <POLICY>', 'ask for one policy; default: all in force')
     .option('--as-of <MOMENT>', 'date, frontier or hash of an entry; default: everything that the node holds')
+    .option('--known-at <DATE>', 'instead of that: what a node knew then, proven by its receipts')
+    .option('--on <NODE>', 'the node that --known-at is about, by name or key; default: the one that exports')
     .action((options: NodeOptions & ExportOptions) => finish(exportBundle(terminal, targetOf(options), options)));
   audit
     .command('verify')

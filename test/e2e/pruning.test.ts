@@ -82,9 +82,9 @@ test(
     await isPruned(root);
     // Its bundle is whole: the bodies are borrowed from the one that has them, and proven by their headers.
     const bundle = join(dir, 'bundle.tar');
-    expect(await holdfast(['audit', 'export', '--dir', join(dir, 'root'), '--out', bundle, '--as-of', early])).toMatchObject(
-      { status: 0, stderr: '' },
-    );
+    expect(
+      await holdfast(['audit', 'export', '--dir', join(dir, 'root'), '--out', bundle, '--as-of', early]),
+    ).toMatchObject({ status: 0, stderr: '' });
     expect(await holdfast(['audit', 'verify', bundle, '--root', root.facts.peer])).toMatchObject({ status: 0 });
     expect(await readFile(bundle, 'latin1')).toContain(DROPPED);
     expect(await isOnDisk()).toBe(false);

@@ -161,6 +161,14 @@ describe('three nodes and their receipts', () => {
     expect(report.receipts.proofs).toHaveLength(1);
     const text = await holdfast(['audit', 'verify', bundle]);
     expect(text.stdout).toMatch(/at the latest at 20\d\d-\S+Z, by the word of [0-9a-f]{64}/);
+    const two = network.node('two').facts.peer;
+    const known = join(network.dir, 'known.tar');
+    const asked = ['--known-at', then, '--on', 'two', '--id', lamp];
+    expect(await holdfast(['audit', 'export', '--dir', one.options.dir, '--out', known, ...asked])).toMatchObject({
+      status: 0,
+    });
+    const proven = await holdfast(['audit', 'verify', known, '--root', one.facts.peer, '--json']);
+    expect(JSON.parse(proven.stdout)).toMatchObject({ sound: true, known: { node: two }, checked: { policies: 1 } });
     if (!HOW_TO_TOOLS) return;
     const dir = join(network.dir, 'unpacked');
     await mkdir(dir);

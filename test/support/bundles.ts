@@ -1,5 +1,5 @@
 import { factsIn } from '../../src/bundle/erased.ts';
-import { exportBundle } from '../../src/bundle/export.ts';
+import { exportBundle, type ExportPorts } from '../../src/bundle/export.ts';
 import type { ReceiptSource } from '../../src/bundle/gather-receipts.ts';
 import { atOnce } from '../../src/base/slices.ts';
 import type { JsonObject, JsonValue } from '../../src/codec/json.ts';
@@ -9,7 +9,7 @@ import { type Entry, compareEntries } from '../../src/entry/entry.ts';
 import { type SigningKey, signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
 import { makeEntry } from '../../src/entry/make.ts';
 import { frontierOf } from '../../src/policy/closure.ts';
-import type { StatedMoment } from '../../src/policy/moment.ts';
+import type { Question } from '../../src/bundle/question.ts';
 import {
   type Checkpoint,
   cosign,
@@ -191,7 +191,8 @@ export const receiptsOf = async (
 export interface BundleWish {
   readonly id?: string;
   /** Default: everything. */
-  readonly moment?: StatedMoment;
+  readonly moment?: Question['moment'];
+  readonly known?: ExportPorts['known'];
   readonly by?: SigningKey;
   readonly receipts?: ReceiptSource;
 }
@@ -204,6 +205,7 @@ export const bundleOf = async (entries: readonly Entry[], wish: BundleWish = {})
     {
       facts,
       archive: undefined,
+      known: wish.known,
       receipts: wish.receipts,
       ledger: {
         byHash: async () => undefined,

@@ -64,9 +64,8 @@ export class HostileWorld {
   readonly #dir: string;
   #honest = 0;
   #extra = 0;
-  /** Milliseconds of honest rounds: without and with hostile peers. */
-  readonly #quiet: number[] = [];
-  readonly #besieged: number[] = [];
+  /** Milliseconds of honest rounds, without and with a hostile peer; none of a kind that was not endured. */
+  readonly #rounds: { readonly quiet: number; readonly besieged: number }[] = [];
 
   private constructor(dir: string, victim: NodeProcess, bystander: NodeProcess) {
     this.#dir = dir;
@@ -122,7 +121,7 @@ export class HostileWorld {
   /** Lets a hostile peer of that kind loose, with honest traffic beside it, and compares what becomes of it. */
   async endure(kind: Kind): Promise<void> {
     // Side by side, so that whatever else the machine does slows down both.
-    this.#quiet.push(await this.round());
+    const quiet = await this.round();
     const peer = await HostilePeer.connect(this.victim.facts.listen, kind.serve);
     try {
       const startMs = performance.now();
@@ -142,7 +141,7 @@ export class HostileWorld {
         expect(await this.expulsion(this.victim, peer.key)).toBeUndefined();
       }
       expect(roundMs).toBeLessThan(ROUND_MS_MAX);
-      this.#besieged.push(roundMs);
+      this.#rounds.push({ quiet, besieged: roundMs });
       this.#extra += kind.held ?? 0;
       for (const node of [this.victim, this.bystander])
         await waitFor(async () => (await this.entries(node)) === this.#honest + this.#extra, {
@@ -157,10 +156,13 @@ export class HostileWorld {
 
   /** Says how many times slower honest traffic was beside hostile peers: no claim for a test, the machine has a say in it. */
   async close(): Promise<void> {
-    const [quiet, besieged] = [median(this.#quiet), median(this.#besieged)];
-    console.log(
-      `an honest round: ${quiet.toFixed(0)} ms, beside hostile peers ${(besieged / quiet).toFixed(1)} times as long`,
-    );
+    if (this.#rounds.length > 0) {
+      const quiet = median(this.#rounds.map((each) => each.quiet));
+      const besieged = median(this.#rounds.map((each) => each.besieged));
+      console.log(
+        `an honest round: ${quiet.toFixed(0)} ms, beside hostile peers ${(besieged / quiet).toFixed(1)} times as long`,
+      );
+    }
     await Promise.all([this.victim, this.bystander].map((node) => node.stop('SIGKILL')));
     await rm(this.#dir, { recursive: true, force: true });
   }

@@ -6,16 +6,21 @@ import type { ReceiptSource } from '../../bundle/gather-receipts.ts';
 import type { Question } from '../../bundle/question.ts';
 import { frontierOf } from '../../policy/closure.ts';
 import type { Fact } from '../../policy/facts.ts';
-import type { StatedMoment } from '../../policy/moment.ts';
 import type { CommandContext } from '../context.ts';
 import { anyText, optional } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import type { Reply } from '../reply.ts';
+import { askKnown, type KnownQuestion } from './known-at.ts';
 import { readMoment } from './moment.ts';
 
 const options = {
   id: optional(anyText, 'the policy that is asked for; default: all'),
   as_of: optional(anyText, 'date, frontier or hash of an entry; default: everything that the node holds'),
+  known_at: optional(
+    anyText,
+    'instead of that a date: what a node knew then, proven by its receipts, which go into the file',
+  ),
+  on: optional(anyText, 'the node that known_at is about, by name or key; default: this one'),
 };
 
 /** Exports whose answer is being computed, by node. */
@@ -26,17 +31,29 @@ const nothingHeld = (): Error =>
 
 const momentOf = async (
   facts: readonly Fact[],
-  asOf: string | undefined,
-  { context, signal }: Call<typeof options>,
-): Promise<StatedMoment> => {
+  known: KnownQuestion | undefined,
+  { context, options: { as_of: asOf }, signal }: Call<typeof options>,
+): Promise<Question['moment']> => {
+  if (known !== undefined) return { kind: 'known', node: known.node, micros: Math.floor(known.ms) * 1_000 };
   if (asOf !== undefined) return readMoment(asOf, context.clock.wallMs());
   return { kind: 'frontier', heads: await inSlices(frontierOf(facts), signal) };
+};
+
+/** What a node knew, where that is asked for. `COMMAND_OPTION`, and what {@link askKnown} throws. */
+const knownOf = async (call: Call<typeof options>): Promise<KnownQuestion | undefined> => {
+  const { as_of: asOf, known_at: time, on: node } = call.options;
+  if (time === undefined ? node !== undefined : asOf !== undefined)
+    throw fault('COMMAND_OPTION', 'known_at names a date, on its node, and as_of another moment', {
+      hint: 'for example: known_at = "2026-11-25 18:00:00" and on = operator-b, or as_of = -1d',
+    });
+  return time === undefined ? undefined : askKnown(call, { time, node });
 };
 
 const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Array>> => {
   const { context, options: asked, signal } = call;
   const { ledger, policies, clock } = context;
   const { evidence } = context.receipts;
+  const known = await knownOf(call);
   // A node that has just started has not read yet what it signed before.
   await context.receipts.firstSigned();
   // Before the facts: so all that it names is among them.
@@ -53,7 +70,7 @@ const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Ar
     by: ledger.author,
     id: asked.id ?? null,
     made: Math.floor(clock.wallMs() * 1_000),
-    moment: await momentOf(facts, asked.as_of, call),
+    moment: await momentOf(facts, known, call),
     network,
   };
   const receipts: ReceiptSource | undefined =
@@ -66,7 +83,7 @@ const bundle = async (call: Call<typeof options>): Promise<AsyncIterable<Uint8Ar
         };
   return exportBundle(
     {
-      ...{ ledger, facts, receipts, archive: policies.pruning?.archive },
+      ...{ ledger, facts, receipts, known: known?.known, archive: policies.pruning?.archive },
       sign: (manifest) => context.signManifest(manifest),
     },
     question,
@@ -99,7 +116,11 @@ export const bundleCommands = (): readonly Command[] => [
     remote: 'never',
     explanation:
       'gives the whole ledger with the policies in force at a moment as one file (tar) that anybody can check without a node; by REST',
-    examples: ['blockchain export', 'blockchain export where id = 5f0b2c and as_of = "2026-11-25 18:00:00"'],
+    examples: [
+      'blockchain export',
+      'blockchain export where id = 5f0b2c and as_of = "2026-11-25 18:00:00"',
+      'blockchain export where known_at = "2026-11-25 18:00:00" and on = operator-b',
+    ],
     options,
     run,
   }),

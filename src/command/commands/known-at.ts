@@ -39,8 +39,16 @@ const nodeOf = ({ policies, network }: CommandContext, text: string | undefined)
   );
 };
 
-/** Asks for the receipts, and folds the entries that they name. `RECEIPT_UNKNOWN`, `POLICY_FRONTIER_UNKNOWN`. */
-export const knownPast = async ({ context, signal }: Surroundings, text: KnownAtText): Promise<KnownPast> => {
+/** Which node's knowledge, of when, and what is known of that. */
+export interface KnownQuestion {
+  readonly node: string;
+  /** Milliseconds since 1970. */
+  readonly ms: number;
+  readonly known: KnownAt;
+}
+
+/** Asks the node, or who witnesses it, for what it had. `COMMAND_DATE`, `RECEIPT_NODE_UNKNOWN`, `RECEIPT_UNKNOWN`. */
+export const askKnown = async ({ context, signal }: Surroundings, text: KnownAtText): Promise<KnownQuestion> => {
   const { clock, policies, receipts } = context;
   const nowMs = clock.wallMs();
   const ms = parseDate(text.time, nowMs);
@@ -50,7 +58,14 @@ export const knownPast = async ({ context, signal }: Surroundings, text: KnownAt
     });
   const node = nodeOf(context, text.node);
   await policies.caughtUp();
-  const known = await receipts.knownAt(node, Math.floor(ms / 1_000), signal);
+  return { node, ms, known: await receipts.knownAt(node, Math.floor(ms / 1_000), signal) };
+};
+
+/** Asks for the receipts, and folds the entries that they name. `RECEIPT_UNKNOWN`, `POLICY_FRONTIER_UNKNOWN`. */
+export const knownPast = async (call: Surroundings, text: KnownAtText): Promise<KnownPast> => {
+  const { context, signal } = call;
+  const { node, ms, known } = await askKnown(call, text);
+  const { policies } = context;
   const { entries } = known;
   const past = await policies.past({ kind: 'receipt', node, micros: Math.floor(ms * 1_000), entries }, signal);
   return { past, known, names: authorNames(policies.book) };
