@@ -206,7 +206,7 @@ class ClusterReplication implements Replication {
 
   shortfall(needed: Holdings): Shortfall {
     const told = this.#ports.clusterPeers().flatMap(({ operator }) => {
-      const holdings = this.#planner.holdingsOf(operator) ?? this.#announced.lastOf(operator);
+      const holdings = this.#toldBy(operator);
       return holdings === undefined ? [] : [this.#ofCluster(holdings)];
     });
     const nowMs = this.#ports.clock.monotonicMs();
@@ -337,6 +337,11 @@ class ClusterReplication implements Replication {
     this.#lags.note(operator, differs, this.#ports.clock.monotonicMs());
   }
 
+  /** What a peer holds; of one that is away, when it was last heard of. */
+  #toldBy(operator: string): Holdings | undefined {
+    return this.#planner.holdingsOf(operator) ?? this.#announced.lastOf(operator);
+  }
+
   #wantedOf(theirs: Holdings, own: Holdings): FilesByOrigin {
     return lackingOf(theirs, own).filter(([origin]) => this.#belongsHere(origin));
   }
@@ -351,7 +356,9 @@ class ClusterReplication implements Replication {
       ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
     );
     const outside = countFiles(skipped);
-    const lacking = theirs === undefined ? [] : lackingOf(own, theirs);
+    // Of one that is away: it cannot have got what this operator has taken in since from here.
+    const told = this.#toldBy(operator);
+    const lacking = told === undefined ? [] : lackingOf(own, told);
     const filesBehind = countFiles(lacking);
     const filesAhead = countFiles(wanted) - outside;
     const { clock } = this.#ports;

@@ -21,7 +21,7 @@ export interface PeerReplication {
   readonly name: string;
   readonly member: number;
   readonly connected: boolean;
-  /** Files that the peer is known to lack of what we hold, and we of what it holds. */
+  /** Files that the peer is known to lack of what we hold (of one that is away: as last heard of), and we of what it holds. */
   readonly filesBehind: number;
   readonly filesAhead: number;
   /** Those that the peer lacks: how many rows they have, the store tells. */

@@ -3,55 +3,69 @@ import type { ClusterInfo } from '../../topology/topology.ts';
 import type { OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
-import { addressOf, askMembers, jsonMember, type MemberReply } from './common.ts';
+import { type TableSums, tablesIn } from './cluster-differences.ts';
+import { addressOf, askMembers, type MemberReply } from './common.ts';
 import { problemsOf } from './cluster-tests.ts';
 
 /** One operator of one cluster: how it is set up, and what it holds. */
 interface Member {
   readonly member: MemberReply['member'];
   readonly setup: string;
-  /** Files by table; undefined where it did not say. */
-  readonly files: ReadonlyMap<string, number> | undefined;
+  /** Undefined where it did not say. */
+  readonly tables: TableSums | undefined;
 }
 
-const filesOf = ({ reply }: MemberReply): ReadonlyMap<string, number> | undefined => {
-  const summary = reply.answer?.json;
-  if (typeof summary !== 'object' || summary === null) return undefined;
-  return new Map(
-    Object.entries(summary).map(([table, counts]) => {
-      const files = jsonMember(counts, 'files');
-      return [table, typeof files === 'number' ? files : 0];
-    }),
-  );
-};
+/** Every row is read. */
+const SUMS_TIMEOUT_MS = 60_000;
 
 const membersOf = async (call: Call<OptionTable>, cluster: ClusterInfo): Promise<readonly Member[]> => {
   const asking = { ...call, asked: 'json' as const };
-  const [processes, summaries] = await Promise.all([
+  const [processes, sums] = await Promise.all([
     askMembers(asking, cluster, 'get processes where format = json'),
-    askMembers(asking, cluster, 'get tsd summary where table = * and format = json'),
+    askMembers(asking, cluster, 'get tsd sums where bucket = year and format = json', SUMS_TIMEOUT_MS),
   ]);
-  return processes.map((reply, index) => {
-    const summary = summaries[index];
-    return {
-      member: reply.member,
-      setup: problemsOf(reply) || 'OK',
-      files: summary === undefined ? undefined : filesOf(summary),
-    };
-  });
+  return processes.map((reply, index) => ({
+    member: reply.member,
+    setup: problemsOf(reply) || 'OK',
+    tables: tablesIn(sums[index]?.reply.answer?.json),
+  }));
 };
 
-/** What a member lacks of what some member of its cluster has, by counts of files. */
-const lacking = (files: ReadonlyMap<string, number> | undefined, all: readonly Member[]): string => {
-  if (files === undefined) return 'Unknown';
-  const most = new Map<string, number>();
-  for (const { files: held } of all)
-    for (const [table, count] of held ?? []) most.set(table, Math.max(count, most.get(table) ?? 0));
-  const missing = [...most].filter(([table, count]) => (files.get(table) ?? 0) < count);
-  const count = missing.reduce((sum, [table, held]) => sum + held - (files.get(table) ?? 0), 0);
-  return missing.length === 0
+const filesOf = (tables: TableSums, table?: string): number =>
+  Object.entries(tables)
+    .filter(([name]) => table === undefined || name === table)
+    .flatMap(([, { buckets }]) => buckets)
+    .reduce((sum, { files }) => sum + files, 0);
+
+const contentOf = (tables: TableSums, table: string): string => {
+  const { strays = 0, buckets = [] } = tables[table] ?? {};
+  return JSON.stringify([strays, buckets.map(({ bucket, sum }) => [bucket, sum]).sort()]);
+};
+
+/**
+ * What a member lacks of what some member of its cluster has, and tables whose rows differ from those of members with as many files, where
+ * fewer hold them so: of two that differ, both. Pure.
+ */
+export const dataOf = (own: TableSums | undefined, all: readonly (TableSums | undefined)[]): string => {
+  if (own === undefined) return 'Unknown';
+  const answered = all.filter((tables) => tables !== undefined);
+  const names = [...new Set(answered.flatMap((tables) => Object.keys(tables)))].sort();
+  const most = (table: string): number => Math.max(...answered.map((tables) => filesOf(tables, table)));
+  const missing = names.filter((table) => filesOf(own, table) < most(table));
+  if (missing.length > 0) {
+    const count = missing.reduce((sum, table) => sum + most(table) - filesOf(own, table), 0);
+    return `lacks ${count} ${count === 1 ? 'file' : 'files'}: ${missing.join(', ')}`;
+  }
+  const differing = names.filter((table) => {
+    const contents = answered
+      .filter((tables) => filesOf(tables, table) === most(table))
+      .map((tables) => contentOf(tables, table));
+    const alike = contents.filter((content) => content === contentOf(own, table)).length;
+    return alike * 2 <= contents.length && contents.length > 1;
+  });
+  return differing.length === 0
     ? 'Complete'
-    : `lacks ${count} ${count === 1 ? 'file' : 'files'}: ${missing.map(([table]) => table).join(', ')}`;
+    : `differs in content: ${differing.join(', ')}; see there: test cluster data`;
 };
 
 const testClusters = async (call: Call<OptionTable>): Promise<Reply> => {
@@ -64,14 +78,17 @@ const testClusters = async (call: Call<OptionTable>): Promise<Reply> => {
     clusters.map(async (cluster) => ({ cluster, members: await membersOf(call, cluster) })),
   );
   const lines = tested.flatMap(({ cluster, members }) =>
-    members.map(({ member, setup, files }) => ({
+    members.map(({ member, setup, tables }) => ({
       cluster: cluster.name,
       node: member.name,
       member: member.member,
       address: addressOf(member),
       setup,
-      files: files === undefined ? null : [...files.values()].reduce((sum, count) => sum + count, 0),
-      data: lacking(files, members),
+      files: tables === undefined ? null : filesOf(tables),
+      data: dataOf(
+        tables,
+        members.map((other) => other.tables),
+      ),
     })),
   );
   return givesTable({
@@ -89,7 +106,8 @@ export const networkClusterCommands = (): readonly Command[] => [
   define({
     patterns: ['test network clusters'],
     method: 'GET',
-    explanation: 'asks every operator of every cluster whether it replicates, and compares how many files each has',
+    explanation:
+      'asks every operator of every cluster whether it replicates, and compares the files and the content of all tables: every row is read',
     examples: ['test network clusters', 'test network clusters where format = json'],
     run: testClusters,
   }),

@@ -35,6 +35,7 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
         distributor: context.distributor() !== undefined,
         consumer: context.consumer() !== undefined,
       },
+      ...heldFiles(context),
       faults,
       history: heldJson(context),
       ...(context.access.required ? {} : { authentication: 'off' }),
@@ -45,6 +46,14 @@ const status = ({ context, dictionary, options }: Call<typeof statusOptions>): R
     },
   };
 };
+/** For peers: from it they know how many rows they lack. */
+const heldFiles = (context: CommandContext): { readonly held?: { readonly files: number; readonly rows: number } } => {
+  const operator = context.operator();
+  if (operator === undefined) return {};
+  const { files, rows } = operator.status();
+  return { held: { files, rows } };
+};
+
 const statusOptions = { include: repeated(variableName, 'variables to add to the JSON') };
 
 /** Clients take a status with the letters "not" for a bad one. */

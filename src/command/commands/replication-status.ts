@@ -23,12 +23,35 @@ const PEER_TITLES: readonly Title[] = [
 ];
 
 /**
- * A peer with its lag, where it is known. How many rows a file has that is only here or there, only its holder knows: a peer does not tell. Of one
- * that is away only what was lacking when it went: that nothing was says nothing of now.
+ * A peer with its lag, where it is known. How many rows a file has that is not here, only its holder knows: it follows from how much the peer
+ * holds in all, as it said some seconds ago, once that agrees with the files. Of a peer that is away only what it lacked as last heard of: that
+ * this was nothing says nothing of now.
  */
 type PeerLag = Omit<PeerReplication, 'lacking' | LagOfFiles> &
   Readonly<Record<LagOfFiles | 'rowsBehind' | 'rowsAhead', number | null>>;
 type LagOfFiles = 'filesBehind' | 'filesAhead' | 'lagMs';
+
+/** Undefined totals, or totals of a moment at which other files were held, tell nothing. Pure. */
+export const rowsAheadOf = (
+  peer: { readonly files: number; readonly rows: number } | undefined,
+  own: { readonly files: number; readonly rows: number },
+  lag: { readonly filesAhead: number; readonly filesBehind: number; readonly rowsBehind: number },
+): number | null => {
+  if (peer === undefined || peer.files - own.files !== lag.filesAhead - lag.filesBehind) return null;
+  const rows = peer.rows - own.rows + lag.rowsBehind;
+  return rows >= 0 ? rows : null;
+};
+
+const rowsAhead = (
+  context: CommandContext,
+  { operator, filesAhead, filesBehind }: Omit<PeerReplication, 'lacking'>,
+  rowsBehind: number,
+): number | null => {
+  const own = context.operator()?.status();
+  const key = context.topology().operators.get(operator)?.peer;
+  const view = context.watched?.().peers.find(({ peer }) => peer === key);
+  return own === undefined ? null : rowsAheadOf(view?.held, own, { filesAhead, filesBehind, rowsBehind });
+};
 
 const withRows = async (context: CommandContext, peers: readonly PeerReplication[]): Promise<readonly PeerLag[]> =>
   Promise.all(
@@ -38,7 +61,7 @@ const withRows = async (context: CommandContext, peers: readonly PeerReplication
       return {
         ...peer,
         ...{ filesBehind: known(peer.filesBehind), filesAhead: known(peer.filesAhead), lagMs: known(peer.lagMs) },
-        ...{ rowsBehind: known(rows), rowsAhead: peer.filesAhead === 0 ? known(0) : null },
+        ...{ rowsBehind: known(rows), rowsAhead: peer.filesAhead === 0 ? known(0) : rowsAhead(context, peer, rows) },
       };
     }),
   );

@@ -12,6 +12,8 @@ export interface PeerView {
   /** Which parts of an operator run there; undefined where it does not say. */
   readonly processes:
     { readonly operator: boolean; readonly distributor: boolean; readonly consumer: boolean } | undefined;
+  /** What its operator holds in all; undefined where none runs, or it does not say. */
+  readonly held?: { readonly files: number; readonly rows: number } | undefined;
 }
 
 /** The part of `get status` that is read here; a node of another version may say less or more. */
@@ -21,6 +23,7 @@ const told = z.object({
     .object({ operator: z.boolean(), distributor: z.boolean(), consumer: z.boolean() })
     .optional()
     .catch(undefined),
+  held: z.object({ files: z.number(), rows: z.number() }).optional().catch(undefined),
 });
 
 export interface PeerWatchPorts {
@@ -71,9 +74,9 @@ export class PeerWatch implements Resource {
     try {
       const sentMs = clock.monotonicMs();
       const answer = told.safeParse(await this.#ports.ask(peer, PEER_LOOK_TIMEOUT_MS));
-      const { time, running } = answer.success ? answer.data : {};
+      const { time, running, held } = answer.success ? answer.data : {};
       const middleMs = clock.wallMs() - (clock.monotonicMs() - sentMs) / 2;
-      return { peer, clockAheadMs: time === undefined ? undefined : time - middleMs, processes: running };
+      return { peer, clockAheadMs: time === undefined ? undefined : time - middleMs, processes: running, held };
     } catch {
       return undefined;
     }

@@ -50,6 +50,21 @@ describe('an operator whose store fails', () => {
     expect(errors()).toEqual([undefined, undefined]);
   });
 
+  test('tells what a peer that is away lacks, as last heard of', async () => {
+    const [one, two] = await startTwo();
+    world.put(one);
+    const about = (): unknown => one.replication!.peers()[0];
+    await world.clock.runUntil(() => two.store.all().length === 1, 5_000);
+    await world.clock.runUntil(() => one.replication!.peers()[0]?.filesBehind === 0, 5_000, 'it told so');
+    // That it holds the file it says itself, a moment after it has acknowledged it.
+    await world.clock.advance(100);
+    await world.crash(two);
+    await world.clock.runUntil(() => !one.replication!.peers()[0]!.connected, 10_000, 'it is away');
+    expect(about()).toMatchObject({ filesBehind: 0 });
+    for (let count = 0; count < 2; count += 1) world.put(one);
+    expect(about()).toMatchObject({ connected: false, filesBehind: 2, filesAhead: 0 });
+  });
+
   test('does not say that files are gone when its databases are overloaded', async () => {
     const [one, two] = await startTwo();
     await world.crash(two);

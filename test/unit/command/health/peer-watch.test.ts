@@ -6,6 +6,7 @@ import { createVirtualClock } from '../../../support/virtual-clock.ts';
 test('asks the connected nodes for their time and their processes, and forgets who is gone', async () => {
   const clock = createVirtualClock();
   let connected = ['a', 'b', 'old', 'dead'];
+  const held = { files: 3, rows: 40 };
   const running = { operator: true, distributor: false, consumer: true };
   const watch = new PeerWatch({
     clock,
@@ -16,14 +17,14 @@ test('asks the connected nodes for their time and their processes, and forgets w
       await new Promise<void>((resolve) => clock.after(500, resolve));
       const time = clock.wallMs() + (peer === 'b' ? 90_000 : 0);
       await new Promise<void>((resolve) => clock.after(500, resolve));
-      return peer === 'old' ? { status: 'running', time: 'noon' } : { time, running };
+      return peer === 'old' ? { status: 'running', time: 'noon', held: 3 } : { time, running, held };
     },
   });
   await clock.advance(PEER_LOOK_MS + 1_000);
   expect(watch.views()).toEqual([
-    { peer: 'a', clockAheadMs: 0, processes: running },
-    { peer: 'b', clockAheadMs: 90_000, processes: running },
-    { peer: 'old', clockAheadMs: undefined, processes: undefined },
+    { peer: 'a', clockAheadMs: 0, processes: running, held },
+    { peer: 'b', clockAheadMs: 90_000, processes: running, held },
+    { peer: 'old', clockAheadMs: undefined, processes: undefined, held: undefined },
   ]);
   connected = ['b'];
   expect(watch.views().map(({ peer }) => peer)).toEqual(['b']);
