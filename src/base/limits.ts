@@ -63,6 +63,9 @@ export const SYNC_BATCH_BYTES_MAX = 786_432;
 export const SYNC_INTERVAL_MS = 3_000;
 /** Authors in one message of the ledger sync; a longer clock takes several. */
 export const SYNC_CLOCK_PAGE_MAX = 5_000;
+/** Hashes of entries that a snapshot covers, in one answer of the ledger sync (32 bytes each); and in one frame of it. */
+export const SYNC_COVERED_MAX = 1_000_000;
+export const SYNC_COVERED_FRAME_MAX = 16_384;
 /** Authors that a peer may tell in one exchange. */
 export const SYNC_AUTHORS_MAX = 100_000;
 export const SYNC_PROOFS_MAX = 256;

@@ -4,6 +4,7 @@ import type { Resource } from '../base/lifecycle.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Entry, EntryOp, RawEntry } from '../entry/entry.ts';
 import type { PeerKey, Verdict } from '../network/network.ts';
+import type { CoveredLogs } from './cover.ts';
 
 /** What a writer wishes to have appended; the ledger adds author, seq, prev, parents, time and signature. */
 export interface Proposal {
@@ -140,8 +141,15 @@ export interface Ledger extends Resource {
    * `LEDGER_BUSY`, `LEDGER_CLOSED`.
    */
   append(proposal: Proposal): Promise<HeldEntry>;
-  /** The one way in for foreign entries (gossip, sync, import). Resolves when what was accepted is durable. */
-  offer(entries: readonly RawEntry[], from: PeerKey): Promise<readonly Acceptance[]>;
+  /**
+   * The one way in for foreign entries (gossip, sync, import). Resolves when what was accepted is durable. `covered`: what a proven snapshot
+   * covers; of that, entries without body are taken in as archived.
+   */
+  offer(
+    entries: readonly RawEntry[],
+    from: PeerKey,
+    covered?: Pick<CoveredLogs, 'has'>,
+  ): Promise<readonly Acceptance[]>;
 
   clock(): LedgerClock;
   /** Hash of each author's newest entry; same keys as `clock()`. */

@@ -1,12 +1,13 @@
 import { asFault } from '../base/errors.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { parseErasable, signatureHolds } from '../entry/check.ts';
-import { compareEntries, type Entry, type RawEntry, withoutBody } from '../entry/entry.ts';
+import { archivedEntry, compareEntries, type Entry, type RawEntry, withoutBody } from '../entry/entry.ts';
 import type { Signatures } from '../entry/signatures.ts';
 import type { PeerKey } from '../network/network.ts';
 import { ignored, judgeNetwork, judgeVoid, rejected } from './accept.ts';
 import { type CheckAhead, lastOfEach } from './check-ahead.ts';
 import type { Chains } from './chain.ts';
+import type { CoveredLogs } from './cover.ts';
 import type { Erasures } from './erasures.ts';
 import type { Acceptance } from './ledger.ts';
 import { type Candidate, vouch } from './vouch.ts';
@@ -31,6 +32,8 @@ export interface ScreenState {
   readonly waiting: WaitingRoom;
   readonly network: string | undefined;
   readonly erasures: Erasures;
+  /** What a snapshot covers that the sender has proven: of that the bodies may be archived. */
+  readonly covered: Pick<CoveredLogs, 'has'> | undefined;
 }
 
 /**
@@ -93,10 +96,10 @@ export const screen = async (
 
 /**
  * Without its body an entry goes on only where the erase entry about it is held, or came along (before it or with it) and is well
- * signed. A body that is erased goes no further.
+ * signed; or where a snapshot covers it, whose bodies others keep. A body that is erased goes no further.
  */
 const withErasures = (
-  { erasures }: ScreenState,
+  { erasures, covered }: ScreenState,
   candidates: readonly Candidate[],
   refused: Map<string, Acceptance>,
 ): readonly Candidate[] => {
@@ -104,11 +107,19 @@ const withErasures = (
   return candidates.flatMap((candidate) => {
     const { entry } = candidate;
     if (erasures.by(entry.hash) !== undefined) return { ...candidate, entry: withoutBody(entry) };
-    if (entry.bodiless !== true || erasures.mayLackBody(entry.hash)) return candidate;
-    refused.set(entry.hash, ignored('LEDGER_BODY_MISSING', 'it has no body, and no erasure of it came along'));
+    if (entry.bodiless !== true) return candidate;
+    if (covered?.has(entry) === true) return { ...candidate, entry: archivedEntry(entry) };
+    if (erasures.mayLackBody(entry.hash)) return candidate;
+    refused.set(entry.hash, covered === undefined ? NO_BODY : NOT_COVERED);
     return [];
   });
 };
+
+const NO_BODY = ignored('LEDGER_BODY_MISSING', 'it has no body, and no erasure of it came along');
+const NOT_COVERED = rejected(
+  'LEDGER_BODY_UNCOVERED',
+  'it has no body, nobody erased it, and the snapshot does not cover it',
+);
 
 /** An authentic entry, held or waiting, that names this one as its `prev`: known ones are not offered to `vouch` again. */
 const knownAfter = ({ chains, waiting }: ScreenState, { hash, header }: Entry): Candidate['voucher'] => {

@@ -6,7 +6,7 @@ import { ENTRIES_WANTED_MAX, GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts'
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { signatureHolds, signatureHoldsInBackground } from '../entry/check.ts';
-import type { Entry, RawEntry } from '../entry/entry.ts';
+import type { Entry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { Signatures } from '../entry/signatures.ts';
 import type { PeerKey } from '../network/network.ts';
@@ -179,12 +179,13 @@ export class StoredLedger implements Ledger {
     });
   }
 
-  async offer(entries: readonly RawEntry[], from: PeerKey): Promise<readonly Acceptance[]> {
+  async offer(...[entries, from, covered]: Parameters<Ledger['offer']>): Promise<readonly Acceptance[]> {
     const refusal = this.#refusal(entries.length);
     if (refusal !== undefined) return entries.map(() => ignored(refusal.code, refusal.message));
-    const known = { chains: this.#chains, waiting: this.#waiting, network: this.#network, erasures: this.#erasures };
+    const known = { chains: this.#chains, waiting: this.#waiting, erasures: this.#erasures, covered };
+    const state = { ...known, network: this.#network };
     const { signatures } = this.#ports;
-    const { candidates, refused, hashes } = await screen(known, entries, from, signatures, this.#ahead);
+    const { candidates, refused, hashes } = await screen(state, entries, from, signatures, this.#ahead);
     const verdicts = new Map(refused);
     for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX) {
       const part = candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX);

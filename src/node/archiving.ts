@@ -1,10 +1,13 @@
 import type { Clock } from '../base/clock.ts';
+import { FRAME_BYTES_MAX } from '../base/limits.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Archiving } from '../command/context.ts';
+import type { RawEntry } from '../entry/entry.ts';
 import { ArchiveClient } from '../ledger/archive/client.ts';
 import { ArchiveDesk } from '../ledger/archive/desk.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { ArchivedPorts } from '../ledger/sync/ledger-sync.ts';
 import type { Network, PeerKey } from '../network/network.ts';
 import { isInForce } from '../policy/authority/members.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -58,6 +61,32 @@ export const createArchiveClient = ({ network, ledger, clock, log }: Ports, late
     archives: () => archivesIn(later.policies),
     nameOf: (key) => nameOf(network, later, key),
   });
+
+/** What the sync does with entries whose bodies were dropped: gives them with what proves the snapshot, and takes them where nobody in reach has more. */
+export const archivedPorts = (
+  ledger: Ledger,
+  archive: ArchiveClient,
+  later: Later,
+  { tiles, invite }: Pick<NodeConfig, 'tiles' | 'invite'>,
+): ArchivedPorts => ({
+  here: () => (later.policies?.pruning?.count ?? 0) > 0,
+  async cover() {
+    const cover = await later.policies?.snapshots.cover();
+    if (cover === undefined) return undefined;
+    const held = await Promise.all(cover.proof.map((hash) => ledger.byHash(hash)));
+    const proof = held.flatMap((entry) => entry?.entry.raw ?? []);
+    return proof.length === held.length && fitsFrame(proof) ? { proof, logs: cover.logs } : undefined;
+  },
+  prove: (network, proof) => later.policies?.snapshots.prove(network, proof),
+  async keepers() {
+    const isArchive = invite?.roles.includes('archive') === true || archivesIn(later.policies).includes(ledger.author);
+    if (tiles !== undefined || isArchive) return undefined;
+    return new Set((await archive.confirmed()).map(({ key }) => key));
+  },
+});
+
+const fitsFrame = (entries: readonly RawEntry[]): boolean =>
+  entries.reduce((sum, { header, body }) => sum + header.byteLength + body.byteLength + 128, 1) <= FRAME_BYTES_MAX;
 
 /** Nor is about to: of two nodes that drop at once, each would count on the other. */
 const dropsNothing = ({ pruning }: Policies): boolean =>

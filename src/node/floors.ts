@@ -43,7 +43,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
-import { createArchiveClient, type Later, startArchiving } from './archiving.ts';
+import { archivedPorts, createArchiveClient, type Later, startArchiving } from './archiving.ts';
 import { Backups } from './backup/backups.ts';
 import { commandFacts } from './command-facts.ts';
 import { configurationOf, type NodeConfig } from './config.ts';
@@ -265,6 +265,7 @@ const startBase = async (
       ...{ ...ports, ledger, network, log: log.child('ledger') },
       onForeignSeed: (address) => foreign.emit('seed', address),
       isGranted: (header) => made.policies && mayCite(made.policies.book.authority, header),
+      archived: archivedPorts(ledger, archive, made, config),
     }),
   );
   const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, log }));

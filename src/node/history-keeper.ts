@@ -9,7 +9,7 @@ import type { Pruning } from '../policy/pruning.ts';
 
 interface Ports {
   readonly policies: Pick<Policies, 'notices'> & {
-    readonly pruning?: Pick<Pruning, 'need' | 'askForLeaves' | 'fill'> | undefined;
+    readonly pruning?: Pick<Pruning, 'need' | 'lacking' | 'askForLeaves' | 'fill'> | undefined;
   };
   readonly clock: Clock;
   readonly log: Logger;
@@ -19,14 +19,16 @@ interface Ports {
 export class HistoryKeeper implements Resource {
   readonly #ports: Ports;
   readonly #stopping = new AbortController();
-  readonly #retry: Retry;
+  #retry: Retry;
+  /** What it is asked for: another is asked for at once. */
+  #lacking = '';
   readonly #onChanged = (): void => this.#look();
   #cancel: () => void;
   #told = false;
 
   constructor(ports: Ports) {
     this.#ports = ports;
-    this.#retry = new Retry(ports.clock, { minMs: HISTORY_ASK_MIN_MS, maxMs: HISTORY_ASK_MAX_MS }, () => this.#ask());
+    this.#retry = this.#createRetry();
     ports.policies.notices.on('policy:changed', this.#onChanged);
     this.#cancel = (): void => {};
     this.#tick();
@@ -39,19 +41,31 @@ export class HistoryKeeper implements Resource {
     await this.#retry.close();
   }
 
+  #createRetry(): Retry {
+    const pauses = { minMs: HISTORY_ASK_MIN_MS, maxMs: HISTORY_ASK_MAX_MS };
+    return new Retry(this.#ports.clock, pauses, () => this.#ask());
+  }
+
   #tick(): void {
     this.#look();
     this.#cancel = this.#ports.clock.after(HISTORY_LOOK_MS, () => this.#tick());
   }
 
   #look(): void {
-    const need = this.#ports.policies.pruning?.need();
-    if (need === undefined) {
+    const { pruning } = this.#ports.policies;
+    const need = pruning?.need();
+    if (pruning === undefined || need === undefined) {
       this.#told = false;
       return;
     }
     if (!this.#told) this.#ports.log.warn(`${need.message}; other nodes are asked for it`);
     this.#told = true;
+    const lacking = pruning.lacking().join();
+    if (lacking !== this.#lacking) {
+      this.#lacking = lacking;
+      void this.#retry.close();
+      this.#retry = this.#createRetry();
+    }
     this.#retry.start();
   }
 

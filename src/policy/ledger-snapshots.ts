@@ -1,6 +1,7 @@
 import { fault } from '../base/errors.ts';
 import { inSlices, type Sliced } from '../base/slices.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
+import type { RawEntry } from '../entry/entry.ts';
 import type { HeldEntry, Proposal } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import { capsOf } from './authority/members.ts';
@@ -10,6 +11,7 @@ import type { LedgerFold } from './fold.ts';
 import type { OriginLeaf } from './origins.ts';
 import type { Chronicle } from './past.ts';
 import { rootBehind, snapshotContent, snapshotKey } from './snapshot/act.ts';
+import { coverOf, provenLogs, type SettledCover } from './snapshot/cover.ts';
 import { draftSnapshot, type SnapshotDraft } from './snapshot/draft.ts';
 import { snapshotsOf, type SnapshotReport } from './snapshot/report.ts';
 import type { SettleMemory } from './snapshot/settle.ts';
@@ -30,6 +32,13 @@ export interface SnapshotDesk {
   list(): readonly SnapshotReport[];
   /** Root of the state that a snapshot settles ({@link snapshotKey}), whoever signed it; undefined where no entry says so. */
   rootOf(snapshot: string): string | undefined;
+  /** What the last snapshot in force covers, for one that begins with it; undefined while none is in force. */
+  cover(): Promise<SettledCover | undefined>;
+  /**
+   * The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`,
+   * `ENTRY_…`.
+   */
+  prove(network: string, proof: readonly RawEntry[]): string | undefined;
   /** The leaves of that state as they are known here, in their canonical form and the order of the root; undefined where they are not. */
   leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined>;
 }
@@ -59,6 +68,8 @@ const bytesOf = function* (leaves: readonly OriginLeaf[]): Sliced<readonly Uint8
 
 export class LedgerSnapshots implements SnapshotDesk {
   readonly #ports: SnapshotPorts;
+  /** The last cover, by the snapshots in force. */
+  #cover: { readonly chain: string; readonly cover: SettledCover | undefined } | undefined;
 
   constructor(ports: SnapshotPorts) {
     this.#ports = ports;
@@ -91,6 +102,17 @@ export class LedgerSnapshots implements SnapshotDesk {
 
   rootOf(snapshot: string): string | undefined {
     return this.#ports.fold.snapshots.filed().find(({ act }) => snapshotKey(act) === snapshot)?.act.root;
+  }
+
+  async cover(): Promise<SettledCover | undefined> {
+    const { fold } = this.#ports;
+    const chain = fold.snapshots.settled?.chain.join() ?? '';
+    if (this.#cover?.chain !== chain) this.#cover = { chain, cover: await inSlices(coverOf(fold)) };
+    return this.#cover.cover;
+  }
+
+  prove(network: string, proof: readonly RawEntry[]): string | undefined {
+    return provenLogs(network, proof, this.#ports.fold.authority);
   }
 
   async leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined> {

@@ -62,6 +62,11 @@ export class Pruning {
     return this.#ports.fold.archivedCount;
   }
 
+  /** The snapshots whose states are lacking. */
+  lacking(): readonly string[] {
+    return [...this.#ports.fold.snapshots.lacks].sort();
+  }
+
   /** Whom to ask for them. */
   holders(): readonly ArchiveHolder[] {
     return this.#ports.archive.holders();
@@ -150,7 +155,11 @@ export class Pruning {
       if (root === undefined || memory.saved.has(snapshot)) continue;
       const pieces = await archive.leaves(snapshot, signal);
       const leaves = pieces && (await inSlices(leavesOfRoot(pieces, root), signal));
-      if (leaves !== undefined) memory.saved.set(snapshot, { chain: [], leaves, reasons: [], gone: undefined });
+      if (leaves === undefined) continue;
+      const state: SavedState = { chain: [], leaves, reasons: [], gone: undefined };
+      memory.saved.set(snapshot, state);
+      // Where it cannot be kept, the next start asks again.
+      await this.#ports.states.save(snapshot, state).catch(() => {});
     }
     fold.snapshots.contentMoved();
     await this.#ports.takeUp([]);

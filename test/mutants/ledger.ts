@@ -18,16 +18,30 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'entry without body is taken in though nothing erased it',
     file: 'src/ledger/screen.ts',
-    from: 'if (entry.bodiless !== true || erasures.mayLackBody(entry.hash)) return candidate;',
-    to: 'if (entry.bodiless !== true || erasures.mayLackBody(entry.hash) !== undefined) return candidate;',
+    from: 'if (erasures.mayLackBody(entry.hash)) return candidate;',
+    to: 'if (erasures.mayLackBody(entry.hash) !== undefined) return candidate;',
     tests: ['test/unit/ledger/erasure.test.ts'],
   },
   {
     name: 'entry without body is handed on without what erased it',
     file: 'src/ledger/sync/answer.ts',
-    from: 'if (erasure === undefined) continue;',
+    from: 'if (found?.logs.has(placed(entry)) !== true) continue;\n        if (!isProven) yield* proofFrames(found, batch);',
     to: '',
     tests: ['test/unit/ledger/sync/erasure.test.ts'],
+  },
+  {
+    name: 'entry without body is taken in though the snapshot does not cover it',
+    file: 'src/ledger/screen.ts',
+    from: 'if (covered?.has(entry) === true)',
+    to: 'if (covered !== undefined)',
+    tests: ['test/unit/ledger/sync/archived.test.ts'],
+  },
+  {
+    name: 'what a snapshot covers is taken from whoever says it',
+    file: 'src/ledger/sync/protocol.ts',
+    from: 'if ((await inSlices(told.logs.root())) !== root)',
+    to: 'if (root === "")',
+    tests: ['test/unit/ledger/sync/archived.test.ts'],
   },
   {
     name: 'journal is written without O_DSYNC',

@@ -8,7 +8,7 @@ import {
   type MemoryDisk,
   type MemoryLedger,
 } from '../../src/ledger/memory-ledger.ts';
-import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
+import { type ArchivedPorts, createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';
@@ -37,6 +37,7 @@ export interface SyncNodeOptions {
   readonly log?: Logger;
   readonly syncMs?: number;
   readonly ownLogTimeoutMs?: number;
+  readonly archived?: ArchivedPorts;
 }
 /** The address that a hub gives to the node of a key. */
 export const addressOfKey = (key: string): string => `${key.slice(0, 12)}.memory:1`;
@@ -54,8 +55,9 @@ const startSyncNode = async (options: SyncNodeOptions): Promise<SyncNode> => {
     ...(syncMs === undefined ? {} : { syncMs }),
   });
   const network = hub.node({ key: ledger.author, log });
+  const { archived } = options;
   const timeout = ownLogTimeoutMs === undefined ? {} : { ownLogTimeoutMs };
-  const sync = createLedgerSync({ ledger, network, clock, random, log, ...timeout });
+  const sync = createLedgerSync({ ledger, network, clock, random, log, ...timeout, ...(archived && { archived }) });
   return {
     key: ledger.author,
     seed,

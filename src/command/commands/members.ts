@@ -6,6 +6,7 @@ import type { Rights, Scope } from '../../policy/authority/rights.ts';
 import { ROLES } from '../../policy/authority/roles.ts';
 import { encodeToken } from '../../policy/admission/token.ts';
 import type { CommandContext } from '../context.ts';
+import { lastSnapshot } from '../held.ts';
 import {
   address,
   anyText,
@@ -45,20 +46,23 @@ const inviteOptions = {
 };
 
 /**
- * Addresses where a joining node finds the network: this node first, then those that the policies name. A pruned node cannot give all entries:
- * there those come first that have everything, and where none is known the invite would lead nowhere.
+ * Addresses where a joining node finds the network: this node first, then those that the policies name. A pruned node gives no more than what a snapshot
+ * has settled: there those come first that have everything. Who is to keep all for others needs one of these, and so does everybody while no
+ * snapshot is in force.
  */
-const seedsOf = (context: CommandContext): readonly string[] => {
+const seedsOf = (context: CommandContext, isArchive: boolean): readonly string[] => {
   const own = context.network.address;
   const isAnywhere = /^(?:0\.0\.0\.0|\[::\]):/.test(own);
   const { nodes } = context.topology();
   const isPruned = (context.policies.pruning?.count ?? 0) > 0;
   const keepers = new Set(context.archiving?.sources().flatMap(({ key, says }) => (says ? [key] : [])));
   const whole = isPruned ? nodes.filter(({ peer }) => peer !== undefined && keepers.has(peer)).map(addressOf) : [];
-  if (isPruned && whole.length === 0)
+  if (isPruned && whole.length === 0 && (isArchive || lastSnapshot(context) === undefined))
     throw fault(
       'POLICY_PRUNING_ALONE',
-      'this node is pruned and cannot give a new one all entries, and no policy names a node that can',
+      isArchive
+        ? 'this node is pruned and cannot give an archive all entries, and no policy names a node that can'
+        : 'this node is pruned, no snapshot is in force, and no policy names a node that can give a new one all entries',
       { hint: 'name the address (its --listen) of one that has everything: … and seed = HOST:PORT; see: get archives' },
     );
   return [...new Set([...whole, ...(isAnywhere ? [] : [own]), ...nodes.map(addressOf)])].slice(0, 8);
@@ -89,7 +93,7 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
   checkInvite(context, options, rights.roles);
   const seed = context.random.bytes(32);
   const expires = Math.floor((context.clock.wallMs() + options.expires) * 1_000);
-  const seeds = options.seed.length > 0 ? options.seed : seedsOf(context);
+  const seeds = options.seed.length > 0 ? options.seed : seedsOf(context, rights.roles.includes('archive'));
   const { entry } = await context.policies.members.invite({
     key: signingKeyFromSeed(seed).author,
     ...rights,

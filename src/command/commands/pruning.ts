@@ -69,7 +69,7 @@ const keepersOf = async (
 };
 
 const JOINING =
-  'who joins the network must reach a node that has everything, this one cannot give all entries: create invite … and seed = HOST:PORT';
+  'who joins the network at this node begins with the snapshot as well, and takes the rest by blockchain fill history when a node that has everything is in reach';
 
 const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): Promise<Reply> => {
   const pruning = pruningOf(context);
@@ -124,7 +124,7 @@ export const pruningCommands = (): readonly Command[] => [
     remote: 'never',
     admin: true,
     explanation:
-      'drops from this node what entries say that a snapshot in force has settled and no policy in force needs, where another node in reach says that it has everything. Policies stay as they are; their past is then asked of that node. A new node must join at one that has everything',
+      'drops from this node what entries say that a snapshot in force has settled and no policy in force needs, where another node in reach says that it has everything. Policies stay as they are; their past is then asked of that node. A new node that joins here begins with the snapshot',
     examples: ['blockchain prune where dry = true', 'blockchain prune'],
     options: pruneOptions,
     run: prune,

@@ -1,8 +1,14 @@
-import { SYNC_ANCESTORS_MAX, SYNC_LOGS_MERGED_MAX, SYNC_READ_AHEAD_BYTES } from '../../base/limits.ts';
+import {
+  SYNC_ANCESTORS_MAX,
+  SYNC_COVERED_FRAME_MAX,
+  SYNC_LOGS_MERGED_MAX,
+  SYNC_READ_AHEAD_BYTES,
+} from '../../base/limits.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { compareEntries, type Entry, type EntryHeader, type RawEntry } from '../../entry/entry.ts';
+import type { Cover } from '../cover.ts';
 import type { Ledger } from '../ledger.ts';
-import { EntryBatch, type WantMessage } from './messages.ts';
+import { encodeEntries, encodeLogs, EntryBatch, type WantMessage } from './messages.ts';
 
 /** What an answer needs of a ledger. */
 export type AnswerLedger = Pick<Ledger, 'log' | 'logs' | 'byHash' | 'equivocations' | 'erasedBy'>;
@@ -12,18 +18,27 @@ type Range = WantMessage['ranges'][number];
 /**
  * Frames of entries that answer a `want`: proofs first, then what is missed by name with what leads to it, then the
  * ranges in the ledger's order, so that causes come before effects (SPEC L4). Before an entry whose body is erased comes what erased it;
- * one whose body is only missing is left out.
+ * one whose body is archived goes only to whom takes it so, behind what proves the snapshot that covers it; one whose body is missing is left out.
  */
 export async function* answerFrames(
   ledger: AnswerLedger,
   want: WantMessage,
+  coverHere: () => Promise<Cover | undefined> = async () => undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const batch = new EntryBatch();
+  let cover: Promise<Cover | undefined> | undefined;
+  let isProven = false;
   for await (const entries of answerEntries(ledger, want))
     for (const entry of entries) {
       const erasure = entry.body.byteLength > 0 ? [] : await erasureOf(ledger, entry);
-      if (erasure === undefined) continue;
-      for (const next of [...erasure, entry]) {
+      if (erasure === undefined) {
+        cover ??= want.bare === true ? coverHere() : Promise.resolve(undefined);
+        const found = await cover;
+        if (found?.logs.has(placed(entry)) !== true) continue;
+        if (!isProven) yield* proofFrames(found, batch);
+        isProven = true;
+      }
+      for (const next of [...(erasure ?? []), entry]) {
         const frame = batch.add(next);
         if (frame !== undefined) yield frame;
       }
@@ -31,6 +46,38 @@ export async function* answerFrames(
   const rest = batch.take();
   if (rest !== undefined) yield rest;
 }
+
+/** Of an entry that is held. */
+const placed = ({ header }: RawEntry): Pick<Entry, 'hash' | 'header'> => ({
+  hash: sha256Hex(header),
+  header: JSON.parse(Buffer.from(header).toString()) as EntryHeader,
+});
+
+/** What comes before the proof goes first: it needs none. */
+function* proofFrames({ proof, logs }: Cover, batch: EntryBatch): Generator<Uint8Array, void, undefined> {
+  const before = batch.take();
+  if (before !== undefined) yield before;
+  yield encodeEntries(proof, 'proof');
+  let parts: { readonly author: string; readonly hashes: Uint8Array }[] = [];
+  let room = FRAME_HASHES * HASH_BYTES;
+  for (const author of logs.authors()) {
+    const log = logs.log(author);
+    for (let at = 0; at < log.byteLength;) {
+      const hashes = log.subarray(at, at + room);
+      parts.push({ author, hashes });
+      at += hashes.byteLength;
+      // The author and the number take as much as two hashes.
+      room -= hashes.byteLength + 2 * HASH_BYTES;
+      if (room >= HASH_BYTES) continue;
+      yield encodeLogs(parts);
+      [parts, room] = [[], FRAME_HASHES * HASH_BYTES];
+    }
+  }
+  if (parts.length > 0) yield encodeLogs(parts);
+}
+
+const HASH_BYTES = 32;
+const FRAME_HASHES = SYNC_COVERED_FRAME_MAX;
 
 /** What goes along with an entry without body; undefined where nothing does: then the entry is not given out. */
 const erasureOf = async (ledger: AnswerLedger, { header }: RawEntry): Promise<readonly RawEntry[] | undefined> => {

@@ -15,9 +15,10 @@ import type { Random } from '../../base/random.ts';
 import { parseEntry } from '../../entry/check.ts';
 import type { EntryHeader, RawEntry } from '../../entry/entry.ts';
 import type { Address, Channel, Network, PeerKey } from '../../network/network.ts';
+import type { Cover } from '../cover.ts';
 import type { Ledger } from '../ledger.ts';
 import { LedgerGossip } from './gossip.ts';
-import { type AskMessage, type HaveMessage, LEDGER_SYNC_ID } from './messages.ts';
+import { type AskMessage, type HaveMessage, LEDGER_SYNC_BEFORE_ID, LEDGER_SYNC_ID } from './messages.ts';
 import { OwnLog } from './own-log.ts';
 import { PeerLink } from './peer-link.ts';
 import { type PeerRecord, PeerRecords } from './peer-records.ts';
@@ -37,9 +38,29 @@ export interface LedgerSyncOptions {
   readonly ownLogTimeoutMs?: number;
   /** Whether what an entry cites is for its author; undefined where that is not known here. Default: it is. */
   readonly isGranted?: (header: EntryHeader) => boolean | undefined;
+  /** What is known of snapshots and of who dropped what. Default: nothing is dropped here, nor taken without its body. */
+  readonly archived?: ArchivedPorts;
   /** Told the address of a node that this one dials and that belongs to another network. */
   readonly onForeignSeed?: (address: Address) => void;
 }
+
+export interface ArchivedPorts {
+  /** Bodies are archived here. */
+  here(): boolean;
+  /** What the last snapshot in force covers, and what proves it; undefined while none is in force. */
+  cover(): Promise<Cover | undefined>;
+  /** The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`. */
+  prove(network: string, proof: readonly RawEntry[]): string | undefined;
+  /** The connected peers that say now that they have every body; undefined where this node takes no entries without theirs. */
+  keepers(): Promise<ReadonlySet<PeerKey> | undefined>;
+}
+
+const NOTHING_ARCHIVED: ArchivedPorts = {
+  here: () => false,
+  cover: async () => undefined,
+  prove: () => undefined,
+  keepers: async () => undefined,
+};
 
 /** Begins to keep the ledger the same as the peers'. Closing it leaves ledger and network open. */
 export const createLedgerSync = (options: LedgerSyncOptions): LedgerSync => new Synchronizer(options);
@@ -49,12 +70,16 @@ const FAREWELL_MS = 1_000;
 /** News kept of one peer while it is being asked; it takes a round trip, and they come at most ten times a second. */
 const SYNC_NEWS_KEPT_MAX = 16;
 
+/** Exchanges with a peer that brought nothing, after which it is not waited for any more, whatever it says that it has. */
+const KEEPER_FAILURES_MAX = 3;
+
 /** What no honest peer does (SPEC §7). */
 const VIOLATIONS: ReadonlySet<string> = new Set([
   'LEDGER_SYNC_FLOOD',
   'LEDGER_SYNC_MALFORMED',
   'LEDGER_SYNC_REJECTED',
   'LEDGER_SYNC_UNEXPECTED',
+  'LEDGER_SYNC_UNPROVEN',
 ]);
 
 class Synchronizer implements LedgerSync {
@@ -96,7 +121,8 @@ class Synchronizer implements LedgerSync {
     });
     this.#announced = this.#holdings();
     this.#listen();
-    network.handle(LEDGER_SYNC_ID, (channel) => this.#serve(channel));
+    network.handle(LEDGER_SYNC_ID, (channel) => this.#serve(channel, true));
+    network.handle(LEDGER_SYNC_BEFORE_ID, (channel) => this.#serve(channel, false));
     for (const { key } of network.peers()) this.#onPeerUp(key);
     this.#scheduleInterval();
   }
@@ -187,6 +213,8 @@ class Synchronizer implements LedgerSync {
       clock,
       holdings: () => this.#holdings(),
       turn: () => this.#turns.take(),
+      takesBare: (key, theirs) => this.#takesBare(key, theirs),
+      prove: (proof) => this.#archived.prove(ledger.network ?? '', proof),
       onAsking: (key) => {
         this.#records.of(key).news = [];
       },
@@ -212,7 +240,22 @@ class Synchronizer implements LedgerSync {
     this.#ownLog.look();
   }
 
-  async #serve(channel: Channel): Promise<void> {
+  get #archived(): ArchivedPorts {
+    return this.#options.archived ?? NOTHING_ARCHIVED;
+  }
+
+  /** Not while somebody else in reach has all that the peer has, with its bodies, or may turn out to. */
+  async #takesBare(peer: PeerKey, theirs: Holdings): Promise<boolean> {
+    const keepers = await this.#archived.keepers();
+    if (keepers === undefined) return false;
+    return ![...keepers].some((key) => {
+      const { holdings, failures } = this.#records.of(key);
+      const mayHave = holdings.version === undefined || isNothing(lacking(holdings, theirs));
+      return key !== peer && this.#links.has(key) && failures < KEEPER_FAILURES_MAX && mayHave;
+    });
+  }
+
+  async #serve(channel: Channel, knowsArchived: boolean): Promise<void> {
     if (this.#closed) {
       channel.abort('the node stops');
       return;
@@ -224,6 +267,8 @@ class Synchronizer implements LedgerSync {
       await answer(channel, {
         ledger: this.#options.ledger,
         holdings: () => this.#holdings(),
+        archived: () => knowsArchived && this.#archived.here(),
+        cover: () => this.#archived.cover(),
         onAsk: (key, message) => this.#onAsk(key, message),
         onHave: (key, message) => this.#onHave(key, message),
         rest: (key, entries) => this.#serving.rest(key, entries),

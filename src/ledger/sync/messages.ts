@@ -12,8 +12,10 @@ import {
 import { canonicalJson, parseCanonical } from '../../codec/canonical.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 
-/** SPEC §1: major only; a new major is a new folder. */
-export const LEDGER_SYNC_ID = '/holdfast/ledger-sync/1';
+/** SPEC §1: major only. */
+export const LEDGER_SYNC_ID = '/holdfast/ledger-sync/2';
+/** The major before, which knows nothing of archived bodies: spoken with nodes that know no other. */
+export const LEDGER_SYNC_BEFORE_ID = '/holdfast/ledger-sync/1';
 
 /** SPEC §5: the gossip topic of a network. */
 export const ledgerTopic = (network: string): string => `/holdfast/ledger/1/${network}`;
@@ -29,7 +31,11 @@ const forks = z.array(z.tuple([hash, seq])).max(SYNC_CLOCK_PAGE_MAX);
 
 const control = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ask'), net, version }),
-  z.strictObject({ kind: z.literal('is'), net, version, same: z.boolean() }),
+  z.strictObject({
+    ...{ kind: z.literal('is'), net, version, same: z.boolean() },
+    /** Bodies are archived here. */
+    archived: z.literal(true).exactOptional(),
+  }),
   z.strictObject({ kind: z.literal('clock'), heads, forks, more: z.boolean() }),
   z.strictObject({
     kind: z.literal('want'),
@@ -37,6 +43,8 @@ const control = z.discriminatedUnion('kind', [
     ranges: z.array(z.tuple([hash, seq, seq])).max(SYNC_CLOCK_PAGE_MAX),
     proofs: z.array(hash).max(SYNC_PROOFS_MAX),
     hashes: z.array(hash).max(ENTRIES_WANTED_MAX),
+    /** Also without their bodies, where a snapshot covers them. */
+    bare: z.literal(true).exactOptional(),
   }),
   z.strictObject({ kind: z.literal('end') }),
   z.strictObject({ kind: z.literal('have'), net, version, heads, forks }),
@@ -51,13 +59,26 @@ export interface EntriesMessage {
   readonly kind: 'entries';
   readonly entries: readonly RawEntry[];
 }
-export type SyncMessage = ControlMessage | EntriesMessage;
+/** Entries that prove a snapshot: whole ones, to be looked at and not to be kept. */
+export interface ProofMessage {
+  readonly kind: 'proof';
+  readonly entries: readonly RawEntry[];
+}
+/** Hashes of the entries that it covers, 32 bytes each. */
+export interface LogsMessage {
+  readonly kind: 'logs';
+  readonly logs: readonly { readonly author: string; readonly hashes: Uint8Array }[];
+}
+export type SyncMessage = ControlMessage | EntriesMessage | ProofMessage | LogsMessage;
 
 /** SPEC §2: the first byte of a frame. */
 const CONTROL = 1;
 const ENTRIES = 2;
+const PROOF = 3;
+const LOGS = 4;
 
 const LENGTH_BYTES = 4;
+const HASH_BYTES = 32;
 const ENTRY_OVERHEAD_BYTES = 2 * LENGTH_BYTES + ENTRY_SIGNATURE_BYTES;
 
 export const encodeControl = (message: ControlMessage): Uint8Array => {
@@ -72,9 +93,9 @@ export const encodeControl = (message: ControlMessage): Uint8Array => {
 const encodedBytes = ({ header, body }: RawEntry): number => ENTRY_OVERHEAD_BYTES + header.byteLength + body.byteLength;
 
 /** SPEC §3: entries as their exact bytes. */
-export const encodeEntries = (entries: readonly RawEntry[]): Uint8Array => {
+export const encodeEntries = (entries: readonly RawEntry[], kind: 'entries' | 'proof' = 'entries'): Uint8Array => {
   const frame = Buffer.allocUnsafe(entries.reduce((sum, entry) => sum + encodedBytes(entry), 1));
-  frame[0] = ENTRIES;
+  frame[0] = kind === 'entries' ? ENTRIES : PROOF;
   let at = 1;
   const put = (piece: Uint8Array): void => {
     frame.set(piece, at);
@@ -92,10 +113,21 @@ export const encodeEntries = (entries: readonly RawEntry[]): Uint8Array => {
   return frame;
 };
 
+/** SPEC §3: a part of what a snapshot covers. */
+export const encodeLogs = (logs: LogsMessage['logs']): Uint8Array =>
+  Buffer.concat([
+    Buffer.of(LOGS),
+    ...logs.flatMap(({ author, hashes }) => {
+      const count = Buffer.alloc(LENGTH_BYTES);
+      count.writeUInt32BE(hashes.byteLength / HASH_BYTES);
+      return [Buffer.from(author, 'hex'), count, hashes];
+    }),
+  ]);
+
 const malformed = (text: string, cause?: unknown): Error =>
   fault('LEDGER_SYNC_MALFORMED', `ledger sync: ${text}`, { cause });
 
-const decodeEntries = (frame: Buffer): EntriesMessage => {
+const decodeEntries = (frame: Buffer, kind: 'entries' | 'proof'): EntriesMessage | ProofMessage => {
   const entries: RawEntry[] = [];
   let at = 1;
   const take = (bytes: number): Uint8Array => {
@@ -116,7 +148,25 @@ const decodeEntries = (frame: Buffer): EntriesMessage => {
     entries.push({ header, signature, body: takeSized('body', ENTRY_BODY_BYTES_MAX) });
   }
   if (entries.length === 0) throw malformed('a frame of entries without an entry');
-  return { kind: 'entries', entries };
+  return { kind, entries };
+};
+
+const decodeLogs = (frame: Buffer): LogsMessage => {
+  const logs: { author: string; hashes: Uint8Array }[] = [];
+  let at = 1;
+  const take = (bytes: number): Buffer => {
+    if (at + bytes > frame.byteLength) throw malformed('a log is cut off');
+    at += bytes;
+    return frame.subarray(at - bytes, at);
+  };
+  while (at < frame.byteLength) {
+    const author = take(HASH_BYTES).toString('hex');
+    const count = take(LENGTH_BYTES).readUInt32BE();
+    if (count === 0) throw malformed('a log without an entry');
+    logs.push({ author, hashes: take(count * HASH_BYTES) });
+  }
+  if (logs.length === 0) throw malformed('a frame of logs without a log');
+  return { kind: 'logs', logs };
 };
 
 const decodeControl = (bytes: Uint8Array): ControlMessage => {
@@ -136,7 +186,9 @@ const decodeControl = (bytes: Uint8Array): ControlMessage => {
 export const decodeMessage = (frame: Uint8Array): SyncMessage => {
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
   if (bytes[0] === CONTROL) return decodeControl(bytes.subarray(1));
-  if (bytes[0] === ENTRIES) return decodeEntries(bytes);
+  if (bytes[0] === ENTRIES) return decodeEntries(bytes, 'entries');
+  if (bytes[0] === PROOF) return decodeEntries(bytes, 'proof');
+  if (bytes[0] === LOGS) return decodeLogs(bytes);
   throw malformed(`unknown kind of frame ${bytes[0] ?? 'without a byte'}`);
 };
 

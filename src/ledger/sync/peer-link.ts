@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
-import { asFault } from '../../base/errors.ts';
+import { asFault, hasCode } from '../../base/errors.ts';
 import type { Channel, Network, PeerKey } from '../../network/network.ts';
-import { type HaveMessage, LEDGER_SYNC_ID } from './messages.ts';
+import { type HaveMessage, LEDGER_SYNC_BEFORE_ID, LEDGER_SYNC_ID } from './messages.ts';
 import { pull, type Pulled, type PullPorts, send } from './protocol.ts';
 import { backoffMs } from './state.ts';
 
@@ -107,7 +107,7 @@ export class PeerLink {
   async #exchange(): Promise<void> {
     const { peer } = this;
     try {
-      this.#channel ??= this.#ports.network.open(peer, LEDGER_SYNC_ID);
+      this.#channel ??= this.#open();
       const channel = await this.#channel;
       this.#ports.onAsking(peer);
       const ports = { ...this.#ports, onTold: this.#ports.onTold.bind(undefined, peer) };
@@ -117,6 +117,16 @@ export class PeerLink {
       if (this.#closed) return;
       this.#again = true;
       this.#ports.onFailed(peer, caught);
+    }
+  }
+
+  async #open(): Promise<Channel> {
+    const { network } = this.#ports;
+    try {
+      return await network.open(this.peer, LEDGER_SYNC_ID);
+    } catch (caught) {
+      if (!hasCode(caught, 'NETWORK_PROTOCOL_UNSUPPORTED')) throw caught;
+      return network.open(this.peer, LEDGER_SYNC_BEFORE_ID);
     }
   }
 

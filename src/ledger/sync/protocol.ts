@@ -1,8 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
+import { inSlices } from '../../base/slices.ts';
 import { SYNC_ANCESTORS_MAX, SYNC_CLOCK_PAGE_MAX, SYNC_REJECTED_MAX, SYNC_STALL_MS } from '../../base/limits.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 import type { Channel, PeerKey } from '../../network/network.ts';
+import { type Cover, CoveredLogs } from '../cover.ts';
 import type { Acceptance, Ledger } from '../ledger.ts';
 import { answerFrames } from './answer.ts';
 import {
@@ -11,6 +13,8 @@ import {
   decodeMessage,
   encodeControl,
   type HaveMessage,
+  type LogsMessage,
+  type ProofMessage,
   type SyncMessage,
 } from './messages.ts';
 import { answerCost } from './serving.ts';
@@ -21,6 +25,10 @@ export const send = (channel: Channel, message: ControlMessage): Promise<void> =
 export interface AnswerPorts {
   readonly ledger: Ledger;
   holdings(): Holdings;
+  /** Bodies are archived here, and the peer can be told. */
+  archived(): boolean;
+  /** What the last snapshot in force covers, and what proves it. */
+  cover(): Promise<Cover | undefined>;
   onAsk(peer: PeerKey, message: AskMessage): void;
   onHave(peer: PeerKey, message: HaveMessage): void;
   /** Whether the peer may send that much now. */
@@ -37,9 +45,11 @@ export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void
     const message = decodeMessage(frame);
     if (message.kind === 'ask') {
       ports.onAsk(channel.peer, message);
-      await ports.rest(channel.peer, (await tellHoldings(channel, ports.holdings(), message)) / CLOCK_ITEMS_AN_ENTRY);
+      const told = await tellHoldings(channel, ports.holdings(), message, ports.archived());
+      await ports.rest(channel.peer, told / CLOCK_ITEMS_AN_ENTRY);
     } else if (message.kind === 'want') {
-      for await (const entries of answerFrames(ports.ledger, message)) await channel.send(entries);
+      const frames = answerFrames(ports.ledger, message, () => ports.cover());
+      for await (const entries of frames) await channel.send(entries);
       await send(channel, { kind: 'end' });
       await ports.rest(channel.peer, answerCost(message, ports.holdings()));
     } else if (message.kind === 'have') ports.onHave(channel.peer, message);
@@ -51,10 +61,11 @@ export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void
 const CLOCK_ITEMS_AN_ENTRY = 8;
 
 /** SPEC §4: who we are; then, unless that says it all, the whole clock in pages. Resolves with the number of items. */
-const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage): Promise<number> => {
+const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage, archived: boolean): Promise<number> => {
   const net = mine.network ?? null;
   const same = net === ask.net && mine.version === ask.version;
-  await send(channel, { kind: 'is', net, version: mine.version ?? '', same });
+  const is = { kind: 'is', net, version: mine.version ?? '', same } as const;
+  await send(channel, archived ? { ...is, archived } : is);
   if (same || isOtherNetwork(net, ask.net)) return 0;
   const [heads, forks] = [headsOf(mine), [...mine.forks]];
   const pages = Math.max(1, Math.ceil(Math.max(heads.length, forks.length) / SYNC_CLOCK_PAGE_MAX));
@@ -89,6 +100,13 @@ export interface PullPorts {
   readonly clock: Clock;
   holdings(): Holdings;
   turn(): Promise<Turn>;
+  /**
+   * Whether entries are taken from the peer without the bodies that were dropped there, which others keep: not by a node that keeps all for others, and not
+   * while one in reach gives them whole.
+   */
+  takesBare(peer: PeerKey, theirs: Holdings): Promise<boolean>;
+  /** The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`. */
+  prove(proof: readonly RawEntry[]): string | undefined;
   /** The peer's holdings are known. */
   onTold(theirs: Holdings): void;
 }
@@ -120,6 +138,11 @@ class Exchange implements Pulled {
   #round: Round = ROUND_START;
   /** Entries whose own signature does not hold: a later one of the log, still to come, may vouch for them. */
   #unvouched: RawEntry[] = [];
+  /** Entries are taken without the bodies that were dropped at the peer. */
+  #bare = false;
+  /** What is told of a snapshot, and what of that is proven. */
+  #told: { readonly proof: readonly RawEntry[]; readonly logs: CoveredLogs } | undefined;
+  #covered: CoveredLogs | undefined;
   readonly #channel: Channel;
   readonly #ports: PullPorts;
 
@@ -146,6 +169,9 @@ class Exchange implements Pulled {
       let before = '';
       for (let want = next(); want !== undefined; want = next()) {
         this.#refuseOtherNetwork();
+        // Who begins lacks all of it; who has not got on lacks, it seems, what was dropped there.
+        if (!isSame && (this.#ports.ledger.size === 1 || JSON.stringify(want) === before)) await this.#lookIfBare();
+        if (this.#bare) want = { ...want, bare: true };
         const asked = JSON.stringify(want);
         // The same again would bring the same again.
         if (asked === before) break;
@@ -160,6 +186,11 @@ class Exchange implements Pulled {
       turn.release();
     }
     for (let left = this.#unvouched.length; left > 0; left -= 1) this.#reject(UNVOUCHED);
+  }
+
+  async #lookIfBare(): Promise<void> {
+    if (this.#bare || !this.#round.archived) return;
+    this.#bare = await this.#ports.takesBare(this.#channel.peer, this.#round.theirs);
   }
 
   #nextWant(): ReturnType<typeof nextWant> {
@@ -192,10 +223,12 @@ class Exchange implements Pulled {
   }
 
   async #takeIn(message: SyncMessage, turn: Turn): Promise<void> {
+    if (message.kind === 'proof' || message.kind === 'logs') this.#hear(message);
     if (message.kind !== 'entries') return;
+    await this.#checkCover();
     const offered = [...this.#unvouched, ...message.entries];
     this.#unvouched = [];
-    const acceptances = await this.#ports.ledger.offer(offered, this.#channel.peer);
+    const acceptances = await this.#ports.ledger.offer(offered, this.#channel.peer, this.#covered);
     for (const [at, acceptance] of acceptances.entries()) {
       const entry = offered[at];
       if (acceptance.verdict === 'accept') this.accepted += 1;
@@ -209,6 +242,23 @@ class Exchange implements Pulled {
       this.#reject(UNVOUCHED);
     }
     if (turn.over()) throw fault('LEDGER_SYNC_TURN_OVER', 'another peer goes first; this exchange is resumed later');
+  }
+
+  #hear(message: ProofMessage | LogsMessage): void {
+    if (message.kind === 'proof') this.#told = { proof: message.entries, logs: new CoveredLogs() };
+    else for (const { author, hashes } of message.logs) this.#told?.logs.add(author, hashes);
+  }
+
+  /** What was told of a snapshot is over with the first entries that come. */
+  async #checkCover(): Promise<void> {
+    const told = this.#told;
+    if (told === undefined) return;
+    this.#told = undefined;
+    const root = this.#ports.prove(told.proof);
+    if (root === undefined) return;
+    if ((await inSlices(told.logs.root())) !== root)
+      throw fault('LEDGER_SYNC_UNPROVEN', 'ledger sync: the logs are not those that the snapshot names');
+    this.#covered = told.logs;
   }
 
   #reject(acceptance: Acceptance): void {

@@ -6,9 +6,10 @@ import {
   SYNC_BACKOFF_MAX_MS,
   SYNC_BACKOFF_MIN_MS,
   SYNC_CLOCK_PAGE_MAX,
+  SYNC_COVERED_MAX,
   SYNC_PROOFS_MAX,
 } from '../../base/limits.ts';
-import type { HaveMessage, SyncMessage, WantMessage } from './messages.ts';
+import type { HaveMessage, LogsMessage, ProofMessage, SyncMessage, WantMessage } from './messages.ts';
 
 /** An author's newest entry that counts. */
 export interface Head {
@@ -122,16 +123,24 @@ export interface Round {
   /** Entries that the peer may still send: with a body, and without, before each of which comes what erased it. */
   readonly budget: number;
   readonly bareBudget: number;
+  /** Bodies are archived at the peer. */
+  readonly archived: boolean;
+  /** Whether it may prove a snapshot yet, and how many entries that covers it may still name. */
+  readonly mayProve: boolean;
+  readonly coverBudget: number;
 }
 
-export const ROUND_START: Round = { phase: 'asked', theirs: NOTHING, budget: 0, bareBudget: 0 };
+export const ROUND_START: Round = {
+  ...{ phase: 'asked', theirs: NOTHING, budget: 0, bareBudget: 0 },
+  ...{ archived: false, mayProve: false, coverBudget: 0 },
+};
 
 /** SPEC §4: what may come when; anything else is the peer's fault. */
 const PHASES: Record<RoundPhase, Partial<Record<SyncMessage['kind'], true>>> = {
   asked: { is: true },
   counting: { clock: true },
   told: {},
-  fetching: { entries: true, end: true },
+  fetching: { entries: true, proof: true, logs: true, end: true },
   same: {},
 };
 
@@ -141,6 +150,8 @@ export const wanting = (round: Round, want: WantMessage): Round => ({
   phase: 'fetching',
   budget: answerEntriesMax(want),
   bareBudget: answerEntriesMax(want),
+  mayProve: want.bare === true,
+  coverBudget: 0,
 });
 
 /** The asking side got a message. Throws `LEDGER_SYNC_UNEXPECTED`. */
@@ -150,7 +161,8 @@ export const received = (round: Round, message: SyncMessage): Round => {
   switch (message.kind) {
     case 'is': {
       const theirs = { ...NOTHING, network: message.net ?? undefined, version: message.version };
-      return { ...round, theirs, phase: message.same ? 'same' : 'counting' };
+      const archived = message.archived === true;
+      return { ...round, theirs, archived, phase: message.same ? 'same' : 'counting' };
     }
     case 'clock':
       return { ...round, theirs: withPage(round.theirs, message), phase: message.more ? 'counting' : 'told' };
@@ -161,13 +173,27 @@ export const received = (round: Round, message: SyncMessage): Round => {
       if (budget < 0 || bareBudget < 0) throw unexpected('more entries than were asked for');
       return { ...round, budget, bareBudget };
     }
+    case 'proof':
+    case 'logs':
+      return withCover(round, message);
     case 'end':
-      return { ...round, phase: 'told', budget: 0, bareBudget: 0 };
+      return { ...round, phase: 'told', budget: 0, bareBudget: 0, mayProve: false, coverBudget: 0 };
     case 'ask':
     case 'want':
     case 'have':
       throw unexpected(`"${message.kind}" from the side that answers`);
   }
+};
+
+/** One proof, where it was asked for; then what it covers. */
+const withCover = (round: Round, message: ProofMessage | LogsMessage): Round => {
+  if (message.kind === 'proof') {
+    if (!round.mayProve) throw unexpected('the proof of a snapshot that was not asked for');
+    return { ...round, mayProve: false, coverBudget: SYNC_COVERED_MAX };
+  }
+  const named = message.logs.reduce((sum, { hashes }) => sum + hashes.byteLength / 32, 0);
+  if (named > round.coverBudget) throw unexpected(`what a snapshot covers, unproven or above ${SYNC_COVERED_MAX}`);
+  return { ...round, coverBudget: round.coverBudget - named };
 };
 
 /** A clock grows with each of its pages, so that it ends. */

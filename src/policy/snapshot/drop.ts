@@ -30,7 +30,12 @@ export const statesToSave = (fold: LedgerFold, { checked }: SettleMemory): Reado
   const states = new Map<string, SavedState>();
   const inForce = new Set(fold.snapshots.settled?.chain);
   for (const [key, { chain, leaves, reasons, gone, given, fault }] of checked) {
-    if (given === true) continue;
+    if (given === true) {
+      // As others gave it: that says nothing of what was erased since, nor why covered entries have no effect.
+      if (inForce.has(key) && gone === '')
+        states.set(key, { chain, gone: undefined, leaves: [...leaves.values()], reasons: [] });
+      continue;
+    }
     if (inForce.has(key)) states.set(key, { chain, gone, fault, leaves: [...leaves.values()], reasons: [...reasons] });
     else if (fault !== undefined) states.set(key, { chain, gone, fault, leaves: [], reasons: [] });
   }

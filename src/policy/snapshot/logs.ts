@@ -1,35 +1,42 @@
 import type { Sliced } from '../../base/slices.ts';
-import { canonicalBytes } from '../../codec/canonical.ts';
-import { merkleLeaf, merkleRoot } from '../../codec/merkle.ts';
 import { voidFrom } from '../../ledger/chain.ts';
+import { CoveredLogs } from '../../ledger/cover.ts';
 import type { Closure } from '../closure.ts';
 import type { Fact } from '../facts.ts';
 
 const SLICE = 1_000;
 
-/**
- * The root over the logs of some entries (FOLD.md, Z3): of each author the number and hash of its last entry that counts, and the
- * RFC 6962 root over the hashes of its entries up to there.
- */
-export const logsRoot = function* ({ facts, forks }: Closure): Sliced<string> {
-  const logs = new Map<string, Fact[]>();
+/** The logs of some entries as a snapshot names them (FOLD.md, Z3): of each author the entries that count. */
+export const coveredLogs = function* ({ facts, forks }: Closure): Sliced<CoveredLogs> {
+  const byAuthor = new Map<string, Fact[]>();
   for (const fact of facts) {
     if (fact.seq >= voidFrom(forks.get(fact.author))) continue;
-    const log = logs.get(fact.author);
-    if (log === undefined) logs.set(fact.author, [fact]);
+    const log = byAuthor.get(fact.author);
+    if (log === undefined) byAuthor.set(fact.author, [fact]);
     else log.push(fact);
   }
-  const leaves: Buffer[] = [];
-  let done = 0;
-  for (const [author, log] of [...logs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const logs = new CoveredLogs();
+  for (const [author, log] of byAuthor) {
     log.sort((a, b) => a.seq - b.seq);
-    const hashes: Buffer[] = [];
-    for (const { hash } of log) {
-      hashes.push(merkleLeaf(Buffer.from(hash, 'hex')));
-      if ((done += 1) % SLICE === 0) yield;
+    for (let at = 0; at < log.length; at += SLICE) {
+      yield;
+      logs.add(
+        author,
+        Buffer.from(
+          log
+            .slice(at, at + SLICE)
+            .map(({ hash }) => hash)
+            .join(''),
+          'hex',
+        ),
+      );
     }
-    const { seq, hash } = log.at(-1) ?? { seq: 0, hash: '' };
-    leaves.push(merkleLeaf(canonicalBytes({ author, hash, root: merkleRoot(hashes).toString('hex'), seq })));
   }
-  return merkleRoot(leaves).toString('hex');
+  return logs;
+};
+
+/** The root over them. */
+export const logsRoot = function* (closure: Closure): Sliced<string> {
+  const logs = yield* coveredLogs(closure);
+  return yield* logs.root();
 };

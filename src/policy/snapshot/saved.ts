@@ -41,7 +41,8 @@ const headSchema = z.strictObject({
   v: z.literal(1),
   snapshot: hash,
   chain: z.array(hash),
-  gone: z.string(),
+  /** Null of a state that others gave. */
+  gone: z.string().nullable(),
   leaves: z.int().min(0),
   fault: z.tuple([z.string(), z.string()]).nullable(),
 });
@@ -79,7 +80,7 @@ const parsedJson = (bytes: Uint8Array): unknown => {
  * `[entry, rule, text, by, holder]`.
  */
 export const encodeState = function* (snapshot: string, state: SavedState): Sliced<Buffer> {
-  const { chain, leaves, reasons, gone = '', fault } = state;
+  const { chain, leaves, reasons, gone = null, fault } = state;
   const told = fault === undefined ? null : [fault.rule, fault.text];
   const lines: string[] = [canonicalJson({ v: 1, snapshot, chain, gone, leaves: leaves.length, fault: told })];
   for (const [at, leaf] of leaves.entries()) {
@@ -118,5 +119,5 @@ export const decodeState = function* (snapshot: string, bytes: Buffer): Sliced<S
     reasons.push([entry, { rule, text, by: by ?? undefined, ...(holder === null ? {} : { holder }) }]);
   }
   const fault = told === null ? undefined : { rule: told[0], text: told[1], by: undefined };
-  return leaves.length === count ? { chain, gone, leaves, reasons, fault } : undefined;
+  return leaves.length === count ? { chain, gone: gone ?? undefined, leaves, reasons, fault } : undefined;
 };

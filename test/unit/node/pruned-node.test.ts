@@ -27,6 +27,9 @@ describe('what is kept when bodies are dropped', () => {
     expect(await readSavedStates(ledger, silentLogger)).toEqual(new Map());
     for (const key of KEYS) await stateStore(ledger).save(key, STATE);
     expect(await readSavedStates(ledger, silentLogger)).toEqual(new Map(KEYS.map((key) => [key, STATE])));
+    const given: SavedState = { ...STATE, gone: undefined };
+    await stateStore(ledger).save(KEYS[1], given);
+    expect((await readSavedStates(ledger, silentLogger)).get(KEYS[1])).toEqual(given);
     await writeFile(join(ledger, 'states', `${KEYS[0]}.state`), 'what a crash has left');
     expect([...(await readSavedStates(ledger, silentLogger)).keys()]).toEqual([KEYS[1]]);
   });
@@ -67,8 +70,10 @@ describe('a book that lacks history', () => {
     const asked: string[] = [];
     let need: HoldfastError | undefined;
     const notices = new EventEmitter<PolicyNotices>();
+    let lacking: readonly string[] = [];
     const pruning = {
       need: () => need,
+      lacking: () => lacking,
       async askForLeaves() {
         asked.push('leaves');
         if (answers.leaves) need = undefined;
@@ -81,7 +86,7 @@ describe('a book that lacks history', () => {
       },
     };
     const keeper = new HistoryKeeper({ policies: { pruning, notices }, clock, log: silentLogger });
-    return { clock, asked, answers, notices, keeper, lacks: () => (need = NEED) };
+    return { clock, asked, answers, notices, keeper, lacks: () => (need = NEED), name: (...snapshots: string[]) => (lacking = snapshots) };
   };
 
   test('asks nobody while it lacks nothing', async () => {
@@ -116,6 +121,18 @@ describe('a book that lacks history', () => {
     const { length } = asked;
     await clock.advance(600_000);
     expect(asked).toHaveLength(length);
+    await keeper.close();
+  });
+
+  test('asks soon for what turns out to be lacking, however long it waits for something else', async () => {
+    const { clock, asked, notices, keeper, lacks, name } = world({ leaves: false, bodies: 0 });
+    lacks();
+    await clock.advance(600_000);
+    const { length } = asked;
+    name('snapshot');
+    notices.emit('policy:changed', []);
+    await clock.advance(600);
+    expect(asked.length).toBeGreaterThan(length);
     await keeper.close();
   });
 

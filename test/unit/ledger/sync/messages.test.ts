@@ -8,7 +8,9 @@ import {
   decodeMessage,
   encodeControl,
   encodeEntries,
+  encodeLogs,
   EntryBatch,
+  type SyncMessage,
 } from '../../../../src/ledger/sync/messages.ts';
 
 interface Vector {
@@ -18,20 +20,29 @@ interface Vector {
 
 /** Lines `label: hex`; `#` begins a comment. */
 const vectors = (name: string): Vector[] =>
-  readFileSync(new URL(`../../../../fixtures/wire/ledger-sync/1/${name}`, import.meta.url), 'utf8')
-    .split('\n')
+  [1, 2]
+    .flatMap((major) =>
+      readFileSync(new URL(`../../../../fixtures/wire/ledger-sync/${major}/${name}`, import.meta.url), 'utf8').split(
+        '\n',
+      ),
+    )
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       const at = line.lastIndexOf(':');
       return { label: line.slice(0, at), hex: line.slice(at + 1).trim() };
     });
 
+const encoded = (message: SyncMessage): Uint8Array => {
+  if (message.kind === 'entries' || message.kind === 'proof') return encodeEntries(message.entries, message.kind);
+  return message.kind === 'logs' ? encodeLogs(message.logs) : encodeControl(message);
+};
+
 const bytesOf = ({ hex }: Vector): Uint8Array => Buffer.from(hex, 'hex');
 
 describe('golden frames', () => {
   test.each(vectors('valid.txt'))('$label is read, and written as the same bytes', (vector) => {
     const message = decodeMessage(bytesOf(vector));
-    const again = message.kind === 'entries' ? encodeEntries(message.entries) : encodeControl(message);
+    const again = encoded(message);
     expect(Buffer.from(again).toString('hex')).toBe(vector.hex);
     expect(vector.label.split(',')[0]).toBe(message.kind);
   });
@@ -42,7 +53,7 @@ describe('golden frames', () => {
 
   test('all kinds of message have a vector', () => {
     const kinds = new Set(vectors('valid.txt').map(({ label }) => label.split(',')[0]));
-    expect([...kinds].sort()).toEqual(['ask', 'clock', 'end', 'entries', 'have', 'is', 'want']);
+    expect([...kinds].sort()).toEqual(['ask', 'clock', 'end', 'entries', 'have', 'is', 'logs', 'proof', 'want']);
   });
 });
 
@@ -67,7 +78,7 @@ describe('entries', () => {
 
   test('L5 rubbish is refused with one code and never anything else', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 400 }), fc.constantFrom(1, 2, 7), (bytes, kind) => {
+      fc.property(fc.uint8Array({ maxLength: 400 }), fc.constantFrom(1, 2, 3, 4, 7), (bytes, kind) => {
         try {
           decodeMessage(Uint8Array.of(kind, ...bytes));
         } catch (caught) {

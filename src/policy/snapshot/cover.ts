@@ -1,0 +1,72 @@
+import { fault } from '../../base/errors.ts';
+import type { Sliced } from '../../base/slices.ts';
+import { parseEntry, signatureHolds } from '../../entry/check.ts';
+import type { RawEntry } from '../../entry/entry.ts';
+import type { CoveredLogs } from '../../ledger/cover.ts';
+import type { Authority } from '../authority/authority.ts';
+import { AUTHORITY_OPS, type Fact, factOf } from '../facts.ts';
+import { createFold, type LedgerFold } from '../fold.ts';
+import { rootBehind, type SnapshotAct, snapshotKey } from './act.ts';
+import { coveredLogs } from './logs.ts';
+import { coveredBy, majorityOf } from './settle.ts';
+import type { FiledSnapshot } from './snapshots.ts';
+
+/** What proves the last snapshot in force to one that holds nothing yet, and what it covers. */
+export interface SettledCover {
+  /** Genesis, the snapshot's entries, and what these cite; hashes. */
+  readonly proof: readonly string[];
+  readonly logs: CoveredLogs;
+}
+
+/** Undefined while no snapshot is in force. */
+export const coverOf = function* (fold: LedgerFold): Sliced<SettledCover | undefined> {
+  const key = fold.snapshots.settled?.chain.at(-1);
+  const network = fold.authority.genesis?.network;
+  const filed = fold.snapshots.filed().filter(({ act }) => snapshotKey(act) === key);
+  const [first] = filed;
+  if (first === undefined || network === undefined) return undefined;
+  const closure = yield* coveredBy(fold, first.act.frontier);
+  if (closure === undefined) return undefined;
+  const { graph } = fold.authority;
+  const signed = new Map<string | undefined, Fact>();
+  for (const { fact } of filed) if (fact.void === undefined) signed.set(rootBehind(fold.authority, fact), fact);
+  const cited = [...signed.values()].slice(0, majorityOf(fold)).flatMap((fact) => [fact.hash, ...graph.above(fact)]);
+  return { proof: [...new Set([network, ...cited])], logs: yield* coveredLogs(closure) };
+};
+
+const notProven = (text: string): Error => fault('LEDGER_SYNC_UNPROVEN', `ledger sync: ${text}`);
+
+/**
+ * The root over the logs of the snapshot that some entries prove, which hold by themselves: each is well signed, and a majority of the root keys of the
+ * genesis entry says the same. Undefined where what is known here speaks against it: the sender need not know that. `LEDGER_SYNC_UNPROVEN`,
+ * `ENTRY_…`.
+ */
+export const provenLogs = (network: string, raws: readonly RawEntry[], known: Authority): string | undefined => {
+  const entries = raws.map((raw) => parseEntry(raw));
+  const foreign = entries.find(({ header, hash }) => (header.op === 'genesis' ? hash : header.net) !== network);
+  if (foreign !== undefined) throw notProven('a snapshot of another network');
+  for (const entry of entries)
+    if (!signatureHolds(entry)) throw notProven('a snapshot that is not signed by its author');
+  const fold = createFold();
+  fold.add(entries);
+  const needed = majorityOf(fold);
+  const act = signedBy(fold.authority, fold.snapshots.filed(), needed);
+  if (act === undefined) throw notProven('a snapshot that no majority of the root keys has signed');
+  if (known.genesis === undefined) return act.logs;
+  const acts = entries.filter(({ header }) => AUTHORITY_OPS.has(header.op)).map((entry) => factOf(entry));
+  return signedBy(known.supposing(acts), fold.snapshots.filed(), needed)?.logs;
+};
+
+/** The snapshot that so many root keys have signed. */
+const signedBy = (authority: Authority, filed: readonly FiledSnapshot[], needed: number): SnapshotAct | undefined => {
+  const groups = new Map<string, Set<string>>();
+  for (const { fact, act } of filed) {
+    const root = authority.reasonOf(fact) === undefined ? rootBehind(authority, fact) : undefined;
+    if (root === undefined) continue;
+    const key = snapshotKey(act);
+    const roots = (groups.get(key) ?? new Set()).add(root);
+    groups.set(key, roots);
+    if (roots.size >= needed) return act;
+  }
+  return undefined;
+};
