@@ -192,6 +192,8 @@ export const PING_TIMEOUT_MS = 2_000;
 export const GUEST_MS_MAX = 5_000;
 /** Pause between two tries to be let in. */
 export const JOIN_RETRY_MS = 500;
+/** How often a node that takes up a ledger says how far it is, and after how long without news what it lacks. */
+export const JOIN_PROGRESS_MS = 5_000;
 /** One request to be let in, both ways. */
 export const JOIN_TIMEOUT_MS = 4_000;
 /** A node's introduction of itself; those of one peer that are refused before it has to wait, peers remembered for that. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Clock, sleep } from '../base/clock.ts';
 import { asFault, fault, systemCode, textOf } from '../base/errors.ts';
 import { writeFileDurably } from '../base/files.ts';
-import { JOIN_RETRY_MS } from '../base/limits.ts';
+import { JOIN_PROGRESS_MS, JOIN_RETRY_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { parseEntry } from '../entry/check.ts';
@@ -38,25 +38,89 @@ export interface JoiningPorts {
  * `JOIN_INVITE_REDEEMED`, `JOIN_INVITE_EXPIRED` …
  */
 export const joinByInvite = async (ports: JoiningPorts): Promise<void> => {
-  const { ledger, ledgerSync, token, path, log, clock, signal } = ports;
+  const { token, path, log, signal } = ports;
   if (hasJoined(ports)) return;
   const entry = await keptEntry(ports);
   log.info(`joining the network ${token.name}`, { seeds: token.seeds });
+  const progress = new JoinProgress(ports);
   let said = '';
   while (!hasJoined(ports)) {
     stopIfAsked(signal);
     let reason = await askAll(ports, entry);
-    if (reason === undefined) await ledgerSync.syncNow();
-    if (ledger.network !== undefined && ledger.network !== token.net) throw otherNetwork(ledger.network, token);
+    if (reason === undefined) await takeUp(ports, progress);
     if (hasJoined(ports)) break;
     reason ??= clockBehind(ports);
     if (reason !== undefined && reason !== said) log.warn(`not let in yet: ${reason}; trying on`);
     said = reason ?? said;
-    await sleep(clock, JOIN_RETRY_MS);
+    await pause(ports);
   }
   await rm(path, { force: true });
   log.info(`joined the network ${token.name}`);
 };
+
+/** Waits for a little, or until the node is told to stop. */
+const pause = async ({ clock, signal }: Pick<JoiningPorts, 'clock' | 'signal'>): Promise<undefined> => {
+  await sleep(clock, JOIN_RETRY_MS, signal).catch(() => {
+    // Whoever goes on looks at the signal.
+  });
+};
+
+/** One exchange with each peer, as long as it takes; says how far it is. It is not waited for when the node is told to stop. */
+const takeUp = async (ports: JoiningPorts, progress: JoinProgress): Promise<void> => {
+  const exchange = ports.ledgerSync.syncNow().then(() => 'over' as const);
+  for (let state: 'over' | undefined; state === undefined && !hasJoined(ports);) {
+    state = await Promise.race([exchange, pause(ports)]);
+    stopIfAsked(ports.signal);
+    progress.look();
+  }
+};
+
+/** What a node tells that was let in and waits for the ledger. */
+class JoinProgress {
+  readonly #ports: Pick<JoiningPorts, 'ledger' | 'ledgerSync' | 'clock' | 'log'>;
+  #size = 0;
+  #saidMs: number;
+  #movedMs: number;
+  #isStuck = false;
+
+  constructor(ports: Pick<JoiningPorts, 'ledger' | 'ledgerSync' | 'clock' | 'log'>) {
+    this.#ports = ports;
+    this.#saidMs = this.#movedMs = ports.clock.monotonicMs();
+  }
+
+  /** Says how many entries are here, now and then while they become more; and once what is lacking where they do not. */
+  look(): void {
+    const { ledger, clock, log } = this.#ports;
+    // A clock that is behind has its own words.
+    if (ledger.status().heldBack > 0) return;
+    const nowMs = clock.monotonicMs();
+    if (ledger.size > this.#size) {
+      this.#size = ledger.size;
+      this.#movedMs = nowMs;
+      this.#isStuck = false;
+      if (nowMs - this.#saidMs < JOIN_PROGRESS_MS) return;
+      this.#saidMs = nowMs;
+      log.info(`taking up the ledger: ${ledger.size} entries are here, ${this.#behind()} to come`);
+    } else if (!this.#isStuck && nowMs - this.#movedMs >= JOIN_PROGRESS_MS) {
+      this.#isStuck = true;
+      log.warn(`let in, and no entry comes: ${this.#cause()}; trying on`, {
+        hint: 'connect a node that has everything: on a member, get archives; here, start with --seed HOST:PORT of it as well',
+      });
+    }
+  }
+
+  #behind(): number {
+    return Math.max(0, ...this.#ports.ledgerSync.peers().map(({ behind }) => behind));
+  }
+
+  #cause(): string {
+    const connected = this.#ports.ledgerSync.peers().filter((peer) => peer.connected);
+    if (connected.length === 0) return 'no peer is connected';
+    const failed = connected.find(({ lastError }) => lastError !== undefined);
+    const here = `${this.#ports.ledger.size} entries are here, ${this.#behind()} that peers know of are lacking`;
+    return failed === undefined ? `${here}, and no connected peer gives them` : `${here}; ${failed.lastError}`;
+  }
+}
 
 /** The ledger holds the genesis of the network and the own join. */
 const hasJoined = ({ ledger, token, key }: JoiningPorts): boolean => {

@@ -96,7 +96,11 @@ export class OwnLog {
     }
     if (ledger.network !== undefined && (this.#isAsked() || this.#mayGoOn())) {
       this.#allowed = true;
-      if (!this.#isAsked() && !this.#isAlone())
+      if (!this.#isAsked() && !this.#isAlone() && this.#joins)
+        log.warn('the peers know of entries that they do not give; this node goes on without', {
+          hint: 'connect a node that has everything (get archives); what is lacking: get status',
+        });
+      else if (!this.#isAsked() && !this.#isAlone())
         log.warn('no known peer could give back all that this node wrote before; appending goes on without', {
           hint: 'if this directory was restored from a backup, stop the node and start it while a peer is up',
         });

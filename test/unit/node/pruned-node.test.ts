@@ -86,7 +86,15 @@ describe('a book that lacks history', () => {
       },
     };
     const keeper = new HistoryKeeper({ policies: { pruning, notices }, clock, log: silentLogger });
-    return { clock, asked, answers, notices, keeper, lacks: () => (need = NEED), name: (...snapshots: string[]) => (lacking = snapshots) };
+    return {
+      clock,
+      asked,
+      answers,
+      notices,
+      keeper,
+      lacks: () => (need = NEED),
+      name: (...snapshots: string[]) => (lacking = snapshots),
+    };
   };
 
   test('asks nobody while it lacks nothing', async () => {
