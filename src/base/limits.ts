@@ -136,6 +136,10 @@ export const ARCHIVE_KEEPS_MIN_MS = 1_000;
 export const ARCHIVE_KEEPS_MAX_MS = 300_000;
 /** One word is the answer: a peer that is just joining may swallow the question, and is asked again. */
 export const ARCHIVE_KEEPS_STALL_MS = 3_000;
+/** Addresses of archives that a node tells and keeps; how often it asks its peers for them, and how soon after a start. */
+export const ARCHIVE_ADDRESSES_MAX = 64;
+export const ARCHIVE_ADDRESSES_MS = 30_000;
+export const ARCHIVE_ADDRESSES_SOON_MS = 3_000;
 /** A peer that had nothing of what it was asked for is asked after the others for so long. */
 export const ARCHIVE_LACKED_MS = 60_000;
 

@@ -4,11 +4,12 @@ import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Archiving } from '../command/context.ts';
 import type { RawEntry } from '../entry/entry.ts';
+import { ArchiveAddresses } from '../ledger/archive/addresses.ts';
 import { ArchiveClient } from '../ledger/archive/client.ts';
 import { ArchiveDesk } from '../ledger/archive/desk.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ArchivedPorts } from '../ledger/sync/ledger-sync.ts';
-import type { Network, PeerKey } from '../network/network.ts';
+import type { DialTarget, Network, PeerKey } from '../network/network.ts';
 import { isInForce } from '../policy/authority/members.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { Receipts } from '../receipt/receipts.ts';
@@ -30,6 +31,7 @@ export interface Later {
   policies?: Policies;
   topology?: () => Topology;
   backups?: Pick<Backups, 'isRunning'>;
+  addresses?: ArchiveAddresses;
 }
 
 /** The keys with the role archive by a grant in force. Read anew each time: who joins or is revoked changes no policy. */
@@ -41,16 +43,29 @@ const archivesIn = (policies: Policies | undefined): readonly PeerKey[] => {
 };
 
 /** How users know a node: the name of its policy or of its grant, and the address where it can be asked, where that is known. */
-const nameOf = (network: Network, { policies, topology }: Later, key: PeerKey): string | undefined => {
+const nameOf = (network: Network, { policies, topology, addresses }: Later, key: PeerKey): string | undefined => {
   const policy = topology?.().nodes.find(({ peer }) => peer === key);
   const name = policy?.name ?? policies?.members.list().find((member) => member.key === key)?.name;
   const address =
     policy === undefined
-      ? network.peers().find((peer) => peer.key === key && peer.outbound)?.address
+      ? (addresses?.addressOf(key) ?? network.peers().find((peer) => peer.key === key && peer.outbound)?.address)
       : `${policy.ip.includes(':') ? `[${policy.ip}]` : policy.ip}:${policy.port}`;
   if (name === undefined && address === undefined) return undefined;
   return [name ?? key.slice(0, 16), ...(address === undefined ? [] : [`at ${address}`])].join(' ');
 };
+
+/** Learns and tells where archives are. `onChanged`: somebody else may be dialled now. */
+export const createArchiveAddresses = (ports: Ports, later: Later, onChanged: () => void): ArchiveAddresses =>
+  new ArchiveAddresses({
+    ...ports,
+    log: ports.log.child('archive'),
+    archives: () => archivesIn(later.policies),
+    onChanged,
+  });
+
+/** Whom a node dials that lacks bodies. */
+export const archivesToDial = ({ policies, addresses }: Later): readonly DialTarget[] =>
+  (policies?.pruning?.count ?? 0) === 0 ? [] : (addresses?.targets() ?? []);
 
 /** Asks other nodes for what was dropped here. */
 export const createArchiveClient = ({ network, ledger, clock, log }: Ports, later: Later): ArchiveClient =>

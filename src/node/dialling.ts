@@ -9,13 +9,14 @@ import type { Address, DialTarget, Network } from '../network/network.ts';
 import type { NodeInfo, Topology } from '../topology/topology.ts';
 
 /**
- * Whom a node keeps dialling: its seeds, and every node that a policy names, where the policy's key must answer.
+ * Whom a node keeps dialling: its seeds, every node that a policy names, where the policy's key must answer, and others it needs that no policy names.
  * Never itself.
  */
 const dialTargets = (
   seeds: readonly Address[],
   nodes: readonly NodeInfo[],
   self: { readonly key: string; readonly address: Address },
+  needed: readonly DialTarget[],
 ): readonly DialTarget[] => {
   const targets = new Map<Address, DialTarget>();
   for (const address of seeds) targets.set(address, { address });
@@ -25,6 +26,9 @@ const dialTargets = (
     const address = `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
     if (peer !== self.key) targets.set(address, { address, key: peer });
   }
+  const named = new Set(nodes.map(({ peer }) => peer));
+  for (const target of needed)
+    if (!named.has(target.key) && !targets.has(target.address)) targets.set(target.address, target);
   targets.delete(self.address);
   return [...targets.values()].slice(0, DIAL_TARGETS_MAX);
 };
@@ -55,16 +59,18 @@ export const createDialling = async (ports: {
   readonly network: Pick<Network, 'self' | 'address' | 'keepDialled'>;
   readonly topology: () => Pick<Topology, 'nodes'>;
   readonly seeds: readonly Address[];
+  /** Nodes that are to be reached just now beside those. */
+  readonly needed: () => readonly DialTarget[];
   /** Keeps the seeds. */
   readonly file: Pick<StateFile, 'path' | 'keep'>;
   readonly log: Logger;
 }): Promise<Dialling> => {
-  const { network, topology, file, log } = ports;
+  const { network, topology, needed, file, log } = ports;
   const self = { key: network.self, address: network.address };
   const seeds = new Set<Address>([...ports.seeds, ...(await readSeeds(file.path, log))]);
   const remembered = new Set(seeds);
   const keep = (): Promise<void> => file.keep(`${JSON.stringify([...remembered])}\n`);
-  const refresh = (): void => network.keepDialled(dialTargets([...seeds], topology().nodes, self));
+  const refresh = (): void => network.keepDialled(dialTargets([...seeds], topology().nodes, self, needed()));
   if (ports.seeds.length > 0) await keep();
   return {
     refresh,

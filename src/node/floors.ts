@@ -25,7 +25,7 @@ import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import { TwinWatch } from '../ledger/twins/watch.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
-import type { Network } from '../network/network.ts';
+import type { DialTarget, Network } from '../network/network.ts';
 import { startReceipts } from '../receipt/receipt-service.ts';
 import { createPolicies, type PoliciesPorts } from '../policy/ledger-policies.ts';
 import { mayCite } from '../policy/authority/may-cite.ts';
@@ -43,7 +43,14 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
-import { archivedPorts, createArchiveClient, type Later, startArchiving } from './archiving.ts';
+import {
+  archivedPorts,
+  archivesToDial,
+  createArchiveAddresses,
+  createArchiveClient,
+  type Later,
+  startArchiving,
+} from './archiving.ts';
 import { Backups } from './backup/backups.ts';
 import { commandFacts } from './command-facts.ts';
 import { configurationOf, type NodeConfig } from './config.ts';
@@ -313,12 +320,16 @@ const startDialling = async (
   config: NodeConfig,
   paths: NodePaths,
   { log }: Outside,
-  { network, policies, guard, key, ledger, topology, disk, foreign }: Base,
+  { network, policies, guard, key, ledger, topology, disk, foreign, made }: Base,
 ): Promise<Dialling> => {
   const ports = { clock: systemClock, random: systemRandom };
   const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
   const file = stack.use(new StateFile(paths.peers, { clock: systemClock, disk, log }));
-  const dialling = await createDialling({ network, topology, seeds, file, log });
+  const needed = (): readonly DialTarget[] => archivesToDial(made);
+  const dialling = await createDialling({ network, topology, seeds, needed, file, log });
+  made.addresses = stack.use(
+    createArchiveAddresses({ ...ports, network, ledger, log }, made, () => dialling.refresh()),
+  );
   policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();
   foreign.on('seed', (address) => void dialling.forget(address));
