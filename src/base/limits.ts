@@ -65,6 +65,8 @@ export const SYNC_INTERVAL_MS = 3_000;
 export const SYNC_CLOCK_PAGE_MAX = 5_000;
 /** Hashes of entries that a snapshot covers, in one answer of the ledger sync (32 bytes each); and in one frame of it. */
 export const SYNC_COVERED_MAX = 1_000_000;
+/** Entries that prove a snapshot: those of nine root keys of sixteen, each handed on as often as may be. */
+export const SYNC_PROOF_MAX = 1_500;
 export const SYNC_COVERED_FRAME_MAX = 16_384;
 /** Authors that a peer may tell in one exchange. */
 export const SYNC_AUTHORS_MAX = 100_000;
@@ -136,9 +138,9 @@ export const ARCHIVE_KEEPS_MIN_MS = 1_000;
 export const ARCHIVE_KEEPS_MAX_MS = 300_000;
 /** One word is the answer: a peer that is just joining may swallow the question, and is asked again. */
 export const ARCHIVE_KEEPS_STALL_MS = 3_000;
-/** Addresses of archives that a node tells and keeps; how often it asks its peers for them, and how soon after a start. */
+/** Addresses of archives that a node tells and keeps; how often it asks its peers for them, and how soon after one has connected. */
 export const ARCHIVE_ADDRESSES_MAX = 64;
-export const ARCHIVE_ADDRESSES_MS = 30_000;
+export const ARCHIVE_ADDRESSES_MS = 10_000;
 export const ARCHIVE_ADDRESSES_SOON_MS = 3_000;
 /** A peer that had nothing of what it was asked for is asked after the others for so long. */
 export const ARCHIVE_LACKED_MS = 60_000;

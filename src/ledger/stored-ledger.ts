@@ -182,10 +182,9 @@ export class StoredLedger implements Ledger {
   async offer(...[entries, from, covered]: Parameters<Ledger['offer']>): Promise<readonly Acceptance[]> {
     const refusal = this.#refusal(entries.length);
     if (refusal !== undefined) return entries.map(() => ignored(refusal.code, refusal.message));
-    const known = { chains: this.#chains, waiting: this.#waiting, erasures: this.#erasures, covered };
-    const state = { ...known, network: this.#network };
-    const { signatures } = this.#ports;
-    const { candidates, refused, hashes } = await screen(state, entries, from, signatures, this.#ahead);
+    const known = { chains: this.#chains, waiting: this.#waiting, erasures: this.#erasures };
+    const state = { ...known, network: this.#network, covered };
+    const { candidates, refused, hashes } = await screen(state, entries, from, this.#ports.signatures, this.#ahead);
     const verdicts = new Map(refused);
     for (let at = 0; at < candidates.length; at += GROUP_COMMIT_ENTRIES_MAX) {
       const part = candidates.slice(at, at + GROUP_COMMIT_ENTRIES_MAX);

@@ -80,7 +80,13 @@ export class HistoryKeeper implements Resource {
         return;
       }
       const { bodies } = await pruning.fill(signal);
-      if (bodies > 0) log.info(`fetched back the bodies of ${bodies} entries`);
+      if (bodies > 0)
+        log.warn(
+          `the bodies of ${bodies} entries that had been dropped are on this disk again: the policies in force rest on them`,
+          {
+            hint: 'an erasure in what is settled, or a lost file, has made them necessary; to drop them once more: blockchain prune',
+          },
+        );
     } catch (caught) {
       if (!signal.aborted) log.debug('cannot fetch the history back now', { text: asFault(caught).message });
       throw caught;

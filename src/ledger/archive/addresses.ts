@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
-import { type Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { isHost } from '../../base/host.ts';
 import {
   ARCHIVE_ADDRESSES_MAX,
@@ -58,16 +58,19 @@ export class ArchiveAddresses implements Resource {
   /** What connected nodes, and those that were, say of themselves; and what each says of archives. */
   readonly #own = new Map<PeerKey, Address>();
   readonly #told = new Map<PeerKey, ReadonlyMap<PeerKey, Address>>();
-  readonly #onUp = ({ key }: { readonly key: PeerKey }): void => void this.#ask(key);
-  #cancel: () => void;
+  /** Who joins, or has just met others, knows more a little later. */
+  readonly #onUp = ({ key }: { readonly key: PeerKey }): void => {
+    void this.#ask(key);
+    this.#schedule(ARCHIVE_ADDRESSES_SOON_MS);
+  };
+  #cancel: () => void = () => {};
   #closed = false;
 
   constructor(ports: ArchiveAddressesPorts) {
     this.#ports = ports;
     ports.network.handle(ARCHIVE_ADDRESSES_PROTOCOL, (channel) => this.#serve(channel));
     ports.network.notices.on('peer:up', this.#onUp);
-    // Who joins knows the archives a little later.
-    this.#cancel = ports.clock.after(ARCHIVE_ADDRESSES_SOON_MS, () => this.#round());
+    this.#schedule(ARCHIVE_ADDRESSES_SOON_MS);
   }
 
   /** Undefined where nobody has said it. */
@@ -102,9 +105,12 @@ export class ArchiveAddresses implements Resource {
       .slice(0, ARCHIVE_ADDRESSES_MAX);
   }
 
-  #round(): void {
-    for (const { key } of this.#ports.network.peers()) void this.#ask(key);
-    this.#cancel = this.#ports.clock.after(ARCHIVE_ADDRESSES_MS, () => this.#round());
+  #schedule(ms: number): void {
+    this.#cancel();
+    this.#cancel = this.#ports.clock.after(ms, () => {
+      for (const { key } of this.#ports.network.peers()) void this.#ask(key);
+      this.#schedule(ARCHIVE_ADDRESSES_MS);
+    });
   }
 
   async #ask(peer: PeerKey): Promise<void> {

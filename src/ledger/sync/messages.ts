@@ -89,6 +89,9 @@ export const encodeControl = (message: ControlMessage): Uint8Array => {
   return frame;
 };
 
+/** Whether a frame that was made here has entries in it. */
+export const isEntries = (frame: Uint8Array): boolean => frame[0] === ENTRIES;
+
 /** Bytes that an entry takes in a frame. */
 const encodedBytes = ({ header, body }: RawEntry): number => ENTRY_OVERHEAD_BYTES + header.byteLength + body.byteLength;
 

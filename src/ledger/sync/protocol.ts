@@ -13,9 +13,11 @@ import {
   decodeMessage,
   encodeControl,
   type HaveMessage,
+  isEntries,
   type LogsMessage,
   type ProofMessage,
   type SyncMessage,
+  type WantMessage,
 } from './messages.ts';
 import { answerCost } from './serving.ts';
 import { bodiesWant, type Holdings, nextWant, received, type Round, ROUND_START, wanting } from './state.ts';
@@ -28,7 +30,7 @@ export interface AnswerPorts {
   /** Bodies are archived here, and the peer can be told. */
   archived(): boolean;
   /** What the last snapshot in force covers, and what proves it. */
-  cover(): Promise<Cover | undefined>;
+  readonly cover: () => Promise<Cover | undefined>;
   onAsk(peer: PeerKey, message: AskMessage): void;
   onHave(peer: PeerKey, message: HaveMessage): void;
   /** Whether the peer may send that much now. */
@@ -48,14 +50,25 @@ export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void
       const told = await tellHoldings(channel, ports.holdings(), message, ports.archived());
       await ports.rest(channel.peer, told / CLOCK_ITEMS_AN_ENTRY);
     } else if (message.kind === 'want') {
-      const frames = answerFrames(ports.ledger, message, () => ports.cover());
-      for await (const entries of frames) await channel.send(entries);
+      const proofCost = await sendAnswer(channel, ports, message);
       await send(channel, { kind: 'end' });
-      await ports.rest(channel.peer, answerCost(message, ports.holdings()));
+      await ports.rest(channel.peer, answerCost(message, ports.holdings()) + proofCost);
     } else if (message.kind === 'have') ports.onHave(channel.peer, message);
     else throw fault('LEDGER_SYNC_UNEXPECTED', `ledger sync: "${message.kind}" from the side that asks`);
   }
 };
+
+/** Resolves with what the proof of a snapshot cost, in entries: whoever wants it over and over waits for it. */
+const sendAnswer = async (channel: Channel, { ledger, cover }: AnswerPorts, want: WantMessage): Promise<number> => {
+  let cost = 0;
+  for await (const frame of answerFrames(ledger, want, cover)) {
+    if (!isEntries(frame)) cost += frame.byteLength / PROOF_BYTES_AN_ENTRY;
+    await channel.send(frame);
+  }
+  return cost;
+};
+
+const PROOF_BYTES_AN_ENTRY = 512;
 
 /** Items of the clock that take about as much as an entry. */
 const CLOCK_ITEMS_AN_ENTRY = 8;

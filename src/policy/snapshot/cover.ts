@@ -1,4 +1,5 @@
 import { fault } from '../../base/errors.ts';
+import { SYNC_PROOF_MAX } from '../../base/limits.ts';
 import type { Sliced } from '../../base/slices.ts';
 import { parseEntry, signatureHolds } from '../../entry/check.ts';
 import type { RawEntry } from '../../entry/entry.ts';
@@ -42,6 +43,7 @@ const notProven = (text: string): Error => fault('LEDGER_SYNC_UNPROVEN', `ledger
  * `ENTRY_…`.
  */
 export const provenLogs = (network: string, raws: readonly RawEntry[], known: Authority): string | undefined => {
+  if (raws.length > SYNC_PROOF_MAX) throw notProven(`a proof of ${raws.length} entries; at most ${SYNC_PROOF_MAX}`);
   const entries = raws.map((raw) => parseEntry(raw));
   const foreign = entries.find(({ header, hash }) => (header.op === 'genesis' ? hash : header.net) !== network);
   if (foreign !== undefined) throw notProven('a snapshot of another network');

@@ -6,6 +6,7 @@ import type { Clock } from '../../../src/base/clock.ts';
 import { createLogger, type LogRecord } from '../../../src/base/log.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
+import type { PeerSync } from '../../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
 import { joinByInvite, type JoiningPorts } from '../../../src/node/joining.ts';
 import { openDoor } from '../../../src/policy/admission/protocol.ts';
@@ -81,7 +82,7 @@ describe('a machine whose clock is wrong, and that joins by an invite', () => {
     const done = joinByInvite({
       ...{ token, ledger, network, name: 'x', path: join(dir, 'join.json') },
       ...{ key: signingKeyFromSeed(Buffer.alloc(32, 2)), clock: own, random: createSeededRandom(3) },
-      ledgerSync: { syncNow } as JoiningPorts['ledgerSync'],
+      ledgerSync: { syncNow, peers: () => [] as readonly PeerSync[] } as JoiningPorts['ledgerSync'],
       log: createLogger((record) => logged.push(record)),
       signal: stopped.signal,
     }).catch((caught: unknown) => caught);
