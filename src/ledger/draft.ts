@@ -35,7 +35,8 @@ export class Draft {
   }
 
   get(hash: string): Place | undefined {
-    return this.#chains.get(hash) ?? this.#byHash.get(hash)?.place;
+    // Most of what an entry of a large group names is in the group, and that is the smaller table.
+    return this.#byHash.get(hash)?.place ?? this.#chains.get(hash);
   }
 
   rivals(author: string, seq: number): readonly Place[] {

@@ -46,7 +46,7 @@ const readyOf = (
   const missedBy = new Map<string, Candidate[]>();
   const genesis = candidates.find(({ entry }) => entry.header.op === 'genesis')?.entry.hash;
   const find = (hash: string): Pick<Entry['header'], 'author' | 'seq' | 'time'> | undefined =>
-    draft.get(hash) ?? ready.get(hash)?.entry.header;
+    ready.get(hash)?.entry.header ?? draft.get(hash);
   const fits = ({ entry }: Candidate): boolean =>
     !refused.has(entry.hash) &&
     judgeNetwork(draft.network ?? genesis, entry) === undefined &&
