@@ -24,7 +24,7 @@ export const FRESH: Workload = { worked: false, quietMs: 0, floorBytes: undefine
 export interface Look {
   readonly busyMs: number;
   readonly elapsedMs: number;
-  /** Memory of the process without this thread's own heap, which V8 sees to without stopping the thread for long. */
+  /** Resident memory of the process. */
   readonly bytes: number;
 }
 
@@ -59,15 +59,10 @@ export interface CollectionPorts {
   readonly clock: Clock;
   /** How long this thread's event loop was busy so far, milliseconds. */
   readonly busyMs?: () => number;
-  /** Memory of the process without this thread's own heap. */
+  /** Resident memory of the process. */
   readonly bytes?: () => number;
   readonly collect?: (kind: Collection) => void;
 }
-
-const outsideHeap = (): number => {
-  const { rss, heapTotal } = process.memoryUsage();
-  return rss - heapTotal;
-};
 
 const threadBusyMs = (): number => performance.eventLoopUtilization().active;
 
@@ -86,7 +81,7 @@ const collectorOfV8 = (): ((kind: Collection) => void) => {
 export const startCollecting = ({
   clock,
   busyMs = threadBusyMs,
-  bytes = outsideHeap,
+  bytes = () => process.memoryUsage.rss(),
   collect = collectorOfV8(),
 }: CollectionPorts): Resource => {
   let workload = FRESH;
