@@ -382,6 +382,8 @@ export const PULL_RETRY_MAX_MS = 30_000;
 export const PULL_FAILURES_MAX = 2_048;
 export const PUSH_FILES_IN_FLIGHT = 256;
 export const PUSH_BYTES_IN_FLIGHT = 4 * 1_048_576;
+/** A peer has so much longer to acknowledge what is on its way to it: a large file takes its time on a slow line and a slow disk. */
+export const PUSH_STORED_BYTES_PER_S_MIN = 1_048_576;
 /** Files that wait to be pushed to one peer; more, and they are left for it to pull. */
 export const PUSH_WAITING_FILES_MAX = 1_024;
 /** Content kept for the pushes to the other peers. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
-import { PUSH_FILES_IN_FLIGHT } from '../base/limits.ts';
+import { PUSH_FILES_IN_FLIGHT, PUSH_STORED_BYTES_PER_S_MIN } from '../base/limits.ts';
 import type { Network } from '../network/network.ts';
 import type { FileCopy, FileRanges } from '../operator/file-record.ts';
 import { bundlesOf } from './transfer/bundle.ts';
@@ -18,7 +18,7 @@ export interface PushLinePorts {
   readonly peer: string;
   /** Reads own files, as many from the first on as the turn allows. */
   readonly read: (turn: PushTurn) => Promise<readonly FileCopy[]>;
-  /** How long the peer may be silent while files are on the way to it. */
+  /** How long the peer may be silent while files are on the way to it, beside the time that their size allows. */
   readonly idleMs: number;
 }
 
@@ -74,6 +74,11 @@ export class PushLine {
     this.#bell.ring();
   }
 
+  /** The peer answers when what it was sent is stored. */
+  get #patienceMs(): number {
+    return this.#ports.idleMs + (this.#window.bytesInFlight / PUSH_STORED_BYTES_PER_S_MIN) * 1_000;
+  }
+
   async #run(): Promise<void> {
     try {
       const { network, clock, peer, self } = this.#ports;
@@ -101,7 +106,7 @@ export class PushLine {
           const files = bundle.copies.map(({ record }) => record.file);
           this.#flights.set(id, { files });
           this.#window.sent(id, rangesOf(files), bundle.total);
-          channel.expect(this.#ports.idleMs);
+          channel.expect(this.#patienceMs);
           await channel.sendBundle(id, bundle);
         }
       }
@@ -113,7 +118,7 @@ export class PushLine {
     for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
       if (frame.message.type !== 'stored') throw fault('TRANSFER_MALFORMED', `${frame.message.type} as an answer`);
       this.#acknowledged(frame.message);
-      channel.expect(this.#flights.size > 0 ? this.#ports.idleMs : undefined);
+      channel.expect(this.#flights.size > 0 ? this.#patienceMs : undefined);
       this.#bell.ring();
     }
     throw fault('NETWORK_CHANNEL_CLOSED', 'the peer ended the channel');

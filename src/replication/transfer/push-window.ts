@@ -26,6 +26,10 @@ export class PushWindow {
     return this.#files;
   }
 
+  get bytesInFlight(): number {
+    return this.#bytes;
+  }
+
   get waiting(): number {
     return countRanges(this.#waiting);
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { sleep } from '../../../src/base/clock.ts';
+import { TRANSFER_IDLE_MS } from '../../../src/base/limits.ts';
 import { TRANSFER_PROTOCOL } from '../../../src/replication/transfer/messages.ts';
 import { openTransfer, TransferChannel } from '../../../src/replication/transfer/protocol.ts';
 import { filesOf, linkedWorld } from '../../support/linked-world.ts';
@@ -23,6 +24,21 @@ test('a pushed file that its receiver needs long to store is not pulled too', as
   expect(one.replication!.peers().map(({ sent }) => sent)).toEqual([5, 5]);
   expect(three.replication!.peers().map(({ sent }) => sent)).toEqual([0, 0]);
   expect(two.replication!.peers().map(({ received }) => received)).toEqual([5, 0]);
+});
+
+test('a large file may take its receiver as long as its size allows', async () => {
+  const world = await linkedWorld(2);
+  const { clock } = world;
+  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const store = two.store.store.bind(two.store);
+  two.store.store = async (copies) => {
+    await sleep(clock, TRANSFER_IDLE_MS + 8_000);
+    return store(copies);
+  };
+  world.putContent(one, 'x'.repeat(12 * 1_048_576));
+  await clock.runUntil(() => filesOf(two) === 1, 60_000, 'the push');
+  await clock.advance(1_000);
+  expect(one.replication!.peers()).toMatchObject([{ sent: 1, lastError: undefined }]);
 });
 
 test('a file on its way as a push is no part of an answer, until it is refused', async () => {
