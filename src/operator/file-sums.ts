@@ -6,6 +6,8 @@ export interface SumScope {
   readonly table: string;
   readonly from: string;
   readonly to: string;
+  /** Only those whose record time begins with one of these, which are of one length. */
+  readonly within?: readonly string[];
 }
 
 /** One file as operators compare it. */
@@ -33,8 +35,10 @@ export interface BucketSum {
 
 /** What an operator holds, in a form that operators compare. Reads every row that it speaks of. */
 export interface FileSums {
-  /** Tables that files were given for, with the number of rows that belong to none of them, as far as is counted. */
-  tables(): Promise<readonly { readonly dbms: string; readonly table: string; readonly strays: number }[]>;
+  /** Tables that files were given for, with the number of rows that belong to none of them, as far as is counted; 0 unless `strays`. */
+  tables(
+    strays: boolean,
+  ): Promise<readonly { readonly dbms: string; readonly table: string; readonly strays: number }[]>;
   /** By time, each as long as the first `digits` of record times are equal. `TABLE_SUMS_BOUND` for too many. */
   buckets(scope: SumScope, digits: number): Promise<readonly BucketSum[]>;
   /** By time, origin, number. `TABLE_SUMS_BOUND` for too many. */

@@ -218,9 +218,14 @@ class MemoryFiles implements MemoryFileStore {
     return rows === undefined ? undefined : Buffer.from(rows).toString();
   }
 
-  #sums({ dbms, table, from, to }: SumScope): readonly FileSum[] {
+  #sums({ dbms, table, from, to, within }: SumScope): readonly FileSum[] {
     const inScope = this.all().filter(
-      (record) => record.dbms === dbms && record.table === table && record.time >= from && record.time < to,
+      (record) =>
+        record.dbms === dbms &&
+        record.table === table &&
+        record.time >= from &&
+        record.time < to &&
+        (within?.some((beginning) => record.time.startsWith(beginning)) ?? true),
     );
     return inScope
       .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))

@@ -70,7 +70,7 @@ export class SqliteFileStore implements FileStore {
     const { sqlite, archive } = ports;
     this.#contents = new FileContents(sqlite, archive);
     this.sums = {
-      tables: () => sqlite.read(scrubbing, 'sumTables'),
+      tables: (strays) => sqlite.read(scrubbing, 'sumTables', strays),
       buckets: (scope, digits) => sqlite.read(scrubbing, 'bucketSums', scope, digits),
       files: (scope) => sqlite.read(scrubbing, 'fileSums', scope),
       rows: (origin, file) => sqlite.read(scrubbing, 'rowSums', origin, file),

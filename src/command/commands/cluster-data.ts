@@ -31,13 +31,23 @@ const dataOptions = {
 /** Every row is read. */
 const SUMS_TIMEOUT_MS = 60_000;
 const WINDOW_DIGITS = 19;
-/** Buckets of a table that are looked into. */
-const BUCKETS_LOOKED_INTO = 8;
+/** Buckets of a table that are looked into, all with one question: each reads all that they hold. */
+const BUCKETS_LOOKED_INTO = 128;
+/** Files that are looked into row by row. */
+const FILES_LOOKED_INTO = 64;
 type Unit = keyof typeof BUCKET_DIGITS;
 const COARSER: readonly Unit[] = ['day', 'month', 'year'];
-/** All that a bucket holds is read for each step: of a day the minutes are asked for at once. */
+/** All that the buckets hold is read for each step: of a day the minutes are asked for at once. */
 const FINER: Readonly<Record<Unit, Unit | undefined>> = {
-  ...{ year: 'month', month: 'day', day: 'minute', hour: 'minute', minute: 'second', second: undefined },
+  ...{
+    year: 'month',
+    month: 'day',
+    day: 'minute',
+    hour: 'minute',
+    minute: 'second',
+    second: 'millisecond',
+    millisecond: undefined,
+  },
 };
 
 /** The same window for every member, in the form that all read alike. */
@@ -56,6 +66,8 @@ class Comparison {
   members: ByMember<TableSums> = [];
   tables: readonly string[] = [];
   differences: readonly Difference[] = [];
+  /** Tables with a bucket that differs and holds more files than can be listed. */
+  readonly #tooMany = new Set<string>();
 
   constructor(call: Call<typeof dataOptions>, cluster: ClusterInfo) {
     this.#call = call;
@@ -67,7 +79,7 @@ class Comparison {
     this.tables = [...new Set(this.members.flatMap((member) => Object.keys(member ?? {})))].sort();
     for (const table of this.tables) {
       const buckets = differingBuckets(this.members, table).slice(0, BUCKETS_LOOKED_INTO);
-      for (const bucket of buckets) await this.#lookInto(table, bucket, unit);
+      if (buckets.length > 0) await this.#lookInto(table, buckets, unit);
     }
     await this.#lookIntoRows();
     return this;
@@ -79,6 +91,7 @@ class Comparison {
     return (
       this.differences.every((difference) => difference.table !== table) &&
       differingBuckets(this.members, table).length <= BUCKETS_LOOKED_INTO &&
+      !this.#tooMany.has(table) &&
       answered.every((member) => (member[table]?.strays ?? 0) === 0)
     );
   }
@@ -99,29 +112,40 @@ class Comparison {
     return 'year';
   }
 
-  async #lookInto(table: string, bucket: string, unit: Unit): Promise<void> {
+  async #lookInto(table: string, buckets: readonly string[], unit: Unit): Promise<void> {
     if (this.differences.length >= DIFFERENCES_MAX) return;
-    const replies = await this.#ask(`bucket = file and table = "${table}" and within = "${bucket}"`);
-    const finer = FINER[unit];
-    if (finer !== undefined && replies.some(({ reply }) => hasCode(reply.failure, 'TABLE_SUMS_BOUND'))) {
-      const sums = await this.#ask(`bucket = ${finer} and table = "${table}" and within = "${bucket}"`);
-      const members = sums.map(({ reply }) => tablesIn(reply.answer?.json));
-      for (const name of differingBuckets(members, table).slice(0, BUCKETS_LOOKED_INTO))
-        await this.#lookInto(table, name, finer);
-      return;
-    }
+    const where = `table = "${table}" and within = "${buckets.join(' ')}"`;
+    const replies = await this.#ask(`bucket = file and ${where}`);
+    if (isBeyondBound(replies)) return this.#lookCloser(table, buckets, unit);
     const found = differingFiles(
       replies.map(({ reply }) => (reply.failure === undefined ? filesIn(reply.answer?.json, table) : undefined)),
-      ...([table, bucket] as const),
+      ...([table, buckets] as const),
     );
     this.differences = [...this.differences, ...found].slice(0, DIFFERENCES_MAX);
+  }
+
+  /** The buckets hold more files than can be listed: finds out where in them the difference is. */
+  async #lookCloser(table: string, buckets: readonly string[], unit: Unit): Promise<void> {
+    const finer = FINER[unit];
+    const sums =
+      finer === undefined
+        ? undefined
+        : await this.#ask(`bucket = ${finer} and table = "${table}" and within = "${buckets.join(' ')}"`);
+    if (finer !== undefined && sums !== undefined && !isBeyondBound(sums)) {
+      const members = sums.map(({ reply }) => tablesIn(reply.answer?.json));
+      const inside = differingBuckets(members, table).slice(0, BUCKETS_LOOKED_INTO);
+      if (inside.length > 0) await this.#lookInto(table, inside, finer);
+    } else if (buckets.length > 1) {
+      const middle = buckets.length >> 1;
+      for (const half of [buckets.slice(0, middle), buckets.slice(middle)]) await this.#lookInto(table, half, unit);
+    } else this.#tooMany.add(table);
   }
 
   async #lookIntoRows(): Promise<void> {
     const looked: Difference[] = [];
     for (const [index, difference] of this.differences.entries()) {
       const { origin, file, inRows } = difference;
-      if (!inRows || index >= BUCKETS_LOOKED_INTO) looked.push(difference);
+      if (!inRows || index >= FILES_LOOKED_INTO) looked.push(difference);
       else {
         const replies = await this.#ask(`bucket = row and origin = "${origin}" and file = ${file}`);
         looked.push({ ...difference, rows: differingRows(replies.map(({ reply }) => rowsIn(reply.answer?.json))) });
@@ -135,6 +159,9 @@ class Comparison {
     return askMembers({ ...this.#call, asked: 'json' }, this.#cluster, command, SUMS_TIMEOUT_MS);
   }
 }
+
+const isBeyondBound = (replies: readonly MemberReply[]): boolean =>
+  replies.some(({ reply }) => hasCode(reply.failure, 'TABLE_SUMS_BOUND'));
 
 interface Summary {
   readonly files: number;
@@ -252,7 +279,10 @@ const data = async (call: Call<typeof dataOptions>): Promise<Reply> => {
     });
   const scrubber = runningScrub(call.context);
   if (comparison.differences.length === 0 && !comparison.strays) {
-    const nothing = { reports: [], aside: 0, failed: [] };
+    const failed = comparison.replies.flatMap(({ member, reply: { failure } }) =>
+      failure === undefined ? [] : [{ name: member.name, text: failure.message }],
+    );
+    const nothing = { reports: [], aside: 0, failed };
     const reply = comparisonReply(call.context, comparison, nothing);
     return { ...reply, text: `${repairText(call, nothing)}${reply.text ?? ''}` };
   }

@@ -9,6 +9,7 @@ const tableSums = z.object({ strays: z.number(), buckets: z.array(bucket) });
 const fileSum = z.object({
   origin: z.string(),
   file: z.number(),
+  time: z.string(),
   status: z.string(),
   about: z.string(),
   rows: z.number(),
@@ -61,23 +62,25 @@ const stateOf = (file: ListedFile | undefined): string => {
     : file.status;
 };
 
-/** The files of one bucket that are not the same at all members that answered. */
+/** The files of some buckets that are not the same at all members that answered, those of the newest bucket first. */
 export const differingFiles = (
   members: ByMember<readonly ListedFile[]>,
   table: string,
-  name: string,
+  buckets: readonly string[],
 ): readonly Difference[] => {
   const byKey = members.map((files) => files && new Map(files.map((file) => [`${file.origin}/${file.file}`, file])));
   const files = new Map(byKey.flatMap((map) => [...(map ?? [])]));
   return [...files]
-    .flatMap(([key, { origin, file }]): Difference[] => {
+    .flatMap(([key, { origin, file, time }]): Difference[] => {
       const held = byKey.map((map) => map?.get(key));
       const has = byKey.map((map, index) => (map === undefined ? 'no answer' : stateOf(held[index])));
       if (new Set(has.filter((one) => one !== 'no answer')).size <= 1) return [];
       const stored = held.filter((one) => one !== undefined);
       const inRows = stored.length > 1 && stored.every(({ status }) => status === 'stored');
-      return [{ table, bucket: name, origin, file, has, inRows, rows: [] }];
+      const bucket = buckets.find((beginning) => time.startsWith(beginning)) ?? '';
+      return [{ table, bucket, origin, file, has, inRows, rows: [] }];
     })
+    .sort((a, b) => (a.bucket < b.bucket ? 1 : a.bucket > b.bucket ? -1 : 0))
     .slice(0, DIFFERENCES_MAX);
 };
 

@@ -1,5 +1,5 @@
 import { fault } from '../../base/errors.ts';
-import type { BucketSum } from '../../operator/file-sums.ts';
+import type { BucketSum, SumScope } from '../../operator/file-sums.ts';
 import type { MendReport } from '../../replication/scrub/messages.ts';
 import type { Scrubbing } from '../../replication/replication.ts';
 import type { CommandContext } from '../context.ts';
@@ -77,27 +77,35 @@ const getScrub = ({ context }: Call<OptionTable>): Reply => {
 };
 
 /** What the digits of a record time name. */
-export const BUCKET_DIGITS = { year: 4, month: 7, day: 10, hour: 13, minute: 16, second: 19 } as const;
+export const BUCKET_DIGITS = { year: 4, month: 7, day: 10, hour: 13, minute: 16, second: 19, millisecond: 23 } as const;
 
 const sumOptions = {
-  bucket: withDefault(oneOf('year', 'month', 'day', 'hour', 'minute', 'second', 'file', 'row'), 'day', 'how finely'),
+  bucket: withDefault(
+    oneOf('year', 'month', 'day', 'hour', 'minute', 'second', 'millisecond', 'file', 'row'),
+    'day',
+    'how finely',
+  ),
   table: withDefault(anyText, '*', 'db.table, * for all'),
   start_date: optional(date, 'from this date on'),
   end_date: optional(date, 'before this date'),
-  within: optional(anyText, 'only this bucket: what the record times begin with'),
+  within: optional(anyText, 'only these buckets: what the record times begin with, equally long, with blanks between'),
   origin: optional(anyText, 'for bucket = row: operator policy id'),
   file: optional(integer(1, Number.MAX_SAFE_INTEGER), 'for bucket = row: number of the file'),
 };
 
 /** Record times that are wanted, as text. */
-const spanOf = ({ context, options }: Call<typeof sumOptions>): { readonly from: string; readonly to: string } => {
+const spanOf = ({ context, options }: Call<typeof sumOptions>): Pick<SumScope, 'from' | 'to' | 'within'> => {
   const now = context.clock.wallMs();
   const text = (at: ((nowMs: number) => number) | undefined, otherwise: string): string =>
     at === undefined ? otherwise : new Date(at(now)).toISOString().slice(0, -1);
   const [from, to] = [text(options.start_date, ''), text(options.end_date, '~')];
-  const { within } = options;
-  if (within === undefined) return { from, to };
-  return { from: from > within ? from : within, to: to < `${within}~` ? to : `${within}~` };
+  if (options.within === undefined) return { from, to };
+  const within = options.within.split(' ').filter((beginning) => beginning !== '');
+  if (new Set(within.map(({ length }) => length)).size !== 1)
+    throw fault('COMMAND_VALUE', 'within names buckets of one length', {
+      hint: 'for example: within = "2026-11-26T10:05 2026-11-26T10:07"',
+    });
+  return { from, to, within };
 };
 
 const sums = async (call: Call<typeof sumOptions>): Promise<Reply> => {
@@ -108,7 +116,7 @@ const sums = async (call: Call<typeof sumOptions>): Promise<Reply> => {
       throw fault('COMMAND_OPTION_MISSING', 'bucket = row needs origin and file');
     return givesJson(await of.rows(options.origin, options.file));
   }
-  const wanted = (await of.tables()).filter(
+  const wanted = (await of.tables(options.within === undefined)).filter(
     ({ dbms, table }) =>
       (options.table === '*' || `${dbms}.${table}` === options.table.toLowerCase()) && call.mayReach(dbms, table),
   );

@@ -50,6 +50,16 @@ const placed = (dbms: string, row: SqlRow): PlacedRecord => {
   };
 };
 
+/** As {@link selectRecords}, one by one: the statement stays open until the last is taken. */
+export function* eachRecord(
+  db: ReadConnection,
+  dbms: string,
+  condition: string,
+  params: readonly SqlValue[],
+): Generator<PlacedRecord> {
+  for (const row of db.iterate(`${SELECT} where ${condition}`, params)) yield placed(dbms, row);
+}
+
 /** Records by a condition on `f`, with what follows it (order, limit). */
 export const selectRecords = (
   db: ReadConnection,

@@ -6,7 +6,7 @@ import { recordDigest, rowDigest, sumOfContent } from '../row-sums.ts';
 import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file-sums.ts';
 import { type ArchivePlace, readPlace } from './archive-files.ts';
 import { gapsOf, memberOf, rowsOfFile, sumOfRows, sumsOfRows } from './file-rows.ts';
-import { findRecord, type PlacedRecord, selectRecords } from './records.ts';
+import { eachRecord, findRecord, type PlacedRecord, selectRecords } from './records.ts';
 import { columnsOfTable, quoted, storesOf } from './schema.ts';
 
 const has = (db: ReadConnection, table: string): boolean =>
@@ -150,10 +150,18 @@ const fileSum = (placed: PlacedRecord, rowsOf: ReturnType<typeof sumsOfRows>): F
   };
 };
 
-const inScope = (db: ReadConnection, { dbms, table, from, to }: SumScope, limit: number): readonly PlacedRecord[] =>
-  selectRecords(db, dbms, 'table_name = ? and time >= ? and time < ? order by time, origin, file limit ?', [
-    ...[table, from, to, limit],
-  ]);
+/** The condition of a scope, with its values. */
+const conditionOf = ({ table, from, to, within }: SumScope): readonly [string, readonly SqlValue[]] => {
+  const [first = ''] = within ?? [];
+  const isWithin = within === undefined ? '' : ' and substr(time, 1, ?) in (select value from json_each(?))';
+  const params = within === undefined ? [] : [first.length, JSON.stringify(within)];
+  return [`table_name = ? and time >= ? and time < ?${isWithin}`, [table, from, to, ...params]];
+};
+
+const inScope = (db: ReadConnection, scope: SumScope, limit: number): readonly PlacedRecord[] => {
+  const [condition, params] = conditionOf(scope);
+  return selectRecords(db, scope.dbms, `${condition} order by time, origin, file limit ?`, [...params, limit]);
+};
 
 const storeOf = (databases: ReadDatabases, dbms: string): ReadConnection | undefined =>
   storesOf(databases).find((store) => store.dbms === dbms)?.db;
@@ -162,36 +170,33 @@ const storeOf = (databases: ReadDatabases, dbms: string): ReadConnection | undef
 const bucketSums = (databases: ReadDatabases, scope: SumScope, digits: number): readonly BucketSum[] => {
   const db = storeOf(databases, scope.dbms);
   if (db === undefined) return [];
-  const stretches = db.all(
-    `select distinct substr(time, 1, ?) from holdfast_files where table_name = ? and time >= ? and time < ? limit ?`,
-    [digits, scope.table, scope.from, scope.to, SUM_BUCKETS_MAX + 1],
-  );
+  const [condition, params] = conditionOf(scope);
+  const stretches = db.all(`select distinct substr(time, 1, ?) from holdfast_files where ${condition} limit ?`, [
+    ...[digits, ...params, SUM_BUCKETS_MAX + 1],
+  ]);
   if (stretches.length > SUM_BUCKETS_MAX)
     throw fault('TABLE_SUMS_BOUND', `more than ${SUM_BUCKETS_MAX} buckets of ${scope.dbms}.${scope.table}`, {
       hint: 'name a start_date, or a coarser bucket',
     });
   const sums = new BucketSums(digits);
-  for (let after: PlacedRecord | undefined; ;) {
-    const page = recordsAfter(db, scope, after);
-    for (const sum of fileSumsOf(db, page)) sums.add(sum);
-    after = page.at(-1);
-    if (after === undefined) return sums.end();
-  }
+  for (const page of pagesOf(db, scope)) for (const sum of fileSumsOf(db, page)) sums.add(sum);
+  return sums.end();
 };
 
 const PAGE = 1_000;
 
-/** The next records of a scope, by time, origin, number. */
-const recordsAfter = (
-  db: ReadConnection,
-  { dbms, table, from, to }: SumScope,
-  after: PlacedRecord | undefined,
-): readonly PlacedRecord[] => {
-  const { time = '', origin = '', file = 0 } = after?.record ?? {};
-  const condition = `table_name = ? and time >= ? and time < ? and (time, origin, file) > (?, ?, ?)
-    order by time, origin, file limit ?`;
-  return selectRecords(db, dbms, condition, [table, from, to, time, origin, file, PAGE]);
-};
+/** The records of a scope by time, origin, number. Sorted once: no index is kept for that. */
+function* pagesOf(db: ReadConnection, scope: SumScope): Generator<readonly PlacedRecord[]> {
+  const [condition, params] = conditionOf(scope);
+  let page: PlacedRecord[] = [];
+  for (const record of eachRecord(db, scope.dbms, `${condition} order by time, origin, file`, params)) {
+    page.push(record);
+    if (page.length < PAGE) continue;
+    yield page;
+    page = [];
+  }
+  yield page;
+}
 
 /** The files of a scope, one by one. `TABLE_SUMS_BOUND` for more than may be listed. */
 const fileSums = (databases: ReadDatabases, scope: SumScope): readonly FileSum[] => {
@@ -229,9 +234,14 @@ const digestsOf = (db: ReadConnection, placed: PlacedRecord): readonly string[] 
 /** Tables that files were given for, with the rows in them that belong to none. */
 const sumTables = (
   databases: ReadDatabases,
+  countStrays: boolean,
 ): readonly { readonly dbms: string; readonly table: string; readonly strays: number }[] =>
   storesOf(databases).flatMap(({ dbms, db }) =>
-    tablesOf(db).map((table) => ({ dbms, table, strays: straysIn(db, table, SCRUB_STRAYS_LISTED_MAX).count })),
+    tablesOf(db).map((table) => ({
+      dbms,
+      table,
+      strays: countStrays ? straysIn(db, table, SCRUB_STRAYS_LISTED_MAX).count : 0,
+    })),
   );
 
 /**

@@ -70,6 +70,23 @@ test('a file that arrives while rows of no file are looked for is none of them',
     read: (name: string) => between(databases.read(name)),
     copyInto: (dir: string) => databases.copyInto(dir),
   };
-  expect(procedures.sumTables(moving)).toEqual([{ dbms: 'plant', table: 'readings', strays: 1 }]);
+  expect(procedures.sumTables(moving, true)).toEqual([{ dbms: 'plant', table: 'readings', strays: 1 }]);
   expect(arrived).toBe(true);
+});
+
+test('sums of some buckets alone are those that the same buckets have among all', () => {
+  for (const file of [1, 2, 3, 4, 5])
+    change(
+      'update holdfast_files set time = ? where origin = ? and file = ?',
+      `2026-01-0${file}T00:00:00`,
+      'peer',
+      file,
+    );
+  const all = { dbms: 'plant', table: 'readings', from: '', to: '~' };
+  const within = ['2026-01-02', '2026-01-05'];
+  const buckets = procedures.bucketSums(databases, all, within[0]!.length);
+  expect(procedures.bucketSums(databases, { ...all, within }, within[0]!.length)).toEqual(
+    buckets.filter(({ bucket }) => within.includes(bucket)),
+  );
+  expect(procedures.fileSums(databases, { ...all, within }).map(({ file }) => file)).toEqual([2, 5]);
 });
