@@ -82,7 +82,9 @@ export const askTarget = async (
   };
   const ask = (step: Step, signal: AbortSignal, alive: () => void): Promise<AnswerCollector> =>
     step === 'behind' ? askBehind(signal, alive) : askFirst(step, signal, alive);
-  return inTurn(stepsOf(target.candidates), ask, {
+  // The local databases are the only ones asked: who is slow is waited for.
+  const steps = target.cluster === undefined ? target.candidates : stepsOf(target.candidates);
+  return inTurn<Step, AnswerCollector>(steps, ask, {
     clock: ports.clock,
     signal: question.signal,
     hedgeMs: options.hedgeMs ?? QUERY_HEDGE_MS,
