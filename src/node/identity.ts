@@ -16,6 +16,9 @@ export interface Identity {
 /** A line before the PEM block: a private half with one wrong bit is a good key too, that of somebody else. */
 const PUBLIC_HALF = /^Ed25519 public key ([0-9a-f]{64})$/m;
 
+const RESTORE =
+  'restore the file from a backup; without one, let a new key take over in a new directory: holdfast start --dir NEW --recover --operator ID-OF-ITS-OPERATOR-POLICY --seed HOST:PORT';
+
 /** Reads the node's key from a PEM file (PKCS #8), or makes one there, readable by its owner alone. `NODE_KEY_INVALID`. */
 export const loadIdentity = async (path: string): Promise<Identity> => {
   if (!existsSync(path)) {
@@ -39,7 +42,7 @@ export const loadIdentity = async (path: string): Promise<Identity> => {
     return { seed: Buffer.from(d, 'base64url'), key };
   } catch (caught) {
     throw fault('NODE_KEY_INVALID', `the node's key ${path} cannot be read: ${textOf(caught)}`, {
-      hint: 'restore the file from a backup; without it the node is a new one to the network',
+      hint: RESTORE,
       cause: caught,
     });
   }
@@ -52,7 +55,7 @@ export const loadIdentity = async (path: string): Promise<Identity> => {
 export const ownIdentity = async (paths: Pick<NodePaths, 'dir' | 'key' | 'ledger'>): Promise<Identity> => {
   if (!existsSync(paths.key) && (await hasJournal(paths)))
     throw fault('NODE_KEY_MISSING', `the directory ${paths.dir} holds a ledger, and the key ${paths.key} is gone`, {
-      hint: 'restore the file from a backup; without one, let a new key take over in a new directory: holdfast start --dir NEW --recover --operator ID-OF-ITS-OPERATOR-POLICY --seed HOST:PORT',
+      hint: RESTORE,
     });
   return loadIdentity(paths.key);
 };
