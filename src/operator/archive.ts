@@ -37,6 +37,8 @@ export interface ArchivePorts {
   readonly sqlite: Sqlite;
   readonly log: Logger;
   memberOf(origin: string): number;
+  /** The numbers of all members. */
+  memberNumbers(): ReadonlySet<number>;
 }
 
 interface Small {
@@ -54,9 +56,8 @@ class DirectoryArchive implements Archive {
   readonly #ports: ArchivePorts;
   #small: Small[] = [];
   #writingSmall = false;
-  /** The folder that was listed last, as long as nothing is written there. */
-  #listed:
-    { readonly dir: string; readonly mtimeMs: number; readonly names: ReadonlyMap<string, string[]> } | undefined;
+  /** The folder that was looked through last for files under numbers that no member has any more. */
+  #listed: { readonly key: string; readonly atMs: number; readonly names: Promise<StrayNames> } | undefined;
   readonly #waiting: (() => void)[] = [];
   #writingLarge = 0;
 
@@ -125,23 +126,40 @@ class DirectoryArchive implements Archive {
   async #otherPaths(record: FileRecord): Promise<readonly string[]> {
     const { paths } = this.#wanted(record);
     const [first = ''] = paths;
-    const names = (await this.#namesIn(dirname(first))).get(withoutMember(basename(first))) ?? [];
-    return names.map((name) => join(dirname(first), name)).filter((path) => !paths.includes(path));
+    const numbers = this.#ports.memberNumbers();
+    const names = (await this.#strayNames(dirname(first), numbers)).get(withoutMember(basename(first))) ?? [];
+    const known = [...numbers].map((member) => archivePath(record, member));
+    const others: string[] = [];
+    for (const path of [...known, ...names.map((name) => join(dirname(first), name))])
+      if (!paths.includes(path) && (await exists(join(this.#dir, path)))) others.push(path);
+    return others;
   }
 
-  /** The names in a folder of the archive, by the name without the member number. */
-  async #namesIn(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  /**
+   * The names in a folder whose number no member has now, by the name without it. Looked for seldom, and a part at a time: a folder holds all
+   * files of a day, new ones come all the time, and none of those has an old number.
+   */
+  #strayNames(folder: string, numbers: ReadonlySet<number>): Promise<StrayNames> {
     const dir = join(this.#dir, folder);
+    const [key, nowMs] = [`${dir} ${[...numbers].join()}`, performance.now()];
+    if (this.#listed?.key !== key || nowMs - this.#listed.atMs > LISTED_MS)
+      this.#listed = { key, atMs: nowMs, names: this.#listStrays(dir, numbers) };
+    return this.#listed.names;
+  }
+
+  async #listStrays(dir: string, numbers: ReadonlySet<number>): Promise<StrayNames> {
+    const found = new Map<string, string[]>();
     try {
-      const { mtimeMs } = await stat(dir);
-      if (this.#listed?.dir === dir && this.#listed.mtimeMs === mtimeMs) return this.#listed.names;
-      const names = Map.groupBy(await readdir(dir), withoutMember);
-      this.#listed = { dir, mtimeMs, names };
-      return names;
+      for (const [at, name] of (await readdir(dir)).entries()) {
+        if (at % LISTED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (numbers.has(Number(name.split('.', MEMBER_AT + 1)[MEMBER_AT]))) continue;
+        const key = withoutMember(name);
+        found.set(key, [...(found.get(key) ?? []), name]);
+      }
     } catch (caught) {
-      if (systemCode(caught) !== 'ENOENT') this.#warn(`${folder}: ${textOf(caught)}`);
-      return new Map();
+      if (systemCode(caught) !== 'ENOENT') this.#warn(`${dir}: ${textOf(caught)}`);
     }
+    return found;
   }
 
   /** While some are written others gather. */
@@ -196,7 +214,13 @@ class DirectoryArchive implements Archive {
   }
 }
 
+type StrayNames = ReadonlyMap<string, readonly string[]>;
+
 const MEMBER_AT = 5;
+/** How long a look through a folder holds. */
+const LISTED_MS = 60_000;
+/** Names looked at in one turn of the event loop. */
+const LISTED_AT_ONCE = 2_000;
 
 /** The name of an archived file but for the member number of its origin, which may change. */
 const withoutMember = (name: string): string =>

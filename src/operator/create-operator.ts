@@ -74,7 +74,10 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const queue = new WriteQueue({ sqlite, origin, members: () => ports.members() });
   const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
-  const archive = options.archive ? createArchive(options.archiveDir, { sqlite, log, memberOf }) : noArchive;
+  const memberNumbers = (): ReadonlySet<number> => new Set(ports.members().values());
+  const archive = options.archive
+    ? createArchive(options.archiveDir, { sqlite, log, memberOf, memberNumbers })
+    : noArchive;
   const store = await SqliteFileStore.open({
     ...{ sqlite, queue, archive, origin, budget, log },
     assertRoom: (bytes) => disk.assertRoom(bytes),

@@ -64,7 +64,8 @@ export const openFileStore = async (
   const queue = new WriteQueue({ sqlite, origin, members: () => members });
   const budget = new ByteBudget(1_048_576);
   const memberOf = (of: string): number => members.get(of) ?? 0;
-  const archivePorts = { sqlite, log: silentLogger, memberOf };
+  const memberNumbers = (): ReadonlySet<number> => new Set(members.values());
+  const archivePorts = { sqlite, log: silentLogger, memberOf, memberNumbers };
   const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), archivePorts);
   const database = join(dir, 'dbms', 'plant.sqlite');
   const store = await SqliteFileStore.open({
