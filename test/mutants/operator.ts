@@ -89,4 +89,18 @@ export const operator: readonly Mutant[] = [
     to: 'return bytes >= 0;',
     tests: ['test/unit/operator/contents.test.ts'],
   },
+  {
+    name: 'failed file that was taken away stays a fault',
+    file: 'src/operator/error-directory.ts',
+    from: '    this.#lying = found;\n',
+    to: '',
+    tests: ['test/unit/operator/error-directory.test.ts'],
+  },
+  {
+    name: 'error directory takes copies without end',
+    file: 'src/operator/error-directory.ts',
+    from: '    if (!isFull) return;\n',
+    to: '    if (!isFull || isFull) return;\n',
+    tests: ['test/unit/operator/error-directory.test.ts'],
+  },
 ];

@@ -115,4 +115,18 @@ export const replication: readonly Mutant[] = [
       'test/unit/replication/consumer.test.ts',
     ],
   },
+  {
+    name: 'push that failed is told when its file is long there',
+    file: 'src/replication/create-replication.ts',
+    from: '(behind ? pushError : undefined)',
+    to: 'pushError',
+    tests: ['test/unit/replication/failing-store.test.ts'],
+  },
+  {
+    name: 'push that cannot be stored is broken off without a word',
+    file: 'src/replication/server.ts',
+    from: 'storing.catch((caught: unknown) => fail(caught));',
+    to: 'storing.catch((caught: unknown) => channel.abort(caught));',
+    tests: ['test/unit/replication/failing-store.test.ts'],
+  },
 ];

@@ -228,7 +228,7 @@ export const FAULT_KINDS = {
         .filter(({ connected, own, lastError }) => !connected && !own && lastError !== undefined)
         .map(
           ({ name, address, attempts, lastError }) =>
-            `${name === undefined ? '' : `${name} at `}${address} is tried in vain (${attempts} times): ${lastError ?? ''}`,
+            `${name === undefined ? '' : `${name} at `}${address} is out of reach, tried ${attempts} times: ${lastError ?? ''}`,
         ),
   },
   LEDGER_SYNC_FAILED: {
