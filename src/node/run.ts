@@ -60,7 +60,8 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
       log.error('stopping took too long: ended without waiting for the rest');
       // `process.exit` would wait for a thread that the disk keeps; whatever was acknowledged is durable.
       process.kill(process.pid, 'SIGKILL');
-    }, STOP_MS_MAX);
+      // A start that was broken off has nothing more to wait for.
+    }, STOP_MS_MAX).unref();
   const stopping = stopSignal();
   const stop = new AbortController();
   // Also where it is still starting, and cannot be closed yet.

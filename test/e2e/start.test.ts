@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NodeProcess } from '../../scripts/demo/node-process.ts';
+import { encodeToken } from '../../src/policy/admission/token.ts';
 import { holdfast } from '../support/executable.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -50,6 +51,23 @@ describe('holdfast start', () => {
       expect(performance.now() - before).toBeLessThan(5_000);
       expect(readFileSync(join(dir, name, 'node.log'), 'utf8').match(/^ready/gm)).toHaveLength(1);
     }
+  }, 60_000);
+
+  test('a node that waits to be let in ends on SIGTERM with its reason, and is not cut short', async () => {
+    const hash = 'f'.repeat(64);
+    const invite = encodeToken({
+      ...{ net: hash, name: 'acme', seeds: ['127.0.0.1:1'], grant: hash, time: 0, key: '1'.repeat(64) },
+      ...{ roles: ['auditor'], expires: Number.MAX_SAFE_INTEGER },
+    });
+    const args = ['start', '--dir', join(dir, 'late'), '--listen', ANY, '--rest', ANY, '--invite', invite];
+    const child = spawn(process.execPath, ['src/holdfast.mjs', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const ended = once(child, 'close');
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await waitFor(() => said.includes('not let in yet'), { timeoutMs: 30_000 });
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([1, null]);
+    expect(said).toContain('the node was stopped before it had joined its network');
   }, 60_000);
 
   test.skipIf(process.platform !== 'linux')(
