@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { executableSql } from '../../../src/query/executable.ts';
 import { procedures } from '../../../src/query/procedures.ts';
@@ -32,16 +33,23 @@ test.each([
   expect(statement(sql, true)).toContain(GUARD);
 });
 
+/** A connection with the statements that it was asked to step through, and to give one row of. */
+const watch = (connection: ReturnType<typeof openMemory>) => {
+  const [run, looked]: [string[], string[]] = [[], []];
+  const watched: ReadConnection = {
+    ...{ all: connection.all.bind(connection), columns: connection.columns.bind(connection) },
+    deadline: connection.deadline.bind(connection),
+    get: (sql, params) => (looked.push(sql), connection.get(sql, params)),
+    iterate: (sql, params) => (run.push(sql), connection.iterate(sql, params)),
+  };
+  return { watched, run, looked };
+};
+
 test('a table is brief for a time-out that leaves room for a slow machine, by its rows and its bytes', () => {
   const connection = openMemory();
   connection.exec(`create table readings (row_id integer primary key, a int, c text);
     insert into readings values (1, 1, 'x'), (100000, 2, 'y')`);
-  const run: string[] = [];
-  const watched: ReadConnection = {
-    ...{ all: connection.all.bind(connection), get: connection.get.bind(connection) },
-    ...{ columns: connection.columns.bind(connection), deadline: connection.deadline.bind(connection) },
-    iterate: (sql, params) => (run.push(sql), connection.iterate(sql, params)),
-  };
+  const { watched, run } = watch(connection);
   const isGuarded = (timeoutMs: number): boolean => {
     const sql = 'select max(a) from readings';
     const request = { dbms: 'x', sql, nowMicros: 0, timeoutMs };
@@ -57,5 +65,29 @@ test('a table is brief for a time-out that leaves room for a slow machine, by it
     expect(isGuarded(3_600_000)).toBe(true);
   } finally {
     connection.close();
+  }
+});
+
+test('how long a table is, is looked up and not read; one whose rows have no numbers is never brief', () => {
+  const connection = openMemory();
+  const readings = 'create table readings (row_id integer primary key, a int)';
+  connection.exec(
+    `${readings}; insert into readings values (1, 1); create table bare (a int); insert into bare values (1)`,
+  );
+  const plain = new Database(':memory:').exec(readings);
+  const { watched, run, looked } = watch(connection);
+  const select = (sql: string): unknown =>
+    itemsOf(procedures.select(databasesOf(watched), { dbms: 'x', sql, nowMicros: 0, timeoutMs: 60_000 }));
+  try {
+    select('select max(a) from readings');
+    expect(run.at(-1)).not.toContain(GUARD);
+    const plans = looked.flatMap((sql) => plain.prepare<[], { detail: string }>(`explain query plan ${sql}`).all());
+    const ofReadings = plans.map(({ detail }) => detail).filter((detail) => detail.includes('readings'));
+    expect(ofReadings).toEqual(['SEARCH readings', 'SEARCH readings']);
+    select('select max(a) from bare');
+    expect(run.at(-1)).toContain(GUARD);
+  } finally {
+    connection.close();
+    plain.close();
   }
 });
