@@ -19,6 +19,7 @@ import { meets } from './grammar/condition.ts';
 import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { parseLine, type Statement } from './grammar/line.ts';
 import { expandReferences, resolveReference, valueOfRun } from './grammar/values.ts';
+import { absentCommands } from './commands/absent.ts';
 import { allCommands } from './commands/all.ts';
 import { withRefusal } from './health/refused.ts';
 import { runClient } from './remote/client.ts';
@@ -57,7 +58,7 @@ const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
 
 class NodeExecutor implements CommandExecutor {
   readonly #context: CommandContext;
-  readonly #registry = new Registry(allCommands());
+  readonly #registry = new Registry(allCommands(), absentCommands());
   readonly #dictionary: Dictionary;
   readonly #remote: RemoteCommands;
 
@@ -165,8 +166,9 @@ class NodeExecutor implements CommandExecutor {
     const dictionary = this.#dictionaryOf(request.session, restrictionOf(this.#context, request.session.person));
     const isClient = isKeyword(first, 'run') && isKeyword(tokens[1], 'client');
     if (first === undefined) return '';
-    if (first.kind !== 'word' || !(isClient || this.#registry.find(tokens) !== undefined))
-      return valueOfRun(tokens, dictionary);
+    const isCommand = (): boolean =>
+      isClient || this.#registry.find(tokens) !== undefined || this.#registry.absentIn(tokens) !== undefined;
+    if (first.kind !== 'word' || !isCommand()) return valueOfRun(tokens, dictionary);
     let answer: Answer;
     try {
       answer = await this.#line(statement.right, request, depth + 1);

@@ -50,6 +50,8 @@ const startsOptions = (tokens: readonly Token[], at: number): boolean => {
   if (at >= tokens.length || isKeyword(tokens[at], 'where')) return true;
   const equals = tokens.findIndex((token, index) => index > at && token.kind === 'equals');
   if (equals < 0) return false;
+  // Without `where` as well: `get operator stat format = json`.
+  if (equals > at + 1 && isKeyword(tokens[equals - 1], 'format')) return false;
   return tokens
     .slice(at, equals)
     .every(

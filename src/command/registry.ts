@@ -38,6 +38,13 @@ export interface CommandSpec<O extends OptionTable> {
   run(call: Call<O>): Promise<Reply> | Reply;
 }
 
+/** A documented command that this program has not: who types it is told what does the work instead. */
+export interface AbsentCommand {
+  readonly pattern: Pattern;
+  /** Why there is no such command, or what there is instead. */
+  readonly instead: string;
+}
+
 /** Commands that belong together, for people who look for one. */
 export interface CommandGroup {
   readonly about: string;
@@ -275,10 +282,23 @@ const withSynonyms = (tokens: readonly Token[]): readonly Token[] => {
 export class Registry {
   readonly groups: readonly CommandGroup[];
   readonly commands: readonly Command[];
+  readonly #absent: readonly AbsentCommand[];
 
-  constructor(groups: readonly CommandGroup[]) {
+  constructor(groups: readonly CommandGroup[], absent: readonly AbsentCommand[] = []) {
     this.groups = groups;
     this.commands = groups.flatMap(({ commands }) => commands);
+    this.#absent = absent;
+  }
+
+  /** The documented command that a line is and this program has not. One of ours that says more of the line comes first. */
+  absentIn(typed: readonly Token[]): AbsentCommand | undefined {
+    const tokens = withSynonyms(typed);
+    let [best, score] = [undefined as AbsentCommand | undefined, this.#best(tokens)?.match.score ?? 0];
+    for (const command of this.#absent) {
+      const found = matchPattern(command.pattern, tokens)?.score ?? 0;
+      if (found > score) [best, score] = [command, found];
+    }
+    return best;
   }
 
   /** The command of a line, or undefined. Of several that match the one with the most words counts. */
@@ -311,6 +331,9 @@ export class Registry {
   /** As `find`; throws `COMMAND_UNKNOWN` or, where the words are right and the rest is not, `COMMAND_STRUCTURE`. */
   get(typed: readonly Token[]): Found {
     const tokens = withSynonyms(typed);
+    const absent = this.absentIn(tokens);
+    if (absent !== undefined)
+      throw fault('COMMAND_UNSUPPORTED', `${absent.pattern.text} is not in this version`, { hint: absent.instead });
     const best = this.#best(tokens);
     if (best === undefined) throw this.#unknown(tokens);
     if (best.match.whole) return best;

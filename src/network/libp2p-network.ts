@@ -258,6 +258,10 @@ class Libp2pNetwork implements Network {
     return work;
   }
 
+  async call(address: Address): Promise<void> {
+    await (this.#options.call ?? callByTcp)(address);
+  }
+
   async disconnect(peer: PeerKey): Promise<void> {
     const links = this.#links.of(peer);
     await Promise.all(

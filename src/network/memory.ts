@@ -228,6 +228,12 @@ class MemoryNetwork implements Network {
     return this.#peerOf(peer.self, end);
   }
 
+  async call(address: Address): Promise<void> {
+    const peer = this.#world.nodes.get(address);
+    await this.#roundTrip(peer, { timeoutMs: DIAL_TIMEOUT_MS });
+    if (peer === undefined) throw unreachable(address, 'nobody listens there');
+  }
+
   async disconnect(peer: PeerKey): Promise<void> {
     this.#dropKey(peer, 'disconnected');
   }

@@ -131,6 +131,8 @@ export interface Network extends Resource {
    * node answers itself, by whatever detour; `NETWORK_TWIN` where another process has its key.
    */
   dial(target: DialTarget, options?: RequestOptions): Promise<ConnectedPeer>;
+  /** Resolves when a call to the address is answered, whoever is there, beside any connection. `NETWORK_UNREACHABLE`, `NETWORK_TIMEOUT`. */
+  call(address: Address): Promise<void>;
   /** Drops the connection; the address is redialled only if it is kept dialled. */
   disconnect(peer: PeerKey): Promise<void>;
   /**

@@ -256,12 +256,26 @@ export const clusterCommands = (): readonly Command[] => [
     run: dataNodes,
   }),
   define({
-    patterns: ['get virtual tables', 'get virtual tables info'],
+    patterns: ['get virtual tables'],
     method: 'GET',
     explanation: 'lists the tables of the network, with the number of clusters and the copies of each row',
     examples: ['get virtual tables where dbms = lsl_demo'],
     options: tableFilter,
     run: virtualTables,
+  }),
+  define({
+    patterns: ['get virtual tables info'],
+    method: 'GET',
+    explanation: 'lists the tables of the network with each cluster that holds them and its copies of each row',
+    examples: ['get virtual tables info where dbms = lsl_demo'],
+    options: tableFilter,
+    run: (call) =>
+      givesTable({
+        titles: ['Company', 'DBMS', 'Table', 'Cluster ID', 'Copies'],
+        rows: servedTables(call).map(({ company, dbms, table, cluster }) => [
+          ...[company, dbms, table, cluster.id, cluster.operators.length],
+        ]),
+      }),
   }),
   define({
     patterns: ['get members status'],

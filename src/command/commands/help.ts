@@ -1,7 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { ERROR_MEANINGS } from '../error-numbers.ts';
 import { textOfValue } from '../grammar/values.ts';
-import { maybe } from '../grammar/suggest.ts';
+import { closest } from '../grammar/suggest.ts';
 import { integer, type OptionTable } from '../options.ts';
 import { completed, define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -58,6 +58,42 @@ const explained = (command: Command): string =>
     `REST: ${command.method === 'any' ? 'GET or POST' : command.method}`,
   ].join('\n');
 
+const wordsOf = (text: string): readonly string[] => text.toLowerCase().split(/[^a-z0-9_]+/);
+
+/** Commands in whose text every word that was typed begins some word. */
+const holding = (
+  commands: readonly Command[],
+  typed: string,
+  textsOf: (command: Command) => readonly string[],
+): readonly Command[] =>
+  commands.filter((command) => {
+    const words = textsOf(command).flatMap(wordsOf);
+    return typed.split(' ').every((part) => words.some((word) => word.startsWith(part)));
+  });
+
+/** By the beginning of their words, else by any word of them, else by any word of what they say of themselves. */
+const foundBy = (commands: readonly Command[], typed: string): readonly Command[] => {
+  const leads = ({ patterns }: Command): readonly string[] => patterns.map(({ lead }) => lead.join(' '));
+  const ways = [
+    commands.filter((command) => leads(command).some((lead) => lead === typed)),
+    commands.filter((command) => leads(command).some((lead) => lead.startsWith(typed))),
+    holding(commands, typed, leads),
+    holding(commands, typed, ({ patterns, usage, explanation }) => [
+      ...[...patterns.map(({ text }) => text), usage, explanation],
+    ]),
+  ];
+  return ways.find((found) => found.length > 0) ?? [];
+};
+
+/** Commands that were meant: by all of their words, else by one of them. */
+const meant = (commands: readonly Command[], typed: string): string => {
+  const names = commands.map(nameOf);
+  const byWord = names.filter((name) => name.split(' ').some((word) => closest(typed, [word]).length > 0));
+  const near = [...closest(typed, names), ...byWord].slice(0, SUGGESTED_MAX);
+  return near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`;
+};
+const SUGGESTED_MAX = 3;
+
 const help = (call: Call<OptionTable>): Reply => {
   const words = call.args
     .raw('command')
@@ -67,21 +103,13 @@ const help = (call: Call<OptionTable>): Reply => {
     .replace(/^ledger\b/, 'blockchain');
   if (words === '') return overview(call);
   const { commands } = call.registry;
-  const isNamed = (command: Command, test: (lead: string) => boolean): boolean =>
-    command.patterns.some(({ lead }) => test(lead.join(' ')));
-  const exact = commands.filter((command) => isNamed(command, (lead) => lead === words));
-  const found =
-    exact.length > 0
-      ? exact
-      : commands.filter((command) =>
-          isNamed(command, (lead) => lead.startsWith(`${words} `) || lead.startsWith(words)),
-        );
-  const [only] = found;
-  if (only === undefined)
-    throw fault('COMMAND_UNKNOWN', `there is no command ${words}`, {
-      hint: maybe(words, commands.map(nameOf), 'see all commands: help'),
-    });
-  if (found.length === 1 || exact.length > 0) return says(found.map(explained).join('\n\n'));
+  const absent = call.registry.absentIn(call.args.tokens('command'));
+  if (absent !== undefined) return says(`${absent.pattern.text} is not in this version: ${absent.instead}`);
+  const found = foundBy(commands, words);
+  if (found.length === 0)
+    throw fault('COMMAND_UNKNOWN', `there is no command ${words}`, { hint: meant(commands, words) });
+  const isExact = found.some(({ patterns }) => patterns.some(({ lead }) => lead.join(' ') === words));
+  if (found.length === 1 || isExact) return says(found.map(explained).join('\n\n'));
   return givesTable({
     titles: ['Command', 'What it does'],
     rows: found.map((command) => [firstPattern(command), command.explanation]),
@@ -125,8 +153,8 @@ export const helpCommands = (): readonly Command[] => [
   define({
     patterns: ['help <command...>'],
     method: 'GET',
-    explanation: 'explains a command, or lists all',
-    examples: ['help', 'help blockchain insert'],
+    explanation: 'explains a command, or lists all; found by any of its words',
+    examples: ['help', 'help blockchain insert', 'help backup'],
     run: help,
   }),
   define({

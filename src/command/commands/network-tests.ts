@@ -2,6 +2,7 @@ import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { NodeInfo } from '../../topology/topology.ts';
 import { address, anyText, optional, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
+import type { CommandContext } from '../context.ts';
 import { askAll, reach } from '../remote/client.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -38,8 +39,35 @@ interface Probe {
   readonly problem: string;
 }
 
+/**
+ * Others dial what the policy names, so of a node that is connected by another address it is called; where its own network has
+ * another address for it, either counts. `NETWORK_UNREACHABLE`, `NETWORK_WRONG_PEER`.
+ */
+const checkAddress = async (context: CommandContext, node: NodeInfo): Promise<void> => {
+  const { network } = context;
+  const named = addressOf(node);
+  const peers = network.peers();
+  const isOwn = node.peer === network.self;
+  const connected = peers.find(({ key }) => key === node.peer);
+  // One that is not connected is dialled there.
+  if (node.peer === undefined || (!isOwn && connected === undefined)) return;
+  const dialled = isOwn ? network.address : connected?.outbound === true ? connected.address : undefined;
+  if (named === dialled) return;
+  if (named === network.address || peers.some(({ outbound, address: at }) => outbound && at === named))
+    throw fault('NETWORK_WRONG_PEER', `another node answers at ${named}`, { hint: 'mend the address in its policy' });
+  const { localIp } = context.topology().operators.get(node.id) ?? { localIp: undefined };
+  const addresses = [named, ...(localIp === undefined ? [] : [addressOf({ ip: localIp, port: node.port })])];
+  try {
+    await Promise.any(addresses.map((each) => network.call(each)));
+  } catch {
+    const where = isOwn ? `it listens at ${network.address}` : `it is connected at ${connected?.address ?? ''}`;
+    throw fault('NETWORK_UNREACHABLE', `${addresses.join(' and ')} of its policy takes no call; ${where}`);
+  }
+};
+
 const probe = async ({ context }: Call<OptionTable>, node: NodeInfo): Promise<Probe> => {
   try {
+    await checkAddress(context, node);
     await reach(context, addressOf(node), TEST_TIMEOUT_MS);
     return { node, reached: true, problem: '' };
   } catch (caught) {
@@ -49,7 +77,7 @@ const probe = async ({ context }: Call<OptionTable>, node: NodeInfo): Promise<Pr
 
 const testNetwork = async (call: Call<OptionTable>): Promise<Reply> => {
   const probes = await Promise.all(nodesToTest(call).map((node) => probe(call, node)));
-  return givesTable({
+  const table = givesTable({
     titles: ['Address', 'Node Type', 'Node Name', 'Status'],
     rows: probes.map(({ node, reached }): readonly Cell[] => [
       addressOf(node),
@@ -65,7 +93,17 @@ const testNetwork = async (call: Call<OptionTable>): Promise<Reply> => {
       ...(reached ? {} : { error: problem }),
     })),
   });
+  return { ...table, text: `${table.text ?? ''}${problemLines(probes)}` };
 };
+
+/** Which address was tried, and why the node is not reached there. Without the signs of a table. */
+const problemLines = (probes: readonly Probe[]): string =>
+  probes
+    .filter(({ reached }) => !reached)
+    .map(({ node, problem }) =>
+      `\n${node.name || addressOf(node)}: ${problem}`.replaceAll('|', ' ').replaceAll('---', ' '),
+    )
+    .join('');
 
 const testVersions = async (call: Call<OptionTable>): Promise<Reply> => {
   const nodes = nodesToTest(call);
@@ -170,7 +208,8 @@ export const networkTestCommands = (): readonly Command[] => [
   define({
     patterns: ['test network', 'test network with <target>', 'test network <target?>'],
     method: 'GET',
-    explanation: 'tries to reach every node that a policy stands for; + where it answers',
+    explanation:
+      'tries to reach every node that a policy stands for, at the address that the policy names; + where it answers, else why it does not',
     examples: ['test network', 'test network with operator', 'test network where format = json'],
     run: testNetwork,
   }),

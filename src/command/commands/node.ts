@@ -271,6 +271,15 @@ const changed = (): readonly Command[] => [
     run: running('REST', ({ facts }) => facts.restAddress()),
   }),
   define({
+    patterns: ['create work directories', 'set anylog home <path>', 'set debug <what>', 'set echo queue <what>'],
+    method: 'POST',
+    remote: 'never',
+    explanation:
+      'accepted, since start scripts of deployments begin with it: the node makes its directories by itself (--dir)',
+    examples: ['create work directories', 'set debug off'],
+    run: () => SILENT,
+  }),
+  define({
     patterns: ['exit node'],
     method: 'POST',
     remote: 'never',

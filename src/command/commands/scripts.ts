@@ -94,7 +94,7 @@ const flowCommands = (): readonly Command[] => [
   flowCommand(
     ['do <command...>', 'else <command...>', 'else'],
     'in a script: after a line `if CONDITION` or `if CONDITION then`, lines that begin with do belong to it; else, or else if, for where it is not met',
-    ['do set node name a', 'else echo there is none', 'else if !policy_id then goto known'],
+    ['do run data distributor', 'else echo there is none', 'else if !policy_id then goto known'],
   ),
   flowCommand(
     ['for loop start where list = <list>', 'for loop end'],

@@ -202,6 +202,7 @@ Tables Supported:
       '------------------|---------|---------|------|',
       '24.23.250.144:7848|operator |op1      |   +  |',
       '24.23.250.144:7858|operator |op2      |      |',
+      'op2: cannot reach 24.23.250.144:7858: nobody listens there',
     ]);
     expect(await node.json('test network')).toMatchObject([
       { status: '+' },
@@ -293,6 +294,15 @@ describe('the node', () => {
       /Usage:\s+run client \(DESTINATION\) COMMAND[\s\S]*Examples:\s+run client \(10/,
     );
     expect(await node.text('help get tsd')).toContain('get tsd summary');
+    for (const [words, found] of [
+      ['prune', 'Usage:\n    blockchain prune'],
+      ['backup', 'run backup'],
+      ['ledger snapshot', 'Usage:\n    blockchain snapshot'],
+      ['certificate', 'id '],
+      ['schedule', 'not in this version'],
+    ] as const)
+      expect(await node.text(`help ${words}`)).toContain(found);
+    expect((await faultOf(node, 'help prnue')).hint).toBe('Maybe: blockchain prune');
     expect(errorNumber((await faultOf(node, 'help blokchain insert')).code)).toBe(1);
     expect(((await node.json('get commands')) as unknown[]).length).toBeGreaterThan(80);
   });

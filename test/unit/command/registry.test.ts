@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../src/base/errors.ts';
+import { absentCommands } from '../../../src/command/commands/absent.ts';
 import { allCommands } from '../../../src/command/commands/all.ts';
 import { tokenize } from '../../../src/command/grammar/lexer.ts';
 import { parseLine } from '../../../src/command/grammar/line.ts';
 import { Registry } from '../../../src/command/registry.ts';
 
-const registry = new Registry(allCommands());
+const absent = absentCommands();
+const registry = new Registry(allCommands(), absent);
 
 /** Its lines are taken apart by the grammar. */
 const clientCommand = registry.commands.find(({ patterns }) => patterns[0]?.lead.join(' ') === 'run client');
@@ -143,9 +145,32 @@ describe('what is no command', () => {
   it.each(['get node', 'get time', 'blockchain delete assignment where id = x'])(
     '%s, which clients send, is refused softly',
     (line) => {
-      expect(['COMMAND_UNKNOWN', 'COMMAND_STRUCTURE']).toContain(faultOf(line).code);
+      expect(faultOf(line).code).toBe('COMMAND_UNSUPPORTED');
     },
   );
+
+  it.each(absent.map(({ pattern, instead }) => [pattern.text, instead] as const))(
+    '%s is documented and not there: %s',
+    (line, instead) => {
+      for (const typed of [line, `${line} x`, `${line.toUpperCase()} where name = x`])
+        expect(faultOf(typed)).toMatchObject({ code: 'COMMAND_UNSUPPORTED', hint: instead });
+    },
+  );
+
+  it('what is not there hides nothing that is', () => {
+    for (const { patterns, examples } of registry.commands)
+      for (const line of [...examples, ...patterns.map(({ lead }) => lead.join(' '))])
+        expect(registry.absentIn(tokenize(line))).toBeUndefined();
+  });
+
+  it('what to use instead is a command of the table', () => {
+    const leads = registry.commands.flatMap(({ patterns }) => patterns.map(({ lead }) => lead.join(' ')));
+    const named = absent.flatMap(
+      ({ instead }) => instead.match(/\b(?:get|blockchain|run|test|id) [a-z]+(?: [a-z]+)?/g) ?? [],
+    );
+    const isThere = (words: string): boolean => leads.some((lead) => `${words} `.startsWith(`${lead} `));
+    expect([...new Set(named)].filter((words) => !isThere(words))).toEqual([]);
+  });
 
   it('says what is too much, and the usage', () => {
     expect(faultOf('get processes now please')).toMatchObject({

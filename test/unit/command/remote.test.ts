@@ -8,6 +8,7 @@ import { COMMAND_PROTOCOL, encodeMessage } from '../../../src/command/remote/mes
 import { FIRST_REPLY_STATE, mayRun, takeFrame, type ReplyState } from '../../../src/command/remote/state.ts';
 import { CommandNodes, type CommandNode, type CommandNodeOptions } from '../../support/command-node.ts';
 import { faultOf } from '../../support/operator-command-node.ts';
+import { waitFor } from '../../support/wait.ts';
 
 let nodes = new CommandNodes();
 afterEach(async () => {
@@ -144,6 +145,27 @@ describe('replies of several nodes', () => {
     expect(await a.text('get node name')).toBe('a');
   });
 
+  it('test network: a node that is connected, but by another address than its policy names, is not reached there', async () => {
+    const [a, b] = await pair();
+    await b.run(
+      `blockchain insert where policy = {"node": {"name": "b", "company": "x", "ip": "${B.split(':')[0] ?? ''}", "port": ${B.split(':')[1] ?? ''}, "peer": "${b.network.self}"}}`,
+    );
+    const tested = async (address: string): Promise<string> => {
+      const [ip = '', port = ''] = address.split(':');
+      await b.run('node_id = blockchain get node bring [*][id]');
+      await b.run(`blockchain update where id = !node_id and policy = {"node": {"ip": "${ip}", "port": ${port}}}`);
+      await waitFor(
+        async () => (await a.text('blockchain get node bring [*][ip] : [*][port]')).replaceAll(' ', '') === address,
+      );
+      return a.text('test network');
+    };
+    expect(await tested('10.9.9.9:1')).toMatch(
+      /b +\| {6}\|\nb: 10\.9\.9\.9:1 of its policy takes no call; it is connected at /,
+    );
+    expect(await tested(A)).toContain(`\nb: another node answers at ${A}`);
+    expect(await tested(B)).toMatch(/b +\| {3}\+ {2}\|$/);
+  });
+
   it('collects answers in a list, or by their addresses', async () => {
     const [a] = await pair();
     await a.run(`names[] = run client (${A}, ${B}) get node name`);
@@ -151,6 +173,8 @@ describe('replies of several nodes', () => {
     await a.run(`by{} = run client (${B}) get node name`);
     expect(await a.json('!names')).toEqual([{ 'node name': 'a' }, { 'node name': 'b' }]);
     expect([await a.text('!names.len'), await a.text('!one.len')]).toEqual(['2', '1']);
+    await a.run(`some[] = run client (${A}, 10.9.9.9:1) get node name`);
+    expect(await a.text('echo !some.len !some.replies !some.diff')).toBe('2 1 1');
     expect(await a.json('!by')).toEqual({ [B]: { 'node name': 'b' } });
   });
 
