@@ -155,7 +155,8 @@ const originOf = (
   filePath: string | undefined,
 ): Origin | undefined => {
   const flag = flags[flagOf(option)];
-  if (flag !== undefined && flag.length > 0) return { value: flag, place: `--${option}` };
+  // An empty variable is one that is not set; who types an empty value means something.
+  if (typeof flag === 'string' || (flag !== undefined && flag.length > 0)) return { value: flag, place: `--${option}` };
   const variable = environment[variableOf(option)];
   if (variable !== undefined && variable !== '') {
     const value = option === 'seed' ? variable.split(',').map((part) => part.trim()) : variable;
@@ -214,6 +215,8 @@ const reserveText = (reserve: DiskReserve): string =>
 
 const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): ReadonlyMap<string, Origin> => {
   const chosen = flags['config'] ?? environment['HOLDFAST_CONFIG'];
+  if (flags['config'] === '')
+    throw fault('CONFIG_VALUE', '--config: "" is empty', { hint: 'name a file, or leave it out' });
   const filePath = typeof chosen === 'string' && chosen !== '' ? chosen : undefined;
   const file = filePath === undefined ? {} : readConfigFile(filePath);
   const origins = new Map<string, Origin>();

@@ -1,22 +1,18 @@
 import { EventEmitter } from 'node:events';
-import { networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { fault, hasCode } from '../base/errors.ts';
 import { startCollecting } from '../base/collection.ts';
 import { ClockMonitor } from '../base/clock-monitor.ts';
 import { DiskMonitor } from '../base/disk-monitor.ts';
-import { WRITE_WAIT_MS_MAX } from '../base/limits.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { StateFile } from '../base/state-file.ts';
-import type { JsonObject } from '../codec/json.ts';
 import { signingKeyFromSeed, signWith, type SigningKey } from '../entry/keys.ts';
 import type { Access } from '../command/access/access.ts';
 import { checkAsker } from '../command/access/door.ts';
 import type { CommandContext, Watched } from '../command/context.ts';
 import type { PeerView } from '../command/health/peer-watch.ts';
-import { splitAddress } from '../command/facts.ts';
 import type { ArchiveClient } from '../ledger/archive/client.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
@@ -65,23 +61,9 @@ import { Parts } from './parts.ts';
 import { readSavedStates, stateStore } from './saved-states.ts';
 import { takeRestored } from './restore/mark.ts';
 import { WriteGuard } from './restore/write-guard.ts';
+import { writesKnown } from './first-writes.ts';
+import { isOwnPolicy } from './own-policies.ts';
 import type { NodePaths } from './paths.ts';
-
-/** Whether this node itself listens at an address: its own, or one of the machine's with its port. */
-const isHereIn = (network: Network, { host, port }: { readonly host: string; readonly port: number }): boolean => {
-  const own = splitAddress(network.address);
-  const local = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return port === own.port && [own.host, ...local.map(({ address }) => address)].includes(host);
-};
-
-/** Whether a node policy that is inserted here stands for this very node: its name, or an address that is ours. */
-const isOwnPolicy =
-  (config: NodeConfig, network: Network) =>
-  (_type: string, value: JsonObject): boolean =>
-    value['name'] === config.name ||
-    [value['ip'], value['local_ip']].some(
-      (host) => typeof host === 'string' && isHereIn(network, { host, port: Number(value['port']) }),
-    );
 
 /** What the floors need of what stands around them. */
 export interface Outside {
@@ -98,14 +80,6 @@ export interface Outside {
   /** What the connected nodes told of themselves. */
   peerViews(): readonly PeerView[];
 }
-
-/** A write right after a start waits for the peers to be asked; the ledger refuses it where that takes too long. */
-const ownLogKnown = async (ledger: Ledger, ledgerSync: LedgerSync): Promise<void> => {
-  if (ledger.network === undefined || ledger.status().mayAppend) return;
-  await ledgerSync.ownLogKnown(AbortSignal.timeout(WRITE_WAIT_MS_MAX)).catch(() => {
-    // The ledger's own error says more.
-  });
-};
 
 /** `seed from`: knows the address from now on, joins its network where this node has none, and takes up what it has. */
 const createSeedFrom =
@@ -282,7 +256,7 @@ const startBase = async (
       holders: (author, seq) => ledgerSync.holders(author, seq),
       isOwn: isOwnPolicy(config, network),
       mayWrite: async () => {
-        await ownLogKnown(ledger, ledgerSync);
+        await writesKnown(ledger, ledgerSync, network);
         await guard.allowed();
       },
       pruning: await pruningOf(ledger, archive, paths, made, log),

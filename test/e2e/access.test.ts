@@ -60,11 +60,11 @@ describe('REST of a real node', () => {
     const given = { ...headers, Authorization: `Bearer ${tokenOf('node-1')}` };
     expect(await (await fetch(url, { headers: given })).text()).toBe('node-1');
 
-    await node.run('id add user where name = ann and password = secret');
+    await node.run('id add user where name = ann and password = long-enough');
     const basic = (text: string) => ({ ...headers, Authorization: `Basic ${Buffer.from(text).toString('base64')}` });
-    expect((await fetch(url, { headers: basic('ann:secret') })).status).toBe(200);
+    expect((await fetch(url, { headers: basic('ann:long-enough') })).status).toBe(200);
     expect((await fetch(url, { headers: basic('ann:wrong') })).status).toBe(401);
-    const exit = { ...basic('ann:secret'), command: 'exit node' };
+    const exit = { ...basic('ann:long-enough'), command: 'exit node' };
     expect((await fetch(url, { method: 'POST', headers: exit })).status).toBe(403);
     expect(statSync(join(dir, 'node-1', 'users.json')).mode & 0o777).toBe(0o600);
     expect(statSync(join(dir, 'node-1', 'rest.token')).mode & 0o777).toBe(0o600);

@@ -69,7 +69,7 @@ test(
     );
     expect(await root.json('blockchain prune where format = json')).toMatchObject({
       bodies: 2,
-      keepers: [other.facts.peer],
+      holders: [other.facts.peer],
     });
 
     const isPruned = async (node: NodeProcess): Promise<void> => {

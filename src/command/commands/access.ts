@@ -49,8 +49,23 @@ const certificateKey = (text: string): string => {
   });
 };
 
+const PASSWORD_CHARS_MIN = 8;
+
+/** `ACCESS_PASSWORD`. */
+const checkPassword = (password: string): void => {
+  if (password.length >= PASSWORD_CHARS_MIN) return;
+  throw fault('ACCESS_PASSWORD', `a password has at least ${PASSWORD_CHARS_MIN} characters`, {
+    hint: 'several words are easy to keep: password = "…"',
+  });
+};
+
 const addUser = async ({ context, options }: Call<typeof userOptions>): Promise<Reply> => {
   const { expiration, type } = options;
+  if (options.password !== undefined) checkPassword(options.password);
+  if (expiration !== undefined && expiration <= 0)
+    throw fault('COMMAND_VALUE', 'option expiration: the user would be let in for no time', {
+      hint: 'for example: expiration = 30 days; without it the user is let in for ever',
+    });
   const expires = expiration === undefined ? undefined : Math.floor(context.clock.wallMs() + expiration);
   const permissions = options.permissions === undefined ? undefined : permissionsNamed(context, options.permissions);
   // It could make itself a user without permissions.
@@ -133,6 +148,7 @@ const userCommands = (): readonly Command[] => [
     examples: ['id update user password where name = ann and password = !password'],
     options: { name, password },
     run: async ({ context, options }) => {
+      checkPassword(options.password);
       await context.access.users.setPassword(options.name, options.password);
       return SILENT;
     },

@@ -11,7 +11,7 @@ import { type Reply, says } from '../reply.ts';
 import { count } from './common.ts';
 
 const pruneOptions = {
-  dry: withDefault(bool, false, 'only says how many bodies would go'),
+  dryrun: withDefault(bool, false, 'only says how many bodies would go', ['dry']),
 };
 
 const pruningOf = ({ policies }: CommandContext): Pruning => {
@@ -80,14 +80,14 @@ const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): P
   if (need !== undefined) throw need;
   const snapshot = settledBy(context);
   const by = snapshot.signed[0]?.entry ?? '';
-  if (options.dry) {
+  if (options.dryrun) {
     const keepers = await keepersOf(context, snapshot, signal);
     const bodies = await pruning.preview(signal);
     const text = [
       `nothing is dropped yet: ${count(bodies, 'body', 'bodies')} could go by snapshot ${by}`,
       `kept by: ${holdersText(keepers)}`,
     ];
-    return says(text.join('\n'), { dry: true, bodies, snapshot: by, keepers: keepers.map(({ key }) => key) });
+    return says(text.join('\n'), { dry: true, bodies, snapshot: by, holders: keepers.map(({ key }) => key) });
   }
   let keepers: readonly ArchiveHolder[] = [];
   const { bodies, bytes } = await pruning.prune(signal, async () => {
@@ -98,7 +98,7 @@ const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): P
     `kept by: ${holdersText(keepers)}; back again: blockchain fill history`,
     JOINING,
   ];
-  const json = { bodies, bytes, snapshot: by, archived: pruning.count, keepers: keepers.map(({ key }) => key) };
+  const json = { bodies, bytes, snapshot: by, archived: pruning.count, holders: keepers.map(({ key }) => key) };
   return says(text.join('\n'), { dry: false, ...json });
 };
 
@@ -125,7 +125,7 @@ export const pruningCommands = (): readonly Command[] => [
     admin: true,
     explanation:
       'drops from this node what entries say that a snapshot in force has settled and no policy in force needs, where another node in reach says that it has everything. Policies stay as they are; their past is then asked of that node. A new node that joins here begins with the snapshot',
-    examples: ['blockchain prune where dry = true', 'blockchain prune'],
+    examples: ['blockchain prune where dryrun = true', 'blockchain prune'],
     options: pruneOptions,
     run: prune,
   }),

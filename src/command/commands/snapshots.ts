@@ -8,7 +8,7 @@ import { heldJson, heldText } from '../held.ts';
 import { count, shortKey } from './common.ts';
 
 const snapshotOptions = {
-  dryrun: withDefault(bool, false, 'only says what it would settle'),
+  dryrun: withDefault(bool, false, 'only says what it would settle', ['dry']),
 };
 
 const ENDED_NAMED_MAX = 20;

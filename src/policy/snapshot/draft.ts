@@ -57,9 +57,18 @@ export const draftSnapshot = function* (source: DraftSource): Sliced<SnapshotDra
     );
   const draft = frontier.length === 0 ? undefined : yield* draftOf(source, frontier);
   if (draft !== undefined && draft.fresh > 0) return draft;
-  throw fault('POLICY_SNAPSHOT_NOTHING', 'all registered nodes are known to hold no more than what is settled', {
-    hint: 'a registered node that is away, or whose policy stays though it is gone for good, holds it up: get synchronizer, get snapshots',
-  });
+  const isAll = facts.every(({ op, hash }) => op === SNAPSHOT_OP || fold.snapshots.settled?.covered.has(hash) === true);
+  throw isAll
+    ? fault('POLICY_SNAPSHOT_NOTHING', 'everything is settled already: nothing was written since the last snapshot', {
+        hint: 'nothing is to be done; see: get snapshots',
+      })
+    : fault(
+        'POLICY_SNAPSHOT_NOTHING',
+        'there is nothing yet that all registered nodes are known to hold and that is not settled',
+        {
+          hint: 'a moment after a write it is; a registered node that is away, or whose policy stays though it is gone for good, holds it up: get synchronizer, get snapshots',
+        },
+      );
 };
 
 const isForked = ({ authority }: LedgerFold, fact: Fact): boolean => authority.reasonOf(fact)?.rule === 'equivocation';

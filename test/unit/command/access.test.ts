@@ -274,16 +274,22 @@ describe('commands', () => {
     const node = await nodes.add();
     const person = (admin: boolean) =>
       createSession({ caller: 'rest', isolated: true, person: { by: 'user', name: 'x', admin } });
-    await node.run('id add user where name = ann and password = "a b" and expiration = 30 days', person(true));
-    await node.run('id add user where name = root and type = admin and password = p');
+    await node.run('id add user where name = ann and password = "a b c d e" and expiration = 30 days', person(true));
+    await node.run('id add user where name = root and type = admin and password = long-enough');
     expect(await node.json('get users')).toMatchObject([
       { name: 'ann', type: 'user', expires: expect.stringMatching(/^20/) as string },
       { name: 'root', type: 'admin', expires: null },
     ]);
-    expect(await node.context.access.admit(basic('ann', 'a b'), HERE)).toMatchObject({ name: 'ann' });
-    await node.run('id update user password where name = ann and password = c');
-    expect(await node.context.access.admit(basic('ann', 'c'), HERE)).toMatchObject({ name: 'ann' });
+    expect(await node.context.access.admit(basic('ann', 'a b c d e'), HERE)).toMatchObject({ name: 'ann' });
+    await node.run('id update user password where name = ann and password = another-one');
+    expect(await node.context.access.admit(basic('ann', 'another-one'), HERE)).toMatchObject({ name: 'ann' });
     await node.run('id remove user where name = ann');
+    for (const [wrong, code] of [
+      ['id add user where name = z and password = 7letter', 'ACCESS_PASSWORD'],
+      ['id update user password where name = root and password = x', 'ACCESS_PASSWORD'],
+      ['id add user where name = z and password = long-enough and expiration = 0 days', 'COMMAND_VALUE'],
+    ] as const)
+      await expect(node.run(wrong)).rejects.toMatchObject({ code });
     expect(await node.json('get users')).toHaveLength(1);
     await node.run(`id add user where name = carol and type = admin and key = ${'C'.repeat(64)}`);
     const shown = { ...MEMBER, key: 'c'.repeat(64), subject: 'CN=carol' };

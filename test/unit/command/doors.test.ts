@@ -238,10 +238,13 @@ describe('a user with permissions', () => {
   it('is made with an id or an unambiguous name', async () => {
     const id = await permit({ enable: ['get'] });
     const user = (permissions: string) =>
-      `id add user where name = ann and password = p and permissions = ${permissions}`;
+      `id add user where name = ann and password = long-enough and permissions = ${permissions}`;
     await node.run(user('guest'));
     expect(await node.json('get users')).toMatchObject([{ name: 'ann', permissions: id }]);
-    const admitted = await node.context.access.admit(`Basic ${Buffer.from('ann:p').toString('base64')}`, '::1');
+    const admitted = await node.context.access.admit(
+      `Basic ${Buffer.from('ann:long-enough').toString('base64')}`,
+      '::1',
+    );
     expect(admitted).toMatchObject({ permissions: id });
     await expect(node.run(`${user('guest')} and type = admin`)).rejects.toMatchObject({ code: 'COMMAND_OPTION' });
     await node.run('id remove user where name = ann');

@@ -226,7 +226,10 @@ describe('blockchain snapshot', () => {
       settled: held,
       snapshots: [{ root, effect: 'in-force' }],
     });
-    expect(await faultOf(node, 'blockchain snapshot')).toMatchObject({ code: 'POLICY_SNAPSHOT_NOTHING' });
+    expect(await faultOf(node, 'blockchain snapshot where dry = true')).toMatchObject({
+      code: 'POLICY_SNAPSHOT_NOTHING',
+      message: expect.stringMatching(/^everything is settled already/) as string,
+    });
     const [, other] = nodes.nodes;
     expect(await faultOf(other!, 'blockchain snapshot')).toMatchObject({ code: 'POLICY_SNAPSHOT_NOT_ROOT' });
   });

@@ -60,7 +60,7 @@ test('what is settled goes on command and comes back on command; the policies st
     dry: false,
     bodies: 2,
     archived: 2,
-    keepers: [ATTIC.key],
+    holders: [ATTIC.key],
   });
   // Whoever asks this node meanwhile is told that it does not keep everything.
   expect(busy).toEqual([true]);

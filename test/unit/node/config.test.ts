@@ -61,6 +61,10 @@ describe('resolveConfig', () => {
     [{ name: 'a\u0000b' }, {}, /--name: .* control character/],
     [{ admission: 'closed' }, {}, /--admission: "closed" is neither open nor invite/],
     [{ invite: 'rubbish' }, {}, /the invite cannot be read/],
+    [{ tiles: '' }, {}, /--tiles: "" is empty/],
+    [{ name: '' }, {}, /--name: "" is empty/],
+    [{ listen: '' }, {}, /--listen: "" is not HOST:PORT/],
+    [{ config: '' }, {}, /--config: "" is empty/],
     [{ network: 'x', invite: 'y' }, {}, /--network x creates a network and --invite joins one/],
   ])('%j %j is refused by name', (flags, environment, text) => {
     expect(() => resolveConfig(flags, environment)).toThrow(text);
