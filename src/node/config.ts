@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { DiskReserve } from '../base/disk-monitor.ts';
 import { fault, textOf } from '../base/errors.ts';
@@ -43,7 +43,18 @@ export interface NodeConfig {
   readonly authentication: 'on' | 'off';
   /** Commands to run at start, absolute path. */
   readonly script: string | undefined;
+  /** What the node takes again at a start that does not say otherwise. */
+  readonly remember: Readonly<Record<string, string>>;
 }
+
+/**
+ * What a node is, and is told once: a start without it is the same node. Not what is for one start alone, and not what lets others in:
+ * that is said each time.
+ */
+const REMEMBERED = ['name', 'company', 'listen', 'rest', 'rest-tls', 'tiles', 'reserve'] as const;
+
+/** Where it is remembered, in the node's directory. */
+export const REMEMBERED_FILE = 'start.json';
 
 /** Options as given, by their long names; absent where not given. */
 export interface GivenOptions {
@@ -74,8 +85,10 @@ const diskReserve = z
     text.endsWith('%') ? { share: Number.parseFloat(text) / 100 } : { bytes: parseSize(text) },
   );
 
+const DIR_DEFAULT = './holdfast-data';
+
 const schema = z.strictObject({
-  dir: z.string().min(1, 'is empty').default('./holdfast-data'),
+  dir: z.string().min(1, 'is empty').default(DIR_DEFAULT),
   name: label.default(hostname),
   company: label.default('Holdfast'),
   listen: address.default('127.0.0.1:32148'),
@@ -167,11 +180,12 @@ const originOf = (
 };
 
 /**
- * Options from flags over environment over file over defaults. `CONFIG_VALUE` names the value, where it
+ * Options from flags over environment over file over what the node remembers over defaults. `CONFIG_VALUE` names the value, where it
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const options = parseOptions(collectOrigins(flags, environment));
+  const origins = collectOrigins(flags, environment);
+  const options = parseOptions(origins);
   const { admission, seed, dir, script, network, invite, recover, key, operator, reserve } = options;
   const { name, company, listen, rest, remote, restored, authentication, 'rest-tls': restTls, tiles } = options;
   if (network !== undefined && invite !== undefined)
@@ -190,6 +204,13 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     seeds: seed,
     dir: resolve(dir),
     script: script === undefined ? undefined : resolve(script),
+    remember: Object.fromEntries(
+      REMEMBERED.flatMap((option) => {
+        const value = origins.get(option)?.value;
+        if (typeof value !== 'string') return [];
+        return [[option, option === 'tiles' || option === 'rest-tls' ? resolve(value) : value]];
+      }),
+    ),
   };
 };
 
@@ -224,7 +245,19 @@ const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Re
     const origin = originOf(option, flags, environment, file, filePath);
     if (origin !== undefined) origins.set(option, origin);
   }
+  for (const [option, origin] of rememberedIn(origins.get('dir')?.value))
+    if (!origins.has(option)) origins.set(option, origin);
   return origins;
+};
+
+const rememberedIn = (dir: Origin['value'] | undefined): readonly (readonly [string, Origin])[] => {
+  const path = join(typeof dir === 'string' && dir !== '' ? dir : DIR_DEFAULT, REMEMBERED_FILE);
+  if (!existsSync(path)) return [];
+  const held = readConfigFile(path);
+  return REMEMBERED.flatMap((option) => {
+    const value = held[option];
+    return value === undefined ? [] : [[option, { value, place: `"${option}" in ${path}` }] as const];
+  });
 };
 
 const parseOptions = (origins: ReadonlyMap<string, Origin>): z.infer<typeof schema> => {

@@ -79,6 +79,11 @@ const firstExchange = async ({ ledgerSync, policies, clock }: CommandContext, si
   await bookKnown(policies, clock, signal);
 };
 
+/** For later starts that do not say otherwise. */
+const remember = async (file: StateFile, { remember: told }: NodeConfig): Promise<void> => {
+  if (Object.keys(told).length > 0) await file.keep(`${JSON.stringify(told, null, 2)}\n`);
+};
+
 /** Writes `node.json` again once the node has joined its network. */
 const noteNetwork = (ledger: Ledger, write: () => void): void => {
   const note = (): void => {
@@ -172,6 +177,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     await noteForCommandLine(stack, rest.address, config.dir, log);
     const factsFile = stack.use(new StateFile(paths.facts, { clock: systemClock, disk, log }));
     await factsFile.keep(nodeJsonText(facts()));
+    await remember(stack.use(new StateFile(paths.start, { clock: systemClock, disk, log })), config);
     if (context.ledger.network === undefined && context.network.dialStates().length === 0)
       log.warn(`this node belongs to no network, and knows none to join: ${NETWORK_NONE_STEP}`);
     if (context.ledger.network === undefined)

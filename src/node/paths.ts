@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { asFault, systemCode } from '../base/errors.ts';
 import { makeDirectory } from '../base/files.ts';
 import type { Logger } from '../base/log.ts';
+import { REMEMBERED_FILE } from './config.ts';
 
 /** Where a node keeps what, under its one directory. */
 export interface NodePaths {
@@ -15,6 +16,8 @@ export interface NodePaths {
   readonly formerKey: string;
   /** What the node says of itself to scripts: `node.json`. */
   readonly facts: string;
+  /** How the node was started: what a later start takes that does not say otherwise. */
+  readonly start: string;
   /** Addresses of nodes met before, for a start without seeds. */
   readonly peers: string;
   /** The join that waits to be let in. */
@@ -49,6 +52,7 @@ export const nodePaths = (dir: string): NodePaths => {
     nextKey: join(dir, 'node.key.next'),
     formerKey: join(dir, 'node.key.former'),
     facts: join(dir, 'node.json'),
+    start: join(dir, REMEMBERED_FILE),
     peers: join(dir, 'peers.json'),
     join: join(dir, 'join.json'),
     token: join(dir, 'rest.token'),

@@ -33,6 +33,37 @@ describe('resolveConfig', () => {
     expect(resolved).toMatchObject({ name: 'flag', company: 'environment', dir: '/file' });
   });
 
+  test('what a node was told once it takes again, below all that is said anew; nothing that lets others in', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const told = {
+      dir,
+      name: 'a',
+      listen: '127.0.0.1:1',
+      tiles: 'tiles',
+      remote: 'registered',
+      authentication: 'off',
+      seed: ['a:1'],
+    };
+    const { remember } = resolveConfig(told, { HOLDFAST_COMPANY: 'Acme' });
+    expect(remember).toEqual({ name: 'a', company: 'Acme', listen: '127.0.0.1:1', tiles: resolve('tiles') });
+    writeFileSync(join(dir, 'start.json'), JSON.stringify(remember));
+    const config = configFile('{"listen": "127.0.0.1:3"}');
+    expect(resolveConfig({ dir, config, name: 'b' }, { HOLDFAST_COMPANY: 'Other' })).toMatchObject({
+      ...{
+        name: 'b',
+        company: 'Other',
+        listen: '127.0.0.1:3',
+        tiles: resolve('tiles'),
+        remote: 'read',
+        authentication: 'on',
+      },
+      remember: { name: 'b', company: 'Other', listen: '127.0.0.1:3', tiles: resolve('tiles') },
+    });
+    expect(resolveConfig({ dir }, {})).toMatchObject({ name: 'a', company: 'Acme', seeds: [] });
+    writeFileSync(join(dir, 'start.json'), '{"listen": "x"}');
+    expect(() => resolveConfig({ dir }, {})).toThrow(/"listen" in .*start\.json: "x" is not HOST:PORT/);
+  });
+
   test('seeds: repeated flags, a list in the file, commas in the environment', () => {
     expect(resolveConfig({ seed: ['a:1', 'b:2'] }, {}).seeds).toEqual(['a:1', 'b:2']);
     expect(resolveConfig({}, { HOLDFAST_SEED: 'a:1, b:2' }).seeds).toEqual(['a:1', 'b:2']);
