@@ -38,6 +38,8 @@ export interface RestOptions {
   readonly log: Logger;
   /** Room for the bodies of all requests; that of the limits where left out. */
   readonly bodies?: BodyBudget;
+  /** How long a client may take nothing of its reply; that of the limits where left out. */
+  readonly stallMs?: number;
   /** Directory with the certificate and key for TLS; undefined for plain HTTP. */
   readonly tls?: string | undefined;
 }
@@ -124,7 +126,7 @@ const createHttpServer = (options: RestOptions, secured: Secured, stopping: Abor
     const reply = refusalOf(request, options, secured) ?? (await respond(request, response));
     response.once('finish', () => linger(request, clock));
     // A client that does not take the reply must not hold it for ever.
-    request.socket.setTimeout(REST_STALL_MS);
+    request.socket.setTimeout(options.stallMs ?? REST_STALL_MS);
     if (stopping.aborted) response.setHeader('Connection', 'close');
     send(response, reply, log);
   };

@@ -55,6 +55,7 @@ export const startRestNode = async (
     readonly clock?: Clock;
     readonly access?: Pick<Access, 'admit'>;
     readonly bodies?: BodyBudget;
+    readonly stallMs?: number;
     readonly tls?: string;
     readonly log?: Logger;
     /** What `get long` gives. */
@@ -92,6 +93,7 @@ export const startRestNode = async (
     log: options.log ?? silentLogger,
     tls: options.tls,
     ...(options.bodies === undefined ? {} : { bodies: options.bodies }),
+    ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
   });
   const port = Number(server.address.slice(server.address.lastIndexOf(':') + 1));
   return {

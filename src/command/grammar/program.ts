@@ -219,7 +219,8 @@ const NO_CHOICE: Choice = { taken: false, chosen: false };
 
 const bothFailed = (first: HoldfastError, then: HoldfastError): HoldfastError =>
   fault(first.code, `${first.message}; what \`on error\` led to failed as well: ${then.message}`, {
-    data: first.data,
+    // What was printed is what had been when the second one came.
+    data: { ...then.data, ...first.data, printed: then.data['printed'] },
     hint: [first.hint, 'to go on after failures there too: on error … once more after the label']
       .filter(Boolean)
       .join('; '),

@@ -44,6 +44,14 @@ export const draftSnapshot = function* (source: DraftSource): Sliced<SnapshotDra
   if (joined !== undefined && joined.act.root === pending?.root && joined.act.logs === pending.logs) return joined;
   const { fold } = source;
   const { facts } = yield* closureOf((hash) => fold.fact(hash), yield* ownReach(source));
+  if (facts.every(({ op, hash }) => op === SNAPSHOT_OP || fold.snapshots.settled?.covered.has(hash) === true))
+    throw fault(
+      'POLICY_SNAPSHOT_NOTHING',
+      'everything is settled already: nothing was written since the last snapshot',
+      {
+        hint: 'nothing is to be done; see: get snapshots',
+      },
+    );
   const held = facts.filter((fact) => !isForked(fold, fact) && source.isHeldByAll(fact));
   const frontier = yield* frontierOf(held);
   if (frontier.length > SNAPSHOT_HEADS_MAX)
@@ -57,18 +65,13 @@ export const draftSnapshot = function* (source: DraftSource): Sliced<SnapshotDra
     );
   const draft = frontier.length === 0 ? undefined : yield* draftOf(source, frontier);
   if (draft !== undefined && draft.fresh > 0) return draft;
-  const isAll = facts.every(({ op, hash }) => op === SNAPSHOT_OP || fold.snapshots.settled?.covered.has(hash) === true);
-  throw isAll
-    ? fault('POLICY_SNAPSHOT_NOTHING', 'everything is settled already: nothing was written since the last snapshot', {
-        hint: 'nothing is to be done; see: get snapshots',
-      })
-    : fault(
-        'POLICY_SNAPSHOT_NOTHING',
-        'there is nothing yet that all registered nodes are known to hold and that is not settled',
-        {
-          hint: 'a moment after a write it is; a registered node that is away, or whose policy stays though it is gone for good, holds it up: get synchronizer, get snapshots',
-        },
-      );
+  throw fault(
+    'POLICY_SNAPSHOT_NOTHING',
+    'there is nothing yet that all registered nodes are known to hold and that is not settled',
+    {
+      hint: 'a moment after a write it is; a registered node that is away, or whose policy stays though it is gone for good, holds it up: get synchronizer, get snapshots',
+    },
+  );
 };
 
 const isForked = ({ authority }: LedgerFold, fact: Fact): boolean => authority.reasonOf(fact)?.rule === 'equivocation';

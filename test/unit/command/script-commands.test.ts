@@ -44,7 +44,7 @@ describe('loops', () => {
     expect(message).toMatch(
       /^line 2 of twice\.al: .*; what `on error` led to failed as well: line 5 of twice\.al: unknown/,
     );
-    expect(data).toMatchObject({ line: 2 });
+    expect(data).toMatchObject({ line: 2, printed: ['handled'] });
   });
 });
 

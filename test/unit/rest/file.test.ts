@@ -9,6 +9,9 @@ const CHUNKS = 16_384;
 /** What pipes and the kernel's buffers of both ends may hold. */
 const HELD_BYTES_MAX = 32 * 1_048_576;
 
+/** Longer than the reading takes to stand still, also on a busy machine. */
+const STALL_MS = 5_000;
+
 /** A file that notes how much of it was asked for, and that nobody wants more. */
 class NotedFile {
   given = 0;
@@ -49,6 +52,7 @@ describe('a file that REST gives', () => {
   beforeAll(async () => {
     files = [];
     node = await startRestNode({
+      stallMs: STALL_MS,
       file: () => {
         const file = new NotedFile();
         files.push(file);

@@ -179,16 +179,31 @@ describe('whom to ask', () => {
   });
 });
 
+const sent =
+  (...frames: readonly Uint8Array[]) =>
+  async (channel: Channel) => {
+    for (const frame of frames) await channel.send(frame);
+  };
+
+type Attack = (world: ArchiveWorld) => (channel: Channel) => Promise<void>;
+
+/** A world with an honest holder and a rogue, which says that it keeps everything and then does something else. */
+const attacked = async (attack: Attack): Promise<ArchiveWorld> => {
+  const world = createArchiveWorld();
+  const serve = attack(world);
+  await world.rogue('b', async (channel, question) => {
+    const { ask } = question as { ask: string };
+    await (ask === 'keeps' ? sent(encodeArchiveAnswer({ answer: 'keeps', all: true })) : serve)(channel);
+  });
+  await world.holder('c');
+  return world;
+};
+
 describe('R1 R4 a peer that does not answer as agreed is cut off, and another is asked', () => {
   const end = encodeArchiveAnswer({ answer: 'end' });
-  const sent =
-    (...frames: readonly Uint8Array[]) =>
-    async (channel: Channel) => {
-      for (const frame of frames) await channel.send(frame);
-    };
   const state = (leaves: number, bytes: number): Uint8Array => encodeArchiveAnswer({ answer: 'state', leaves, bytes });
 
-  test.each<[string, (world: ArchiveWorld) => (channel: Channel) => Promise<void>, string]>([
+  test.each<[string, Attack, string]>([
     ['rubbish', () => sent(Buffer.from('rubbish')), 'LEDGER_ARCHIVE_MALFORMED'],
     ['an answer to another question', () => sent(encodeArchiveAnswer({ answer: 'none' })), 'LEDGER_ARCHIVE_MALFORMED'],
     ['an empty frame of bodies, again and again', () => sent(Buffer.of(2)), 'LEDGER_ARCHIVE_MALFORMED'],
@@ -214,18 +229,12 @@ describe('R1 R4 a peer that does not answer as agreed is cut off, and another is
     ],
     ['leaves where bodies are due', () => sent(state(1, 9), end), 'LEDGER_ARCHIVE_MALFORMED'],
   ])('bodies: %s', async (_, attack, code) => {
-    const world = createArchiveWorld();
-    const serve = attack(world);
-    await world.rogue('b', async (channel, question) => {
-      const { ask } = question as { ask: string };
-      await (ask === 'keeps' ? sent(encodeArchiveAnswer({ answer: 'keeps', all: true })) : serve)(channel);
-    });
-    await world.holder('c');
+    const world = await attacked(attack);
     expect(new Set((await world.fetch()).map(({ hash }) => hash)).size).toBe(20);
     expect(world.network.expelled().map(({ key, code: why }) => [key[0], why])).toEqual([['b', code]]);
   });
 
-  test.each<[string, (world: ArchiveWorld) => (channel: Channel) => Promise<void>, string]>([
+  test.each<[string, Attack, string]>([
     ['other leaves', () => sent(state(1, 2), encodeLeaves([Buffer.from('{}')]), end), 'LEDGER_ARCHIVE_WRONG'],
     ['too few', ({ leaves }) => sent(state(20, 2_000), encodeLeaves(leaves.slice(1)), end), 'LEDGER_ARCHIVE_WRONG'],
     [
@@ -251,13 +260,7 @@ describe('R1 R4 a peer that does not answer as agreed is cut off, and another is
       'LEDGER_ARCHIVE_MALFORMED',
     ],
   ])('leaves: %s', async (_, attack, code) => {
-    const world = createArchiveWorld();
-    const serve = attack(world);
-    await world.rogue('b', async (channel, question) => {
-      const { ask } = question as { ask: string };
-      await (ask === 'keeps' ? sent(encodeArchiveAnswer({ answer: 'keeps', all: true })) : serve)(channel);
-    });
-    await world.holder('c');
+    const world = await attacked(attack);
     expect(await world.run(world.client.leaves(world.snapshot))).toHaveLength(20);
     expect(world.network.expelled().map(({ key, code: why }) => [key[0], why])).toEqual([['b', code]]);
   });
