@@ -156,7 +156,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     bound.context = context;
     const executor = createExecutor(context);
     bound.peers = stack.use(watchPeers(context, executor));
-    const { name } = config;
+    const { name, script } = config;
     const at = splitAddress(config.rest);
     const rest = stack.use(
       await startRest({
@@ -183,7 +183,6 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     if (context.ledger.network === undefined)
       noteNetwork(context.ledger, () => void factsFile.keep(nodeJsonText(facts())));
     stack.defer(() => stopping.abort());
-    const { script } = config;
     const recovered =
       recovery === undefined
         ? undefined

@@ -15,7 +15,7 @@ describe('wrong input gives the documented number', () => {
   it.each<readonly [number, string]>([
     [1, 'get databses'],
     [1, 'no such command'],
-    [1, 'get node'],
+    [237, 'get node'],
     [2, 'get status now'],
     [2, 'get data nodes where dbms'],
     [2, 'get data nodes where nosuch = 3'],
