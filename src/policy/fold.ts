@@ -3,6 +3,7 @@ import { sha256Hex } from '../codec/hash.ts';
 import type { Sliced } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
+import type { Signatures } from '../entry/signatures.ts';
 import type { ErasureNote } from '../ledger/ledger.ts';
 import { anmpByPolicy, mergeAnmp } from './anmp.ts';
 import { Authority } from './authority/authority.ts';
@@ -81,8 +82,8 @@ export interface WaitingPolicy {
   readonly reason: VoidReason;
 }
 
-/** An empty book that takes up entries in any order. */
-export const createFold = (): LedgerFold => new Fold();
+/** An empty book that takes up entries in any order; `signatures` checks the proofs of joins and rotations. */
+export const createFold = (signatures?: Pick<Signatures, 'hold'>): LedgerFold => new Fold(signatures);
 
 /**
  * The book is what one gets by letting every entry take its effect in the ledger's order. An entry later than all before
@@ -110,14 +111,19 @@ class Fold implements LedgerFold {
   #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
   #latest: Fact | undefined;
   #hash: string | undefined;
-  readonly authority = new Authority();
+  readonly authority: Authority;
   readonly snapshots = new Snapshots();
   readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
-  readonly #erasures = new Erasures(this.authority, this.#find);
+  readonly #erasures: Erasures;
   #noted = new Map<string, ErasureNote>();
   readonly #archived: ArchivedFacts = new ArchivedFacts();
   revision = 0;
   unknown = 0;
+
+  constructor(signatures?: Pick<Signatures, 'hold'>) {
+    this.authority = new Authority(signatures);
+    this.#erasures = new Erasures(this.authority, this.#find);
+  }
 
   add(entries: readonly Entry[]): readonly string[] {
     return this.#take(entries, (entry) => factOf(entry, this.#known));
@@ -444,15 +450,12 @@ class Fold implements LedgerFold {
     this.revision += 1;
     this.#hash = undefined;
     this.#ofType.delete(undefined);
-    const ids: string[] = [];
     for (const subject of subjects) {
-      const { id, facts } = subject;
       subject.state = undefined;
-      this.#shown.delete(id);
-      ids.push(id);
-      for (const { op, type } of facts) if (op === 'insert') this.#forgetType(type ?? '');
+      this.#shown.delete(subject.id);
+      for (const { op, type } of subject.facts) if (op === 'insert') this.#forgetType(type ?? '');
     }
-    return ids;
+    return [...subjects].map(({ id }) => id);
   }
 
   #forgetType(type: string): void {

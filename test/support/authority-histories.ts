@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../src/codec/json.ts';
 import type { Entry } from '../../src/entry/entry.ts';
-import { signingKeyFromSeed, signWith } from '../../src/entry/keys.ts';
+import { signingKeyFromSeed } from '../../src/entry/keys.ts';
+import { ed25519, type Signatures } from '../../src/entry/signatures.ts';
 import { joinText, rotateText } from '../../src/policy/authority/acts.ts';
 import { authorKey, entryOf, type EntrySketch } from './policy-entries.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -29,6 +30,8 @@ export interface HistoryWorld {
   make(sketch: EntrySketch & { readonly author: string }): Entry;
   /** By how many microseconds entries follow each other at least: 0 also gives entries of one time. */
   readonly step: number;
+  /** What joins and rotations are proven with; default: Ed25519. */
+  readonly signatures?: Signatures;
   /** What authors say of policies; default: inserts of two free types. */
   readonly policies?: PolicyHabits;
 }
@@ -44,7 +47,8 @@ export interface PolicyHabits {
   arising(random: SeededRandom, entries: readonly Entry[]): EntrySketch;
 }
 
-const UNSIGNED: HistoryWorld = {
+/** Entries that nobody signed, at any time. */
+export const UNSIGNED: HistoryWorld = {
   keys: [...['0', 'a', 'b', 'c', 'd', 'e'].map(authorKey), ...NEXT_KEYS.map(({ author }) => author)],
   make: entryOf,
   step: 0,
@@ -62,6 +66,7 @@ class HistoryMaker {
   readonly #random: SeededRandom;
   readonly #net: string;
   readonly #world: HistoryWorld;
+  readonly #signatures: Signatures;
   readonly #root: string;
   readonly #seqs: Map<string, number>;
   #time = START;
@@ -69,6 +74,7 @@ class HistoryMaker {
   constructor(random: SeededRandom, world: HistoryWorld) {
     this.#random = random;
     this.#world = world;
+    this.#signatures = world.signatures ?? ed25519;
     const [root = ''] = world.keys;
     this.#root = root;
     this.#seqs = new Map([[root, 1]]);
@@ -134,7 +140,7 @@ class HistoryMaker {
     const isRotated = random.chance(0.5);
     if (isRotated) {
       const text = rotateText(this.#net, grant, key, next.author);
-      const proof = Buffer.from(signWith(next, Buffer.from(text))).toString('hex');
+      const proof = Buffer.from(this.#signatures.sign(next, Buffer.from(text))).toString('hex');
       this.#add(key, 'rotate', grant, { v: 1, key: next.author, proof });
     } else {
       const replaces = { grant, from: (this.#seqs.get(key) ?? 0) + 1 };
@@ -209,7 +215,7 @@ class HistoryMaker {
     const next = random.pick(NEXT_KEYS);
     const signer = random.chance(0.9) ? next : random.pick(NEXT_KEYS);
     const text = rotateText(this.#net, cap, random.chance(0.95) ? author : random.pick(this.#world.keys), next.author);
-    const proof = Buffer.from(signWith(signer, Buffer.from(text))).toString('hex');
+    const proof = Buffer.from(this.#signatures.sign(signer, Buffer.from(text))).toString('hex');
     this.#add(author, 'rotate', cap, { v: 1, key: next.author, proof });
   }
 
@@ -225,7 +231,7 @@ class HistoryMaker {
       invite?.hash ?? this.#net,
       random.chance(0.9) ? author : random.pick(this.#world.keys),
     );
-    const proof = Buffer.from(signWith(signer, Buffer.from(text))).toString('hex');
+    const proof = Buffer.from(this.#signatures.sign(signer, Buffer.from(text))).toString('hex');
     this.#add(author, 'join', invite?.hash ?? cap, { v: 1, proof });
   }
 

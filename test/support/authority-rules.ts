@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { compareEntries, type Entry } from '../../src/entry/entry.ts';
-import { verifySignature } from '../../src/entry/keys.ts';
+import { ed25519, type Signatures } from '../../src/entry/signatures.ts';
 import { joinText, rotateText } from '../../src/policy/authority/acts.ts';
 
 const DEPTH_MAX = 16;
@@ -32,8 +32,10 @@ export class AuthorityRules {
   readonly #cuts: ReadonlyMap<string, number>;
   readonly #verdicts = new Map<string, boolean>();
   readonly #signed = new Map<Entry, boolean>();
+  readonly #signatures: Signatures;
 
-  constructor(entries: readonly Entry[], cuts: ReadonlyMap<string, number>) {
+  constructor(entries: readonly Entry[], cuts: ReadonlyMap<string, number>, signatures = ed25519) {
+    this.#signatures = signatures;
     this.#entries = entries;
     this.#genesis = entries.find(({ header }) => header.op === 'genesis')!;
     this.#cuts = cuts;
@@ -115,7 +117,7 @@ export class AuthorityRules {
   #holds(entry: Entry, key: string, signed: Uint8Array, proof: string): boolean {
     let holds = this.#signed.get(entry);
     if (holds === undefined) {
-      holds = verifySignature(key, signed, Buffer.from(proof, 'hex'));
+      holds = this.#signatures.hold(key, signed, Buffer.from(proof, 'hex'));
       this.#signed.set(entry, holds);
     }
     return holds;

@@ -1,5 +1,5 @@
 import { GRANT_DEPTH_MAX, ROTATIONS_MAX } from '../../base/limits.ts';
-import { verifySignature } from '../../entry/keys.ts';
+import { ed25519, type Signatures } from '../../entry/signatures.ts';
 import type { VoidReason } from '../void-reason.ts';
 import { AUTHORITY_OPS, compareFacts, type Fact } from '../facts.ts';
 import {
@@ -28,6 +28,7 @@ export interface GenesisRules {
  */
 export class Authority {
   readonly graph = new GrantGraph();
+  readonly #signatures: Pick<Signatures, 'hold'>;
   #genesis: GenesisRules | undefined;
   readonly #cuts = new Map<string, { readonly seq: number; readonly reason: VoidReason }>();
   /** Whether a join is signed with the key of its invite, a rotation with the new key: this never changes. */
@@ -36,6 +37,11 @@ export class Authority {
   readonly #verdicts = new Map<Fact, VoidReason | undefined>();
   /** Grows with each act of authority: equal numbers mean that nobody's rights have changed. */
   revision = 0;
+
+  /** `signatures`: how the proofs of joins and rotations are checked. */
+  constructor(signatures: Pick<Signatures, 'hold'> = ed25519) {
+    this.#signatures = signatures;
+  }
 
   get genesis(): GenesisRules | undefined {
     return this.#genesis;
@@ -64,7 +70,7 @@ export class Authority {
 
   /** What would hold if these entries were here too: the same rules over the acts of authority. Nothing changes here. */
   supposing(facts: readonly Fact[]): Authority {
-    const other = new Authority();
+    const other = new Authority(this.#signatures);
     const known = this.graph.acts();
     const hashes = new Set(known.map(({ hash }) => hash));
     // Several introductions may show the same grant.
@@ -283,7 +289,7 @@ export class Authority {
   #holds(fact: Fact, key: string, text: string, proof: string): boolean {
     let holds = this.#proven.get(fact);
     if (holds === undefined) {
-      holds = verifySignature(key, Buffer.from(text), Buffer.from(proof, 'hex'));
+      holds = this.#signatures.hold(key, Buffer.from(text), Buffer.from(proof, 'hex'));
       this.#proven.set(fact, holds);
     }
     return holds;
