@@ -43,6 +43,9 @@ const lineFault = (line: number, error: HoldfastError): HoldfastError =>
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 
+const loopAfter = (text: string): HoldfastError =>
+  syntaxFault("a loop after 'if', 'do' or 'else'", 0, text, 'for loop … in lines of its own');
+
 type Loop = Act & { readonly kind: 'loop' };
 
 class ProgramReader {
@@ -80,8 +83,7 @@ class ProgramReader {
 
   #nestLoops({ kind, act }: Omit<Step, 'line'>, index: number, line: number): void {
     if (act?.kind !== 'loop' && act?.kind !== 'again') return;
-    if (kind !== 'plain')
-      throw syntaxFault("a loop after 'if', 'do' or 'else'", 0, '', 'for loop … in lines of its own');
+    if (kind !== 'plain') throw loopAfter('');
     if (act.kind === 'loop') this.#open.push({ loop: act, line });
     else {
       const begun = this.#open.pop();
@@ -132,7 +134,9 @@ class ProgramReader {
     if (depth >= COMMAND_DEPTH_MAX) throw syntaxFault("too many 'if' in one line", 0, text, 'several lines');
     const { condition, then } = readConditional(text, tokens);
     if (then === '') throw syntaxFault("nothing follows 'then'", 0, text, 'a command in the same line');
-    return { kind: 'if', condition, act: this.#act(then, depth + 1) };
+    const act = this.#act(then, depth + 1);
+    if (act.kind === 'loop' || act.kind === 'again') throw loopAfter(text);
+    return { kind: 'if', condition, act };
   }
 
   #onError(rule: OnError): Act {

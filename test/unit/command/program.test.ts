@@ -117,6 +117,8 @@ describe('the flow of a script', () => {
     'for loop start\none\nfor loop end',
     'for loop start where list = one\none\nfor loop end',
     'if !a then for loop start where list = !l\nfor loop end',
+    'if !a then if !b then for loop start where list = !l',
+    'for loop start where list = !l\nif !a then if !b then for loop end\nfor loop end',
   ])('refuses %j before anything runs', (script) => {
     expect(codeOf(() => ran(script))).toBe('COMMAND_SYNTAX');
   });
