@@ -166,8 +166,7 @@ class NodeExecutor implements CommandExecutor {
     const dictionary = this.#dictionaryOf(request.session, restrictionOf(this.#context, request.session.person));
     const isClient = isKeyword(first, 'run') && isKeyword(tokens[1], 'client');
     if (first === undefined) return '';
-    const isCommand = (): boolean =>
-      isClient || this.#registry.find(tokens) !== undefined || this.#registry.absentIn(tokens) !== undefined;
+    const isCommand = (): boolean => isClient || this.#registry.find(tokens) !== undefined || this.#isAbsent(tokens);
     if (first.kind !== 'word' || !isCommand()) return valueOfRun(tokens, dictionary);
     let answer: Answer;
     try {
@@ -192,6 +191,11 @@ class NodeExecutor implements CommandExecutor {
     const text = whole.trim();
     // Nothing found leaves the variable undefined: scripts ask `if not !x`.
     return text === '[]' || isNothing(reply.json) ? '' : text;
+  }
+
+  /** One word alone is what a variable may well be told: `kind = file`, `source = stream`. */
+  #isAbsent(tokens: readonly Token[]): boolean {
+    return (this.#registry.absentIn(tokens)?.pattern.lead.length ?? 0) > 1;
   }
 
   async #client(destination: string, command: string, request: CommandRequest, depth: number): Promise<Answer> {

@@ -69,6 +69,15 @@ describe('policies', () => {
     expect(versions.every(({ authorName }) => authorName === 'op1')).toBe(true);
   });
 
+  it('text that is assigned stays text, unless its words are those of a command, also of one that is not there', async () => {
+    const session = createSession({ isolated: true });
+    for (const text of ['stream', 'file', 'python', 'monitor', 'system test', 'task done']) {
+      await node.run(`kind = ${text}`, session);
+      expect((await node.run('get !kind', session)).text).toBe(text);
+    }
+    expect((await faultOf(node, 'kind = get echo queue')).code).toBe('COMMAND_UNSUPPORTED');
+  });
+
   it('ends several, and says which were not there', async () => {
     for (const name of ['a', 'b']) await node.run(`blockchain insert where policy = {"valve": {"name": "${name}"}}`);
     await node.run('blockchain drop policy where id = blockchain get valve where name = a bring [*][id] separator = ,');
