@@ -8,12 +8,20 @@ export interface Clock {
   after(ms: number, task: () => void): () => void;
 }
 
+/** A timer of Node's that should take longer (24.8 days) fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   wallMs: () => performance.timeOrigin + performance.now() + wallDrift(),
   monotonicMs: () => performance.now(),
   after(ms, task) {
-    const timer = setTimeout(task, Math.max(0, ms));
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const arm = (leftMs: number): void => {
+      const nowMs = Math.min(leftMs, TIMER_MS_MAX);
+      timer = setTimeout(() => (leftMs > nowMs ? arm(leftMs - nowMs) : task()), nowMs);
+      timer.unref();
+    };
+    arm(Math.max(0, ms));
     return () => clearTimeout(timer);
   },
 };
