@@ -2,7 +2,7 @@ import { asFault, fault, hasCode } from '../base/errors.ts';
 import { COMMAND_DEPTH_MAX, SCRIPT_OUTPUT_CHARS_MAX, VALUE_CHARS_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { Person } from './access/access.ts';
-import { allows, plainAct, type Restriction, restrictionOf } from './access/door.ts';
+import { allows, plainAct, type Restriction, restrictionOf, stillAdmitted } from './access/door.ts';
 import type { CommandContext } from './context.ts';
 import { Dictionary, type SessionDictionary, sessionDictionary, type VariableRights } from './dictionary.ts';
 import {
@@ -26,7 +26,7 @@ import { runClient } from './remote/client.ts';
 import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
-import { completed, Registry, type Surroundings } from './registry.ts';
+import { completed, Registry, type ScriptLines, type ScriptSession, type Surroundings } from './registry.ts';
 import { givesJson, jsonText, says, SILENT, textUpTo, type Answer, type Reply } from './reply.ts';
 import { putRows } from './put.ts';
 
@@ -264,19 +264,27 @@ class NodeExecutor implements CommandExecutor {
       depth,
       execute: (text, format) => execute(text, format, session.person),
       executeOwn: (text, format) => execute(text, format, withoutRestriction(session.person)),
-      newScript: ({ index, signal: ending }) => {
-        const { signal: _, session: own, ...rest } = onThisNode(request);
-        const inner = {
-          ...{ ...rest, format: undefined, session: { ...own, index } },
-          ...(ending === undefined ? {} : { signal: ending }),
-        };
-        return async (text) => {
-          const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
-          const output = outputOf(reply, wantsJson);
-          return output.pieces === undefined
-            ? output
-            : { text: await textUpTo(output, SCRIPT_OUTPUT_CHARS_MAX), json: undefined };
-        };
+      newScript: (of) => this.#script(request, of, depth),
+    };
+  }
+
+  #script(request: CommandRequest, { index, signal: ending }: ScriptSession, depth: number): ScriptLines {
+    const { signal: _, session: own, ...rest } = onThisNode(request);
+    // One session for all lines; who its caller is, is found out anew for each.
+    const session: { -readonly [K in keyof Session]: Session[K] } = { ...own, index };
+    const inner = { ...rest, format: undefined, session, ...(ending === undefined ? {} : { signal: ending }) };
+    const checkCaller = (): void => {
+      session.person = stillAdmitted(this.#context, own.person);
+    };
+    return {
+      checkCaller,
+      execute: async (text) => {
+        checkCaller();
+        const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
+        const output = outputOf(reply, wantsJson);
+        return output.pieces === undefined
+          ? output
+          : { text: await textUpTo(output, SCRIPT_OUTPUT_CHARS_MAX), json: undefined };
       },
     };
   }

@@ -70,6 +70,13 @@ export interface ScriptSession {
   readonly signal: AbortSignal | undefined;
 }
 
+/** The lines of one script, for its caller. */
+export interface ScriptLines {
+  /** `ACCESS_REFUSED` where the caller is not let in any more; asked before each line, and ends the script whatever it says of errors. */
+  checkCaller(): void;
+  execute(text: string): Promise<CommandOutput>;
+}
+
 /** What every command runs in. */
 export interface Surroundings {
   readonly context: CommandContext;
@@ -87,7 +94,7 @@ export interface Surroundings {
   /** Runs another command line within this one, on this node. Its text is JSON only where it or `format` says so. */
   execute(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
   /** Runs the lines of a script, one a call: what `run client (DEST)` alone sets stays from line to line. */
-  newScript(of: ScriptSession): (text: string) => Promise<CommandOutput>;
+  newScript(of: ScriptSession): ScriptLines;
   /** The same for a command that this one is made of: whoever may run this one may run it. Never for what the caller typed. */
   readonly executeOwn: (text: string, format?: 'text' | 'json') => Promise<CommandOutput>;
   /** What the caller's permissions leave it to do; undefined where it is not restricted. */

@@ -19,6 +19,8 @@ export interface Person {
   readonly key?: string;
   /** Of a user: id of the only permissions policy that it goes by; absent for who has the rights of its type. */
   readonly permissions?: string;
+  /** Until when the certificate is good that was shown, milliseconds since 1970; absent where none was. */
+  readonly untilMs?: number;
 }
 
 /** A certificate that the client of a TLS connection has shown, with proof that it holds its key. */
@@ -104,6 +106,30 @@ export class Access {
     return personOf(user);
   }
 
+  /**
+   * Who that is today: one let in before may have lost that since. Undefined where it would not be let in any more, or not with the same
+   * rights: a user of the same name that was added anew is another.
+   */
+  current(person: Person): Person | undefined {
+    const { by, name, key, untilMs } = person;
+    if (untilMs !== undefined && this.#options.clock.wallMs() > untilMs) return undefined;
+    switch (by) {
+      case 'token':
+      case 'node':
+        return person;
+      case 'anyone':
+        return this.#required ? undefined : person;
+      case 'certificate':
+        return key !== undefined && this.#options.certificateMember(key) === name ? person : undefined;
+      case 'user': {
+        const user = this.users.named(name);
+        if (user === undefined) return undefined;
+        const { admin, permissions } = personOf(user);
+        return admin === person.admin && permissions === person.permissions ? person : undefined;
+      }
+    }
+  }
+
   #certified({ key, subject, untilMs, wrong }: ShownCertificate): Person {
     const isOver = this.#options.clock.wallMs() > untilMs;
     if (wrong !== undefined || isOver)
@@ -112,9 +138,9 @@ export class Access {
         hint: 'show one that a CA in ca.pem of this node has signed, or a token or a user and password',
       });
     const user = this.users.certified(key);
-    if (user !== undefined) return personOf(user);
+    if (user !== undefined) return { ...personOf(user), untilMs };
     const name = this.#options.certificateMember(key);
-    if (name !== undefined) return { by: 'certificate', name, admin: false, key };
+    if (name !== undefined) return { by: 'certificate', name, admin: false, key, untilMs };
     throw fault('ACCESS_CERTIFICATE', `no member policy names the certificate of ${subject}`, {
       data: { key },
       hint:

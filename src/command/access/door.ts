@@ -73,6 +73,20 @@ export const restrictionOf = (context: CommandContext, person: Person | undefine
   return by === 'certificate' ? UNASSIGNED : undefined;
 };
 
+/**
+ * The caller of a script as it stands today, asked before each line: a script may run for long. `ACCESS_REFUSED` where what it was let in
+ * by is gone.
+ */
+export const stillAdmitted = ({ access }: CommandContext, person: Person | undefined): Person | undefined => {
+  if (person === undefined) return undefined;
+  const current = access.current(person);
+  if (current !== undefined) return current;
+  throw fault('ACCESS_REFUSED', 'who started this script is not let in any more, or not with the same rights', {
+    data: { by: person.by, name: person.name },
+    hint: 'start it again as who may do it now: get users, get authentication',
+  });
+};
+
 /** What is no command of the table, in the words by which permissions name it. */
 export const plainAct = (words: string, touches: Act['touches'] = []): Act => ({
   spellings: [words],

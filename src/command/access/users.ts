@@ -162,6 +162,12 @@ export class Users {
     return found !== undefined && this.#isInTime(found) ? shownUser(found) : undefined;
   }
 
+  /** Undefined where there is none, or its time is over. */
+  named(name: string): User | undefined {
+    const found = this.#kept.get(name);
+    return found !== undefined && this.#isInTime(found) ? shownUser(found) : undefined;
+  }
+
   /** `ACCESS_USER_UNKNOWN`, `ACCESS_PASSWORD`. */
   async setPassword(name: string, password: string): Promise<void> {
     await this.#change(async () => {

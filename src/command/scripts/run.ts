@@ -27,7 +27,7 @@ export const runScript = async (
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> => {
   const flow = new Flow(program);
-  const execute = surroundings.newScript({ index: flow.index, signal });
+  const lines = surroundings.newScript({ index: flow.index, signal });
   const outputs = new Outputs();
   let [done, ran] = [0, 0];
   const placed = (caught: unknown): HoldfastError =>
@@ -42,9 +42,10 @@ export const runScript = async (
   const next = (): string | undefined => onTheWay(() => flow.next(surroundings.dictionary));
   for (let text = next(); text !== undefined; text = next()) {
     signal?.throwIfAborted();
+    onTheWay(() => lines.checkCaller());
     if ((ran += 1) % LINES_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     try {
-      outputs.add((await execute(text)).text);
+      outputs.add((await lines.execute(text)).text);
       done += 1;
     } catch (caught) {
       signal?.throwIfAborted();

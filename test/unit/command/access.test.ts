@@ -73,7 +73,7 @@ describe('access', () => {
   it('lets in who shows a certificate that a CA has signed and a member policy names, and no other', async () => {
     const access = await open();
     expect(await access.admit(undefined, HERE, MEMBER)).toEqual({
-      ...{ by: 'certificate', name: 'ann', admin: false, key: MEMBER.key },
+      ...{ by: 'certificate', name: 'ann', admin: false, key: MEMBER.key, untilMs: MEMBER.untilMs },
     });
     // What is said in the header goes before what the connection shows.
     expect(await access.admit('Bearer a-token', HERE, MEMBER)).toMatchObject({ by: 'token' });
@@ -87,6 +87,33 @@ describe('access', () => {
         code: 'ACCESS_CERTIFICATE',
         message: expect.stringContaining('CN=ann') as string,
       });
+  });
+
+  it('knows of whom it let in whether that still holds', async () => {
+    const access = await open();
+    const users = { ann: { ...ANN, expires: clock.wallMs() + 10 }, bob: { ...ANN, name: 'bob', key: 'b'.repeat(64) } };
+    await access.users.add(users.ann, 'secret: 1');
+    await access.users.add(users.bob, undefined);
+    const until = { ...MEMBER, untilMs: clock.wallMs() + 10 };
+    const [token, ann, bob, member] = [
+      await access.admit('Bearer a-token', HERE),
+      await access.admit(basic('ann', 'secret: 1'), HERE),
+      await access.admit(undefined, HERE, { ...until, key: 'b'.repeat(64) }),
+      await access.admit(undefined, HERE, until),
+    ];
+    for (const person of [token, ann, bob, member]) expect(access.current(person)).toBe(person);
+    expect(access.current({ ...member, key: 'c'.repeat(64) })).toBeUndefined();
+    await access.users.remove('bob');
+    expect(access.current(bob)).toBeUndefined();
+    await access.users.add({ ...users.bob, type: 'admin' }, undefined);
+    expect(access.current(bob)).toBeUndefined();
+    await clock.advance(11);
+    expect([token, ann, member].map((person) => access.current(person))).toEqual([token, undefined, undefined]);
+    access.require(false);
+    const anyone = await access.admit(undefined, HERE);
+    expect(access.current(anyone)).toBe(anyone);
+    access.require(true);
+    expect(access.current(anyone)).toBeUndefined();
   });
 
   it('lets in everybody while it is off, and says so', async () => {
@@ -293,7 +320,12 @@ describe('commands', () => {
     expect(await node.json('get users')).toHaveLength(1);
     await node.run(`id add user where name = carol and type = admin and key = ${'C'.repeat(64)}`);
     const shown = { ...MEMBER, key: 'c'.repeat(64), subject: 'CN=carol' };
-    expect(await node.context.access.admit(undefined, HERE, shown)).toEqual({ by: 'user', name: 'carol', admin: true });
+    expect(await node.context.access.admit(undefined, HERE, shown)).toEqual({
+      by: 'user',
+      name: 'carol',
+      admin: true,
+      untilMs: MEMBER.untilMs,
+    });
     expect(await node.text('get users')).toContain('c'.repeat(64));
     for (const wrong of ['', ' and key = beef'])
       await expect(node.run(`id add user where name = dan${wrong}`)).rejects.toMatchObject({

@@ -97,6 +97,28 @@ describe('scripts in the background', () => {
   });
 });
 
+describe('who started a script', () => {
+  it('may no more in it than today: a script of a user who was removed ends, also where it goes on after errors', async () => {
+    const { access } = node.context;
+    await node.run('id add user where name = eve and type = admin and password = "a long password"');
+    const person = await access.admit(`Basic ${btoa('eve:a long password')}`, '127.0.0.1');
+    await script(
+      'outlive.al',
+      'on error ignore\nid remove user where name = eve\nid add user where name = mallory and type = admin and password = "another one"',
+    );
+    const session = createSession({ isolated: true, caller: 'rest', person });
+    await node.run('thread outlive.al', session);
+    const outlived = async () => (await threads()).find(({ Script }) => Script === 'outlive.al');
+    await waitFor(async () => (await outlived())?.['Status'] !== 'Running');
+    expect(await outlived()).toMatchObject({
+      Status: 'Failed',
+      Error: expect.stringContaining('not let in') as string,
+    });
+    expect(access.users.named('mallory')).toBeUndefined();
+    await expect(node.run('process outlive.al', session)).rejects.toMatchObject({ code: 'ACCESS_REFUSED' });
+  });
+});
+
 describe('config from policy', () => {
   it('runs the commands of the policy', async () => {
     await node.run(
