@@ -48,8 +48,8 @@ export interface NodeConfig {
 }
 
 /**
- * What a node is, and is told once: a start without it is the same node. Not what is for one start alone, and not what lets others in:
- * that is said each time.
+ * What a node is, and is told once: a start without it is the same node. Not what is for one start alone, and not who is let in: that is
+ * said each time, and with `--authentication off` also an address of REST that others reach.
  */
 const REMEMBERED = ['name', 'company', 'listen', 'rest', 'rest-tls', 'tiles', 'reserve'] as const;
 
@@ -158,6 +158,8 @@ interface Origin {
   readonly value: string | readonly string[];
   /** Where the value was given, for messages. */
   readonly place: string;
+  /** From an earlier start. */
+  readonly remembered?: true;
 }
 
 const originOf = (
@@ -194,6 +196,10 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     });
   if (recover === 'false' && (key ?? operator) !== undefined)
     throw fault('CONFIG_VALUE', '--key and --operator are for a node that recovers', { hint: 'add --recover' });
+  if (authentication === 'off' && origins.get('rest')?.remembered === true && !isLoopback(rest))
+    throw fault('CONFIG_VALUE', `--authentication off would let everybody who reaches ${rest} command this node`, {
+      hint: `that address of REST is remembered from an earlier start; if it is meant, say it as well: --rest ${rest}`,
+    });
   return {
     ...{ name, company, listen, rest, remote, restored, authentication },
     restTls: restTls === undefined ? undefined : resolve(restTls),
@@ -213,6 +219,9 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     ),
   };
 };
+
+/** Whether only this machine reaches it. */
+const isLoopback = (of: string): boolean => /^(127(\.\d{1,3}){3}|\[::1\]|localhost):\d+$/i.test(of);
 
 /** What `--config` of a node in another directory needs to run like this one; seeds are kept in `peers.json`. */
 export const configurationOf = ({
@@ -256,7 +265,7 @@ const rememberedIn = (dir: Origin['value'] | undefined): readonly (readonly [str
   const held = readConfigFile(path);
   return REMEMBERED.flatMap((option) => {
     const value = held[option];
-    return value === undefined ? [] : [[option, { value, place: `"${option}" in ${path}` }] as const];
+    return value === undefined ? [] : [[option, { value, place: `"${option}" in ${path}`, remembered: true }] as const];
   });
 };
 

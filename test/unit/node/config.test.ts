@@ -33,7 +33,7 @@ describe('resolveConfig', () => {
     expect(resolved).toMatchObject({ name: 'flag', company: 'environment', dir: '/file' });
   });
 
-  test('what a node was told once it takes again, below all that is said anew; nothing that lets others in', () => {
+  test('what a node was told once it takes again, below all that is said anew; not who is let in', () => {
     const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
     const told = {
       dir,
@@ -62,6 +62,23 @@ describe('resolveConfig', () => {
     expect(resolveConfig({ dir }, {})).toMatchObject({ name: 'a', company: 'Acme', seeds: [] });
     writeFileSync(join(dir, 'start.json'), '{"listen": "x"}');
     expect(() => resolveConfig({ dir }, {})).toThrow(/"listen" in .*start\.json: "x" is not HOST:PORT/);
+  });
+
+  test('an address of REST that others reach is said again where nobody has to say who it is', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const remembered = (rest: string): void => writeFileSync(join(dir, 'start.json'), JSON.stringify({ rest }));
+    const off = { dir, authentication: 'off' };
+    for (const rest of ['0.0.0.0:1', '[::]:1', '127.example.org:1', '10.0.0.1:1']) {
+      remembered(rest);
+      expect(() => resolveConfig(off, {})).toThrow(`everybody who reaches ${rest}`);
+      expect(resolveConfig({ ...off, rest }, {})).toMatchObject({ rest, authentication: 'off' });
+      expect(resolveConfig(off, { HOLDFAST_REST: rest })).toMatchObject({ rest, authentication: 'off' });
+      expect(resolveConfig({ dir }, {})).toMatchObject({ rest, authentication: 'on' });
+    }
+    for (const rest of ['127.0.0.1:1', '[::1]:1', 'localhost:1']) {
+      remembered(rest);
+      expect(resolveConfig(off, {})).toMatchObject({ rest, authentication: 'off' });
+    }
   });
 
   test('seeds: repeated flags, a list in the file, commas in the environment', () => {
