@@ -202,8 +202,8 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     });
   return {
     ...{ name, company, listen, rest, remote, restored, authentication },
-    restTls: restTls === undefined ? undefined : resolve(restTls),
-    tiles: tiles === undefined ? undefined : resolve(tiles),
+    restTls: directory(restTls),
+    tiles: directory(tiles),
     ...{ network, operator, reserve, recover: recover === 'true', key: key === undefined ? undefined : resolve(key) },
     admission,
     invite: invite === undefined ? undefined : decodeToken(invite),
@@ -214,11 +214,16 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
       REMEMBERED.flatMap((option) => {
         const value = origins.get(option)?.value;
         if (typeof value !== 'string') return [];
-        return [[option, option === 'tiles' || option === 'rest-tls' ? resolve(value) : value]];
+        const kept = option === 'tiles' || option === 'rest-tls' ? directory(value) : value;
+        return kept === undefined ? [] : [[option, kept]];
       }),
     ),
   };
 };
+
+/** Absolute. `none` takes back what an earlier start said. */
+const directory = (told: string | undefined): string | undefined =>
+  told === undefined || told === 'none' ? undefined : resolve(told);
 
 /** Whether only this machine reaches it. */
 const isLoopback = (of: string): boolean => /^(127(\.\d{1,3}){3}|\[::1\]|localhost):\d+$/i.test(of);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -79,9 +80,9 @@ const firstExchange = async ({ ledgerSync, policies, clock }: CommandContext, si
   await bookKnown(policies, clock, signal);
 };
 
-/** For later starts that do not say otherwise. */
+/** For later starts that do not say otherwise; also where nothing is left of what earlier ones said. */
 const remember = async (file: StateFile, { remember: told }: NodeConfig): Promise<void> => {
-  if (Object.keys(told).length > 0) await file.keep(`${JSON.stringify(told, null, 2)}\n`);
+  if (Object.keys(told).length > 0 || existsSync(file.path)) await file.keep(`${JSON.stringify(told, null, 2)}\n`);
 };
 
 /** Writes `node.json` again once the node has joined its network. */

@@ -64,6 +64,16 @@ describe('resolveConfig', () => {
     expect(() => resolveConfig({ dir }, {})).toThrow(/"listen" in .*start\.json: "x" is not HOST:PORT/);
   });
 
+  test('none takes back a directory that was told, for later starts too', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const told = { dir, tiles: 'tiles', restTls: 'tls' };
+    writeFileSync(join(dir, 'start.json'), JSON.stringify(resolveConfig(told, {}).remember));
+    expect(resolveConfig({ dir }, {})).toMatchObject({ tiles: resolve('tiles'), restTls: resolve('tls') });
+    const none = { tiles: undefined, restTls: undefined, remember: {} };
+    expect(resolveConfig({ dir, tiles: 'none' }, { HOLDFAST_REST_TLS: 'none' })).toMatchObject(none);
+    expect(resolveConfig({ tiles: './none' }, {}).tiles).toBe(resolve('none'));
+  });
+
   test('an address of REST that others reach is said again where nobody has to say who it is', () => {
     const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
     const remembered = (rest: string): void => writeFileSync(join(dir, 'start.json'), JSON.stringify({ rest }));
