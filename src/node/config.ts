@@ -118,19 +118,24 @@ const variableOf = (option: string): string => `HOLDFAST_${option.toUpperCase().
 /** As the command line has it: `restTls`. */
 const flagOf = (option: string): string => option.replaceAll(/-[a-z]/g, (letter) => letter.slice(1).toUpperCase());
 
-const readConfigFile = (path: string): GivenOptions => {
+/** One JSON object, whatever it holds. */
+const readObject = (path: string, what: string, hint: string): object => {
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (caught) {
-    throw fault('CONFIG_FILE', `the configuration file ${path} cannot be read: ${textOf(caught)}`, {
-      hint: 'it is one JSON object with the names of the options as its keys',
-    });
+    throw fault('CONFIG_FILE', `${what} ${path} cannot be read: ${textOf(caught)}`, { hint });
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw fault('CONFIG_FILE', `the configuration file ${path} is not an object`, {
-      hint: 'for example {"name": "edge-7", "seed": ["10.0.0.1:32148"]}',
-    });
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed;
+  throw fault('CONFIG_FILE', `${what} ${path} is not an object`, { hint });
+};
+
+const readConfigFile = (path: string): GivenOptions => {
+  const parsed = readObject(
+    path,
+    'the configuration file',
+    'it is one JSON object with the names of the options as its keys, for example {"name": "edge-7", "seed": ["10.0.0.1:32148"]}',
+  );
   return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [key, entryOf(path, key, value)]));
 };
 
@@ -259,20 +264,31 @@ const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Re
     const origin = originOf(option, flags, environment, file, filePath);
     if (origin !== undefined) origins.set(option, origin);
   }
-  for (const [option, origin] of rememberedIn(origins.get('dir')?.value))
+  for (const [option, origin] of rememberedIn(rememberedPath(origins)))
     if (!origins.has(option)) origins.set(option, origin);
   return origins;
 };
 
-const rememberedIn = (dir: Origin['value'] | undefined): readonly (readonly [string, Origin])[] => {
-  const path = join(typeof dir === 'string' && dir !== '' ? dir : DIR_DEFAULT, REMEMBERED_FILE);
+const rememberedPath = (origins: ReadonlyMap<string, Origin>): string => {
+  const dir = origins.get('dir')?.value;
+  return join(typeof dir === 'string' && dir !== '' ? dir : DIR_DEFAULT, REMEMBERED_FILE);
+};
+
+const rememberedIn = (path: string): readonly (readonly [string, Origin])[] => {
   if (!existsSync(path)) return [];
-  const held = readConfigFile(path);
+  const held = new Map(Object.entries(readObject(path, 'what earlier starts said, in', sayAgain(path))));
+  // A newer version may have remembered more.
   return REMEMBERED.flatMap((option) => {
-    const value = held[option];
-    return value === undefined ? [] : [[option, { value, place: `"${option}" in ${path}`, remembered: true }] as const];
+    const value: unknown = held.get(option);
+    if (value === undefined) return [];
+    const place = `"${option}" in ${path}`;
+    if (typeof value === 'string') return [[option, { value, place, remembered: true }] as const];
+    throw fault('CONFIG_FILE', `${place} is no text`, { hint: sayAgain(path) });
   });
 };
+
+const sayAgain = (path: string): string =>
+  `remove ${path}, and say once more at the start what it said: ${REMEMBERED.map((option) => `--${option}`).join(', ')}`;
 
 const parseOptions = (origins: ReadonlyMap<string, Origin>): z.infer<typeof schema> => {
   const given = Object.fromEntries([...origins].map(([option, { value }]) => [option, asArray(option, value)]));
@@ -283,7 +299,7 @@ const parseOptions = (origins: ReadonlyMap<string, Origin>): z.infer<typeof sche
   const origin = origins.get(option);
   throw fault('CONFIG_VALUE', `${origin?.place}: ${JSON.stringify(origin?.value)} ${issue?.message}`, {
     data: { option },
-    hint: 'see `holdfast start --help`',
+    hint: 'see `holdfast start --help`' + (origin?.remembered ? `; or ${sayAgain(rememberedPath(origins))}` : ''),
   });
 };
 

@@ -1,6 +1,6 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configurationOf, resolveConfig } from '../../../src/node/config.ts';
 
@@ -8,6 +8,14 @@ const configFile = (text: string): string => {
   const path = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'node.json');
   writeFileSync(path, text);
   return path;
+};
+
+const faultFrom = (run: () => unknown): unknown => {
+  try {
+    return run();
+  } catch (caught) {
+    return caught;
+  }
 };
 
 describe('resolveConfig', () => {
@@ -62,6 +70,22 @@ describe('resolveConfig', () => {
     expect(resolveConfig({ dir }, {})).toMatchObject({ name: 'a', company: 'Acme', seeds: [] });
     writeFileSync(join(dir, 'start.json'), '{"listen": "x"}');
     expect(() => resolveConfig({ dir }, {})).toThrow(/"listen" in .*start\.json: "x" is not HOST:PORT/);
+  });
+
+  test.each(['{"name": "a"', '', '[]', 'null', '{"name": 7}', '{"listen": "x"}'])(
+    'what a node remembers is damaged (%s): it says which file to remove',
+    (text) => {
+      const path = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'start.json');
+      writeFileSync(path, text);
+      const told = expect.stringContaining(`remove ${path}, and say once more`) as string;
+      expect(faultFrom(() => resolveConfig({ dir: dirname(path) }, {}))).toMatchObject({ hint: told });
+    },
+  );
+
+  test('what a newer version remembered beside is left alone', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    writeFileSync(join(dir, 'start.json'), '{"name": "a", "new": {"x": 1}, "authentication": "off"}');
+    expect(resolveConfig({ dir }, {})).toMatchObject({ name: 'a', authentication: 'on', remember: { name: 'a' } });
   });
 
   test('none takes back a directory that was told, for later starts too', () => {
