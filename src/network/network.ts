@@ -47,7 +47,10 @@ export interface DialState extends DialTarget {
   /** Another process answers there with this node's key. */
   readonly twin: boolean;
   readonly attempts: number;
+  /** Of the last dial that failed, or that the connection was lost. */
   readonly lastError: string | undefined;
+  /** The connection was lost, and no dial since has told whether the peer is out of reach. */
+  readonly lost: boolean;
 }
 
 /**

@@ -41,6 +41,8 @@ export interface RedialEntry {
   /** The last look was such a call: the next dial is given more time. */
   readonly slow: boolean;
   readonly lastError: string | undefined;
+  /** The connection was lost, and no dial since has told whether the peer is out of reach. */
+  readonly lost: boolean;
 }
 
 /** Address → entry. Pure: the functions below return a new state. */
@@ -100,6 +102,7 @@ const fresh = (nowMs: number): Omit<RedialEntry, 'target'> => ({
   answered: 0,
   slow: false,
   lastError: undefined,
+  lost: false,
 });
 
 /** Whether the target is reached, by whichever side dialled. */
@@ -179,6 +182,7 @@ export const dialSucceeded = (
     reachedMs: nowMs,
     dueMs: nowMs + redialDelayMs(entry.failures, fraction),
     lastError: undefined,
+    lost: false,
     answeredBy: key,
   }));
 
@@ -200,6 +204,7 @@ export const dialFailed = (
     own: failure.own,
     twin: failure.twin === true,
     lastError: failure.text,
+    lost: false,
   }));
 
 /**
@@ -214,7 +219,7 @@ export const peerLost = (state: RedialState, key: PeerKey, nowMs: number, fracti
     const failures = lasted ? 0 : entry.failures + 1;
     const dueMs = nowMs + redialDelayMs(failures, fraction());
     next = change(next, address, ({ tookMs = 0, answered }) => ({
-      ...{ failures, dueMs, tookMs, lastError: 'the connection was lost' },
+      ...{ failures, dueMs, tookMs, lastError: 'the connection was lost', lost: true },
       answered: lasted ? 0 : answered,
     }));
   }
@@ -257,6 +262,7 @@ export class Redialer {
       twin: entry.twin,
       attempts: entry.attempts,
       lastError: entry.lastError,
+      lost: entry.lost,
     }));
   }
 

@@ -195,6 +195,13 @@ export const ledger: readonly Mutant[] = [
     tests: ['test/unit/ledger/sync/own-log.test.ts', 'test/conformance/ledger.test.ts'],
   },
   {
+    name: 'peer whose connection was just lost is not asked for own entries',
+    file: 'src/ledger/sync/own-log.ts',
+    from: '(lastError !== undefined && !lost)',
+    to: 'lastError !== undefined',
+    tests: ['test/unit/ledger/sync/own-log.test.ts'],
+  },
+  {
     name: 'sync leaves out the first entry of a gap',
     file: 'src/ledger/sync/state.ts',
     from: '[(own?.seq ?? 0) + 1,',

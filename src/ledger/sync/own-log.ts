@@ -141,7 +141,10 @@ export class OwnLog {
       this.#told.size > 0 &&
       [...this.#told.values()].every((seq) => seq <= ownSeq) &&
       network.peers().every(({ key }) => this.#asked.has(key)) &&
-      network.dialStates().every(({ connected, own, lastError }) => connected || own || lastError !== undefined)
+      // What was lost a moment ago may be back with the next dial.
+      network
+        .dialStates()
+        .every(({ connected, own, lost, lastError }) => connected || own || (lastError !== undefined && !lost))
     );
   }
 }

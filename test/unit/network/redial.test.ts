@@ -120,7 +120,18 @@ describe('patience with a dial', () => {
     state = peerLost(state, key('b'), 60_000, () => 0);
     expect(patienceMs(state.get('b:1')!)).toBe(REDIAL_PATIENCE_MIN_MS);
     // Before the first dial has failed, too.
-    expect(state.get('b:1')!.lastError).toBe('the connection was lost');
+    expect(state.get('b:1')).toMatchObject({ lastError: 'the connection was lost', lost: true });
+  });
+
+  test('what was lost is not yet out of reach: the next dial tells', () => {
+    const once = dialSucceeded(dialStarted(dialled([]), 'a:1', 0), 'a:1', key('a'), 1, 0);
+    const lost = peerLost(once, key('a'), 60_000, () => 0);
+    const again = dialStarted(lost, 'a:1', 61_000);
+    expect([lost, again].map((state) => state.get('a:1')!.lost)).toEqual([true, true]);
+    const failed = dialFailed(again, 'a:1', { text: 'x', own: false }, 62_000, 0);
+    expect(failed.get('a:1')).toMatchObject({ lastError: 'x', lost: false });
+    const back = dialSucceeded(again, 'a:1', key('a'), 62_000, 0);
+    expect(back.get('a:1')).toMatchObject({ lastError: undefined, lost: false });
   });
 
   test('is not spoiled by one dial during which the path healed, and follows a path that has become slower', () => {

@@ -49,7 +49,17 @@ const well: HealthFacts = {
   refusals: [],
   expelled: [],
   foreignSeeds: [],
-  dialled: [{ address: '10.0.0.2:32148', connected: true, own: false, twin: false, attempts: 1, lastError: undefined }],
+  dialled: [
+    {
+      address: '10.0.0.2:32148',
+      connected: true,
+      own: false,
+      twin: false,
+      attempts: 1,
+      lastError: undefined,
+      lost: false,
+    },
+  ],
   sync: [{ name: 'node-b', connected: true, behind: 0, lastError: undefined }],
   peers: [other],
   operator,
@@ -128,7 +138,15 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   PEER_UNREACHED: [
     {
       dialled: [
-        { address: '10.0.0.2:32148', connected: false, own: false, twin: false, attempts: 7, lastError: 'refused' },
+        {
+          address: '10.0.0.2:32148',
+          connected: false,
+          own: false,
+          twin: false,
+          attempts: 7,
+          lastError: 'refused',
+          lost: false,
+        },
       ],
     },
     /10\.0\.0\.2:32148 .*7 times.*refused/,

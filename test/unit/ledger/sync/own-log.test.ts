@@ -65,6 +65,23 @@ describe('the own log after a start', () => {
     expect(mayAppend(again)).toBe(true);
   });
 
+  test('L7 a peer that is lost before it was asked is waited for, until a dial tells that it is out of reach', async () => {
+    const { clock, start, a, b, backup, lastSeq } = await restored();
+    const old = await start({ disk: { ...createMemoryDisk(), durable: [...backup.durable] } });
+    const again = await start({ seed: b.seed, disk: backup });
+    let cuts = 0;
+    again.network.notices.on('peer:up', ({ key }) => {
+      // Once it is up on both sides, and before anything was asked.
+      if (key === a.key && cuts++ === 0) clock.after(1, () => void again.network.disconnect(key));
+    });
+    const peers = [old, a].map(({ key, network }) => ({ address: network.address, key }));
+    again.network.keepDialled(peers);
+    void again.sync.ownLogKnown();
+    await clock.runUntil(() => mayAppend(again), 5_000);
+    expect(cuts).toBeGreaterThan(1);
+    expect((await again.ledger.append(proposal(300))).entry.header.seq).toBe(lastSeq + 1);
+  });
+
   test('L7 the own address among the seeds is no peer to wait for', async () => {
     const world = createSyncWorld();
     const a = await world.start();
