@@ -1,4 +1,5 @@
 import { asFault, fault } from '../../base/errors.ts';
+import type { Session } from '../executor.ts';
 import { policyScript, scriptAt, type Script } from '../scripts/load.ts';
 import { runScript } from '../scripts/run.ts';
 import { Threads, type Thread } from '../scripts/threads.ts';
@@ -11,11 +12,17 @@ const finished = async (call: Call<OptionTable>, script: Script): Promise<Reply>
   return says(printed.join('\n'), printed);
 };
 
-/** Of the start script it is kept how it ended: a node whose script stopped half-way does less than was meant. */
+/** Whether it commands the node as a whole: its own start script, or an admin. */
+const isAdmin = ({ caller, person }: Session): boolean => caller === 'local' || person?.admin === true;
+
+/**
+ * Of the start script it is kept how it ended: a node whose script stopped half-way does less than was meant. Others than admins may lack
+ * what it needs, or have what they set stand in its way, and say nothing of the node by that.
+ */
 const processFile = async (call: Call<OptionTable>): Promise<Reply> => {
   const script = await scriptAt(call, call.args.text('file'));
   const { facts, startScript } = call.context;
-  const outcome = script.path === facts.script ? startScript : undefined;
+  const outcome = script.path === facts.script && isAdmin(call.session) ? startScript : undefined;
   try {
     const reply = await finished(call, script);
     if (outcome !== undefined) outcome.failure = undefined;

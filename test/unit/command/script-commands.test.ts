@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { createSession } from '../../../src/command/executor.ts';
+import { createSession, type Session } from '../../../src/command/executor.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
 import { faultOf } from '../../support/operator-command-node.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -48,6 +49,16 @@ describe('loops', () => {
   });
 });
 
+/** The session of who comes over REST and is no admin. */
+const guest = async (name: string): Promise<Session> => {
+  const { access } = node.context;
+  const key = createHash('sha256').update(name).digest('hex');
+  if (access.users.named(name) === undefined)
+    await access.users.add({ name, type: 'user', expires: undefined, key }, undefined);
+  const person = await access.admit(undefined, '127.0.0.1', { key, subject: name, untilMs: 1e15, wrong: undefined });
+  return createSession({ isolated: true, caller: 'rest', person });
+};
+
 test('a start script that stops is a fault until it has run to its end', async () => {
   const { script: path = '' } = node.context.facts;
   const faults = async (): Promise<readonly string[]> => {
@@ -62,7 +73,12 @@ test('a start script that stops is a fault until it has run to its end', async (
   await node.run(`process ${await script('other.al', 'started = again')}`);
   expect(await faults()).toHaveLength(1);
   await writeFile(path, 'started = yes');
+  await node.run(`process "${path}"`, await guest('ann'));
+  expect(await faults()).toHaveLength(1);
   await node.run(`process "${path}"`);
+  expect(await faults()).toEqual([]);
+  await writeFile(path, 'get nosuch');
+  await expect(node.run(`process "${path}"`, await guest('ann'))).rejects.toThrow(/unknown command/);
   expect(await faults()).toEqual([]);
 });
 
