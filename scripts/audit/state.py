@@ -3,9 +3,9 @@ import datetime
 from types import SimpleNamespace
 
 from authority import Authority
-from basics import HASH, Fault, dump, fits, listed, one_of, sha, tree, units
+from basics import HASH, NODES, Fault, dump, fits, listed, one_of, sha, tree, units
 from fold import Fold
-from moments import covered
+from moments import covered, forks_of
 
 FRONTIER = listed(1, 900, HASH)
 ACT = fits({'v': one_of(1), 'frontier': lambda v: FRONTIER(v) and v == sorted(set(v)), 'root': HASH, 'logs': HASH})
@@ -83,6 +83,13 @@ def leaves_of(fold):
     return [{'attributes': life.origins, 'id': id, 'insert': life.insert.hash, 'type': life.type,
              'member': life.member if life.type == 'operator' else None}
             for id, life in sorted(fold.lives.items(), key=lambda each: units(each[0])) if not life.waits]
+
+
+def registered(facts, genesis):
+    """src/bundle/SPEC.md, B5: the keys of nodes that have a policy in force by all entries."""
+    fold = fold_of([SimpleNamespace(**vars(f)) for f in facts], genesis, forks_of(facts), {})
+    peers = [life.value.get('peer') for life in fold.lives.values() if life.type in NODES and not life.waits]
+    return {peer for peer in peers if isinstance(peer, str)}
 
 
 def date_of(micros):

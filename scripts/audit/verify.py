@@ -16,7 +16,7 @@ from authority import Authority
 from basics import HASH, NAME, NULL, Fault, ascending, dump, either, fits, listed, need, one_of, parse, sha, text, tree, verify, whole
 from erasures import ERASABLE, erase
 from moments import forks_of
-from state import state_of
+from state import registered, state_of
 
 HEADER = fits({
     'v': one_of(1), 'net': either(HASH, one_of('')), 'author': HASH, 'seq': whole(1), 'prev': either(NULL, HASH), 'parents': ascending(0),
@@ -94,7 +94,7 @@ def check_signatures(facts):
 
 
 def check_log(files, facts, where, expected):
-    """B1 to B3: the node has signed for the entries of a list, and all of them are here. The list, and when others cosigned that."""
+    """B1 to B3: the node has signed for the entries of a list, and all of them are here. The list, and who cosigned that when."""
     origin, size, root, blank, own, *others = files[where + 'checkpoint'].decode().split('\n')[:-1]
     network, node, _ = re.fullmatch(r'holdfast/([0-9a-f]{64})/([0-9a-f]{64})/([0-9a-f]{16})', origin).groups()
     need((network, node, blank) == (*expected, ''), 'the checkpoint is another one')
@@ -104,31 +104,33 @@ def check_log(files, facts, where, expected):
     need((dash, name, signature[:4]) == ('\u2014', origin, key_id), 'the checkpoint is not signed by its node')
     need(verify(node, signed, signature[4:]), 'the signature of the checkpoint does not hold')
     hashes = files[where + 'receipts'].decode().split('\n')[:-1]
+    need(len(set(hashes)) == len(hashes), 'the receipts name an entry twice')
     leaves = [sha(b'\0' + bytes.fromhex(hash)) for hash in hashes]
     need((str(len(leaves)), base64.b64encode(tree(leaves)).decode()) == (size, root), 'the receipts are not those of the checkpoint')
     need(set(hashes) <= {f.hash for f in facts}, 'the node had an entry that is not in the bundle')
-    return hashes, [time for line in others for time in cosigned(signed, network, line)]
+    return hashes, [each for line in others for each in cosigned(signed, network, line)]
 
 
 def cosigned(signed, network, line):
-    """When a node of the network says that it cosigned, in seconds; nothing where it is no cosignature of one, or does not hold."""
+    """A key, and when that says to have cosigned, in seconds; nothing where it is no cosignature for the network, or does not hold."""
     found = re.fullmatch(f'\u2014 (holdfast/{network}/([0-9a-f]{{64}})) (\\S+)', line)
     if not found:
         return []
     name, key, data = found[1], found[2], base64.b64decode(found[3])
     time = int.from_bytes(data[4:12], 'big')
     is_its = data[:4] == sha(f'{name}\n\4'.encode() + bytes.fromhex(key))[:4]
-    return [time] if is_its and verify(key, f'cosignature/v1\ntime {time}\n'.encode() + signed, data[12:]) else []
+    return [(key, time)] if is_its and verify(key, f'cosignature/v1\ntime {time}\n'.encode() + signed, data[12:]) else []
 
 
-def check_known(files, facts, question):
+def check_known(files, facts, question, genesis):
     """K1 to K3: the moment, with the entries that the node had by then."""
     moment = question['moment']
     need(('known/receipts' in files) == ('node' in moment), 'what a node knew was asked and is not there, or there and not asked')
     if 'node' not in moment:
         return moment
-    entries, times = check_log(files, facts, 'known/', (question['network'], moment['node']))
-    need(any(time * 1_000_000 <= moment['time'] for time in times), 'nobody has cosigned that by then')
+    entries, witnesses = check_log(files, facts, 'known/', (question['network'], moment['node']))
+    nodes = registered(facts, genesis)
+    need(any(key in nodes and time * 1_000_000 <= moment['time'] for key, time in witnesses), 'no registered node has cosigned that by then')
     return {'entries': entries}
 
 
@@ -147,7 +149,7 @@ def check_bundle(path, with_signatures):
     if with_signatures:
         check_signatures(facts)
     state = parse(files['state.json'])
-    computed = state_of(facts, {**question, 'moment': check_known(files, facts, question)}, genesis)
+    computed = state_of(facts, {**question, 'moment': check_known(files, facts, question, genesis)}, genesis)
     for name in computed:
         need(dump(computed[name]) == dump(state.get(name)), f'state.json: {name} is not what follows from the entries')
     need(set(state) == set(computed), 'state.json says more than follows')

@@ -77,10 +77,17 @@ test('what is not proven by then, or is another list, is a fault for both reader
         })),
       NODE,
     );
+  const doubled = [...history.slice(0, SIZE), history[SIZE - 1]!];
+  const twice = {
+    ...(await receiptsOf(doubled, OTHER, [{ size: doubled.length, cosigned: [[FIRST, AT]] }])),
+    entries: doubled.map(({ hash }) => hash),
+  };
+  const namesTwice = await exported(AT, twice);
   const wrong: readonly (readonly [string, Uint8Array])[] = [
     ['known', await exported(AT - 1, await knownBy([[FIRST, AT]]))],
     ['receipts', await exported(AT, { ...known, entries: known.entries.slice(1) })],
     ['receipts', edited('known/receipts', /^.{65}/s, '')],
+    ['receipts', namesTwice],
     ['checkpoint', edited('known/checkpoint', /\n6\n/, '\n5\n')],
     ['checkpoint', edited('query.json', new RegExp(`"node":"${OTHER.author}"`), `"node":"${FIRST.author}"`)],
     ['receipts', remade(bundle, (files) => files.filter(({ name }) => !name.startsWith('known/')), NODE)],
@@ -90,7 +97,9 @@ test('what is not proven by then, or is another list, is a fault for both reader
     expect(verifyBundle(bytes), `change ${at}`).toMatchObject({ sound: false, fault: { rule } });
     if (PYTHON) expect(secondReading(bytes), `change ${at}`).toMatch(/^fault /);
   }
+  if (PYTHON) expect(secondReading(namesTwice)).toBe('fault Fault: the receipts name an entry twice');
   // The word of who is not registered counts for nothing.
   const byStranger = await exported(AT, await knownBy([[STRANGER, AT - 50]]));
   expect(verifyBundle(byStranger)).toMatchObject({ sound: false, fault: { rule: 'known' } });
+  if (PYTHON) expect(secondReading(byStranger)).toBe('fault Fault: no registered node has cosigned that by then');
 });
