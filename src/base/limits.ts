@@ -456,6 +456,8 @@ export const SCRIPT_STEPS_MAX = 100_000;
 export const SCRIPT_OUTPUT_CHARS_MAX = 4 * 1_048_576;
 /** Scripts that run in the background. */
 export const THREADS_MAX = 8;
+/** Of these, those that one person started who is no admin. */
+export const THREADS_OF_ONE_MAX = 2;
 export const DICTIONARY_ENTRIES_MAX = 10_000;
 /** The output of a command that a variable takes. */
 export const VALUE_CHARS_MAX = 4 * 1_048_576;

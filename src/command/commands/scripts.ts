@@ -15,6 +15,13 @@ const finished = async (call: Call<OptionTable>, script: Script): Promise<Reply>
 /** Whether it commands the node as a whole: its own start script, or an admin. */
 const isAdmin = ({ caller, person }: Session): boolean => caller === 'local' || person?.admin === true;
 
+/** Whose scripts in the background they are; an admin's need no name, since admins command all. */
+const ownerOf = (session: Session): string | undefined => {
+  if (isAdmin(session)) return undefined;
+  const { by = '', name = '', key = '' } = session.person ?? {};
+  return JSON.stringify([by, name, key]);
+};
+
 /**
  * Of the start script it is kept how it ended: a node whose script stopped half-way does less than was meant. Others than admins may lack
  * what it needs, or have what they set stand in its way, and say nothing of the node by that.
@@ -39,7 +46,7 @@ const startThread = async (call: Call<OptionTable>, threads: Threads): Promise<R
   const script = await scriptAt(call, call.args.text('file'));
   const { context } = call;
   const number = threads.start(
-    { name: script.name, startedMs: context.clock.wallMs(), node: context.stopping },
+    { name: script.name, startedMs: context.clock.wallMs(), owner: ownerOf(call.session), node: context.stopping },
     async (signal) => {
       try {
         const printed = await runScript(call, script, signal);
@@ -131,7 +138,7 @@ export const scriptCommands = (): readonly Command[] => {
       method: 'POST',
       remote: 'never',
       explanation:
-        'runs the commands of a file in the background, as process does; what it prints and why it stopped stands in the log of the node',
+        'runs the commands of a file in the background, as process does; what it prints and why it stopped stands in the log of the node; at most 8 at once, 2 of one who is no admin',
       examples: ['thread watch.al'],
       run: (call) => startThread(call, threads),
     }),
@@ -167,10 +174,11 @@ export const scriptCommands = (): readonly Command[] => {
       patterns: ['exit scripts', 'end script', 'exit script'],
       method: 'POST',
       remote: 'never',
-      explanation: 'in a script: ends it. Elsewhere: ends the scripts that run in the background',
+      explanation:
+        'in a script: ends it. Elsewhere: ends the scripts that run in the background, for an admin all, else those that the caller started',
       examples: ['exit scripts'],
-      run: () => {
-        threads.stop();
+      run: ({ session }) => {
+        threads.stop(ownerOf(session));
         return SILENT;
       },
     }),

@@ -1,11 +1,13 @@
 import { asFault, fault } from '../../base/errors.ts';
-import { THREADS_MAX } from '../../base/limits.ts';
+import { THREADS_MAX, THREADS_OF_ONE_MAX } from '../../base/limits.ts';
 
 /** A script in the background. */
 export interface Thread {
   readonly number: number;
   readonly name: string;
   readonly startedMs: number;
+  /** Who started it and may end it, beside admins; undefined for one of an admin. */
+  readonly owner: string | undefined;
   readonly state: 'Running' | 'Ended' | 'Failed' | 'Stopped';
   readonly error: string | undefined;
 }
@@ -25,27 +27,37 @@ export class Threads {
 
   /** Gives its number. `node` ends it too. `COMMAND_THREADS_FULL`. */
   start(
-    { name, startedMs, node }: Pick<Thread, 'name' | 'startedMs'> & { readonly node: AbortSignal | undefined },
+    {
+      name,
+      startedMs,
+      owner,
+      node,
+    }: Pick<Thread, 'name' | 'startedMs' | 'owner'> & { readonly node: AbortSignal | undefined },
     run: (signal: AbortSignal) => Promise<void>,
   ): number {
-    const count = this.#all.filter(({ thread }) => thread.state === 'Running').length;
-    if (count >= THREADS_MAX)
-      throw fault('COMMAND_THREADS_FULL', `${count} scripts run in the background already`, {
-        hint: 'end them: exit scripts',
-      });
+    const running = this.#all.filter(({ thread }) => thread.state === 'Running');
+    const own = owner === undefined ? 0 : running.filter(({ thread }) => thread.owner === owner).length;
+    if (running.length >= THREADS_MAX || own >= THREADS_OF_ONE_MAX)
+      throw fault(
+        'COMMAND_THREADS_FULL',
+        own >= THREADS_OF_ONE_MAX
+          ? `${own} of your scripts run in the background already, the most for who is no admin`
+          : `${running.length} scripts run in the background already`,
+        { hint: 'end them: exit scripts' },
+      );
     const stop = new AbortController();
     const signal = node === undefined ? stop.signal : AbortSignal.any([node, stop.signal]);
     const thread: Thread = {
-      ...{ number: (this.#last += 1), name, startedMs, state: 'Running', error: undefined },
+      ...{ number: (this.#last += 1), name, startedMs, owner, state: 'Running', error: undefined },
     };
-    const running: Running = { stop, thread };
+    const started: Running = { stop, thread };
     const isEnded = ({ thread: { state } }: Running): boolean => state !== 'Running';
     const ended = this.#all.filter(isEnded).slice(-ENDED_SHOWN_MAX);
-    this.#all = [...this.#all.filter((other) => !isEnded(other) || ended.includes(other)), running];
+    this.#all = [...this.#all.filter((other) => !isEnded(other) || ended.includes(other)), started];
     void run(signal).then(
-      () => (running.thread = { ...thread, state: 'Ended' }),
+      () => (started.thread = { ...thread, state: 'Ended' }),
       (caught: unknown) => {
-        running.thread = signal.aborted
+        started.thread = signal.aborted
           ? { ...thread, state: 'Stopped' }
           : { ...thread, state: 'Failed', error: asFault(caught).message };
       },
@@ -57,8 +69,9 @@ export class Threads {
     return this.#all.map(({ thread }) => thread);
   }
 
-  /** Ends all; each after the line that it is in. */
-  stop(): void {
-    for (const { stop } of this.#all) stop.abort(fault('COMMAND_SCRIPT_STOPPED', 'the script was told to end'));
+  /** Ends all, or those of one owner; each after the line that it is in. */
+  stop(owner: string | undefined): void {
+    const meant = this.#all.filter(({ thread }) => owner === undefined || thread.owner === owner);
+    for (const { stop } of meant) stop.abort(fault('COMMAND_SCRIPT_STOPPED', 'the script was told to end'));
   }
 }

@@ -114,6 +114,22 @@ describe('scripts in the background', () => {
 });
 
 describe('who started a script', () => {
+  it('has two in the background unless it is an admin, and ends its own alone', async () => {
+    const running = async () => (await threads()).filter(({ Status }) => Status === 'Running').length;
+    await waitFor(async () => (await running()) === 0);
+    await script('wait.al', 'wait 600');
+    const [ann, bob] = [await guest('ann'), await guest('bob')];
+    for (const session of [ann, ann, bob, undefined]) await node.run('thread wait.al', session);
+    await expect(node.run('thread wait.al', ann)).rejects.toMatchObject({ code: 'COMMAND_THREADS_FULL' });
+    await node.run('exit scripts', ann);
+    await waitFor(async () => (await running()) === 2);
+    await node.run('thread wait.al', ann);
+    await node.run('exit scripts', bob);
+    await waitFor(async () => (await running()) === 2);
+    await node.run('exit scripts');
+    await waitFor(async () => (await running()) === 0);
+  });
+
   it('may no more in it than today: a script of a user who was removed ends, also where it goes on after errors', async () => {
     const { access } = node.context;
     await node.run('id add user where name = eve and type = admin and password = "a long password"');
