@@ -66,8 +66,8 @@ class Comparison {
   members: ByMember<TableSums> = [];
   tables: readonly string[] = [];
   differences: readonly Difference[] = [];
-  /** Tables with a bucket that differs and holds more files than can be listed. */
-  readonly #tooMany = new Set<string>();
+  /** Tables with buckets that differ and that were not looked into to the end, and why: nobody knows whether they are equal. */
+  readonly unsure = new Map<string, string>();
 
   constructor(call: Call<typeof dataOptions>, cluster: ClusterInfo) {
     this.#call = call;
@@ -78,7 +78,7 @@ class Comparison {
     const unit = await this.#overview();
     this.tables = [...new Set(this.members.flatMap((member) => Object.keys(member ?? {})))].sort();
     for (const table of this.tables) {
-      const buckets = differingBuckets(this.members, table).slice(0, BUCKETS_LOOKED_INTO);
+      const buckets = this.#first(table, differingBuckets(this.members, table));
       if (buckets.length > 0) await this.#lookInto(table, buckets, unit);
     }
     await this.#lookIntoRows();
@@ -87,12 +87,10 @@ class Comparison {
 
   /** Whether all answered and hold the same of a table. What was still on its way at the first look has arrived. */
   equal(table: string): boolean {
-    const answered = this.members.filter((member) => member !== undefined);
     return (
       this.differences.every((difference) => difference.table !== table) &&
-      differingBuckets(this.members, table).length <= BUCKETS_LOOKED_INTO &&
-      !this.#tooMany.has(table) &&
-      answered.every((member) => (member[table]?.strays ?? 0) === 0)
+      !this.unsure.has(table) &&
+      this.members.every((member) => (member?.[table]?.strays ?? 0) === 0)
     );
   }
 
@@ -113,12 +111,15 @@ class Comparison {
   }
 
   async #lookInto(table: string, buckets: readonly string[], unit: Unit): Promise<void> {
-    if (this.differences.length >= DIFFERENCES_MAX) return;
+    if (this.differences.length >= DIFFERENCES_MAX) {
+      this.#leaveUnsure(table, `${DIFFERENCES_MAX} files are listed already`);
+      return;
+    }
     const where = `table = "${table}" and within = "${buckets.join(' ')}"`;
     const replies = await this.#ask(`bucket = file and ${where}`);
     if (isBeyondBound(replies)) return this.#lookCloser(table, buckets, unit);
     const found = differingFiles(
-      replies.map(({ reply }) => (reply.failure === undefined ? filesIn(reply.answer?.json, table) : undefined)),
+      this.#told(table, replies, (json) => filesIn(json, table)),
       ...([table, buckets] as const),
     );
     this.differences = [...this.differences, ...found].slice(0, DIFFERENCES_MAX);
@@ -132,13 +133,32 @@ class Comparison {
         ? undefined
         : await this.#ask(`bucket = ${finer} and table = "${table}" and within = "${buckets.join(' ')}"`);
     if (finer !== undefined && sums !== undefined && !isBeyondBound(sums)) {
-      const members = sums.map(({ reply }) => tablesIn(reply.answer?.json));
-      const inside = differingBuckets(members, table).slice(0, BUCKETS_LOOKED_INTO);
+      const inside = this.#first(table, differingBuckets(this.#told(table, sums, tablesIn), table));
       if (inside.length > 0) await this.#lookInto(table, inside, finer);
     } else if (buckets.length > 1) {
       const middle = buckets.length >> 1;
       for (const half of [buckets.slice(0, middle), buckets.slice(middle)]) await this.#lookInto(table, half, unit);
-    } else this.#tooMany.add(table);
+    } else this.#leaveUnsure(table, `${buckets.join(' ')} holds more files than can be listed`);
+  }
+
+  #leaveUnsure(table: string, why: string): void {
+    if (!this.unsure.has(table)) this.unsure.set(table, why);
+  }
+
+  /** As many buckets as are looked into. */
+  #first(table: string, buckets: readonly string[]): readonly string[] {
+    if (buckets.length > BUCKETS_LOOKED_INTO) this.#leaveUnsure(table, `${buckets.length} times of it differ`);
+    return buckets.slice(0, BUCKETS_LOOKED_INTO);
+  }
+
+  /** Answers to a closer question. Who was there for the overview and is silent now may hold anything. */
+  #told<T>(table: string, replies: readonly MemberReply[], read: (json: unknown) => T | undefined): ByMember<T> {
+    return replies.map(({ member, reply: { failure, answer } }, index) => {
+      const told = failure === undefined ? read(answer?.json) : undefined;
+      if (told === undefined && this.members[index] !== undefined)
+        this.#leaveUnsure(table, `${member.name} did not say which files it holds: ${failure?.message ?? OTHER_FORM}`);
+      return told;
+    });
   }
 
   async #lookIntoRows(): Promise<void> {
@@ -160,6 +180,8 @@ class Comparison {
   }
 }
 
+const OTHER_FORM = 'its answer has another form';
+
 const isBeyondBound = (replies: readonly MemberReply[]): boolean =>
   replies.some(({ reply }) => hasCode(reply.failure, 'TABLE_SUMS_BOUND'));
 
@@ -179,8 +201,8 @@ const summaryOf = (member: TableSums | undefined, table: string): Summary | unde
   };
 };
 
-const cellOf = ({ reply }: MemberReply, summary: Summary | undefined): Cell => {
-  if (reply.failure !== undefined) return 'no answer';
+const cellOf = (isSilent: boolean, summary: Summary | undefined): Cell => {
+  if (isSilent) return 'no answer';
   return summary === undefined ? 0 : `${summary.files}/${summary.rows}`;
 };
 
@@ -206,28 +228,35 @@ const straysText = ({ members, replies }: Comparison): string =>
     .join('');
 
 /** Who did not answer, why, and the next step. */
-const silentText = ({ replies }: Comparison): string =>
+const silentText = ({ replies, members }: Comparison): string =>
   replies
-    .flatMap(({ member, reply: { failure } }) =>
-      failure === undefined
-        ? []
-        : [
-            `\n${member.name} does not answer: ${failure.message}${failure.hint === undefined ? '' : ` (${failure.hint})`}`,
-          ],
-    )
+    .flatMap(({ member, reply: { failure } }, index) => {
+      if (members[index] !== undefined) return [];
+      const hint = failure?.hint === undefined ? '' : ` (${failure.hint})`;
+      return [`\n${member.name} does not answer: ${failure?.message ?? OTHER_FORM}${hint}`];
+    })
+    .join('')
+    .replaceAll('|', ' ');
+
+/** What was not compared to the end. */
+const unsureText = ({ unsure }: Comparison): string =>
+  [...unsure]
+    .map(([table, why]) => `\n${table} is not compared to the end: ${why}`)
     .join('')
     .replaceAll('|', ' ');
 
 const comparisonReply = (context: CommandContext, comparison: Comparison, repair: ClusterRepair | undefined): Reply => {
-  const { replies, tables, members, differences } = comparison;
+  const { replies, tables, members, differences, unsure } = comparison;
   const summary = (table: string, index: number): Summary | undefined => summaryOf(members[index], table);
   const table = givesTable({
     above: 'TSD Summary on all nodes in the cluster (files/rows)\n',
     titles: [['Table', ''], ...memberTitles(replies)],
-    rows: tables.map((name) => [name, ...replies.map((reply, index) => cellOf(reply, summary(name, index)))]),
+    rows: tables.map((name) => [
+      name,
+      ...members.map((member, index) => cellOf(member === undefined, summary(name, index))),
+    ]),
     json: {
-      equal:
-        replies.every(({ reply }) => reply.failure === undefined) && tables.every((name) => comparison.equal(name)),
+      equal: members.every((member) => member !== undefined) && tables.every((name) => comparison.equal(name)),
       nodes: replies.map(({ member, reply }) => ({
         ...{ address: addressOf(member), name: member.name, member: member.member },
         ...(reply.failure === undefined ? {} : { error: reply.failure.message, hint: reply.failure.hint ?? null }),
@@ -237,6 +266,7 @@ const comparisonReply = (context: CommandContext, comparison: Comparison, repair
           name,
           {
             equal: comparison.equal(name),
+            ...(unsure.has(name) ? { unsure: unsure.get(name) } : {}),
             nodes: Object.fromEntries(
               replies.map(({ member }, index) => [addressOf(member), summary(name, index) ?? { files: 0, rows: 0 }]),
             ),
@@ -250,11 +280,15 @@ const comparisonReply = (context: CommandContext, comparison: Comparison, repair
       ...(repair === undefined ? {} : { repair }),
     },
   });
-  const notes = `${differencesText(context, comparison)}${straysText(comparison)}${silentText(comparison)}`;
+  const notes = `${differencesText(context, comparison)}${straysText(comparison)}${silentText(comparison)}${unsureText(comparison)}`;
   return { ...table, text: `${table.text ?? ''}${notes}` };
 };
 
-const repairText = ({ context }: Call<typeof dataOptions>, { reports, aside, failed }: ClusterRepair): string => {
+const repairText = (
+  { context }: Call<typeof dataOptions>,
+  { reports, aside, failed }: ClusterRepair,
+  { unsure }: Comparison,
+): string => {
   const did = reports.filter((report) => report.did !== 'none');
   const table =
     did.length === 0
@@ -265,7 +299,8 @@ const repairText = ({ context }: Call<typeof dataOptions>, { reports, aside, fai
         )}`;
   const kept = aside === 0 ? '' : `\n${aside} rows of no file were put aside (table holdfast_aside of their database)`;
   const silent = failed.map(({ name, text }) => `\nNot mended at ${name}: ${text}`.replaceAll('|', ' ')).join('');
-  const nothing = did.length === 0 && aside === 0 && failed.length === 0 ? ': nothing to do' : '';
+  const isNothing = did.length + aside + failed.length + unsure.size === 0;
+  const nothing = isNothing ? ': nothing to do' : '';
   return `\nRepair${nothing}${table}${changedRows(did)}${kept}${silent}\n`;
 };
 
@@ -284,11 +319,12 @@ const data = async (call: Call<typeof dataOptions>): Promise<Reply> => {
     );
     const nothing = { reports: [], aside: 0, failed };
     const reply = comparisonReply(call.context, comparison, nothing);
-    return { ...reply, text: `${repairText(call, nothing)}${reply.text ?? ''}` };
+    return { ...reply, text: `${repairText(call, nothing, comparison)}${reply.text ?? ''}` };
   }
   const repair = await scrubber.repairAll(comparison.differences.map(({ origin, file }) => ({ origin, file })));
-  const reply = comparisonReply(call.context, await new Comparison(call, cluster).run(), repair);
-  return { ...reply, text: `${repairText(call, repair)}${reply.text ?? ''}` };
+  const after = await new Comparison(call, cluster).run();
+  const reply = comparisonReply(call.context, after, repair);
+  return { ...reply, text: `${repairText(call, repair, after)}${reply.text ?? ''}` };
 };
 
 /** Whether the operators of the own cluster hold the same. */

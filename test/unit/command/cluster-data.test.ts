@@ -1,16 +1,24 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type * as limits from '../../../src/base/limits.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
 import { faultOf } from '../../support/operator-command-node.ts';
+
+// As many as the files of the first table that differ.
+vi.mock('../../../src/base/limits.ts', async (original) => ({
+  ...(await original<typeof limits>()),
+  DIFFERENCES_MAX: 20,
+}));
 
 const nodes = new CommandNodes();
 afterAll(() => nodes.close());
 
 let first: CommandNode;
+let second: CommandNode;
 const DAYS = 20;
 
 beforeAll(async () => {
   first = await nodes.add({ address: '172.105.60.50:32148', name: 'op1' });
-  const second = await nodes.add({ address: '172.233.107.121:32148', name: 'op2' });
+  second = await nodes.add({ address: '172.233.107.121:32148', name: 'op2' });
   await first.run('blockchain insert where policy = {"cluster": {"company": "c", "name": "k"}}');
   await nodes.settled();
   for (const [node, name, ip] of [
@@ -58,4 +66,35 @@ test('buckets are named together, all of one length', async () => {
   });
   const { code } = await faultOf(first, 'get tsd sums where bucket = hour and within = "2026-11 2026-11-05"');
   expect(code).toBe('COMMAND_VALUE');
+});
+
+test('a member that is silent when it is asked for its files leaves the table unsure, not equal', async () => {
+  const sums = second.parts.operator!.store.sums;
+  const whole = sums.tables.bind(sums);
+  const files = vi.spyOn(sums, 'tables').mockImplementation((all) => {
+    if (!all) throw new Error('too busy');
+    return whole(all);
+  });
+  try {
+    const found = (await first.json('test cluster data')) as {
+      readonly equal: boolean;
+      readonly tables: Readonly<Record<string, { readonly equal: boolean; readonly unsure?: string }>>;
+    };
+    expect(found).toMatchObject({ equal: false, differences: [], tables: { 'cos.wp_analog': { equal: false } } });
+    expect(found.tables['cos.wp_analog']?.unsure).toMatch(/^op2 did not say which files it holds: ./);
+    expect(await first.text('test cluster data')).toMatch(
+      /\ncos\.wp_analog is not compared to the end: op2 did not say/,
+    );
+  } finally {
+    files.mockRestore();
+  }
+});
+
+test('a table that is not looked into because enough differences are listed is not equal', async () => {
+  first.parts.operator?.store.put({
+    ...{ dbms: 'cos', table: 'zz', content: '{"a":1}\n', time: '2026-11-01T10:00:00.000000Z' },
+  });
+  expect(await first.json('test cluster data')).toMatchObject({
+    tables: { 'cos.zz': { equal: false, unsure: '20 files are listed already' } },
+  });
 });

@@ -4,7 +4,15 @@ import type { DialState } from '../../../src/network/network.ts';
 import { writesKnown } from '../../../src/node/first-writes.ts';
 
 const SEED: DialState = {
-  ...{ address: '10.0.0.1:1', connected: false, own: false, twin: false, attempts: 0, lastError: undefined },
+  ...{
+    address: '10.0.0.1:1',
+    connected: false,
+    own: false,
+    twin: false,
+    attempts: 0,
+    lastError: undefined,
+    lost: false,
+  },
 };
 
 const world = (dialled: readonly DialState[]) => {
