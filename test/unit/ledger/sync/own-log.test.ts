@@ -78,8 +78,8 @@ describe('the own log after a start', () => {
     again.network.keepDialled(peers);
     void again.sync.ownLogKnown();
     await clock.runUntil(() => mayAppend(again), 5_000);
-    expect(cuts).toBeGreaterThan(1);
     expect((await again.ledger.append(proposal(300))).entry.header.seq).toBe(lastSeq + 1);
+    expect(cuts).toBeGreaterThan(1);
   });
 
   test('L7 the own address among the seeds is no peer to wait for', async () => {
