@@ -39,8 +39,8 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'what a snapshot covers is taken from whoever says it',
     file: 'src/ledger/sync/protocol.ts',
-    from: 'if ((await inSlices(told.logs.root())) !== root)',
-    to: 'if (root === "")',
+    from: 'if ((await inSlices(told.logs.root())) !== told.root)',
+    to: 'if (told.root === "")',
     tests: ['test/unit/ledger/sync/archived.test.ts'],
   },
   {

@@ -154,7 +154,8 @@ class Exchange implements Pulled {
   /** Entries are taken without the bodies that were dropped at the peer. */
   #bare = false;
   /** What is told of a snapshot, and what of that is proven. */
-  #told: { readonly proof: readonly RawEntry[]; readonly logs: CoveredLogs } | undefined;
+  /** The `logs` root of the proof that was heard, and what is told that it covers. */
+  #told: { readonly root: string; readonly logs: CoveredLogs } | undefined;
   #covered: CoveredLogs | undefined;
   readonly #channel: Channel;
   readonly #ports: PullPorts;
@@ -257,9 +258,13 @@ class Exchange implements Pulled {
     if (turn.over()) throw fault('LEDGER_SYNC_TURN_OVER', 'another peer goes first; this exchange is resumed later');
   }
 
+  /** Nothing is kept of what no proof stands before: a proof that does not hold here ends what an earlier one allowed, too. */
   #hear(message: ProofMessage | LogsMessage): void {
-    if (message.kind === 'proof') this.#told = { proof: message.entries, logs: new CoveredLogs() };
-    else for (const { author, hashes } of message.logs) this.#told?.logs.add(author, hashes);
+    if (message.kind === 'proof') {
+      this.#covered = undefined;
+      const root = this.#ports.prove(message.entries);
+      this.#told = root === undefined ? undefined : { root, logs: new CoveredLogs() };
+    } else for (const { author, hashes } of message.logs) this.#told?.logs.add(author, hashes);
   }
 
   /** What was told of a snapshot is over with the first entries that come. */
@@ -267,9 +272,7 @@ class Exchange implements Pulled {
     const told = this.#told;
     if (told === undefined) return;
     this.#told = undefined;
-    const root = this.#ports.prove(told.proof);
-    if (root === undefined) return;
-    if ((await inSlices(told.logs.root())) !== root)
+    if ((await inSlices(told.logs.root())) !== told.root)
       throw fault('LEDGER_SYNC_UNPROVEN', 'ledger sync: the logs are not those that the snapshot names');
     this.#covered = told.logs;
   }
