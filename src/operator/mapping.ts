@@ -46,7 +46,7 @@ const shown = (value: JsonValue): string => {
 /**
  * From rows of JSON to rows of a table. What comes out is a function of (content, columns) alone: every operator that
  * maps a file with the columns of its record gets the same rows. Attributes that are missing become null; those without
- * a column are left out and counted.
+ * a column are left out and counted. Of several that become one column the last one stands.
  */
 export class RowMapper {
   readonly #targets: readonly Target[];
@@ -54,10 +54,13 @@ export class RowMapper {
   readonly #places = new Map<string, number>();
   readonly #byName = new Map<string, number>();
   readonly #exact = new ExactRow();
-  /** Values left out because their attribute has no column. */
+  readonly #of: 'new data' | 'stored data';
+  /** Values left out because their attribute has no column, or, in stored data, because a later one of the row took it. */
   leftOut = 0;
 
-  constructor(columns: readonly Column[]) {
+  /** Two attributes of a row that become one column are refused in new data; stored data is mapped as it always was. */
+  constructor(columns: readonly Column[], of: 'new data' | 'stored data' = 'stored data') {
+    this.#of = of;
     this.#targets = columns.map(({ name, type }) => {
       const kind = kindOf(type);
       return { name, type, kind, convert: CONVERTERS[kind] };
@@ -68,16 +71,39 @@ export class RowMapper {
     }
   }
 
-  /** Appends one value a column to `into`. Throws `INGEST_ROW_VALUE`. */
+  /** Appends one value a column to `into`. Throws `INGEST_ROW_VALUE`, `INGEST_ROW_COLUMN_TWICE`. */
   map(row: JsonObject, line: number, text: string, into: SqlValue[]): void {
     const start = into.length;
     for (let count = this.#targets.length; count > 0; count -= 1) into.push(null);
     for (const attribute in row) {
       const value = row[attribute] as JsonValue;
-      const place = this.#places.get(attribute) ?? this.#place(attribute);
+      const place = this.#placeOf(attribute);
       if (place === NO_COLUMN) this.leftOut += 1;
-      else if (value !== null) into[start + place] = this.#convert(place, value, line, text, attribute);
+      else if (value !== null) {
+        if (into[start + place] !== null) this.#taken(place, row, line);
+        into[start + place] = this.#convert(place, value, line, text, attribute);
+      }
     }
+  }
+
+  /** The value that the row has given already would be lost. */
+  #taken(place: number, row: JsonObject, line: number): void {
+    this.leftOut += 1;
+    if (this.#of === 'stored data') return;
+    const column = this.#targets[place]?.name ?? '';
+    const attributes = Object.keys(row).filter(
+      (attribute) => row[attribute] !== null && this.#placeOf(attribute) === place,
+    );
+    throw rowFault(
+      'COLUMN_TWICE',
+      line,
+      `the attributes ${attributes.slice(0, 5).map(shown).join(' and ')} are one column, ${column}, and a row has one value in it`,
+      'rename all but one: a column is the attribute in lower case, with "_" for all but letters and digits',
+    );
+  }
+
+  #placeOf(attribute: string): number {
+    return this.#places.get(attribute) ?? this.#place(attribute);
   }
 
   #convert(place: number, value: JsonValue, line: number, text: string, attribute: string): SqlValue {

@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const operator: readonly Mutant[] = [
   {
+    name: 'attributes of new data that are one column lose values',
+    file: 'src/operator/mapping.ts',
+    from: "    if (this.#of === 'stored data') return;\n",
+    to: '    if (this.leftOut > 0) return;\n',
+    tests: ['test/unit/operator/one-column.test.ts'],
+  },
+  {
     name: 'same content is stored twice',
     file: 'src/operator/store/apply.ts',
     from: "    if (holder !== undefined) return { kind: 'duplicate', record: holder.record };\n",

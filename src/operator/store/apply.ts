@@ -9,7 +9,7 @@ import type { Repair } from '../file-check.ts';
 import { checkRecord, TSD_DBMS } from '../names.ts';
 import { recordDigest } from '../row-sums.ts';
 import { eachRow } from '../rows.ts';
-import { type Inserted, insertRows } from './insert-rows.ts';
+import { type Inserted, insertRows, type RowTarget } from './insert-rows.ts';
 import type { Batch, FileJob, JobResult, Target } from './jobs.ts';
 import {
   Bookkeeping,
@@ -146,7 +146,7 @@ class Application {
     const { dbms, table, columns, time, source, instructions } = target;
     const { origin } = this.#batch;
     const file = this.next;
-    const inserted = this.#insert(content, { origin, file, table, columns, time });
+    const inserted = this.#insert(content, { origin, file, table, columns, time }, 'new data');
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
     const about = { dbms, table, source, instructions, hash, time, rows, columns, digest };
     const record: FileRecord = { origin, file, ...about, status: 'stored' };
@@ -172,7 +172,7 @@ class Application {
     }
     if (holder !== undefined) this.#demote(holder);
     this.#clearStrays(copy);
-    const inserted = this.#insert(copy.content, record);
+    const inserted = this.#insert(copy.content, record, 'stored data');
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
     if (rows !== record.rows)
       throw fault(
@@ -234,7 +234,7 @@ class Application {
     deleteRowsOf(this.#db, held);
     this.#books.forgetRows(held.record.table);
     this.#clearStrays({ record, content, rebuilt: true });
-    const { rows } = this.#insert(content, record);
+    const { rows } = this.#insert(content, record, 'stored data');
     insertRecord(this.#db, this.#books, { record, rows });
   }
 
@@ -247,17 +247,18 @@ class Application {
   #insert(
     content: Uint8Array,
     { origin, file, table, columns, time }: Pick<FileRecord, 'origin' | 'file' | 'table' | 'columns' | 'time'>,
+    of: RowTarget['of'],
   ): Inserted {
     ensureTable(this.#db, table, columns);
     const member = this.#books.member(origin, this.#batch.members.get(origin) ?? 0);
     const lastRow = this.#books.lastRow(table);
-    const inserted = insertRows(this.#db, content, { table, columns, time, member, file, lastRow });
+    const inserted = insertRows(this.#db, content, { table, columns, time, member, file, lastRow, of });
     this.#books.addRows(table, inserted.rows[1] - lastRow);
     return inserted;
   }
 
   #append({ table, columns, content, source, instructions, time }: Extract<FileJob, { kind: 'append' }>): JobResult {
-    const mapper = new RowMapper(columns);
+    const mapper = new RowMapper(columns, 'new data');
     const lines: string[] = [];
     eachRow(content, (row, line, text) => {
       mapper.map(row, line, text, []);

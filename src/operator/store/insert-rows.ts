@@ -19,6 +19,8 @@ export interface RowTarget {
   readonly file: number;
   /** Largest `row_id` of the table. */
   readonly lastRow: number;
+  /** Rows that no operator has stored yet are held to more. */
+  readonly of: 'new data' | 'stored data';
 }
 
 export interface Inserted {
@@ -30,7 +32,7 @@ export interface Inserted {
 
 /** Maps the content and inserts its rows, in order and with `row_id`s in one run. Throws `INGEST_…`. */
 export const insertRows = (db: WriteConnection, content: Uint8Array, target: RowTarget): Inserted => {
-  const { table, columns, time, member, file, lastRow } = target;
+  const { table, columns, time, member, file, lastRow, of } = target;
   const width = columns.length + ADDED;
   const names = ['insert_timestamp', 'tsd_name', 'tsd_id', ...columns.map(({ name }) => quoted(name))].join(', ');
   const place = `(${Array<string>(width).fill('?').join(',')})`;
@@ -42,7 +44,7 @@ export const insertRows = (db: WriteConnection, content: Uint8Array, target: Row
   const fullSql = sqlFor(perStatement);
   const inserted = insertTimestamp(time);
   const name = String(member);
-  const mapper = new RowMapper(columns);
+  const mapper = new RowMapper(columns, of);
   let values: SqlValue[] = [];
   const count = eachRow(content, (row, line, text) => {
     values.push(inserted, name, file);

@@ -114,7 +114,7 @@ const contentOf = (db: ReadConnection, { record, rows }: PlacedRecord): Uint8Arr
 const fitting = (_: ReadDatabases, content: Uint8Array, known: readonly Column[] | undefined): readonly Column[] => {
   const columns = known ?? inferColumns(content);
   checkColumns(columns);
-  const mapper = new RowMapper(columns);
+  const mapper = new RowMapper(columns, 'new data');
   eachRow(content, (row, line, text) => mapper.map(row, line, text, []));
   return columns;
 };
