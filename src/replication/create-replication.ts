@@ -106,7 +106,7 @@ class ClusterReplication implements Replication {
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
     const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
     const accepts = (origin: string): boolean => this.#belongsHere(origin);
-    const arrivals = new Arrivals(() => this.#puller.soon());
+    const arrivals = new Arrivals(clock, () => this.#puller.soon());
     this.#puller = new Puller({
       ...{ network, clock, store, room, accepts, tally, arrivals },
       log: log.child('replication'),

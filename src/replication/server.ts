@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
-import { PUSH_FILES_IN_FLIGHT } from '../base/limits.ts';
+import { PUSH_FILES_IN_FLIGHT, PUSH_STORED_BYTES_PER_S_MIN, TRANSFER_IDLE_MS } from '../base/limits.ts';
 import type { ByteBudget } from '../operator/contents.ts';
-import type { FileRanges } from '../operator/file-record.ts';
+import type { FileRanges, FileRecord } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { Intake } from './intake.ts';
@@ -112,12 +112,12 @@ export class ReplicationServer {
           underWay: () => inFlightTo(operator),
         });
       case 'push':
-        return this.#servePush(channel, tally);
+        return this.#servePush(channel, operator, tally);
     }
   }
 
   /** Takes what a peer pushes, bundle by bundle: one is stored while the next arrives. */
-  async #servePush(channel: TransferChannel, tally: PeerTally): Promise<void> {
+  async #servePush(channel: TransferChannel, operator: string, tally: PeerTally): Promise<void> {
     let storing: Promise<void> = Promise.resolve();
     let fail = (_: unknown): void => {};
     // A store that fails ends the reading, so that the answer to the caller says why; breaking the channel off would not.
@@ -127,7 +127,7 @@ export class ReplicationServer {
         channel.read().then(resolve, reject);
       });
     for (let frame = await next(); frame !== undefined; frame = await next()) {
-      const { bundle, leave } = await this.#readPushed(channel, frame);
+      const { bundle, leave } = await this.#readPushed(channel, operator, frame);
       try {
         await storing;
       } catch (caught) {
@@ -140,15 +140,30 @@ export class ReplicationServer {
     await storing;
   }
 
-  /** From its first frame until `leave` the puller knows that these files come. */
-  async #readPushed(channel: TransferChannel, first: TransferFrame): ReturnType<TransferChannel['readBundle']> {
+  /**
+   * From its first frame until `leave` the puller knows that these files come. Only the origin's own, and no longer than an honest pusher waits
+   * for the answer: anybody else could hold back a file, and the origin one that others hold, by pushing it slowly.
+   */
+  async #readPushed(
+    channel: TransferChannel,
+    operator: string,
+    first: TransferFrame,
+  ): ReturnType<TransferChannel['readBundle']> {
     const { arrivals, room } = this.#ports;
+    const expect = (records: readonly FileRecord[], bytes: number): (() => void) =>
+      arrivals.expect(
+        records.filter(({ origin }) => origin === operator),
+        TRANSFER_IDLE_MS + (bytes / PUSH_STORED_BYTES_PER_S_MIN) * 1_000,
+      );
     let arrived = (): void => {};
     try {
-      const { bundle, leave } = await channel.readBundle(first, room, (record) => {
-        arrived = arrivals.expect([record]);
+      const { bundle, leave } = await channel.readBundle(first, room, (record, bytes) => {
+        arrived = expect([record], bytes);
       });
-      const stored = arrivals.expect(bundle.files.map(({ record }) => record));
+      const stored = expect(
+        bundle.files.map(({ record }) => record),
+        bundle.bytes,
+      );
       return {
         bundle,
         leave: () => {

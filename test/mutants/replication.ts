@@ -77,6 +77,13 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/core.test.ts', 'test/unit/replication/pushed-once.test.ts'],
   },
   {
+    name: 'any pusher holds back the pull of a file',
+    file: 'src/replication/server.ts',
+    from: 'records.filter(({ origin }) => origin === operator)',
+    to: 'records',
+    tests: ['test/unit/replication/slow-push.test.ts'],
+  },
+  {
     name: 'answer with what is in flight as a push',
     file: 'src/replication/transfer/serve.ts',
     from: 'origin === this.#store.origin ? subtractRanges(asked, this.#underWay()) : asked',

@@ -77,19 +77,20 @@ export class TransferChannel {
   /**
    * Reads the rest of a bundle whose first frame has come. A large one takes room of the budget, which bounds the memory
    * of all of them together, until `leave` is called: when it is stored. Where there is none it waits, and its sender
-   * with it, since nothing more is read. `onArriving` is told of a large file when its first frame is here.
+   * with it, since nothing more is read. `onArriving` is told of a large file, and how
+   * many bytes it has, when its first frame is here.
    */
   async readBundle(
     first: TransferFrame,
     room: ByteBudget,
-    onArriving: (record: FileRecord) => void = () => {},
+    onArriving: (record: FileRecord, bytes: number) => void = () => {},
   ): Promise<{ readonly bundle: ReceivedBundle; readonly leave: () => void }> {
     const { message } = first;
     if (message.type !== 'files') throw fault('TRANSFER_MALFORMED', `${message.type} where a bundle should begin`);
     const reader = new BundleReader(message.id, message.total);
     const whole = checked(this.#channel, () => reader.push(first));
     if (whole !== undefined) return { bundle: whole, leave: () => {} };
-    if (reader.arriving !== undefined) onArriving(reader.arriving);
+    if (reader.arriving !== undefined) onArriving(reader.arriving, message.total);
     const leave = await room.take(message.total, true);
     const idleMs = this.#idleMs;
     this.expect(TRANSFER_IDLE_MS);
