@@ -5,7 +5,7 @@ import type { FileRanges } from '../operator/file-record.ts';
 import type { ByteBudget } from '../operator/contents.ts';
 import { countRanges, idsOf, inRanges, subtractRanges, uniteRanges } from '../operator/ranges.ts';
 import type { Intake } from './intake.ts';
-import { intersectRanges, NO_FILES } from './transfer/holdings.ts';
+import { intersectRanges, NO_FILES, rangesOf } from './transfer/holdings.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
 import type { FilesByOrigin, TransferFrame, TransferMessage, WantWindow } from './transfer/messages.ts';
 import { openTransfer, type TransferChannel } from './transfer/protocol.ts';
@@ -105,7 +105,7 @@ export class PullLine {
       else if (reader.push(message)) {
         await this.#storing.done;
         this.#outstanding.shift();
-        reader.stored += reader.open().filter((file) => this.#ports.intake.holds(file)).length;
+        reader.seen((file) => this.#ports.intake.holds(file));
         if (this.#outstanding.length === 0) channel.expect(undefined);
         this.#listener.answered(reader.id, reader.answer());
       }
@@ -174,11 +174,13 @@ class AnswerReader {
     this.#open = new Map(request.files);
   }
 
-  /** What was asked for and not spoken of. */
-  open(): readonly { readonly origin: string; readonly file: number }[] {
-    return [...this.#open].flatMap(([origin, ranges]) =>
-      idsOf(ranges, countRanges(ranges)).map((file) => ({ origin, file })),
-    );
+  /** What was asked for, was not spoken of and is held came by another way meanwhile. */
+  seen(holds: (file: { readonly origin: string; readonly file: number }) => boolean): void {
+    for (const [origin, ranges] of this.#open) {
+      const held = idsOf(ranges, countRanges(ranges)).filter((file) => holds({ origin, file }));
+      this.stored += held.length;
+      this.#open.set(origin, subtractRanges(ranges, rangesOf(held)));
+    }
   }
 
   check(id: number): void {
@@ -227,6 +229,7 @@ class AnswerReader {
       gone: listed(this.#gone),
       failed: this.failed,
       orphans: this.orphans,
+      unspoken: listed(this.#open),
     };
   }
 }

@@ -84,6 +84,13 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/slow-push.test.ts'],
   },
   {
+    name: 'peer rests whose files come as a push',
+    file: 'src/replication/transfer/state.ts',
+    from: '!brought && !this.#waitForPush(request, state, answer, nowMs)',
+    to: '!brought',
+    tests: ['test/unit/replication/core.test.ts'],
+  },
+  {
     name: 'answer with what is in flight as a push',
     file: 'src/replication/transfer/serve.ts',
     from: 'origin === this.#store.origin ? subtractRanges(asked, this.#underWay()) : asked',

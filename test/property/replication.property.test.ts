@@ -15,7 +15,7 @@ import {
 } from '../../src/replication/transfer/holdings.ts';
 import { decodeTransfer, type FilesByOrigin } from '../../src/replication/transfer/messages.ts';
 import { PushWindow } from '../../src/replication/transfer/push-window.ts';
-import { PullPlanner, type PullAnswer, type PullRequest } from '../../src/replication/transfer/state.ts';
+import { PullPlanner, type PullRequest } from '../../src/replication/transfer/state.ts';
 import { contentsOf, viewOf } from '../support/replication-world.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 
@@ -126,7 +126,7 @@ class Chaos {
       if (outcome === 'orphan') so.orphans.push([origin, file]);
       else so.stored += 1;
     }
-    const answer: PullAnswer = { stored: so.stored, skipped: [], gone: [], failed: [], orphans: so.orphans };
+    const answer = { stored: so.stored, skipped: [], gone: [], failed: [], orphans: so.orphans, unspoken: [] };
     if (last) to.planner.answered(request.id, answer, this.#nowMs);
     this.#plan(to);
   }

@@ -6,9 +6,10 @@ import {
   PULL_RETRY_MAX_MS,
   PULL_RETRY_MIN_MS,
   PULLS_PER_PEER_MAX,
+  PUSH_FILES_IN_FLIGHT,
 } from '../../base/limits.ts';
 import type { FileRanges, Holdings } from '../../operator/file-record.ts';
-import { countRanges, inRanges, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
+import { countRanges, idsOf, inRanges, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
 import { countFiles, firstOfRanges, NO_FILES, rangesOf } from './holdings.ts';
 import type { FilesByOrigin } from './messages.ts';
 
@@ -54,6 +55,8 @@ export interface PullAnswer {
   readonly failed: readonly FileName[];
   /** Duplicates whose original is not here yet. */
   readonly orphans: readonly FileName[];
+  /** Neither brought nor spoken of: left to the next request, or on its way as a push. */
+  readonly unspoken: FilesByOrigin;
 }
 
 interface Failure {
@@ -241,9 +244,28 @@ export class PullPlanner {
     const failures = [...state.failures.values()].reduce((sum, files) => sum + files.size, 0);
     if (failures > PULL_FAILURES_MAX) state.failures.clear();
     // An orphan waits for its own time to be asked for again: its original may well come from the same peer.
-    const inVain = answer.stored === 0 && answer.skipped.length === 0 && answer.orphans.length === 0;
+    const brought = answer.stored > 0 || answer.skipped.length > 0 || answer.orphans.length > 0;
+    const inVain = !brought && !this.#waitForPush(request, state, answer, nowMs);
     if (inVain || failures > PULL_FAILURES_MAX) this.#rest(state, nowMs);
     else state.rests = 0;
+  }
+
+  /**
+   * Whether an answer brought nothing only because all of it are the peer's own files that come as a push. Each of these waits for its own time,
+   * and what else the peer has is asked for meanwhile.
+   */
+  #waitForPush(
+    { peer }: Outstanding,
+    state: PeerState,
+    { failed, gone, unspoken }: PullAnswer,
+    nowMs: number,
+  ): boolean {
+    const [first, ...others] = unspoken;
+    if (first?.[0] !== peer || others.length > 0 || failed.length > 0 || gone.length > 0) return false;
+    const files = idsOf(first[1], PUSH_FILES_IN_FLIGHT + 1);
+    if (files.length > PUSH_FILES_IN_FLIGHT) return false;
+    for (const file of files) fail(state, peer, file, nowMs);
+    return true;
   }
 
   #noteOrphans(request: Outstanding, state: PeerState, orphans: readonly FileName[], nowMs: number): void {

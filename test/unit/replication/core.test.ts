@@ -20,6 +20,7 @@ const answerOf = (about: Partial<PullAnswer> = {}): PullAnswer => ({
   gone: [],
   failed: [],
   orphans: [],
+  unspoken: [],
   ...about,
 });
 
@@ -130,6 +131,30 @@ describe('the planner', () => {
     }
     expect(rests.slice(0, 4)).toEqual([500, 1_000, 2_000, 4_000]);
     expect(rests.at(-1)).toBe(30_000);
+  });
+
+  test('asks on while files come as a push: an answer without them is not in vain', () => {
+    const of = planner(['a', holdings({ a: [[1, 3]] })]);
+    const [request] = plan(of);
+    of.answered(request!.id, answerOf({ stored: 0, unspoken: [['a', [[1, 3]]]] }), 0);
+    expect(plan(of)).toEqual([]);
+    of.announced('a', [['x', [[1, 1]]]], 0);
+    of.hurry();
+    expect(plan(of)).toMatchObject([{ files: [['x', [[1, 1]]]] }]);
+    expect(plan(of, { nowMs: of.wakeMs(0)! })).toMatchObject([{ files: [['a', [[1, 3]]]] }]);
+  });
+
+  test.each<[string, Partial<PullAnswer>]>([
+    ['files of others, which come as no push', { unspoken: [['x', [[1, 1]]]] }],
+    ['more than can be on its way', { unspoken: [['a', [[1, 257]]]] }],
+    ['what it cannot read', { unspoken: [['a', [[2, 2]]]], gone: [['a', [[1, 1]]]] }],
+  ])('lets a peer rest that leaves out %s', (_, about) => {
+    const of = planner(['a', holdings({ a: [[1, 300]], x: [[1, 1]] })]);
+    of.answered(plan(of)[0]!.id, answerOf({ stored: 0, ...about }), 0);
+    of.announced('a', [['y', [[1, 1]]]], 0);
+    of.hurry();
+    const waiting = plan(of).filter(({ peer }) => peer === 'a');
+    expect(waiting).toEqual([]);
   });
 
   test('waits a little for what was just announced, since a push is on its way', () => {
