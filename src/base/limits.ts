@@ -461,6 +461,11 @@ export const THREADS_OF_ONE_MAX = 2;
 export const DICTIONARY_ENTRIES_MAX = 10_000;
 /** The output of a command that a variable takes. */
 export const VALUE_CHARS_MAX = 4 * 1_048_576;
+/** What the references of one line look through together; reading it holds up the node. */
+export const REFERENCED_CHARS_MAX = 16 * VALUE_CHARS_MAX;
+/** JSON texts of variables of which it is kept what they say. */
+export const STRUCTURED_KEPT_MAX = 16;
+export const STRUCTURED_KEPT_CHARS_MAX = 2 * VALUE_CHARS_MAX;
 export const COMPLETIONS_MAX = 50;
 /** Connected nodes are asked for their time and their processes so often: how many, and how long one may take. */
 export const PEER_LOOK_MS = 3_000;

@@ -65,9 +65,19 @@ const keepDigits = (_: string, value: unknown, context?: { readonly source?: str
  */
 export const parseExactly = (text: string): JsonValue => {
   // Revivers recurse.
+  checkDepth(text);
+  return JSON.parse(text, keepDigits) as JsonValue;
+};
+
+/** As `JSON.parse`, some ten times faster than {@link parseExactly}. Throws `CODEC_TOO_DEEP`. */
+export const parsePlainly = (text: string): JsonValue => {
+  checkDepth(text);
+  return JSON.parse(text) as JsonValue;
+};
+
+const checkDepth = (text: string): void => {
   if (jsonDepth(text) > JSON_DEPTH_MAX)
     throw fault('CODEC_TOO_DEEP', `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
-  return JSON.parse(text, keepDigits) as JsonValue;
 };
 
 /** The digits of an integer that {@link parseExactly} kept; undefined for every other value. */

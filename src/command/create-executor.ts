@@ -15,6 +15,7 @@ import {
   type Session,
 } from './executor.ts';
 import { nodeVariables } from './facts.ts';
+import { perLine } from './grammar/budget.ts';
 import { meets } from './grammar/condition.ts';
 import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { parseLine, type Statement } from './grammar/line.ts';
@@ -240,7 +241,7 @@ class NodeExecutor implements CommandExecutor {
 
   #dictionaryOf(session: Session, restriction: Restriction | undefined): SessionDictionary {
     const rights = restriction === undefined ? undefined : variableRights(restriction);
-    return sessionDictionary(this.#dictionary, session, (name) => this.#context.environment(name), rights);
+    return perLine(sessionDictionary(this.#dictionary, session, (name) => this.#context.environment(name), rights));
   }
 
   #surroundings(request: CommandRequest, depth: number): Surroundings {

@@ -1,5 +1,6 @@
 import type { CommandContext } from '../context.ts';
 import { checkEnvironment } from '../environment.ts';
+import { perLine } from '../grammar/budget.ts';
 import { meets, parseCondition } from '../grammar/condition.ts';
 import { isKeyword } from '../grammar/lexer.ts';
 import { textOfValue, valueOfRun } from '../grammar/values.ts';
@@ -55,7 +56,7 @@ const wait = async (call: Call<OptionTable>): Promise<Reply> => {
   } else {
     const condition = parseCondition(tokens);
     const until = clock.monotonicMs() + ms;
-    for (let left = ms; left > 0 && !meets(condition, lookup); left = until - clock.monotonicMs())
+    for (let left = ms; left > 0 && !meets(condition, perLine(lookup)); left = until - clock.monotonicMs())
       await sleepUnless(clock, Math.min(left, WAIT_STEP_MS), signal);
   }
   return SILENT;

@@ -1,11 +1,13 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { COMMAND_DEPTH_MAX, SCRIPT_STEPS_MAX } from '../../base/limits.ts';
+import { perLine } from './budget.ts';
 import { meets, type Condition } from './condition.ts';
 import { isKeyword, tokenize, type Token } from './lexer.ts';
 import { readConditional, readOnError, type OnError } from './line.ts';
 import type { ScriptLine } from './script.ts';
+import { structured } from './structured.ts';
 import { quoted, syntaxFault } from './syntax.ts';
-import { referencedName, resolveReference, structured, type Lookup } from './values.ts';
+import { referencedName, resolveReference, type Lookup } from './values.ts';
 
 /** What a line does once its turn has come. Labels are places in the program. */
 type Act =
@@ -253,21 +255,21 @@ export class Flow {
     return this.#line;
   }
 
-  /** The next command; undefined at the end. `COMMAND_SCRIPT_STEPS` where it goes on and on, `COMMAND_DEPTH`. */
-  next(lookup: Lookup): string | undefined {
-    for (;;) {
-      const step = this.#steps[this.#at];
-      if (step === undefined) return undefined;
-      this.#at += 1;
-      this.#line = step.line;
-      if ((this.#taken += 1) > SCRIPT_STEPS_MAX)
-        throw fault('COMMAND_SCRIPT_STEPS', `the script has not ended after ${SCRIPT_STEPS_MAX} lines`, {
-          hint: 'does it go round and round? End the loop, or run it from outside again and again',
-        });
-      const within: Lookup = { ...lookup, index: this.index };
-      const text = this.#follow(this.#isDue(step, within) ? step.act : undefined, within);
-      if (text !== undefined) return text;
-    }
+  /**
+   * Takes one line: gives its command, empty where it only led on; undefined at the end. `COMMAND_SCRIPT_STEPS` where the
+   * script goes on and on, `COMMAND_DEPTH`.
+   */
+  next(lookup: Lookup): { readonly command: string | undefined } | undefined {
+    const step = this.#steps[this.#at];
+    if (step === undefined) return undefined;
+    this.#at += 1;
+    this.#line = step.line;
+    if ((this.#taken += 1) > SCRIPT_STEPS_MAX)
+      throw fault('COMMAND_SCRIPT_STEPS', `the script has not ended after ${SCRIPT_STEPS_MAX} lines`, {
+        hint: 'does it go round and round? End the loop, or run it from outside again and again',
+      });
+    const within = perLine<Lookup>({ ...lookup, index: this.index });
+    return { command: this.#follow(this.#isDue(step, within) ? step.act : undefined, within) };
   }
 
   /** How far the loop over a variable is, else the innermost one. */

@@ -1,6 +1,8 @@
-import { isJsonObject, losesDigits, parseExactly, type JsonValue } from '../../codec/json.ts';
+import { isJsonObject, losesDigits, type JsonValue } from '../../codec/json.ts';
+import { sizeOf } from './budget.ts';
 import { parseLiteral } from './json.ts';
 import type { Token } from './lexer.ts';
+import { structured } from './structured.ts';
 
 /** Where `!name` and `$NAME` get their values. Injected: the grammar reads no dictionary and no environment. */
 export interface Lookup {
@@ -8,13 +10,16 @@ export interface Lookup {
   environment(name: string): string | undefined;
   /** What `[+]` means: how far the loop over this variable is, else the innermost loop; undefined outside of loops. */
   index?(name: string): number | undefined;
+  /** Counts characters that a reference looks through against what one line may take (`perLine`); throws above that. */
+  readonly spend?: (chars: number) => void;
 }
 
 /** A value as text: a string is itself, anything else its JSON. */
 export const textOfValue = (value: JsonValue): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const TRUE_WORDS = new Set(['true', '1', 'yes', 'on']);
-const CASTS: Readonly<Record<string, (value: JsonValue) => JsonValue | undefined>> = {
+/** Each gets the value, and what it says as JSON. */
+const CASTS: Readonly<Record<string, (value: JsonValue, held: JsonValue) => JsonValue | undefined>> = {
   int: (value) => castNumber(value, Number.isInteger, Math.trunc),
   float: (value) => castNumber(value, Number.isFinite, (number) => number),
   bool: (value) => (typeof value === 'boolean' ? value : TRUE_WORDS.has(textOfValue(value).toLowerCase())),
@@ -23,15 +28,17 @@ const CASTS: Readonly<Record<string, (value: JsonValue) => JsonValue | undefined
     textOfValue(value)
       .toLowerCase()
       .replace(/[^a-z0-9_]+/g, '_'),
-  len: (value) => {
-    const held = structured(value);
+  len: (_, held) => {
     if (typeof held === 'string') return held.length;
     return membersOf(held)?.length ?? textOfValue(held).length;
   },
   // Of the collected answers of several nodes: how many came, and how many of those asked are missing.
-  replies: (value) => answersOf(value, (answer) => !isFailure(answer)),
-  diff: (value) => answersOf(value, isFailure),
+  replies: (_, held) => answersOf(held, (answer) => !isFailure(answer)),
+  diff: (_, held) => answersOf(held, isFailure),
 };
+
+/** It takes so many times longer than the others. */
+const NAME_COSTS = 8;
 
 const membersOf = (value: JsonValue): readonly JsonValue[] | undefined => {
   if (Array.isArray(value)) return value as readonly JsonValue[];
@@ -41,23 +48,8 @@ const membersOf = (value: JsonValue): readonly JsonValue[] | undefined => {
 /** How a node stands in collected answers that did not answer. */
 const isFailure = (answer: JsonValue): boolean => isJsonObject(answer) && Object.hasOwn(answer, 'err_code');
 
-const answersOf = (value: JsonValue, counts: (answer: JsonValue) => boolean): JsonValue | undefined =>
-  membersOf(structured(value))?.filter(counts).length;
-
-/** The last text that was read: a loop over a list asks for it again and again. */
-let lastRead: { readonly text: string; readonly value: JsonValue } | undefined;
-
-/** The list or object that a text holds as JSON, as the output of a command does; any other value as it is. */
-export const structured = (value: JsonValue): JsonValue => {
-  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
-  if (lastRead?.text === value) return lastRead.value;
-  try {
-    lastRead = { text: value, value: parseExactly(value) };
-    return lastRead.value;
-  } catch {
-    return value;
-  }
-};
+const answersOf = (held: JsonValue, counts: (answer: JsonValue) => boolean): JsonValue | undefined =>
+  membersOf(held)?.filter(counts).length;
 
 /** A text that is no number, or an integer that a number cannot hold, stays as it is: the command that needs one says which option is wrong. */
 const castNumber = (value: JsonValue, fits: (n: number) => boolean, shape: (n: number) => number): JsonValue => {
@@ -71,15 +63,13 @@ const ownMember = (value: JsonValue, name: string): JsonValue | undefined =>
   isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 
 /** A member of an object, or of each object of a list: `!tables.dbms[0]`. */
-const member = (value: JsonValue, name: string): JsonValue | undefined => {
-  const held = structured(value);
+const member = (held: JsonValue, name: string): JsonValue | undefined => {
   if (!Array.isArray(held)) return ownMember(held, name);
   const members = (held as readonly JsonValue[]).map((item) => ownMember(item, name));
   return members.some((item) => item !== undefined) ? members.map((item) => item ?? null) : undefined;
 };
 
-const part = (whole: JsonValue, inside: string): JsonValue | undefined => {
-  const value = structured(whole);
+const part = (whole: JsonValue, value: JsonValue, inside: string): JsonValue | undefined => {
   const range = /^(-?\d+)?:(-?\d+)?$/.exec(inside);
   if (range !== null) {
     const from = range[1] === undefined ? undefined : Number(range[1]);
@@ -103,13 +93,18 @@ export const resolveReference = (reference: string, lookup: Lookup): JsonValue |
   const name = referencedName(reference);
   let value = lookup.variable(name);
   const rest = reference.slice(reference.indexOf(name) + name.length);
+  // Whatever a step does takes no longer than reading all of the value.
+  const size = value === undefined ? 0 : sizeOf(value);
+  lookup.spend?.(size);
   for (const step of rest.matchAll(/\.([A-Za-z]\w*)|\[([^\]]*)\]/g)) {
     if (value === undefined) return undefined;
+    lookup.spend?.(step[1] === 'name' ? NAME_COSTS * size : size);
+    const held = structured(value, lookup.spend);
     const suffix = step[1];
     const inside = step[2] === '+' ? String(lookup.index?.(name) ?? '+') : step[2];
-    if (suffix === undefined) value = part(value, inside ?? '');
+    if (suffix === undefined) value = part(value, held, inside ?? '');
     // A member of that name comes before the cast: `!policy.cluster.name`.
-    else value = member(value, suffix) ?? (Object.hasOwn(CASTS, suffix) ? CASTS[suffix]?.(value) : undefined);
+    else value = member(held, suffix) ?? (Object.hasOwn(CASTS, suffix) ? CASTS[suffix]?.(value, held) : undefined);
   }
   return value;
 };

@@ -5,8 +5,9 @@ import type { Surroundings } from '../registry.ts';
 import type { Script } from './load.ts';
 import { atLine } from './place.ts';
 
-/** Other work has its turn after so many lines. */
+/** Other work has its turn after so many lines, and after a line that took longer. */
 const LINES_AT_ONCE = 100;
+const LINE_MS_AT_ONCE = 5;
 
 /** What the lines of a script print, up to a bound: a loop prints without end. */
 class Outputs {
@@ -29,7 +30,8 @@ export const runScript = async (
   const flow = new Flow(program);
   const lines = surroundings.newScript({ index: flow.index, signal });
   const outputs = new Outputs();
-  let [done, ran] = [0, 0];
+  const { clock, log } = surroundings.context;
+  let [done, taken, sinceMs] = [0, 0, clock.monotonicMs()];
   const placed = (caught: unknown): HoldfastError =>
     atLine(asFault(caught), name, { script: path, line: flow.line, done, printed: outputs.texts });
   const onTheWay = <T>(ask: () => T): T => {
@@ -39,20 +41,26 @@ export const runScript = async (
       throw placed(caught);
     }
   };
-  const next = (): string | undefined => onTheWay(() => flow.next(surroundings.dictionary));
-  for (let text = next(); text !== undefined; text = next()) {
+  const otherWork = async (): Promise<void> => {
+    if ((taken += 1) % LINES_AT_ONCE !== 0 && clock.monotonicMs() - sinceMs < LINE_MS_AT_ONCE) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    sinceMs = clock.monotonicMs();
+  };
+  const next = (): ReturnType<Flow['next']> => onTheWay(() => flow.next(surroundings.dictionary));
+  for (let line = next(); line !== undefined; line = next()) {
     signal?.throwIfAborted();
     onTheWay(() => lines.checkCaller());
-    if ((ran += 1) % LINES_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    await otherWork();
+    if (line.command === undefined) continue;
     try {
-      outputs.add((await lines.execute(text)).text);
+      outputs.add((await lines.execute(line.command)).text);
       done += 1;
     } catch (caught) {
       signal?.throwIfAborted();
       const failure = placed(caught);
       const ending = onTheWay(() => flow.failed(failure));
       if (ending !== undefined) throw ending;
-      surroundings.context.log.warn(`the script goes on after a failure, as it says itself: ${failure.message}`);
+      log.warn(`the script goes on after a failure, as it says itself: ${failure.message}`);
     }
   }
   return outputs.texts;

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { HoldfastError } from '../../../src/base/errors.ts';
 import type { JsonValue } from '../../../src/codec/json.ts';
+import { perLine } from '../../../src/command/grammar/budget.ts';
 import { meets, parseCondition } from '../../../src/command/grammar/condition.ts';
 import { parseDate, parseSize, parseSpan } from '../../../src/command/grammar/dates.ts';
 import { tokenize } from '../../../src/command/grammar/lexer.ts';
@@ -150,6 +151,28 @@ describe('variables', () => {
     ['$NOSUCH', undefined],
     ['!policy[constructor]', undefined],
   ])('%s', (reference, expected) => expect(resolveReference(reference, lookup)).toEqual(expected));
+
+  it('reads the JSON of a variable once, however often and in whatever order a line asks for it', () => {
+    const texts = ['a', 'b', 'c'].map((name) => `[{"name": "${name}", "of": ${performance.now()}}]`);
+    const held: Lookup = { variable: (name) => texts[Number(name.slice(1))], environment: () => undefined };
+    const parse = vi.spyOn(JSON, 'parse');
+    const line = tokenize('!v0[0].name !v1[0].name !v2[0].name '.repeat(50));
+    expect(valueOfRun(line, held)).toBe('a b c '.repeat(50).trim());
+    expect(parse).toHaveBeenCalledTimes(3);
+    parse.mockRestore();
+  });
+
+  it('bounds what the references of a line look through, most of all where digits must be kept', () => {
+    const names = (count: number) => Array.from({ length: count }, (_, at) => `!v${at}[0]`).join(' ');
+    const oversize = (first: string, count: number): string =>
+      codeOf(() =>
+        valueOfRun(tokenize(names(count)), perLine({ ...lookup, variable: (name) => textFor(first, name) })),
+      );
+    const textFor = (first: string, name: string) => `[${first}, "${name}${'x'.repeat(2_097_152)}"]`;
+    expect(oversize('1', 16)).toBe('COMMAND_REFERENCES');
+    expect(oversize('1', 8)).toBe('no error');
+    expect(oversize('12345678901234567890', 8)).toBe('COMMAND_REFERENCES');
+  });
 
   it('joins what stands together', () => {
     expect(valueOfRun(tokenize('!ip:!port'), lookup)).toBe('10.0.0.1:7848');

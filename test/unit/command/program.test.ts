@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fault, HoldfastError } from '../../../src/base/errors.ts';
+import { VALUE_CHARS_MAX } from '../../../src/base/limits.ts';
 import { Flow, readProgram } from '../../../src/command/grammar/program.ts';
 import { splitScript } from '../../../src/command/grammar/script.ts';
 import type { Lookup } from '../../../src/command/grammar/values.ts';
@@ -22,8 +23,10 @@ describe('the flow of a script', () => {
     const lines: string[] = [];
     const lookup: Lookup = { variable: (name) => variables[name], environment: () => undefined };
     for (let line = flow.next(lookup); line !== undefined; line = flow.next(lookup)) {
-      lines.push(line);
-      if (line.startsWith('fail') && flow.failed(fault('COMMAND_VALUE', line)) !== undefined) break;
+      const { command } = line;
+      if (command === undefined) continue;
+      lines.push(command);
+      if (command.startsWith('fail') && flow.failed(fault('COMMAND_VALUE', command)) !== undefined) break;
     }
     return lines;
   };
@@ -80,7 +83,7 @@ describe('the flow of a script', () => {
 
   it('tells the first failure, and that what it led to failed', () => {
     const flow = new Flow(readProgram(splitScript('on error goto oops\nfail\n:oops:\nfail')));
-    flow.next(NOTHING);
+    for (const _ of [1, 2]) flow.next(NOTHING);
     expect(flow.failed(fault('COMMAND_VALUE', 'first', { hint: 'do this' }))).toBeUndefined();
     flow.next(NOTHING);
     expect(flow.failed(fault('COMMAND_UNKNOWN', 'second'))).toMatchObject({
@@ -121,6 +124,18 @@ describe('the flow of a script', () => {
     'for loop start where list = !l\nif !a then if !b then for loop end\nfor loop end',
   ])('refuses %j before anything runs', (script) => {
     expect(codeOf(() => ran(script))).toBe('COMMAND_SYNTAX');
+  });
+
+  it('gives back each line, also one that only leads on, so that others have their turn in a loop without commands', () => {
+    const flow = new Flow(readProgram(splitScript(':a:\nif !x then goto a\ngoto a')));
+    expect([1, 2, 3].map(() => flow.next(NOTHING))).toEqual([1, 2, 3].map(() => ({ command: undefined })));
+  });
+
+  it('looks through a bounded amount in each line, and again as much in the next', () => {
+    const big = `["${'x'.repeat(VALUE_CHARS_MAX - 4)}"]`;
+    const condition = 'if !l.len == 1 and !l.len == 1 then ';
+    expect(ran(`${condition}one\n`.repeat(20), { l: big })).toHaveLength(20);
+    expect(codeOf(() => ran(`if ${'!l[0] == 1 or '.repeat(20)} !l then one`, { l: big }))).toBe('COMMAND_REFERENCES');
   });
 
   it('ends what goes round and round, and calls without end', () => {
