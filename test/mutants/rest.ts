@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const rest: readonly Mutant[] = [
   {
+    name: 'what is assigned to the key of a user with permissions is forgotten',
+    file: 'src/command/access/door.ts',
+    from: 'together([ofUser, ofKey])',
+    to: 'together([ofUser ?? ofKey])',
+    tests: ['test/unit/command/user-certificates.test.ts'],
+  },
+  {
     name: 'limit of a body is ignored',
     file: 'src/rest/body.ts',
     from: 'if (bytes > limit) throw oversize({ limit, hint });',

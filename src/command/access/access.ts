@@ -15,7 +15,7 @@ export interface Person {
   readonly name: string;
   /** Whether it may also say who else may do what, and end or copy the node. */
   readonly admin: boolean;
-  /** Of a certificate or node: what assignments name. */
+  /** Of a certificate, a node, or a user that has a certificate: what assignments name. */
   readonly key?: string;
   /** Of a user: id of the only permissions policy that it goes by; absent for who has the rights of its type. */
   readonly permissions?: string;
@@ -51,9 +51,11 @@ export interface AccessOptions {
 const TOKEN: Person = { by: 'token', name: '', admin: true };
 const ANYONE: Person = { by: 'anyone', name: '', admin: true };
 
-const personOf = ({ name, type, permissions }: User): Person => ({
+/** With its key also where it came by its password: what is assigned to the key holds for the person. */
+export const personOf = ({ name, type, permissions, key }: User): Person => ({
   ...{ by: 'user' as const, name, admin: type === 'admin' },
   ...(permissions === undefined ? {} : { permissions }),
+  ...(key === undefined ? {} : { key }),
 });
 
 const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
@@ -124,8 +126,8 @@ export class Access {
       case 'user': {
         const user = this.users.named(name);
         if (user === undefined) return undefined;
-        const { admin, permissions } = personOf(user);
-        return admin === person.admin && permissions === person.permissions ? person : undefined;
+        const { admin, permissions, key: ofUser } = personOf(user);
+        return admin === person.admin && permissions === person.permissions && ofUser === key ? person : undefined;
       }
     }
   }

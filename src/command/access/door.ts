@@ -61,17 +61,34 @@ const UNASSIGNED: Restriction = {
   },
 };
 
-/** Whether and how somebody is restricted here; undefined for who has the rights of its kind. */
+/** What all of them allow. */
+const together = (restrictions: readonly (Restriction | undefined)[]): Restriction | undefined => {
+  const held = restrictions.filter((restriction) => restriction !== undefined);
+  if (held.length < 2) return held[0];
+  return {
+    check(act) {
+      for (const each of held) each.check(act);
+    },
+  };
+};
+
+/**
+ * Whether and how somebody is restricted here; undefined for who has the rights of its kind. A user goes by its own permissions and by what is
+ * assigned to its key, and may do what both allow.
+ */
 export const restrictionOf = (context: CommandContext, person: Person | undefined): Restriction | undefined => {
   if (person === undefined) return undefined;
   const { book } = context.policies;
   const { by, permissions, key } = person;
-  if (permissions !== undefined) return restrictedTo(heldBy(book, [permissions]));
-  if (key === undefined) return undefined;
-  const held = assignedTo(book, key, placeOf(context));
-  if (held !== undefined) return restrictedTo(held);
-  return by === 'certificate' ? UNASSIGNED : undefined;
+  const ofUser = permissions === undefined ? undefined : restrictedTo(heldBy(book, [permissions]));
+  const assigned = key === undefined ? undefined : assignedTo(book, key, placeOf(context));
+  const ofKey = assigned === undefined ? undefined : restrictedTo(assigned);
+  return together([ofUser, ofKey]) ?? (by === 'certificate' ? UNASSIGNED : undefined);
 };
+
+/** Whether it decides who may do what: nobody who goes by permissions, since it could let itself off. */
+export const isAdmin = (context: CommandContext, person: Person | undefined): boolean =>
+  person?.admin === true && restrictionOf(context, person) === undefined;
 
 /**
  * The caller of a script as it stands today, asked before each line: a script may run for long. `ACCESS_REFUSED` where what it was let in

@@ -1,5 +1,5 @@
 import { asFault, fault } from '../../base/errors.ts';
-import type { Session } from '../executor.ts';
+import { isAdmin } from '../access/door.ts';
 import { policyScript, scriptAt, type Script } from '../scripts/load.ts';
 import { runScript } from '../scripts/run.ts';
 import { Threads, type Thread } from '../scripts/threads.ts';
@@ -13,12 +13,13 @@ const finished = async (call: Call<OptionTable>, script: Script): Promise<Reply>
 };
 
 /** Whether it commands the node as a whole: its own start script, or an admin. */
-const isAdmin = ({ caller, person }: Session): boolean => caller === 'local' || person?.admin === true;
+const commandsAll = ({ context, session }: Call<OptionTable>): boolean =>
+  session.caller === 'local' || isAdmin(context, session.person);
 
 /** Whose scripts in the background they are; an admin's need no name, since admins command all. */
-const ownerOf = (session: Session): string | undefined => {
-  if (isAdmin(session)) return undefined;
-  const { by = '', name = '', key = '' } = session.person ?? {};
+const ownerOf = (call: Call<OptionTable>): string | undefined => {
+  if (commandsAll(call)) return undefined;
+  const { by = '', name = '', key = '' } = call.session.person ?? {};
   return JSON.stringify([by, name, key]);
 };
 
@@ -29,7 +30,7 @@ const ownerOf = (session: Session): string | undefined => {
 const processFile = async (call: Call<OptionTable>): Promise<Reply> => {
   const script = await scriptAt(call, call.args.text('file'));
   const { facts, startScript } = call.context;
-  const outcome = script.path === facts.script && isAdmin(call.session) ? startScript : undefined;
+  const outcome = script.path === facts.script && commandsAll(call) ? startScript : undefined;
   try {
     const reply = await finished(call, script);
     if (outcome !== undefined) outcome.failure = undefined;
@@ -46,7 +47,7 @@ const startThread = async (call: Call<OptionTable>, threads: Threads): Promise<R
   const script = await scriptAt(call, call.args.text('file'));
   const { context } = call;
   const number = threads.start(
-    { name: script.name, startedMs: context.clock.wallMs(), owner: ownerOf(call.session), node: context.stopping },
+    { name: script.name, startedMs: context.clock.wallMs(), owner: ownerOf(call), node: context.stopping },
     async (signal) => {
       try {
         const printed = await runScript(call, script, signal);
@@ -177,8 +178,8 @@ export const scriptCommands = (): readonly Command[] => {
       explanation:
         'in a script: ends it. Elsewhere: ends the scripts that run in the background, for an admin all, else those that the caller started',
       examples: ['exit scripts'],
-      run: ({ session }) => {
-        threads.stop(ownerOf(session));
+      run: (call) => {
+        threads.stop(ownerOf(call));
         return SILENT;
       },
     }),

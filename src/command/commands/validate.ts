@@ -1,8 +1,8 @@
 import { asFault, fault, hasCode } from '../../base/errors.ts';
 import type { Act } from '../../policy/permissions/judge.ts';
 import { certificateMember } from '../../policy/permissions/member-policies.ts';
-import type { Person } from '../access/access.ts';
-import { plainAct, restrictionOf } from '../access/door.ts';
+import { type Person, personOf } from '../access/access.ts';
+import { isAdmin, plainAct, restrictionOf } from '../access/door.ts';
 import { parseLine } from '../grammar/line.ts';
 import { nameOrAll, anyText, optional, required } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
@@ -48,19 +48,27 @@ const understood = (call: Call<typeof validateOptions>): Understood => {
   return { act: command.actOn(call.registry, touchesIn(call, command)), command };
 };
 
+/** Who comes with that key: by REST a user or a certificate, else a node. */
+const holderOf = ({ context, options: { key } }: Call<typeof validateOptions>): Person => {
+  const user = context.access.users.certified(key);
+  if (user !== undefined) return personOf(user);
+  const isCertificate = certificateMember(context.policies.book, key) !== undefined;
+  return { by: isCertificate ? 'certificate' : 'node', name: '', admin: false, key };
+};
+
 const validate = (call: Call<typeof validateOptions>): Reply => {
   const { context, options } = call;
   const { act, command } = understood(call);
-  const isCertificate = certificateMember(context.policies.book, options.key) !== undefined;
-  const person: Person = { by: isCertificate ? 'certificate' : 'node', name: '', admin: false, key: options.key };
-  const isServed = isCertificate
-    ? command?.admin !== true
-    : context.policies.members.isMember(options.key) &&
-      mayRun(
-        command?.remote ?? 'never',
-        { registered: isRegistered(context, options.key) },
-        context.facts.remoteCommands,
-      );
+  const person = holderOf(call);
+  const isServed =
+    person.by !== 'node'
+      ? command?.admin !== true || isAdmin(context, person)
+      : context.policies.members.isMember(options.key) &&
+        mayRun(
+          command?.remote ?? 'never',
+          { registered: isRegistered(context, options.key) },
+          context.facts.remoteCommands,
+        );
   try {
     restrictionOf(context, person)?.check(act);
     return says(String(isServed), isServed);

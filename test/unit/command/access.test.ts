@@ -324,6 +324,7 @@ describe('commands', () => {
       by: 'user',
       name: 'carol',
       admin: true,
+      key: 'c'.repeat(64),
       untilMs: MEMBER.untilMs,
     });
     expect(await node.text('get users')).toContain('c'.repeat(64));
