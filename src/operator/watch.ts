@@ -73,7 +73,7 @@ export class WatchDirectory {
   readonly #timers = new Set<() => void>();
   /** Stored files that are not removed yet: looks at one for the last time. */
   readonly #lingering = new Set<() => Promise<void>>();
-  /** Taken and not stored yet, because of the machine; and the directory itself. */
+  /** Taken and not stored yet, or stored and not removed, because of the machine. */
   readonly #failing = new Set<Taken>();
   readonly #troubleStoring: Trouble;
   readonly #troubleTaking: Trouble;
@@ -266,12 +266,14 @@ export class WatchDirectory {
 
   async #process(taken: Taken): Promise<void> {
     try {
-      await this.#ingest(taken);
-      this.#failing.delete(taken);
-      if (this.#failing.size === 0) this.#troubleStoring.ends();
+      const stored = await this.#ingest(taken);
+      this.#isWell(taken);
+      if (stored === undefined) return;
+      const { look, table } = stored;
+      if (taken.written) this.#linger(taken, look, table, LINGER_MS - (this.#ports.clock.wallMs() - look.mtimeMs));
+      else await this.#removeOrRetry(taken, look, table);
     } catch (caught) {
-      this.#failing.add(taken);
-      this.#troubleStoring.meets(caught, `${taken.name} is not stored yet; it is tried again: ${textOf(caught)}`);
+      this.#fails(taken, caught, `${taken.name} is not stored yet; it is tried again: ${textOf(caught)}`);
       this.#after(RETRY_MS, () => {
         this.#ready.push(taken);
         this.#work();
@@ -279,8 +281,22 @@ export class WatchDirectory {
     }
   }
 
-  async #ingest(taken: Taken): Promise<void> {
-    const { name, dir, before } = taken;
+  #fails(taken: Taken, caught: unknown, text: string): void {
+    this.#failing.add(taken);
+    this.#troubleStoring.meets(caught, text);
+  }
+
+  #isWell(taken: Taken): void {
+    this.#failing.delete(taken);
+    if (this.#failing.size === 0) this.#troubleStoring.ends();
+  }
+
+  /** Stores a file; undefined where it was not, and lies in the error directory. */
+  async #ingest({
+    name,
+    dir,
+    before,
+  }: Taken): Promise<{ readonly look: Look; readonly table: FailedTable } | undefined> {
     const path = join(dir, name);
     let table: FailedTable = { dbms: '', table: '' };
     try {
@@ -293,12 +309,12 @@ export class WatchDirectory {
         throw fault('INGEST_DUPLICATE', `the content of ${name} is in ${table.dbms}.${table.table} already`, {
           hint: 'it was not stored again',
         });
-      if (taken.written) this.#linger(taken, look, table, LINGER_MS - (this.#ports.clock.wallMs() - look.mtimeMs));
-      else await this.#remove(taken, look, table);
+      return { look, table };
     } catch (caught) {
       if (!isOfFile(caught)) throw caught;
       await this.#ports.errors.take({ path }, table, caught, this.#ports.clock.wallMs());
       await rmdir(dir).catch(() => {});
+      return undefined;
     }
   }
 
@@ -306,17 +322,23 @@ export class WatchDirectory {
   #linger(taken: Taken, look: Look, table: FailedTable, ms: number): void {
     let done: Promise<void> | undefined;
     const remove = async (): Promise<void> => {
-      try {
-        await this.#remove(taken, look, table);
-      } catch (caught) {
-        this.#troubleStoring.meets(caught, `${taken.name} is stored and cannot be removed yet: ${textOf(caught)}`);
-        this.#linger(taken, look, table, RETRY_MS);
-      }
+      await this.#removeOrRetry(taken, look, table);
       this.#lingering.delete(finish);
     };
     const finish = (): Promise<void> => (done ??= remove());
     this.#lingering.add(finish);
     this.#after(Math.min(Math.max(ms, 0), LINGER_MS), () => void finish());
+  }
+
+  /** Stored again it would be a duplicate, and end in the error directory: only the removal is tried again. */
+  async #removeOrRetry(taken: Taken, look: Look, table: FailedTable): Promise<void> {
+    try {
+      await this.#remove(taken, look, table);
+      this.#isWell(taken);
+    } catch (caught) {
+      this.#fails(taken, caught, `${taken.name} is stored and cannot be removed yet: ${textOf(caught)}`);
+      this.#linger(taken, look, table, RETRY_MS);
+    }
   }
 
   /** Removes a file that is stored; one that is no longer what was stored is kept as a failure. */
