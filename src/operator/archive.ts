@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
+import type { Clock } from '../base/clock.ts';
 import { systemCode, textOf } from '../base/errors.ts';
 import { ARCHIVE_BATCH_FILES_MAX, ARCHIVE_WRITES_AT_ONCE, FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
@@ -36,6 +37,7 @@ export interface ArchivePorts {
   /** Its reader threads pack and unpack small files. */
   readonly sqlite: Sqlite;
   readonly log: Logger;
+  readonly clock: Clock;
   memberOf(origin: string): number;
   /** The numbers of all members. */
   memberNumbers(): ReadonlySet<number>;
@@ -56,8 +58,8 @@ class DirectoryArchive implements Archive {
   readonly #ports: ArchivePorts;
   #small: Small[] = [];
   #writingSmall = false;
-  /** The folder that was looked through last for files under numbers that no member has any more. */
-  #listed: { readonly key: string; readonly atMs: number; readonly names: Promise<StrayNames> } | undefined;
+  /** The folders that were looked through last for files under numbers that no member has any more, the latest last. */
+  readonly #listed = new Map<string, Listed>();
   readonly #waiting: (() => void)[] = [];
   #writingLarge = 0;
 
@@ -141,10 +143,14 @@ class DirectoryArchive implements Archive {
    */
   #strayNames(folder: string, numbers: ReadonlySet<number>): Promise<StrayNames> {
     const dir = join(this.#dir, folder);
-    const [key, nowMs] = [`${dir} ${[...numbers].join()}`, performance.now()];
-    if (this.#listed?.key !== key || nowMs - this.#listed.atMs > LISTED_MS)
-      this.#listed = { key, atMs: nowMs, names: this.#listStrays(dir, numbers) };
-    return this.#listed.names;
+    const [members, nowMs] = [[...numbers].join(), this.#ports.clock.monotonicMs()];
+    const known = this.#listed.get(dir);
+    if (known?.members === members && nowMs - known.atMs <= LISTED_MS) return known.names;
+    const names = this.#listStrays(dir, numbers);
+    this.#listed.delete(dir);
+    this.#listed.set(dir, { members, atMs: nowMs, names });
+    for (const oldest of this.#listed.keys()) if (this.#listed.size > LISTED_FOLDERS_MAX) this.#listed.delete(oldest);
+    return names;
   }
 
   async #listStrays(dir: string, numbers: ReadonlySet<number>): Promise<StrayNames> {
@@ -216,9 +222,18 @@ class DirectoryArchive implements Archive {
 
 type StrayNames = ReadonlyMap<string, readonly string[]>;
 
+interface Listed {
+  /** The numbers that counted as those of members. */
+  readonly members: string;
+  readonly atMs: number;
+  readonly names: Promise<StrayNames>;
+}
+
 const MEMBER_AT = 5;
 /** How long a look through a folder holds. */
 const LISTED_MS = 60_000;
+/** Folders of which that is remembered: a peer that catches up asks for files of several days in turn. */
+const LISTED_FOLDERS_MAX = 8;
 /** Names looked at in one turn of the event loop. */
 const LISTED_AT_ONCE = 2_000;
 

@@ -67,7 +67,7 @@ interface Parts {
 }
 
 const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promise<Parts> => {
-  const { sqlite, registry, log, disk = unwatchedDisk } = ports;
+  const { sqlite, registry, log, clock, disk = unwatchedDisk } = ports;
   const origin = options.policy;
   for (const dir of [options.watchDir, options.prepDir]) await makeDirectory(dir);
   if (options.archive) await makeDirectory(options.archiveDir);
@@ -76,7 +76,7 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
   const memberNumbers = (): ReadonlySet<number> => new Set(ports.members().values());
   const archive = options.archive
-    ? createArchive(options.archiveDir, { sqlite, log, memberOf, memberNumbers })
+    ? createArchive(options.archiveDir, { sqlite, log, clock, memberOf, memberNumbers })
     : noArchive;
   const store = await SqliteFileStore.open({
     ...{ sqlite, queue, archive, origin, budget, log },

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { fault } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { createArchive, noArchive } from '../../src/operator/archive.ts';
@@ -50,6 +51,7 @@ export const openFileStore = async (
     readonly members?: ReadonlyMap<string, number>;
     readonly archive?: boolean;
     readonly dir?: string;
+    readonly clock?: Clock;
   } = {},
 ): Promise<FileStoreFixture> => {
   const {
@@ -65,7 +67,8 @@ export const openFileStore = async (
   const budget = new ByteBudget(1_048_576);
   const memberOf = (of: string): number => members.get(of) ?? 0;
   const memberNumbers = (): ReadonlySet<number> => new Set(members.values());
-  const archivePorts = { sqlite, log: silentLogger, memberOf, memberNumbers };
+  const { clock = systemClock } = options;
+  const archivePorts = { sqlite, log: silentLogger, clock, memberOf, memberNumbers };
   const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), archivePorts);
   const database = join(dir, 'dbms', 'plant.sqlite');
   const store = await SqliteFileStore.open({
