@@ -65,6 +65,8 @@ export const SYNC_INTERVAL_MS = 3_000;
 export const SYNC_CLOCK_PAGE_MAX = 5_000;
 /** Hashes of entries that a snapshot covers, in one answer of the ledger sync (32 bytes each); and in one frame of it. */
 export const SYNC_COVERED_MAX = 1_000_000;
+/** An author's log among them counts as so many hashes more: its key and its number are as long. */
+export const SYNC_COVERED_LOG_HASHES = 2;
 /** Entries that prove a snapshot: those of nine root keys of sixteen, each handed on as often as may be. */
 export const SYNC_PROOF_MAX = 1_500;
 export const SYNC_COVERED_FRAME_MAX = 16_384;

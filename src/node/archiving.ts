@@ -92,7 +92,7 @@ export const archivedPorts = (
     const proof = held.flatMap((entry) => entry?.entry.raw ?? []);
     return proof.length === held.length && fitsFrame(proof) ? { proof, logs: cover.logs } : undefined;
   },
-  prove: (network, proof) => later.policies?.snapshots.prove(network, proof),
+  prove: async (network, proof) => later.policies?.snapshots.prove(network, proof),
   async keepers() {
     const isArchive = invite?.roles.includes('archive') === true || archivesIn(later.policies).includes(ledger.author);
     if (tiles !== undefined || isArchive) return undefined;

@@ -38,7 +38,7 @@ export interface SnapshotDesk {
    * The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`,
    * `ENTRY_…`.
    */
-  prove(network: string, proof: readonly RawEntry[]): string | undefined;
+  prove(network: string, proof: readonly RawEntry[]): Promise<string | undefined>;
   /** The leaves of that state as they are known here, in their canonical form and the order of the root; undefined where they are not. */
   leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined>;
 }
@@ -111,8 +111,8 @@ export class LedgerSnapshots implements SnapshotDesk {
     return this.#cover.cover;
   }
 
-  prove(network: string, proof: readonly RawEntry[]): string | undefined {
-    return provenLogs(network, proof, this.#ports.fold.authority);
+  prove(network: string, proof: readonly RawEntry[]): Promise<string | undefined> {
+    return inSlices(provenLogs(network, proof, this.#ports.fold.authority));
   }
 
   async leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined> {

@@ -44,6 +44,13 @@ export const ledger: readonly Mutant[] = [
     tests: ['test/unit/ledger/sync/archived.test.ts'],
   },
   {
+    name: 'what a snapshot covers may be named of any number of authors',
+    file: 'src/ledger/sync/state.ts',
+    from: 'coverBudget -= hashes.byteLength / 32 + SYNC_COVERED_LOG_HASHES;',
+    to: 'coverBudget -= hashes.byteLength / 32;',
+    tests: ['test/unit/ledger/cover.test.ts'],
+  },
+  {
     name: 'journal is written without O_DSYNC',
     file: 'src/ledger/journal-files.ts',
     from: 'const DURABLE = constants.O_RDWR | (O_DSYNC ?? 0);',

@@ -79,7 +79,7 @@ test(`${RUNS} histories: who begins with the snapshots of a pruned node has the 
     const held = await full.ledger.follow(0, 1_000);
     const proof = rawsOf(held, cover?.proof ?? []);
     const late = await start(archive);
-    expect(late.policies.snapshots.prove(full.ledger.network ?? '', proof), where).toBe(
+    expect(await late.policies.snapshots.prove(full.ledger.network ?? '', proof), where).toBe(
       cover && atOnce(cover.logs.root()),
     );
     for (let at = 0; at < held.length;) {

@@ -22,7 +22,7 @@ import {
   decodeArchiveAnswer,
   encodeArchiveQuestion,
 } from './messages.ts';
-import { LeafTree } from './leaf-tree.ts';
+import { LeafTree } from '../../codec/leaf-tree.ts';
 import type { Archive, ArchivedBody, ArchiveHolder } from './port.ts';
 
 export interface ArchiveClientPorts {

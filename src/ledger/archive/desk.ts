@@ -27,7 +27,7 @@ import {
 } from './messages.ts';
 import { Serving } from '../sync/serving.ts';
 import { giveWay } from '../../base/slices.ts';
-import { LeafTree } from './leaf-tree.ts';
+import { LeafTree } from '../../codec/leaf-tree.ts';
 import type { ArchivedBody } from './port.ts';
 
 export interface ArchiveDeskPorts {

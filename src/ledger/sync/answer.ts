@@ -1,6 +1,7 @@
 import {
   SYNC_ANCESTORS_MAX,
   SYNC_COVERED_FRAME_MAX,
+  SYNC_COVERED_LOG_HASHES,
   SYNC_LOGS_MERGED_MAX,
   SYNC_READ_AHEAD_BYTES,
 } from '../../base/limits.ts';
@@ -66,8 +67,7 @@ function* proofFrames({ proof, logs }: Cover, batch: EntryBatch): Generator<Uint
       const hashes = log.subarray(at, at + room);
       parts.push({ author, hashes });
       at += hashes.byteLength;
-      // The author and the number take as much as two hashes.
-      room -= hashes.byteLength + 2 * HASH_BYTES;
+      room -= hashes.byteLength + SYNC_COVERED_LOG_HASHES * HASH_BYTES;
       if (room >= HASH_BYTES) continue;
       yield encodeLogs(parts);
       [parts, room] = [[], FRAME_HASHES * HASH_BYTES];

@@ -119,7 +119,7 @@ export interface PullPorts {
    */
   takesBare(peer: PeerKey, theirs: Holdings): Promise<boolean>;
   /** The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`. */
-  prove(proof: readonly RawEntry[]): string | undefined;
+  prove(proof: readonly RawEntry[]): Promise<string | undefined>;
   /** The peer's holdings are known. */
   onTold(theirs: Holdings): void;
 }
@@ -153,7 +153,6 @@ class Exchange implements Pulled {
   #unvouched: RawEntry[] = [];
   /** Entries are taken without the bodies that were dropped at the peer. */
   #bare = false;
-  /** What is told of a snapshot, and what of that is proven. */
   /** The `logs` root of the proof that was heard, and what is told that it covers. */
   #told: { readonly root: string; readonly logs: CoveredLogs } | undefined;
   #covered: CoveredLogs | undefined;
@@ -237,7 +236,7 @@ class Exchange implements Pulled {
   }
 
   async #takeIn(message: SyncMessage, turn: Turn): Promise<void> {
-    if (message.kind === 'proof' || message.kind === 'logs') this.#hear(message);
+    if (message.kind === 'proof' || message.kind === 'logs') await this.#hear(message);
     if (message.kind !== 'entries') return;
     await this.#checkCover();
     const offered = [...this.#unvouched, ...message.entries];
@@ -259,10 +258,10 @@ class Exchange implements Pulled {
   }
 
   /** Nothing is kept of what no proof stands before: a proof that does not hold here ends what an earlier one allowed, too. */
-  #hear(message: ProofMessage | LogsMessage): void {
+  async #hear(message: ProofMessage | LogsMessage): Promise<void> {
     if (message.kind === 'proof') {
       this.#covered = undefined;
-      const root = this.#ports.prove(message.entries);
+      const root = await this.#ports.prove(message.entries);
       this.#told = root === undefined ? undefined : { root, logs: new CoveredLogs() };
     } else for (const { author, hashes } of message.logs) this.#told?.logs.add(author, hashes);
   }

@@ -6,6 +6,7 @@ import {
   SYNC_BACKOFF_MAX_MS,
   SYNC_BACKOFF_MIN_MS,
   SYNC_CLOCK_PAGE_MAX,
+  SYNC_COVERED_LOG_HASHES,
   SYNC_COVERED_MAX,
   SYNC_PROOFS_MAX,
 } from '../../base/limits.ts';
@@ -128,11 +129,16 @@ export interface Round {
   /** Whether it may prove a snapshot yet, and how many entries that covers it may still name. */
   readonly mayProve: boolean;
   readonly coverBudget: number;
+  /** Logs that it has named, and the author of the last. */
+  readonly coverLogs: number;
+  readonly coverLast: string;
 }
+
+const NO_COVER = { coverBudget: 0, coverLogs: 0, coverLast: '' } as const;
 
 export const ROUND_START: Round = {
   ...{ phase: 'asked', theirs: NOTHING, budget: 0, bareBudget: 0 },
-  ...{ archived: false, mayProve: false, coverBudget: 0 },
+  ...{ archived: false, mayProve: false, ...NO_COVER },
 };
 
 /** SPEC §4: what may come when; anything else is the peer's fault. */
@@ -151,7 +157,7 @@ export const wanting = (round: Round, want: WantMessage): Round => ({
   budget: answerEntriesMax(want),
   bareBudget: answerEntriesMax(want),
   mayProve: want.bare === true,
-  coverBudget: 0,
+  ...NO_COVER,
 });
 
 /** The asking side got a message. Throws `LEDGER_SYNC_UNEXPECTED`. */
@@ -177,7 +183,7 @@ export const received = (round: Round, message: SyncMessage): Round => {
     case 'logs':
       return withCover(round, message);
     case 'end':
-      return { ...round, phase: 'told', budget: 0, bareBudget: 0, mayProve: false, coverBudget: 0 };
+      return { ...round, phase: 'told', budget: 0, bareBudget: 0, mayProve: false, ...NO_COVER };
     case 'ask':
     case 'want':
     case 'have':
@@ -189,11 +195,19 @@ export const received = (round: Round, message: SyncMessage): Round => {
 const withCover = (round: Round, message: ProofMessage | LogsMessage): Round => {
   if (message.kind === 'proof') {
     if (!round.mayProve) throw unexpected('the proof of a snapshot that was not asked for');
-    return { ...round, mayProve: false, coverBudget: SYNC_COVERED_MAX };
+    return { ...round, mayProve: false, ...NO_COVER, coverBudget: SYNC_COVERED_MAX };
   }
-  const named = message.logs.reduce((sum, { hashes }) => sum + hashes.byteLength / 32, 0);
-  if (named > round.coverBudget) throw unexpected(`what a snapshot covers, unproven or above ${SYNC_COVERED_MAX}`);
-  return { ...round, coverBudget: round.coverBudget - named };
+  let { coverBudget, coverLogs, coverLast } = round;
+  for (const [at, { author, hashes }] of message.logs.entries()) {
+    coverBudget -= hashes.byteLength / 32 + SYNC_COVERED_LOG_HASHES;
+    // The last log of the frame before may go on.
+    if (at === 0 && author === coverLast) continue;
+    if (author <= coverLast) throw unexpected('logs of a snapshot that are not in the order of their authors');
+    [coverLast, coverLogs] = [author, coverLogs + 1];
+  }
+  if (coverBudget < 0) throw unexpected(`what a snapshot covers, unproven or above ${SYNC_COVERED_MAX}`);
+  if (coverLogs > SYNC_AUTHORS_MAX) throw unexpected(`a snapshot of more than ${SYNC_AUTHORS_MAX} authors`);
+  return { ...round, coverBudget, coverLogs, coverLast };
 };
 
 /** A clock grows with each of its pages, so that it ends. */

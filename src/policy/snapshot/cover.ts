@@ -2,15 +2,19 @@ import { fault } from '../../base/errors.ts';
 import { SYNC_PROOF_MAX } from '../../base/limits.ts';
 import type { Sliced } from '../../base/slices.ts';
 import { parseEntry, signatureHolds } from '../../entry/check.ts';
-import type { RawEntry } from '../../entry/entry.ts';
+import type { Entry, RawEntry } from '../../entry/entry.ts';
 import type { CoveredLogs } from '../../ledger/cover.ts';
 import type { Authority } from '../authority/authority.ts';
-import { AUTHORITY_OPS, type Fact, factOf } from '../facts.ts';
+import { AUTHORITY_OPS, compareFacts, type Fact, factOf } from '../facts.ts';
 import { createFold, type LedgerFold } from '../fold.ts';
 import { rootBehind, type SnapshotAct, snapshotKey } from './act.ts';
 import { coveredLogs } from './logs.ts';
 import { coveredBy, majorityOf } from './settle.ts';
 import type { FiledSnapshot } from './snapshots.ts';
+
+/** Entries parsed, or signatures verified, between two turns of the event loop. */
+const PARSE_SLICE = 128;
+const VERIFY_SLICE = 32;
 
 /** What proves the last snapshot in force to one that holds nothing yet, and what it covers. */
 export interface SettledCover {
@@ -42,21 +46,44 @@ const notProven = (text: string): Error => fault('LEDGER_SYNC_UNPROVEN', `ledger
  * genesis entry says the same. Undefined where what is known here speaks against it: the sender need not know that. `LEDGER_SYNC_UNPROVEN`,
  * `ENTRY_…`.
  */
-export const provenLogs = (network: string, raws: readonly RawEntry[], known: Authority): string | undefined => {
+export const provenLogs = function* (
+  network: string,
+  raws: readonly RawEntry[],
+  known: Authority,
+): Sliced<string | undefined> {
   if (raws.length > SYNC_PROOF_MAX) throw notProven(`a proof of ${raws.length} entries; at most ${SYNC_PROOF_MAX}`);
-  const entries = raws.map((raw) => parseEntry(raw));
+  const entries: Entry[] = [];
+  for (const [at, raw] of raws.entries()) {
+    if (at % PARSE_SLICE === PARSE_SLICE - 1) yield;
+    entries.push(parseEntry(raw));
+  }
   const foreign = entries.find(({ header, hash }) => (header.op === 'genesis' ? hash : header.net) !== network);
   if (foreign !== undefined) throw notProven('a snapshot of another network');
-  for (const entry of entries)
+  for (const [at, entry] of entries.entries()) {
+    if (at % VERIFY_SLICE === 0) yield;
     if (!signatureHolds(entry)) throw notProven('a snapshot that is not signed by its author');
+  }
   const fold = createFold();
   fold.add(entries);
+  yield* judged(fold.authority, entries);
   const needed = majorityOf(fold);
   const act = signedBy(fold.authority, fold.snapshots.filed(), needed);
   if (act === undefined) throw notProven('a snapshot that no majority of the root keys has signed');
   if (known.genesis === undefined) return act.logs;
   const acts = entries.filter(({ header }) => AUTHORITY_OPS.has(header.op)).map((entry) => factOf(entry));
-  return signedBy(known.supposing(acts), fold.snapshots.filed(), needed)?.logs;
+  const supposed = known.supposing(acts);
+  yield* judged(supposed, entries);
+  return signedBy(supposed, fold.snapshots.filed(), needed)?.logs;
+};
+
+/** Asks for the verdict on each link once, those that stand above others first: a rotation is signed a second time, by the key that it names. */
+const judged = function* (authority: Authority, entries: readonly Entry[]): Sliced<void> {
+  const links = entries.flatMap(({ hash }) => authority.graph.link(hash) ?? []);
+  links.sort((a, b) => compareFacts(a.fact, b.fact));
+  for (const [at, { fact }] of links.entries()) {
+    if (at % VERIFY_SLICE === 0) yield;
+    authority.reasonOf(fact);
+  }
 };
 
 /** The snapshot that so many root keys have signed. */

@@ -41,7 +41,7 @@ const archivedIn = async ({ ledger }: SyncNode): Promise<number> =>
 const TAKES: ArchivedPorts = {
   here: () => false,
   cover: async () => undefined,
-  prove: () => undefined,
+  prove: async () => undefined,
   keepers: async () => new Set(),
 };
 
@@ -57,7 +57,7 @@ const prunedWorld = async () => {
   const dropped = await drop(a);
   await appendMany(a, 1, 900);
   const join = async (more: Partial<ArchivedPorts> = {}): Promise<SyncNode> => {
-    const node = await world.start({ archived: { ...TAKES, prove: () => root, ...more } });
+    const node = await world.start({ archived: { ...TAKES, prove: async () => root, ...more } });
     node.network.keepDialled([{ address: a.network.address }]);
     return node;
   };
@@ -71,7 +71,7 @@ describe('a node that begins with a pruned one', () => {
     await clock.runUntil(() => holdTheSame(a, b), 10_000);
     expect(await archivedIn(b)).toBe(dropped);
     expect((await everything(b)).filter(({ body }) => body.byteLength > 0)).toHaveLength(b.ledger.size - dropped);
-    const c = await start({ archived: { ...TAKES, prove: () => root } });
+    const c = await start({ archived: { ...TAKES, prove: async () => root } });
     c.network.keepDialled([{ address: b.network.address }]);
     await clock.runUntil(() => holdTheSame(a, b, c), 10_000);
     expect(await archivedIn(c)).toBe(dropped);
@@ -144,7 +144,7 @@ describe('a peer that lies about snapshots', () => {
         }
       }
     });
-    const victim = await start({ archived: { ...TAKES, prove: prove ?? (() => root) } });
+    const victim = await start({ archived: { ...TAKES, prove: prove ?? (async () => root) } });
     victim.network.keepDialled([{ address: network.address }]);
     const errorOf = (): string => victim.sync.peers().find(({ peer }) => peer === network.self)?.lastError ?? '';
     return { clock, victim, errorOf };
@@ -168,7 +168,7 @@ describe('a peer that lies about snapshots', () => {
     [
       'a snapshot that is none',
       (cover, entries) => [encodeEntries(cover.proof, 'proof'), logsFrame(cover), encodeEntries(bare(entries))],
-      () => {
+      async () => {
         throw fault('LEDGER_SYNC_UNPROVEN', 'no majority');
       },
       /^LEDGER_SYNC_UNPROVEN/,
@@ -177,6 +177,16 @@ describe('a peer that lies about snapshots', () => {
     [
       'two proofs',
       ({ proof }) => [encodeEntries(proof, 'proof'), encodeEntries(proof, 'proof')],
+      undefined,
+      /^LEDGER_SYNC_UNEXPECTED/,
+    ],
+    [
+      'logs out of order',
+      ({ proof, logs }) => {
+        const [author = ''] = logs.authors();
+        const log = { author, hashes: logs.log(author) };
+        return [encodeEntries(proof, 'proof'), encodeLogs([log, log])];
+      },
       undefined,
       /^LEDGER_SYNC_UNEXPECTED/,
     ],
@@ -204,7 +214,7 @@ describe('a peer that lies about snapshots', () => {
         for (const author of logs.authors()) narrow.add(author, logs.log(author).subarray(0, 64));
         return [encodeEntries(proof, 'proof'), logsFrame({ proof, logs: narrow }), encodeEntries(bare(entries))];
       },
-      () => atOnce(narrow.root()),
+      async () => atOnce(narrow.root()),
     );
     await clock.runUntil(() => victim.network.expelled().length > 0, 10_000);
     expect(errorOf()).toMatch(/^LEDGER_SYNC_REJECTED/);
@@ -214,7 +224,7 @@ describe('a peer that lies about snapshots', () => {
   test('what does not hold by what is known here brings nothing, and nobody is blamed for it', async () => {
     const { clock, victim } = await liar(
       (cover, entries) => [encodeEntries(cover.proof, 'proof'), logsFrame(cover), encodeEntries(bare(entries))],
-      () => undefined,
+      async () => undefined,
     );
     await clock.advance(5_000);
     expect(victim.ledger.size).toBe(1);

@@ -1,4 +1,4 @@
-import { merkleJoin, merkleLeaf, type Subtree } from '../../codec/merkle.ts';
+import { merkleJoin, merkleLeaf, type Subtree } from './merkle.ts';
 
 /** Leaves that are joined as they come, so that the root of many takes no long moment at the end. */
 const PART_LEAVES = 256;
