@@ -158,6 +158,8 @@ export interface CommandContext {
   scrubber(): Scrubbing | undefined;
   /** How the start script ended last; undefined where nobody runs one (tests). */
   readonly startScript?: ScriptOutcome;
+  /** Why scripts that admins started in the background ended before their end, by script; undefined where nobody tells of it (tests). */
+  readonly threadFailures?: Map<string, string>;
   /** Aborted when the node stops: ends what commands left running in the background. Undefined where nothing stops (tests). */
   readonly stopping?: AbortSignal;
   /** `$NAME`: the one reader of the environment is `node/config`. */

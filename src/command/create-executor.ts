@@ -269,10 +269,10 @@ class NodeExecutor implements CommandExecutor {
     };
   }
 
-  #script(request: CommandRequest, { index, signal: ending }: ScriptSession, depth: number): ScriptLines {
+  #script(request: CommandRequest, { index, rested, signal: ending }: ScriptSession, depth: number): ScriptLines {
     const { signal: _, session: own, ...rest } = onThisNode(request);
     // One session for all lines; who its caller is, is found out anew for each.
-    const session: { -readonly [K in keyof Session]: Session[K] } = { ...own, index };
+    const session: { -readonly [K in keyof Session]: Session[K] } = { ...own, index, rested };
     const inner = { ...rest, format: undefined, session, ...(ending === undefined ? {} : { signal: ending }) };
     const checkCaller = (): void => {
       session.person = stillAdmitted(this.#context, own.person);

@@ -22,6 +22,8 @@ export interface Session {
   destination: string | undefined;
   /** Of a script that runs: what `[+]` means in its lines. */
   readonly index?: (variable: string) => number | undefined;
+  /** Of a script that runs: told when a line of it has waited, which gives it its lines anew. */
+  readonly rested?: () => void;
 }
 
 /** A session; `isolated` gives it a scope of its own (one for each REST request). */

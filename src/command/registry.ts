@@ -66,6 +66,8 @@ export interface Call<O extends OptionTable> extends Surroundings {
 export interface ScriptSession {
   /** What `[+]` means in them. */
   readonly index: (variable: string) => number | undefined;
+  /** A line has waited: it does not go round and round. */
+  readonly rested: () => void;
   /** What ends them. */
   readonly signal: AbortSignal | undefined;
 }

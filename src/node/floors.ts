@@ -380,6 +380,7 @@ export const startFloors = async (
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
     ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
     ...{ access: outside.access, receipts, startScript: { failure: undefined } },
+    threadFailures: new Map(),
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,

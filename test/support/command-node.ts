@@ -372,6 +372,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     backup: () => parts.backup,
     scrubber: () => parts.scrubber,
     startScript: { failure: undefined },
+    threadFailures: new Map(),
     environment: (name) => options.environment?.[name],
   };
   const executor = createExecutor(context);

@@ -21,6 +21,7 @@ const dictionary = ({ variables, session, args }: Call<OptionTable>): Reply => {
   });
 };
 
+/** Who waits so long does not go round and round. */
 const WAIT_STEP_MS = 100;
 
 /** Resolves once this node has what all connected nodes had when they were asked. */
@@ -46,6 +47,7 @@ const wait = async (call: Call<OptionTable>): Promise<Reply> => {
   const { clock } = context;
   const ms = span.read(args.tokens('time'), lookup);
   const tokens = args.tokens('condition');
+  const fromMs = clock.monotonicMs();
   if (tokens.length === 0) await sleepUnless(clock, ms, signal);
   else if (tokens.length === 1 && isKeyword(tokens[0], 'sync')) {
     const ended = new AbortController();
@@ -59,6 +61,7 @@ const wait = async (call: Call<OptionTable>): Promise<Reply> => {
     for (let left = ms; left > 0 && !meets(condition, perLine(lookup)); left = until - clock.monotonicMs())
       await sleepUnless(clock, Math.min(left, WAIT_STEP_MS), signal);
   }
+  if (clock.monotonicMs() - fromMs >= WAIT_STEP_MS) call.session.rested?.();
   return SILENT;
 };
 

@@ -47,7 +47,13 @@ const startThread = async (call: Call<OptionTable>, threads: Threads): Promise<R
   const script = await scriptAt(call, call.args.text('file'));
   const { context } = call;
   const number = threads.start(
-    { name: script.name, startedMs: context.clock.wallMs(), owner: ownerOf(call), node: context.stopping },
+    {
+      name: script.name,
+      startedMs: context.clock.wallMs(),
+      owner: ownerOf(call),
+      node: context.stopping,
+      failures: context.threadFailures,
+    },
     async (signal) => {
       try {
         const printed = await runScript(call, script, signal);
@@ -139,7 +145,7 @@ export const scriptCommands = (): readonly Command[] => {
       method: 'POST',
       remote: 'never',
       explanation:
-        'runs the commands of a file in the background, as process does; what it prints and why it stopped stands in the log of the node; at most 8 at once, 2 of one who is no admin',
+        'runs the commands of a file in the background, as process does; what it prints and why it stopped stands in the log of the node; at most 8 at once, 2 of one who is no admin. A script that goes on and on waits in between (wait SECONDS): without, it ends after 100,000 lines. Where one of an admin fails, get status says so',
       examples: ['thread watch.al'],
       run: (call) => startThread(call, threads),
     }),
@@ -179,7 +185,9 @@ export const scriptCommands = (): readonly Command[] => {
         'in a script: ends it. Elsewhere: ends the scripts that run in the background, for an admin all, else those that the caller started',
       examples: ['exit scripts'],
       run: (call) => {
-        threads.stop(ownerOf(call));
+        const owner = ownerOf(call);
+        threads.stop(owner);
+        if (owner === undefined) call.context.threadFailures?.clear();
         return SILENT;
       },
     }),

@@ -266,7 +266,7 @@ export class Flow {
     this.#line = step.line;
     if ((this.#taken += 1) > SCRIPT_STEPS_MAX)
       throw fault('COMMAND_SCRIPT_STEPS', `the script has not ended after ${SCRIPT_STEPS_MAX} lines`, {
-        hint: 'does it go round and round? End the loop, or run it from outside again and again',
+        hint: 'does it go round and round? End the loop, or let it wait in between: wait SECONDS',
       });
     const within = perLine<Lookup>({ ...lookup, index: this.index });
     return { command: this.#follow(this.#isDue(step, within) ? step.act : undefined, within) };
@@ -275,6 +275,11 @@ export class Flow {
   /** How far the loop over a variable is, else the innermost one. */
   readonly index = (name: string): number | undefined =>
     (this.#loops.findLast((turn) => turn.name === name) ?? this.#loops.at(-1))?.index;
+
+  /** A line has waited: a script that does so again and again may go on for ever, it holds up nobody. */
+  readonly rested = (): void => {
+    this.#taken = 0;
+  };
 
   /**
    * What a failure of the last line leads to: undefined where the script goes on, else the failure that ends it. What `on error`

@@ -63,6 +63,8 @@ export interface HealthFacts {
   readonly operator: OperatorFacts | undefined;
   /** Why the start script did not run to its end; undefined where it did, or runs. */
   readonly scriptFailure: string | undefined;
+  /** Why scripts in the background did not run to their end. */
+  readonly threadFailures: readonly string[];
   /** Why the static files of the archive are not written. */
   readonly tilesFailure: string | undefined;
   /** Why the book may be other than its entries say: bodies that were dropped here are needed. */

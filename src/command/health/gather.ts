@@ -35,6 +35,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
     })),
     operator: operatorFacts(context),
     scriptFailure: context.startScript?.failure,
+    threadFailures: [...(context.threadFailures?.values() ?? [])],
     tilesFailure: context.archiving?.tiles()?.failure,
     historyNeeded: context.policies.pruning?.need()?.message,
   };

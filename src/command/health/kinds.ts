@@ -114,6 +114,11 @@ export const FAULT_KINDS = {
     nextStep: 'correct what the error names, then run the script again: process FILE',
     causes: ({ scriptFailure }) => when(scriptFailure !== undefined, scriptFailure ?? ''),
   },
+  THREAD_FAILED: {
+    nextStep:
+      'correct what the error names, then start the script again: thread FILE; it is forgotten by: exit scripts',
+    causes: ({ threadFailures }) => threadFailures,
+  },
   ARCHIVE_FILES_WAIT: {
     nextStep: `free or repair the disk, or start with a directory that can be written (--tiles); ${BY_ITSELF}; see: get archives`,
     causes: ({ tilesFailure }) =>

@@ -28,7 +28,7 @@ export const runScript = async (
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> => {
   const flow = new Flow(program);
-  const lines = surroundings.newScript({ index: flow.index, signal });
+  const lines = surroundings.newScript({ index: flow.index, rested: flow.rested, signal });
   const outputs = new Outputs();
   const { clock, log } = surroundings.context;
   let [done, taken, sinceMs] = [0, 0, clock.monotonicMs()];

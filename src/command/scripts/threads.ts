@@ -20,21 +20,29 @@ interface Running {
 /** How many that have ended are remembered. */
 const ENDED_SHOWN_MAX = 16;
 
+/** A script that is to run in the background. */
+interface ThreadStart extends Pick<Thread, 'name' | 'startedMs' | 'owner'> {
+  /** Ends it too. */
+  readonly node: AbortSignal | undefined;
+  /** Keeps why those of admins failed: of others it says nothing about the node. */
+  readonly failures: Map<string, string> | undefined;
+}
+
+/** The newest of each script, at most as many as are remembered of the others. */
+const noteFailure = (failures: Map<string, string>, name: string, error: string): void => {
+  failures.delete(name);
+  failures.set(name, error);
+  const [oldest] = failures.keys();
+  if (failures.size > ENDED_SHOWN_MAX && oldest !== undefined) failures.delete(oldest);
+};
+
 /** The scripts that run in the background: a bounded number, and all end with the node. */
 export class Threads {
   #all: readonly Running[] = [];
   #last = 0;
 
-  /** Gives its number. `node` ends it too. `COMMAND_THREADS_FULL`. */
-  start(
-    {
-      name,
-      startedMs,
-      owner,
-      node,
-    }: Pick<Thread, 'name' | 'startedMs' | 'owner'> & { readonly node: AbortSignal | undefined },
-    run: (signal: AbortSignal) => Promise<void>,
-  ): number {
+  /** Gives its number. `COMMAND_THREADS_FULL`. */
+  start({ name, startedMs, owner, node, failures }: ThreadStart, run: (signal: AbortSignal) => Promise<void>): number {
     const running = this.#all.filter(({ thread }) => thread.state === 'Running');
     const own = owner === undefined ? 0 : running.filter(({ thread }) => thread.owner === owner).length;
     if (running.length >= THREADS_MAX || own >= THREADS_OF_ONE_MAX)
@@ -50,6 +58,7 @@ export class Threads {
     const thread: Thread = {
       ...{ number: (this.#last += 1), name, startedMs, owner, state: 'Running', error: undefined },
     };
+    if (owner === undefined) failures?.delete(name);
     const started: Running = { stop, thread };
     const isEnded = ({ thread: { state } }: Running): boolean => state !== 'Running';
     const ended = this.#all.filter(isEnded).slice(-ENDED_SHOWN_MAX);
@@ -57,9 +66,9 @@ export class Threads {
     void run(signal).then(
       () => (started.thread = { ...thread, state: 'Ended' }),
       (caught: unknown) => {
-        started.thread = signal.aborted
-          ? { ...thread, state: 'Stopped' }
-          : { ...thread, state: 'Failed', error: asFault(caught).message };
+        const error = signal.aborted ? undefined : asFault(caught).message;
+        started.thread = { ...thread, state: error === undefined ? 'Stopped' : 'Failed', error };
+        if (error !== undefined && owner === undefined && failures !== undefined) noteFailure(failures, name, error);
       },
     );
     return thread.number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fault, HoldfastError } from '../../../src/base/errors.ts';
-import { VALUE_CHARS_MAX } from '../../../src/base/limits.ts';
+import { SCRIPT_STEPS_MAX, VALUE_CHARS_MAX } from '../../../src/base/limits.ts';
 import { Flow, readProgram } from '../../../src/command/grammar/program.ts';
 import { splitScript } from '../../../src/command/grammar/script.ts';
 import type { Lookup } from '../../../src/command/grammar/values.ts';
@@ -129,6 +129,13 @@ describe('the flow of a script', () => {
   it('gives back each line, also one that only leads on, so that others have their turn in a loop without commands', () => {
     const flow = new Flow(readProgram(splitScript(':a:\nif !x then goto a\ngoto a')));
     expect([1, 2, 3].map(() => flow.next(NOTHING))).toEqual([1, 2, 3].map(() => ({ command: undefined })));
+  });
+
+  it('may go on for ever where a line waits in between', () => {
+    const flow = new Flow(readProgram(splitScript(':a:\nwait 1\ngoto a')));
+    for (let turn = 0; turn < SCRIPT_STEPS_MAX; turn += 1)
+      if (flow.next(NOTHING)?.command !== undefined && turn % 1_000 === 0) flow.rested();
+    expect(flow.next(NOTHING)).toBeDefined();
   });
 
   it('looks through a bounded amount in each line, and again as much in the next', () => {

@@ -102,6 +102,40 @@ describe('scripts in the background', () => {
     await waitFor(async () => (await threads())[0]?.['Status'] === 'Stopped');
   });
 
+  it('are a fault where one of an admin fails, until it is started again or forgotten', async () => {
+    const faults = async (): Promise<readonly string[]> => {
+      const { faults: all } = (await node.json('get status')) as { faults: readonly { code: string; cause: string }[] };
+      return all.filter(({ code }) => code === 'THREAD_FAILED').map(({ cause }) => cause);
+    };
+    await node.run('exit scripts');
+    await script('fails.al', 'get nosuch');
+    await node.run('thread fails.al', await guest('zoe'));
+    await waitFor(async () => (await threads()).at(-1)?.['Status'] === 'Failed');
+    expect(await faults()).toEqual([]);
+    await node.run('thread fails.al');
+    await waitFor(async () => (await faults()).length === 1);
+    expect(await faults()).toEqual([expect.stringMatching(/^line 1 of fails\.al: unknown command/)]);
+    await script('fails.al', 'wait 600');
+    await node.run('thread fails.al');
+    expect(await faults()).toEqual([]);
+    await script('fails.al', 'get nosuch');
+    await node.run('thread fails.al');
+    await waitFor(async () => (await faults()).length === 1);
+    await node.run('exit scripts');
+    expect(await faults()).toEqual([]);
+  });
+
+  it('have their lines anew after a wait', async () => {
+    let rests = 0;
+    const session: Session = { ...createSession(), rested: () => (rests += 1) };
+    await node.run('wait 0.001', session);
+    await node.run('wait 0.001 for !nosuch', session);
+    expect(rests).toBe(0);
+    await node.run('wait 0.1', session);
+    await node.run('if not !nosuch then wait 0.1 for !nosuch', session);
+    expect(rests).toBe(2);
+  });
+
   it('are bounded, and read before anything runs', async () => {
     await script('wait.al', 'wait 600');
     for (let count = 0; count < 8; count += 1) await node.run('thread wait.al');

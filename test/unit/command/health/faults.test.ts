@@ -43,6 +43,7 @@ const well: HealthFacts = {
   },
   hasNetwork: true,
   scriptFailure: undefined,
+  threadFailures: [],
   tilesFailure: undefined,
   historyNeeded: undefined,
   equivocations: [],
@@ -102,6 +103,7 @@ const CASES: Readonly<Record<FaultCode, readonly [Partial<HealthFacts>, RegExp]>
   LEDGER_BODIES_MISSING: [ledger({ bodies: { erasing: 0, missing: 1 } }), /1 entries say/],
   HISTORY_NEEDED: [{ historyNeeded: 'history needed: archived, ask attic' }, /history needed.*ask attic/],
   START_SCRIPT_FAILED: [{ scriptFailure: 'line 3 of /s/a.al: no such policy' }, /line 3 of \/s\/a\.al/],
+  THREAD_FAILED: [{ threadFailures: ['line 2 of /s/watch.al: no such table'] }, /line 2 of \/s\/watch\.al/],
   ARCHIVE_FILES_WAIT: [{ tilesFailure: 'ENOSPC' }, /static files of the archive.*ENOSPC/],
   NETWORK_NONE: [{ hasNetwork: false, dialled: [] }, /belongs to no network/],
   ADMISSION_BY_INVITE: [
