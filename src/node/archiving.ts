@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { FRAME_BYTES_MAX } from '../base/limits.ts';
+import { FRAME_BYTES_MAX, SYNC_AUTHORS_MAX, SYNC_COVERED_MAX } from '../base/limits.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Archiving } from '../command/context.ts';
@@ -7,6 +7,7 @@ import type { RawEntry } from '../entry/entry.ts';
 import { ArchiveAddresses } from '../ledger/archive/addresses.ts';
 import { ArchiveClient } from '../ledger/archive/client.ts';
 import { ArchiveDesk } from '../ledger/archive/desk.ts';
+import { type Cover, type CoveredLogs, fitsAnswer } from '../ledger/cover.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ArchivedPorts } from '../ledger/sync/ledger-sync.ts';
 import type { DialTarget, Network, PeerKey } from '../network/network.ts';
@@ -79,29 +80,53 @@ export const createArchiveClient = ({ network, ledger, clock, log }: Ports, late
 
 /** What the sync does with entries whose bodies were dropped: gives them with what proves the snapshot, and takes them where nobody in reach has more. */
 export const archivedPorts = (
-  ledger: Ledger,
-  archive: ArchiveClient,
+  { ledger, log }: Pick<Ports, 'ledger' | 'log'>,
+  archive: Pick<ArchiveClient, 'confirmed'>,
   later: Later,
   { tiles, invite }: Pick<NodeConfig, 'tiles' | 'invite'>,
-): ArchivedPorts => ({
-  here: () => (later.policies?.pruning?.count ?? 0) > 0,
-  async cover() {
-    const cover = await later.policies?.snapshots.cover();
-    if (cover === undefined) return undefined;
-    const held = await Promise.all(cover.proof.map((hash) => ledger.byHash(hash)));
-    const proof = held.flatMap((entry) => entry?.entry.raw ?? []);
-    return proof.length === held.length && fitsFrame(proof) ? { proof, logs: cover.logs } : undefined;
-  },
-  prove: async (network, proof) => later.policies?.snapshots.prove(network, proof),
-  async keepers() {
-    const isArchive = invite?.roles.includes('archive') === true || archivesIn(later.policies).includes(ledger.author);
-    if (tiles !== undefined || isArchive) return undefined;
-    return new Set((await archive.confirmed()).map(({ key }) => key));
-  },
-});
+): ArchivedPorts => {
+  const offered = createCoverOffer(log.child('archive'));
+  return {
+    here: () => (later.policies?.pruning?.count ?? 0) > 0,
+    async cover() {
+      const cover = await later.policies?.snapshots.cover();
+      if (cover === undefined) return undefined;
+      const held = await Promise.all(cover.proof.map((hash) => ledger.byHash(hash)));
+      const proof = held.flatMap((entry) => entry?.entry.raw ?? []);
+      return proof.length === held.length ? offered({ proof, logs: cover.logs }) : undefined;
+    },
+    prove: async (network, proof) => later.policies?.snapshots.prove(network, proof),
+    async keepers() {
+      const isArchive =
+        invite?.roles.includes('archive') === true || archivesIn(later.policies).includes(ledger.author);
+      if (tiles !== undefined || isArchive) return undefined;
+      return new Set((await archive.confirmed()).map(({ key }) => key));
+    },
+  };
+};
 
-const fitsFrame = (entries: readonly RawEntry[]): boolean =>
-  entries.reduce((sum, { header, body }) => sum + header.byteLength + body.byteLength + 128, 1) <= FRAME_BYTES_MAX;
+/** Lets through what a peer takes; of anything larger it says once for each snapshot that nobody can begin with this node. */
+export const createCoverOffer = (log: Logger): ((cover: Cover) => Cover | undefined) => {
+  let said: CoveredLogs | undefined;
+  return (cover) => {
+    const { proof, logs } = cover;
+    const bytes = frameBytesOf(proof);
+    const fault =
+      bytes > FRAME_BYTES_MAX
+        ? `what proves it takes ${bytes} bytes (at most ${FRAME_BYTES_MAX})`
+        : `it covers ${logs.entries} entries of ${logs.size} authors (at most ${SYNC_COVERED_MAX} and ${SYNC_AUTHORS_MAX})`;
+    if (bytes <= FRAME_BYTES_MAX && fitsAnswer(logs)) return cover;
+    if (said !== logs)
+      log.warn(`no new node can begin with what this one has: the last snapshot is too large for an answer, ${fault}`, {
+        hint: 'who joins needs a node that keeps everything in reach (get archives); blockchain fill history makes this one such',
+      });
+    said = logs;
+    return undefined;
+  };
+};
+
+const frameBytesOf = (entries: readonly RawEntry[]): number =>
+  entries.reduce((sum, { header, body }) => sum + header.byteLength + body.byteLength + 128, 1);
 
 /** Nor is about to: of two nodes that drop at once, each would count on the other. */
 const dropsNothing = ({ pruning }: Policies): boolean =>

@@ -246,7 +246,7 @@ const startBase = async (
       ...{ ...ports, ledger, network, log: log.child('ledger') },
       onForeignSeed: (address) => foreign.emit('seed', address),
       isGranted: (header) => made.policies && mayCite(made.policies.book.authority, header),
-      archived: archivedPorts(ledger, archive, made, config),
+      archived: archivedPorts({ ledger, log }, archive, made, config),
     }),
   );
   const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, log }));

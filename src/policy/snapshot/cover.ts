@@ -35,8 +35,10 @@ export const coverOf = function* (fold: LedgerFold): Sliced<SettledCover | undef
   const { graph } = fold.authority;
   const signed = new Map<string | undefined, Fact>();
   for (const { fact } of filed) if (fact.void === undefined) signed.set(rootBehind(fold.authority, fact), fact);
-  const cited = [...signed.values()].slice(0, majorityOf(fold)).flatMap((fact) => [fact.hash, ...graph.above(fact)]);
-  return { proof: [...new Set([network, ...cited])], logs: yield* coveredLogs(closure) };
+  // The shortest: it has to fit a frame.
+  const cited = [...signed.values()].map((fact) => [fact.hash, ...graph.above(fact)]);
+  const proof = cited.sort((a, b) => a.length - b.length).slice(0, majorityOf(fold));
+  return { proof: [...new Set([network, ...proof.flat()])], logs: yield* coveredLogs(closure) };
 };
 
 const notProven = (text: string): Error => fault('LEDGER_SYNC_UNPROVEN', `ledger sync: ${text}`);

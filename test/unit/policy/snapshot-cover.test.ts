@@ -104,6 +104,15 @@ describe('what proves a snapshot to one that holds nothing', () => {
     expect(() => world([BOB]).prove(proof)).toThrow('another network');
   });
 
+  it('is the shortest of those that there are', () => {
+    const { write, act, rotate, cover } = world([ANN, BOB, EVE]);
+    const content = act(ANN);
+    const link = rotate(ANN, NEW);
+    write(NEW, 'snapshot', content, { cap: link.hash });
+    const [two, three] = [write(BOB, 'snapshot', content), write(EVE, 'snapshot', content)];
+    expect(cover().proof.slice(1)).toEqual([two, three]);
+  });
+
   it('leads over the rotations of a root key; a key that was handed on proves nothing more', async () => {
     const { write, act, rotate, prove, cover, fold, entries } = world([ANN]);
     const content = act(ANN);
