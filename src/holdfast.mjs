@@ -13,8 +13,12 @@ const runsTypeScript = (version) => {
   return major >= 24 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
 };
 
+const THIS = fileURLToPath(import.meta.url);
+/** Young objects of the main thread: mebibytes of one half of their space. */
+const BOUND = '--max-semi-space-size=16';
+
 const runOnOwnNode = (runtime) => {
-  const child = spawn(runtime, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+  const child = spawn(runtime, [BOUND, THIS, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, HOLDFAST_LAUNCHED: '1' },
   });
@@ -22,6 +26,19 @@ const runOnOwnNode = (runtime) => {
   child.on('exit', (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
   });
+};
+
+/**
+ * V8 lets the young objects of a busy node take 134 MB since Node 24, where Node 22 stops at 34. It takes a bound at the
+ * start of a process alone, so this process becomes one that has it; its number stays. Where it cannot, the node just takes more.
+ */
+const boundYoungObjects = () => {
+  const isNode = process.argv[2] === 'start' && Number(process.versions.node.split('.')[0]) > 22;
+  const isToldSo = /max[-_]semi[-_]space[-_]size/.test([...process.execArgv, process.env.NODE_OPTIONS].join(' '));
+  // A parent that speaks with this process over a channel would lose it.
+  if (!isNode || isToldSo || process.channel !== undefined || process.platform === 'win32') return;
+  if (!existsSync(process.execPath)) return; // Replaced while it starts: execve would abort.
+  process.execve?.(process.execPath, [process.execPath, BOUND, ...process.execArgv, THIS, ...process.argv.slice(2)]);
 };
 
 /** A launcher that is killed hard cannot pass that on: its end closes the channel, and the program ends with it. */
@@ -49,6 +66,7 @@ const program = () => {
 };
 
 if (runsTypeScript(process.versions.node)) {
+  boundYoungObjects();
   endWithLauncher();
   module.enableCompileCache?.(); // stripped and compiled once, not at every start
   await import(program());

@@ -272,6 +272,8 @@ export const READ_CHUNK_ROWS_MAX = 2_000;
 export const SQLITE_STATEMENTS_MAX = 128;
 /** Connections kept open by one reader or writer, the least recently used closed first. */
 export const SQLITE_OPEN_MAX = 32;
+/** Pages that one connection keeps: as built, it would keep 16 MB, on each thread and of each database; the system caches files too. */
+export const SQLITE_CACHE_KIB = 4_096;
 /** Largest file that is read from a copy in memory when the disk refuses SQLite its index. */
 export const SQLITE_COPY_BYTES_MAX = 256 * 1_048_576;
 /** Young objects of one thread: rows are gone as soon as they are made, and V8's own bound would hold 48 MB of them in each. */

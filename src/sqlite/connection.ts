@@ -1,7 +1,7 @@
 import BetterSqlite3 from 'better-sqlite3';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
-import { SQLITE_CHECK_PAGES_MAX, SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
+import { SQLITE_CACHE_KIB, SQLITE_CHECK_PAGES_MAX, SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
 import { sqliteFault } from './sqlite-faults.ts';
 import type { ReadConnection, ResultColumn, SqlRow, SqlValue, WriteConnection } from './sqlite.ts';
 
@@ -259,6 +259,7 @@ const opened = <T>(
   try {
     handle = new BetterSqlite3(path, how);
     handle.pragma('trusted_schema = OFF');
+    handle.pragma(`cache_size = -${SQLITE_CACHE_KIB}`);
     return connect(handle);
   } catch (caught) {
     handle?.close();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import { SQLITE_OPEN_MAX, SQLITE_STATEMENTS_MAX } from '../../../src/base/limits.ts';
+import { SQLITE_CACHE_KIB, SQLITE_OPEN_MAX, SQLITE_STATEMENTS_MAX } from '../../../src/base/limits.ts';
 import { openReadConnection, openWriteConnection } from '../../../src/sqlite/connection.ts';
 import { ReadDirectory, WriteDirectory } from '../../../src/sqlite/databases.ts';
 
@@ -27,6 +27,15 @@ test('a writing connection is durable and keeps foreign keys', () => {
   const connection = writers.write('d');
   expect(connection.get('SELECT synchronous FROM pragma_synchronous')).toEqual([2]);
   expect(connection.get('SELECT foreign_keys FROM pragma_foreign_keys')).toEqual([1]);
+});
+
+test('a connection keeps few pages, for reading as for writing', () => {
+  const writer = writers.write('d');
+  writer.exec('CREATE TABLE t (a)');
+  const reader = openReadConnection('d', join(dir, 'd.sqlite'), { clock: systemClock });
+  for (const connection of [writer, reader])
+    expect(connection.get('SELECT cache_size FROM pragma_cache_size')).toEqual([-SQLITE_CACHE_KIB]);
+  reader.close();
 });
 
 test('run counts rows, takes RETURNING, and says which constraint a row breaks', () => {

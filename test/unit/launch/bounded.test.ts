@@ -1,0 +1,69 @@
+import { execFileSync, fork, type ForkOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const LAUNCHER = fileURLToPath(new URL('../../../src/holdfast.mjs', import.meta.url));
+const PROGRAM = `
+const told = JSON.stringify({ flags: process.execArgv, args: process.argv.slice(2), process: process.pid });
+if (process.send === undefined) console.log(told);
+else process.send(told, () => process.disconnect());
+`;
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'holdfast-bounded-'));
+  for (const folder of ['src', 'scripts/demo']) mkdirSync(join(root, folder), { recursive: true });
+  copyFileSync(LAUNCHER, join(root, 'src/holdfast.mjs'));
+  writeFileSync(join(root, 'package.json'), '{"type": "module"}');
+  writeFileSync(join(root, 'src/main.ts'), PROGRAM);
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+interface Told {
+  readonly flags: readonly string[];
+  readonly args: readonly string[];
+  readonly process: number;
+}
+const read = (text: string): Told => JSON.parse(text) as Told;
+/** What the program sees that the executable runs. */
+const run = (args: readonly string[], flags: readonly string[] = [], options = ''): Told =>
+  read(
+    execFileSync(process.execPath, [...flags, join(root, 'src/holdfast.mjs'), ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: options },
+    }),
+  );
+const isOldNode = Number(process.versions.node.split('.')[0]) <= 22;
+
+describe('the space of young objects', () => {
+  test.skipIf(isOldNode)('is bounded in a node, which keeps its arguments and the flags of Node', () => {
+    const { flags, args } = run(['start', '--dir', 'a b', ''], ['--no-warnings']);
+    expect(flags).toEqual(['--max-semi-space-size=16', '--no-warnings']);
+    expect(args).toEqual(['start', '--dir', 'a b', '']);
+  });
+
+  test('is left alone in every other command, and where Node was told another bound', () => {
+    expect(run(['get', 'status', 'start']).flags).toEqual([]);
+    expect(run(['start'], ['--max-semi-space-size=8']).flags).toEqual(['--max-semi-space-size=8']);
+    expect(run(['start'], [], '--max-semi-space-size=8').flags).toEqual([]);
+  });
+
+  test('is left alone where a parent would lose its channel', async () => {
+    const options: ForkOptions = { execArgv: [], env: { ...process.env, NODE_OPTIONS: '' } };
+    const child = fork(join(root, 'src/holdfast.mjs'), ['start'], options);
+    const [told] = (await once(child, 'message')) as [string];
+    expect(read(told)).toEqual({ flags: [], args: ['start'], process: child.pid });
+    await once(child, 'exit');
+  });
+
+  test.skipIf(isOldNode)('costs no second process: a signal to the one that was started reaches the node', async () => {
+    const child = spawn(process.execPath, [join(root, 'src/holdfast.mjs'), 'start']);
+    const [text] = (await once(child.stdout, 'data')) as [Buffer];
+    expect(read(text.toString())).toMatchObject({ flags: ['--max-semi-space-size=16'], process: child.pid });
+    await once(child, 'exit');
+  });
+});
