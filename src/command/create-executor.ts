@@ -141,8 +141,10 @@ class NodeExecutor implements CommandExecutor {
         restriction?.check(plainAct(VARIABLES));
         return { reply: shownVariable(resolveReference(statement.reference, dictionary)), wantsJson: false };
       case 'if':
-        if (!meets(statement.condition, dictionary)) return { reply: SILENT, wantsJson: false };
-        return this.#line(statement.then, statement.here ? onThisNode(request) : request, depth + 1);
+        return this.#line(
+          meets(statement.condition, dictionary) ? statement.then : statement.otherwise,
+          ...([statement.here ? onThisNode(request) : request, depth + 1] as const),
+        );
       case 'assign':
         dictionary.assign(
           statement.name,

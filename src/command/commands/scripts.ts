@@ -114,7 +114,7 @@ const flowCommands = (): readonly Command[] => [
   ),
   flowCommand(
     ['do <command...>', 'else <command...>', 'else'],
-    'in a script: after a line `if CONDITION` or `if CONDITION then`, lines that begin with do belong to it; else, or else if, for where it is not met',
+    'in a script: after a line `if CONDITION` (all in one line, also outside of scripts: if CONDITION then COMMAND else COMMAND) or `if CONDITION then`, lines that begin with do belong to it; else, or else if, for where it is not met',
     ['do run data distributor', 'else echo there is none', 'else if !policy_id then goto known'],
   ),
   flowCommand(

@@ -4,7 +4,7 @@ import { losesDigits, type JsonValue } from '../../codec/json.ts';
 import { quoted, shortened } from './syntax.ts';
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const REFERENCE = /(?:!!?[A-Za-z_][\w-]*(?:\.[A-Za-z]\w*)*|\$[A-Za-z_]\w*)/y;
+const REFERENCE = /(?:!!?[A-Za-z_][\w-]*(?:\.[A-Za-z]\w*|\[[^\]\n]{0,64}\])*|\$[A-Za-z_]\w*)/y;
 const WORDS: readonly (readonly [string, JsonValue])[] = [
   ['true', true],
   ['false', false],

@@ -20,13 +20,20 @@ export type Statement =
       readonly right: string;
       readonly here: boolean;
     }
-  | { readonly kind: 'if'; readonly condition: Condition; readonly then: string; readonly here: boolean }
+  | ({ readonly kind: 'if'; readonly here: boolean } & Conditional)
   /** `run client (destination) command`; an empty command makes the destination the standing one. */
   | { readonly kind: 'client'; readonly destination: string; readonly command: string }
   | { readonly kind: 'on-error'; readonly rule: OnError }
   /** `!name`, `get !name`, `$NAME`: prints the value. */
   | { readonly kind: 'variable'; readonly reference: string }
   | { readonly kind: 'command'; readonly text: string; readonly tokens: readonly Token[]; readonly here: boolean };
+
+/** `if CONDITION then COMMAND else COMMAND`; empty where a part is missing. */
+interface Conditional {
+  readonly condition: Condition;
+  readonly then: string;
+  readonly otherwise: string;
+}
 
 const NAME = /^[A-Za-z_][\w-]*$/;
 
@@ -49,14 +56,42 @@ const readAssignment = (text: string, tokens: readonly Token[], here: boolean): 
   return { kind: 'assign', name: name.text, collect, right: text.slice(equals.end).trim(), here };
 };
 
-/** `if CONDITION`, then `then COMMAND`, either of which may be missing at the end of a line of a script. */
-export const readConditional = (
-  text: string,
-  tokens: readonly Token[],
-): { readonly condition: Condition; readonly then: string } => {
+/** Where the `else` of the `if` stands whose `then` is at `then`: one of an `if` within it belongs to that one. */
+const elseOf = (tokens: readonly Token[], then: number): number => {
+  let within = 0;
+  for (let at = then + 1; at < tokens.length; at += 1) {
+    const before = tokens[at - 1];
+    const begins = isKeyword(before, 'then') || isKeyword(before, 'else') || isKeyword(before, 'do');
+    if (begins && isKeyword(tokens[at], 'if')) within += 1;
+    else if (isKeyword(tokens[at], 'else')) {
+      if (within === 0) return at;
+      within -= 1;
+    }
+  }
+  return -1;
+};
+
+const QUOTE_ELSE = "a command, and quotes around a text that holds the word: echo 'one or else'";
+
+/** `if CONDITION`, then `then COMMAND`, either of which may be missing at the end of a line of a script, then `else COMMAND`. */
+export const readConditional = (text: string, tokens: readonly Token[]): Conditional => {
   const then = tokens.findIndex((token) => isKeyword(token, 'then'));
   const condition = parseCondition(tokens.slice(1, then < 0 ? undefined : then));
-  return { condition, then: then < 0 ? '' : withoutComment(text.slice(tokens[then]?.end)) };
+  if (then < 0) return { condition, then: '', otherwise: '' };
+  const other = elseOf(tokens, then);
+  if (other < 0) return { condition, then: withoutComment(text.slice(tokens[then]?.end)), otherwise: '' };
+  const [chosen, rest] = [text.slice(tokens[then]?.end, tokens[other]?.at), tokens.slice(other + 1)];
+  const read = { condition, then: withoutComment(chosen), otherwise: withoutComment(text.slice(tokens[other]?.end)) };
+  const wrong = wrongElse(read, rest);
+  if (wrong !== undefined) throw syntaxFault(wrong, tokens[other]?.at ?? 0, '', QUOTE_ELSE);
+  return read;
+};
+
+const wrongElse = (read: Conditional, rest: readonly Token[]): string | undefined => {
+  if (read.then === '') return "nothing stands between 'then' and 'else'";
+  if (read.otherwise === '') return "nothing follows 'else'";
+  const isTwice = !isKeyword(rest[0], 'if') && rest.some((token) => isKeyword(token, 'else'));
+  return isTwice ? "'else' stands twice" : undefined;
 };
 
 const withoutComment = (text: string): string => (tokenize(text).length === 0 ? '' : text.trim());

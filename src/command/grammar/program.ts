@@ -12,7 +12,7 @@ import { referencedName, resolveReference, type Lookup } from './values.ts';
 /** What a line does once its turn has come. Labels are places in the program. */
 type Act =
   | { readonly kind: 'run'; readonly text: string }
-  | { readonly kind: 'if'; readonly condition: Condition; readonly act: Act }
+  | { readonly kind: 'if'; readonly condition: Condition; readonly act: Act; readonly otherwise: Act | undefined }
   | { readonly kind: 'goto' | 'call'; readonly to: number }
   | { readonly kind: 'return' | 'end' }
   /** `for loop start`: over the list that a variable holds; `end` is the place after `for loop end`. */
@@ -52,6 +52,8 @@ type Loop = Act & { readonly kind: 'loop' };
 
 class ProgramReader {
   readonly #labels = new Map<string, number>();
+  /** The choice that the last lines belong to has had its last `else`. */
+  #elseGone = false;
   /** Those that have begun and not ended yet, with their line. */
   readonly #open: { readonly loop: Loop; readonly line: number }[] = [];
 
@@ -71,6 +73,7 @@ class ProgramReader {
       const before = starts.has(index) ? undefined : steps.at(-1);
       try {
         const step = this.#step(text, before);
+        this.#checkElse(step, text);
         this.#nestLoops(step, index, line);
         steps.push({ line, ...step });
       } catch (caught) {
@@ -81,6 +84,13 @@ class ProgramReader {
     if (open !== undefined)
       throw lineFault(open.line, syntaxFault('this loop does not end', 0, '', 'a line: for loop end'));
     return { steps };
+  }
+
+  /** An `else` for all that is left ends a choice: one more would never have its turn. */
+  #checkElse({ kind, condition }: Omit<Step, 'line'>, text: string): void {
+    if (kind === 'else' && this.#elseGone)
+      throw syntaxFault("'else' stands twice", 0, text, 'else if CONDITION, or one else');
+    if (kind !== 'do') this.#elseGone = kind === 'else' && condition === undefined;
   }
 
   #nestLoops({ kind, act }: Omit<Step, 'line'>, index: number, line: number): void {
@@ -111,7 +121,12 @@ class ProgramReader {
   }
 
   #choice(kind: 'if' | 'else', text: string, tokens: readonly Token[]): Omit<Step, 'line'> {
-    const { condition, then } = readConditional(text, tokens);
+    const { condition, then, otherwise } = readConditional(text, tokens);
+    // With its `else` in the line it is complete: no line goes on with it.
+    if (otherwise !== '') {
+      const act = this.#nested(text, tokens, 0);
+      return kind === 'if' ? { kind: 'plain', condition: undefined, act } : { kind, condition: undefined, act };
+    }
     return { kind, condition, act: then === '' ? undefined : this.#act(then, 0) };
   }
 
@@ -134,11 +149,12 @@ class ProgramReader {
   /** An `if` after `then`, `do` or `else`: all of it stands in the one line. */
   #nested(text: string, tokens: readonly Token[], depth: number): Act {
     if (depth >= COMMAND_DEPTH_MAX) throw syntaxFault("too many 'if' in one line", 0, text, 'several lines');
-    const { condition, then } = readConditional(text, tokens);
+    const { condition, then, otherwise } = readConditional(text, tokens);
     if (then === '') throw syntaxFault("nothing follows 'then'", 0, text, 'a command in the same line');
     const act = this.#act(then, depth + 1);
-    if (act.kind === 'loop' || act.kind === 'again') throw loopAfter(text);
-    return { kind: 'if', condition, act };
+    const other = otherwise === '' ? undefined : this.#act(otherwise, depth + 1);
+    if ([act, other].some((of) => of?.kind === 'loop' || of?.kind === 'again')) throw loopAfter(text);
+    return { kind: 'if', condition, act, otherwise: other };
   }
 
   #onError(rule: OnError): Act {
@@ -311,7 +327,7 @@ export class Flow {
       case 'run':
         return act.text;
       case 'if':
-        return this.#follow(meets(act.condition, lookup) ? act.act : undefined, lookup);
+        return this.#follow(meets(act.condition, lookup) ? act.act : act.otherwise, lookup);
       default:
         this.#lead(act, lookup);
         return undefined;

@@ -176,7 +176,8 @@ export const expandReferences = (
   return expanded + text.slice(done);
 };
 
-const INNER_REFERENCE = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|!!?[A-Za-z_][\w-]*(?:\.[A-Za-z]\w*)*|\$[A-Za-z_]\w*/g;
+const INNER_REFERENCE =
+  /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|!!?[A-Za-z_][\w-]*(?:\.[A-Za-z]\w*|\[[^\]\n]{0,64}\])*|\$[A-Za-z_]\w*/g;
 
 const expandedToken = (token: Token, lookup: Lookup, remoteToo: boolean): string | undefined => {
   const expanded = (reference: string, form: (value: JsonValue) => string): string => {

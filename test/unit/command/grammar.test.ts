@@ -74,6 +74,8 @@ describe('JSON as users write it', () => {
   it.each<readonly [string, JsonValue]>([
     [`{'a' : "b", "c": 'd'}`, { a: 'b', c: 'd' }],
     ['{"ip": !ip, "port": !port.int, "n": !nosuch}', { ip: '10.0.0.1', port: 7848, n: '!nosuch' }],
+    ['{"item": !list[+], "first": [!list[0], !list[0:1]]}', { item: 'c', first: ['a', ['a']] }],
+    ['[!policy.cluster[name], !tables[0].dbms]', ['c1', 'a']],
     [`{"script": ["run tcp server where port = !port"]}`, { script: ['run tcp server where port = !port'] }],
     ['[true, False, None, -1.5e2]', [true, false, null, -150]],
     ['{"home": $HOME, "p": !policy}', { home: '/root', p: { cluster: { name: 'c1' } } }],
@@ -186,6 +188,9 @@ describe('variables', () => {
       'operator where ip = 10.0.0.1 and name = "Water Plant" and x = "!ip" and y = !!ip and z = !nosuch',
     );
     expect(expand('x = !!ip', true)).toBe('x = 10.0.0.1');
+    expect(expand('insert where policy = {"item": !list[+], "in": !tables[1].dbms}')).toBe(
+      'insert where policy = {"item": "c", "in": "b"}',
+    );
     expect(expand('insert where policy = {"ip": !ip, "t": "!ip"}')).toBe(
       'insert where policy = {"ip": "10.0.0.1", "t": "!ip"}',
     );
@@ -330,6 +335,9 @@ describe('lines', () => {
     expect(parseLine('!x')).toEqual({ kind: 'variable', reference: '!x' });
     expect(parseLine('get !x.int')).toEqual({ kind: 'variable', reference: '!x.int' });
     expect(parseLine('if not !x then x = 3')).toMatchObject({ kind: 'if', then: 'x = 3' });
+    expect(parseLine('if !x then echo one else echo two')).toMatchObject({ then: 'echo one', otherwise: 'echo two' });
+    expect(parseLine("if !x then echo 'one else two'")).toMatchObject({ then: "echo 'one else two'", otherwise: '' });
+    expect(codeOf(() => parseLine('if !x then echo something else'))).toBe('COMMAND_SYNTAX');
     expect(parseLine('on error ignore')).toEqual({ kind: 'on-error', rule: { mode: 'ignore' } });
     expect(parseLine('on error goto no-policy')).toMatchObject({ rule: { mode: 'goto', label: 'no-policy' } });
     expect(parseLine('. get status')).toMatchObject({ kind: 'command', here: true });
