@@ -74,7 +74,7 @@ const check = async (cluster: FaultCluster, load: Load): Promise<Findings> => {
   const reasons: string[] = [];
   const missing = new Set<number>();
   const doubled = new Set<number>();
-  for (const name of cluster.names) await checkRows(cluster, name, load, { missing, doubled });
+  for (const name of cluster.names) await checkRows(cluster, name, load, { missing, doubled, reasons });
   const list = (rows: ReadonlySet<number>): string => [...rows].slice(0, 10).join(', ');
   if (missing.size > 0) reasons.push(`rows are missing: ${list(missing)}`);
   if (doubled.size > 0) reasons.push(`rows are there more than once: ${list(doubled)}`);
@@ -87,7 +87,7 @@ const checkRows = async (
   cluster: FaultCluster,
   name: Name,
   load: Load,
-  found: { readonly missing: Set<number>; readonly doubled: Set<number> },
+  found: { readonly missing: Set<number>; readonly doubled: Set<number>; readonly reasons: string[] },
 ): Promise<void> => {
   const open = [...load.groups].find(([, { held }]) => held === undefined)?.[0] ?? load.groups.size;
   judge(await readingsFrom(cluster, name, load, open * GROUP_ROWS), load, open, found);
@@ -96,6 +96,10 @@ const checkRows = async (
   const [distinct] = await numbers(cluster, name, `select count(distinct reading) from ${TABLE}`);
   if (all === settled && distinct === settled) return;
   judge(await readingsFrom(cluster, name, load, 0), load, 0, found);
+  const given = load.groups.size * GROUP_ROWS;
+  const isStrange = `reading is null or reading < 0 or reading >= ${given}`;
+  const [strange = Number.NaN] = await numbers(cluster, name, `select count(*) from ${TABLE} where ${isStrange}`);
+  if (strange !== 0) found.reasons.push(`${name} holds ${strange} rows that nobody gave`);
 };
 
 /** Looks at each group from `first` on: all of it or nothing, once, and not less than before. */
