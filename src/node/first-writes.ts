@@ -25,9 +25,13 @@ export const writesKnown = async (
   ledger: Pick<Ledger, 'network' | 'notices' | 'status'>,
   ledgerSync: Pick<LedgerSync, 'ownLogKnown'>,
   network: Pick<Network, 'dialStates'>,
-  signal: AbortSignal = AbortSignal.timeout(WRITE_WAIT_MS_MAX),
+  limit: () => AbortSignal = () => AbortSignal.timeout(WRITE_WAIT_MS_MAX),
 ): Promise<void> => {
-  if (ledger.network === undefined && network.dialStates().length > 0) await networkKnown(ledger, signal);
+  const isAlone = ledger.network === undefined && network.dialStates().length === 0;
+  if (isAlone || (ledger.network !== undefined && ledger.status().mayAppend)) return;
+  // Made only where something is waited for: each is a timer, and nearly all writes wait for nothing.
+  const signal = limit();
+  if (ledger.network === undefined) await networkKnown(ledger, signal);
   if (ledger.network === undefined || ledger.status().mayAppend) return;
   await ledgerSync.ownLogKnown(signal).catch(() => {
     // The ledger's own error says more.

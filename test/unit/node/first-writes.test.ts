@@ -21,7 +21,7 @@ const world = (dialled: readonly DialState[]) => {
   const ledger = { network: undefined as string | undefined, notices, status: () => ({ mayAppend: false }) };
   const sync = { ownLogKnown: async (signal?: AbortSignal) => void asked.push(signal as AbortSignal) };
   const stop = new AbortController();
-  const work = writesKnown(ledger as never, sync, { dialStates: () => dialled }, stop.signal);
+  const work = writesKnown(ledger as never, sync, { dialStates: () => dialled }, () => stop.signal);
   return { ledger, notices, asked, stop, work };
 };
 
@@ -45,5 +45,13 @@ describe('a write right after the start', () => {
     await work;
     await world([]).work;
     expect(asked).toHaveLength(0);
+  });
+
+  it('sets no time limit where nothing is waited for', async () => {
+    const sync = { ownLogKnown: async () => {} };
+    const alone = { notices: new EventEmitter(), network: undefined, status: () => ({ mayAppend: false }) };
+    const running = { ...alone, network: 'n', status: () => ({ mayAppend: true }) };
+    for (const ledger of [alone, running])
+      await writesKnown(ledger as never, sync, { dialStates: () => [] }, () => expect.unreachable());
   });
 });
