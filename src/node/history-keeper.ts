@@ -20,6 +20,8 @@ export class HistoryKeeper implements Resource {
   readonly #ports: Ports;
   readonly #stopping = new AbortController();
   #retry: Retry;
+  /** Resolves when those that it took the place of have ended. */
+  #replaced: Promise<unknown> = Promise.resolve();
   /** What it is asked for: another is asked for at once. */
   #lacking = '';
   readonly #onChanged = (): void => this.#look();
@@ -38,7 +40,7 @@ export class HistoryKeeper implements Resource {
     this.#stopping.abort();
     this.#cancel();
     this.#ports.policies.notices.off('policy:changed', this.#onChanged);
-    await this.#retry.close();
+    await Promise.all([this.#replaced, this.#retry.close()]);
   }
 
   #createRetry(): Retry {
@@ -63,7 +65,7 @@ export class HistoryKeeper implements Resource {
     const lacking = pruning.lacking().join();
     if (lacking !== this.#lacking) {
       this.#lacking = lacking;
-      void this.#retry.close();
+      this.#replaced = Promise.all([this.#replaced, this.#retry.close()]);
       this.#retry = this.#createRetry();
     }
     this.#retry.start();
