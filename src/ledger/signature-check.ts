@@ -34,7 +34,8 @@ export class SignatureCheck {
   #end: Cursor;
   /** Checked already when they were accepted. */
   readonly #known = new Set<Cursor>();
-  #running: Promise<void> | undefined;
+  /** Resolves to false where entries cannot be read. */
+  #running: Promise<boolean> | undefined;
   #closed = false;
   #cancelPause: (() => void) | undefined;
   /** When the first of the entries came that wait for a pause, monotonic milliseconds. */
@@ -84,8 +85,11 @@ export class SignatureCheck {
   /** Resolves when everything held at the time was checked, or could not be read; does not wait for a pause. */
   async finished(): Promise<void> {
     this.#awaited += 1;
-    this.start();
-    while (this.#running !== undefined) await this.#running;
+    // A run that has just given way to new entries, or seen its end, looks no further: another goes on.
+    for (const end = this.#end; this.#checkedTo < end;) {
+      this.start();
+      if ((await this.#running) !== true) break;
+    }
     this.#awaited -= 1;
   }
 
@@ -110,7 +114,7 @@ export class SignatureCheck {
     this.#cancelPause = clock.after(ms, () => this.start());
   }
 
-  async #run(): Promise<void> {
+  async #run(): Promise<boolean> {
     let piece: readonly HeldEntry[] = [];
     let pieces = 0;
     try {
@@ -128,9 +132,11 @@ export class SignatureCheck {
       }
       this.#saveMark();
       this.#startAtPause();
+      return true;
     } catch (caught) {
       this.#ports.log.warn('cannot check signatures in the background; it is tried again', { cause: String(caught) });
       this.#cancelPause = this.#ports.clock?.after(DISK_RETRY_MAX_MS, () => this.start());
+      return false;
     }
   }
 

@@ -15,7 +15,7 @@ import { waitFor } from '../../support/wait.ts';
 
 const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
 
-const createCheck = (paced: boolean) => {
+const createCheck = (paced: boolean, onMark: () => void = () => {}) => {
   const clock = createVirtualClock();
   const author = createAuthor(2, genesis);
   const held: HeldEntry[] = [];
@@ -31,7 +31,7 @@ const createCheck = (paced: boolean) => {
         return held.slice(cursor, cursor + limit);
       },
       holds: ({ cursor }) => checked.push(cursor) > 0,
-      saveMark: () => {},
+      saveMark: onMark,
       log: silentLogger,
       clock: paced ? clock : undefined,
     },
@@ -101,6 +101,29 @@ describe('the check of single signatures', () => {
     expect(checked).toHaveLength(256);
     await clock.advance(50);
     expect(checked).toHaveLength(1_014);
+  });
+
+  test('is not said to be done by a run that was ending when more came', async () => {
+    let more = (): void => {};
+    const { clock, check, checked, grow } = createCheck(true, () => more());
+    const done = new Promise<number>((resolve) => {
+      more = () => {
+        more = () => {};
+        grow(1);
+        void check.finished().then(() => resolve(checked.length));
+      };
+    });
+    grow(3);
+    await clock.advance(60);
+    expect(await done).toBe(4);
+  });
+
+  test('ends for whoever waits where entries cannot be read', async () => {
+    const { check, checked, grow, failNextRead } = createCheck(true);
+    grow(3);
+    failNextRead();
+    await check.finished();
+    expect(checked).toEqual([]);
   });
 
   test('is done at once for whoever waits for its end', async () => {
