@@ -23,7 +23,7 @@ const options = {
   on: optional(anyText, 'the node that known_at is about, by name or key; default: this one'),
 };
 
-/** Exports whose answer is being computed, by node. */
+/** Exports whose answer is being computed or read, by node: each holds what was borrowed for it in memory until its end. */
 const running = new WeakMap<CommandContext, number>();
 
 const nothingHeld = (): Error =>
@@ -100,13 +100,47 @@ const run = async (call: Call<typeof options>): Promise<Reply> => {
   const before = running.get(context) ?? 0;
   if (before >= BUNDLE_EXPORTS_MAX)
     throw fault('BUNDLE_BUSY', `${before} bundles are being made`, { hint: 'ask again in a moment' });
-  running.set(context, before + 1);
+  const count = (): (() => void) => {
+    running.set(context, (running.get(context) ?? 0) + 1);
+    return () => running.set(context, (running.get(context) ?? 1) - 1);
+  };
+  const computed = count();
   try {
-    return { text: '', json: undefined, file: await bundle(call) };
+    return { text: '', json: undefined, file: whileRead(await bundle(call), count) };
   } finally {
-    running.set(context, (running.get(context) ?? 1) - 1);
+    computed();
   }
 };
+
+/** Calls `begin` when the pieces begin to be read, and what it returns when that ends, whole or not. */
+const whileRead = (pieces: AsyncIterable<Uint8Array>, begin: () => () => void): AsyncIterable<Uint8Array> => ({
+  [Symbol.asyncIterator]() {
+    const inner = pieces[Symbol.asyncIterator]();
+    let end = begin();
+    const ended = (): void => {
+      end();
+      end = () => {};
+    };
+    return {
+      async next() {
+        try {
+          const next = await inner.next();
+          if (next.done === true) ended();
+          return next;
+        } catch (caught) {
+          ended();
+          throw caught;
+        }
+      },
+      // Also for one of which nothing was read: a generator that has not begun would not come to its `finally`.
+      async return() {
+        ended();
+        await inner.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+  },
+});
 
 /** The portable proof; `holdfast audit export` uses it. */
 export const bundleCommands = (): readonly Command[] => [

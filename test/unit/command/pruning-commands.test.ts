@@ -119,6 +119,22 @@ test('what a pruned node exports is whole: what it lacks is borrowed for that, a
   });
 });
 
+test('what is being read counts as being made, to its end: that holds in memory what was borrowed', async () => {
+  await settle();
+  const begin = async (): Promise<AsyncIterator<Uint8Array>> => {
+    const { file } = await node.run('blockchain export', { ...node.session, caller: 'rest' });
+    return file![Symbol.asyncIterator]();
+  };
+  const [one, two] = [await begin(), await begin()];
+  await two.next();
+  await expect(begin()).rejects.toMatchObject({ code: 'BUNDLE_BUSY' });
+  // Of one nothing was read, the other is broken off.
+  await one.return?.();
+  await two.return?.();
+  expect((await exported()).byteLength).toBeGreaterThan(0);
+  expect((await exported()).byteLength).toBeGreaterThan(0);
+});
+
 test('who keeps everything is away, or was never met; how far this node is behind is said', async () => {
   keepers = [ATTIC, { ...ATTIC, key: 'e'.repeat(64), name: 'cellar', connected: false }];
   const before = await node.json('get archives');
