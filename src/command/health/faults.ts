@@ -20,21 +20,11 @@ export const faultsOf = (facts: HealthFacts, area?: Area): readonly NodeFault[] 
 const LINES_OF_KIND_MAX = 5;
 const CAUSE_CHARS_MAX = 300;
 
-const VERB_NOT = /\b(is|are|was|were|do|does|did|has|have|had|could|would|should|must|need) not\b/gi;
+/** What clients take for a bad status; a cause is shown as it is or left out, never in other words: it may name a file or a node. */
+const BAD_LETTERS = /not/i;
+const WHY_ELSEWHERE = 'see why by: get processes';
 
-/** A cause without the letters "not": in other words where there are some, a name that has them left out. */
-const plainCause = (cause: string): string => {
-  const reworded = cause
-    .replace(/\bcannot\b/gi, "can't")
-    .replace(VERB_NOT, "$1n't")
-    .replace(/\banother\b/gi, 'a different')
-    .replace(/\bnothing\b/gi, 'no thing')
-    .replace(/\bnot\b/gi, "n't");
-  if (!/not/i.test(reworded)) return reworded;
-  return `${reworded.replace(/[^\s,;:()]*not[^\s,;:()]*/gi, '…')} (in full: get status where format = json)`;
-};
-
-/** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not", which clients take for a bad status. */
+/** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not". */
 export const faultLines = (faults: readonly NodeFault[], plain = false): string => {
   const counts = new Map<FaultCode, number>();
   return faults
@@ -43,7 +33,7 @@ export const faultLines = (faults: readonly NodeFault[], plain = false): string 
       const count = (counts.get(code) ?? 0) + 1;
       counts.set(code, count);
       if (count > LINES_OF_KIND_MAX) return [];
-      const shown = plain ? plainCause(cause) : cause;
+      const shown = plain && BAD_LETTERS.test(cause) ? WHY_ELSEWHERE : cause;
       return [`\nFault ${code}: ${shown.slice(0, CAUSE_CHARS_MAX)}. Next: ${nextStep}`];
     })
     .concat(

@@ -77,7 +77,7 @@ export const FAULT_KINDS = {
     nextStep: `free or repair the disk; ${BY_ITSELF}, a start takes longer meanwhile`,
     // A ledger in memory (tests) stands on no disk.
     causes: ({ ledger, disk }) =>
-      when(ledger.index === 'memory' && disk !== undefined, 'the index of the ledger cannot be opened or written'),
+      when(ledger.index === 'memory' && disk !== undefined, 'the index of the ledger fails to be opened or written'),
   },
   LEDGER_LINE_DAMAGED: {
     areas: ['synchronizer'],
@@ -122,7 +122,7 @@ export const FAULT_KINDS = {
   ARCHIVE_FILES_WAIT: {
     nextStep: `free or repair the disk, or start with a directory that can be written (--tiles); ${BY_ITSELF}; see: get archives`,
     causes: ({ tilesFailure }) =>
-      when(tilesFailure !== undefined, `the static files of the archive are not written: ${tilesFailure}`),
+      when(tilesFailure !== undefined, `the static files of the archive wait to be written: ${tilesFailure}`),
   },
   NETWORK_NONE: {
     areas: ['synchronizer'],
@@ -262,7 +262,7 @@ export const FAULT_KINDS = {
     areas: ['consumer'],
     nextStep: 'run data consumer where start_date = DATE',
     causes: ofOperator(({ consumer, peers }) =>
-      when(consumer === undefined && peers.length > 0, 'this operator asks its peers for nothing that it lacks'),
+      when(consumer === undefined && peers.length > 0, 'this operator asks its peers for none of what it lacks'),
     ),
   },
   CONSUMER_SUSPENDED: {

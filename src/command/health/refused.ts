@@ -6,7 +6,7 @@ export const byInvite = (address: string): string => `the network at ${address} 
 export const keyRevoked = (address: string): string => `this node's key was revoked, says the node at ${address}`;
 
 export const inviteVoid = (address: string): string =>
-  `the invite of this node is void (another node redeemed it before, or it was taken back), says the node at ${address}`;
+  `the invite of this node is void (a different node redeemed it before, or it was taken back), says the node at ${address}`;
 
 /** An error that follows from a refusal of other nodes names it; any other stays as it is. Pure. */
 export const withRefusal = (error: HoldfastError, refusals: readonly Refusal[]): HoldfastError => {
