@@ -45,6 +45,8 @@ export interface NodeConfig {
   readonly script: string | undefined;
   /** What the node takes again at a start that does not say otherwise. */
   readonly remember: Readonly<Record<string, string>>;
+  /** `HOST:PORT` at which an earlier start listened that was told port 0; undefined where there was none. */
+  readonly listened: string | undefined;
 }
 
 /**
@@ -55,6 +57,9 @@ const REMEMBERED = ['name', 'company', 'listen', 'rest', 'rest-tls', 'tiles', 'r
 
 /** Where it is remembered, in the node's directory. */
 export const REMEMBERED_FILE = 'start.json';
+
+/** The port that port 0 has come to, beside what is remembered: no option. */
+export const LISTENED = 'listened';
 
 /** Options as given, by their long names; absent where not given. */
 export interface GivenOptions {
@@ -191,7 +196,7 @@ const originOf = (
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const origins = collectOrigins(flags, environment);
+  const { origins, listened } = collectOrigins(flags, environment);
   const options = parseOptions(origins);
   const { admission, seed, dir, script, network, invite, recover, key, operator, reserve } = options;
   const { name, company, listen, rest, remote, restored, authentication, 'rest-tls': restTls, tiles } = options;
@@ -214,6 +219,7 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     invite: invite === undefined ? undefined : decodeToken(invite),
     seeds: seed,
     dir: resolve(dir),
+    listened,
     script: script === undefined ? undefined : resolve(script),
     remember: Object.fromEntries(
       REMEMBERED.flatMap((option) => {
@@ -253,7 +259,12 @@ export const configurationOf = ({
 const reserveText = (reserve: DiskReserve): string =>
   'bytes' in reserve ? `${reserve.bytes}` : `${+(reserve.share * 100).toFixed(3)}%`;
 
-const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): ReadonlyMap<string, Origin> => {
+interface Collected {
+  readonly origins: ReadonlyMap<string, Origin>;
+  readonly listened: string | undefined;
+}
+
+const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Collected => {
   const chosen = flags['config'] ?? environment['HOLDFAST_CONFIG'];
   if (flags['config'] === '')
     throw fault('CONFIG_VALUE', '--config: "" is empty', { hint: 'name a file, or leave it out' });
@@ -264,9 +275,10 @@ const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Re
     const origin = originOf(option, flags, environment, file, filePath);
     if (origin !== undefined) origins.set(option, origin);
   }
-  for (const [option, origin] of rememberedIn(rememberedPath(origins)))
-    if (!origins.has(option)) origins.set(option, origin);
-  return origins;
+  const path = rememberedPath(origins);
+  const held = existsSync(path) ? readRemembered(path) : new Map<string, unknown>();
+  for (const [option, origin] of rememberedIn(held, path)) if (!origins.has(option)) origins.set(option, origin);
+  return { origins, listened: address.safeParse(held.get(LISTENED)).data };
 };
 
 const rememberedPath = (origins: ReadonlyMap<string, Origin>): string => {
@@ -274,18 +286,18 @@ const rememberedPath = (origins: ReadonlyMap<string, Origin>): string => {
   return join(typeof dir === 'string' && dir !== '' ? dir : DIR_DEFAULT, REMEMBERED_FILE);
 };
 
-const rememberedIn = (path: string): readonly (readonly [string, Origin])[] => {
-  if (!existsSync(path)) return [];
-  const held = new Map(Object.entries(readObject(path, 'what earlier starts said, in', sayAgain(path))));
+const readRemembered = (path: string): ReadonlyMap<string, unknown> =>
+  new Map(Object.entries(readObject(path, 'what earlier starts said, in', sayAgain(path))));
+
+const rememberedIn = (held: ReadonlyMap<string, unknown>, path: string): readonly (readonly [string, Origin])[] =>
   // A newer version may have remembered more.
-  return REMEMBERED.flatMap((option) => {
-    const value: unknown = held.get(option);
+  REMEMBERED.flatMap((option) => {
+    const value = held.get(option);
     if (value === undefined) return [];
     const place = `"${option}" in ${path}`;
     if (typeof value === 'string') return [[option, { value, place, remembered: true }] as const];
     throw fault('CONFIG_FILE', `${place} is no text`, { hint: sayAgain(path) });
   });
-};
 
 const sayAgain = (path: string): string =>
   `remove ${path}, and say once more at the start what it said: ${REMEMBERED.map((option) => `--${option}`).join(', ')}`;

@@ -20,7 +20,6 @@ import type { StoredLedger } from '../ledger/stored-ledger.ts';
 import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import { TwinWatch } from '../ledger/twins/watch.ts';
-import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { DialTarget, Network } from '../network/network.ts';
 import { startReceipts } from '../receipt/receipt-service.ts';
 import { createPolicies, type PoliciesPorts } from '../policy/ledger-policies.ts';
@@ -55,6 +54,7 @@ import { environmentVariable } from './environment.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { ownIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
+import { startListening } from './listening.ts';
 import { settleNetwork } from './own-network.ts';
 import { endRotation, rotateKey } from './rotation.ts';
 import { Parts } from './parts.ts';
@@ -236,8 +236,8 @@ const startBase = async (
       damaged.emit('database', name),
     ),
   );
-  const networkOptions = { privateKeySeed: seed, listen: config.listen, log: log.child('network') };
-  const network = stack.use(await startLibp2pNetwork({ ...ports, ...networkOptions }));
+  const networkOptions = { ...ports, privateKeySeed: seed, log: log.child('network') };
+  const network = stack.use(await startListening(config, networkOptions));
   const made: Later = {};
   const archive = stack.use(createArchiveClient({ network, ledger, log, clock: ports.clock }, made));
   const foreign = new EventEmitter<{ seed: [string] }>();

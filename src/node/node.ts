@@ -21,9 +21,10 @@ import { NETWORK_NONE_STEP } from '../command/health/kinds.ts';
 import type { PeerWatch } from '../command/health/peer-watch.ts';
 import { watchPeers } from './watch-peers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { NodeConfig } from './config.ts';
+import { LISTENED, type NodeConfig } from './config.ts';
 import { type Outside, startFloors } from './floors.ts';
 import { bookKnown } from './history-keeper.ts';
+import { listenedAt } from './listening.ts';
 import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
@@ -81,7 +82,9 @@ const firstExchange = async ({ ledgerSync, policies, clock }: CommandContext, si
 };
 
 /** For later starts that do not say otherwise; also where nothing is left of what earlier ones said. */
-const remember = async (file: StateFile, { remember: told }: NodeConfig): Promise<void> => {
+const remember = async (file: StateFile, { remember, listen }: NodeConfig, bound: string): Promise<void> => {
+  const listened = listenedAt(listen, bound);
+  const told = { ...remember, ...(listened === undefined ? {} : { [LISTENED]: listened }) };
   if (Object.keys(told).length > 0 || existsSync(file.path)) await file.keep(`${JSON.stringify(told, null, 2)}\n`);
 };
 
@@ -158,13 +161,8 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     const executor = createExecutor(context);
     bound.peers = stack.use(watchPeers(context, executor));
     const { name, script } = config;
-    const at = splitAddress(config.rest);
-    const rest = stack.use(
-      await startRest({
-        ...{ ...at, node: name, executor, access, tls: config.restTls },
-        ...{ clock: systemClock, log: log.child('rest') },
-      }),
-    );
+    const restOptions = { ...splitAddress(config.rest), node: name, executor, access, tls: config.restTls };
+    const rest = stack.use(await startRest({ ...restOptions, clock: systemClock, log: log.child('rest') }));
     bound.rest = rest.address;
     const facts = (): NodeJson => ({
       peer: context.network.self,
@@ -176,9 +174,10 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
       ...(config.restTls === undefined ? {} : { tls: join(config.restTls, 'cert.pem') }),
     });
     await noteForCommandLine(stack, rest.address, config.dir, log);
-    const factsFile = stack.use(new StateFile(paths.facts, { clock: systemClock, disk, log }));
+    const stateFile = (path: string): StateFile => stack.use(new StateFile(path, { clock: systemClock, disk, log }));
+    const factsFile = stateFile(paths.facts);
     await factsFile.keep(nodeJsonText(facts()));
-    await remember(stack.use(new StateFile(paths.start, { clock: systemClock, disk, log })), config);
+    await remember(stateFile(paths.start), config, context.network.address);
     if (context.ledger.network === undefined && context.network.dialStates().length === 0)
       log.warn(`this node belongs to no network, and knows none to join: ${NETWORK_NONE_STEP}`);
     if (context.ledger.network === undefined)

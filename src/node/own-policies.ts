@@ -1,4 +1,4 @@
-import { networkInterfaces } from 'node:os';
+import { localAddresses } from '../base/host.ts';
 import { splitAddress } from '../command/facts.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Network } from '../network/network.ts';
@@ -7,8 +7,7 @@ import type { NodeConfig } from './config.ts';
 /** Whether this node itself listens at an address: its own, or one of the machine's with its port. */
 const isHereIn = (network: Network, { host, port }: { readonly host: string; readonly port: number }): boolean => {
   const own = splitAddress(network.address);
-  const local = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return port === own.port && [own.host, ...local.map(({ address }) => address)].includes(host);
+  return port === own.port && [own.host, ...localAddresses()].includes(host);
 };
 
 /** Whether a node policy that is inserted here stands for this very node: its name, or an address that is ours. */

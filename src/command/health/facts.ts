@@ -7,6 +7,7 @@ import type { Refusal } from '../../policy/introduction/introductions.ts';
 import type { PeerReplication } from '../../replication/replication.ts';
 import type { ForeignSeed } from '../commands/foreign-seeds.ts';
 import type { ClockStatus } from '../../base/clock-monitor.ts';
+import type { OwnAddress } from './own-address.ts';
 import type { PeerView } from './peer-watch.ts';
 
 /** A connected or remembered peer, as the exchange of the ledger knows it. */
@@ -56,6 +57,8 @@ export interface HealthFacts {
   readonly refusals: readonly Refusal[];
   /** Who is kept out, as people know it. */
   readonly expelled: readonly { readonly name: string; readonly code: string; readonly text: string }[];
+  /** Where it listens, and where its policies say that it is. */
+  readonly address: OwnAddress;
   readonly foreignSeeds: readonly ForeignSeed[];
   readonly dialled: readonly (DialState & { readonly name?: string | undefined })[];
   readonly sync: readonly SyncFacts[];

@@ -13,7 +13,10 @@ const ALL: readonly (readonly [string, FaultKind])[] = Object.entries(FAULT_KIND
 /** The faults that the facts show, the gravest kinds first; of an area where one is named. Pure. */
 export const faultsOf = (facts: HealthFacts, area?: Area): readonly NodeFault[] =>
   ALL.filter(([, { areas }]) => area === undefined || areas?.includes(area) === true).flatMap(([code, kind]) =>
-    kind.causes(facts).map((cause) => ({ code: code as FaultCode, cause, nextStep: kind.nextStep })),
+    kind.causes(facts).map((told) => ({
+      code: code as FaultCode,
+      ...(typeof told === 'string' ? { cause: told, nextStep: kind.nextStep } : told),
+    })),
   );
 
 /** Faults shown of one kind; how many more there are is said. */

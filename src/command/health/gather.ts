@@ -1,9 +1,11 @@
+import { localAddresses } from '../../base/host.ts';
 import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
 import { shortKey } from '../commands/common.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
+import type { OwnPolicy } from './own-address.ts';
 
 /** What is known of the node at this moment; asks nobody and waits for nothing. */
 export const healthFacts = (context: CommandContext): HealthFacts => {
@@ -23,6 +25,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
       .map(({ author, seq }) => ({ name: nameOf(author), seq, own: author === ledger.author })),
     refusals: context.refusals?.() ?? [],
     expelled: network.expelled().map(({ key, code, text }) => ({ name: nameOf(key), code, text })),
+    address: { listen: network.address, local: localAddresses(), policies: ownPolicies(context) },
     foreignSeeds: foreignSeeds(context),
     dialled: network.dialStates().map((state) => ({ ...state, name: names.get(state.key ?? '') })),
     sync: ledgerSync
@@ -40,6 +43,15 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
     historyNeeded: context.policies.pruning?.need()?.message,
   };
 };
+
+const ownPolicies = (context: CommandContext): readonly OwnPolicy[] =>
+  context
+    .topology()
+    .nodes.filter(({ peer }) => peer === context.network.self)
+    .map(({ id, type, ip, port }) => {
+      const local = context.policies.book.get(id)?.value['local_ip'];
+      return { id, type, port, hosts: [...new Set([ip, ...(typeof local === 'string' ? [local] : [])])] };
+    });
 
 const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
   const operator = context.operator();

@@ -1,6 +1,7 @@
 import { sized } from '../../base/disk-monitor.ts';
 import { CLOCK_OFF_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
+import { wrongAddresses } from './own-address.ts';
 import { byInvite, inviteVoid, keyRevoked } from './refused.ts';
 
 /** Which commands tell of a fault beside `get status` and `get processes`. */
@@ -11,8 +12,8 @@ export interface FaultKind {
   readonly areas?: readonly Area[];
   /** Clients take a status with the letters "not" for a bad one: a test keeps them out of it. */
   readonly nextStep: string;
-  /** One cause for each thing at fault. */
-  causes(facts: HealthFacts): readonly string[];
+  /** One cause for each thing at fault, with a next step of its own where the common one would not say it exactly. */
+  causes(facts: HealthFacts): readonly (string | { readonly cause: string; readonly nextStep: string })[];
 }
 
 /** Of a node that was started without saying which network is meant. */
@@ -218,6 +219,11 @@ export const FAULT_KINDS = {
     nextStep:
       'compare the clocks: that of their author is ahead, or this one behind; they count when their time has come',
     causes: ({ ledger }) => when(ledger.heldBack > 0, `${ledger.heldBack} entries are dated in the future`),
+  },
+  ADDRESS_WRONG: {
+    areas: ['synchronizer'],
+    nextStep: 'start it with the --listen that the policy names, or update the policy',
+    causes: ({ address }) => wrongAddresses(address),
   },
   OTHER_NETWORK: {
     areas: ['synchronizer'],

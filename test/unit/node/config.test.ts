@@ -82,6 +82,13 @@ describe('resolveConfig', () => {
     },
   );
 
+  test.each(['127.0.0.1:41000', undefined, 7, 'x'])('where port 0 led to before: %j', (listened) => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    writeFileSync(join(dir, 'start.json'), JSON.stringify({ listen: '127.0.0.1:0', listened }));
+    const known = listened === '127.0.0.1:41000' ? listened : undefined;
+    expect(resolveConfig({ dir }, {})).toMatchObject({ listen: '127.0.0.1:0', listened: known });
+  });
+
   test('what a newer version remembered beside is left alone', () => {
     const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
     writeFileSync(join(dir, 'start.json'), '{"name": "a", "new": {"x": 1}, "authentication": "off"}');
