@@ -14,7 +14,7 @@ const COLUMNS = [
   { name: 'device', type: 'varchar' },
   { name: 'value', type: 'float' },
 ];
-const TABLE = { id: 'readings', dbms: 'bench', name: 'readings', columns: COLUMNS, create: '' };
+const TABLE = { id: 'readings', dbms: 'bench', name: 'readings', columns: COLUMNS, create: '', unread: undefined };
 
 /** A topology of the one table, all of whose clusters hold it. */
 export const benchTopology = (clusters: readonly ClusterInfo[]): Topology => ({

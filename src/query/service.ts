@@ -2,7 +2,7 @@ import { asFault, fault } from '../base/errors.ts';
 import { QUERY_CLUSTERS_AT_ONCE, SQL_CHARS_MAX } from '../base/limits.ts';
 import { ADDED_COLUMNS } from '../operator/names.ts';
 import type { SqlRow } from '../sqlite/sqlite.ts';
-import type { Column } from '../topology/topology.ts';
+import { readableColumns, type Column } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
 import { type AskPorts, asTimeout, askTarget } from './ask-target.ts';
 import { heldNow, readyToAnswer, Shown } from './behind.ts';
@@ -89,7 +89,7 @@ class Queries implements QueryService {
           hint: 'see `get tables where dbms = *`; a table arises with its first data',
         });
       const targets = (tables: readonly TableName[]) => this.#networkTargets(request, tables);
-      return { columns: [...ADDED, ...policy.columns], hidden: LOCAL_COLUMNS, targets };
+      return { columns: [...ADDED, ...readableColumns(policy)], hidden: LOCAL_COLUMNS, targets };
     });
   }
 

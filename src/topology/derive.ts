@@ -1,3 +1,4 @@
+import { asFault, fault, type HoldfastError } from '../base/errors.ts';
 import { isJsonObject, type JsonObject } from '../codec/json.ts';
 import type { PolicyBook, PolicyState } from '../policy/book.ts';
 import { NODE_TYPES } from '../policy/kinds/registry.ts';
@@ -127,31 +128,63 @@ const deriveClusters = (
   );
 };
 
-/** Columns of a policy's statement; one that cannot be read declares none, `blockchain test` reports it. */
-const readColumns = (create: string): readonly Column[] => {
-  try {
-    return columnsOf(create);
-  } catch {
-    return [];
+interface Statement {
+  readonly columns: readonly Column[];
+  readonly unread: HoldfastError | undefined;
+}
+
+/** What was read of policies: they stay the same objects while others change. */
+const statements = new WeakMap<JsonObject, Statement>();
+
+/** The columns of a policy's statement, or why it says none. */
+const statementOf = ({ id, value }: PolicyState): Statement => {
+  let statement = statements.get(value);
+  if (statement === undefined) {
+    statement = readStatement(id, value);
+    statements.set(value, statement);
   }
+  return statement;
+};
+
+const readStatement = (id: string, value: JsonObject): Statement => {
+  try {
+    const columns = columnsOf(textOf(value, 'create') ?? '');
+    if (columns.length > 0) return { columns, unread: undefined };
+    return { columns, unread: unreadable(id, value, 'its statement names no columns') };
+  } catch (caught) {
+    return { columns: [], unread: unreadable(id, value, asFault(caught).message) };
+  }
+};
+
+const unreadable = (id: string, value: JsonObject, why: string): HoldfastError => {
+  const name = `${textOf(value, 'dbms') ?? ''}.${textOf(value, 'name') ?? ''}`;
+  return fault(
+    'TOPOLOGY_CREATE_STATEMENT',
+    `the table policy ${id} of ${name} does not say which columns it has: ${why}`,
+    {
+      data: { id },
+      hint: `give it a statement: blockchain update where id = ${id} and policy = {"table": {"create": "CREATE TABLE …"}}`,
+    },
+  );
 };
 
 const deriveTables = (book: PolicyBook): ReadonlyMap<string, TableInfo> => {
   const tables = new Map<string, TableInfo>();
-  for (const { id, value } of book.ofType('table')) {
+  for (const state of book.ofType('table')) {
+    const { id, value } = state;
     const dbms = textOf(value, 'dbms') ?? '';
     const name = textOf(value, 'name') ?? '';
-    const create = textOf(value, 'create') ?? '';
-    let columns: readonly Column[] | undefined;
     tables.set(tableKey(dbms, name), {
       id,
       dbms,
       name,
-      create,
+      create: textOf(value, 'create') ?? '',
       // Read when it is asked for: ten thousand statements are not parsed for one look at a cluster.
       get columns() {
-        columns ??= readColumns(create);
-        return columns;
+        return statementOf(state).columns;
+      },
+      get unread() {
+        return statementOf(state).unread;
       },
     });
   }

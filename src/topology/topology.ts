@@ -1,3 +1,5 @@
+import type { HoldfastError } from '../base/errors.ts';
+
 /** What the policies say of who serves what: derived and pure. */
 
 export interface OperatorInfo {
@@ -51,7 +53,15 @@ export interface TableInfo {
   readonly columns: readonly Column[];
   /** The statement as the policy has it. */
   readonly create: string;
+  /** Why no columns can be read from it, `TOPOLOGY_CREATE_STATEMENT`; undefined where they can. */
+  readonly unread: HoldfastError | undefined;
 }
+
+/** The columns of a table, never none. Throws `TOPOLOGY_CREATE_STATEMENT` where its policy does not say which. */
+export const readableColumns = ({ columns, unread }: TableInfo): readonly Column[] => {
+  if (unread !== undefined) throw unread;
+  return columns;
+};
 
 /** Any policy that stands for a node that can be dialled (operator, query, master, publisher, node). */
 export interface NodeInfo {

@@ -127,4 +127,11 @@ export const query: readonly Mutant[] = [
     to: 'high: number(high + 1),',
     tests: ['test/unit/replication/committed.test.ts', 'test/unit/query/service.test.ts'],
   },
+  {
+    name: 'table whose policy names no columns is answered',
+    file: 'src/topology/topology.ts',
+    from: '  if (unread !== undefined) throw unread;\n',
+    to: '',
+    tests: ['test/unit/query/service.test.ts', 'test/unit/command/data-commands.test.ts'],
+  },
 ];

@@ -102,13 +102,27 @@ export class QueryWorld {
   ): Promise<QueryWorld> {
     const world = new QueryWorld();
     for (const name of tables)
-      world.#tables.push({ id: name, dbms: 'sensors', name, columns: COLUMNS, create: `CREATE TABLE ${name}` });
+      world.#tables.push({
+        id: name,
+        dbms: 'sensors',
+        name,
+        columns: COLUMNS,
+        create: `CREATE TABLE ${name}`,
+        unread: undefined,
+      });
     for (const [cluster, names] of Object.entries(clusters)) world.#cluster(cluster, names, tables);
     const network = world.#network('f');
     const sqlite = world.#sqlite();
     world.#asker = world.#service(network, sqlite, () => undefined);
     for (const { network: other } of world.nodes.values()) await network.dial({ address: other.address });
     return world;
+  }
+
+  /** From now on the policy of a table does not say which columns it has. */
+  spoilPolicy(name: string): void {
+    const at = this.#tables.findIndex((table) => table.name === name);
+    const unread = fault('TOPOLOGY_CREATE_STATEMENT', `the table policy ${name} does not say which columns it has`);
+    this.#tables[at] = { ...(this.#tables[at] as TableInfo), columns: [], unread };
   }
 
   node(name: string): WorldNode {

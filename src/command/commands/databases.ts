@@ -6,6 +6,7 @@ import { anyText, bool, nameOrAll, nameText, oneOf, optional, required, type Opt
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
+import { readableColumns } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 
 const databaseNames = ({ sqlite }: CommandContext): Promise<readonly string[]> => sqlite.read(inspectReads, 'names');
@@ -210,7 +211,7 @@ const createTable = async (call: Call<typeof inDatabase>): Promise<Reply> => {
       data: { dbms, table },
       hint: 'the operator makes tables from the data by itself; or insert a table policy with its create statement',
     });
-  await call.context.sqlite.write(writing, 'createTable', dbms, table, declared.columns);
+  await call.context.sqlite.write(writing, 'createTable', dbms, table, readableColumns(declared));
   return SILENT;
 };
 

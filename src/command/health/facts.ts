@@ -70,6 +70,8 @@ export interface HealthFacts {
   readonly threadFailures: readonly string[];
   /** Why the static files of the archive are not written. */
   readonly tilesFailure: string | undefined;
+  /** Why the columns of tables cannot be read from their policies. */
+  readonly tablesUnread: readonly string[];
   /** Why the book may be other than its entries say: bodies that were dropped here are needed. */
   readonly historyNeeded: string | undefined;
 }

@@ -40,6 +40,10 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
     scriptFailure: context.startScript?.failure,
     threadFailures: [...(context.threadFailures?.values() ?? [])],
     tilesFailure: context.archiving?.tiles()?.failure,
+    tablesUnread: context
+      .topology()
+      .tables()
+      .flatMap(({ unread }) => (unread === undefined ? [] : [unread.message])),
     historyNeeded: context.policies.pruning?.need()?.message,
   };
 };

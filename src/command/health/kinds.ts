@@ -31,6 +31,13 @@ const DAY_MS = 86_400_000;
 const when = (holds: boolean | undefined, cause: string): readonly string[] => (holds === true ? [cause] : []);
 const files = (count: number): string => `${count} ${count === 1 ? 'file' : 'files'}`;
 
+/** Anybody's policies may be at fault, and any number of them. */
+const CAUSES_MAX = 5;
+const firstOf = (causes: readonly string[], what: string): readonly string[] =>
+  causes.length <= CAUSES_MAX
+    ? causes
+    : [...causes.slice(0, CAUSES_MAX), `and ${causes.length - CAUSES_MAX} more ${what}`];
+
 const ofDisk =
   (state: string) =>
   ({ disk }: HealthFacts): readonly string[] =>
@@ -124,6 +131,11 @@ export const FAULT_KINDS = {
     nextStep: `free or repair the disk, or start with a directory that can be written (--tiles); ${BY_ITSELF}; see: get archives`,
     causes: ({ tilesFailure }) =>
       when(tilesFailure !== undefined, `the static files of the archive wait to be written: ${tilesFailure}`),
+  },
+  TABLE_STATEMENT: {
+    nextStep:
+      'who may write that policy gives it a statement: blockchain update where id = ID and policy = {"table": {"create": "CREATE TABLE …"}}',
+    causes: ({ tablesUnread }) => firstOf(tablesUnread, 'table policies'),
   },
   NETWORK_NONE: {
     areas: ['synchronizer'],

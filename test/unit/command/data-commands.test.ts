@@ -47,6 +47,31 @@ describe('databases', () => {
   });
 });
 
+describe('a table policy whose statement creates no table', () => {
+  it('is a fault that names it, and no table is made from it', async () => {
+    const insert = { table: { dbms: 'litsanleandro', name: 'garbage', create: 'DROP EVERYTHING' } };
+    await node.run(`blockchain insert where policy = ${JSON.stringify(insert)} and local = true`);
+    const id = await node.text('blockchain get table where name = garbage bring [*][id]');
+    const status = (await node.json('get status where format = json')) as { readonly faults: readonly object[] };
+    expect(status.faults).toContainEqual(
+      expect.objectContaining({
+        code: 'TABLE_STATEMENT',
+        cause: expect.stringContaining(`table policy ${id} of litsanleandro.garbage`) as string,
+        nextStep: expect.stringContaining('blockchain update where id = ID') as string,
+      }),
+    );
+    expect(await faultOf(node, 'create table garbage where dbms = litsanleandro')).toMatchObject({
+      code: 'TOPOLOGY_CREATE_STATEMENT',
+      hint: expect.stringContaining(`blockchain update where id = ${id}`) as string,
+    });
+    const create = 'CREATE TABLE garbage (value float)';
+    await node.run(`blockchain update where id = ${id} and policy = {"table": {"create": "${create}"}}`);
+    expect(JSON.stringify(await node.json('get status where format = json'))).not.toContain('TABLE_STATEMENT');
+    await node.run('create table garbage where dbms = litsanleandro');
+    await node.run('drop table garbage where dbms = litsanleandro');
+  });
+});
+
 describe('what a hint or an older client names', () => {
   it('the form of a file name, message clients', async () => {
     for (const command of ['get json file struct', 'show json file structure'])

@@ -276,6 +276,13 @@ describe('a network query', () => {
     await expect(world.ask('select 1 from elsewhere')).rejects.toMatchObject({ code: 'QUERY_TABLE_UNKNOWN' });
   });
 
+  test('a table whose policy names no columns is an error, and no empty answer', async () => {
+    await world.node('w1').rows([{ device: 'big', value: 1 }]);
+    world.spoilPolicy('readings');
+    for (const sql of ['select count(*) from readings', 'select * from readings', BY_DEVICE])
+      await expect(world.ask(sql)).rejects.toMatchObject({ code: 'TOPOLOGY_CREATE_STATEMENT' });
+  });
+
   test('jobs tell what was sent, to whom, and how it ended', async () => {
     await world.ask(BY_DEVICE);
     const [job] = world.asker.jobs();

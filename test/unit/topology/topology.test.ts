@@ -111,6 +111,18 @@ describe('deriveTopology', () => {
       { name: 'value', type: 'float' },
     ]);
     expect(topology.table('lsl', 'cpu')?.columns).toEqual([]);
+    expect(topology.table('lsl', 'ping_sensor')?.unread).toBeUndefined();
+    expect(topology.table('lsl', 'cpu')?.unread).toMatchObject({
+      code: 'TOPOLOGY_CREATE_STATEMENT',
+      message: expect.stringMatching(/^the table policy t2 of lsl\.cpu .*CREATE TABLE/) as string,
+      hint: expect.stringContaining('blockchain update where id = t2') as string,
+    });
+  });
+
+  it('takes a statement without columns of its own for one that cannot be read', () => {
+    const none = 'CREATE TABLE cpu (row_id SERIAL PRIMARY KEY, tsd_id INT)';
+    const { unread } = deriveTopology(bookOf(['t3', 'table', { dbms: 'a', name: 'b', create: none }])).table('a', 'b')!;
+    expect(unread?.message).toMatch(/t3 of a\.b .*names no columns/);
     expect(topology.table('lsl', 'nothing')).toBeUndefined();
     expect(topology.tables()).toHaveLength(2);
   });

@@ -46,6 +46,7 @@ const well: HealthFacts = {
   threadFailures: [],
   tilesFailure: undefined,
   historyNeeded: undefined,
+  tablesUnread: [],
   equivocations: [],
   refusals: [],
   expelled: [],
@@ -110,6 +111,7 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
   START_SCRIPT_FAILED: [{ scriptFailure: 'line 3 of /s/a.al: no such policy' }, /line 3 of \/s\/a\.al/],
   THREAD_FAILED: [{ threadFailures: ['line 2 of /s/watch.al: no such table'] }, /line 2 of \/s\/watch\.al/],
   ARCHIVE_FILES_WAIT: [{ tilesFailure: 'ENOSPC' }, /static files of the archive.*ENOSPC/],
+  TABLE_STATEMENT: [{ tablesUnread: ['the table policy t9 of plant.x: no'] }, /policy t9 of plant\.x/],
   NETWORK_NONE: [{ hasNetwork: false, dialled: [] }, /belongs to no network/],
   ADMISSION_BY_INVITE: [
     { hasNetwork: false, refusals: [refusal('JOIN_NO_INVITE')] },
