@@ -102,6 +102,14 @@ export const SYNC_MESSAGE_UNIT_BYTES = 1_024;
 export const SYNC_SERVED_SPARE = 4_096;
 export const SYNC_SERVED_PER_SECOND = 1_000;
 export const SYNC_REST_MS_MAX = 5_000;
+/**
+ * Who says that it has everything whole is waited for before anything is taken without its body: until so many exchanges in a row brought
+ * nothing, and no longer than this, and this more for each entry that came. All of it is forgotten where nothing was waited for that long.
+ */
+export const SYNC_KEEPER_FAILURES_MAX = 3;
+export const SYNC_KEEPERS_WAIT_MS = 60_000;
+export const SYNC_KEEPERS_WAIT_MS_AN_ENTRY = 20;
+export const SYNC_KEEPERS_FORGOTTEN_MS = 300_000;
 /** Peers whose clocks are remembered when they are gone. */
 export const SYNC_PEERS_REMEMBERED_MAX = 256;
 /** How long a node waits at its start for a known peer to tell it its own log. */

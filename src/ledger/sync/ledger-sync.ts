@@ -20,6 +20,7 @@ import type { Ledger } from '../ledger.ts';
 import { LedgerGossip } from './gossip.ts';
 import { type AskMessage, type HaveMessage, LEDGER_SYNC_BEFORE_ID, LEDGER_SYNC_ID } from './messages.ts';
 import { OwnLog } from './own-log.ts';
+import { Patience } from './patience.ts';
 import { PeerLink } from './peer-link.ts';
 import { type PeerRecord, PeerRecords } from './peer-records.ts';
 import { answer, headsOf, isOtherNetwork, type Pulled } from './protocol.ts';
@@ -70,9 +71,6 @@ const FAREWELL_MS = 1_000;
 /** News kept of one peer while it is being asked; it takes a round trip, and they come at most ten times a second. */
 const SYNC_NEWS_KEPT_MAX = 16;
 
-/** Exchanges with a peer that brought nothing, after which it is not waited for any more, whatever it says that it has. */
-const KEEPER_FAILURES_MAX = 3;
-
 /** What no honest peer does (SPEC §7). */
 const VIOLATIONS: ReadonlySet<string> = new Set([
   'LEDGER_SYNC_FLOOD',
@@ -93,6 +91,7 @@ class Synchronizer implements LedgerSync {
   readonly #paces = new Map<PeerKey, Pace>();
   readonly #turns: Turns;
   readonly #serving: Serving;
+  readonly #patience: Patience;
   readonly #ownLog: OwnLog;
   readonly #gossip: LedgerGossip;
   readonly #stops: (() => void)[] = [];
@@ -107,6 +106,7 @@ class Synchronizer implements LedgerSync {
     this.#log = options.log.child('sync');
     const { ledger, network, clock } = options;
     this.#turns = new Turns(clock);
+    this.#patience = new Patience(clock);
     this.#serving = new Serving(clock, () => ledger.size);
     this.#ownLog = new OwnLog(
       { ledger, network, clock, log: this.#log },
@@ -222,6 +222,7 @@ class Synchronizer implements LedgerSync {
         const record = this.#records.of(key);
         record.holdings = record.news.reduce(withNews, theirs);
       },
+      onGave: (key, entries) => this.#patience.gave(key, entries),
       onPulled: (key, pulled) => this.#onPulled(key, pulled),
       onFailed: (key, caught) => this.#onFailed(key, caught),
       failures: (key) => this.#records.of(key).failures,
@@ -236,6 +237,7 @@ class Synchronizer implements LedgerSync {
     this.#links.delete(peer);
     this.#served.delete(peer);
     this.#paces.delete(peer);
+    this.#patience.failed(peer);
     this.#records.away(peer, (key) => this.#links.has(key));
     this.#ownLog.look();
   }
@@ -248,11 +250,12 @@ class Synchronizer implements LedgerSync {
   async #takesBare(peer: PeerKey, theirs: Holdings): Promise<boolean> {
     const keepers = await this.#archived.keepers();
     if (keepers === undefined) return false;
-    return ![...keepers].some((key) => {
-      const { holdings, failures } = this.#records.of(key);
+    const others = [...keepers].filter((key) => {
+      const { holdings } = this.#records.of(key);
       const mayHave = holdings.version === undefined || isNothing(lacking(holdings, theirs));
-      return key !== peer && this.#links.has(key) && failures < KEEPER_FAILURES_MAX && mayHave;
+      return key !== peer && this.#links.has(key) && mayHave;
     });
+    return !this.#patience.waitsFor(others);
   }
 
   async #serve(channel: Channel, knowsArchived: boolean): Promise<void> {
@@ -329,6 +332,7 @@ class Synchronizer implements LedgerSync {
     const record = this.#records.of(peer);
     record.lastExchangeMs = this.#options.clock.wallMs();
     record.failures = wanted && accepted === 0 ? record.failures + 1 : 0;
+    if (wanted && accepted === 0) this.#patience.failed(peer);
     record.foreign = undefined;
     record.lastError = rejected === undefined ? undefined : `${rejected.code}: ${rejected.text}`;
     const { ledger } = this.#options;
@@ -358,6 +362,7 @@ class Synchronizer implements LedgerSync {
     const { code, message } = asFault(caught);
     if (code === 'LEDGER_SYNC_TURN_OVER') return;
     record.failures += 1;
+    this.#patience.failed(peer);
     record.lastError = `${code}: ${message}`;
     this.#log.debug(`no exchange with ${peer}: ${message}`, { code });
     if (VIOLATIONS.has(code)) this.#options.network.blame(peer, caught);

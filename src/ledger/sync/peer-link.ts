@@ -5,12 +5,13 @@ import { type HaveMessage, LEDGER_SYNC_BEFORE_ID, LEDGER_SYNC_ID } from './messa
 import { pull, type Pulled, type PullPorts, send } from './protocol.ts';
 import { backoffMs } from './state.ts';
 
-export interface LinkPorts extends Omit<PullPorts, 'onTold'> {
+export interface LinkPorts extends Omit<PullPorts, 'onTold' | 'onGave'> {
   readonly network: Network;
   readonly clock: Clock;
   /** The peer is about to be asked what it holds. */
   onAsking(peer: PeerKey): void;
   onTold(peer: PeerKey, theirs: Parameters<PullPorts['onTold']>[0]): void;
+  onGave(peer: PeerKey, entries: number): void;
   onPulled(peer: PeerKey, pulled: Pulled): void;
   onFailed(peer: PeerKey, caught: unknown): void;
   /** Exchanges in a row that brought nothing though they should have. */
@@ -110,7 +111,11 @@ export class PeerLink {
       this.#channel ??= this.#open();
       const channel = await this.#channel;
       this.#ports.onAsking(peer);
-      const ports = { ...this.#ports, onTold: this.#ports.onTold.bind(undefined, peer) };
+      const ports: PullPorts = {
+        ...this.#ports,
+        onTold: (theirs) => this.#ports.onTold(peer, theirs),
+        onGave: (entries) => this.#ports.onGave(peer, entries),
+      };
       this.#ports.onPulled(peer, await pull(channel, ports));
     } catch (caught) {
       this.#dropChannel(asFault(caught).message);

@@ -122,6 +122,8 @@ export interface PullPorts {
   prove(proof: readonly RawEntry[]): Promise<string | undefined>;
   /** The peer's holdings are known. */
   onTold(theirs: Holdings): void;
+  /** So many entries of the peer were taken in. */
+  onGave(entries: number): void;
 }
 
 export interface Pulled {
@@ -241,6 +243,7 @@ class Exchange implements Pulled {
     await this.#checkCover();
     const offered = [...this.#unvouched, ...message.entries];
     this.#unvouched = [];
+    const before = this.accepted;
     const acceptances = await this.#ports.ledger.offer(offered, this.#channel.peer, this.#covered);
     for (const [at, acceptance] of acceptances.entries()) {
       const entry = offered[at];
@@ -250,6 +253,7 @@ class Exchange implements Pulled {
       else if (CANNOT_WRITE.has(acceptance.code ?? ''))
         throw fault(acceptance.code ?? '', acceptance.text ?? 'the ledger takes nothing in');
     }
+    if (this.accepted > before) this.#ports.onGave(this.accepted - before);
     while (this.#unvouched.length > SYNC_ANCESTORS_MAX) {
       this.#unvouched.shift();
       this.#reject(UNVOUCHED);

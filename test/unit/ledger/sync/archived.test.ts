@@ -13,7 +13,7 @@ import {
   type WantMessage,
 } from '../../../../src/ledger/sync/messages.ts';
 import type { ArchivedPorts } from '../../../../src/ledger/sync/ledger-sync.ts';
-import type { Channel } from '../../../../src/network/network.ts';
+import type { Channel, Network } from '../../../../src/network/network.ts';
 import { appendMany, createSyncWorld, holdTheSame, type SyncNode } from '../../../support/sync-world.ts';
 
 const everything = async ({ ledger }: SyncNode): Promise<readonly RawEntry[]> =>
@@ -92,6 +92,34 @@ describe('a node that begins with a pruned one', () => {
     late.network.keepDialled([{ address: a.network.address }, { address: other.network.address }]);
     await clock.runUntil(() => holdTheSame(a, late), 20_000);
   });
+
+  test.each(['with one key', 'with a new key each time'])(
+    'is not kept from it by a peer that claims to have everything and gives nothing, coming and going %s',
+    async (keys) => {
+      const { clock, a, hub, start, root } = await prunedWorld();
+      const claiming = new Set<string>();
+      const late = await start({ archived: { ...TAKES, prove: async () => root, keepers: async () => claiming } });
+      const come = async (key: string): Promise<Network> => {
+        const claimer = hub.node({ key });
+        claiming.add(key);
+        // It swallows every question.
+        claimer.handle(LEDGER_SYNC_ID, async (channel) => {
+          for await (const frame of channel) if (frame.byteLength === 0) break;
+        });
+        await clock.runWhile(claimer.dial({ address: late.network.address }), 1_000);
+        return claimer;
+      };
+      let claimer = await come('e'.repeat(64));
+      late.network.keepDialled([{ address: a.network.address }]);
+      for (let seconds = 0; seconds < 120 && !holdTheSame(a, late); seconds += 2) {
+        await clock.advance(1_950);
+        await clock.runWhile(claimer.close(), 1_000);
+        claimer = await come(keys === 'with one key' ? claimer.self : `${seconds + 100}`.padEnd(64, 'd'));
+      }
+      expect(holdTheSame(a, late)).toBe(true);
+      await claimer.close();
+    },
+  );
 
   test('speaks with one of the version before, which leaves archived entries out', async () => {
     const { clock, a, hub } = await prunedWorld();
