@@ -1,4 +1,5 @@
 import { fault } from '../base/errors.ts';
+import { kindOf } from '../operator/values.ts';
 import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
 import type { QueryPart, QueryResult } from './query.ts';
 import type { RowList } from './row-list.ts';
@@ -211,7 +212,7 @@ const ZONES: Readonly<Record<string, string>> = {
 const inZone = (result: QueryResult, timezone: string | undefined): ((row: SqlRow) => SqlRow) => {
   const zone = timezone?.toLowerCase() ?? 'utc';
   if (zone === 'utc') return (row) => row;
-  const stamped = result.columns.map(({ type }) => type?.startsWith('timestamp') === true);
+  const stamped = result.columns.map(({ type }) => kindOf(type ?? '') === 'timestamp');
   if (!stamped.includes(true)) return (row) => row;
   const convert = converter(timezone ?? '', zone);
   return (row) => row.map((cell, at) => (stamped[at] === true && typeof cell === 'string' ? convert(cell) : cell));

@@ -63,6 +63,12 @@ interface Outcome {
 
 const firstOf = ([row]: Iterable<SqlRow>): SqlRow | undefined => row;
 
+/** What `more` tells of clusters of which nothing is told yet comes behind. */
+const withOthers = <Told extends { readonly cluster: string }>(
+  told: readonly Told[],
+  more: readonly Told[],
+): readonly Told[] => [...told, ...more.filter(({ cluster }) => !told.some((known) => known.cluster === cluster))];
+
 /** Results that nobody released and nobody holds any more: of a client that left, for example. */
 const forgotten = new FinalizationRegistry<Budget>((budget) => budget.close());
 
@@ -137,12 +143,7 @@ class Queries implements QueryService {
       });
       const asked = targets(includedTables(main, request.options.include));
       const running = { request, job, budget, deadlineMs: clock.monotonicMs() + timeoutMs, signal };
-      const outcome = await this.#execute(
-        await this.#withPeriod(query, columns, asked, running),
-        columns,
-        asked,
-        running,
-      );
+      const outcome = await this.#withPeriod(query, columns, asked, running);
       job.end({ rows: outcome.rows.length });
       const titles = query.items.map(({ title, type }) => ({ name: title, type }));
       budget.seal();
@@ -174,16 +175,25 @@ class Queries implements QueryService {
     return tables.map((table) => ({ ...table, cluster: undefined, candidates: [{ operator, local: true, up: true }] }));
   }
 
-  /** `period(…)` is two queries: where the newest row is, then the rows of the stretch that ends there. */
+  /**
+   * `period(…)` is two queries: where the newest row is, then the rows of the stretch that ends there. What the first
+   * one lacked is told of the whole: another stretch might have been the right one.
+   */
   async #withPeriod(
     query: Resolved,
     columns: readonly Column[],
     targets: readonly Target[],
     running: Running,
-  ): Promise<Resolved> {
-    if (query.period === undefined) return query;
-    const { rows } = await this.#execute(lastMoment(query, query.period), columns, targets, running);
-    return withinPeriod(query, query.period, firstOf(rows)?.[0]);
+  ): Promise<Outcome> {
+    if (query.period === undefined) return this.#execute(query, columns, targets, running);
+    const newest = await this.#execute(lastMoment(query, query.period), columns, targets, running);
+    const within = withinPeriod(query, query.period, firstOf(newest.rows)?.[0]);
+    const outcome = await this.#execute(within, columns, targets, running);
+    return {
+      rows: outcome.rows,
+      behind: withOthers(outcome.behind, newest.behind),
+      missing: withOthers(outcome.missing, newest.missing),
+    };
   }
 
   /** One target answers the query itself; several answer parts of it, which are merged. */

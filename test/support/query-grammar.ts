@@ -86,7 +86,7 @@ export const rowQuery = fc
 const AGGREGATES = [
   'count(*)', 'COUNT(a)', 'sum(a)', 'sum(b)', 'sum("any")', 'total(a)', 'min(b)', 'MAX(c)', 'min("any")', 'avg(a)', 'avg(b)',
   'count(distinct a)', 'count(DISTINCT "any")', 'sum(distinct b)', 'avg(distinct a)', 'min(distinct c)', 'max(a) - min(a)',
-  'sum(a) / count(*)', 'count(*) + 1', 'coalesce(max(c), 7)', 'avg(a + b)', 'sum(a * 2)', 'count(case when a > 2 then 1 end)',
+  'sum(a) / count(*)', 'count(*) + 1', 'coalesce(max(c), 7)', 'count(1)', 'sum(1)', 'avg(a + b)', 'sum(a * 2)', 'count(case when a > 2 then 1 end)',
 ]; // prettier-ignore
 const KEYS = ['a', 'c', 'b', 'a % 3', "c || 'x'", 'length(c)', 'a > 0', '"select ""x"""'];
 const HAVING = [

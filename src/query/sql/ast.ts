@@ -186,12 +186,6 @@ export const mapOperands = (expression: Expression, change: (operand: Expression
   }
 };
 
-/** The same for every row and every group. */
-export const isConstant = (expression: Expression): boolean =>
-  expression.kind !== 'column' &&
-  !(expression.kind === 'call' && expression.star) &&
-  operandsOf(expression).every(isConstant);
-
 /** Both terms at once; the one that there is where the other is missing. */
 export const both = (a: Expression | undefined, b: Expression | undefined): Expression | undefined => {
   if (a === undefined || b === undefined) return a ?? b;

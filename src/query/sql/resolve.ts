@@ -1,7 +1,7 @@
 import type { Column } from '../../topology/topology.ts';
 import { SQL_RESULT_COLUMNS_MAX } from '../../base/limits.ts';
 import type { Expression, OrderTerm, Select } from './ast.ts';
-import { both, isConstant, operandsOf } from './ast.ts';
+import { both, operandsOf } from './ast.ts';
 import { isAggregate } from './functions.ts';
 import { bucketOf } from './increments.ts';
 import { printExpression } from './print.ts';
@@ -32,6 +32,10 @@ export const isAggregateCall = (expression: Expression): expression is Expressio
 
 const hasAggregate = (expression: Expression): boolean =>
   isAggregateCall(expression) || operandsOf(expression).some(hasAggregate);
+
+/** The same for every row and every group: an aggregate is not, even over a constant (`count(1)`). */
+const isConstant = (expression: Expression): boolean =>
+  expression.kind !== 'column' && !isAggregateCall(expression) && operandsOf(expression).every(isConstant);
 
 interface Item extends ResolvedItem {
   readonly alias: string | undefined;

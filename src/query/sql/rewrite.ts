@@ -1,3 +1,4 @@
+import { kindOf } from '../../operator/values.ts';
 import type { Column } from '../../topology/topology.ts';
 import { type Expression, mapOperands } from './ast.ts';
 import { argumentsOf, FUNCTION_NAMES, isAggregate, isDateFunction } from './functions.ts';
@@ -14,6 +15,9 @@ export interface RewriteContext {
 
 /** Modifiers of SQLite's date functions that mean the same on every node, besides shifts and `start of …`. */
 const MODIFIERS = /^(?:weekday [0-6]|unixepoch|julianday|auto|subsec|subsecond)$/i;
+
+/** Functions and aggregates whose result is one of their arguments' values. */
+const ONE_OF_ITS_VALUES = new Set(['min', 'max', 'coalesce', 'ifnull', 'nullif']);
 
 /** Turns what a user may write into what may be printed; refuses what is not on the lists. */
 export class Rewriter {
@@ -32,7 +36,8 @@ export class Rewriter {
     if (expression.kind === 'column') return this.#column(expression, alias);
     if (expression.kind === 'now') return this.#now(expression);
     const rewritten = mapOperands(expression, (operand) => this.rewrite(operand, alias));
-    return rewritten.kind === 'call' ? this.#call(rewritten) : this.#withDates(rewritten);
+    const called = rewritten.kind === 'call' ? this.#call(rewritten) : rewritten;
+    return this.#withDates(called);
   }
 
   #column(
@@ -138,15 +143,22 @@ export class Rewriter {
       case 'in':
         if (!this.#isTimestamp(expression.operand)) return expression;
         return { ...expression, list: expression.list.map((value) => this.#asDate(value)) };
+      case 'call':
+        if (!this.#isTimestamp(expression)) return expression;
+        return { ...expression, arguments: expression.arguments.map((value) => this.#asDate(value)) };
       default:
         return expression;
     }
   }
 
+  /** A column of timestamps, or one of several values of which the first is such. */
   #isTimestamp(expression: Expression): boolean {
+    if (expression.kind === 'call') {
+      const [first] = expression.arguments;
+      return ONE_OF_ITS_VALUES.has(expression.name) && first !== undefined && this.#isTimestamp(first);
+    }
     if (expression.kind !== 'column') return false;
-    const type = this.#byName?.get(expression.name.toLowerCase())?.type.toLowerCase() ?? '';
-    return type.startsWith('timestamp') || type.startsWith('datetime');
+    return kindOf(this.#byName?.get(expression.name.toLowerCase())?.type ?? '') === 'timestamp';
   }
 
   #asDate(value: Expression): Expression {

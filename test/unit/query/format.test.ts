@@ -133,6 +133,11 @@ describe('time zones', () => {
     ]);
   });
 
+  test('every type that holds a moment is put into the zone', () => {
+    const seen = { ...summer, columns: [{ name: 'seen', type: 'DATETIME' }, { name: 'day', type: 'date' }] }; // prettier-ignore
+    expect(resultValue(seen, as('json:list', false, 'PT'))).toMatchObject([{ seen: '2026-07-01 05:00:00.123456' }, {}]);
+  });
+
   test('a name that is none', () => {
     expect(() => formatResult(summer, as('json', false, 'Nowhere/At_All'))).toThrow(
       expect.objectContaining({ code: 'QUERY_TIMEZONE' }) as Error,

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Channel } from '../../../src/network/network.ts';
 import { encodeControl, QUERY_PROTOCOL, tagged } from '../../../src/query/remote/messages.ts';
 import { framesOf } from '../../../src/query/remote/state.ts';
@@ -251,6 +251,15 @@ describe('a network query', () => {
     expect((await world.ask(sql, { committed: true, partial: true })).missing).toEqual([
       { cluster: 'east', reason: 'nobody says of east' },
     ]);
+  });
+
+  test('period: a cluster that was missing where the newest row was looked for is told of the whole answer', async () => {
+    world.committed.set('east', new Map([['e1', [[1, 1]]]]));
+    world.committed.set('west', new Map([['w2', [[1, 1], [3, 3]]]])); // prettier-ignore
+    vi.spyOn(world.committedUnknown, 'has').mockReturnValueOnce(true);
+    const sql = 'select count(*) from readings where period(day, 1, now(), timestamp)';
+    const { missing } = await world.ask(sql, { committed: true, partial: true });
+    expect(missing).toHaveLength(1);
   });
 
   test('a query ends when its time is up, wherever it hangs', async () => {

@@ -55,6 +55,11 @@ describe('times', () => {
     ["date(timestamp, '+2 weeks', 'start of month') = c", `(date("timestamp", '+14 days', 'start of month') = "c")`],
     ["strftime('%H', timestamp) = '10'", `(strftime('%H', "timestamp") = '10')`],
     ["unixepoch('now') > a", `(unixepoch('2026-03-31 12:34:56.789012') > "a")`],
+    [
+      "coalesce(timestamp, '2024-01-01T10:00Z') > '2024-01-01T12:00:00+02:00'",
+      `(coalesce("timestamp", '2024-01-01 10:00:00.000000') > '2024-01-01 10:00:00.000000')`,
+    ],
+    ["coalesce(c, timestamp) > '2024-01-01'", `(coalesce("c", "timestamp") > '2024-01-01')`],
     ["date('now') = c", `(date('2026-03-31 12:34:56.789012') = "c")`],
   ])('%s', (condition, printed) => {
     expect(where(condition)).toBe(printed);
@@ -97,6 +102,14 @@ describe('forms', () => {
     ['select b as a from readings order by a', 'SELECT "b" FROM "readings" ORDER BY "b"'],
     ['select b as a from readings order by a + 1', 'SELECT "b" FROM "readings" ORDER BY ("a" + 1)'],
     ['select distinct a from readings r where r.a > 0', 'SELECT "a" FROM "readings" WHERE ("a" > 0) GROUP BY "a"'],
+    [
+      'select a, count(1) as n from readings group by a order by n desc, 1 + 1 limit 3',
+      'SELECT "a", count(1) FROM "readings" GROUP BY "a" ORDER BY count(1) DESC LIMIT 3',
+    ],
+    [
+      "select a from readings group by a having max(timestamp) > '2024-01-01T10:00:00Z'",
+      `SELECT "a" FROM "readings" GROUP BY "a" HAVING (max("timestamp") > '2024-01-01 10:00:00.000000')`,
+    ],
     ['select range(a) from readings', 'SELECT (max("a") - min("a")) FROM "readings"'],
     ['select count() from [readings]', 'SELECT count(*) FROM "readings"'],
     [
