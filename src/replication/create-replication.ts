@@ -152,7 +152,10 @@ class ClusterReplication implements Replication {
       ...{ network, clock, store },
       targets: () => this.#ports.clusterPeers().filter(({ operator }) => this.#links.isUp(operator)),
       holdingsOf: (operator) => this.#planner.holdingsOf(operator),
-      onDelivered: (operator, files) => this.#planner.announced(operator, [[store.origin, files]], clock.monotonicMs()),
+      onDelivered: (operator, files) => {
+        this.#planner.announced(operator, [[store.origin, files]], clock.monotonicMs());
+        this.#noteNews(operator);
+      },
       isReturning: (file) => this.#intake.isReturning(file),
       tally: (operator) => this.#links.tally(operator),
       peers: () => this.peers(),
@@ -213,12 +216,17 @@ class ClusterReplication implements Replication {
     return this.#announced.shortfall({ own: this.#ports.store.holdings(), told, needed, nowMs });
   }
 
-  committedRanges(): Holdings {
-    const active = this.#links.active();
+  committedRanges(): Holdings | undefined {
+    const told: Holdings[] = [];
+    for (const operator of this.#links.active()) {
+      const holdings = this.#toldBy(operator);
+      if (holdings === undefined) return undefined;
+      told.push(holdings);
+    }
     const committed = new Map<string, FileRanges>();
     for (const [origin, ranges] of this.#ports.store.holdings()) {
-      const everywhere = active.reduce<FileRanges>(
-        (held, operator) => intersectRanges(held, this.#planner.holdingsOf(operator)?.get(origin) ?? NO_FILES),
+      const everywhere = told.reduce<FileRanges>(
+        (held, theirs) => intersectRanges(held, theirs.get(origin) ?? NO_FILES),
         ranges,
       );
       if (everywhere.length > 0) committed.set(origin, everywhere);

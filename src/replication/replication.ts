@@ -124,8 +124,11 @@ export interface Replication extends Resource {
    * cannot be reached are waited for no longer than a bound. Rejects with `REPLICATION_STOPPED` on close.
    */
   ownFilesKnown(): Promise<void>;
-  /** Files that every active operator of the cluster is known to hold, for queries with `committed = true`. */
-  committedRanges(): Holdings;
+  /**
+   * Files that every active operator of the cluster is known to hold, for queries with `committed = true`; of one that
+   * was just connected again, as it last said. Undefined while one is connected that never said what it holds.
+   */
+  committedRanges(): Holdings | undefined;
   /** What is known to be lacking here of what peers told of since the start, and of `needed`. */
   shortfall(needed: Holdings): Shortfall;
   /** Files of each origin that are held here or that a peer has told of since the start. */

@@ -107,7 +107,7 @@ class Schedule {
         (other) =>
           other.up && links.some(({ operator: id }) => id === other.id) && nowMs - other.emptyMs > FORGOTTEN_MS,
       );
-      for (const [origin, ranges] of operator.replication!.committedRanges())
+      for (const [origin, ranges] of operator.replication!.committedRanges() ?? [])
         for (const { id, store } of peers)
           assertNone(
             subtractRanges(ranges, store.holdings().get(origin) ?? []),

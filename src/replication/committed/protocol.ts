@@ -59,7 +59,7 @@ const firstFrame = async (channel: Channel): Promise<Uint8Array> => {
   throw fault('NETWORK_CHANNEL_CLOSED', 'the caller asked nothing');
 };
 
-/** Undefined where this node runs no operator of the cluster. */
+/** Undefined where this node runs no operator of the cluster, or does not know yet what one that is connected holds. */
 const ownCommitted = ({ operating, topology }: CommittedPorts, cluster: string): Holdings | undefined => {
   const own = operating();
   if (own === undefined || topology().operators.get(own.operator)?.cluster !== cluster) return undefined;
@@ -69,7 +69,10 @@ const ownCommitted = ({ operating, topology }: CommittedPorts, cluster: string):
 const answerFor = (ports: CommittedPorts, cluster: string): CommittedAnswer => {
   const committed = ownCommitted(ports, cluster);
   if (committed === undefined)
-    throw fault('REPLICATION_NOT_RUNNING', `no operator of the cluster ${cluster} runs on this node`);
+    throw fault(
+      'REPLICATION_NOT_RUNNING',
+      `no operator of the cluster ${cluster} runs on this node, or it has not heard yet what a connected one holds`,
+    );
   // A policy may lose its place in the cluster; who asks knows only origins that have one.
   const members = ports.topology().clusters.get(cluster)?.operators ?? [];
   const origins = members.flatMap(({ id }): [string, [number, number][]][] => {

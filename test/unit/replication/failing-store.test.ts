@@ -86,7 +86,7 @@ describe('an operator whose store fails', () => {
     const [one, two] = await startTwo();
     for (let count = 0; count < 3; count += 1) world.put(one);
     await world.clock.runUntil(() => two.store.all().length === 3, 5_000);
-    const heldByTwo = (): number => one.replication!.committedRanges().get(one.id)?.length ?? 0;
+    const heldByTwo = (): number => one.replication!.committedRanges()?.get(one.id)?.length ?? 0;
     await world.clock.runUntil(() => heldByTwo() === 1, 5_000, 'the first knows');
     // What was lost cannot come back, so that only the loss can be told.
     two.consumer!.setMode('suspend');

@@ -273,18 +273,56 @@ describe('promise 6: an operator whose disk was lost', () => {
 });
 
 describe('committed files', () => {
+  test('do not become none while a peer that is connected again has not told yet what it holds', async () => {
+    const world = await linkedWorld(2);
+    const { clock, hub } = world;
+    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    world.put(one);
+    const committed = (): number | undefined => one.replication!.committedRanges()?.get(one.id)?.[0]?.[1];
+    await clock.runUntil(() => committed() === 1, 5_000);
+    hub.cut(one.key, two.key);
+    await clock.runUntil(() => !one.replication!.peers()[0]!.connected, 30_000);
+    hub.heal();
+    const seen = new Set<number | undefined>();
+    await clock.runUntil(() => {
+      seen.add(committed());
+      return one.replication!.peers()[0]!.connected;
+    }, 60_000);
+    for (let step = 0; step < 200; step += 1) {
+      await clock.advance(1);
+      seen.add(committed());
+    }
+    expect([...seen]).toEqual([1]);
+  });
+
+  test('are not known while one that is connected never said what it holds', async () => {
+    const world = await linkedWorld(1);
+    const { clock } = world;
+    const [one] = world.operators as [SimulatedOperator];
+    world.put(one);
+    expect(one.replication!.committedRanges()).toEqual(one.store.holdings());
+    const two = await world.join();
+    const seen: boolean[] = [];
+    await clock.runUntil(() => {
+      seen.push(one.replication!.committedRanges() === undefined);
+      return two.store.all().length === 1;
+    }, 60_000);
+    expect(seen).toContain(true);
+    expect(one.replication!.committedRanges()).toBeDefined();
+  });
+
   test('are those that every active operator holds', async () => {
     const world = await linkedWorld(3);
     const { clock, hub } = world;
     const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
     world.put(one);
-    await clock.runUntil(() => one.replication!.committedRanges().get(one.id)?.[0]?.[1] === 1, 5_000);
+    await clock.runUntil(() => one.replication!.committedRanges()?.get(one.id)?.[0]?.[1] === 1, 5_000);
     hub.cutOneWay(one.key, three.key);
     world.put(one);
     await clock.runUntil(() => filesOf(two) === 2, 1_000);
     // Operator 3 counts as active until its connection is known to be dead.
     expect(one.replication!.committedRanges()).toEqual(new Map([[one.id, [[1, 1]]]]));
     await world.crash(three);
-    await clock.runUntil(() => one.replication!.committedRanges().get(one.id)?.[0]?.[1] === 2, 10_000);
+    await clock.runUntil(() => one.replication!.committedRanges()?.get(one.id)?.[0]?.[1] === 2, 10_000);
   });
 });
