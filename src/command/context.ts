@@ -101,6 +101,8 @@ export interface NodeControl {
 export interface ScriptOutcome {
   /** Why it did not run to its end. */
   failure: string | undefined;
+  /** Where it is; line 0 before the first. Undefined where it has ended, or none runs. */
+  running?: { readonly path: string; readonly line: number } | undefined;
 }
 
 /** What is looked at in the background, for the faults that a node tells of. */

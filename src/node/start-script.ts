@@ -28,6 +28,13 @@ const mayRunAgain = ({ code, data }: HoldfastError): boolean => OF_THE_DISK.has(
  * one, the script waits for the disk. Never rejects.
  */
 export const runStartScript = async (script: StartScript): Promise<void> => {
+  const { outcome, path } = script;
+  if (outcome !== undefined) outcome.running = { path, line: 0 };
+  await runToItsEnd(script);
+  if (outcome !== undefined) outcome.running = undefined;
+};
+
+const runToItsEnd = async (script: StartScript): Promise<void> => {
   const { path, before, log, signal, outcome } = script;
   try {
     await before;
@@ -49,7 +56,7 @@ export const runStartScript = async (script: StartScript): Promise<void> => {
   }
 };
 
-const runOnceDiskAllows = async ({ executor, path, clock, log, signal }: StartScript): Promise<void> => {
+const runOnceDiskAllows = async ({ executor, path, clock, log, signal, outcome }: StartScript): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
     signal.throwIfAborted();
     try {
@@ -58,6 +65,7 @@ const runOnceDiskAllows = async ({ executor, path, clock, log, signal }: StartSc
     } catch (caught) {
       const error = asFault(caught);
       if (!mayRunAgain(error)) throw error;
+      if (outcome !== undefined) outcome.running = { path, line: 0 };
       if (tries === 1) log.error(`the script ${path} waits for the disk: ${error.message}`);
     }
     await sleep(clock, DISK_LOOK_MS, signal);

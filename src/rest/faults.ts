@@ -38,6 +38,7 @@ const statusOf = (code: string): number => (Object.hasOwn(OWN, code) ? OWN[code]
 const otherStatus = (code: string): number => OF_THE_NODE[code] ?? 400;
 const OF_THE_NODE: Readonly<Record<string, number>> = {
   INTERNAL: 500,
+  COMMAND_START_SCRIPT_RUNS: 503,
   DISK_NO_ROOM: 507,
   LEDGER_DISK_FAILED: 503,
   SQLITE_DISK_FAILED: 503,

@@ -7,8 +7,8 @@ import { anyText, required, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 
-const finished = async (call: Call<OptionTable>, script: Script): Promise<Reply> => {
-  const printed = await runScript(call, script, call.signal);
+const finished = async (call: Call<OptionTable>, script: Script, onLine?: (line: number) => void): Promise<Reply> => {
+  const printed = await runScript(call, script, call.signal, onLine);
   return says(printed.join('\n'), printed);
 };
 
@@ -31,14 +31,19 @@ const processFile = async (call: Call<OptionTable>): Promise<Reply> => {
   const script = await scriptAt(call, call.args.text('file'));
   const { facts, startScript } = call.context;
   const outcome = script.path === facts.script && commandsAll(call) ? startScript : undefined;
+  const { path } = script;
   try {
-    const reply = await finished(call, script);
+    const reply = await finished(call, script, (line) => {
+      if (outcome !== undefined) outcome.running = { path, line };
+    });
     if (outcome !== undefined) outcome.failure = undefined;
     return reply;
   } catch (caught) {
     if (outcome !== undefined && call.signal?.aborted !== true)
-      outcome.failure = `the script ${script.path} stopped: ${asFault(caught).message}`;
+      outcome.failure = `the script ${path} stopped: ${asFault(caught).message}`;
     throw caught;
+  } finally {
+    if (outcome !== undefined) outcome.running = undefined;
   }
 };
 

@@ -21,11 +21,12 @@ class Outputs {
   }
 }
 
-/** Runs a script to its end; gives what its lines printed. Throws what ended it, with script and line. */
+/** Runs a script to its end; gives what its lines printed. `onLine` hears of each line that begins. Throws what ended it, with script and line. */
 export const runScript = async (
   surroundings: Surroundings,
   { name, path, program }: Script,
   signal: AbortSignal | undefined,
+  onLine: (line: number) => void = () => {},
 ): Promise<readonly string[]> => {
   const flow = new Flow(program);
   const lines = surroundings.newScript({ index: flow.index, rested: flow.rested, signal });
@@ -52,6 +53,7 @@ export const runScript = async (
     onTheWay(() => lines.checkCaller());
     await otherWork();
     if (line.command === undefined) continue;
+    onLine(flow.line);
     try {
       outputs.add((await lines.execute(line.command)).text);
       done += 1;

@@ -82,6 +82,23 @@ test('a start script that stops is a fault until it has run to its end', async (
   expect(await faults()).toEqual([]);
 });
 
+test('a PUT while the start script runs is told so and to come again, and that no operator runs once it has ended', async () => {
+  const { script: path = '' } = node.context.facts;
+  const put = () => node.executor.put({ ...{ dbms: 'd', table: 't', mode: 'file' }, source: '0', ...PUT });
+  await writeFile(path, 'started = yes\nwait 600 for !go_on');
+  const ended = node.run(`process "${path}"`);
+  await waitFor(() => node.context.startScript?.running?.line === 2);
+  await expect(put()).rejects.toMatchObject({
+    code: 'COMMAND_START_SCRIPT_RUNS',
+    message: `no operator runs here yet, and the start script is still running: ${path} is at line 2`,
+    hint: expect.stringContaining('send it again') as string,
+  });
+  await node.run('go_on = yes');
+  await ended;
+  await expect(put()).rejects.toMatchObject({ code: 'COMMAND_NO_OPERATOR' });
+});
+const PUT = { instructions: '0', content: Buffer.from('{}') };
+
 describe('scripts in the background', () => {
   it('run beside their caller, and are listed with what became of them', async () => {
     await script('long.al', 'wait 600\nnever = 1');

@@ -68,6 +68,19 @@ test('what it runs ends with the node', async () => {
   expect(given?.aborted).toBe(true);
 });
 
+test('that it is still to run is known while it waits, for what comes before it and for the disk', async () => {
+  const outcome: NonNullable<StartScript['outcome']> = { failure: undefined };
+  const before = Promise.withResolvers<undefined>();
+  const { clock, script } = world([diskFault(0), undefined], { before: before.promise, outcome });
+  const ended = runStartScript(script);
+  expect(outcome.running).toEqual({ path: 'x.al', line: 0 });
+  before.resolve(undefined);
+  await clock.advance(1);
+  expect(outcome.running).toEqual({ path: 'x.al', line: 0 });
+  await clock.runWhile(ended, 10 * DISK_LOOK_MS);
+  expect(outcome.running).toBeUndefined();
+});
+
 test('it is named where what it waits for fails, and silent where the node stops', async () => {
   const stopped = new AbortController();
   const outcome: NonNullable<StartScript['outcome']> = { failure: undefined };
