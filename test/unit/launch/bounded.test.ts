@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const LAUNCHER = fileURLToPath(new URL('../../../src/holdfast.mjs', import.meta.url));
 const PROGRAM = `
-const told = JSON.stringify({ flags: process.execArgv, args: process.argv.slice(2), process: process.pid });
+const told = JSON.stringify({ flags: process.execArgv, args: process.argv.slice(2), process: process.pid, heaps: process.env['MALLOC_ARENA_MAX'] });
 if (process.send === undefined) console.log(told);
 else process.send(told, () => process.disconnect());
 `;
@@ -27,6 +27,7 @@ interface Told {
   readonly flags: readonly string[];
   readonly args: readonly string[];
   readonly process: number;
+  readonly heaps?: string;
 }
 const read = (text: string): Told => JSON.parse(text) as Told;
 /** What the program sees that the executable runs. */
@@ -37,19 +38,19 @@ const run = (args: readonly string[], flags: readonly string[] = [], options = '
       env: { ...process.env, NODE_OPTIONS: options },
     }),
   );
-const isOldNode = Number(process.versions.node.split('.')[0]) <= 22;
 
-describe('the space of young objects', () => {
-  test.skipIf(isOldNode)('is bounded in a node, which keeps its arguments and the flags of Node', () => {
-    const { flags, args } = run(['start', '--dir', 'a b', ''], ['--no-warnings']);
-    expect(flags).toEqual(['--max-semi-space-size=16', '--no-warnings']);
+describe('what V8 and malloc keep', () => {
+  test('is bounded in a node, which keeps its arguments and the flags of Node', () => {
+    const { flags, args, heaps } = run(['start', '--dir', 'a b', ''], ['--no-warnings']);
+    expect(flags).toEqual(['--max-semi-space-size=8', '--no-warnings']);
     expect(args).toEqual(['start', '--dir', 'a b', '']);
+    expect(heaps).toBe('2');
   });
 
   test('is left alone in every other command, and where Node was told another bound', () => {
     expect(run(['get', 'status', 'start']).flags).toEqual([]);
-    expect(run(['start'], ['--max-semi-space-size=8']).flags).toEqual(['--max-semi-space-size=8']);
-    expect(run(['start'], [], '--max-semi-space-size=8').flags).toEqual([]);
+    expect(run(['start'], ['--max-semi-space-size=4']).flags).toEqual(['--max-semi-space-size=4']);
+    expect(run(['start'], [], '--max-semi-space-size=4').flags).toEqual([]);
   });
 
   test('is left alone where a parent would lose its channel', async () => {
@@ -60,10 +61,10 @@ describe('the space of young objects', () => {
     await once(child, 'exit');
   });
 
-  test.skipIf(isOldNode)('costs no second process: a signal to the one that was started reaches the node', async () => {
+  test('costs no second process: a signal to the one that was started reaches the node', async () => {
     const child = spawn(process.execPath, [join(root, 'src/holdfast.mjs'), 'start']);
     const [text] = (await once(child.stdout, 'data')) as [Buffer];
-    expect(read(text.toString())).toMatchObject({ flags: ['--max-semi-space-size=16'], process: child.pid });
+    expect(read(text.toString())).toMatchObject({ flags: ['--max-semi-space-size=8'], process: child.pid });
     await once(child, 'exit');
   });
 });
