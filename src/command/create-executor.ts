@@ -2,7 +2,7 @@ import { asFault, fault, hasCode } from '../base/errors.ts';
 import { COMMAND_DEPTH_MAX, SCRIPT_OUTPUT_CHARS_MAX, VALUE_CHARS_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { Person } from './access/access.ts';
-import { allows, isAdmin, plainAct, type Restriction, restrictionOf, stillAdmitted } from './access/door.ts';
+import { allows, plainAct, type Restriction, restrictionOf, stillAdmitted } from './access/door.ts';
 import type { CommandContext } from './context.ts';
 import { Dictionary, type SessionDictionary, sessionDictionary, type VariableRights } from './dictionary.ts';
 import {
@@ -233,10 +233,6 @@ class NodeExecutor implements CommandExecutor {
     // Checked again here: a command that runs others must not become a way around the rights of its caller.
     if (request.session.caller === 'peer' && command.remote === 'never')
       throw fault('COMMAND_REMOTE_REFUSED', 'this command is not run for other nodes');
-    if (request.session.caller === 'rest' && command.admin && !isAdmin(this.#context, request.session.person))
-      throw fault('ACCESS_REFUSED', 'only an admin may run this command', {
-        hint: 'ask who holds the node’s token, or a user of type admin',
-      });
     const surroundings = this.#surroundings(request, depth);
     return command.run({ ...surroundings, text: statement.text, tokens, match });
   }

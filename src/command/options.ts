@@ -23,6 +23,8 @@ export interface Option<T> {
   readonly aliases: readonly string[];
   readonly need: 'optional' | 'required' | 'repeated';
   readonly fallback: JsonValue | undefined;
+  /** Whether only an admin may say it; see {@link ofAdmins}. */
+  readonly admin?: boolean;
   read(given: readonly (readonly Token[])[], lookup: Lookup): T;
 }
 
@@ -73,6 +75,9 @@ export const repeated = <T>(kind: OptionKind<T>, about: string, aliases: Aliases
   fallback: undefined,
   read: (given, lookup) => given.flatMap((value) => listItems(value).map((item) => kind.read(item, lookup))),
 });
+
+/** The same for admins and the start script alone, while others may run the command without it. */
+export const ofAdmins = <T>(option: Option<T | undefined>): Option<T | undefined> => ({ ...option, admin: true });
 
 const listItems = (value: readonly Token[]): readonly (readonly Token[])[] => {
   const only = value[0];

@@ -5,7 +5,7 @@ import type { CommandContext } from './context.ts';
 import type { Dictionary, SessionDictionary } from './dictionary.ts';
 import type { CommandMethod, CommandOutput, Session } from './executor.ts';
 import { type Act, beginsWith, plainWords, type Touch } from '../policy/permissions/judge.ts';
-import { allows, type Restriction } from './access/door.ts';
+import { allows, checkAdmin, type Restriction } from './access/door.ts';
 import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
 import { readPairs, type Pair } from './grammar/pairs.ts';
 import { editDistance } from './grammar/suggest.ts';
@@ -26,7 +26,7 @@ export interface CommandSpec<O extends OptionTable> {
   readonly method: CommandMethod;
   /** Default: `always` for GET, `registered` for the others. */
   readonly remote?: RemoteUse;
-  /** Whether a user of REST has to be an admin for it. */
+  /** Whether it is for admins and the start script alone; for one option of it: `ofAdmins`. */
   readonly admin?: boolean;
   readonly explanation: string;
   readonly examples: readonly string[];
@@ -249,7 +249,10 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
     }),
     actOf: (invocation) => actOf(readCall(invocation).call),
     async run(invocation) {
+      const { context, session } = invocation;
+      if (command.admin) checkAdmin(context, session, 'run this command');
       const { call, chosen } = readCall(invocation);
+      for (const name of givenOfAdmins(table, call.options)) checkAdmin(context, session, `say ${name} here`);
       call.restriction?.check(actOf(call));
       const reply = await spec.run(call);
       return { reply, wantsJson: chosen === 'json' };
@@ -257,6 +260,10 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
   };
   return command;
 };
+
+/** Options that were given and are for admins alone. */
+const givenOfAdmins = (table: OptionTable, values: Readonly<Record<string, unknown>>): readonly string[] =>
+  Object.keys(table).filter((name) => table[name]?.admin === true && values[name] !== undefined);
 
 /** Asked for each file of a list, answered once for each table. */
 const reachOf = (allowed: (touch: Touch) => boolean): Call<OptionTable>['mayReach'] => {

@@ -7,6 +7,7 @@ import { query } from './query.ts';
 import { receipt } from './receipt.ts';
 import { replication } from './replication.ts';
 import { rest } from './rest.ts';
+import { rights } from './rights.ts';
 import type { Mutant } from './mutant.ts';
 
 /** Every bug that is planted, by floor. */
@@ -20,4 +21,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...query,
   ...network,
   ...rest,
+  ...rights,
 ];

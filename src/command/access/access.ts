@@ -146,7 +146,7 @@ export class Access {
     throw fault('ACCESS_CERTIFICATE', `no member policy names the certificate of ${subject}`, {
       data: { key },
       hint:
-        `who may write policies inserts: blockchain insert where policy = {"member": {"type": "certificate", "name": "…", "public_key": "${key}"}}; ` +
+        `an admin of a node that may write policies inserts: blockchain insert where policy = {"member": {"type": "certificate", "name": "…", "public_key": "${key}"}}; ` +
         `or, on this node alone, also as an admin: id add user where name = NAME and type = admin and key = ${key}`,
     });
   }

@@ -3,6 +3,7 @@ import { assignedTo, type Held, heldBy, type Place } from '../../policy/permissi
 import { type Act, beginsWith, judge } from '../../policy/permissions/judge.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
+import type { Session } from '../executor.ts';
 import type { Person } from './access.ts';
 
 /** What permissions policies leave somebody to do at this node's doors. */
@@ -22,7 +23,7 @@ export const allows = (restriction: Restriction | undefined, act: Act): boolean 
   }
 };
 
-const WHO = 'who may write policies can give it (get member permissions): ';
+const WHO = 'an admin of a node that may write policies can give it (get member permissions): ';
 
 const refusal = (text: string, hint: string, data: Readonly<Record<string, unknown>>): HoldfastError =>
   fault('ACCESS_REFUSED', text, { data, hint: WHO + hint });
@@ -89,6 +90,25 @@ export const restrictionOf = (context: CommandContext, person: Person | undefine
 /** Whether it decides who may do what: nobody who goes by permissions, since it could let itself off. */
 export const isAdmin = (context: CommandContext, person: Person | undefined): boolean =>
   person?.admin === true && restrictionOf(context, person) === undefined;
+
+/** Whether it commands the node as a whole: its own start script, or an admin. */
+export const commandsAll = (context: CommandContext, { caller, person }: Pick<Session, 'caller' | 'person'>): boolean =>
+  caller === 'local' || isAdmin(context, person);
+
+/**
+ * The one check of what is left to admins, wherever it is said that something is: by a command, an option, or a kind of policy. `ACCESS_REFUSED`.
+ * `what`: as in "only an admin may …".
+ */
+export const checkAdmin = (
+  context: CommandContext,
+  session: Pick<Session, 'caller' | 'person'>,
+  what: string,
+): void => {
+  if (commandsAll(context, session)) return;
+  throw fault('ACCESS_REFUSED', `only an admin may ${what}`, {
+    hint: 'ask who holds the node’s token, or a user of type admin; who goes by permissions is none, and other nodes are none',
+  });
+};
 
 /**
  * The caller of a script as it stands today, asked before each line: a script may run for long. `ACCESS_REFUSED` where what it was let in

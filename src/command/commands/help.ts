@@ -30,10 +30,11 @@ const overview = ({ registry }: Call<OptionTable>): Reply =>
   });
 
 const optionLines = (command: Command): readonly string[] =>
-  Object.entries(command.options).map(([name, { kind, about, need, aliases, fallback }]) => {
+  Object.entries(command.options).map(([name, { kind, about, need, aliases, fallback, admin }]) => {
     const notes = [
       need === 'required' ? 'required' : '',
       need === 'repeated' ? 'may be repeated' : '',
+      admin === true ? 'admins only' : '',
       fallback === undefined ? '' : `default ${textOfValue(fallback)}`,
       aliases.length === 0 ? '' : `also ${aliases.join(', ')}`,
     ];

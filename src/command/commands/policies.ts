@@ -1,9 +1,10 @@
 import { asFault, fault } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
+import { isForAdmins } from '../../policy/kinds/registry.ts';
 import { policyWarnings } from '../../policy/shape.ts';
 import type { CommandContext } from '../context.ts';
 import { address, anyText, bool, json, optional, repeated, required, type OptionTable } from '../options.ts';
-import type { Restriction } from '../access/door.ts';
+import { checkAdmin } from '../access/door.ts';
 import { define, type Call, type Command, type Surroundings } from '../registry.ts';
 import { givesJson, says, SILENT, type Reply } from '../reply.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
@@ -27,21 +28,18 @@ const insert = async (call: Call<typeof insertOptions>): Promise<Reply> => {
   return inserted(call, policyOf(options.policy));
 };
 
-const OF_RIGHTS: ReadonlySet<string> = new Set(['assignment', 'member', 'permissions']);
-
-/** The node writes with its own right, so who is held to permissions could free itself. `ACCESS_REFUSED`. */
-const checkMayWrite = (restriction: Restriction | undefined, type: string | undefined): void => {
-  if (restriction === undefined || type === undefined || !OF_RIGHTS.has(type)) return;
-  throw fault('ACCESS_REFUSED', `who goes by permissions writes no policies of type ${type}`, {
-    hint: 'ask who holds the node’s token, or another node that may write them (get member permissions)',
-  });
+/** The node writes with its own right: whoever may say what that signs could give itself every right. `ACCESS_REFUSED`. */
+const checkMayWrite = ({ context, session }: Surroundings, type: string, ...values: readonly JsonObject[]): void => {
+  if (values.some((value) => isForAdmins(type, value)))
+    checkAdmin(context, session, `write policies of type ${type}${isForAdmins(type, {}) ? '' : ' that hold a script'}`);
 };
 
 /** Silent as documented, except for what should be mended. */
-const inserted = async ({ context, registry, restriction }: Surroundings, policy: JsonObject): Promise<Reply> => {
+const inserted = async (surroundings: Surroundings, policy: JsonObject): Promise<Reply> => {
+  const { context, registry } = surroundings;
   const { policies } = context;
   const { type, value } = rootOf(policy);
-  checkMayWrite(restriction, type);
+  checkMayWrite(surroundings, type, value);
   refuseIdleEntries(registry, type, value);
   const [state, granted] = await sayingGrants(context, () => policies.insert(policy));
   const warnings = policyWarnings(policy).map((warning) => `Warning: ${warning}`);
@@ -96,9 +94,10 @@ const changesTo = (call: Call<OptionTable>, id: string, given: JsonValue, whole:
 
 const update = async (call: Call<OptionTable>, id: string, policy: JsonValue, whole: boolean): Promise<Reply> => {
   const { policies } = call.context;
-  const { type } = stateOf(call, id);
-  checkMayWrite(call.restriction, type);
+  const { type, value } = stateOf(call, id);
+  checkMayWrite(call, type, value);
   const changes = changesTo(call, id, policy, whole);
+  checkMayWrite(call, type, changes);
   refuseIdleEntries(call.registry, type, changes);
   const [state, granted] = await sayingGrants(call.context, () => policies.update(id, changes));
   return { text: granted.join('\n'), json: policies.document(state) };
@@ -110,13 +109,15 @@ const updateTo = (call: Call<OptionTable>): Promise<Reply> =>
 const deleteOptions = { id: repeated(anyText, 'id of the policy', ['policy_id']), ...destinations };
 
 /** Several: those that can go, go; `COMMAND_PARTLY_DELETED` names the others. */
-const deleteAll = async ({ context, restriction }: Call<OptionTable>, ids: readonly string[]): Promise<Reply> => {
+const deleteAll = async (call: Call<OptionTable>, ids: readonly string[]): Promise<Reply> => {
+  const { context } = call;
   const said: string[] = [];
   const left: string[] = [];
   let first: unknown;
   for (const id of ids) {
     try {
-      checkMayWrite(restriction, context.policies.book.get(id)?.type);
+      const state = context.policies.book.get(id);
+      if (state !== undefined) checkMayWrite(call, state.type, state.value);
       said.push(...(await sayingGrants(context, () => context.policies.delete(id)))[1]);
     } catch (caught) {
       first ??= caught;

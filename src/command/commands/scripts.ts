@@ -1,5 +1,5 @@
 import { asFault, fault } from '../../base/errors.ts';
-import { isAdmin } from '../access/door.ts';
+import { commandsAll } from '../access/door.ts';
 import { policyScript, scriptAt, type Script } from '../scripts/load.ts';
 import { runScript } from '../scripts/run.ts';
 import { Threads, type Thread } from '../scripts/threads.ts';
@@ -12,13 +12,9 @@ const finished = async (call: Call<OptionTable>, script: Script, onLine?: (line:
   return says(printed.join('\n'), printed);
 };
 
-/** Whether it commands the node as a whole: its own start script, or an admin. */
-const commandsAll = ({ context, session }: Call<OptionTable>): boolean =>
-  session.caller === 'local' || isAdmin(context, session.person);
-
 /** Whose scripts in the background they are; an admin's need no name, since admins command all. */
 const ownerOf = (call: Call<OptionTable>): string | undefined => {
-  if (commandsAll(call)) return undefined;
+  if (commandsAll(call.context, call.session)) return undefined;
   const { by = '', name = '', key = '' } = call.session.person ?? {};
   return JSON.stringify([by, name, key]);
 };
@@ -30,7 +26,7 @@ const ownerOf = (call: Call<OptionTable>): string | undefined => {
 const processFile = async (call: Call<OptionTable>): Promise<Reply> => {
   const script = await scriptAt(call, call.args.text('file'));
   const { facts, startScript } = call.context;
-  const outcome = script.path === facts.script && commandsAll(call) ? startScript : undefined;
+  const outcome = script.path === facts.script && commandsAll(call.context, call.session) ? startScript : undefined;
   const { path } = script;
   try {
     const reply = await finished(call, script, (line) => {

@@ -18,5 +18,6 @@ export const assignmentKind: PolicyKind = {
   type: 'assignment',
   schema: assignmentSchema,
   isNode: false,
+  givesRights: true,
   claims: () => [],
 };

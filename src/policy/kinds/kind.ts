@@ -20,6 +20,8 @@ export interface PolicyKind {
   readonly schema: z.ZodType;
   /** Stands for a node that can be dialled: may carry `peer`, and then only that key may write it. */
   readonly isNode: boolean;
+  /** Says who may do what: at the doors of a node an admin alone writes it, since the node signs it with its own right. */
+  readonly givesRights?: boolean;
   /** What one policy alone may hold. The value is in normal form. */
   claims(value: JsonObject): readonly Claim[];
   /** What the id is made of where the user gives none; undefined: everything. The value is in normal form. */

@@ -18,6 +18,7 @@ export const memberKind: PolicyKind = {
     company: text.optional(),
   }),
   isNode: false,
+  givesRights: true,
   claims: (value) =>
     claimList(
       claimOn('member', ['public_key'], value),

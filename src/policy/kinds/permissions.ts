@@ -27,5 +27,6 @@ export const permissionsKind: PolicyKind = {
   type: 'permissions',
   schema: permissionsSchema,
   isNode: false,
+  givesRights: true,
   claims: () => [],
 };

@@ -33,6 +33,13 @@ const kinds: ReadonlyMap<string, PolicyKind> = new Map(
 /** The kind of a policy type; undefined for a free type, whose value is any JSON object. */
 export const kindOf = (type: string): PolicyKind | undefined => kinds.get(type);
 
+/**
+ * Whether an admin alone writes it at the doors of a node: it gives rights, or holds the `script` that a node runs where its own start script says
+ * `config from policy`, so with the rights of that.
+ */
+export const isForAdmins = (type: string, value: JsonObject): boolean =>
+  kindOf(type)?.givesRights === true || Object.hasOwn(value, 'script');
+
 /** The types of policies that stand for a node that can be dialled. */
 export const NODE_TYPES: readonly string[] = [...kinds.values()].filter((kind) => kind.isNode).map((kind) => kind.type);
 

@@ -1,0 +1,48 @@
+import type { Mutant } from './mutant.ts';
+
+const TESTS = ['test/unit/command/rights.test.ts'];
+
+export const rights: readonly Mutant[] = [
+  {
+    name: 'every user of REST passes for an admin',
+    file: 'src/command/access/door.ts',
+    from: "caller === 'local' || isAdmin(context, person);",
+    to: "caller !== 'peer' || isAdmin(context, person);",
+    tests: TESTS,
+  },
+  {
+    name: 'other nodes pass for admins',
+    file: 'src/command/access/door.ts',
+    from: "caller === 'local' || isAdmin(context, person);",
+    to: "caller !== 'rest' || isAdmin(context, person);",
+    tests: TESTS,
+  },
+  {
+    name: 'who may write which kind of policy is not asked',
+    file: 'src/policy/kinds/registry.ts',
+    from: "kindOf(type)?.givesRights === true || Object.hasOwn(value, 'script')",
+    to: "Object.hasOwn(value, 'script')",
+    tests: TESTS,
+  },
+  {
+    name: 'a plain user writes what start scripts run',
+    file: 'src/policy/kinds/registry.ts',
+    from: "kindOf(type)?.givesRights === true || Object.hasOwn(value, 'script')",
+    to: 'kindOf(type)?.givesRights === true',
+    tests: TESTS,
+  },
+  {
+    name: 'an assignment gives no rights',
+    file: 'src/policy/kinds/assignment.ts',
+    from: 'givesRights: true',
+    to: 'givesRights: false',
+    tests: TESTS,
+  },
+  {
+    name: 'policies that give rights are ended by everybody',
+    file: 'src/command/commands/policies.ts',
+    from: 'if (state !== undefined) checkMayWrite(call, state.type, state.value);',
+    to: "if (state?.type === '') checkMayWrite(call, state.type, state.value);",
+    tests: TESTS,
+  },
+];
