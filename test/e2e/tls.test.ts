@@ -60,10 +60,9 @@ describe.skipIf(!HAS_OPENSSL)('REST of a real node over TLS (skipped where opens
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/no member policy .*CN=ann/) as string });
     const policy = /\{"member".*\}/.exec(refused.stderr)?.[0].replace('…', 'ann') ?? '';
     const key = /[0-9a-f]{64}/.exec(policy)?.[0] ?? '';
-    const insert = async (text: string): Promise<void> => {
-      const inserted = await exec(['--dir', at('node')], `blockchain insert where policy = ${text}`);
-      expect(inserted).toMatchObject({ status: 0 });
-    };
+    const own = async (command: string): Promise<void> =>
+      expect(await exec(['--dir', at('node')], command)).toMatchObject({ status: 0 });
+    const insert = (text: string): Promise<void> => own(`blockchain insert where policy = ${text}`);
     await insert(policy);
     expect(await exec(show('ann'))).toMatchObject({
       status: 1,
@@ -72,18 +71,23 @@ describe.skipIf(!HAS_OPENSSL)('REST of a real node over TLS (skipped where opens
     await insert(
       '{"permissions": {"id": "readers", "name": "readers", "enable": ["get", "sql"], "databases": ["plant"]}}',
     );
-    await insert(`{"assignment": {"permissions": "readers", "members": ["${key}"]}}`);
+    await insert(`{"assignment": {"id": "as", "permissions": "readers", "members": ["${key}"]}}`);
     const write = await exec(show('ann'), 'flush buffers');
     expect(write).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('do not enable: flush buffers') as string,
     });
     expect(await exec(show('ann'))).toEqual({ status: 0, stdout: 'node-1\n', stderr: '' });
-    // As an admin of this node: in its own list of users.
+    // As an admin of this node: in its own list of users, and once nothing is assigned to its key any more.
     const add = `id add user where name = carol and type = admin and key = ${key}`;
     expect(await exec(show('ann'), add)).toMatchObject({ status: 1 });
-    expect(await exec(['--dir', at('node')], add)).toMatchObject({ status: 0 });
-    expect(await exec(show('ann'), 'create invite where role = auditor')).toMatchObject({ status: 0 });
+    await own(add);
+    const invite = 'create invite where role = auditor';
+    expect(await exec(show('ann'), invite)).toMatchObject({
+      ...{ status: 1, stderr: expect.stringContaining('only an admin may') as string },
+    });
+    await own('blockchain delete policy where id = as');
+    expect(await exec(show('ann'), invite)).toMatchObject({ status: 0 });
   }, 60_000);
 
   test('SIGHUP takes up a renewed certificate; a wrong file stops a start with its name', async () => {
