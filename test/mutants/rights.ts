@@ -45,4 +45,25 @@ export const rights: readonly Mutant[] = [
     to: "if (state?.type === '') checkMayWrite(call, state.type, state.value);",
     tests: TESTS,
   },
+  {
+    name: 'an option for admins is everybody’s',
+    file: 'src/command/registry.ts',
+    from: 'table[name]?.admin === true && values[name] !== undefined',
+    to: 'table[name]?.admin !== true && values[name] === null',
+    tests: TESTS,
+  },
+  {
+    name: 'an operator watches what its node keeps',
+    file: 'src/command/commands/operator.ts',
+    from: '(!isWithin(dir, ofNode) || isWithin(dir, ofData))',
+    to: '(!isWithin(dir, ofNode) || isWithin(dir, ofNode))',
+    tests: TESTS,
+  },
+  {
+    name: 'links lead the watch directory into what a node keeps',
+    file: 'src/command/commands/operator.ts',
+    from: 'Promise<string> => realPath(resolve(path));',
+    to: 'Promise<string> => Promise.resolve(resolve(path));',
+    tests: TESTS,
+  },
 ];

@@ -1,8 +1,10 @@
-import { fault, type HoldfastError } from '../../base/errors.ts';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { fault, systemCode, type HoldfastError } from '../../base/errors.ts';
 import type { OperatorOptions } from '../../operator/operator.ts';
-import type { CommandContext } from '../context.ts';
+import type { CommandContext, NodeFacts } from '../context.ts';
 import { ownOperator } from '../facts.ts';
-import { anyText, bool, date, integer, oneOf, optional, texts, textToken, withDefault } from '../options.ts';
+import { anyText, bool, date, integer, oneOf, ofAdmins, optional, texts, textToken, withDefault } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { SILENT, type Reply } from '../reply.ts';
 import { notRunning } from './common.ts';
@@ -29,12 +31,12 @@ const operatorOptions = {
   blockchain: optional(anyText, 'accepted: there is no platform under the ledger'),
   company: optional(anyText, 'accepted: the policy says it'),
   threads: withDefault(integer(1, 10), 1, 'files that are taken up at a time'),
-  watch_dir: optional(anyText, 'where data files are dropped'),
-  err_dir: optional(anyText, 'where files go that fail', ['error_dir']),
+  watch_dir: ofAdmins(optional(anyText, 'where data files are dropped; in DIR only below data/watch')),
+  err_dir: ofAdmins(optional(anyText, 'where files go that fail', ['error_dir'])),
   bkup_dir: optional(anyText, 'accepted: not used'),
-  archive_dir: optional(anyText, 'where accepted files are kept'),
+  archive_dir: ofAdmins(optional(anyText, 'where accepted files are kept')),
   distr_dir: optional(anyText, 'accepted: replication needs no directory'),
-  prep_dir: optional(anyText, 'where files are prepared'),
+  prep_dir: ofAdmins(optional(anyText, 'where files are prepared')),
   file_type: optional(texts, 'accepted: json and json.gz'),
   flush_streaming: optional(bool, 'accepted'),
 };
@@ -78,9 +80,46 @@ const runOperator = async (call: Call<typeof operatorOptions>): Promise<Reply> =
 /** Nodes whose operator is being started: a second command meanwhile is refused as well. */
 const starting = new WeakSet<CommandContext>();
 
+/** The path with its links followed, also where the end of it is not there yet. */
+const realPath = async (path: string): Promise<string> => {
+  try {
+    return await realpath(path);
+  } catch (caught) {
+    const parent = dirname(path);
+    if (systemCode(caught) !== 'ENOENT' || parent === path) throw caught;
+    return join(await realPath(parent), basename(path));
+  }
+};
+
+const isWithin = (path: string, dir: string): boolean => path === dir || path.startsWith(`${dir}${sep}`);
+
+/**
+ * What lies in a watch directory is taken up and gone, or moved to the errors: never what the node itself keeps, nor what it took up before.
+ * `COMMAND_VALUE`.
+ */
+const checkWatchDir = async (
+  { watchDir, ...others }: Pick<OperatorOptions, 'watchDir' | 'errDir' | 'archiveDir' | 'prepDir'>,
+  { root, watch }: NodeFacts['directories'],
+): Promise<void> => {
+  const real = (path: string): Promise<string> => realPath(resolve(path));
+  const [dir, ofNode, ofData] = await Promise.all([real(watchDir), real(root), real(watch)]);
+  const used = await Promise.all([others.errDir, others.archiveDir, others.prepDir].map(real));
+  if ((!isWithin(dir, ofNode) || isWithin(dir, ofData)) && !used.includes(dir)) return;
+  throw fault('COMMAND_VALUE', `${watchDir} cannot be watched: what lies there is kept by the node`, {
+    hint: `leave watch_dir out (${watch}), or name a directory of its own outside of ${root}`,
+  });
+};
+
 const startOptions = async (call: Call<typeof operatorOptions>): Promise<OperatorOptions> => {
   const { options } = call;
   const { directories } = call.context.facts;
+  const paths = {
+    watchDir: options.watch_dir ?? directories.watch,
+    errDir: options.err_dir ?? directories.error,
+    archiveDir: options.archive_dir ?? directories.archive,
+    prepDir: options.prep_dir ?? directories.prep,
+  };
+  await checkWatchDir(paths, directories);
   return {
     policy: await operatorPolicy(call),
     createTable: options.create_table,
@@ -89,10 +128,7 @@ const startOptions = async (call: Call<typeof operatorOptions>): Promise<Operato
     distributor: options.distributor,
     threads: options.threads,
     limitTables: (options.limit_tables ?? []).map((name) => name.toLowerCase()),
-    watchDir: options.watch_dir ?? directories.watch,
-    errDir: options.err_dir ?? directories.error,
-    archiveDir: options.archive_dir ?? directories.archive,
-    prepDir: options.prep_dir ?? directories.prep,
+    ...paths,
   };
 };
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
@@ -134,5 +134,69 @@ describe('policies that give rights', () => {
   it('the start script writes them', async () => {
     await node.run(insert(EVIL), createSession());
     expect(await idOf('permissions')).not.toBe('');
+  });
+});
+
+describe('the directories of an operator', () => {
+  const PATHS = ['watch_dir', 'err_dir', 'error_dir', 'archive_dir', 'prep_dir'] as const;
+  const operator = async (): Promise<string> => {
+    await node.run(insert({ cluster: { name: 'c', company: 'mine' } }));
+    const cluster = await idOf('cluster');
+    await node.run(insert({ operator: { name: 'o', company: 'mine', ip: '10.0.0.1', port: 7848, cluster } }));
+    return `run operator where policy = ${await idOf('operator')}`;
+  };
+
+  it('are named by admins and scripts of the node; a plain user runs the operator with its own', async () => {
+    const run = await operator();
+    const elsewhere = join(node.context.facts.directories.root, '..', 'elsewhere');
+    for (const name of PATHS)
+      expect(await post(basic('ann'), `${run} and ${name} = "${elsewhere}"`), name).toMatchObject(REFUSED);
+    expect(node.parts.operator).toBeUndefined();
+    expect(await post(basic('ann'), `${run} and create_table = true`)).toMatchObject({ status: 200 });
+    for (const authorization of [TOKEN, basic('carol')]) {
+      await node.run('exit operator');
+      expect(await post(authorization, `${run} and watch_dir = "${elsewhere}"`)).toMatchObject({ status: 200 });
+      expect(node.parts.operator?.status().options.watchDir).toBe(elsewhere);
+    }
+    await node.run('exit operator');
+    await node.run(`${run} and archive_dir = "${elsewhere}"`);
+  });
+
+  it('no other node names', async () => {
+    const run = await operator();
+    const b = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
+    await b.run(insert({ query: { company: 'c', name: 'b', ip: '10.0.0.2', port: 7848 } }));
+    await nodes.settled();
+    for (const name of PATHS)
+      await expect(b.run(`run client (10.0.0.1:7848) ${run} and ${name} = "/tmp/x"`), name).rejects.toMatchObject({
+        ...{ code: 'ACCESS_REFUSED', message: `only an admin may say ${name === 'error_dir' ? 'err_dir' : name} here` },
+      });
+    await b.run(`run client (10.0.0.1:7848) ${run}`);
+    expect(node.parts.operator).toBeDefined();
+  });
+
+  it('what the node keeps is not watched, whoever says so; below its watch directory it may', async () => {
+    const run = await operator();
+    const { root, archive, watch, databases } = node.context.facts.directories;
+    const link = join(root, '..', `link-${process.pid}`);
+    symlinkSync(root, link);
+    const out = `${root}-out`;
+    try {
+      for (const more of [
+        ...[root, archive, databases, `${root}/local_scripts/new`, `${watch}/..`, link, `${link}/archive`].map(
+          (path) => `watch_dir = "${path}"`,
+        ),
+        `watch_dir = "${out}" and archive_dir = "${out}"`,
+        `err_dir = "${watch}"`,
+      ])
+        await expect(node.run(`${run} and ${more}`), more).rejects.toMatchObject({ code: 'COMMAND_VALUE' });
+    } finally {
+      unlinkSync(link);
+    }
+    expect(node.parts.operator).toBeUndefined();
+    for (const path of [watch, `${watch}/of-machines`, out]) {
+      await node.run(`${run} and watch_dir = "${path}"`);
+      await node.run('exit operator');
+    }
   });
 });
