@@ -142,12 +142,13 @@ export class ReadDirectory implements ReadDatabases {
   }
 
   /**
-   * The writer opens again and checks what rests, and throws while any of it must rest on. A reader lets go of its
-   * connections before: one that was opened while the disk was read-only makes SQLite take the index of the WAL for
-   * read-only in the whole process, for as long as it is open.
+   * The writer opens again and checks what rests; returns what is written again, `failing` says what must rest on. A reader
+   * lets go of its connections before: one that was opened while the disk was read-only makes SQLite take the index of the
+   * WAL for read-only in the whole process, for as long as it is open.
    */
-  mend(): void {
+  mend(): readonly string[] {
     this.#reading.rest(0);
+    return [];
   }
 
   protected forget(name: string): void {
@@ -211,19 +212,21 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     return this.#resting.values().next().value;
   }
 
-  override mend(): void {
+  override mend(): readonly string[] {
     super.mend();
+    const mended: string[] = [];
     for (const name of [...this.#resting.keys()]) {
       try {
         this.#makeReady(this.path(name));
         const connection = reopenWriteConnection(name, this.path(name), this.options);
         this.#writing.put(name, { connection, file: fileOf(this.path(name)) });
         this.#resting.delete(name);
+        mended.push(name);
       } catch (caught) {
         this.#resting.set(name, asFault(caught));
       }
     }
-    if (this.failing !== undefined) throw this.failing;
+    return mended;
   }
 
   drop(name: string): void {

@@ -9,6 +9,7 @@ export const noticingDamage = (sqlite: Sqlite, notice: (database: string) => voi
     throw caught;
   };
   return {
+    notices: sqlite.notices,
     write: (target, name, ...args) => sqlite.write(target, name, ...args).catch(look),
     read: (target, name, ...args) => sqlite.read(target, name, ...args).catch(look),
     async *stream(target, name, ...args) {

@@ -16,6 +16,14 @@ export type ProcedureRequest =
   /** The writer opens again what rests because the disk failed a write; before it the readers let go of what they have open. */
   | { readonly kind: 'mend' };
 
+/** The answer to `mend`. */
+export interface Mended {
+  /** Databases that are written again. */
+  readonly names: readonly string[];
+  /** Of one that must rest on. */
+  readonly failing: FaultImage | undefined;
+}
+
 /** The answer to `open` and `next`. After `done` comes nothing; a `value` beside it is the last item. */
 export interface StreamStep {
   readonly done: boolean;
@@ -107,9 +115,13 @@ export class ProcedureHost {
         this.#end(request.stream);
         return undefined;
       case 'mend':
-        for (const databases of [...this.#idle, this.#main]) databases.mend();
-        return undefined;
+        return this.#mend();
     }
+  }
+
+  #mend(): Mended {
+    const names = [...this.#idle, this.#main].flatMap((databases) => databases.mend());
+    return { names, failing: this.failing && imageOf(this.failing) };
   }
 
   async #procedure(module: string, name: string): Promise<Procedure> {

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { Resource } from '../base/lifecycle.ts';
 
 /** A value in a SQLite cell, as better-sqlite3 gives and takes it (safe integers are numbers). */
@@ -86,8 +87,17 @@ type Rest<F> = F extends (databases: never, ...args: infer A) => unknown ? A : n
 type Result<F> = F extends (databases: never, ...args: never[]) => infer R ? R : never;
 type Item<F> = Result<F> extends Iterable<infer I> ? I : never;
 
+export interface SqliteNotices {
+  /**
+   * Databases that rested after a failed write are written again. What the failed commit left shows from now on only: SQLite
+   * called it failed, and opening the file again may have found all of it.
+   */
+  'databases:mended': [];
+}
+
 /** The port to SQLite: one writer, several readers. Forms: worker threads (`threads.ts`), in-process (`inline.ts`, tests). */
 export interface Sqlite extends Resource {
+  readonly notices: EventEmitter<SqliteNotices>;
   /** In the writer, one call at a time, in order. */
   write<P extends WriteProcedures, N extends keyof P & string>(
     target: ProcedureModule<P>,

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../base/clock.ts';
 import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
@@ -12,8 +13,8 @@ import {
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
-import { type FaultImage, fromImage, type ProcedureRequest, type StreamStep } from './procedure-host.ts';
-import type { Sqlite } from './sqlite.ts';
+import { type FaultImage, fromImage, type Mended, type ProcedureRequest, type StreamStep } from './procedure-host.ts';
+import type { Sqlite, SqliteNotices } from './sqlite.ts';
 import { numbered, sqliteOver } from './transport.ts';
 
 export interface ThreadsOptions {
@@ -204,9 +205,13 @@ export const startSqliteThreads = (options: ThreadsOptions): Sqlite => {
   const writer = lane('sqlite-writer', true);
   const writing = new Lanes([writer]);
   const reading = new Lanes(Array.from({ length: readers }, (_, index) => lane(`sqlite-reader-${index + 1}`, false)));
+  const notices = new EventEmitter<SqliteNotices>();
   const mending = new Retry(systemClock, { minMs: DISK_RETRY_MIN_MS, maxMs: DISK_RETRY_MAX_MS }, async () => {
     await Promise.all(reading.lanes.map((reader) => reading.request({ kind: 'mend' }, reader)));
-    await writing.request({ kind: 'mend' });
+    const { names, failing } = (await writing.request({ kind: 'mend' })) as Mended;
+    // Where nothing rests any more, the thread may have ended since and forgotten what did.
+    if (names.length > 0 || failing === undefined) notices.emit('databases:mended');
+    if (failing !== undefined) throw fromImage(failing);
     disk.works('databases');
     log.info('the databases are written again');
   });
@@ -217,6 +222,7 @@ export const startSqliteThreads = (options: ThreadsOptions): Sqlite => {
   let streams = 0;
 
   return sqliteOver({
+    notices,
     call: (side, { module }, name, args) =>
       (side === 'write' ? writing : reading).request({ kind: 'call', module, name, args }),
     stream({ module }) {

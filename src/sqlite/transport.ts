@@ -1,8 +1,10 @@
+import type { EventEmitter } from 'node:events';
 import type { ProcedureRequest, StreamStep } from './procedure-host.ts';
-import type { ProcedureModule, Sqlite } from './sqlite.ts';
+import type { ProcedureModule, Sqlite, SqliteNotices } from './sqlite.ts';
 
 /** How a form of the port carries requests: to threads, or straight to a host in this one. */
 export interface Transport {
+  readonly notices: EventEmitter<SqliteNotices>;
   call(
     side: 'write' | 'read',
     target: ProcedureModule<unknown>,
@@ -43,6 +45,7 @@ async function* pulled(
 
 /** The port over a transport. Types hold by the module's own type: both ends share its procedures. */
 export const sqliteOver = (transport: Transport): Sqlite => ({
+  notices: transport.notices,
   write: async (target, name, ...args) => (await transport.call('write', target, name, args)) as never,
   read: async (target, name, ...args) => (await transport.call('read', target, name, args)) as never,
   stream: (target, name, ...args) => pulled(transport.stream(target), name, args) as never,

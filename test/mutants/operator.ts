@@ -55,6 +55,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/dropped-database.test.ts'],
   },
   {
+    name: 'number of a commit that failed is given again',
+    file: 'src/operator/store/apply.ts',
+    from: '    if (application !== undefined) keepNumber(databases, batch.origin, application.next);\n',
+    to: '    numbering.delete(databases);\n',
+    tests: ['test/unit/operator/failed-commit.test.ts'],
+  },
+  {
     name: 'rows of a copy are not counted',
     file: 'src/operator/store/apply.ts',
     from: 'if (rows !== record.rows)',

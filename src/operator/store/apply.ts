@@ -342,18 +342,19 @@ export const apply = (databases: WriteDatabases, batch: Batch): readonly JobResu
 
 const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, jobs: readonly FileJob[]): JobResult[] => {
   let db: WriteConnection | undefined;
+  let application: Application | undefined;
   try {
     if (dbms === TSD_DBMS) throw fault('INGEST_NAME', 'almgm takes no data');
     db = databases.write(dbms);
     prepareDatabase(db);
-    const application = new Application(db, dbms, batch, nextOwnFile(databases, batch.origin));
+    application = new Application(db, dbms, batch, nextOwnFile(databases, batch.origin));
     const results = application.run(jobs);
     numbering.get(databases)?.set(batch.origin, application.next);
     return results;
   } catch (caught) {
     if (db !== undefined) forgetTables(db);
-    // Whether a commit that failed is there shows when the database is open again: the numbers are read anew.
-    numbering.delete(databases);
+    // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing else.
+    if (application !== undefined) keepNumber(databases, batch.origin, application.next);
     return allFailed(jobs, caught);
   }
 };
