@@ -67,9 +67,9 @@ export const storesOf = (databases: ReadDatabases): { readonly dbms: string; rea
     .map((dbms) => ({ dbms, db: databases.read(dbms) }))
     .filter(({ db }) => isStore(db));
 
-/** Columns of a table by their lower-case name; empty where there is no such table. */
+/** Columns of a table by their lower-case name (SQLite's `lower` knows ASCII alone); empty where there is no such table. */
 export const columnsOfTable = (db: ReadConnection, table: string): ReadonlySet<string> =>
-  new Set(db.all('select lower(name) from pragma_table_info(?)', [table]).map(([name]) => String(name)));
+  new Set(db.all('select name from pragma_table_info(?)', [table]).map(([name]) => String(name).toLowerCase()));
 
 interface KnownTables {
   /** Columns by table. */

@@ -160,7 +160,8 @@ const record = z.object({
   hash: z.string().regex(/^[0-9a-f]{32}$/),
   time: recordTime,
   rows: count,
-  columns: z.array(z.object({ name, type: name })).max(COLUMNS_MAX),
+  /** A column may have no type: then it keeps texts. */
+  columns: z.array(z.object({ name, type: z.string().max(NAME_CHARS_MAX) })).max(COLUMNS_MAX),
   digest: sha256,
   status: z.enum(['stored', 'duplicate']),
 }) satisfies z.ZodType<FileRecord>;

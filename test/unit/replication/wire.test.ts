@@ -53,6 +53,15 @@ describe(`the golden vectors of ${TRANSFER_PROTOCOL}`, () => {
     expect(received?.files[0]?.copy).toBeUndefined();
   });
 
+  test('a column without a type is brought as it is', () => {
+    const whole = copyOf('peer', 1, rowsText(0, 2));
+    const columns = whole.record.columns.map(({ name }) => ({ name, type: '' }));
+    const copy = { ...whole, record: { ...whole.record, columns } };
+    const [bundle] = bundlesOf([copy]);
+    const received = new BundleReader(5, bundle!.total).push(decodeTransfer([...framesOf(5, bundle!)][0]!));
+    expect(received?.files[0]?.copy?.record.columns).toEqual(columns);
+  });
+
   test('a frame that does not hold its header is refused', () => {
     for (const frame of [[], [0, 0, 0], [0, 0, 0, 2, 123], [255, 255, 255, 255, 123, 125]])
       expect(() => decodeTransfer(Uint8Array.from(frame))).toThrow(
