@@ -4,14 +4,17 @@ import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault, hasCode, HoldfastError, systemCode, textOf } from '../../base/errors.ts';
 import { syncDirectory, writeFileDurably } from '../../base/files.ts';
-import { BACKUP_FILES_AT_ONCE } from '../../base/limits.ts';
+import { BACKUP_BATCHES_AT_ONCE, BACKUP_FILES_AT_ONCE } from '../../base/limits.ts';
 import type { BackupStatus } from '../../command/context.ts';
 import { ledgerFiles } from '../../ledger/ledger-files.ts';
 import { backUpDatabases } from '../../sqlite/backup.ts';
 import type { Sqlite } from '../../sqlite/sqlite.ts';
 import { nodePaths, type NodePaths } from '../paths.ts';
 import { copyFile, hashFile } from './copy-file.ts';
-import { ABOUT_FILE, formatAbout, formatSums, INCOMPLETE_MARK, SUMS_FILE } from './manifest.ts';
+import { copying } from './copy-small.ts';
+import { ABOUT_FILE, formatAbout, INCOMPLETE_MARK, SUMS_FILE } from './manifest.ts';
+import { SumsFile } from './sums-file.ts';
+import { walkFiles, walkFolders } from './walk.ts';
 
 /** What a backup is made of. */
 export interface BackupSource {
@@ -50,7 +53,7 @@ const isMissing = (caught: unknown): boolean => systemCode(caught) === 'ENOENT';
 export class BackupJob {
   readonly #source: BackupSource;
   readonly #target: NodePaths;
-  readonly #sums = new Map<string, string>();
+  readonly #sums: SumsFile;
   readonly #startedMs: number;
   #state: BackupStatus['state'] = 'running';
   #part = 'directory';
@@ -64,6 +67,7 @@ export class BackupJob {
   constructor(source: BackupSource, dir: string) {
     this.#source = source;
     this.#target = nodePaths(dir);
+    this.#sums = new SumsFile(join(dir, SUMS_FILE));
     this.#startedMs = source.clock.monotonicMs();
   }
 
@@ -107,6 +111,7 @@ export class BackupJob {
       await this.#copyAll();
       this.#state = 'done';
     } catch (caught) {
+      await this.#sums.close();
       await this.#clear();
       this.#error = asBackupFault(caught, this.#target.dir);
       this.#state = 'failed';
@@ -127,7 +132,7 @@ export class BackupJob {
       'ledger',
       ledger.map(({ path, bytes }) => ({ from: join(paths.ledger, path), path: join('ledger', path), bytes })),
     );
-    await this.#copy('archive', await listFiles(archive, 'data/archive', () => true));
+    await this.#copyArchive(archive);
     const others = [
       { from: paths.peers, path: 'peers.json' },
       { from: paths.users, path: 'users.json', mode: 0o600 },
@@ -159,7 +164,7 @@ export class BackupJob {
       this.#bytesTotal = before + bytesTotal;
     }
     for (const name of await readdir(target)) {
-      this.#sums.set(`data/dbms/${name}`, (await hashFile(join(target, name))).sha256);
+      this.#sums.add(`data/dbms/${name}`, (await hashFile(join(target, name))).sha256);
       this.#files += 1;
     }
     await syncDirectory(target);
@@ -169,21 +174,40 @@ export class BackupJob {
     this.#part = part;
     await this.#checkRoom(wanted);
     this.#bytesTotal = this.#bytes + wanted.reduce((sum, { bytes }) => sum + bytes, 0);
-    const waiting = wanted.values();
-    const failures: HoldfastError[] = [];
-    // None is left running when another fails: it would write into a directory that is being emptied.
-    const work = async (): Promise<void> => {
-      try {
-        for (const file of waiting) {
-          if (failures.length > 0) return;
-          await this.#copyOne(file);
-        }
-      } catch (caught) {
-        failures.push(asBackupFault(caught, this.#target.dir));
+    await inParallel(BACKUP_FILES_AT_ONCE, wanted, (file) => this.#copyOne(file));
+  }
+
+  /** Batch by batch, never all names in memory. */
+  async #copyArchive(archive: string): Promise<void> {
+    this.#part = 'archive';
+    const { sqlite } = this.#source;
+    let total = 0;
+    for await (const paths of walkFiles(archive)) {
+      this.#assertGoingOn();
+      total += await sqlite.read(copying, 'sumBytes', archive, paths);
+    }
+    await this.#checkRoom([{ bytes: total }]);
+    this.#bytesTotal = this.#bytes + total;
+    const to = this.#target.archive;
+    await inParallel(BACKUP_BATCHES_AT_ONCE, walkFiles(archive), async (paths) => {
+      this.#assertGoingOn();
+      const large: Wanted[] = [];
+      for (const [at, outcome] of (await sqlite.read(copying, 'copyFiles', archive, to, paths)).entries()) {
+        const path = join('data/archive', paths[at] ?? '');
+        const from = join(archive, paths[at] ?? '');
+        if (outcome.is === 'failed') throw Object.assign(new Error(outcome.text), { code: outcome.code });
+        if (outcome.is === 'large') large.push(...(await sized({ from, path })));
+        if (outcome.is === 'copied') this.#copied(path, outcome);
       }
-    };
-    await Promise.all(Array.from({ length: BACKUP_FILES_AT_ONCE }, work));
-    if (failures[0] !== undefined) throw failures[0];
+      for (const file of large) await this.#copyOne(file);
+      await this.#sums.write();
+    });
+  }
+
+  #copied(path: string, { sha256, bytes }: { readonly sha256: string; readonly bytes: number }): void {
+    this.#bytes += bytes;
+    this.#sums.add(path.split(sep).join('/'), sha256);
+    this.#files += 1;
   }
 
   async #copyOne({ from, path, bytes, mode = 0o644 }: Wanted): Promise<void> {
@@ -192,13 +216,13 @@ export class BackupJob {
       this.#bytes += count;
     };
     const { sha256 } = await copyFile(from, join(this.#target.dir, path), { bytes, mode, onBytes });
-    this.#sums.set(path.split(sep).join('/'), sha256);
+    this.#sums.add(path.split(sep).join('/'), sha256);
     this.#files += 1;
   }
 
   async #write(path: string, text: string): Promise<void> {
     await writeFileDurably(join(this.#target.dir, path), text);
-    this.#sums.set(path, createHash('sha256').update(text).digest('hex'));
+    this.#sums.add(path, createHash('sha256').update(text).digest('hex'));
     this.#files += 1;
   }
 
@@ -206,15 +230,14 @@ export class BackupJob {
   async #finish(): Promise<void> {
     const { version, node, name, network, clock } = this.#source;
     const { dir } = this.#target;
-    await syncDirectories(dir);
-    const sums = formatSums(this.#sums);
-    await writeFileDurably(join(dir, SUMS_FILE), sums);
+    for await (const folder of walkFolders(dir)) await syncDirectory(folder);
+    const sums = await this.#sums.end();
     const about = {
       ...{ version, node, name, network },
       time: new Date(clock.wallMs()).toISOString(),
       files: this.#files,
       bytes: this.#bytes,
-      sums: createHash('sha256').update(sums).digest('hex'),
+      sums,
     };
     await writeFileDurably(join(dir, ABOUT_FILE), formatAbout(about));
     await rm(join(dir, INCOMPLETE_MARK));
@@ -296,9 +319,28 @@ const listFiles = async (dir: string, as: string, isWanted: (name: string) => bo
   return wanted;
 };
 
-/** Makes the names in a directory and below durable. */
-const syncDirectories = async (dir: string): Promise<void> => {
-  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true }))
-    if (entry.isDirectory()) await syncDirectory(join(entry.parentPath, entry.name));
-  await syncDirectory(dir);
+/** So many at a time. None is left running when another fails: it would write into a directory that is being emptied. */
+const inParallel = async <T>(
+  atOnce: number,
+  items: AsyncIterable<T> | Iterable<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> => {
+  const failures: unknown[] = [];
+  const running = new Set<Promise<void>>();
+  const begin = (item: T): void => {
+    const one: Promise<void> = work(item)
+      .catch((caught: unknown) => void failures.push(caught))
+      .finally(() => running.delete(one));
+    running.add(one);
+  };
+  try {
+    for await (const item of items) {
+      if (running.size >= atOnce) await Promise.race(running);
+      if (failures.length > 0) break;
+      begin(item);
+    }
+  } finally {
+    await Promise.all(running);
+  }
+  if (failures.length > 0) throw failures[0];
 };

@@ -49,19 +49,15 @@ export const parseAbout = (text: string): About => {
 };
 
 /** SHA-256 by path relative to the backup, with `/`. */
-export type Sums = ReadonlyMap<string, string>;
+type Sums = ReadonlyMap<string, string>;
 
 const LINE = /^([0-9a-f]{64}) {2}(.+)$/;
 
-/** Sorted by path. Throws `BACKUP_NAME` for a path that does not fit a line. */
-export const formatSums = (sums: Sums): string =>
-  [...sums]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, sha256]) => {
-      if (/[\p{Cc}\\]/u.test(path)) throw fault('BACKUP_NAME', `${JSON.stringify(path)} cannot stand in ${SUMS_FILE}`);
-      return `${sha256}  ${path}\n`;
-    })
-    .join('');
+/** One line. Throws `BACKUP_NAME` for a path that does not fit it. */
+export const sumLine = (path: string, sha256: string): string => {
+  if (/[\p{Cc}\\]/u.test(path)) throw fault('BACKUP_NAME', `${JSON.stringify(path)} cannot stand in ${SUMS_FILE}`);
+  return `${sha256}  ${path}\n`;
+};
 
 /** Throws `BACKUP_DAMAGED`; a path that leads out of the backup is one. */
 export const parseSums = (text: string): Sums => {

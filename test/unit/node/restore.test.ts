@@ -9,7 +9,7 @@ import { silentLogger } from '../../../src/base/log.ts';
 import { BackupJob } from '../../../src/node/backup/backup-job.ts';
 import { copyFile, hashFile } from '../../../src/node/backup/copy-file.ts';
 import type { Holdings } from '../../../src/operator/file-record.ts';
-import { formatAbout, formatSums, parseAbout, parseSums } from '../../../src/node/backup/manifest.ts';
+import { formatAbout, sumLine, parseAbout, parseSums } from '../../../src/node/backup/manifest.ts';
 import { createDirectories, nodePaths } from '../../../src/node/paths.ts';
 import { missingOf, progressOf } from '../../../src/node/recover/report.ts';
 import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
@@ -53,7 +53,9 @@ describe('the directory of a backup', () => {
 
   const backUp = async (files: Readonly<Record<string, string>>): Promise<void> => {
     for (const [path, text] of Object.entries(files)) await writeFile(join(dir, path), text);
-    const sums = formatSums(new Map(Object.entries(files).map(([path, text]) => [path, sha256(text)])));
+    const sums = Object.entries(files)
+      .map(([path, text]) => sumLine(path, sha256(text)))
+      .join('');
     await writeFile(join(dir, 'SHA256SUMS'), sums);
     const node = 'a'.repeat(64);
     const about = { version: '1', time: '2026-01-01', node, name: 'n', network: null, files: 1, bytes: 1 };
@@ -102,7 +104,8 @@ describe('the directory of a backup', () => {
       ['b', 'f'.repeat(64)],
       ['a b', '0'.repeat(64)],
     ]);
-    expect(parseSums(formatSums(sums))).toEqual(sums);
+    const lines = [...sums].map(([path, sum]) => sumLine(path, sum));
+    expect(parseSums(lines.join(''))).toEqual(sums);
   });
 
   test('a backup goes only into a new or empty directory outside of the node’s own', async () => {
