@@ -125,6 +125,7 @@ class SqliteOperator implements Operator {
     const { clock, log } = ports;
     const stored = await ports.sqlite.read(reading, 'buffers');
     const operator = new SqliteOperator(ports, options, parts, (own) => own.#createBuffers(stored));
+    parts.queue.whenUnsure(async () => operator.#buffers.recount(await ports.sqlite.read(reading, 'buffers')));
     stack.defer(() => parts.store.archived());
     stack.defer(() => parts.queue.close());
     stack.use(new TsdKeeper({ ...ports, tables: options.updateTsdInfo }, parts.store));

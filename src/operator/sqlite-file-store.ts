@@ -13,7 +13,7 @@ import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.t
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
 import { FileContents } from './file-contents.ts';
 import type { FileSums } from './file-sums.ts';
-import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
+import { addToRanges, countRanges, heldOf, idsOf, inRanges, subtractRanges } from './ranges.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { readGroups, withinRows } from './read-groups.ts';
 import { reading } from './store/read-procedures.ts';
@@ -67,7 +67,8 @@ export class SqliteFileStore implements FileStore {
     this.#ports = ports;
     this.#holdings = holdings;
     this.origin = ports.origin;
-    const { sqlite, archive } = ports;
+    const { sqlite, archive, queue } = ports;
+    queue.whenUnsure(() => this.#lookAgain());
     this.#contents = new FileContents(sqlite, archive);
     this.sums = {
       tables: (strays) => sqlite.read(scrubbing, 'sumTables', strays),
@@ -282,8 +283,10 @@ export class SqliteFileStore implements FileStore {
         }
         kept.push(this.#keep(job, result));
       } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
-      else if (result.kind === 'duplicate') this.totals.repeated += 1;
-      else if (result.kind === 'held') this.#knows(result.record);
+      else if (result.kind === 'duplicate') {
+        this.totals.repeated += 1;
+        this.#knows(result.record);
+      } else if (result.kind === 'held') this.#knows(result.record);
       else if (result.kind === 'repaired') this.#mended(result);
       else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
         this.#onDamaged(String(result.fault.data['database']));
@@ -347,6 +350,25 @@ export class SqliteFileStore implements FileStore {
     for (const [origin, ranges] of held) this.#holdings.set(origin, ranges);
     Object.assign(this.totals, totals);
     await this.#readDamages();
+  }
+
+  /** A commit that was taken for failed may be there all the same: what it left is told as if it came now. */
+  async #lookAgain(): Promise<void> {
+    const before = [...this.#holdings];
+    try {
+      await this.#load();
+      const news: FileRecord[] = [];
+      for (const [origin, ranges] of this.#holdings) {
+        const fresh = subtractRanges(ranges, new Map(before).get(origin) ?? []);
+        if (fresh.length > 0) news.push(...(await this.records(origin, fresh, countRanges(fresh))));
+      }
+      if (news.length > 0) this.notices.emit('file:stored', news);
+      const isLost = before.some(([origin, had]) => subtractRanges(had, this.#holdings.get(origin) ?? []).length > 0);
+      if (isLost) this.notices.emit('file:lost');
+    } catch (caught) {
+      this.#ports.log.error(`what a failed commit left is looked for again later: ${asFault(caught).message}`);
+      throw caught;
+    }
   }
 
   async #readDamages(): Promise<void> {

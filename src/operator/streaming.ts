@@ -63,9 +63,16 @@ export class StreamBuffers {
   /** `stored`: what lies in the databases from before. */
   constructor(ports: StreamingPorts, stored: readonly StoredBuffer[]) {
     this.#ports = ports;
-    for (const { dbms, table, rows, bytes } of stored) {
-      const buffer = this.#buffer({ dbms, table });
-      Object.assign(buffer, { rows, bytes, sinceMs: ports.clock.monotonicMs() });
+    this.recount(stored);
+  }
+
+  /** What lies in the databases, in place of what was counted: a failed commit may be there all the same. No result may come meanwhile. */
+  recount(stored: readonly StoredBuffer[]): void {
+    const lying = new Map(stored.map((buffer) => [this.#buffer(buffer), buffer]));
+    for (const buffer of this.#buffers.values()) {
+      const { rows, bytes } = lying.get(buffer) ?? { rows: 0, bytes: 0 };
+      const sinceMs = rows > 0 ? (buffer.sinceMs ?? this.#ports.clock.monotonicMs()) : undefined;
+      Object.assign(buffer, { rows, bytes, sinceMs });
       this.#schedule(buffer);
     }
   }

@@ -1,4 +1,4 @@
-import { fault } from '../base/errors.ts';
+import { fault, hasCode } from '../base/errors.ts';
 import { GROUP_COMMIT_BYTES_MAX, GROUP_COMMIT_FILES_MAX } from '../base/limits.ts';
 import { imageOf } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
@@ -40,11 +40,16 @@ export class WriteQueue {
   #waiting: Waiting[] = [];
   /** To be done while no transaction is on its way. */
   #between: (() => Promise<void>)[] = [];
+  readonly #whenUnsure: (() => Promise<void>)[] = [];
+  /** A commit of unknown end may have left something since `whenUnsure` was done. */
+  #unsure = false;
+  readonly #onMended = (): void => this.#look();
   #running: Promise<void> | undefined;
   #closed = false;
 
   constructor(ports: WriteQueuePorts) {
     this.#ports = ports;
+    ports.sqlite.notices.on('databases:mended', this.#onMended);
   }
 
   get length(): number {
@@ -69,20 +74,49 @@ export class WriteQueue {
     });
   }
 
+  /**
+   * `work` is done while no transaction is on its way, each time that a commit of unknown end may have left something: when
+   * databases are open again after a failed write, and when the writer's thread ended. Where it fails, with the next commit again.
+   */
+  whenUnsure(work: () => Promise<void>): void {
+    this.#whenUnsure.push(work);
+  }
+
   /** Takes no more; resolves when what was taken is done. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ports.sqlite.notices.off('databases:mended', this.#onMended);
     await this.#running;
   }
 
   async #run(): Promise<void> {
     // Whatever else arrives in this turn of the event loop joins.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length + this.#between.length > 0) {
+    let looks = true;
+    while (this.#waiting.length + this.#between.length > 0 || (this.#unsure && looks)) {
+      if (this.#unsure) looks = await this.#lookAgain();
       for (const work of this.#between.splice(0)) await work();
       if (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
     }
     this.#running = undefined;
+  }
+
+  #look(): void {
+    this.#unsure = true;
+    this.#running ??= this.#run();
+  }
+
+  /** Whether it could be seen what commits of unknown end have left. */
+  async #lookAgain(): Promise<boolean> {
+    this.#unsure = false;
+    try {
+      for (const work of this.#whenUnsure) await work();
+      return true;
+    } catch {
+      // Whoever reads knows what failed and has said it.
+      this.#unsure = true;
+      return false;
+    }
   }
 
   #takeGroup(): Waiting[] {
@@ -106,6 +140,7 @@ export class WriteQueue {
       results = await sqlite.write(writing, 'apply', { origin, members: this.#ports.members(), jobs });
     } catch (caught) {
       results = group.map(() => ({ kind: 'failed', fault: imageOf(caught) }));
+      if (hasCode(caught, 'SQLITE_THREAD_DIED')) this.#look();
     }
     for (const [index, { onResult }] of group.entries()) onResult(results[index] as JobResult);
     for (const [index, { resolve }] of group.entries()) resolve(results[index] as JobResult);

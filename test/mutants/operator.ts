@@ -59,7 +59,21 @@ export const operator: readonly Mutant[] = [
     file: 'src/operator/store/apply.ts',
     from: '    if (application !== undefined) keepNumber(databases, batch.origin, application.next);\n',
     to: '    numbering.delete(databases);\n',
+    tests: ['test/unit/operator/failed-commit.test.ts', 'test/property/failed-commit.property.test.ts'],
+  },
+  {
+    name: 'file of a commit that failed is not told when it is given again',
+    file: 'src/operator/sqlite-file-store.ts',
+    from: '        this.#knows(result.record);\n',
+    to: '',
     tests: ['test/unit/operator/failed-commit.test.ts'],
+  },
+  {
+    name: 'what a failed commit left is not looked for',
+    file: 'src/operator/write-queue.ts',
+    from: "    ports.sqlite.notices.on('databases:mended', this.#onMended);\n",
+    to: '',
+    tests: ['test/unit/operator/failed-commit.test.ts', 'test/property/failed-commit.property.test.ts'],
   },
   {
     name: 'rows of a copy are not counted',

@@ -1,7 +1,8 @@
 import { renameSync } from 'node:fs';
 import { asFault, fault, type HoldfastError } from '../../src/base/errors.ts';
 import { type DatabasesOptions, WriteDirectory } from '../../src/sqlite/databases.ts';
-import type { WriteConnection } from '../../src/sqlite/sqlite.ts';
+import { openInlineSqlite } from '../../src/sqlite/inline.ts';
+import type { Sqlite, WriteConnection } from '../../src/sqlite/sqlite.ts';
 
 /** Which commits fail, and what shows of them when their database is opened again: nothing, or all. */
 export class CommitFaults {
@@ -80,3 +81,7 @@ export class FailingDirectory extends WriteDirectory {
     return `${this.path(name)}.${when}`;
   }
 }
+
+/** SQLite in this thread over such databases. What rests is opened again with the next write to any. */
+export const openFailingSqlite = (dir: string, faults: CommitFaults): Sqlite =>
+  openInlineSqlite({ dir, openWriter: (options) => new FailingDirectory(options, faults) });

@@ -14,6 +14,7 @@ import { WriteQueue } from '../../src/operator/write-queue.ts';
 import { openInlineSqlite } from '../../src/sqlite/inline.ts';
 import type { Sqlite } from '../../src/sqlite/sqlite.ts';
 import type { Column } from '../../src/topology/topology.ts';
+import { type CommitFaults, openFailingSqlite } from './failing-commits.ts';
 import { deleteFiles, deleteRecord, overwriteRows } from './damage.ts';
 import { selectRows } from './table-rows.ts';
 
@@ -52,6 +53,7 @@ export const openFileStore = async (
     readonly archive?: boolean;
     readonly dir?: string;
     readonly clock?: Clock;
+    readonly faults?: CommitFaults;
   } = {},
 ): Promise<FileStoreFixture> => {
   const {
@@ -62,7 +64,10 @@ export const openFileStore = async (
     ]),
   } = options;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'holdfast-store-')));
-  const sqlite = openInlineSqlite({ dir: join(dir, 'dbms') });
+  const sqlite =
+    options.faults === undefined
+      ? openInlineSqlite({ dir: join(dir, 'dbms') })
+      : openFailingSqlite(join(dir, 'dbms'), options.faults);
   const queue = new WriteQueue({ sqlite, origin, members: () => members });
   const budget = new ByteBudget(1_048_576);
   const memberOf = (of: string): number => members.get(of) ?? 0;

@@ -1,12 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { apply } from '../../../src/operator/store/apply.ts';
 import type { FileJob } from '../../../src/operator/store/jobs.ts';
 import { rowsText } from '../../conformance/file-store.ts';
-import { CommitFaults, FailingDirectory } from '../../support/failing-commits.ts';
+import { fault } from '../../../src/base/errors.ts';
+import type { FileRecord } from '../../../src/operator/file-record.ts';
+import { CommitFaults, FailingDirectory, openFailingSqlite } from '../../support/failing-commits.ts';
+import { openFileStore } from '../../support/file-store-fixture.ts';
+import { openOperator } from '../../support/operator-fixture.ts';
+import { waitFor } from '../../support/wait.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -39,4 +44,85 @@ test('the number of a file whose commit failed is given to no other: it may be t
   expect(filesOf('a')).toEqual([[1], [3]]);
   expect(filesOf('b')).toEqual([[2], [4], [5]]);
   databases.close();
+});
+
+describe('a commit that failed and is there when its database is open again', () => {
+  const faults = new CommitFaults();
+  const opened = async () => {
+    const fixture = await openFileStore({ dir, faults });
+    const told: number[] = [];
+    fixture.store.notices.on('file:stored', (records: readonly FileRecord[]) =>
+      told.push(...records.map(({ file }) => file)),
+    );
+    const held = (): unknown => fixture.store.holdings().get('own');
+    // What is unsure is looked at before.
+    const settled = (): Promise<void> => fixture.queue.between(async () => {});
+    await fixture.put(rowsText(1, 2));
+    return { fixture, told, held, settled };
+  };
+
+  test('is held and told to the peers when its sender gives it again', async () => {
+    const { fixture, told, held } = await opened();
+    faults.next.set('plant', 'kept');
+    await expect(fixture.put(rowsText(3, 2))).rejects.toMatchObject({ code: 'SQLITE_DISK_FAILED' });
+    expect(held()).toEqual([[1, 1]]);
+    expect(await fixture.put(rowsText(3, 2))).toMatchObject({ duplicate: true, record: { file: 2 } });
+    expect([held(), told]).toEqual([[[1, 2]], [1, 2]]);
+    await fixture.close();
+  });
+
+  test.each(['kept', 'lost'] as const)('is looked for without being given again: %s', async (way) => {
+    const { fixture, told, held, settled } = await opened();
+    faults.next.set('plant', way);
+    await expect(fixture.put(rowsText(3, 2))).rejects.toMatchObject({ code: 'SQLITE_DISK_FAILED' });
+    await fixture.put(rowsText(5, 2), { dbms: 'other' });
+    await settled();
+    expect([held(), told]).toEqual(way === 'kept' ? [[[1, 3]], [1, 3, 2]] : [[[1, 1], [3, 3]], [1, 3]]); // prettier-ignore
+    expect(fixture.store.totals).toMatchObject(way === 'kept' ? { files: 3, rows: 6 } : { files: 2, rows: 4 });
+    await fixture.close();
+  });
+
+  test('is found also when the look fails the first time', async () => {
+    const { fixture, held, settled } = await opened();
+    faults.next.set('plant', 'kept');
+    await expect(fixture.put(rowsText(3, 2))).rejects.toMatchObject({ code: 'SQLITE_DISK_FAILED' });
+    const { sqlite } = fixture;
+    const read = sqlite.read.bind(sqlite);
+    sqlite.read = () => Promise.reject(fault('SQLITE_OVERLOADED', 'too many calls wait'));
+    await fixture.put(rowsText(5, 2), { dbms: 'other' });
+    await settled();
+    sqlite.read = read;
+    await settled();
+    expect(held()).toEqual([[1, 3]]);
+    await fixture.close();
+  });
+
+  test('is found after the thread of the writer ended in it', async () => {
+    const { fixture, told, held, settled } = await opened();
+    const { sqlite } = fixture;
+    const write = sqlite.write.bind(sqlite);
+    sqlite.write = async (...call) => {
+      await write(...call);
+      throw fault('SQLITE_THREAD_DIED', 'the thread sqlite-writer ended during the call');
+    };
+    await expect(fixture.put(rowsText(3, 2))).rejects.toMatchObject({ code: 'SQLITE_THREAD_DIED' });
+    sqlite.write = write;
+    await settled();
+    expect([held(), told]).toEqual([[[1, 2]], [1, 2]]);
+    await fixture.close();
+  });
+
+  test('counts in its streaming buffer, and is flushed', async () => {
+    const fixture = await openOperator({ dir, ports: { sqlite: openFailingSqlite(join(dir, 'dbms'), faults) } });
+    await fixture.put(rowsText(1, 2));
+    await fixture.stream(rowsText(3, 1));
+    faults.next.set('plant', 'kept');
+    await expect(fixture.stream(rowsText(4, 2))).rejects.toMatchObject({ code: 'SQLITE_DISK_FAILED' });
+    expect(fixture.operator.buffers()).toMatchObject([{ rows: 1 }]);
+    await fixture.put(rowsText(9, 1), 'others');
+    await waitFor(() => fixture.operator.buffers().some(({ rows }) => rows === 3));
+    await fixture.operator.flush();
+    expect(fixture.operator.status().rows).toBe(6);
+    await fixture.close();
+  });
 });
