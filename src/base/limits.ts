@@ -152,6 +152,8 @@ export const ARCHIVE_KEEPS_STALL_MS = 3_000;
 export const ARCHIVE_ADDRESSES_MAX = 64;
 export const ARCHIVE_ADDRESSES_MS = 10_000;
 export const ARCHIVE_ADDRESSES_SOON_MS = 3_000;
+/** Addresses of one archive that others tell, beside the one that it has told itself. */
+export const ARCHIVE_CLAIMS_MAX = 4;
 /** A peer that had nothing of what it was asked for is asked after the others for so long. */
 export const ARCHIVE_LACKED_MS = 60_000;
 

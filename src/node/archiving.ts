@@ -1,16 +1,21 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
+import { systemCode, textOf } from '../base/errors.ts';
 import { FRAME_BYTES_MAX, SYNC_AUTHORS_MAX, SYNC_COVERED_MAX } from '../base/limits.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
+import type { StateFile } from '../base/state-file.ts';
 import type { Archiving } from '../command/context.ts';
 import type { RawEntry } from '../entry/entry.ts';
+import { ADDRESS_CHARS_MAX } from '../ledger/archive/address-messages.ts';
 import { ArchiveAddresses } from '../ledger/archive/addresses.ts';
 import { ArchiveClient } from '../ledger/archive/client.ts';
 import { ArchiveDesk } from '../ledger/archive/desk.ts';
 import { type Cover, type CoveredLogs, fitsAnswer } from '../ledger/cover.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ArchivedPorts } from '../ledger/sync/ledger-sync.ts';
-import type { DialTarget, Network, PeerKey } from '../network/network.ts';
+import type { Address, DialTarget, Network, PeerKey } from '../network/network.ts';
 import { isInForce } from '../policy/authority/members.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { Receipts } from '../receipt/receipts.ts';
@@ -55,14 +60,32 @@ const nameOf = (network: Network, { policies, topology, addresses }: Later, key:
   return [name ?? key.slice(0, 16), ...(address === undefined ? [] : [`at ${address}`])].join(' ');
 };
 
-/** Learns and tells where archives are. `onChanged`: somebody else may be dialled now. */
-export const createArchiveAddresses = (ports: Ports, later: Later, onChanged: () => void): ArchiveAddresses =>
-  new ArchiveAddresses({
-    ...ports,
-    log: ports.log.child('archive'),
+const knownArchives = z.record(z.string().regex(/^[0-9a-f]{64}$/), z.string().max(ADDRESS_CHARS_MAX));
+
+/** Where archives were in an earlier run; none where the file is missing or wrong: peers tell it again. */
+const readArchives = async (path: string, log: Logger): Promise<ReadonlyMap<PeerKey, Address>> => {
+  try {
+    return new Map(Object.entries(knownArchives.parse(JSON.parse(await readFile(path, 'utf8')))));
+  } catch (caught) {
+    if (systemCode(caught) !== 'ENOENT') log.warn(`${path} is left aside: ${textOf(caught)}`);
+    return new Map();
+  }
+};
+
+/** Learns and tells where archives are, and keeps that in a file. `onChanged`: somebody else may be dialled now. */
+export const createArchiveAddresses = async (
+  ports: Ports & { readonly file: Pick<StateFile, 'path' | 'keep'> },
+  later: Later,
+  onChanged: () => void,
+): Promise<ArchiveAddresses> => {
+  const log = ports.log.child('archive');
+  return new ArchiveAddresses({
+    ...{ ...ports, log, onChanged },
+    known: await readArchives(ports.file.path, log),
+    keep: (own) => void ports.file.keep(`${JSON.stringify(Object.fromEntries(own))}\n`),
     archives: () => archivesIn(later.policies),
-    onChanged,
   });
+};
 
 /** Whom a node dials that lacks bodies. */
 export const archivesToDial = ({ policies, addresses }: Later): readonly DialTarget[] =>

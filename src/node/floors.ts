@@ -298,11 +298,14 @@ const startDialling = async (
 ): Promise<Dialling> => {
   const ports = { clock: systemClock, random: systemRandom };
   const seeds = [...config.seeds, ...(config.invite?.seeds ?? [])];
-  const file = stack.use(new StateFile(paths.peers, { clock: systemClock, disk, log }));
+  const stateFile = (path: string): StateFile => stack.use(new StateFile(path, { clock: systemClock, disk, log }));
+  const file = stateFile(paths.peers);
   const needed = (): readonly DialTarget[] => archivesToDial(made);
   const dialling = await createDialling({ network, topology, seeds, needed, file, log });
   made.addresses = stack.use(
-    createArchiveAddresses({ ...ports, network, ledger, log }, made, () => dialling.refresh()),
+    await createArchiveAddresses({ ...ports, network, ledger, log, file: stateFile(paths.archives) }, made, () =>
+      dialling.refresh(),
+    ),
   );
   policies.notices.on('policy:changed', () => dialling.refresh());
   dialling.refresh();

@@ -20,6 +20,7 @@ export interface NodePaths {
   readonly start: string;
   /** Addresses of nodes met before, for a start without seeds. */
   readonly peers: string;
+  readonly archives: string;
   /** The join that waits to be let in. */
   readonly join: string;
   /** What opens REST to who can read it. */
@@ -54,6 +55,7 @@ export const nodePaths = (dir: string): NodePaths => {
     facts: join(dir, 'node.json'),
     start: join(dir, REMEMBERED_FILE),
     peers: join(dir, 'peers.json'),
+    archives: join(dir, 'archives.json'),
     join: join(dir, 'join.json'),
     token: join(dir, 'rest.token'),
     users: join(dir, 'users.json'),
