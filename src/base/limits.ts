@@ -475,6 +475,9 @@ export const THREADS_OF_ONE_MAX = 2;
 export const DICTIONARY_ENTRIES_MAX = 10_000;
 /** The output of a command that a variable takes. */
 export const VALUE_CHARS_MAX = 4 * 1_048_576;
+/** What all variables of a node hold together, and those of one request. */
+export const DICTIONARY_CHARS_MAX = 16 * VALUE_CHARS_MAX;
+export const SESSION_CHARS_MAX = 2 * VALUE_CHARS_MAX;
 /** What the references of one line look through together; reading it holds up the node. */
 export const REFERENCED_CHARS_MAX = 16 * VALUE_CHARS_MAX;
 /** JSON texts of variables of which it is kept what they say. */
@@ -508,6 +511,8 @@ export const COMMANDS_PEER_COUNTED_MS_MAX = 50;
 export const REST_BODY_BYTES_MAX = FILE_BYTES_MAX;
 /** Of a POST: commands. */
 export const REST_COMMAND_BODY_BYTES_MAX = SCRIPT_BYTES_MAX;
+/** Commands before the one of the header. */
+export const REST_LINES_MAX = 1_000;
 /** Bodies held at the same time, all requests together; what does not fit is refused with 503. */
 export const REST_BODIES_BYTES_MAX = 2 * FILE_BYTES_MAX;
 export const REST_HEADER_BYTES_MAX = 65_536;

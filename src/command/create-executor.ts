@@ -218,7 +218,11 @@ class NodeExecutor implements CommandExecutor {
   /** `run client (DEST)` alone: where the session's commands go from now on; `()` is back to this node. */
   #stand(destination: string, request: CommandRequest, depth: number): Reply {
     const { session } = request;
-    if (destination !== '') parseDestination(destination, this.#surroundings(request, depth).dictionary);
+    if (destination !== '') {
+      const { restriction, dictionary } = this.#surroundings(request, depth);
+      restriction?.check(plainAct('run client'));
+      parseDestination(destination, dictionary);
+    }
     session.destination = destination === '' ? undefined : destination;
     // Whoever sends a single request would otherwise take it that something was done.
     if (session.caller !== 'rest' || session.destination === undefined) return SILENT;

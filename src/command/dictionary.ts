@@ -1,16 +1,16 @@
-import { fault } from '../base/errors.ts';
-import { DICTIONARY_ENTRIES_MAX } from '../base/limits.ts';
+import { DICTIONARY_CHARS_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import { mayReadEnvironment } from './environment.ts';
 import type { Session } from './executor.ts';
 import type { Lookup } from './grammar/values.ts';
+import { Variables } from './variables.ts';
 
 /**
  * The variables of a node: what scripts and callers assigned, over the node's own facts (name, addresses, directories),
  * which are asked for anew each time. In memory only.
  */
 export class Dictionary {
-  readonly #assigned = new Map<string, JsonValue>();
+  readonly #assigned = new Variables('the dictionary', DICTIONARY_CHARS_MAX);
   readonly #facts: () => Readonly<Record<string, JsonValue | undefined>>;
 
   constructor(facts: () => Readonly<Record<string, JsonValue | undefined>>) {
@@ -24,12 +24,8 @@ export class Dictionary {
     return Object.hasOwn(facts, name) ? facts[name] : undefined;
   }
 
-  /** `COMMAND_DICTIONARY_FULL` above `DICTIONARY_ENTRIES_MAX`. */
+  /** `COMMAND_DICTIONARY_FULL`. */
   set(name: string, value: JsonValue): void {
-    if (!this.#assigned.has(name) && this.#assigned.size >= DICTIONARY_ENTRIES_MAX)
-      throw fault('COMMAND_DICTIONARY_FULL', `the dictionary holds ${DICTIONARY_ENTRIES_MAX} variables`, {
-        hint: 'remove some: NAME = ""',
-      });
     this.#assigned.set(name, value);
   }
 
@@ -83,11 +79,7 @@ export const sessionDictionary = (
     return value;
   },
   assign: (name, value) => {
-    if (session.scope !== undefined) {
-      if (!session.scope.has(name) && session.scope.size >= DICTIONARY_ENTRIES_MAX)
-        throw fault('COMMAND_DICTIONARY_FULL', `the session holds ${DICTIONARY_ENTRIES_MAX} variables`);
-      session.scope.set(name, value);
-    }
+    session.scope?.set(name, value);
     if (session.caller === 'peer' || rights?.sets === false) return;
     if (value === '') dictionary.delete(name);
     else dictionary.set(name, value);

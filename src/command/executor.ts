@@ -1,5 +1,6 @@
-import type { JsonValue } from '../codec/json.ts';
+import { SESSION_CHARS_MAX } from '../base/limits.ts';
 import type { Person } from './access/access.ts';
+import { Variables } from './variables.ts';
 
 export type Caller = 'local' | 'rest' | 'peer';
 
@@ -17,7 +18,7 @@ export interface Session {
    * callers which both say `policy = …` never insert each other's. Assignments reach the node's dictionary as well.
    * `undefined`: the node's dictionary alone.
    */
-  readonly scope: Map<string, JsonValue> | undefined;
+  readonly scope: Variables | undefined;
   /** The standing destination that `run client (dest)` without a command sets, as typed; undefined: this node. */
   destination: string | undefined;
   /** Of a script that runs: what `[+]` means in its lines. */
@@ -30,7 +31,7 @@ export interface Session {
 export const createSession = (options: { isolated?: boolean; caller?: Caller; person?: Person } = {}): Session => ({
   caller: options.caller ?? 'local',
   person: options.person,
-  scope: options.isolated === true ? new Map() : undefined,
+  scope: options.isolated === true ? new Variables('the request', SESSION_CHARS_MAX) : undefined,
   destination: undefined,
 });
 

@@ -408,11 +408,22 @@ export class Registry {
   }
 
   #unknown(tokens: readonly Token[]): HoldfastError {
-    const near = this.#near(tokens.map(({ raw }) => raw.toLowerCase()));
-    return fault('COMMAND_UNKNOWN', `unknown command ${quoted(tokens.map(({ raw }) => raw).join(' '))}`, {
-      data: { maybe: near, word: tokens[0]?.raw.slice(0, 200) ?? '' },
-      hint: near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`,
-    });
+    const near = this.#near(
+      tokens.slice(0, WORDS_COMPARED).map(({ raw }) => raw.slice(0, WORD_CHARS_COMPARED).toLowerCase()),
+    );
+    return fault(
+      'COMMAND_UNKNOWN',
+      `unknown command ${quoted(
+        tokens
+          .slice(0, WORDS_COMPARED)
+          .map(({ raw }) => raw)
+          .join(' '),
+      )}`,
+      {
+        data: { maybe: near, word: tokens[0]?.raw.slice(0, 200) ?? '' },
+        hint: near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`,
+      },
+    );
   }
 
   /** Commands whose words are close to those typed, best first, at most three. */
@@ -435,6 +446,10 @@ export class Registry {
       .map(({ text }) => text);
   }
 }
+
+/** No command has more words, or longer ones. */
+const WORDS_COMPARED = 16;
+const WORD_CHARS_COMPARED = 64;
 
 /** Nobody completes by hand what is longer. */
 const COMPLETED_CHARS_MAX = 1_024;

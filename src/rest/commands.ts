@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { fault, hasCode } from '../base/errors.ts';
 import { sentenceOf } from '../base/zod-text.ts';
-import { REST_TIMEOUT_MS, REST_TIMEOUT_MS_MAX } from '../base/limits.ts';
+import { REST_LINES_MAX, REST_TIMEOUT_MS, REST_TIMEOUT_MS_MAX } from '../base/limits.ts';
+import { atOnce } from '../base/slices.ts';
 import { parseSpan } from '../command/grammar/dates.ts';
-import { splitScript } from '../command/grammar/script.ts';
+import { splittingScript } from '../command/grammar/script.ts';
 import type { RestHeaders } from './headers.ts';
 
 /** What a request asks to run. */
@@ -171,7 +172,7 @@ const checkAgent = (headers: RestHeaders): void => {
     );
 };
 
-/** What a POST asks for, in the documented forms of its body. Throws `REST_AGENT`, `REST_NO_COMMAND`, `REST_MAPPING` … */
+/** What a POST asks for, in the documented forms of its body. Throws `REST_AGENT`, `REST_NO_COMMAND`, `REST_MAPPING`, `REST_LINES` … */
 export const planOfPost = (headers: RestHeaders, body: string): CommandPlan => {
   const command = headers.get('command');
   const text = body.trim();
@@ -186,8 +187,13 @@ export const planOfPost = (headers: RestHeaders, body: string): CommandPlan => {
     throw fault('REST_MAPPING', 'no message client takes data for this topic', {
       hint: 'send the rows of a table with PUT and the headers dbms and table',
     });
+  const lines = atOnce(splittingScript(text, REST_LINES_MAX));
+  if (lines.length > REST_LINES_MAX)
+    throw fault('REST_LINES', `the body has more than ${REST_LINES_MAX} commands`, {
+      hint: 'put many into a script: process FILE',
+    });
   return planned(
-    splitScript(text).map((line) => line.text),
+    lines.map((line) => line.text),
     command,
     headers,
   );

@@ -26,6 +26,7 @@ const OWN: Readonly<Record<string, readonly [status: number, number: number]>> =
   REST_BODY_JSON: [400, 6],
   REST_BODY_ENCODING: [415, 161],
   REST_BODY_OVERSIZE: [413, 110],
+  REST_LINES: [413, 110],
   REST_STALLED: [408, 26],
   REST_CLIENT_GONE: [400, 15],
   REST_BUSY: [503, 3],

@@ -194,7 +194,12 @@ class Responder {
     session.destination = plan.standing;
     const format = /\bapplication\/json\b/i.test(request.headers.accept ?? '') ? 'json' : undefined;
     const output = await this.#within(plan.timeoutMs, ended, async (signal) => {
-      for (const line of plan.before) await executor.execute({ text: line, format: undefined, signal, session });
+      for (const line of plan.before) {
+        await executor.execute({ text: line, format: undefined, signal, session });
+        // What waits for nothing would have all its lines in one turn.
+        await giveWay();
+        signal.throwIfAborted();
+      }
       return executor.execute({ text: plan.command, format, signal, session });
     });
     if (output.pieces !== undefined) return longText(output.pieces());

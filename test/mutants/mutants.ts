@@ -1,3 +1,4 @@
+import { doors } from './doors.ts';
 import { entry } from './entry.ts';
 import { ledger } from './ledger.ts';
 import { network } from './network.ts';
@@ -22,4 +23,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...network,
   ...rest,
   ...rights,
+  ...doors,
 ];

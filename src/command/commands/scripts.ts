@@ -166,7 +166,7 @@ export const scriptCommands = (): readonly Command[] => {
       examples: ['config from policy where id = 64999c0d4d8762f67f6fe4f120c7a54b'],
       options: policyOptions,
       run: async (call) => {
-        const script = policyScript(call.context, call.options.id);
+        const script = await policyScript(call, call.options.id);
         configured.set(call.options.id, new Date(call.context.clock.wallMs()).toISOString());
         return finished(call, script);
       },

@@ -1,5 +1,6 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { COMMAND_DEPTH_MAX, SCRIPT_STEPS_MAX } from '../../base/limits.ts';
+import { atOnce, type Sliced } from '../../base/slices.ts';
 import { perLine } from './budget.ts';
 import { meets, type Condition } from './condition.ts';
 import { isKeyword, tokenize, type Token } from './lexer.ts';
@@ -37,6 +38,10 @@ export interface Program {
   readonly steps: readonly Step[];
 }
 
+/** Read in a few milliseconds; each line counts a little more than its characters. */
+const CHARS_AT_ONCE = 16_384;
+const CHARS_OF_LINE = 16;
+
 const LABEL = /^:([\w-]{1,128}):\s*(?:#.*)?$/;
 
 const lineFault = (line: number, error: HoldfastError): HoldfastError =>
@@ -57,7 +62,7 @@ class ProgramReader {
   /** Those that have begun and not ended yet, with their line. */
   readonly #open: { readonly loop: Loop; readonly line: number }[] = [];
 
-  read(lines: readonly ScriptLine[]): Program {
+  *read(lines: readonly ScriptLine[]): Sliced<Program> {
     const commands = lines.filter(({ text }) => !LABEL.test(text));
     let at = 0;
     for (const { text, line } of lines) {
@@ -69,7 +74,12 @@ class ProgramReader {
     }
     const starts = new Set(this.#labels.values());
     const steps: Step[] = [];
+    let chars = 0;
     for (const [index, { text, line }] of commands.entries()) {
+      if ((chars += text.length + CHARS_OF_LINE) > CHARS_AT_ONCE) {
+        chars = 0;
+        yield;
+      }
       const before = starts.has(index) ? undefined : steps.at(-1);
       try {
         const step = this.#step(text, before);
@@ -210,7 +220,10 @@ const tokensOf = (text: string): readonly Token[] => {
  * Reads the flow of a script: labels, `goto`, `call`, `return`, `if … do … else`, `for loop …`, `on error …`; other lines stay text. Throws
  * `COMMAND_SYNTAX` with the line in its data for what would lead astray, before anything has run.
  */
-export const readProgram = (lines: readonly ScriptLine[]): Program => new ProgramReader().read(lines);
+export const readProgram = (lines: readonly ScriptLine[]): Program => atOnce(readingProgram(lines));
+
+/** The same in slices. */
+export const readingProgram = (lines: readonly ScriptLine[]): Sliced<Program> => new ProgramReader().read(lines);
 
 interface Choice {
   /** Some branch was chosen already. */

@@ -1,5 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX } from '../../base/limits.ts';
+import { atOnce, type Sliced } from '../../base/slices.ts';
 
 /** One command of a script: a line, or a `<…>` block of several. */
 export interface ScriptLine {
@@ -12,15 +13,20 @@ export interface ScriptLine {
  * Cuts a script into commands: a line each, except that a line which starts with `<` goes on to the line that ends with
  * `>`. Empty lines and comments fall away. Throws `COMMAND_SCRIPT_OVERSIZE`, `COMMAND_SCRIPT_BLOCK` (a block that never ends).
  */
-export const splitScript = (content: string): readonly ScriptLine[] => {
+export const splitScript = (content: string): readonly ScriptLine[] => atOnce(splittingScript(content));
+
+/** The same in slices: half a million lines take long. `commandsMax`: it ends after so many and one more. */
+export const splittingScript = function* (
+  content: string,
+  commandsMax = Number.POSITIVE_INFINITY,
+): Sliced<readonly ScriptLine[]> {
   if (content.length > SCRIPT_BYTES_MAX)
     throw fault('COMMAND_SCRIPT_OVERSIZE', `script of ${content.length} characters; at most ${SCRIPT_BYTES_MAX}`);
   const commands: ScriptLine[] = [];
   let block: { readonly line: number; readonly lines: string[] } | undefined;
-  for (const [index, line] of content
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .entries()) {
+  for (const [index, line] of linesOf(content.replace(/^\uFEFF/, ''))) {
+    if (index % LINES_AT_ONCE === LINES_AT_ONCE - 1) yield;
+    if (commands.length > commandsMax) break;
     const trimmed = line.trim();
     if (block !== undefined) block.lines.push(line);
     else if (trimmed === '' || trimmed.startsWith('#')) continue;
@@ -37,4 +43,16 @@ export const splitScript = (content: string): readonly ScriptLine[] => {
       hint: 'end it with > at the end of a line',
     });
   return commands;
+};
+
+const LINES_AT_ONCE = 4_096;
+
+/** One after the other, without a list of all. */
+const linesOf = function* (content: string): Generator<readonly [index: number, line: string]> {
+  let [index, at] = [0, 0];
+  for (let end = content.indexOf('\n'); end >= 0; end = content.indexOf('\n', at)) {
+    yield [index, content.slice(at, content[end - 1] === '\r' ? end - 1 : end)];
+    [index, at] = [index + 1, end + 1];
+  }
+  yield [index, content.slice(at)];
 };

@@ -26,22 +26,32 @@ const NO_ADDRESS = 'expected (IP:PORT, …), (dbms = D and table = T), (TYPE whe
 const wrongDestination = (text: string): Error =>
   fault('COMMAND_DESTINATION', `${quoted(text)} is not a destination`, { hint: NO_ADDRESS });
 
-interface Settings {
-  readonly target: string;
-  readonly subset: boolean;
-  readonly timeoutMs: number;
-}
+type Setting = 'subset' | 'timeout';
 
-const SETTING = /(?:^|,)\s*(subset|timeout)\s*=\s*([\w.]{1,20}(?:\s+[a-z]{1,10})?)\s*$/i;
+const SETTING = /^(subset|timeout)\s*=\s*([\w.]{1,20}(?:\s+[a-z]{1,10})?)$/i;
+const SETTING_CHARS_MAX = 64;
 
-/** Takes `…, subset = true, timeout = 5` off the end; commas before that belong to the target. */
-const splitSettings = (text: string): Settings => {
-  const found = SETTING.exec(text);
-  if (found === null) return { target: text.trim(), subset: false, timeoutMs: COMMAND_TIMEOUT_MS };
-  const rest = splitSettings(text.slice(0, found.index));
-  const value = found[2] ?? '';
-  if (found[1]?.toLowerCase() === 'subset') return { ...rest, subset: value.toLowerCase() === 'true' };
-  return { ...rest, timeoutMs: Math.max(1, parseSpan(value)) };
+/** Takes `…, subset = true, timeout = 5` off the end, each once; commas before that belong to the target. */
+const splitSettings = (text: string): { readonly target: string } & Omit<Destination, 'to'> => {
+  const settings = new Map<Setting, string>();
+  let target = text.trim();
+  for (;;) {
+    const comma = target.lastIndexOf(',');
+    const last = target.slice(comma + 1).trim();
+    const found = last.length > SETTING_CHARS_MAX ? null : SETTING.exec(last);
+    if (found === null) break;
+    const name = found[1]?.toLowerCase() === 'subset' ? 'subset' : 'timeout';
+    if (settings.has(name))
+      throw fault('COMMAND_DESTINATION', `the setting ${name} stands twice`, { hint: 'subset and timeout once each' });
+    settings.set(name, found[2] ?? '');
+    target = target.slice(0, Math.max(0, comma)).trim();
+  }
+  const timeout = settings.get('timeout');
+  return {
+    target,
+    subset: settings.get('subset')?.toLowerCase() === 'true',
+    timeoutMs: timeout === undefined ? COMMAND_TIMEOUT_MS : Math.max(1, parseSpan(timeout)),
+  };
 };
 
 /** `ip:port`, `ip port`, lists of both with commas or blanks. */

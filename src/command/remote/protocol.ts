@@ -51,13 +51,20 @@ const serve = (context: CommandContext, service: CommandService): void => {
   const run = async (channel: Channel): Promise<Uint8Array> => {
     const request = await readRequest(channel);
     const { text, format } = checked(channel, () => parseRequest(request));
-    const asker = { registered: isRegistered(context, channel.peer) };
-    if (!mayRun(service.useOf(text), asker, facts.remoteCommands))
-      throw fault('COMMAND_REMOTE_REFUSED', `${facts.name} does not run this command for other nodes`, {
-        data: { registered: asker.registered },
-        hint: 'run it on the node itself: holdfast exec --node HOST:PORT "…"',
-      });
-    return budget.run(channel.peer, () => execute(channel.peer, text, format));
+    // To understand it takes time as well, also where it is refused or no command.
+    return budget.run(channel.peer, async () => {
+      checkMayRun(channel.peer, text);
+      return execute(channel.peer, text, format);
+    });
+  };
+
+  const checkMayRun = (peer: PeerKey, text: string): void => {
+    const asker = { registered: isRegistered(context, peer) };
+    if (mayRun(service.useOf(text), asker, facts.remoteCommands)) return;
+    throw fault('COMMAND_REMOTE_REFUSED', `${facts.name} does not run this command for other nodes`, {
+      data: { registered: asker.registered },
+      hint: 'run it on the node itself: holdfast exec --node HOST:PORT "…"',
+    });
   };
 
   const execute = async (peer: PeerKey, text: string, format: 'text' | 'json' | null): Promise<Uint8Array> => {

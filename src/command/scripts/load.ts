@@ -4,9 +4,9 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { asFault, fault, textOf, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX } from '../../base/limits.ts';
-import type { CommandContext } from '../context.ts';
-import { readProgram, type Program } from '../grammar/program.ts';
-import { splitScript } from '../grammar/script.ts';
+import { inSlices } from '../../base/slices.ts';
+import { readingProgram, type Program } from '../grammar/program.ts';
+import { splittingScript } from '../grammar/script.ts';
 import type { Surroundings } from '../registry.ts';
 import { atLine } from './place.ts';
 
@@ -53,9 +53,14 @@ const readScript = async (path: string): Promise<string> => {
   }
 };
 
-const readFlow = (content: string, name: string, path: string): Program => {
+const readFlow = async (
+  content: string,
+  name: string,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Program> => {
   try {
-    return readProgram(splitScript(content));
+    return await inSlices(readingProgram(await inSlices(splittingScript(content), signal)), signal);
   } catch (caught) {
     const failure = asFault(caught);
     const { line } = failure.data;
@@ -66,11 +71,11 @@ const readFlow = (content: string, name: string, path: string): Program => {
 /** The script in a file. `COMMAND_SCRIPT_REFUSED`, `COMMAND_SCRIPT_MISSING`, `COMMAND_SCRIPT_OVERSIZE`, `COMMAND_SYNTAX`. */
 export const scriptAt = async (surroundings: Surroundings, name: string): Promise<Script> => {
   const path = scriptPath(surroundings, name);
-  return { name, path, program: readFlow(await readScript(path), name, path) };
+  return { name, path, program: await readFlow(await readScript(path), name, path, surroundings.signal) };
 };
 
 /** The attribute `script` of a config policy, a command each. `POLICY_UNKNOWN`, `COMMAND_VALUE`, `COMMAND_SYNTAX`. */
-export const policyScript = (context: CommandContext, id: string): Script => {
+export const policyScript = async ({ context, signal }: Surroundings, id: string): Promise<Script> => {
   const policy = context.policies.book.get(id);
   if (policy === undefined)
     throw fault('POLICY_UNKNOWN', `there is no policy ${id}`, {
@@ -81,5 +86,6 @@ export const policyScript = (context: CommandContext, id: string): Script => {
     throw fault('COMMAND_VALUE', `the ${policy.type} policy ${id} has no script`, {
       hint: 'its attribute script is a list of commands',
     });
-  return { name: `policy ${id}`, path: `policy ${id}`, program: readFlow(lines.join('\n'), `policy ${id}`, id) };
+  const name = `policy ${id}`;
+  return { name, path: name, program: await readFlow(lines.join('\n'), name, id, signal) };
 };
