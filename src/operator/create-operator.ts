@@ -150,6 +150,8 @@ class SqliteOperator implements Operator {
 
   async stream(request: PutRequest): Promise<{ readonly rows: number }> {
     const name = tableName(request.dbms, request.table);
+    // Numbering may be waited for in the buffer; what this node must not write must not get there: it would never leave it.
+    await this.#ports.mayWrite?.();
     const { source, instructions, content } = await this.#accepted(request);
     const columns = await this.#parts.columns.of(name, content);
     const about = { ...name, columns, source, instructions, content };

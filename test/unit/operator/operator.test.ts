@@ -92,6 +92,14 @@ describe('put', () => {
     expect(fixture.operator.status().leftOut).toBe(1);
   });
 
+  test('takes no streaming rows either where it must not write', async () => {
+    await fixture.close();
+    const replaced = fault('OPERATOR_REPLACED', 'another node took over');
+    fixture = await openOperator({ ports: { mayWrite: () => Promise.reject(replaced) } });
+    await expect(fixture.stream(rowsText(0, 1))).rejects.toMatchObject({ code: 'OPERATOR_REPLACED' });
+    expect(fixture.operator.buffers()).toEqual([]);
+  });
+
   test('waits until own files may be numbered', async () => {
     await fixture.close();
     const clock = createVirtualClock();
