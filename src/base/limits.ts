@@ -410,6 +410,8 @@ export const FILE_OVERDUE_MS = 1_000;
 /** How long a starting operator waits for peers that are known and not reached, with own files and without. */
 export const PEERS_WAIT_MS = 1_000;
 export const PEERS_WAIT_EMPTY_MS = 3_000;
+/** An operator that lost files and cannot ask every peer numbers its own so far beyond the last it knows of: more than came since. */
+export const NUMBERING_LEAP = 1_000_000;
 /** Which files all operators of a cluster hold, as told to other nodes: origins (members), stretches of each, patience. */
 export const COMMITTED_ORIGINS_MAX = 255;
 export const COMMITTED_RANGES_MAX = 32;

@@ -66,6 +66,8 @@ class MemoryFiles implements MemoryFileStore {
   /** Rows that are not those of the content. */
   readonly #rows = new Map<string, Uint8Array>();
   readonly #findings = new Map<string, Finding>();
+  /** The next own number is at least that. */
+  #next = 1;
 
   constructor(origin: string) {
     this.origin = origin;
@@ -136,6 +138,10 @@ class MemoryFiles implements MemoryFileStore {
     );
   }
 
+  async numberFrom(atLeast: number): Promise<void> {
+    this.#next = Math.max(this.#next, atLeast);
+  }
+
   async strays(): Promise<readonly Strays[]> {
     return [];
   }
@@ -180,7 +186,7 @@ class MemoryFiles implements MemoryFileStore {
     const digest = sha256Hex(bytes);
     const held = this.#holders.get(`${hash}/${digest}`);
     if (held !== undefined) return { record: held, duplicate: true };
-    const file = (this.#holdings.get(this.origin)?.at(-1)?.[1] ?? 0) + 1;
+    const file = Math.max(this.#next, (this.#holdings.get(this.origin)?.at(-1)?.[1] ?? 0) + 1);
     const lines = Buffer.from(bytes).toString().split('\n');
     const rows = lines.filter((line) => line.trim() !== '').length;
     const about = { dbms, table, source: '0', instructions: '0', hash, time, rows, columns, digest };

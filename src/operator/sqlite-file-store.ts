@@ -184,6 +184,10 @@ export class SqliteFileStore implements FileStore {
     return this.#damages;
   }
 
+  numberFrom(atLeast: number): Promise<void> {
+    return this.#ports.sqlite.write(writing, 'numberFrom', this.origin, atLeast);
+  }
+
   strays(): Promise<readonly Strays[]> {
     return this.#ports.sqlite.read(scrubbing, 'strays');
   }

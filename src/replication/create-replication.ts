@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import { fault, type HoldfastError } from '../base/errors.ts';
-import { PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
+import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import { NUMBERING_LEAP, PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Network } from '../network/network.ts';
@@ -58,13 +58,22 @@ export interface ReplicationPorts {
 export const createReplication = async (ports: ReplicationPorts): Promise<Replication> =>
   new ClusterReplication(ports, await keptOf(ports));
 
-/** What the flag says, if all of it is still here: databases can be lost or moved away from beside it. */
-const keptOf = async ({ filledFlag, store, log }: ReplicationPorts): Promise<Holdings | undefined> => {
-  const kept = await filledFlag.load();
-  const lost = kept === undefined ? 0 : countFiles(lackingOf(kept, store.holdings()));
-  if (lost === 0) return kept;
-  log.warn(`${lost} files that were held here are lost: queries are answered when the peers have returned them`);
-  return undefined;
+/** What was held when this operator was last known to be filled. */
+interface Kept {
+  /** undefined: it was never filled, or some of it is lost: databases can be lost or moved away from beside the flag. */
+  readonly held: Holdings | undefined;
+  readonly lost: Holdings;
+}
+
+const keptOf = async ({ filledFlag, store, log }: ReplicationPorts): Promise<Kept> => {
+  const held = await filledFlag.load();
+  const lost = new Map(lackingOf(held ?? new Map<string, FileRanges>(), store.holdings()));
+  if (lost.size === 0) return { held, lost };
+  const files = countFiles(lost);
+  log.warn(
+    `${files} files that were held here are lost: answers say that they lack them until the peers have returned them`,
+  );
+  return { held: undefined, lost };
 };
 
 interface Waiter {
@@ -90,14 +99,19 @@ class ClusterReplication implements Replication {
   readonly #compared = new Set<string>();
   readonly #lags = new Lags();
   readonly #announced = new Announced();
+  /** Files that were held here before the start; a peer that was not heard of since may hold them. */
+  readonly #lost: Holdings;
   #ownKnown = false;
+  /** Whether own numbers go on beyond all that may have been given: `asked` while the store is told. */
+  #leap: 'none' | 'asked' | 'done' = 'none';
   #waited = false;
   #cancelWait: () => void;
+  #cancelLeap: () => void = () => {};
   #closed = false;
 
-  /** `kept`: what it held when it was last known to be filled. */
-  constructor(ports: ReplicationPorts, kept: Holdings | undefined) {
+  constructor(ports: ReplicationPorts, { held: kept, lost }: Kept) {
     this.#ports = ports;
+    this.#lost = lost;
     const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
     this.#keeper = new FilledKeeper(ports.filledFlag, kept, clock);
     this.#fill = new FillState(kept !== undefined);
@@ -212,6 +226,7 @@ class ClusterReplication implements Replication {
       const holdings = this.#toldBy(operator);
       return holdings === undefined ? [] : [this.#ofCluster(holdings)];
     });
+    if (!this.#comparedAll) told.push(this.#ofCluster(this.#lost));
     const nowMs = this.#ports.clock.monotonicMs();
     return this.#announced.shortfall({ own: this.#ports.store.holdings(), told, needed, nowMs });
   }
@@ -246,6 +261,7 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelWait();
+    this.#cancelLeap();
     this.#ports.store.notices.off('file:stored', this.#onStored);
     this.#ports.store.notices.off('file:lost', this.#onLost);
     await this.#consumer?.close();
@@ -330,10 +346,42 @@ class ClusterReplication implements Replication {
     this.#answers();
     if (this.#fill.filled) this.#keeper.note(this.#ports.store.holdings());
     if (this.#ownKnown || this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
-    const comparedAll = this.#ports.clusterPeers().every(({ operator }) => this.#compared.has(operator));
-    if (!comparedAll && (!this.#waited || this.#ports.askEveryPeer === true)) return;
+    if (!this.#comparedAll) {
+      if (!this.#waited || this.#ports.askEveryPeer === true) return;
+      if (this.#lost.size > 0 && this.#leap !== 'done') {
+        this.#leapOverLost();
+        return;
+      }
+    }
     this.#ownKnown = true;
     for (const { resolve } of this.#ownWaiters.splice(0)) resolve();
+  }
+
+  get #comparedAll(): boolean {
+    return this.#ports.clusterPeers().every(({ operator }) => this.#compared.has(operator));
+  }
+
+  /**
+   * Files were lost here, and a peer that may hold own ones does not answer: numbers go on far beyond those that were given,
+   * as far as is known, since a number that a peer holds with another content would never get there.
+   */
+  #leapOverLost(): void {
+    if (this.#leap !== 'none') return;
+    this.#leap = 'asked';
+    const { store, clock, log } = this.#ports;
+    const newest = [this.#lost, store.holdings()].map((files) => files.get(this.#self)?.at(-1)?.[1] ?? 0);
+    store.numberFrom(Math.max(...newest) + NUMBERING_LEAP).then(
+      () => {
+        this.#leap = 'done';
+        this.#look();
+      },
+      (caught: unknown) => {
+        this.#leap = 'none';
+        if (this.#closed) return;
+        log.warn(`own files cannot be numbered yet: ${asFault(caught).message}`);
+        this.#cancelLeap = clock.after(PEERS_WAIT_MS, () => this.#look());
+      },
+    );
   }
 
   /** A peer told of files: notes what, and since when it or this operator lacks some. */

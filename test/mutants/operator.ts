@@ -57,7 +57,7 @@ export const operator: readonly Mutant[] = [
   {
     name: 'number of a commit that failed is given again',
     file: 'src/operator/store/apply.ts',
-    from: '    if (application !== undefined) keepNumber(databases, batch.origin, application.next);\n',
+    from: '    if (application !== undefined) numberFrom(databases, batch.origin, application.next);\n',
     to: '    numbering.delete(databases);\n',
     tests: ['test/unit/operator/failed-commit.test.ts', 'test/property/failed-commit.property.test.ts'],
   },

@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const replication: readonly Mutant[] = [
   {
+    name: 'numbers of own files that were lost are given again',
+    file: 'src/replication/create-replication.ts',
+    from: "if (this.#lost.size > 0 && this.#leap !== 'done') {",
+    to: 'if (this.#lost.size < 0) {',
+    tests: ['test/unit/replication/lost-files.test.ts'],
+  },
+  {
     name: 'content of a bundle is not hashed',
     file: 'src/replication/transfer/bundle.ts',
     from: 'if (digest === (rebuilt ?? record.digest))',

@@ -41,7 +41,7 @@ const nextOwnFile = (databases: WriteDatabases, origin: string): number => {
 };
 
 /** The next own number is at least that, whatever the databases say: they may have been lost. */
-export const keepNumber = (databases: WriteDatabases, origin: string, atLeast: number): void => {
+export const numberFrom = (databases: WriteDatabases, origin: string, atLeast: number): void => {
   const known = numbering.get(databases) ?? new Map<string, number>();
   numbering.set(databases, known);
   known.set(origin, Math.max(known.get(origin) ?? 0, atLeast));
@@ -354,7 +354,7 @@ const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, jobs: re
   } catch (caught) {
     if (db !== undefined) forgetTables(db);
     // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing else.
-    if (application !== undefined) keepNumber(databases, batch.origin, application.next);
+    if (application !== undefined) numberFrom(databases, batch.origin, application.next);
     return allFailed(jobs, caught);
   }
 };

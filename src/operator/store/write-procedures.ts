@@ -2,7 +2,7 @@ import { hasCode } from '../../base/errors.ts';
 import type { WriteDatabases } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import { tableName, TSD_DBMS } from '../names.ts';
-import { apply, keepNumber } from './apply.ts';
+import { apply, numberFrom } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
 import { columnsOfTable, ensureTable, prepareDatabase, quoted } from './schema.ts';
 import { deriveTsd, renumber } from './tsd-tables.ts';
@@ -57,7 +57,7 @@ const setDamagedAside = (
   atLeast: number,
 ): string | undefined => {
   if (!databases.names().includes(dbms) || !isDamaged(databases, dbms)) return undefined;
-  if (atLeast > 1) keepNumber(databases, origin, atLeast);
+  if (atLeast > 1) numberFrom(databases, origin, atLeast);
   const path = databases.setAside(dbms);
   if (dbms !== TSD_DBMS) forgetDerived(databases, dbms);
   return path;
@@ -80,6 +80,6 @@ const forgetDerived = (databases: WriteDatabases, dbms: string): void => {
  * What runs in the writer thread.
  * @public The thread looks for it by this name.
  */
-export const procedures = { apply, createTable, dropTable, deriveTsd, renumber, setDamagedAside };
+export const procedures = { apply, createTable, dropTable, deriveTsd, renumber, setDamagedAside, numberFrom };
 
 export const writing = { module: import.meta.url, procedures };

@@ -6,6 +6,13 @@ import { openOperator } from '../../support/operator-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
 import { waitFor } from '../../support/wait.ts';
 
+test('own numbers go on from where it is said', async () => {
+  const fixture = await openOperator();
+  await fixture.operator.store.numberFrom(1_000);
+  expect((await fixture.put(rowsText(0, 2))).record.file).toBe(1_000);
+  await fixture.close();
+});
+
 test('the numbers of a database that was dropped are not given again: the peers know them', async () => {
   const before = await openOperator();
   await before.put(rowsText(0, 2));
