@@ -123,8 +123,7 @@ class SqliteOperator implements Operator {
   static async start(stack: ResourceStack, ports: OperatorPorts, options: OperatorOptions): Promise<Operator> {
     const parts = await openParts(ports, options);
     const { clock, log } = ports;
-    const stored = await ports.sqlite.read(reading, 'buffers');
-    const operator = new SqliteOperator(ports, options, parts, (own) => own.#createBuffers(stored));
+    const operator = new SqliteOperator(ports, options, parts, (own) => own.#createBuffers(parts.store.buffered));
     parts.queue.whenUnsure(async () => operator.#buffers.recount(await ports.sqlite.read(reading, 'buffers')));
     stack.defer(() => parts.store.archived());
     stack.defer(() => parts.queue.close());

@@ -16,7 +16,7 @@ import type { FileSums } from './file-sums.ts';
 import { addToRanges, countRanges, heldOf, idsOf, inRanges, subtractRanges } from './ranges.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { readGroups, withinRows } from './read-groups.ts';
-import { reading } from './store/read-procedures.ts';
+import { reading, type StoredBuffer } from './store/read-procedures.ts';
 import { scrubbing } from './store/scrub-reads.ts';
 import { writing } from './store/write-procedures.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -56,6 +56,8 @@ export class SqliteFileStore implements FileStore {
   readonly #ports: SqliteFileStorePorts;
   readonly #holdings: Map<string, FileRanges>;
   readonly #contents: FileContents;
+  /** What lay in the streaming buffers at the start. */
+  buffered: readonly StoredBuffer[] = [];
   #told: FileRecord[] = [];
   /** By database. */
   readonly #settingAside = new Map<string, Promise<string | undefined>>();
@@ -83,6 +85,7 @@ export class SqliteFileStore implements FileStore {
     for (;;) {
       try {
         await ports.sqlite.read(scrubbing, 'pagesToCheck');
+        store.buffered = await ports.sqlite.read(reading, 'buffers');
         await store.#load();
         return store;
       } catch (caught) {

@@ -244,6 +244,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
 
   setAside(name: string): string {
     const path = this.path(name);
+    this.#resting.delete(name);
     this.forget(name);
     this.#writing.drop(name);
     const aside = `${path}.damaged-${Math.floor(this.options.clock.wallMs())}`;

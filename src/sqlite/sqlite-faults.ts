@@ -20,6 +20,8 @@ const BY_PRIMARY_CODE: Readonly<Record<string, { readonly code: string; readonly
   },
   BUSY: { code: 'SQLITE_BUSY', hint: 'another process holds the database file open for writing' },
   LOCKED: { code: 'SQLITE_BUSY' },
+  PROTOCOL: { code: 'SQLITE_BUSY' },
+  NOMEM: { code: 'SQLITE_OVERLOADED', hint: 'the machine gave no memory; try again later' },
   CONSTRAINT: { code: 'SQLITE_CONSTRAINT' },
   TOOBIG: { code: 'SQLITE_TOO_LARGE' },
 };
@@ -32,7 +34,7 @@ const OVERFLOW = {
 
 /**
  * Anything that a call into SQLite threw, as our error. `SQLITE_DISK_FAILED` (full, read-only or failing disk),
- * `SQLITE_CORRUPT`, `SQLITE_BUSY`, `SQLITE_CONSTRAINT`, `SQLITE_TOO_LARGE`; every other refusal by SQLite or its
+ * `SQLITE_CORRUPT`, `SQLITE_BUSY`, `SQLITE_OVERLOADED` (no memory), `SQLITE_CONSTRAINT`, `SQLITE_TOO_LARGE`; every other refusal by SQLite or its
  * binding (syntax, unknown table, wrong parameters) is `SQLITE_STATEMENT`. `data.sqlite` is SQLite's own code.
  */
 export const sqliteFault = (caught: unknown, database: string): HoldfastError => {

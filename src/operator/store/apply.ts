@@ -57,7 +57,7 @@ const newestInTsd = (databases: WriteDatabases): number => {
 
 /** A failure of the machine, not of the file: the whole transaction ends, and the files are tried again. */
 const isOfMachine = (code: string): boolean =>
-  ['SQLITE_DISK_FAILED', 'SQLITE_CORRUPT', 'SQLITE_BUSY', 'SQLITE_CLOSED'].includes(code);
+  ['SQLITE_DISK_FAILED', 'SQLITE_CORRUPT', 'SQLITE_BUSY', 'SQLITE_OVERLOADED', 'SQLITE_CLOSED'].includes(code);
 
 /** What SQLite or the program did not expect of a file is still a failure of that file. */
 const ofFile = (caught: unknown): HoldfastError => {

@@ -4,7 +4,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { reading } from '../../../src/operator/store/read-procedures.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
 import { flipBytes, sabotage } from '../../support/damage.ts';
+import { openOperator } from '../../support/operator-fixture.ts';
+import { selectRows } from '../../support/table-rows.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
+
+/** A page of rows, which no start reads. */
+const WITHIN = 20 * 4_096;
 
 describe('a damaged database file', () => {
   let fixture: FileStoreFixture;
@@ -36,7 +41,7 @@ describe('a damaged database file', () => {
   });
 
   test('with damage within is set aside when it is met, and what was in it is lost, told, and not numbered again', async () => {
-    await damagedAndReopened(8 * 4_096);
+    await damagedAndReopened(WITHIN);
     let told = 0;
     fixture.store.notices.on('file:lost', () => (told += 1));
     expect(await fixture.store.setDatabaseAside('other')).toBeUndefined();
@@ -48,7 +53,7 @@ describe('a damaged database file', () => {
   });
 
   test('files that are stored meanwhile are held afterwards', async () => {
-    await damagedAndReopened(8 * 4_096);
+    await damagedAndReopened(WITHIN);
     const { sqlite } = fixture;
     const read = sqlite.read.bind(sqlite);
     const puts: Promise<unknown>[] = [];
@@ -69,8 +74,25 @@ describe('a damaged database file', () => {
     expect(fixture.store.totals).toMatchObject(await sqlite.read(reading, 'totals'));
   });
 
+  test('whose index of the buffers is damaged is set aside at a start: the operator starts', async () => {
+    await fixture.queue.close();
+    await fixture.store.archived();
+    const [page] = await selectRows(
+      fixture.sqlite,
+      'plant',
+      `select rootpage from sqlite_schema where name = 'holdfast_buffers_table'`,
+    );
+    await fixture.sqlite.close();
+    sabotage(database(), () => {});
+    flipBytes(database(), (Number(page?.['rootpage']) - 1) * 4_096, 4_096);
+    const operator = await openOperator({ dir: fixture.dir });
+    expect(aside()).toHaveLength(1);
+    await operator.close();
+    fixture = await openFileStore({ dir: fixture.dir });
+  });
+
   test('two damaged databases are both set aside when both are met at once', async () => {
-    await damagedAndReopened(8 * 4_096);
+    await damagedAndReopened(WITHIN);
     flipBytes(join(fixture.dir, 'dbms', 'other.sqlite'), 4_096, 4_096);
     const paths = await Promise.all(['plant', 'other'].map((dbms) => fixture.store.setDatabaseAside(dbms)));
     expect(paths).toEqual([

@@ -1,10 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { apply } from '../../../src/operator/store/apply.ts';
 import type { FileJob } from '../../../src/operator/store/jobs.ts';
+import { WriteDirectory } from '../../../src/sqlite/databases.ts';
+import { sqliteFault } from '../../../src/sqlite/sqlite-faults.ts';
+import type { WriteConnection } from '../../../src/sqlite/sqlite.ts';
 import { rowsText } from '../../conformance/file-store.ts';
 import { fault } from '../../../src/base/errors.ts';
 import type { FileRecord } from '../../../src/operator/file-record.ts';
@@ -43,6 +47,27 @@ test('the number of a file whose commit failed is given to no other: it may be t
   const filesOf = (name: string): unknown => databases.read(name).all('select file from holdfast_files order by file');
   expect(filesOf('a')).toEqual([[1], [3]]);
   expect(filesOf('b')).toEqual([[2], [4], [5]]);
+  databases.close();
+});
+
+test('no memory for a file is no fault of the file', () => {
+  class Scarce extends WriteDirectory {
+    override write(name: string): WriteConnection {
+      const db = super.write(name);
+      const run = (): never => {
+        throw sqliteFault(new BetterSqlite3.SqliteError('out of memory', 'SQLITE_NOMEM'), name);
+      };
+      return new Proxy(db, {
+        get: (target, key) => {
+          const value: unknown = key === 'run' ? run : Reflect.get(target, key, target);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+    }
+  }
+  const databases = new Scarce({ dir, clock: systemClock, durable: false });
+  const results = apply(databases, { origin: 'own', members: new Map([['own', 7]]), jobs: [newFile('a', 1)] });
+  expect(results).toMatchObject([{ kind: 'failed', fault: { code: 'SQLITE_OVERLOADED' } }]);
   databases.close();
 });
 
