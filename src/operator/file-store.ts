@@ -33,6 +33,8 @@ export interface FileStore {
   readonly origin: string;
   /** What operators compare. */
   readonly sums: FileSums;
+  /** A damaged database is being set aside: its files are there no more, and `holdings` still names them. */
+  readonly losing: boolean;
   /** In memory, always current: costs nothing to ask. */
   holdings(): Holdings;
   /** Records of an origin with ids in `ranges`, ascending, at most `limit`. */

@@ -73,6 +73,10 @@ class MemoryFiles implements MemoryFileStore {
     this.origin = origin;
   }
 
+  get losing(): boolean {
+    return false;
+  }
+
   holdings(): Holdings {
     return this.#holdings;
   }

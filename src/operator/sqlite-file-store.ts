@@ -61,6 +61,7 @@ export class SqliteFileStore implements FileStore {
   #told: FileRecord[] = [];
   /** By database. */
   readonly #settingAside = new Map<string, Promise<string | undefined>>();
+  readonly #losing = new Set<string>();
   /** Database files that were set aside since start. */
   readonly setAsidePaths: string[] = [];
   #damages: readonly Damage[] = [];
@@ -93,6 +94,10 @@ export class SqliteFileStore implements FileStore {
         if (code !== 'SQLITE_CORRUPT' || (await store.#setAside(String(data['database']))) === undefined) throw caught;
       }
     }
+  }
+
+  get losing(): boolean {
+    return this.#losing.size > 0;
   }
 
   holdings(): Holdings {
@@ -212,6 +217,9 @@ export class SqliteFileStore implements FileStore {
     const underWay = this.#settingAside.get(dbms);
     if (underWay !== undefined) return underWay;
     const work = this.#ports.queue.between(async () => {
+      // Looked at apart: it takes long where nothing is wrong, and queries are answered meanwhile.
+      if (!(await this.#ports.sqlite.write(writing, 'isDamaged', dbms))) return undefined;
+      this.#losing.add(dbms);
       const path = await this.#setAside(dbms);
       if (path !== undefined) await this.#load();
       return path;
@@ -221,7 +229,10 @@ export class SqliteFileStore implements FileStore {
         if (path !== undefined) this.notices.emit('file:lost');
         return path;
       })
-      .finally(() => this.#settingAside.delete(dbms));
+      .finally(() => {
+        this.#losing.delete(dbms);
+        this.#settingAside.delete(dbms);
+      });
     this.#settingAside.set(dbms, done);
     return done;
   }

@@ -152,7 +152,7 @@ class ClusterReplication implements Replication {
   }
 
   get filled(): boolean {
-    return this.#answers() && !this.scrubber.holdsBack;
+    return this.#answers() && !this.scrubber.holdsBack && !this.#ports.store.losing;
   }
 
   peers(): readonly PeerReplication[] {

@@ -37,6 +37,7 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
 
 /** Whether a database file does not hold together, by SQLite's own check of every page. */
 const isDamaged = (databases: WriteDatabases, dbms: string): boolean => {
+  if (!databases.names().includes(dbms)) return false;
   try {
     const [row] = databases.write(dbms).all('select * from pragma_integrity_check limit 1');
     return row?.[0] !== 'ok';
@@ -56,7 +57,7 @@ const setDamagedAside = (
   origin: string,
   atLeast: number,
 ): string | undefined => {
-  if (!databases.names().includes(dbms) || !isDamaged(databases, dbms)) return undefined;
+  if (!isDamaged(databases, dbms)) return undefined;
   if (atLeast > 1) numberFrom(databases, origin, atLeast);
   const path = databases.setAside(dbms);
   if (dbms !== TSD_DBMS) forgetDerived(databases, dbms);
@@ -80,6 +81,15 @@ const forgetDerived = (databases: WriteDatabases, dbms: string): void => {
  * What runs in the writer thread.
  * @public The thread looks for it by this name.
  */
-export const procedures = { apply, createTable, dropTable, deriveTsd, renumber, setDamagedAside, numberFrom };
+export const procedures = {
+  apply,
+  createTable,
+  dropTable,
+  deriveTsd,
+  renumber,
+  isDamaged,
+  setDamagedAside,
+  numberFrom,
+};
 
 export const writing = { module: import.meta.url, procedures };

@@ -52,6 +52,28 @@ describe('a damaged database file', () => {
     expect((await fixture.put(rowsText(7, 1))).record.file).toBe(3);
   });
 
+  test('is being lost from before it goes until that was told: nobody answers from what is not there', async () => {
+    await damagedAndReopened(WITHIN);
+    const { sqlite, store } = fixture;
+    const read = sqlite.read.bind(sqlite);
+    const write = sqlite.write.bind(sqlite);
+    const seen: [string, boolean][] = [];
+    sqlite.read = async (...call) => {
+      seen.push([call[1], store.losing]);
+      return read(...call);
+    };
+    sqlite.write = async (...call) => {
+      seen.push([call[1], store.losing]);
+      return write(...call);
+    };
+    store.notices.on('file:lost', () => seen.push(['file:lost', store.losing]));
+    await store.setDatabaseAside('other');
+    expect(seen).toEqual([['isDamaged', false]]);
+    await store.setDatabaseAside('plant');
+    expect(Object.fromEntries(seen)).toMatchObject({ setDamagedAside: true, holdings: true, 'file:lost': true });
+    expect(store.losing).toBe(false);
+  });
+
   test('files that are stored meanwhile are held afterwards', async () => {
     await damagedAndReopened(WITHIN);
     const { sqlite } = fixture;
