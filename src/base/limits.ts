@@ -523,6 +523,9 @@ export const REST_CONNECTIONS_MAX = 1_000;
 export const REST_WHOLE_CHARS_MAX = 262_144;
 /** Commands and PUTs worked on at the same time; the next is refused with 503. */
 export const REST_RUNNING_MAX = 128;
+/** Of them, commands of one person who is no admin; and places that are kept for admins. */
+export const REST_RUNNING_OF_ONE_MAX = 32;
+export const REST_RUNNING_KEPT = 8;
 /** How long a command may take where the request does not say, and at most. */
 export const REST_TIMEOUT_MS = 60_000;
 export const REST_TIMEOUT_MS_MAX = 3_600_000;

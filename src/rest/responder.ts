@@ -7,7 +7,6 @@ import {
   REST_COMMAND_BODY_BYTES_MAX,
   REST_GRACE_MS,
   REST_REQUEST_TIMEOUT_MS,
-  REST_RUNNING_MAX,
   REST_WHOLE_CHARS_MAX,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
@@ -18,6 +17,7 @@ import { BodyBudget, type Lease, readBody, textOfBody, unpack } from './body.ts'
 import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts';
 import { errorReply, methodFault } from './faults.ts';
 import { readTarget, type RestHeaders } from './headers.ts';
+import { Places } from './places.ts';
 import { certificateOf } from './tls.ts';
 
 /** What goes back: a text whose length is known, or the bytes of a file as they come. */
@@ -91,7 +91,7 @@ export const createResponder = (
 class Responder {
   readonly #options: ResponderOptions;
   readonly #budget: BodyBudget;
-  #running = 0;
+  readonly #places = new Places();
 
   constructor(options: ResponderOptions) {
     this.#options = options;
@@ -159,7 +159,8 @@ class Responder {
     try {
       const content = await this.#read(request, REST_BODY_BYTES_MAX, lease);
       // Rows are taken in whole or not at all: a client that leaves meanwhile changes nothing.
-      const { hash } = await this.#within(REST_REQUEST_TIMEOUT_MS, ended, () => {
+      const giveBack = this.#places.take(person, 'rows');
+      const { hash } = await this.#within({ ms: REST_REQUEST_TIMEOUT_MS, ended, giveBack }, () => {
         const put = this.#options.executor.put({ ...target, content }, person);
         working = put;
         return put;
@@ -193,7 +194,8 @@ class Responder {
     const session = createSession({ isolated: true, caller: 'rest', person });
     session.destination = plan.standing;
     const format = /\bapplication\/json\b/i.test(request.headers.accept ?? '') ? 'json' : undefined;
-    const output = await this.#within(plan.timeoutMs, ended, async (signal) => {
+    const giveBack = this.#places.take(person, 'command');
+    const output = await this.#within({ ms: plan.timeoutMs, ended, giveBack }, async (signal) => {
       for (const line of plan.before) {
         await executor.execute({ text: line, format: undefined, signal, session });
         // What waits for nothing would have all its lines in one turn.
@@ -208,14 +210,12 @@ class Responder {
   }
 
   /**
-   * Runs `work` with a deadline that holds even where `work` does not heed its signal; it counts as running to its own end.
+   * Runs `work` with a deadline that holds even where `work` does not heed its signal; it keeps its place to its own end.
    */
-  async #within<T>(ms: number, ended: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.#running >= REST_RUNNING_MAX)
-      throw fault('REST_BUSY', `${REST_RUNNING_MAX} requests are being worked on`, {
-        hint: 'send it again in a moment',
-      });
-    this.#running += 1;
+  async #within<T>(
+    { ms, ended, giveBack }: { readonly ms: number; readonly ended: AbortSignal; readonly giveBack: () => void },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const { clock } = this.#options;
     const late = new AbortController();
     const timeout = fault('REST_TIMEOUT', `no answer within ${ms / 1_000} s`, {
@@ -232,9 +232,7 @@ class Responder {
         clock.after(ms + REST_GRACE_MS, () => reject(timeout)),
       );
     });
-    const working = work(AbortSignal.any([ended, late.signal])).finally(() => {
-      this.#running -= 1;
-    });
+    const working = work(AbortSignal.any([ended, late.signal])).finally(giveBack);
     try {
       return await Promise.race([working, expired]);
     } finally {

@@ -7,7 +7,9 @@ import {
   REST_COMMAND_BODY_BYTES_MAX,
   REST_HEADER_BYTES_MAX,
   REST_LINGER_MS,
+  REST_RUNNING_KEPT,
   REST_RUNNING_MAX,
+  REST_RUNNING_OF_ONE_MAX,
   REST_STALL_MS,
 } from '../../../src/base/limits.ts';
 import { BodyBudget } from '../../../src/rest/body.ts';
@@ -132,6 +134,40 @@ describe('bodies are bounded', () => {
     leave.abort();
     await Promise.all(waiting);
     await waitFor(async () => (await ask('get status')).status === 200);
+  });
+
+  test('one user takes its share of them, and all users leave some to admins', async () => {
+    await node.close();
+    node = await startRestNode({
+      access: {
+        admit: async (authorization) => ({ by: 'user', name: authorization ?? '', admin: authorization === undefined }),
+      },
+    });
+    const ask = (name: string, command: string, method = 'POST') =>
+      fetch(node.url, {
+        method,
+        headers: { 'User-Agent': 'AnyLog/1.23', Authorization: name, command, dbms: 'edge', table: command },
+        ...(method === 'PUT' ? { body: '{}' } : {}),
+      });
+    const others = REST_RUNNING_MAX - REST_RUNNING_KEPT - REST_RUNNING_OF_ONE_MAX;
+    const anns = Array.from({ length: REST_RUNNING_OF_ONE_MAX }, () => ask('ann', 'hang'));
+    await waitFor(() => node.executed.length === REST_RUNNING_OF_ONE_MAX);
+    expect((await ask('ann', 'get status')).status).toBe(503);
+    expect((await ask('ann', 'edge', 'PUT')).status).toBe(200);
+    expect((await ask('bob', 'get status')).status).toBe(200);
+    const rows = Array.from({ length: others }, () => ask('bob', 'slow', 'PUT'));
+    await waitFor(() => node.puts.length === others + 1);
+    for (const [name, method] of [
+      ['carl', 'POST'],
+      ['bob', 'PUT'],
+    ] as const)
+      expect((await ask(name, 'get status', method)).status).toBe(503);
+    const admin = await fetch(node.url, { headers: { 'User-Agent': 'AnyLog/1.23', command: 'get status' } });
+    expect(admin.status).toBe(200);
+    node.release();
+    const answers = await Promise.all([...anns, ...rows]);
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    expect((await ask('ann', 'get status')).status).toBe(200);
   });
 });
 
