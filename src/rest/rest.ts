@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { fault, systemCode, textOf } from '../base/errors.ts';
@@ -153,6 +153,16 @@ const createHttpServer = (options: RestOptions, secured: Secured, stopping: Abor
   return server;
 };
 
+/** Every connection there is: also those that are still in the handshake of TLS, which the server itself does not end. */
+const connectionsOf = (server: RestHttpServer): ReadonlySet<Socket> => {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return open;
+};
+
 /** Resolves once it listens. */
 const listen = async (server: RestHttpServer, host: string, port: number): Promise<AddressInfo> => {
   server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
@@ -196,6 +206,7 @@ export const startRest = async (options: RestOptions): Promise<RestServer> => {
   const stopping = new AbortController();
   const secured: Secured = { files: tls === undefined ? undefined : await readTlsFiles(tls, options) };
   const server = createHttpServer(options, secured, stopping.signal);
+  const open = connectionsOf(server);
   const bound = await listen(server, host, port).catch((caught: unknown) => {
     throw bindFault(caught, host, port);
   });
@@ -215,7 +226,10 @@ export const startRest = async (options: RestOptions): Promise<RestServer> => {
     },
     async close() {
       stopping.abort(fault('REST_STOPPING', 'the node is stopping'));
-      const force = clock.after(CLOSE_MS, () => server.closeAllConnections());
+      const force = clock.after(CLOSE_MS, () => {
+        server.closeAllConnections();
+        for (const socket of open) socket.destroy();
+      });
       server.close();
       await once(server, 'close');
       force();

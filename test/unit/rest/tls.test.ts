@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type RequestOptions } from 'node:https';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -174,6 +175,17 @@ describe.skipIf(!HAS_OPENSSL)('REST over TLS (skipped where openssl is missing)'
         await node.close();
       }
     });
+
+    test('a connection that says nothing holds no stop: it is ended before its handshake would time out', async () => {
+      await start();
+      const silent = connect(node.port, '127.0.0.1');
+      const ended = once(silent, 'close');
+      await once(silent, 'connect');
+      await ask(); // so that the server has taken the one before, too
+      await node.close();
+      await ended;
+      expect(records.filter(({ text }) => /handshake/i.test(text))).toEqual([]);
+    }, 4_000);
 
     test('does not start on wrong files', async () => {
       rmSync(join(dir, 'key.pem'));
