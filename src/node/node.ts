@@ -29,7 +29,7 @@ import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
 import { recover } from './recover/recover.ts';
-import { runStartScript } from './start-script.ts';
+import { runStartScript, sayUnready } from './start-script.ts';
 import { takeOwnPolicies } from './rotation.ts';
 
 /** How REST is started; given by the program, since front doors stand above this floor. */
@@ -198,6 +198,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
         ...{ executor, path: script, before: ready, outcome: context.startScript },
         ...{ clock: systemClock, log: log.child('script'), signal: stopping.signal },
       });
+    else if (recovered === undefined) void sayUnready({ before: ready, log, signal: stopping.signal });
     return {
       ...{ facts: facts(), exitAsked: exit.promise, recovered },
       reloadTls: () => rest.reloadTls(),

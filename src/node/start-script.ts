@@ -34,6 +34,19 @@ export const runStartScript = async (script: StartScript): Promise<void> => {
   if (outcome !== undefined) outcome.running = undefined;
 };
 
+/** The same for a node without a start script: why it did not get ready is said, and ends nothing. Never rejects. */
+export const sayUnready = async ({
+  before,
+  log,
+  signal,
+}: Pick<StartScript, 'before' | 'log' | 'signal'>): Promise<void> => {
+  try {
+    await before;
+  } catch (caught) {
+    if (!signal.aborted) log.error(`what the peers know was not taken up: ${asFault(caught).message}`);
+  }
+};
+
 const runToItsEnd = async (script: StartScript): Promise<void> => {
   const { path, before, log, signal, outcome } = script;
   try {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import { DISK_LOOK_MS } from '../../../src/base/limits.ts';
 import { createLogger } from '../../../src/base/log.ts';
-import { runStartScript, type StartScript } from '../../../src/node/start-script.ts';
+import { runStartScript, sayUnready, type StartScript } from '../../../src/node/start-script.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const diskFault = (done: number): Error =>
@@ -97,4 +97,17 @@ test('it is named where what it waits for fails, and silent where the node stops
   stopped.abort();
   await ended;
   expect([waiting.runs(), waiting.said.length]).toEqual([1, 1]);
+});
+
+test('without a script, a node that did not get ready says why; one that was stopped meanwhile says nothing', async () => {
+  const said: string[] = [];
+  const log = createLogger(({ text }) => said.push(text));
+  const stop = new AbortController();
+  const unready = (): Promise<void> =>
+    sayUnready({ before: Promise.reject(fault('LEDGER_DISK_FAILED', 'disk I/O error')), log, signal: stop.signal });
+  await unready();
+  expect(said).toEqual(['what the peers know was not taken up: disk I/O error']);
+  stop.abort();
+  await unready();
+  expect(said).toHaveLength(1);
 });
