@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { User, Users } from './users.ts';
+import type { AdmittedUser, Users } from './users.ts';
 
 /** Who speaks at a front door. */
 export interface Person {
@@ -19,6 +19,8 @@ export interface Person {
   readonly key?: string;
   /** Of a user: id of the only permissions policy that it goes by; absent for who has the rights of its type. */
   readonly permissions?: string;
+  /** Of a user that has a password: another with each that is set. */
+  readonly stamp?: string;
   /** Until when the certificate is good that was shown, milliseconds since 1970; absent where none was. */
   readonly untilMs?: number;
 }
@@ -52,11 +54,15 @@ const TOKEN: Person = { by: 'token', name: '', admin: true };
 const ANYONE: Person = { by: 'anyone', name: '', admin: true };
 
 /** With its key also where it came by its password: what is assigned to the key holds for the person. */
-export const personOf = ({ name, type, permissions, key }: User): Person => ({
+export const personOf = ({ name, type, permissions, key, stamp }: AdmittedUser): Person => ({
   ...{ by: 'user' as const, name, admin: type === 'admin' },
   ...(permissions === undefined ? {} : { permissions }),
   ...(key === undefined ? {} : { key }),
+  ...(stamp === undefined ? {} : { stamp }),
 });
+
+/** What makes a user of that name the one that was let in. */
+const SAME_IN = ['admin', 'permissions', 'key', 'stamp'] as const;
 
 const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
 
@@ -110,7 +116,7 @@ export class Access {
 
   /**
    * Who that is today: one let in before may have lost that since. Undefined where it would not be let in any more, or not with the same
-   * rights: a user of the same name that was added anew is another.
+   * rights: a user of the same name that was added anew is another, and so is one whose password was changed, since that locks out who knew the old.
    */
   current(person: Person): Person | undefined {
     const { by, name, key, untilMs } = person;
@@ -126,8 +132,8 @@ export class Access {
       case 'user': {
         const user = this.users.named(name);
         if (user === undefined) return undefined;
-        const { admin, permissions, key: ofUser } = personOf(user);
-        return admin === person.admin && permissions === person.permissions && ofUser === key ? person : undefined;
+        const today = personOf(user);
+        return SAME_IN.every((property) => today[property] === person[property]) ? person : undefined;
       }
     }
   }

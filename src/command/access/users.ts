@@ -32,6 +32,12 @@ export interface User {
   readonly key?: string | undefined;
 }
 
+/** A user who is let in. */
+export interface AdmittedUser extends User {
+  /** Another with each password that is set, so that one of the same name is not taken for this one; absent where the key alone says who it is. */
+  readonly stamp?: string;
+}
+
 interface Kept extends User {
   readonly password?: PasswordHash | undefined;
 }
@@ -92,6 +98,11 @@ const shownUser = ({ name, type, expires, permissions, key }: User): User => ({
   ...(key === undefined ? {} : { key }),
 });
 
+const admitted = (user: Kept): AdmittedUser => ({
+  ...shownUser(user),
+  ...(user.password === undefined ? {} : { stamp: user.password.salt }),
+});
+
 /** The users of a node's REST, in a file that only the node's own user reads; of passwords their scrypt hash alone. */
 export class Users {
   readonly #path: string;
@@ -103,7 +114,7 @@ export class Users {
   /** Marks of passwords that were found right, so that only the first request of a user pays for the hash. */
   readonly #marks = new Map<string, Buffer>();
   /** Checks that are being made, by name and mark: a client that begins with many requests at once makes one try. */
-  readonly #running = new Map<string, Promise<User | undefined>>();
+  readonly #running = new Map<string, Promise<AdmittedUser | undefined>>();
   #checking = 0;
   readonly #waiting: (() => void)[] = [];
   #writing: Promise<void> = Promise.resolve();
@@ -157,15 +168,15 @@ export class Users {
   }
 
   /** The user who is let in by the certificate with that key; undefined where there is none, or its time is over. */
-  certified(key: string): User | undefined {
+  certified(key: string): AdmittedUser | undefined {
     const found = [...this.#kept.values()].find((user) => user.key === key);
-    return found !== undefined && this.#isInTime(found) ? shownUser(found) : undefined;
+    return found !== undefined && this.#isInTime(found) ? admitted(found) : undefined;
   }
 
   /** Undefined where there is none, or its time is over. */
-  named(name: string): User | undefined {
+  named(name: string): AdmittedUser | undefined {
     const found = this.#kept.get(name);
-    return found !== undefined && this.#isInTime(found) ? shownUser(found) : undefined;
+    return found !== undefined && this.#isInTime(found) ? admitted(found) : undefined;
   }
 
   /** `ACCESS_USER_UNKNOWN`, `ACCESS_PASSWORD`. */
@@ -186,13 +197,13 @@ export class Users {
   }
 
   /** The user with that name and password; undefined where there is none. `ACCESS_TRIES`, `ACCESS_BUSY`. */
-  async verify(name: string, password: string, from: string): Promise<User | undefined> {
+  async verify(name: string, password: string, from: string): Promise<AdmittedUser | undefined> {
     const kept = this.#kept.get(name);
     const user = kept !== undefined && this.#isInTime(kept) ? kept : undefined;
     if (password.length > USER_CHARS_MAX) return undefined;
     const mark = passwordMark(this.#markKey, password);
     const known = this.#marks.get(name);
-    if (user !== undefined && known !== undefined && timingSafeEqual(known, mark)) return user;
+    if (user !== undefined && known !== undefined && timingSafeEqual(known, mark)) return admitted(user);
     const key = `${name}\n${mark.toString('hex')}`;
     const running =
       this.#running.get(key) ?? this.#check(user, password, mark, from).finally(() => this.#running.delete(key));
@@ -200,7 +211,12 @@ export class Users {
     return running;
   }
 
-  async #check(user: Kept | undefined, password: string, mark: Buffer, from: string): Promise<User | undefined> {
+  async #check(
+    user: Kept | undefined,
+    password: string,
+    mark: Buffer,
+    from: string,
+  ): Promise<AdmittedUser | undefined> {
     const waitMs = this.#tries.waitMs(from);
     if (waitMs > 0)
       throw fault('ACCESS_TRIES', 'too many wrong passwords came from this address', {
@@ -213,7 +229,7 @@ export class Users {
     // The user may have been changed while the hash was made.
     if (user === undefined || this.#kept.get(user.name) !== user) return undefined;
     this.#marks.set(user.name, mark);
-    return user;
+    return admitted(user);
   }
 
   #isInTime({ expires }: User): boolean {

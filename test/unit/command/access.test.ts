@@ -43,8 +43,12 @@ describe('access', () => {
     await access.users.add({ ...ANN, name: 'bob', type: 'admin' }, 'ß');
     expect(await access.admit('Bearer a-token', HERE)).toEqual({ by: 'token', name: '', admin: true });
     expect(await access.admit('bearer  a-token ', HERE)).toMatchObject({ by: 'token' });
-    expect(await access.admit(basic('ann', 'secret: 1'), HERE)).toEqual({ by: 'user', name: 'ann', admin: false });
-    expect(await access.admit(basic('bob', 'ß'), HERE)).toEqual({ by: 'user', name: 'bob', admin: true });
+    expect(await access.admit(basic('ann', 'secret: 1'), HERE)).toMatchObject({
+      by: 'user',
+      name: 'ann',
+      admin: false,
+    });
+    expect(await access.admit(basic('bob', 'ß'), HERE)).toMatchObject({ by: 'user', name: 'bob', admin: true });
     for (const wrong of [
       undefined,
       '',
@@ -114,6 +118,28 @@ describe('access', () => {
     expect(access.current(anyone)).toBe(anyone);
     access.require(true);
     expect(access.current(anyone)).toBeUndefined();
+  });
+
+  it('takes a user of the same name, or with another password, for another', async () => {
+    const access = await open();
+    await access.users.add(ANN, 'one');
+    const ann = await access.admit(basic('ann', 'one'), HERE);
+    const again = await access.admit(basic('ann', 'one'), HERE);
+    for (const person of [ann, again]) expect(access.current(person)).toBe(person);
+    await access.users.remove('ann');
+    await access.users.add(ANN, 'one');
+    expect(access.current(ann)).toBeUndefined();
+    const anew = await access.admit(basic('ann', 'one'), HERE);
+    expect(access.current(anew)).toBe(anew);
+    await access.users.setPassword('ann', 'two');
+    expect(access.current(anew)).toBeUndefined();
+    // Who is known by a key alone is the same as long as the key is.
+    const bob = { ...ANN, name: 'bob', key: MEMBER.key };
+    await access.users.add(bob, undefined);
+    const byKey = await access.admit(undefined, HERE, MEMBER);
+    await access.users.remove('bob');
+    await access.users.add(bob, undefined);
+    expect(access.current(byKey)).toBe(byKey);
   });
 
   it('lets in everybody while it is off, and says so', async () => {
