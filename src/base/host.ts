@@ -12,3 +12,6 @@ export const isHost = (text: string): boolean =>
 /** The addresses that this machine has now. */
 export const localAddresses = (): readonly string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
+
+/** Whether only this machine reaches it. */
+export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/i.test(host);

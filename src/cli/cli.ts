@@ -72,7 +72,7 @@ const addStart = (program: Command, finish: (status: Promise<number>) => Promise
     .option('--operator <ID>', 'recover under a new key, taking over this operator policy')
     .option('--restored <RULE>', 'restored from a backup, write: ask the peers first, or alone for none (default: ask)')
     .option('--authentication <RULE>', 'off, for laboratories: whoever reaches REST commands the node (default: on)')
-    .option('--script <FILE>', 'commands to run at start, one a line')
+    .option('--script <FILE>', 'commands to run at this and each later start, one a line; none: no more')
     .option('--config <FILE>', 'JSON file with these options as its keys')
     .addHelpText('after', START_HELP)
     .action((options: StartOptions) => finish(actions.start(options)));

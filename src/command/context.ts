@@ -50,6 +50,8 @@ export interface NodeFacts {
   readonly directories: NodeDirectories;
   /** The start script, absolute; undefined where there is none. */
   readonly script: string | undefined;
+  /** It was told to an earlier start, not to this one. */
+  readonly scriptRemembered?: boolean;
   /**
    * Which commands of other nodes are served: `read` only those that change nothing, `registered` also others when the
    * sender's key stands in a node policy in force. `remote/SPEC.md` says which commands are never served.

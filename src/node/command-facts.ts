@@ -30,5 +30,6 @@ export const commandFacts = (
     scripts: paths.scripts,
   },
   script: config.script,
+  scriptRemembered: config.scriptRemembered,
   restAddress,
 });

@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { DiskReserve } from '../base/disk-monitor.ts';
 import { fault, textOf } from '../base/errors.ts';
+import { isLoopback } from '../base/host.ts';
+import { splitAddress } from '../command/facts.ts';
 import { parseSize } from '../command/grammar/dates.ts';
 import { maybe } from '../command/grammar/suggest.ts';
 import { decodeToken, type InviteToken } from '../policy/admission/token.ts';
@@ -43,6 +45,8 @@ export interface NodeConfig {
   readonly authentication: 'on' | 'off';
   /** Commands to run at start, absolute path. */
   readonly script: string | undefined;
+  /** An earlier start was told the script, this one was told none. */
+  readonly scriptRemembered: boolean;
   /** What the node takes again at a start that does not say otherwise. */
   readonly remember: Readonly<Record<string, string>>;
   /** `HOST:PORT` at which an earlier start listened that was told port 0; undefined where there was none. */
@@ -50,10 +54,12 @@ export interface NodeConfig {
 }
 
 /**
- * What a node is, and is told once: a start without it is the same node. Not what is for one start alone, and not who is let in: that is
- * said each time, and with `--authentication off` also an address of REST that others reach.
+ * What a node is, and is told once: a start without it is the same node, and does the same. Not what is for one start alone, and not who is let
+ * in: that is said each time, and with `--authentication off` also an address of REST that others reach.
  */
-const REMEMBERED = ['name', 'company', 'listen', 'rest', 'rest-tls', 'tiles', 'reserve'] as const;
+const REMEMBERED = ['name', 'company', 'listen', 'rest', 'rest-tls', 'tiles', 'reserve', 'script'] as const;
+/** Remembered as they are found from everywhere; `none` takes them back. */
+const PATHS: ReadonlySet<string> = new Set(['rest-tls', 'tiles', 'script'] satisfies (typeof REMEMBERED)[number][]);
 
 /** Where it is remembered, in the node's directory. */
 export const REMEMBERED_FILE = 'start.json';
@@ -206,26 +212,27 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     });
   if (recover === 'false' && (key ?? operator) !== undefined)
     throw fault('CONFIG_VALUE', '--key and --operator are for a node that recovers', { hint: 'add --recover' });
-  if (authentication === 'off' && origins.get('rest')?.remembered === true && !isLoopback(rest))
+  if (authentication === 'off' && origins.get('rest')?.remembered === true && !isLoopback(splitAddress(rest).host))
     throw fault('CONFIG_VALUE', `--authentication off would let everybody who reaches ${rest} command this node`, {
       hint: `that address of REST is remembered from an earlier start; if it is meant, say it as well: --rest ${rest}`,
     });
   return {
     ...{ name, company, listen, rest, remote, restored, authentication },
-    restTls: directory(restTls),
-    tiles: directory(tiles),
+    restTls: pathOf(restTls),
+    tiles: pathOf(tiles),
     ...{ network, operator, reserve, recover: recover === 'true', key: key === undefined ? undefined : resolve(key) },
     admission,
     invite: invite === undefined ? undefined : decodeToken(invite),
     seeds: seed,
     dir: resolve(dir),
     listened,
-    script: script === undefined ? undefined : resolve(script),
+    script: pathOf(script),
+    scriptRemembered: origins.get('script')?.remembered === true,
     remember: Object.fromEntries(
       REMEMBERED.flatMap((option) => {
         const value = origins.get(option)?.value;
         if (typeof value !== 'string') return [];
-        const kept = option === 'tiles' || option === 'rest-tls' ? directory(value) : value;
+        const kept = PATHS.has(option) ? pathOf(value) : value;
         return kept === undefined ? [] : [[option, kept]];
       }),
     ),
@@ -233,11 +240,8 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
 };
 
 /** Absolute. `none` takes back what an earlier start said. */
-const directory = (told: string | undefined): string | undefined =>
+const pathOf = (told: string | undefined): string | undefined =>
   told === undefined || told === 'none' ? undefined : resolve(told);
-
-/** Whether only this machine reaches it. */
-const isLoopback = (of: string): boolean => /^(127(\.\d{1,3}){3}|\[::1\]|localhost):\d+$/i.test(of);
 
 /** What `--config` of a node in another directory needs to run like this one; seeds are kept in `peers.json`. */
 export const configurationOf = ({

@@ -140,7 +140,8 @@ export const startNode = async (config: NodeConfig, program: Program): Promise<R
 
 const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Program): Promise<RunningNode> =>
   acquire(async (stack) => {
-    if (config.script !== undefined) await checkScript(config.script);
+    // One that was told to an earlier start must not keep the node from starting: that it cannot be read is a fault then.
+    if (config.script !== undefined && !config.scriptRemembered) await checkScript(config.script);
     const paths = nodePaths(config.dir);
     const recovery = await prepareRecovery(config, paths);
     await createDirectories(paths, log);

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,13 +90,16 @@ describe('holdfast start', () => {
     30_000,
   );
 
-  test('keeps key, network, policies and the port that it took over a restart', async () => {
-    const first = await start('a', '--network', 'test');
+  test('keeps key, network, policies, its start script and the port that it took over a restart', async () => {
+    const script = join(dir, 'start.al');
+    writeFileSync(script, 'kept = 5');
+    const first = await start('a', '--network', 'test', '--script', script);
     await first.run('blockchain insert where policy = {"site": {"name": "Zürich"}}');
     await first.stop();
     const second = await start('a');
     const { peer, network, listen } = first.facts;
     expect(second.facts).toMatchObject({ peer, network, listen });
+    await waitFor(async () => (await second.run('!kept')) === '5');
     expect(await second.json('blockchain get site')).toMatchObject([{ site: { name: 'Zürich' } }]);
   }, 60_000);
 

@@ -1,7 +1,9 @@
 import { fault } from '../../base/errors.ts';
+import { isLoopback } from '../../base/host.ts';
 import { policyDate } from '../../entry/time.ts';
 import { USER_TYPES } from '../access/users.ts';
 import type { CommandContext } from '../context.ts';
+import { splitAddress } from '../facts.ts';
 import { anyText, oneOf, optional, type OptionTable, required, span, withDefault } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply, SILENT } from '../reply.ts';
@@ -119,11 +121,21 @@ const setAuthentication = (on: boolean, ...patterns: readonly [string, ...string
       ? 'REST asks for the token or a user again'
       : 'for laboratories: whoever reaches REST commands the node, until it ends or authentication is set on; get status says so',
     examples: [patterns[0]],
-    run: ({ context }) => {
+    run: ({ context, session }) => {
+      if (!on && session.caller === 'local') checkMeant(context);
       context.access.require(on);
       return SILENT;
     },
   });
+
+/** A start script that nobody named at this start does not open a REST that other machines reach. */
+const checkMeant = ({ facts }: CommandContext): void => {
+  const rest = facts.restAddress();
+  if (facts.scriptRemembered !== true || rest === undefined || isLoopback(splitAddress(rest).host)) return;
+  throw fault('ACCESS_REFUSED', `set authentication off would let everybody who reaches ${rest} command this node`, {
+    hint: `the start script is remembered from an earlier start; if it is meant, name it at the start as well: --script ${facts.script ?? 'FILE'}`,
+  });
+};
 
 const userCommands = (): readonly Command[] => [
   define({

@@ -64,6 +64,8 @@ export interface HealthFacts {
   readonly sync: readonly SyncFacts[];
   readonly peers: readonly NamedPeer[];
   readonly operator: OperatorFacts | undefined;
+  /** Id of the operator policy of this node while it runs no operator, and no start script is about to start one. */
+  readonly idleOperator: string | undefined;
   /** Why the start script did not run to its end; undefined where it did, or runs. */
   readonly scriptFailure: string | undefined;
   /** Why scripts in the background did not run to their end. */

@@ -37,6 +37,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
       inCluster: cluster !== undefined && context.topology().operatorByPeer(view.peer)?.cluster === cluster,
     })),
     operator: operatorFacts(context),
+    idleOperator: idleOperator(context),
     scriptFailure: context.startScript?.failure,
     threadFailures: [...(context.threadFailures?.values() ?? [])],
     tilesFailure: context.archiving?.tiles()?.failure,
@@ -56,6 +57,10 @@ const ownPolicies = (context: CommandContext): readonly OwnPolicy[] =>
       const local = context.policies.book.get(id)?.value['local_ip'];
       return { id, type, port, hosts: [...new Set([ip, ...(typeof local === 'string' ? [local] : [])])] };
     });
+
+/** A start script that is under way may be about to start it. */
+const idleOperator = (context: CommandContext): string | undefined =>
+  context.operator() === undefined && context.startScript?.running === undefined ? ownOperator(context)?.id : undefined;
 
 const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
   const operator = context.operator();

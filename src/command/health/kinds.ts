@@ -119,7 +119,8 @@ export const FAULT_KINDS = {
     causes: ({ historyNeeded }) => when(historyNeeded !== undefined, historyNeeded ?? ''),
   },
   START_SCRIPT_FAILED: {
-    nextStep: 'correct what the error names, then run the script again: process FILE',
+    nextStep:
+      'correct what the error names, then run the script again: process FILE. To start without it: --script none',
     causes: ({ scriptFailure }) => when(scriptFailure !== undefined, scriptFailure ?? ''),
   },
   THREAD_FAILED: {
@@ -261,6 +262,19 @@ export const FAULT_KINDS = {
       sync
         .filter(({ connected, lastError }) => connected && lastError !== undefined)
         .map(({ name, lastError }) => `${name}: ${lastError ?? ''}`),
+  },
+  OPERATOR_OFF: {
+    areas: ['distributor', 'consumer'],
+    nextStep: 'run operator where policy = ID, run data distributor, run data consumer where start_date = DATE',
+    causes: ({ idleOperator: id }) =>
+      id === undefined
+        ? []
+        : [
+            {
+              cause: `this node has the operator policy ${id} and runs no operator: it takes no data and answers no queries`,
+              nextStep: `run operator where policy = ${id} and create_table = true and update_tsd_info = true and archive = true and distributor = true, run data distributor, run data consumer where start_date = -10y; a file of such lines, told once at a start by --script FILE, runs at each start`,
+            },
+          ],
   },
   OPERATOR_UNFILLED: {
     areas: ['consumer'],

@@ -320,7 +320,8 @@ describe('running nodes', () => {
 });
 
 describe('commands', () => {
-  const nodes = new CommandNodes();
+  let nodes: CommandNodes;
+  beforeEach(() => (nodes = new CommandNodes()));
   afterEach(() => nodes.close());
 
   it('manage users, show and set authentication; a user that is no admin may not', async () => {
@@ -386,5 +387,22 @@ describe('commands', () => {
       });
     }
     expect((await node.run('get status', person(false))).text).toContain('running');
+  });
+
+  it('a start script that is remembered does not open a REST that other machines reach', async () => {
+    const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
+    const { facts } = node.context;
+    Object.assign(facts, { scriptRemembered: true, restAddress: () => '10.0.0.1:32149' });
+    await expect(node.run('set authentication off')).rejects.toMatchObject({
+      code: 'ACCESS_REFUSED',
+      message: expect.stringContaining('10.0.0.1:32149') as string,
+      hint: expect.stringContaining('--script') as string,
+    });
+    expect(node.context.access.required).toBe(true);
+    Object.assign(facts, { restAddress: () => '127.0.0.1:32149' });
+    await node.run('set authentication off');
+    expect(node.context.access.required).toBe(false);
+    Object.assign(facts, { scriptRemembered: false, restAddress: () => '10.0.0.1:32149' });
+    await node.run('set authentication off');
   });
 });

@@ -256,7 +256,10 @@ describe('the node', () => {
     expect(text).not.toMatch(/not/i);
     const running = { operator: false, distributor: false, consumer: false };
     const history = { complete: true, archived: 0, snapshot: null };
-    const json = { Status: text, status: text, history, time: expect.any(Number) as number, running, faults: [] };
+    // It has an operator policy, and nobody started its operator.
+    const faults = [expect.objectContaining({ code: 'OPERATOR_OFF' })];
+    const [status] = text.split('\n');
+    const json = { Status: status, status, history, time: expect.any(Number) as number, running, faults };
     expect(await node.json('get status format = json')).toEqual(json);
     expect(JSON.parse((await node.run('get status where format=json')).text)).toEqual(json);
     expect(await node.json('get status where format = json and include = !!node_name')).toMatchObject({

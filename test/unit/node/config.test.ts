@@ -95,13 +95,16 @@ describe('resolveConfig', () => {
     expect(resolveConfig({ dir }, {})).toMatchObject({ name: 'a', authentication: 'on', remember: { name: 'a' } });
   });
 
-  test('none takes back a directory that was told, for later starts too', () => {
+  test('none takes back a path that was told, for later starts too', () => {
     const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
-    const told = { dir, tiles: 'tiles', restTls: 'tls' };
+    const told = { dir, tiles: 'tiles', restTls: 'tls', script: 'a.al' };
     writeFileSync(join(dir, 'start.json'), JSON.stringify(resolveConfig(told, {}).remember));
-    expect(resolveConfig({ dir }, {})).toMatchObject({ tiles: resolve('tiles'), restTls: resolve('tls') });
-    const none = { tiles: undefined, restTls: undefined, remember: {} };
-    expect(resolveConfig({ dir, tiles: 'none' }, { HOLDFAST_REST_TLS: 'none' })).toMatchObject(none);
+    const paths = { tiles: resolve('tiles'), restTls: resolve('tls'), script: resolve('a.al') };
+    expect(resolveConfig(told, {}).scriptRemembered).toBe(false);
+    expect(resolveConfig({ dir }, {})).toMatchObject({ ...paths, scriptRemembered: true });
+    const none = { tiles: undefined, restTls: undefined, script: undefined, remember: {}, scriptRemembered: false };
+    const taken = { dir, tiles: 'none', script: 'none' };
+    expect(resolveConfig(taken, { HOLDFAST_REST_TLS: 'none' })).toMatchObject(none);
     expect(resolveConfig({ tiles: './none' }, {}).tiles).toBe(resolve('none'));
   });
 

@@ -90,7 +90,7 @@ test('it is named where what it waits for fails, and silent where the node stops
   });
   await runStartScript(failed.script);
   expect([failed.runs(), failed.said]).toEqual([0, ['the script x.al was not run: no ledger']]);
-  expect(outcome.failure).toBe(failed.said[0]);
+  expect(outcome).toEqual({ failure: failed.said[0], running: undefined });
   const waiting = world([diskFault(0), undefined], { signal: stopped.signal });
   const ended = runStartScript(waiting.script);
   await waiting.clock.advance(1);

@@ -66,6 +66,7 @@ const well: HealthFacts = {
   sync: [{ name: 'node-b', connected: true, behind: 0, lastError: undefined }],
   peers: [other],
   operator,
+  idleOperator: undefined,
 };
 
 const ledger = (change: Partial<HealthFacts['ledger']>): Partial<HealthFacts> => ({
@@ -168,6 +169,11 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
   LEDGER_SYNC_FAILED: [
     { sync: [{ name: 'node-b', connected: true, behind: 1, lastError: 'time-out' }] },
     /node-b: time-out/,
+  ],
+  OPERATOR_OFF: [
+    { operator: undefined, idleOperator: 'o1' },
+    /operator policy o1 and runs no operator/,
+    /^run operator where policy = o1 .*--script FILE/,
   ],
   OPERATOR_UNFILLED: [own({ filled: false }), /filling up/],
   DISTRIBUTOR_OFF: [own({ distributor: false }), /hands new data/],
