@@ -123,6 +123,8 @@ export interface Archiving {
   confirmed(signal?: AbortSignal): Promise<readonly ArchiveSource[]>;
   /** The static files; undefined where this node keeps none. */
   tiles(): TilesStatus | undefined;
+  /** Resolves once the directory of these files has shown to be of use; absent where there is none (tests). */
+  readonly tilesWork?: Promise<unknown>;
 }
 
 /** Everything that handlers work with: lower floors, facts, and the parts that may or may not run. */

@@ -182,6 +182,7 @@ export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
     sources: () => archive.sources(),
     confirmed: (signal) => archive.confirmed(signal),
     tiles: () => tiles.status(),
+    tilesWork: tiles.works,
     async close() {
       await tiles.close();
       await desk.close();

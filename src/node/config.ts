@@ -49,6 +49,8 @@ export interface NodeConfig {
   readonly scriptRemembered: boolean;
   /** What the node takes again at a start that does not say otherwise. */
   readonly remember: Readonly<Record<string, string>>;
+  /** What an earlier start was told of `tiles`, and what is kept until this start's own has shown to be of use. */
+  readonly formerTiles: string | undefined;
   /** `HOST:PORT` at which an earlier start listened that was told port 0; undefined where there was none. */
   readonly listened: string | undefined;
 }
@@ -202,7 +204,7 @@ const originOf = (
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const { origins, listened } = collectOrigins(flags, environment);
+  const { origins, listened, formerTiles } = collectOrigins(flags, environment);
   const options = parseOptions(origins);
   const { admission, seed, dir, script, network, invite, recover, key, operator, reserve } = options;
   const { name, company, listen, rest, remote, restored, authentication, 'rest-tls': restTls, tiles } = options;
@@ -225,7 +227,7 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     invite: invite === undefined ? undefined : decodeToken(invite),
     seeds: seed,
     dir: resolve(dir),
-    listened,
+    ...{ listened, formerTiles },
     script: pathOf(script),
     scriptRemembered: origins.get('script')?.remembered === true,
     remember: Object.fromEntries(
@@ -266,6 +268,7 @@ const reserveText = (reserve: DiskReserve): string =>
 interface Collected {
   readonly origins: ReadonlyMap<string, Origin>;
   readonly listened: string | undefined;
+  readonly formerTiles: string | undefined;
 }
 
 const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Collected => {
@@ -282,7 +285,8 @@ const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Co
   const path = rememberedPath(origins);
   const held = existsSync(path) ? readRemembered(path) : new Map<string, unknown>();
   for (const [option, origin] of rememberedIn(held, path)) if (!origins.has(option)) origins.set(option, origin);
-  return { origins, listened: address.safeParse(held.get(LISTENED)).data };
+  const text = z.string().safeParse(held.get('tiles')).data;
+  return { origins, listened: address.safeParse(held.get(LISTENED)).data, formerTiles: text };
 };
 
 const rememberedPath = (origins: ReadonlyMap<string, Origin>): string => {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -21,14 +20,14 @@ import { NETWORK_NONE_STEP } from '../command/health/kinds.ts';
 import type { PeerWatch } from '../command/health/peer-watch.ts';
 import { watchPeers } from './watch-peers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { LISTENED, type NodeConfig } from './config.ts';
+import type { NodeConfig } from './config.ts';
 import { type Outside, startFloors } from './floors.ts';
 import { bookKnown } from './history-keeper.ts';
-import { listenedAt } from './listening.ts';
 import { type NodeJson, nodeJsonText } from './node-facts.ts';
 import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
 import { recover } from './recover/recover.ts';
+import { remember } from './remember.ts';
 import { runStartScript, sayUnready } from './start-script.ts';
 import { takeOwnPolicies } from './rotation.ts';
 
@@ -79,13 +78,6 @@ const firstExchange = async ({ ledgerSync, policies, clock }: CommandContext, si
     // Nobody answers: the script runs on what is here.
   });
   await bookKnown(policies, clock, signal);
-};
-
-/** For later starts that do not say otherwise; also where nothing is left of what earlier ones said. */
-const remember = async (file: StateFile, { remember, listen }: NodeConfig, bound: string): Promise<void> => {
-  const listened = listenedAt(listen, bound);
-  const told = { ...remember, ...(listened === undefined ? {} : { [LISTENED]: listened }) };
-  if (Object.keys(told).length > 0 || existsSync(file.path)) await file.keep(`${JSON.stringify(told, null, 2)}\n`);
 };
 
 /** Writes `node.json` again once the node has joined its network. */
@@ -178,7 +170,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     const stateFile = (path: string): StateFile => stack.use(new StateFile(path, { clock: systemClock, disk, log }));
     const factsFile = stateFile(paths.facts);
     await factsFile.keep(nodeJsonText(facts()));
-    await remember(stateFile(paths.start), config, context.network.address);
+    await remember(stateFile(paths.start), config, context, stopping.signal);
     if (context.ledger.network === undefined && context.network.dialStates().length === 0)
       log.warn(`this node belongs to no network, and knows none to join: ${NETWORK_NONE_STEP}`);
     if (context.ledger.network === undefined)

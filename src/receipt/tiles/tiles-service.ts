@@ -25,6 +25,9 @@ export class TilesService implements Resource {
   #cancel: () => void;
   #running: Promise<void> | undefined;
   #closed = false;
+  readonly #works = Promise.withResolvers<undefined>();
+  /** Resolves once a step has ended without a failure: the directory is of use. */
+  readonly works: Promise<unknown> = this.#works.promise;
 
   constructor(ports: TilesPorts) {
     this.#ports = ports;
@@ -55,6 +58,7 @@ export class TilesService implements Resource {
     try {
       if (this.#ports.isAsked() && (await this.#archiver.step())) pauseMs = 0;
       this.#failure = undefined;
+      this.#works.resolve(undefined);
     } catch (caught) {
       const text = textOf(caught);
       if (this.#failure !== text)

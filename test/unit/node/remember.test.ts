@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { remember } from '../../../src/node/remember.ts';
+
+const world = (told: Record<string, string>, former: string | undefined) => {
+  const works = Promise.withResolvers<undefined>();
+  const kept: unknown[] = [];
+  const stop = new AbortController();
+  const file = { path: '/nowhere', keep: async (text: string) => void kept.push(JSON.parse(text)) };
+  const config = { remember: told, listen: '127.0.0.1:0', formerTiles: former };
+  const started = { network: { address: '127.0.0.1:4' }, archiving: { tilesWork: works.promise } };
+  return { kept, stop, works, done: remember(file, config, started, stop.signal) };
+};
+const listened = '127.0.0.1:4';
+
+test.each([undefined, '/old'])('a directory of --tiles is remembered once it is of use; before: %j', async (former) => {
+  const { kept, works, done } = world({ name: 'a', tiles: '/new' }, former);
+  await done;
+  expect(kept).toEqual([{ name: 'a', listened, ...(former && { tiles: former }) }]);
+  works.resolve(undefined);
+  await works.promise;
+  expect(kept[1]).toEqual({ name: 'a', listened, tiles: '/new' });
+});
+
+test('the one that was remembered stays, none takes it back, and nothing is written once the node stops', async () => {
+  for (const tiles of ['/old', undefined]) {
+    const { kept, done } = world({ ...(tiles && { tiles }) }, '/old');
+    await done;
+    expect(kept).toEqual([{ listened, ...(tiles && { tiles }) }]);
+  }
+  const { kept, works, stop, done } = world({ tiles: '/new' }, undefined);
+  await done;
+  stop.abort();
+  works.resolve(undefined);
+  await works.promise;
+  expect(kept).toHaveLength(1);
+});
