@@ -32,5 +32,26 @@ export const createLogger = (sink: (record: LogRecord) => void, area = ''): Logg
   };
 };
 
+/** Control characters, line ends of all kinds, and marks that turn the direction of what follows. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+]);
+
+/** The text in one line, as it is: names of files, policies and peers may hold anything, and must not pass for lines of ours. */
+export const oneLine = (text: string): string =>
+  text.replace(
+    UNPRINTABLE,
+    (sign) => ESCAPES.get(sign) ?? `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+
+/** A notice as it is printed. */
+export const logLine = ({ level, area, text, data }: LogRecord): string => {
+  const more = data === undefined || Object.keys(data).length === 0 ? '' : ` ${JSON.stringify(data)}`;
+  return `${oneLine(`${level}${area === '' ? '' : ` ${area}`}: ${text}${more}`)}\n`;
+};
+
 /** Drops everything. */
 export const silentLogger: Logger = createLogger(() => {});

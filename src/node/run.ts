@@ -1,15 +1,13 @@
 import { asFault, HoldfastError, textOf } from '../base/errors.ts';
-import { createLogger, type Logger, type LogRecord } from '../base/log.ts';
+import { createLogger, type Logger, logLine, type LogRecord } from '../base/log.ts';
 import { type GivenOptions, resolveConfig } from './config.ts';
 import { type RunningNode, startNode, type StartRest } from './node.ts';
 
 /** A stop that takes longer is cut short; users are promised five seconds. */
 const STOP_MS_MAX = 4_500;
 
-const printLine = ({ level, area, text, data }: LogRecord): void => {
-  if (level === 'debug') return;
-  const more = data === undefined || Object.keys(data).length === 0 ? '' : ` ${JSON.stringify(data)}`;
-  process.stderr.write(`${level}${area === '' ? '' : ` ${area}`}: ${text}${more}\n`);
+const printLine = (record: LogRecord): void => {
+  if (record.level !== 'debug') process.stderr.write(logLine(record));
 };
 
 /** Resolves with the first SIGTERM or SIGINT; the second ends the process at once. */

@@ -177,7 +177,8 @@ export class WatchDirectory {
       const left: string[] = [];
       for (const entry of await readdir(this.#dir, { withFileTypes: true })) {
         const { name } = entry;
-        if (!entry.isFile() || !isDataFile(name)) left.push(...(name.startsWith('.') ? [] : [name]));
+        if (!entry.isFile() || !isDataFile(name) || !(await this.#isReached(name)))
+          left.push(...(name.startsWith('.') ? [] : [name]));
         // A notice has told of it, or will: this is for those without.
         else if (!this.#candidates.has(name)) this.#candidates.set(name, { written: true, dueMs: 0 });
       }
@@ -189,6 +190,11 @@ export class WatchDirectory {
     this.#after(LOOK_MS, () => this.#lookRegularly());
   }
 
+  /** A name that is no UTF-8 has lost bytes in the listing, and leads to nothing. */
+  async #isReached(name: string): Promise<boolean> {
+    return !name.includes('\ufffd') || (await plainFile(join(this.#dir, name))) !== undefined;
+  }
+
   /** Once for each: who dropped it there waits for its rows. */
   #tellLeft(left: readonly string[]): void {
     const news = left.filter((name) => !this.#left.includes(name));
@@ -196,7 +202,7 @@ export class WatchDirectory {
     if (news.length === 0) return;
     const names = `${news.slice(0, LEFT_LOGGED_MAX).join(', ')}${news.length > LEFT_LOGGED_MAX ? ', …' : ''}`;
     this.#ports.log.warn(
-      `${names} in ${this.#dir} is taken up by nobody: data files are plain files named .json or .gz`,
+      `${names} in ${this.#dir} is taken up by nobody: data files are plain files named .json or .gz, in UTF-8`,
     );
   }
 

@@ -1,3 +1,4 @@
+import { oneLine } from '../../base/log.ts';
 import type { HealthFacts } from './facts.ts';
 import { type Area, FAULT_KINDS, type FaultCode, type FaultKind } from './kinds.ts';
 
@@ -37,7 +38,7 @@ export const faultLines = (faults: readonly NodeFault[], plain = false): string 
       counts.set(code, count);
       if (count > LINES_OF_KIND_MAX) return [];
       const shown = plain && BAD_LETTERS.test(cause) ? WHY_ELSEWHERE : cause;
-      return [`\nFault ${code}: ${shown.slice(0, CAUSE_CHARS_MAX)}. Next: ${nextStep}`];
+      return [`\nFault ${code}: ${oneLine(shown).slice(0, CAUSE_CHARS_MAX)}. Next: ${nextStep}`];
     })
     .concat(
       [...counts]

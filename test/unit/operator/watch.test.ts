@@ -52,6 +52,15 @@ describe('watch directory', () => {
     expect(await left()).toEqual([]);
   });
 
+  test.skipIf(process.platform !== 'linux')('one whose name is no UTF-8 is told as left there', async () => {
+    await writeFile(join(dir, 'watch', 'plant.\ufffd.json'), '{"n":1}');
+    const name = Buffer.concat(['plant.r', [0xff], '.json'].map((part) => Buffer.from(part as string)));
+    await writeFile(Buffer.concat([Buffer.from(join(dir, 'watch', '/')), name]), '{"n":2}');
+    await waitFor(() => watching.left.length === 1);
+    expect(watching.left).toEqual(['plant.r\ufffd.json']);
+    await waitFor(() => errors.count === 1);
+  });
+
   test('one that stays as it was is removed, at the latest when the watching ends', async () => {
     await writeFile(join(dir, 'watch', 'plant.readings.json'), '{"n":1}');
     await waitFor(() => taken.length === 1);

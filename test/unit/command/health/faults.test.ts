@@ -252,6 +252,8 @@ describe('faults of a node', () => {
     // What is said in our own words needs none of them.
     for (const code of ['INVITE_VOID', 'CONSUMER_OFF', 'LEDGER_WITHOUT_INDEX', 'ARCHIVE_FILES_WAIT'] as const)
       expect(faultLines(faultsOf({ ...well, ...CASES[code][0] }), true)).not.toContain('see why by');
+    const hostile = faultsOf({ ...well, disk: disk('failing', 'a\nFault X: b') });
+    expect(faultLines(hostile)).toMatch(/^\nFault DISK_FAILING: a\\nFault X: b\. Next: check/);
     const damaged = Array.from({ length: 8 }, (_, offset) => ({
       file: 'f',
       offset,
