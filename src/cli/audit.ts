@@ -1,6 +1,6 @@
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { fault, HoldfastError, textOf } from '../base/errors.ts';
+import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
 import { BUNDLE_BYTES_MAX } from '../base/limits.ts';
 import { quoted } from './quoted.ts';
 import { fetchFile } from './rest-client.ts';
@@ -58,7 +58,10 @@ interface WitnessTime {
 
 const fileFault = (file: string, caught: unknown): HoldfastError =>
   fault('CLI_FILE', `${file}: ${textOf(caught)}`, {
-    hint: 'name a file that this user may read or write',
+    hint:
+      systemCode(caught) === 'EEXIST'
+        ? 'a bundle goes into a new file: name one that is not there yet, or remove this one'
+        : 'name a file that this user may read or write',
     cause: caught,
   });
 

@@ -1,6 +1,6 @@
 import { fault, type HoldfastError } from '../base/errors.ts';
 import type { JsonValue } from '../codec/json.ts';
-import { parseDate, parseSize, parseSpan } from './grammar/dates.ts';
+import { parseDate, parseSize, parseSpan, typedSpan } from './grammar/dates.ts';
 import { tokenize, type Token } from './grammar/lexer.ts';
 import { splitList, type Pair } from './grammar/pairs.ts';
 import { maybe } from './grammar/suggest.ts';
@@ -12,6 +12,8 @@ export interface OptionKind<T> {
   readonly shown: string;
   /** The values that completion offers. */
   readonly choices?: readonly string[];
+  /** A value as it would be typed. */
+  typed?(value: JsonValue): string;
   read(value: readonly Token[], lookup: Lookup): T;
 }
 
@@ -153,7 +155,10 @@ export const date = textKind('date', (text) => {
   return (nowMs: number): number => parseDate(text, nowMs);
 });
 /** Milliseconds. */
-export const span = textKind('span', parseSpan);
+export const span: OptionKind<number> = {
+  ...textKind('span', parseSpan),
+  typed: (value) => (typeof value === 'number' ? typedSpan(value) : textOfValue(value)),
+};
 /** Bytes. */
 export const size = textKind('size', parseSize);
 /** The name of a variable, with or without `!`: what it names is looked up later. */

@@ -35,7 +35,7 @@ const optionLines = (command: Command): readonly string[] =>
       need === 'required' ? 'required' : '',
       need === 'repeated' ? 'may be repeated' : '',
       admin === true ? 'admins only' : '',
-      fallback === undefined ? '' : `default ${textOfValue(fallback)}`,
+      fallback === undefined ? '' : `default ${(kind.typed ?? textOfValue)(fallback)}`,
       aliases.length === 0 ? '' : `also ${aliases.join(', ')}`,
     ];
     const shown = notes.filter((note) => note !== '');

@@ -52,6 +52,12 @@ export const checkInvite = (context: CommandContext, options: InviteOptions, rol
   if (roles.length === 0) refuse('an invite needs a role', `role = ${ROLES.join(', or role = ')}`);
   if (options.role.includes('member') && options.type.length === 0)
     refuse('a member needs the types of policies that it may write', 'for example: role = member and type = query');
+  const within = roles.find((role) => roles.includes('admin') && role !== 'admin' && role !== 'archive');
+  if (within !== undefined)
+    refuse(
+      `an admin may all that the role ${within} may: together they say no more`,
+      `role = admin, or role = ${within}`,
+    );
   const idle = givesByTypes(context) ? undefined : idleType(roles, options.type);
   if (idle !== undefined)
     refuse(

@@ -17,7 +17,7 @@ const waitOptions = {
   policy: optional(json, 'wait until this policy is in the ledger'),
   id: optional(anyText, 'wait until the policy with this id is there'),
   command: optional(anyText, 'wait until this blockchain get finds something'),
-  timeout: withDefault(span, WAIT_MS, 'how long to wait; 20 seconds unless given'),
+  timeout: withDefault(span, WAIT_MS, 'how long to wait'),
 };
 
 const waitFor = async (

@@ -92,9 +92,11 @@ const flowCommand = (
   patterns: readonly [string, ...string[]],
   explanation: string,
   examples: readonly string[],
+  usage?: string,
 ): Command =>
   define({
     patterns,
+    ...(usage === undefined ? {} : { usage }),
     method: 'POST',
     remote: 'never',
     explanation,
@@ -117,6 +119,7 @@ const flowCommands = (): readonly Command[] => [
     ['do <command...>', 'else <command...>', 'else'],
     'in a script: after a line `if CONDITION` (all in one line, also outside of scripts: if CONDITION then COMMAND else COMMAND) or `if CONDITION then`, lines that begin with do belong to it; else, or else if, for where it is not met',
     ['do run data distributor', 'else echo there is none', 'else if !policy_id then goto known'],
+    'if CONDITION then COMMAND {else COMMAND}, or in lines of a script: if CONDITION, do COMMAND, else COMMAND',
   ),
   flowCommand(
     ['for loop start where list = <list>', 'for loop end'],

@@ -128,6 +128,15 @@ export const parseSpan = (typed: string): number => {
   return Number(found[1]) * unit;
 };
 
+const SPAN_UNITS = { day: 86_400_000, hour: 3_600_000, minute: 60_000, second: 1_000 } as const;
+
+/** Milliseconds as they would be typed: `1 day`, in the greatest unit of which they are a whole number. */
+export const typedSpan = (ms: number): string => {
+  const [name, unit] = Object.entries(SPAN_UNITS).find(([, of]) => ms >= of && ms % of === 0) ?? ['ms', 1];
+  const count = ms / unit;
+  return `${count} ${name}${count === 1 || name === 'ms' ? '' : 's'}`;
+};
+
 const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1_024, mb: 1_048_576, gb: 1_073_741_824 };
 
 /** A size such as `10KB`, `2 MB`, `1 GB` or bare bytes, as bytes; a KB is 1,024. Throws `COMMAND_SIZE`. */

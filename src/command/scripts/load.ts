@@ -1,12 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { basename, isAbsolute, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { asFault, fault, textOf, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX } from '../../base/limits.ts';
 import { inSlices } from '../../base/slices.ts';
 import { readingProgram, type Program } from '../grammar/program.ts';
 import { splittingScript } from '../grammar/script.ts';
+import { typedForm } from '../grammar/values.ts';
 import type { Surroundings } from '../registry.ts';
 import { atLine } from './place.ts';
 
@@ -27,7 +28,7 @@ const scriptPath = ({ context, session }: Surroundings, name: string): string =>
   const isOurs = inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
   if (session.caller === 'local' || isOurs || path === script) return path;
   throw fault('COMMAND_SCRIPT_REFUSED', `the script ${path} is not in ${directories.scripts}`, {
-    hint: 'put it there, or name it when the node starts: --script FILE',
+    hint: `copy it there, then: process ${typedForm(basename(path))}; by REST, so from a shell on its own machine too, a node runs no other files but its start script (--script FILE)`,
   });
 };
 
@@ -48,7 +49,7 @@ const readScript = async (path: string): Promise<string> => {
   } catch (caught) {
     if (asFault(caught).code === 'COMMAND_SCRIPT_OVERSIZE') throw caught;
     throw fault('COMMAND_SCRIPT_MISSING', `the script ${path} cannot be read: ${textOf(caught)}`, {
-      hint: 'give a name in !local_scripts',
+      hint: 'a name without a directory is looked for in !local_scripts of the node, wherever the shell runs',
     });
   }
 };

@@ -186,6 +186,12 @@ describe('exec and shell', () => {
     expect(stderr).toMatch(/the output cannot be written: no space left/);
   });
 
+  test('a bundle goes into a new file: one that is there is named as that', async () => {
+    const { status, stderr } = await run(['audit', 'export', '--node', node, '--out', fileURLToPath(import.meta.url)]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/EEXIST[\s\S]*a new file: name one that is not there yet/);
+  });
+
   test('a shell keeps the destination that run client alone sets, until run client ()', async () => {
     const lines = 'run client (10.0.0.2:1)\none\n. two\nrun client (bad)\nthree\nrun client ()\nfour\n';
     const { stdout } = await run(['shell', '--node', node], lines);

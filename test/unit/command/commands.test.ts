@@ -306,6 +306,9 @@ describe('the node', () => {
       /Usage:\s+run client \(DESTINATION\) COMMAND[\s\S]*Examples:\s+run client \(10/,
     );
     expect(await node.text('help get tsd')).toContain('get tsd summary');
+    expect(await node.text('help create invite')).toContain('for example 1 day (default 1 day)');
+    expect(await node.text('help blockchain wait')).toContain('(default 20 seconds)');
+    expect(await node.text('help if')).toContain('Usage:\n    if CONDITION then COMMAND {else COMMAND}, or');
     for (const [words, found] of [
       ['prune', 'Usage:\n    blockchain prune'],
       ['backup', 'run backup'],

@@ -3,7 +3,7 @@ import { HoldfastError } from '../../../src/base/errors.ts';
 import type { JsonValue } from '../../../src/codec/json.ts';
 import { perLine } from '../../../src/command/grammar/budget.ts';
 import { meets, parseCondition } from '../../../src/command/grammar/condition.ts';
-import { parseDate, parseSize, parseSpan } from '../../../src/command/grammar/dates.ts';
+import { parseDate, parseSize, parseSpan, typedSpan } from '../../../src/command/grammar/dates.ts';
 import { tokenize } from '../../../src/command/grammar/lexer.ts';
 import { parseLine } from '../../../src/command/grammar/line.ts';
 import { readPairs } from '../../../src/command/grammar/pairs.ts';
@@ -256,6 +256,9 @@ describe('dates', () => {
     expect([parseSize('10KB'), parseSize('2 MB'), parseSize('1 GB'), parseSize('7')]).toEqual([
       10_240, 2_097_152, 1_073_741_824, 7,
     ]);
+    expect([86_400_000, 172_800_000, 5_400_000, 20_000, 500, 0].map(typedSpan)).toEqual(
+      '1 day,2 days,90 minutes,20 seconds,500 ms,0 ms'.split(','),
+    );
     expect(codeOf(() => parseSpan('soon'))).toBe('COMMAND_SPAN');
     expect(codeOf(() => parseSize('10XB'))).toBe('COMMAND_SIZE');
   });

@@ -13,6 +13,8 @@ test.each([
   ['role = auditor and type = query', 'auditor writes no policy of type query'],
   ['role = archive and role = auditor and type = query', 'archive and auditor writes no policy of type query'],
   ['role = operator and type = query', 'operator writes no policy of type query'],
+  ['role = admin and role = operator', 'an admin may all that the role operator may'],
+  ['role = auditor and role = admin', 'an admin may all that the role auditor may'],
   ['role = auditor and seed = 0.0.0.0:32148', 'nobody can be reached at the seed 0.0.0.0:32148'],
   ['role = auditor and seed = [::]:32148', 'nobody can be reached at the seed'],
   ['role = auditor and seed = 10.0.0.1:0', 'nobody can be reached at the seed'],
@@ -32,6 +34,7 @@ test.each([
   'role = operator and type = table and type = operator',
   'role = auditor and role = member and type = query',
   'role = admin and type = query and grants = true',
+  'role = admin and role = archive',
   'role = archive and seed = attic.example.org:32148 and seed = [2001:db8::1]:32148',
 ])('create invite where %s is not', async (options) => {
   expect(await node.json(`create invite where ${options}`)).toMatchObject({ invite: expect.any(String) as string });
