@@ -22,7 +22,7 @@ const SYNC_TITLES: readonly Title[] = [
 
 const SYNC_TIME = '3 seconds';
 
-const synchronizer = ({ context }: Call<OptionTable>): Reply => {
+const synchronizer = ({ context, mayReach }: Call<OptionTable>): Reply => {
   const { ledger, ledgerSync, network, policies, clock } = context;
   const addresses = new Map(network.peers().map(({ key, address }) => [key, address]));
   const names = new Map(
@@ -56,7 +56,7 @@ const synchronizer = ({ context }: Call<OptionTable>): Reply => {
       '',
       refused.get(peer.peer) ?? peer.lastError ?? '',
     ]);
-  const faults = faultsOf(healthFacts(context), 'synchronizer');
+  const faults = faultsOf(healthFacts(context, mayReach), 'synchronizer');
   const table = givesTable({
     titles: SYNC_TITLES,
     rows: [own, ...peers],

@@ -16,14 +16,14 @@ import { hoursMinutesSeconds, type Cell } from '../table.ts';
 /** Clients take the status for bad when its text holds the letters "not", so a name that does is left out. */
 const safeName = (name: string): string => (/not/i.test(name) ? 'node' : name);
 
-const status = ({ context, dictionary, options }: Call<typeof statusOptions>): Reply => {
+const status = ({ context, dictionary, options, mayReach }: Call<typeof statusOptions>): Reply => {
   const text = `${safeName(context.facts.name)}@${context.network.address} running`;
   const included = Object.fromEntries(options.include.map((name) => [name, dictionary.variable(name) ?? null]));
   const foreign = foreignSeeds(context);
   const disk = context.disk?.();
   const open = context.access.required ? '' : '\nAuthentication: off. Whoever reaches REST commands this node';
   const splits = context.receipts.splits();
-  const faults = faultsOf(healthFacts(context));
+  const faults = faultsOf(healthFacts(context, mayReach));
   return {
     text: `${text}${historyLine(context)}${faultLines(faults, true)}${open}${splitLines(context)}${foreignSeedLines(context)}`,
     json: {
@@ -137,9 +137,9 @@ const processesOf = (context: CommandContext): readonly Process[] => {
   ];
 };
 
-const processes = ({ context }: Call<OptionTable>): Reply => {
+const processes = ({ context, mayReach }: Call<OptionTable>): Reply => {
   const all = processesOf(context);
-  const faults = faultsOf(healthFacts(context));
+  const faults = faultsOf(healthFacts(context, mayReach));
   const table = givesTable({
     titles: ['Process', 'Status', 'Details'],
     rows: all.map(({ name, status: state, details }) => [name, state, details]),

@@ -1,7 +1,8 @@
 import { fault } from '../../base/errors.ts';
 import type { Damage } from '../../operator/file-check.ts';
-import type { Operator, OperatorStatus } from '../../operator/operator.ts';
+import type { IngestFailure, Operator, OperatorStatus } from '../../operator/operator.ts';
 import type { CommandContext } from '../context.ts';
+import { damageFor, failureFor, type MayReach } from '../health/reach.ts';
 import type { OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -18,9 +19,11 @@ const damagedText = (damages: readonly Damage[]): Cell => {
 type Rows = readonly (readonly [string, Cell])[];
 
 /** Totals are of what is held, or in a directory; what is counted from the start on says so. */
-const countsOf = (context: CommandContext, operator: Operator): Rows => {
+const countsOf = (context: CommandContext, operator: Operator, mayReach: MayReach): Rows => {
   const status = operator.status();
-  const { lastFailure, leftInWatch: left } = status;
+  const lastFailure = lastFailureOf(status, mayReach);
+  const { leftInWatch: left, setAside: aside } = status;
+  const all = mayReach('*', '*');
   return [
     ['Status', 'Active'],
     ['Policy', status.options.policy],
@@ -31,14 +34,28 @@ const countsOf = (context: CommandContext, operator: Operator): Rows => {
     ['Failed Files', status.failed],
     ['Values Left Out Since Start', status.leftOut],
     ['Waiting Files', status.queued],
-    ['Left In Watch Dir', left.length === 0 ? 0 : `${left.length}: ${left.slice(0, LEFT_SHOWN_MAX).join(', ')}`],
-    ['Databases Set Aside', status.setAside.join(', ')],
-    ['Damaged Files', damagedText(operator.store.damages())],
+    [
+      'Left In Watch Dir',
+      all && left.length > 0 ? `${left.length}: ${left.slice(0, LEFT_SHOWN_MAX).join(', ')}` : left.length,
+    ],
+    ['Databases Set Aside', all || aside.length === 0 ? aside.join(', ') : aside.length],
+    ['Damaged Files', damagedText(operator.store.damages().map(damageFor(mayReach)))],
     ['Last Error', lastFailure === undefined ? '' : `${lastFailure.time} ${lastFailure.path}: ${lastFailure.text}`],
     ...(context.disk === undefined ? [] : [['Disk', diskDetails(context.disk())] as const]),
   ];
 };
 const LEFT_SHOWN_MAX = 10;
+
+const lastFailureOf = ({ lastFailure }: OperatorStatus, mayReach: MayReach): IngestFailure | undefined =>
+  lastFailure === undefined ? undefined : failureFor(mayReach)(lastFailure);
+
+/** The newest of those that whoever asks may know of. */
+const failuresOf = (operator: Operator, mayReach: MayReach): readonly IngestFailure[] =>
+  operator
+    .failures(Number.MAX_SAFE_INTEGER)
+    .filter(({ dbms, table }) => mayReach(dbms, table))
+    .slice(0, FAILURES_SHOWN_MAX);
+const FAILURES_SHOWN_MAX = 100;
 
 const configOf = ({ options }: OperatorStatus): Rows => [
   ['Create Table', options.createTable],
@@ -52,28 +69,28 @@ const configOf = ({ options }: OperatorStatus): Rows => [
   ['Archive Dir', options.archiveDir],
 ];
 
-const insertsReply = (operator: Operator): Reply =>
+const insertsReply = (operator: Operator, mayReach: MayReach): Reply =>
   givesTable({
     above: 'Since start\n',
     titles: ['DBMS', 'Table', 'Files', 'Rows', 'Streaming Calls', 'Streaming Rows'],
     rows: operator
       .buffers()
+      .filter(({ dbms, table }) => mayReach(dbms, table))
       .map(({ dbms, table, filePuts, fileRows, streamingPuts, streamingRows }) => [
         ...[dbms, table, filePuts, fileRows, streamingPuts, streamingRows],
       ]),
   });
 
-const errorsReply = (operator: Operator): Reply => {
-  const failures = operator.failures(FAILURES_SHOWN_MAX);
+const errorsReply = (operator: Operator, mayReach: MayReach): Reply => {
+  const failures = failuresOf(operator, mayReach);
   return givesTable({
     titles: ['Time', 'Code', 'Error', 'File'],
     rows: failures.map(({ time, code, text, path }) => [time, code, text, path]),
     json: failures,
   });
 };
-const FAILURES_SHOWN_MAX = 100;
 
-const getOperator = ({ context, args }: Call<OptionTable>): Reply => {
+const getOperator = ({ context, args, mayReach }: Call<OptionTable>): Reply => {
   const part = args.text('part').toLowerCase();
   if (!PARTS.includes(part))
     throw fault('COMMAND_VALUE', `an operator has no part ${part.slice(0, 40)}`, {
@@ -81,11 +98,11 @@ const getOperator = ({ context, args }: Call<OptionTable>): Reply => {
     });
   const operator = context.operator();
   if (operator === undefined) return says('Operator: Inactive', { Status: 'Inactive' });
-  if (part === 'inserts') return insertsReply(operator);
-  if (part === 'error') return errorsReply(operator);
+  if (part === 'inserts') return insertsReply(operator, mayReach);
+  if (part === 'error') return errorsReply(operator, mayReach);
   const status = operator.status();
   const rows = [
-    ...(part === 'config' ? [] : countsOf(context, operator)),
+    ...(part === 'config' ? [] : countsOf(context, operator, mayReach)),
     ...(part === 'summary' ? [] : configOf(status)),
   ];
   const json =
@@ -93,9 +110,9 @@ const getOperator = ({ context, args }: Call<OptionTable>): Reply => {
       ? Object.fromEntries(rows)
       : {
           ...Object.fromEntries(rows),
-          'Last Error': status.lastFailure ?? null,
-          'Left In Watch Dir': status.leftInWatch,
-          Failures: operator.failures(FAILURES_SHOWN_MAX),
+          'Last Error': lastFailureOf(status, mayReach) ?? null,
+          'Left In Watch Dir': mayReach('*', '*') ? status.leftInWatch : status.leftInWatch.length,
+          Failures: failuresOf(operator, mayReach),
         };
   return givesTable({ titles: ['Operator', 'Details'], rows, json });
 };

@@ -3,7 +3,8 @@ import type { CommandContext } from '../context.ts';
 import { faultLines, faultsOf } from '../health/faults.ts';
 import { healthFacts } from '../health/gather.ts';
 import type { Area } from '../health/kinds.ts';
-import { define, type Command } from '../registry.ts';
+import type { OptionTable } from '../options.ts';
+import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell, Title } from '../table.ts';
 
@@ -81,14 +82,14 @@ const peerCells = (peer: PeerLag): readonly Cell[] => [
 
 /** A process and its peers: the last error with each, so that replication never fails silently. */
 const peersReply = async (
-  context: CommandContext,
+  { context, mayReach }: Call<OptionTable>,
   area: Area,
   state: Readonly<Record<string, unknown>>,
   standing: readonly PeerReplication[] | undefined,
 ): Promise<Reply> => {
   const peers = standing && (await withRows(context, standing));
   const name = area === 'consumer' ? 'Consumer' : 'Distributor';
-  const faults = faultsOf(healthFacts(context), area);
+  const faults = faultsOf(healthFacts(context, mayReach), area);
   const lines = faultLines(faults);
   const json = { process: name, running: peers !== undefined, ...state, peers: peers ?? [], faults };
   if (peers === undefined) return says(`${name}: Inactive${lines}`, json);
@@ -106,17 +107,17 @@ export const replicationStatusCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows how each peer of the cluster stands with the push side, and the last error with it',
     examples: ['get distributor'],
-    run: ({ context }) => peersReply(context, 'distributor', {}, context.distributor()?.peers()),
+    run: (call) => peersReply(call, 'distributor', {}, call.context.distributor()?.peers()),
   }),
   define({
     patterns: ['get consumer'],
     method: 'GET',
     explanation: 'shows how each peer of the cluster stands with the pull side, and the last error with it',
     examples: ['get consumer'],
-    run: ({ context }) => {
-      const consumer = context.consumer();
+    run: (call) => {
+      const consumer = call.context.consumer();
       return peersReply(
-        context,
+        call,
         'consumer',
         consumer === undefined ? {} : { mode: consumer.mode, filled: consumer.filled },
         consumer?.peers(),

@@ -6,9 +6,12 @@ import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import type { OwnPolicy } from './own-address.ts';
+import { damageFor, failureFor, type MayReach, textForAll } from './reach.ts';
 
-/** What is known of the node at this moment; asks nobody and waits for nothing. */
-export const healthFacts = (context: CommandContext): HealthFacts => {
+/**
+ * What is known of the node at this moment; asks nobody and waits for nothing. What tells of tables tells of those that whoever asks may reach.
+ */
+export const healthFacts = (context: CommandContext, mayReach: MayReach): HealthFacts => {
   const { ledger, network, ledgerSync } = context;
   const names = new Map(
     context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])),
@@ -36,7 +39,7 @@ export const healthFacts = (context: CommandContext): HealthFacts => {
       name: nameOf(view.peer),
       inCluster: cluster !== undefined && context.topology().operatorByPeer(view.peer)?.cluster === cluster,
     })),
-    operator: operatorFacts(context),
+    operator: operatorFacts(context, mayReach),
     idleOperator: idleOperator(context),
     scriptFailure: context.startScript?.failure,
     threadFailures: [...(context.threadFailures?.values() ?? [])],
@@ -62,12 +65,13 @@ const ownPolicies = (context: CommandContext): readonly OwnPolicy[] =>
 const idleOperator = (context: CommandContext): string | undefined =>
   context.operator() === undefined && context.startScript?.running === undefined ? ownOperator(context)?.id : undefined;
 
-const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
+const operatorFacts = (context: CommandContext, mayReach: MayReach): OperatorFacts | undefined => {
   const operator = context.operator();
   if (operator === undefined) return undefined;
   const [distributor, consumer] = [context.distributor(), context.consumer()];
   const sharing = context.watched?.().sharing;
   const { newest, ...failed } = operator.failing();
+  const scrubError = context.scrubber()?.status().lastError;
   const sinceMs = context.clock.wallMs() - FAILED_FILES_SHOWN_MS;
   return {
     filled: (sharing ?? consumer)?.filled ?? true,
@@ -75,11 +79,13 @@ const operatorFacts = (context: CommandContext): OperatorFacts | undefined => {
     consumer: consumer?.mode,
     peers: sharing?.peers ?? (consumer ?? distributor)?.peers() ?? [],
     // A file that came twice is no fault: its data are here.
-    failures: newest.filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs),
+    failures: newest
+      .filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs)
+      .map(failureFor(mayReach)),
     failed,
     watchFailure: operator.status().watchFailure,
-    setAside: operator.status().setAside,
-    damages: operator.store.damages(),
-    scrubError: context.scrubber()?.status().lastError,
+    setAside: operator.status().setAside.map((path) => textForAll(mayReach, path)),
+    damages: operator.store.damages().map(damageFor(mayReach)),
+    scrubError: scrubError === undefined ? undefined : textForAll(mayReach, scrubError),
   };
 };

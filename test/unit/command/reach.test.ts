@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createSession, type CommandOutput } from '../../../src/command/executor.ts';
+import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+
+let nodes: CommandNodes;
+let node: CommandNode;
+beforeEach(async () => {
+  nodes = new CommandNodes();
+  node = await nodes.add({ address: '172.105.60.50:32148', name: 'op1' });
+  await node.run('blockchain insert where policy = {"cluster": {"company": "c", "name": "k"}}');
+  await node.run('cid = blockchain get cluster bring.first [*][id]');
+  await node.run(
+    'blockchain insert where policy = {"operator": {"company": "c", "name": "op1", "ip": "172.105.60.50", "port": 32148, "cluster": !cid}}',
+  );
+  for (const command of ['run operator', 'run data distributor', 'run data consumer']) await node.run(command);
+});
+afterEach(() => nodes.close());
+
+const running = () => {
+  const { operator } = node.parts;
+  if (operator === undefined) throw new Error('no operator runs');
+  return operator;
+};
+
+/** A user who may reach these tables of the database `plant`. */
+const guest = async (tables: readonly string[]): Promise<(line: string) => Promise<CommandOutput>> => {
+  const value = { name: `of ${tables.join(' ')}`, enable: ['get', 'test'], databases: ['plant'], tables };
+  const { json } = await node.run(`blockchain insert where policy = ${JSON.stringify({ permissions: value })}`);
+  const { id } = (json as { readonly permissions: { readonly id: string } }).permissions;
+  const person = { by: 'user', name: 'ann', admin: false, permissions: id } as const;
+  return (line) => node.run(line, createSession({ isolated: true, caller: 'rest', person }));
+};
+const shown = ({ text, json }: CommandOutput): string => `${text}${JSON.stringify(json)}`;
+
+test('faults and counts of an operator show what lies in tables that the caller may reach', async () => {
+  const operator = running();
+  const about = { dbms: 'plant', line: 1, time: new Date(node.context.clock.wallMs()).toISOString() };
+  operator.failed = ['wages', 'sensors'].map((table) => ({
+    ...{ ...about, table, path: `/e/plant.${table}.json` },
+    ...{ code: table === 'wages' ? 'INGEST_JSON' : 'INGEST_VALUE', text: `"of_${table}":oops` },
+  }));
+  const threshold = { seconds: 60, bytes: 10, writeImmediate: false };
+  const counts = { filePuts: 1, fileRows: 1, streamingPuts: 0, streamingRows: 0, rows: 0, bytes: 0, secondsLeft: 0 };
+  operator.buffered = ['wages', 'sensors'].map((table) => ({
+    ...{ dbms: 'plant', table, threshold, ...counts, secondsSinceFlush: undefined },
+  }));
+  const status = operator.status();
+  vi.spyOn(operator, 'status').mockImplementation(() => ({
+    ...status,
+    ...{ failed: 2, lastFailure: operator.failed[0], setAside: ['/d/wages.dbms.1'], leftInWatch: ['plant.wages.csv'] },
+  }));
+  vi.spyOn(operator.store, 'damages').mockImplementation(() => [
+    { origin: 'o', file: 3, dbms: 'plant', table: 'wages', text: 'a row of wages differs' },
+  ]);
+  const lines = [
+    ...['get status', 'get processes', 'get consumer', 'get distributor', 'get operator', 'get operator summary'],
+    ...['get operator error', 'get operator inserts', 'get operator where format = json'],
+  ];
+  const ann = await guest(['sensors']);
+  for (const line of lines) {
+    expect(shown(await ann(line)), line).not.toContain('wages');
+    if (line !== 'get distributor') expect(shown(await node.run(line)), line).toContain('wages');
+  }
+  const fault = 'Fault FILES_FAILED: 2 files failed within a day, last of a table out of your reach: INGEST_JSON';
+  expect((await ann('get status')).text).toContain(fault);
+  for (const line of ['get operator error', 'get operator inserts'])
+    expect((await ann(line)).text).toContain('sensors');
+  expect((await ann('get operator')).text).toMatch(/Left In Watch Dir +\| *1\|/);
+  expect(JSON.stringify((await ann('get operator')).json)).toContain('of_sensors');
+});
