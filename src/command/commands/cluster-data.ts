@@ -103,11 +103,21 @@ class Comparison {
     for (const unit of COARSER) {
       this.replies = await this.#ask(`bucket = ${unit}`);
       if (unit === 'year' || !this.replies.some(({ reply }) => hasCode(reply.failure, 'TABLE_SUMS_BOUND'))) {
-        this.members = this.replies.map(({ reply }) => tablesIn(reply.answer?.json));
+        this.members = this.replies.map(({ reply }) => this.#within(tablesIn(reply.answer?.json)));
         return unit;
       }
     }
     return 'year';
+  }
+
+  /** Without the tables that whoever asks may not know of: members tell each other of all. */
+  #within(member: TableSums | undefined): TableSums | undefined {
+    if (member === undefined) return undefined;
+    const mayReach = (name: string): boolean => {
+      const [dbms = '', ...table] = name.split('.');
+      return this.#call.mayReach(dbms, table.join('.'));
+    };
+    return Object.fromEntries(Object.entries(member).filter(([name]) => mayReach(name)));
   }
 
   async #lookInto(table: string, buckets: readonly string[], unit: Unit): Promise<void> {
@@ -341,6 +351,8 @@ export const clusterDataCommands = (): readonly Command[] => [
       'test cluster data where format = json',
     ],
     options: dataOptions,
+    // Mends rows of all tables, whichever differ.
+    touches: ({ options }) => (options.repair ? [{ dbms: '*', table: '*' }] : []),
     run: data,
   }),
 ];

@@ -68,3 +68,22 @@ test('faults and counts of an operator show what lies in tables that the caller 
   expect((await ann('get operator')).text).toMatch(/Left In Watch Dir +\| *1\|/);
   expect(JSON.stringify((await ann('get operator')).json)).toContain('of_sensors');
 });
+
+test('the comparison of a cluster shows tables that the caller may reach, and mends for who may reach all', async () => {
+  for (const table of ['wages', 'sensors'])
+    running().store.put({ dbms: 'plant', table, content: '{"a":1}\n', time: '2026-11-01T10:00:00.000000Z' });
+  vi.spyOn(running().store.sums, 'tables').mockResolvedValue(
+    ['wages', 'sensors'].map((table) => ({ dbms: 'plant', table, strays: 2 })),
+  );
+  const ann = await guest(['sensors']);
+  const compared = await ann('test cluster data');
+  expect(shown(compared)).not.toContain('wages');
+  expect(compared.json).toMatchObject({ tables: { 'plant.sensors': { equal: false } } });
+  expect(compared.text).toContain('2 rows of no file in plant.sensors');
+  expect(await node.text('test cluster data')).toContain('2 rows of no file in plant.wages');
+  const repair = 'test cluster data where repair = true';
+  await expect(ann(repair)).rejects.toMatchObject({ code: 'ACCESS_REFUSED' });
+  await ann('test cluster data where repair = false');
+  // Past the door: nothing scrubs here.
+  await expect(node.run(repair)).rejects.toMatchObject({ code: 'COMMAND_NOT_RUNNING' });
+});
