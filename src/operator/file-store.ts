@@ -69,7 +69,7 @@ export interface FileStore {
   /** Files whose rows are damaged: `read` gives them from the archive or not at all (`FILE_DAMAGED`). In memory. */
   damages(): readonly Damage[];
   /** The next own number is at least that, whatever is held: peers may know others that were lost here. */
-  numberFrom(atLeast: number): Promise<void>;
+  numberFrom(atLeast: number): void;
   /** Rows in tables that belong to no file. */
   strays(): Promise<readonly Strays[]>;
   /** Takes such rows out of their table and keeps them aside; returns how many. */

@@ -142,7 +142,7 @@ class MemoryFiles implements MemoryFileStore {
     );
   }
 
-  async numberFrom(atLeast: number): Promise<void> {
+  numberFrom(atLeast: number): void {
     this.#next = Math.max(this.#next, atLeast);
   }
 

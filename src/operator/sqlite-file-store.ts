@@ -61,7 +61,8 @@ export class SqliteFileStore implements FileStore {
   #told: FileRecord[] = [];
   /** By database. */
   readonly #settingAside = new Map<string, Promise<string | undefined>>();
-  readonly #losing = new Set<string>();
+  /** A database was set aside, and what is held without it was not read yet. */
+  #losing = false;
   /** Database files that were set aside since start. */
   readonly setAsidePaths: string[] = [];
   #damages: readonly Damage[] = [];
@@ -97,7 +98,7 @@ export class SqliteFileStore implements FileStore {
   }
 
   get losing(): boolean {
-    return this.#losing.size > 0;
+    return this.#losing;
   }
 
   holdings(): Holdings {
@@ -192,8 +193,8 @@ export class SqliteFileStore implements FileStore {
     return this.#damages;
   }
 
-  numberFrom(atLeast: number): Promise<void> {
-    return this.#ports.sqlite.write(writing, 'numberFrom', this.origin, atLeast);
+  numberFrom(atLeast: number): void {
+    this.#ports.queue.numberFrom(atLeast);
   }
 
   strays(): Promise<readonly Strays[]> {
@@ -219,20 +220,15 @@ export class SqliteFileStore implements FileStore {
     const work = this.#ports.queue.between(async () => {
       // Looked at apart: it takes long where nothing is wrong, and queries are answered meanwhile.
       if (!(await this.#ports.sqlite.write(writing, 'isDamaged', dbms))) return undefined;
-      this.#losing.add(dbms);
-      const path = await this.#setAside(dbms);
-      if (path !== undefined) await this.#load();
-      return path;
+      this.#losing = true;
+      try {
+        return await this.#setAside(dbms);
+      } finally {
+        // Where that fails nothing is answered until it was read.
+        await this.#lookAgain().catch(() => this.#ports.queue.lookAgain());
+      }
     });
-    const done = work
-      .then((path) => {
-        if (path !== undefined) this.notices.emit('file:lost');
-        return path;
-      })
-      .finally(() => {
-        this.#losing.delete(dbms);
-        this.#settingAside.delete(dbms);
-      });
+    const done = work.finally(() => this.#settingAside.delete(dbms));
     this.#settingAside.set(dbms, done);
     return done;
   }
@@ -350,9 +346,10 @@ export class SqliteFileStore implements FileStore {
   }
 
   async #setAside(dbms: string): Promise<string | undefined> {
-    const { sqlite, origin, log } = this.#ports;
-    const next = (this.#holdings.get(origin)?.at(-1)?.[1] ?? 0) + 1;
-    const path = await sqlite.write(writing, 'setDamagedAside', dbms, origin, next);
+    const { sqlite, origin, log, queue } = this.#ports;
+    // What is lost took some.
+    queue.numberFrom((this.#holdings.get(origin)?.at(-1)?.[1] ?? 0) + 1);
+    const path = await sqlite.write(writing, 'setDamagedAside', dbms);
     if (path !== undefined) {
       this.setAsidePaths.push(path);
       log.error(`the database ${dbms} is damaged; it lies in ${path}, and its files come again from the peers`);
@@ -370,7 +367,10 @@ export class SqliteFileStore implements FileStore {
     await this.#readDamages();
   }
 
-  /** A commit that was taken for failed may be there all the same: what it left is told as if it came now. */
+  /**
+   * What is held may be other than was thought: a commit that was taken for failed may be there all the same (what it left is
+   * told as if it came now), or a database was set aside.
+   */
   async #lookAgain(): Promise<void> {
     const before = [...this.#holdings];
     try {
@@ -382,9 +382,10 @@ export class SqliteFileStore implements FileStore {
       }
       if (news.length > 0) this.notices.emit('file:stored', news);
       const isLost = before.some(([origin, had]) => subtractRanges(had, this.#holdings.get(origin) ?? []).length > 0);
-      if (isLost) this.notices.emit('file:lost');
+      if (isLost || this.#losing) this.notices.emit('file:lost');
+      this.#losing = false;
     } catch (caught) {
-      this.#ports.log.error(`what a failed commit left is looked for again later: ${asFault(caught).message}`);
+      this.#ports.log.error(`what is held is read again later: ${asFault(caught).message}`);
       throw caught;
     }
   }

@@ -43,13 +43,21 @@ export class WriteQueue {
   readonly #whenUnsure: (() => Promise<void>)[] = [];
   /** A commit of unknown end may have left something since `whenUnsure` was done. */
   #unsure = false;
-  readonly #onMended = (): void => this.#look();
+  /** It was not tried yet since that was last said: what failed once fails at once again. */
+  #untried = false;
+  #ownFrom = 1;
+  readonly #onMended = (): void => this.lookAgain();
   #running: Promise<void> | undefined;
   #closed = false;
 
   constructor(ports: WriteQueuePorts) {
     this.#ports = ports;
     ports.sqlite.notices.on('databases:mended', this.#onMended);
+  }
+
+  /** From now on own file ids are at least that, whatever the databases say. */
+  numberFrom(atLeast: number): void {
+    this.#ownFrom = Math.max(this.#ownFrom, atLeast);
   }
 
   get length(): number {
@@ -82,6 +90,13 @@ export class WriteQueue {
     this.#whenUnsure.push(work);
   }
 
+  /** What `whenUnsure` says is to be done. */
+  lookAgain(): void {
+    this.#unsure = true;
+    this.#untried = true;
+    this.#running ??= this.#run();
+  }
+
   /** Takes no more; resolves when what was taken is done. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -92,30 +107,22 @@ export class WriteQueue {
   async #run(): Promise<void> {
     // Whatever else arrives in this turn of the event loop joins.
     await new Promise((resolve) => setImmediate(resolve));
-    let looks = true;
-    while (this.#waiting.length + this.#between.length > 0 || (this.#unsure && looks)) {
-      if (this.#unsure) looks = await this.#lookAgain();
+    while (this.#waiting.length + this.#between.length > 0 || (this.#unsure && this.#untried)) {
+      if (this.#unsure) await this.#look();
       for (const work of this.#between.splice(0)) await work();
       if (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
     }
     this.#running = undefined;
   }
 
-  #look(): void {
-    this.#unsure = true;
-    this.#running ??= this.#run();
-  }
-
-  /** Whether it could be seen what commits of unknown end have left. */
-  async #lookAgain(): Promise<boolean> {
+  async #look(): Promise<void> {
     this.#unsure = false;
+    this.#untried = false;
     try {
       for (const work of this.#whenUnsure) await work();
-      return true;
     } catch {
       // Whoever reads knows what failed and has said it.
       this.#unsure = true;
-      return false;
     }
   }
 
@@ -137,10 +144,12 @@ export class WriteQueue {
     const jobs = group.map(({ job }, index) => withContent(job, contents[index] ?? new Uint8Array()));
     let results: readonly JobResult[];
     try {
-      results = await sqlite.write(writing, 'apply', { origin, members: this.#ports.members(), jobs });
+      results = await sqlite.write(writing, 'apply', {
+        ...{ origin, members: this.#ports.members(), ownFrom: this.#ownFrom, jobs },
+      });
     } catch (caught) {
       results = group.map(() => ({ kind: 'failed', fault: imageOf(caught) }));
-      if (hasCode(caught, 'SQLITE_THREAD_DIED')) this.#look();
+      if (hasCode(caught, 'SQLITE_THREAD_DIED')) this.lookAgain();
     }
     for (const [index, { onResult }] of group.entries()) onResult(results[index] as JobResult);
     for (const [index, { resolve }] of group.entries()) resolve(results[index] as JobResult);

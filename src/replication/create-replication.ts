@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { asFault, fault, type HoldfastError } from '../base/errors.ts';
+import { fault, type HoldfastError } from '../base/errors.ts';
 import { NUMBERING_LEAP, PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -102,11 +102,8 @@ class ClusterReplication implements Replication {
   /** Files that were held here before the start; a peer that was not heard of since may hold them. */
   readonly #lost: Holdings;
   #ownKnown = false;
-  /** Whether own numbers go on beyond all that may have been given: `asked` while the store is told. */
-  #leap: 'none' | 'asked' | 'done' = 'none';
   #waited = false;
   #cancelWait: () => void;
-  #cancelLeap: () => void = () => {};
   #closed = false;
 
   constructor(ports: ReplicationPorts, { held: kept, lost }: Kept) {
@@ -261,7 +258,6 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelWait();
-    this.#cancelLeap();
     this.#ports.store.notices.off('file:stored', this.#onStored);
     this.#ports.store.notices.off('file:lost', this.#onLost);
     await this.#consumer?.close();
@@ -348,10 +344,7 @@ class ClusterReplication implements Replication {
     if (this.#ownKnown || this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
     if (!this.#comparedAll) {
       if (!this.#waited || this.#ports.askEveryPeer === true) return;
-      if (this.#lost.size > 0 && this.#leap !== 'done') {
-        this.#leapOverLost();
-        return;
-      }
+      if (this.#lost.size > 0) this.#leapOverLost();
     }
     this.#ownKnown = true;
     for (const { resolve } of this.#ownWaiters.splice(0)) resolve();
@@ -366,22 +359,9 @@ class ClusterReplication implements Replication {
    * as far as is known, since a number that a peer holds with another content would never get there.
    */
   #leapOverLost(): void {
-    if (this.#leap !== 'none') return;
-    this.#leap = 'asked';
-    const { store, clock, log } = this.#ports;
+    const { store } = this.#ports;
     const newest = [this.#lost, store.holdings()].map((files) => files.get(this.#self)?.at(-1)?.[1] ?? 0);
-    store.numberFrom(Math.max(...newest) + NUMBERING_LEAP).then(
-      () => {
-        this.#leap = 'done';
-        this.#look();
-      },
-      (caught: unknown) => {
-        this.#leap = 'none';
-        if (this.#closed) return;
-        log.warn(`own files cannot be numbered yet: ${asFault(caught).message}`);
-        this.#cancelLeap = clock.after(PEERS_WAIT_MS, () => this.#look());
-      },
-    );
+    store.numberFrom(Math.max(...newest) + NUMBERING_LEAP);
   }
 
   /** A peer told of files: notes what, and since when it or this operator lacks some. */

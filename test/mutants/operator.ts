@@ -50,14 +50,14 @@ export const operator: readonly Mutant[] = [
   {
     name: 'own number is used again after a database was dropped',
     file: 'src/operator/store/apply.ts',
-    from: 'Math.max(0, ...newest, newestInTsd(databases)) + 1',
-    to: 'Math.max(0, ...newest) + 1',
+    from: 'Math.max(0, ...newest, newestInTsd(databases))',
+    to: 'Math.max(0, ...newest)',
     tests: ['test/unit/operator/dropped-database.test.ts'],
   },
   {
     name: 'number of a commit that failed is given again',
     file: 'src/operator/store/apply.ts',
-    from: '    if (application !== undefined) numberFrom(databases, batch.origin, application.next);\n',
+    from: '    if (application !== undefined) numberingOf(databases).set(batch.origin, application.next);\n',
     to: '    numbering.delete(databases);\n',
     tests: ['test/unit/operator/failed-commit.test.ts', 'test/property/failed-commit.property.test.ts'],
   },

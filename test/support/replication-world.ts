@@ -281,7 +281,7 @@ export class ReplicationWorld {
       repair: (...about) => after(() => store.repair(...about)),
       note: (findings) => after(() => store.note(findings)),
       damages: () => store.damages(),
-      numberFrom: (atLeast) => after(() => store.numberFrom(atLeast)),
+      numberFrom: (atLeast) => store.numberFrom(atLeast),
       strays: () => after(() => store.strays()),
       setAside: (strays) => after(() => store.setAside(strays)),
       setDatabaseAside: (dbms) => after(() => store.setDatabaseAside(dbms)),

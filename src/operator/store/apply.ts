@@ -24,27 +24,23 @@ import { sumOfRows } from './file-rows.ts';
 import { clearStraysOf, compareRows, deleteRowsOf, setRowsAside, sumOfCopy } from './repair.ts';
 import { checkKnownTables, ensureTable, forgetTables, prepareDatabase, quoted, storesOf } from './schema.ts';
 
-/** The next own file id by the thread's databases; read from them once. */
+/** The next own file id by the thread's databases, once it was read from them. */
 const numbering = new WeakMap<WriteDatabases, Map<string, number>>();
 
-const nextOwnFile = (databases: WriteDatabases, origin: string): number => {
+const numberingOf = (databases: WriteDatabases): Map<string, number> => {
   const known = numbering.get(databases) ?? new Map<string, number>();
   numbering.set(databases, known);
-  const held = known.get(origin);
-  if (held !== undefined) return held;
+  return known;
+};
+
+const nextOwnFile = (databases: WriteDatabases, { origin, ownFrom }: Batch): number =>
+  Math.max(ownFrom, numberingOf(databases).get(origin) ?? newestOwn(databases, origin) + 1);
+
+const newestOwn = (databases: WriteDatabases, origin: string): number => {
   const newest = storesOf(databases).map(({ db }) =>
     Number(db.get('select max(file) from holdfast_files where origin = ?', [origin])?.[0] ?? 0),
   );
-  const next = Math.max(0, ...newest, newestInTsd(databases)) + 1;
-  known.set(origin, next);
-  return next;
-};
-
-/** The next own number is at least that, whatever the databases say: they may have been lost. */
-export const numberFrom = (databases: WriteDatabases, origin: string, atLeast: number): void => {
-  const known = numbering.get(databases) ?? new Map<string, number>();
-  numbering.set(databases, known);
-  known.set(origin, Math.max(known.get(origin) ?? 0, atLeast));
+  return Math.max(0, ...newest, newestInTsd(databases));
 };
 
 /** A number whose database was dropped is known to the peers, so it is not given again. */
@@ -347,14 +343,13 @@ const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, jobs: re
     if (dbms === TSD_DBMS) throw fault('INGEST_NAME', 'almgm takes no data');
     db = databases.write(dbms);
     prepareDatabase(db);
-    application = new Application(db, dbms, batch, nextOwnFile(databases, batch.origin));
-    const results = application.run(jobs);
-    numbering.get(databases)?.set(batch.origin, application.next);
-    return results;
+    application = new Application(db, dbms, batch, nextOwnFile(databases, batch));
+    return application.run(jobs);
   } catch (caught) {
     if (db !== undefined) forgetTables(db);
-    // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing else.
-    if (application !== undefined) numberFrom(databases, batch.origin, application.next);
     return allFailed(jobs, caught);
+  } finally {
+    // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing else.
+    if (application !== undefined) numberingOf(databases).set(batch.origin, application.next);
   }
 };

@@ -68,5 +68,7 @@ export interface Batch {
   readonly origin: string;
   /** Member numbers by origin, as the policies have them now. */
   readonly members: ReadonlyMap<string, number>;
+  /** Own file ids are at least that, whatever the databases say: some may have been lost with what is known of them. */
+  readonly ownFrom: number;
   readonly jobs: readonly FileJob[];
 }

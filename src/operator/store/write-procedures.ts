@@ -2,7 +2,7 @@ import { hasCode } from '../../base/errors.ts';
 import type { WriteDatabases } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import { tableName, TSD_DBMS } from '../names.ts';
-import { apply, numberFrom } from './apply.ts';
+import { apply } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
 import { columnsOfTable, ensureTable, prepareDatabase, quoted } from './schema.ts';
 import { deriveTsd, renumber } from './tsd-tables.ts';
@@ -47,18 +47,9 @@ const isDamaged = (databases: WriteDatabases, dbms: string): boolean => {
   }
 };
 
-/**
- * Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path.
- * `atLeast`: the next own number, since what was lost took some.
- */
-const setDamagedAside = (
-  databases: WriteDatabases,
-  dbms: string,
-  origin: string,
-  atLeast: number,
-): string | undefined => {
+/** Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path. */
+const setDamagedAside = (databases: WriteDatabases, dbms: string): string | undefined => {
   if (!isDamaged(databases, dbms)) return undefined;
-  if (atLeast > 1) numberFrom(databases, origin, atLeast);
   const path = databases.setAside(dbms);
   if (dbms !== TSD_DBMS) forgetDerived(databases, dbms);
   return path;
@@ -89,7 +80,6 @@ export const procedures = {
   renumber,
   isDamaged,
   setDamagedAside,
-  numberFrom,
 };
 
 export const writing = { module: import.meta.url, procedures };

@@ -1,11 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fault } from '../../../src/base/errors.ts';
 import { reading } from '../../../src/operator/store/read-procedures.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
 import { flipBytes, sabotage } from '../../support/damage.ts';
 import { openOperator } from '../../support/operator-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
+import { waitFor } from '../../support/wait.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 
 /** A page of rows, which no start reads. */
@@ -72,6 +74,25 @@ describe('a damaged database file', () => {
     await store.setDatabaseAside('plant');
     expect(Object.fromEntries(seen)).toMatchObject({ setDamagedAside: true, holdings: true, 'file:lost': true });
     expect(store.losing).toBe(false);
+  });
+
+  test('counts as being lost until what is held could be read again', async () => {
+    await damagedAndReopened(WITHIN);
+    const { sqlite, store } = fixture;
+    const read = sqlite.read.bind(sqlite);
+    let told = 0;
+    store.notices.on('file:lost', () => (told += 1));
+    sqlite.read = (...call) =>
+      call[1] === 'holdings' ? Promise.reject(fault('SQLITE_OVERLOADED', 'no room')) : read(...call);
+    expect(await store.setDatabaseAside('plant')).toBeDefined();
+    // Between other work, so that what was to be tried at once is over.
+    await fixture.queue.between(async () => {});
+    expect([store.losing, told]).toEqual([true, 0]);
+    sqlite.read = read;
+    await fixture.put(rowsText(100, 1), { dbms: 'other' });
+    await waitFor(() => !store.losing);
+    expect(told).toBe(1);
+    expect(store.holdings()).toEqual(await read(reading, 'holdings'));
   });
 
   test('files that are stored meanwhile are held afterwards', async () => {

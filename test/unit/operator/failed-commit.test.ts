@@ -35,7 +35,7 @@ test('the number of a file whose commit failed is given to no other: it may be t
   const faults = new CommitFaults();
   const databases = new FailingDirectory({ dir, clock: systemClock, durable: false }, faults);
   const put = (...jobs: readonly FileJob[]): readonly unknown[] => {
-    const results = apply(databases, { origin: 'own', members: new Map([['own', 7]]), jobs });
+    const results = apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom: 1, jobs });
     databases.rest();
     return results.map((result) => (result.kind === 'stored' ? result.record.file : result.kind));
   };
@@ -48,6 +48,21 @@ test('the number of a file whose commit failed is given to no other: it may be t
   expect(filesOf('a')).toEqual([[1], [3]]);
   expect(filesOf('b')).toEqual([[2], [4], [5]]);
   databases.close();
+});
+
+test('from where own numbers go on holds for a writer that begins anew, too', () => {
+  for (const [ownFrom, number] of [
+    [1_000, 1_000],
+    [1_000, 1_001],
+    [5, 1_002],
+  ] as const) {
+    const databases = new WriteDirectory({ dir, clock: systemClock, durable: false });
+    const job = newFile('a', number);
+    expect(apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom, jobs: [job] })).toMatchObject([
+      { kind: 'stored', record: { file: number } },
+    ]);
+    databases.close();
+  }
 });
 
 test('no memory for a file is no fault of the file', () => {
@@ -66,7 +81,12 @@ test('no memory for a file is no fault of the file', () => {
     }
   }
   const databases = new Scarce({ dir, clock: systemClock, durable: false });
-  const results = apply(databases, { origin: 'own', members: new Map([['own', 7]]), jobs: [newFile('a', 1)] });
+  const results = apply(databases, {
+    origin: 'own',
+    members: new Map([['own', 7]]),
+    ownFrom: 1,
+    jobs: [newFile('a', 1)],
+  });
   expect(results).toMatchObject([{ kind: 'failed', fault: { code: 'SQLITE_OVERLOADED' } }]);
   databases.close();
 });

@@ -37,7 +37,12 @@ describe('SQLite file store', () => {
   test('a copy that the database has and the store does not know of counts as held from then on', async () => {
     const copy = copyOf('peer', 4, rowsText(6, 1));
     const job = { kind: 'copy', copy } as const;
-    await fixture.sqlite.write(writing, 'apply', { origin: 'own', members: new Map([['peer', 8]]), jobs: [job] });
+    await fixture.sqlite.write(writing, 'apply', {
+      origin: 'own',
+      members: new Map([['peer', 8]]),
+      ownFrom: 1,
+      jobs: [job],
+    });
     expect([...fixture.store.holdings()]).toEqual([]);
     for (const again of [1, 2]) {
       expect([again, await fixture.store.store([copy])]).toEqual([again, ['held']]);
