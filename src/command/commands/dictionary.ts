@@ -61,7 +61,8 @@ const wait = async (call: Call<OptionTable>): Promise<Reply> => {
     for (let left = ms; left > 0 && !meets(condition, perLine(lookup)); left = until - clock.monotonicMs())
       await sleepUnless(clock, Math.min(left, WAIT_STEP_MS), signal);
   }
-  if (clock.monotonicMs() - fromMs >= WAIT_STEP_MS) call.session.rested?.();
+  // A timer may end up to a millisecond early.
+  if (clock.monotonicMs() - fromMs >= WAIT_STEP_MS - 1) call.session.rested?.();
   return SILENT;
 };
 
