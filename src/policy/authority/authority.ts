@@ -31,8 +31,8 @@ export class Authority {
   readonly #signatures: Pick<Signatures, 'hold'>;
   #genesis: GenesisRules | undefined;
   readonly #cuts = new Map<string, { readonly seq: number; readonly reason: VoidReason }>();
-  /** Whether a join is signed with the key of its invite, a rotation with the new key: this never changes. */
-  readonly #proven = new Map<Fact, boolean>();
+  /** Whether a join is signed with the key of its invite, a rotation with the new key, by hash: this never changes. */
+  readonly #proven = new Map<string, boolean>();
   /** Verdicts on grants, joins and revocations. */
   readonly #verdicts = new Map<Fact, VoidReason | undefined>();
   /** Grows with each act of authority: equal numbers mean that nobody's rights have changed. */
@@ -76,6 +76,7 @@ export class Authority {
     // Several introductions may show the same grant.
     const more = facts.filter(({ hash }) => !hashes.has(hash) && hashes.add(hash));
     if (this.#genesis !== undefined) other.begin(this.#genesis);
+    for (const [hash, holds] of this.#proven) other.#proven.set(hash, holds);
     for (const [author, { seq, reason }] of this.#cuts) other.cut(author, seq, reason);
     // As they were read: what the fold found out about them does not count there.
     other.add([...known, ...more].map((fact) => ({ ...fact, void: fact.malformed })));
@@ -287,10 +288,10 @@ export class Authority {
   }
 
   #holds(fact: Fact, key: string, text: string, proof: string): boolean {
-    let holds = this.#proven.get(fact);
+    let holds = this.#proven.get(fact.hash);
     if (holds === undefined) {
       holds = this.#signatures.hold(key, Buffer.from(text), Buffer.from(proof, 'hex'));
-      this.#proven.set(fact, holds);
+      this.#proven.set(fact.hash, holds);
     }
     return holds;
   }

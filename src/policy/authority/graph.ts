@@ -25,6 +25,8 @@ export class GrantGraph {
   /** Facts by the grant that they cite, then by author. */
   readonly #citing = new Map<string, Map<string, Fact[]>>();
   readonly #revocations = new Map<string, Revocation[]>();
+  /** Links by their holder. */
+  readonly #held = new Map<string, Link[]>();
   /** By the grant that is handed on and its holder: asked for at each entry. */
   readonly #rotations = new Map<string, Rotation[]>();
 
@@ -38,13 +40,10 @@ export class GrantGraph {
       return false;
     }
     this.#acts.set(fact.hash, { fact, act });
+    if (act.op !== 'revoke') listIn(this.#held, this.holder({ fact, act })).push({ fact, act });
     const revocation = revocationIn(act);
-    if (revocation !== undefined)
-      this.#revocations.set(revocation.grant, [...this.revocationsOf(revocation.grant), { fact, act: revocation }]);
-    if (act.op === 'rotate') {
-      const handed = [...this.rotationsOf(fact.cap ?? '', fact.author), { fact, act }];
-      this.#rotations.set(rotationKey(fact.cap ?? '', fact.author), handed);
-    }
+    if (revocation !== undefined) listIn(this.#revocations, revocation.grant).push({ fact, act: revocation });
+    if (act.op === 'rotate') listIn(this.#rotations, rotationKey(fact.cap ?? '', fact.author)).push({ fact, act });
     return true;
   }
 
@@ -61,6 +60,11 @@ export class GrantGraph {
   links(): readonly Link[] {
     const links = [...this.#acts.keys()].flatMap((hash) => this.link(hash) ?? []);
     return links.sort((a, b) => compareFacts(a.fact, b.fact));
+  }
+
+  /** What a key holds or held, in the ledger's order. */
+  linksOf(key: string): readonly Link[] {
+    return [...(this.#held.get(key) ?? [])].sort((a, b) => compareFacts(a.fact, b.fact));
   }
 
   /** All well-formed acts of authority. */
@@ -107,24 +111,42 @@ export class GrantGraph {
     return act.op === 'join' ? fact.author : act.key;
   }
 
-  /** What a link gives: a join what its invite says, a rotation what it hands on. */
-  rights({ fact, act }: Link): Rights | undefined {
-    if (act.op === 'grant') return { ...act, former: this.#formerOf(act) };
-    if (act.op === 'join') {
-      const invite = this.link(fact.cap);
-      return invite?.act.op === 'grant' ? this.rights(invite) : undefined;
-    }
-    const keys = [fact.author];
-    let handed = this.link(fact.cap);
-    for (; handed?.act.op === 'rotate'; handed = this.link(handed.fact.cap)) keys.push(handed.fact.author);
-    const rights = handed === undefined ? ALL_RIGHTS : this.rights(handed);
-    return rights === undefined ? undefined : { ...rights, former: [...(rights.former ?? []), ...keys.reverse()] };
+  /** What a link gives, with the keys that its holder stands in for. Only of links in force: a chain of void ones may be of any length. */
+  rights(link: Link): Rights | undefined {
+    const granted = this.granted(link);
+    const former = this.#formerOf(link);
+    return granted === undefined || former.length === 0 ? granted : { ...granted, former };
   }
 
-  /** The keys that the holder of a grant which replaces another's stands in for. */
-  #formerOf({ replaces }: GrantAct): readonly string[] {
-    const lost = replaces === undefined ? undefined : this.link(replaces.grant);
-    return lost === undefined ? [] : [...(this.rights(lost)?.former ?? []), this.holder(lost)];
+  /** What a link gives: a join what its invite says, a rotation what it hands on; undefined where that is nothing, or lies too deep. */
+  granted(link: Link): Rights | undefined {
+    let at: Link | undefined = link;
+    for (let steps = 0; at !== undefined && steps <= GRANT_CHAIN_MAX; steps += 1) {
+      const { fact, act }: Link = at;
+      if (act.op === 'grant') return { roles: act.roles, scope: act.scope, grants: act.grants };
+      const above = this.link(fact.cap);
+      if (act.op === 'join') at = above?.act.op === 'grant' ? above : undefined;
+      else if (above === undefined) return ALL_RIGHTS;
+      else at = above;
+    }
+    return undefined;
+  }
+
+  /** The keys that the holder of a link stands in for, oldest first: of those who handed it on, and of whom a grant replaces. */
+  #formerOf(link: Link): readonly string[] {
+    const keys: string[] = [];
+    for (let at: Link | undefined = link; at !== undefined;) {
+      const { fact, act }: Link = at;
+      if (act.op === 'grant') {
+        at = act.replaces === undefined ? undefined : this.link(act.replaces.grant);
+        if (at !== undefined) keys.push(this.holder(at));
+      } else {
+        if (act.op === 'rotate') keys.push(fact.author);
+        const above = this.link(fact.cap);
+        at = act.op === 'join' && above?.act.op !== 'grant' ? undefined : above;
+      }
+    }
+    return keys.reverse();
   }
 
   /** What a grant was before it was handed to other keys; the network id where genesis gave it. */
@@ -177,11 +199,16 @@ export class GrantGraph {
       byAuthor = new Map<string, Fact[]>();
       this.#citing.set(cap, byAuthor);
     }
-    const list = byAuthor.get(fact.author);
-    if (list === undefined) byAuthor.set(fact.author, [fact]);
-    else list.push(fact);
+    listIn(byAuthor, fact.author).push(fact);
   }
 }
+
+/** The list under a key, which may be new. */
+const listIn = <Item>(lists: Map<string, Item[]>, key: string): Item[] => {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  return list;
+};
 
 const rotationKey = (cap: string, author: string): string => `${cap} ${author}`;
 

@@ -1,3 +1,4 @@
+import { GRANT_CHAIN_MAX } from '../../base/limits.ts';
 import type { VoidReason } from '../void-reason.ts';
 import type { Authority } from './authority.ts';
 import type { Link } from './graph.ts';
@@ -42,9 +43,12 @@ export interface Invite {
 
 /** Everyone who was ever granted something, in the ledger's order. */
 export const membersOf = (authority: Authority): readonly Membership[] =>
-  authority.graph.links().flatMap((link) => {
+  membershipsOf(authority, authority.graph.links());
+
+const membershipsOf = (authority: Authority, links: readonly Link[]): readonly Membership[] =>
+  links.flatMap((link) => {
     const { fact, act } = link;
-    const rights = authority.graph.rights(link);
+    const rights = authority.graph.granted(link);
     if (rights === undefined || (act.op === 'grant' && act.expires !== undefined)) return [];
     const invite = act.op === 'join' ? authority.graph.link(fact.cap) : undefined;
     const key = authority.graph.holder(link);
@@ -53,7 +57,7 @@ export const membersOf = (authority: Authority): readonly Membership[] =>
       grant: fact.hash,
       key,
       name: nameOf(authority, link),
-      rights: { roles: rights.roles, scope: rights.scope, grants: rights.grants },
+      rights,
       by: (invite?.fact ?? fact).author,
       since: fact.time,
       invite: invite?.fact.hash,
@@ -78,11 +82,17 @@ export const memberNames = (authority: Authority): ReadonlyMap<string, string> =
   );
 
 /** What the granter, or else the holder, calls it; after a rotation as before. */
-const nameOf = (authority: Authority, { fact, act }: Link): string | undefined => {
-  if (act.op === 'grant') return act.name;
-  const above = authority.graph.link(fact.cap);
-  const named = above === undefined ? undefined : nameOf(authority, above);
-  return act.op === 'join' ? (named ?? act.name) : named;
+const nameOf = (authority: Authority, link: Link): string | undefined => {
+  let own: string | undefined;
+  let at: Link | undefined = link;
+  for (let steps = 0; at !== undefined && steps <= GRANT_CHAIN_MAX; steps += 1) {
+    const { fact, act }: Link = at;
+    if (act.op === 'grant') return act.name ?? own;
+    // The join that lies deepest is the first that was made.
+    if (act.op === 'join') own = act.name ?? own;
+    at = authority.graph.link(fact.cap);
+  }
+  return own;
 };
 
 /** All invites, in the ledger's order. */
@@ -127,6 +137,6 @@ export const mayCiteGenesis = (authority: Authority, key: string): boolean => {
 export const capsOf = (authority: Authority, key: string): readonly string[] => {
   const { genesis } = authority;
   if (genesis === undefined) return [];
-  const grants = membersOf(authority).filter((member) => member.key === key && isInForce(member));
+  const grants = membershipsOf(authority, authority.graph.linksOf(key)).filter(isInForce);
   return [...(mayCiteGenesis(authority, key) ? [genesis.network] : []), ...grants.map(({ grant }) => grant)];
 };
