@@ -266,4 +266,18 @@ export const policy: readonly Mutant[] = [
     to: "!AUTHORITY_OPS.has(op) && op !== 'erase'",
     tests: ['test/unit/policy/may-cite.test.ts'],
   },
+  {
+    name: 'join that dates itself back lets in by an old line of an invite',
+    file: 'src/policy/introduction/introductions.ts',
+    from: '    if (doubt !== undefined) throw unheard(doubt);\n',
+    to: '    void doubt;\n    void unheard;\n',
+    tests: ['test/unit/policy/introduction.test.ts'],
+  },
+  {
+    name: 'entry that is in no log is believed when it is shown',
+    file: 'src/policy/introduction/introductions.ts',
+    from: '    for (const fact of facts) await this.#refuseOther(fact);\n',
+    to: '',
+    tests: ['test/unit/policy/introduction.test.ts'],
+  },
 ];

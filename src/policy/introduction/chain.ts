@@ -27,6 +27,22 @@ export const membersWith = (
 };
 
 /**
+ * Why a join among these entries cannot be believed by what its joiner says alone; undefined where it can, or is known here. It
+ * dates itself, so whoever still has the line of an invite can make one at any time: one that is new here must be of an invite that is
+ * still good by this node's clock, and that nobody else has redeemed (SPEC I7).
+ */
+export const doubtOf = (authority: Authority, facts: readonly Fact[], nowMicros: number): string | undefined => {
+  const at = facts.findIndex(({ op, hash }) => op === 'join' && authority.graph.link(hash) === undefined);
+  const join = facts[at];
+  if (join === undefined) return undefined;
+  if (authority.redeemerOf(join.cap ?? '') !== undefined) return 'another node has redeemed its invite';
+  const invite = facts[at - 1];
+  const act = invite === undefined ? undefined : readAct(invite.op, invite.content);
+  const expires = act !== undefined && 'op' in act && act.op === 'grant' ? (act.expires ?? 0) : 0;
+  return expires < nowMicros ? 'its invite has expired by now' : undefined;
+};
+
+/**
  * The entries of an introduction as facts, when they are authentic and lead from a root to the key (SPEC I2 to I4): looked at from the
  * root down, so that who has no such chain costs one signature. Throws `JOIN_NOT_PROVEN`, `JOIN_CLOCK`, `ENTRY_…`.
  */

@@ -24,12 +24,12 @@ import { decodeJoinAnswer, encodeJoinAnswer, type JoinAnswer, refusalOf } from '
 import type { Authority } from '../authority/authority.ts';
 import type { Fact } from '../facts.ts';
 import type { Policies } from '../policies.ts';
-import { chainOf, membersWith, readChain } from './chain.ts';
+import { chainOf, doubtOf, membersWith, readChain } from './chain.ts';
 import { decodeIntroduction, encodeIntroduction, INTRODUCE_PROTOCOL, type Introduction } from './messages.ts';
 
 export interface IntroductionPorts {
   readonly network: Pick<Network, 'handle' | 'request' | 'notices' | 'recheck'>;
-  readonly ledger: Pick<Ledger, 'network' | 'byHash' | 'author'>;
+  readonly ledger: Pick<Ledger, 'network' | 'byHash' | 'author' | 'clock'>;
   readonly policies: Pick<Policies, 'book' | 'caughtUp' | 'notices' | 'members'>;
   /** Whether the node joins by an invite just now: then it is known to nobody, and says so elsewhere. */
   isJoining(): boolean;
@@ -118,7 +118,7 @@ export class Introductions implements Resource {
     try {
       if (this.#tries.waitMs(peer) > 0) throw busy();
       for await (const frame of channel)
-        return this.#judge(
+        return await this.#judge(
           checked(channel, () => decodeIntroduction(frame)),
           peer,
         );
@@ -130,7 +130,7 @@ export class Introductions implements Resource {
     }
   }
 
-  #judge({ net, entries }: Introduction, peer: PeerKey): JoinAnswer {
+  async #judge({ net, entries }: Introduction, peer: PeerKey): Promise<JoinAnswer> {
     const { policies, clock } = this.#ports;
     const { genesis } = this.#authority;
     if (genesis === undefined) return WELCOME;
@@ -142,14 +142,24 @@ export class Introductions implements Resource {
     if (entries.length === 0)
       throw this.#revokedOr(peer, fault('JOIN_NO_INVITE', 'this network lets in by invite only'));
     const facts = readChain(genesis, entries, peer, clock.wallMs());
+    for (const fact of facts) await this.#refuseOther(fact);
     if (!membersWith(this.#authority, facts, [peer]).has(peer))
       throw this.#revokedOr(
         peer,
         fault('JOIN_INVITE_VOID', `what made this key a member is void${this.#whyVoid(peer)}`),
       );
+    const doubt = doubtOf(this.#authority, facts, clock.wallMs() * 1_000);
+    if (doubt !== undefined) throw unheard(doubt);
     if (this.#introduced.size >= INTRODUCED_KEYS_MAX && !this.#introduced.has(peer)) throw busy();
     this.#admit(peer, facts);
     return WELCOME;
+  }
+
+  /** An author's entry of a number that is held here is that one: another was made to be shown, and is in no ledger (SPEC I6). */
+  async #refuseOther({ author, seq, hash }: Fact): Promise<void> {
+    const { ledger } = this.#ports;
+    if (seq <= (ledger.clock().get(author) ?? 0) && (await ledger.byHash(hash)) === undefined)
+      throw fault('JOIN_NOT_PROVEN', 'an entry is not the one of its author’s log');
   }
 
   /** Under open admission only who was revoked is no member. */
@@ -233,9 +243,16 @@ const WAYS: Readonly<Record<string, string>> = {
   JOIN_NO_INVITE: 'ask a member for an invite (create invite where role = …) and start with --invite LINE',
   JOIN_INVITE_VOID: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
   JOIN_REVOKED: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
+  INTRODUCE_JOIN_UNHEARD: 'it lets this node in by itself once it has met another member that knows of the join',
   JOIN_OTHER_NETWORK: 'start without that seed, or with another --dir to join that network',
 };
 
 const WELCOME: JoinAnswer = { kind: 'welcome' };
+
+const unheard = (doubt: string): HoldfastError =>
+  fault(
+    'INTRODUCE_JOIN_UNHEARD',
+    `this node has not heard of the join of the node that asks from another member yet, and ${doubt}`,
+  );
 
 const busy = (): HoldfastError => fault('INTRODUCE_BUSY', 'too many introductions came at the same time');

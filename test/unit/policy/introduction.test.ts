@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { INTRODUCED_MS_MAX, INTRODUCTION_TRIES_MAX } from '../../../src/base/limits.ts';
 import { createLogger, type LogRecord } from '../../../src/base/log.ts';
+import { parseEntry } from '../../../src/entry/check.ts';
 import type { RawEntry } from '../../../src/entry/entry.ts';
-import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
+import { signingKeyFromSeed, signWith } from '../../../src/entry/keys.ts';
+import { makeEntry } from '../../../src/entry/make.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
 import type { Network } from '../../../src/network/network.ts';
 import { joinEntry } from '../../../src/policy/admission/entry.ts';
 import { decodeJoinAnswer, type JoinAnswer } from '../../../src/policy/admission/messages.ts';
+import { rotateText } from '../../../src/policy/authority/acts.ts';
 import { Introductions } from '../../../src/policy/introduction/introductions.ts';
 import {
   decodeIntroduction,
@@ -47,6 +50,7 @@ interface Node {
   readonly logged: LogRecord[];
 }
 
+const NOTHING = { op: 'insert', type: 'config', id: 'a'.repeat(32), replaces: null, content: { name: 'x' } } as const;
 const seedOf = (number: number): Uint8Array => Buffer.alloc(32, number);
 
 describe('introductions', () => {
@@ -88,6 +92,7 @@ describe('introductions', () => {
     const { hash, header } = entry;
     const token = { net: header.net, name: 'n', seeds: [], grant: hash, time: header.time, roles: wish.roles, expires };
     const joiner = signingKeyFromSeed(seedOf(nodes.indexOf(node) + 1));
+    await clock.advance(1);
     const made = { nowMicros: clock.wallMs() * 1_000, salt: new Uint8Array(16), name: 'x' };
     await by.ledger.offer([joinEntry(joiner, { ...token, key: key.toString('hex') }, made).raw], joiner.author);
     await by.policies.caughtUp();
@@ -306,5 +311,79 @@ describe('introductions', () => {
     await meet(member, open);
     await settled(() => member.introductions.refusals().length > 0);
     expect(member.introductions.refusals()).toMatchObject([{ code: 'JOIN_REVOKED' }]);
+  });
+
+  describe('an old line of an invite opens nothing', () => {
+    /** A join by the `at`th invite, dated right after it, by a key that is in no ledger. */
+    const backdated = async (joiner: number, at: number): Promise<Uint8Array> => {
+      const invite = (await entriesOf(root))
+        .map((raw) => parseEntry(raw))
+        .filter(({ content }) => content['expires'] !== undefined)[at]!;
+      const { net, time } = invite.header;
+      const token = { net: net, name: 'n', seeds: [], grant: invite.hash, time, roles: ['auditor' as const] };
+      const line = { ...token, expires: 0, key: Buffer.alloc(32, 90 + at).toString('hex') };
+      const made = { nowMicros: time + 1, salt: new Uint8Array(16), name: 'x' };
+      const join = joinEntry(signingKeyFromSeed(seedOf(joiner)), line, made);
+      return encodeIntroduction({ net, entries: [invite.raw, join.raw] });
+    };
+    const shown = async (stranger: Node, away: Node, frame: Uint8Array): Promise<JoinAnswer> => {
+      await meet(stranger, away);
+      return ask(stranger, away, frame);
+    };
+
+    test('that was redeemed, by a join that comes before the one that did', async () => {
+      const [away, stranger] = [await start(2), await start(3)];
+      await letIn(away, root);
+      expect(await shown(stranger, away, await backdated(3, 0))).toMatchObject({
+        kind: 'refused',
+        code: 'INTRODUCE_JOIN_UNHEARD',
+        text: expect.stringContaining('another node has redeemed its invite') as string,
+        again: true,
+      });
+      expect(away.introductions.isIntroduced(stranger.ledger.author)).toBe(false);
+    });
+
+    test('that has expired by now, until the node has heard of the join from a member', async () => {
+      const [away, fresh] = [await start(2), await start(3)];
+      await letIn(away, root);
+      await letIn(fresh, root);
+      await clock.advance(61_000);
+      await meet(fresh, away);
+      await settled(() => fresh.introductions.refusals().length > 0);
+      expect(fresh.introductions.refusals()).toMatchObject([{ code: 'INTRODUCE_JOIN_UNHEARD' }]);
+      expect(fresh.logged.filter(({ level }) => level === 'warn')).toMatchObject([
+        { text: expect.stringMatching(/its invite has expired by now; it lets this node in by itself/) as string },
+      ]);
+      expect(isPeer(away, fresh)).toBe(false);
+      await takeUp(away, root);
+      await meet(fresh, away);
+      await settled(() => isPeer(away, fresh));
+    });
+
+    test('nor do entries that a revoked member makes in place of those that are held', async () => {
+      const [away, member, stranger] = [await start(2), await start(3), await start(4)];
+      await letIn(away, root);
+      await letIn(member, root);
+      const { author } = member.ledger;
+      const chain = (await entriesOf(root)).slice(-2);
+      const join = parseEntry(chain[1]!);
+      const { net } = join.header;
+      const next = signingKeyFromSeed(seedOf(4));
+      const rotation = (seq: number): RawEntry => {
+        const proof = signWith(next, Buffer.from(rotateText(net, join.hash, author, next.author)));
+        return makeEntry(signingKeyFromSeed(seedOf(3)), {
+          ...{ net, seq, prev: join.hash, parents: [], time: join.header.time + seq, cap: join.hash, op: 'rotate' },
+          ...{ type: null, id: null, replaces: null, salt: new Uint8Array(16) },
+          content: { v: 1, key: next.author, proof: Buffer.from(proof).toString('hex') },
+        }).raw;
+      };
+      await root.ledger.offer([(await member.ledger.append({ ...NOTHING, cap: join.hash })).entry.raw], author);
+      await root.policies.caughtUp();
+      await root.policies.members.revoke({ of: author, from: 3, reason: undefined });
+      await takeUp(away, root);
+      await meet(stranger, away);
+      const frame = encodeIntroduction({ net, entries: [...chain, rotation(2)] });
+      expect(await ask(stranger, away, frame)).toMatchObject({ kind: 'refused', code: 'JOIN_NOT_PROVEN' });
+    });
   });
 });
