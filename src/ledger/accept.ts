@@ -10,7 +10,7 @@ import type { WaitingRoom } from './waiting-room.ts';
 
 export const ACCEPTED: Acceptance = { verdict: 'accept' };
 /** Held as proof against its author: another node may not see why, so gossip does not hand it on. The exchange does. */
-const ACCEPTED_AS_PROOF: Acceptance = { verdict: 'accept', restsOn: 'fork' };
+export const ACCEPTED_AS_PROOF: Acceptance = { verdict: 'accept', restsOn: 'fork' };
 /** Its own signature does not hold, a later entry vouches: who has not that one would blame the sender. */
 const ACCEPTED_VOUCHED: Acceptance = { verdict: 'accept', restsOn: 'voucher' };
 const FUTURE_MICROS_MAX = ENTRY_FUTURE_MS_MAX * 1_000;
@@ -38,32 +38,53 @@ export interface AcceptState {
  * verdict must not depend on any.
  */
 export const accept = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>): Acceptance => {
-  const { staged } = state.draft;
-  const from = staged.length;
+  const from = state.draft.staged.length;
   const verdict = judge(state, candidate, ok);
+  release(state, from, ok);
+  return verdict;
+};
+
+/** Accepts what waited for entries that are staged, from that place on. */
+export const release = (state: AcceptState, from: number, ok: ReadonlySet<string>): void => {
+  const { staged } = state.draft;
   for (let at = from; at < staged.length; at += 1)
     for (const follower of state.waiting.takeFollowers(staged[at]?.place.hash ?? '')) judge(state, follower, ok);
-  return verdict;
 };
 
 const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>): Acceptance => {
   const { entry } = candidate;
-  const { draft } = state;
+  const { draft, waiting } = state;
   if (draft.get(entry.hash) !== undefined && !comesBack(state, entry))
     return ignored('LEDGER_DUPLICATE', 'held already');
   const foreign = judgeNetwork(draft.network, entry);
   if (foreign !== undefined) return foreign;
   if (showsFork(state, candidate)) return ACCEPTED_AS_PROOF;
-  const useless = judgeVoid(draft.fork(entry.header.author), state.waiting, entry);
+  const fork = draft.fork(entry.header.author);
+  const useless = judgeVoid(fork, waiting, entry);
   if (useless !== undefined) return useless;
-  const linked = judgeLinks(state, candidate);
-  if (linked !== undefined) return linked;
-  if (!candidate.ownHolds && !ok.has(entry.hash) && !signatureHolds(entry, state.signatures))
-    return rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold, and what vouches for it is not accepted');
-  if (entry.header.op === 'genesis') draft.network = entry.hash;
-  draft.stage(entry, candidate.ownHolds);
-  return candidate.ownHolds ? ACCEPTED : ACCEPTED_VOUCHED;
+  // Nothing follows from the links and the date of what is void: who knew of the fork first and who did not take it alike.
+  if (entry.header.seq >= voidFrom(fork)) return stageAll(draft, proofOf(state, candidate)) ?? UNVOUCHED;
+  return judgeLinks(state, candidate) ?? stage(state, candidate, ok);
 };
+
+/** Stages an entry that counts. */
+const stage = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>): Acceptance => {
+  const { entry, ownHolds } = candidate;
+  if (restsOnVoid(state, candidate)) {
+    const proof = proofOf(state, candidate);
+    stageAll(state.draft, proof);
+    return proof === undefined ? UNVOUCHED : proof[0]?.ownHolds === true ? ACCEPTED : ACCEPTED_VOUCHED;
+  }
+  if (!ownHolds && !ok.has(entry.hash) && !signatureHolds(entry, state.signatures)) return UNVOUCHED;
+  state.draft.stage(entry, ownHolds);
+  return ownHolds ? ACCEPTED : ACCEPTED_VOUCHED;
+};
+
+/** The sender may hold what vouches, and know why it is accepted there. */
+const UNVOUCHED = ignored(
+  'ENTRY_SIGNATURE_BAD',
+  'the signature does not hold, and what vouches for it is not accepted here',
+);
 
 /** It brings the body that is missing here, and for the first time in this group. */
 const comesBack = ({ draft, misses }: AcceptState, { hash, bodiless }: Entry): boolean =>
@@ -94,33 +115,67 @@ export const judgeVoid = (
 const improves = (fork: Fork | undefined, seq: number, hash: string): boolean =>
   fork?.seq === seq && foldFork(fork, seq, [hash]) !== fork;
 
-/** Step 7: whether the entry, with another of its author and seq, shows a fork or an earlier one. Stages the proof. */
-const showsFork = ({ draft, waiting }: AcceptState, candidate: Candidate): boolean => {
-  const { hash, header } = candidate.entry;
-  const { author, seq } = header;
-  const held = draft.rivals(author, seq);
-  const early = waiting.rivals(author, seq);
-  if (held.length + early.length === 0) return false;
+/**
+ * Step 7: whether the entry, with another of its author and seq that is held, waits or came along, shows a fork or an earlier one. Stages the
+ * proof, and of what waits what became void and is built on.
+ */
+export const showsFork = (state: AcceptState, candidate: Candidate): boolean => {
+  const { draft, waiting } = state;
+  const { author, seq } = candidate.entry.header;
+  const { hash } = candidate.entry;
   const known = draft.fork(author);
-  const hashes = [hash, ...held.map((rival) => rival.hash), ...early.map(({ entry }) => entry.hash)];
-  const fork = foldFork(known, seq, hashes);
-  if (fork === known || fork?.pair.includes(hash) !== true) return false;
-  for (const proof of [...early.filter(({ entry }) => fork.pair.includes(entry.hash)), candidate]) {
-    waiting.take(proof.entry.hash);
-    stageProof(draft, proof);
-  }
-  waiting.dropVoid(author, seq);
-  return true;
+  // Of many rivals most are no news.
+  if (seq > voidFrom(known) || (seq === known?.seq && hash >= known.pair[1])) return false;
+  const held = draft.rivals(author, seq);
+  const others = [candidate, ...waiting.rivals(author, seq), ...(candidate.rivals ?? [])];
+  if (held.length + others.length === 1) return false;
+  const fork = foldFork(
+    known,
+    seq,
+    [...held, ...others.map(({ entry }) => entry)].map((rival) => rival.hash),
+  );
+  if (fork === known || fork === undefined) return false;
+  const open = others.filter(({ entry }) => fork.pair.includes(entry.hash) && draft.get(entry.hash) === undefined);
+  const proofs = open.map((part) => proofOf(state, part, seq));
+  if (proofs.includes(undefined)) return false;
+  for (const { entry } of open) waiting.take(entry.hash);
+  for (const proof of proofs) stageAll(draft, proof);
+  for (const missed of waiting.takeVoid(author, seq)) stageAll(draft, proofOf(state, missed));
+  return fork.pair.includes(hash);
 };
 
-/** Stages an entry with the later ones that vouch for it, so that the proof needs nothing else. */
-const stageProof = (draft: Draft, proof: Candidate): void => {
-  let part: Candidate['voucher'] = proof;
-  for (let count = 0; typeof part === 'object' && count <= SYNC_ANCESTORS_MAX; count += 1) {
-    if (draft.get(part.entry.hash) === undefined) draft.stage(part.entry, part.ownHolds);
-    if (part.ownHolds) return;
+/** Whether the entry after it, that vouches for it, is not taken in by itself: it is void. */
+const restsOnVoid = ({ draft }: AcceptState, { entry, ownHolds, voucher }: Candidate): boolean =>
+  !ownHolds &&
+  typeof voucher === 'object' &&
+  voucher.entry.header.seq >= voidFrom(draft.fork(entry.header.author)) &&
+  draft.get(entry.hash) === undefined;
+
+/**
+ * The entry, and the void ones after it that vouch for it where its own signature does not hold: together they need nothing else. Undefined where
+ * nothing vouches. `voidSeq`: from there on the author's entries are void.
+ */
+export const proofOf = (
+  { draft, signatures }: AcceptState,
+  candidate: Candidate,
+  voidSeq = voidFrom(draft.fork(candidate.entry.header.author)),
+): readonly Candidate[] | undefined => {
+  const proof: Candidate[] = [];
+  let part: Candidate['voucher'] = candidate;
+  while (typeof part === 'object' && proof.length <= SYNC_ANCESTORS_MAX) {
+    if (proof.length > 0 && draft.get(part.entry.hash) !== undefined) return proof;
+    if (proof.length > 0 && part.entry.header.seq < voidSeq) return undefined;
+    const ownHolds = part.ownHolds || signatureHolds(part.entry, signatures);
+    proof.push(ownHolds ? { ...part, ownHolds } : part);
+    if (ownHolds) return proof;
     part = part.voucher;
   }
+  return part === 'held' ? proof : undefined;
+};
+
+const stageAll = (draft: Draft, proof: readonly Candidate[] | undefined): Acceptance | undefined => {
+  for (const { entry, ownHolds } of proof ?? []) if (draft.get(entry.hash) === undefined) draft.stage(entry, ownHolds);
+  return proof === undefined ? undefined : ACCEPTED_AS_PROOF;
 };
 
 /** Steps 5 and 6. */

@@ -23,6 +23,17 @@ export const foldFork = (known: Fork | undefined, seq: number, hashes: readonly 
     : { seq, pair: [first, second] };
 };
 
+/** 32 hex digits over the heads that count and the forks, with the two entries that prove each (`DESIGN.md`). */
+export const versionOf = (
+  heads: Iterable<readonly [author: string, head: Pick<Place, 'seq' | 'hash'>]>,
+  forks: Iterable<readonly [author: string, fork: Fork]>,
+): string => {
+  const lines: string[] = [];
+  for (const [author, { seq, hash }] of heads) lines.push(`${author} ${seq} ${hash}\n`);
+  for (const [author, { seq, pair }] of forks) lines.push(`${author} ${seq} void ${pair.join(' ')}\n`);
+  return sha256Hex(lines.sort().join('')).slice(0, 32);
+};
+
 /** From this seq on an author's entries are void. */
 export const voidFrom = (fork: Fork | undefined): number => fork?.seq ?? Number.POSITIVE_INFINITY;
 
@@ -41,8 +52,8 @@ interface AuthorLog {
 export class Chains {
   readonly #places: PlaceTable;
   readonly #logs = new Map<string, AuthorLog>();
-  /** Entries that no other entry names; of these those that are not void are the frontier. */
-  #tips = new Set<Cursor>();
+  /** Entries that no other entry names; of these those that are not void are the frontier. Undefined where they have to be found anew. */
+  #tips: Set<Cursor> | undefined = new Set();
   #summary: { readonly heads: ReadonlyMap<string, Place>; readonly version: string } | undefined;
 
   /** Owns the table from then on. */
@@ -112,6 +123,7 @@ export class Chains {
 
   /** The newest `limit` heads of other authors that no entry names yet. */
   frontier(author: string, isNamed: (hash: string) => boolean, limit: number): readonly Place[] {
+    this.#tips ??= this.#findTips();
     const tips = [...this.#tips].flatMap((cursor) => this.at(cursor) ?? []);
     const open = tips.filter((tip) => tip.author !== author && !isNamed(tip.hash));
     return open.sort((a, b) => comparePlaces(b, a)).slice(0, limit);
@@ -121,7 +133,6 @@ export class Chains {
     return this.#summarise().heads;
   }
 
-  /** 32 hex digits over the sorted heads and forks (`DESIGN.md` says how). */
   version(): string {
     return this.#summarise().version;
   }
@@ -147,7 +158,7 @@ export class Chains {
     if (!this.#link(log, cursor)) log.loose.add(cursor);
     this.#summary = undefined;
     if (log.fork === before) return false;
-    this.#recomputeTips();
+    this.#tips = undefined;
     return true;
   }
 
@@ -159,7 +170,7 @@ export class Chains {
     log.loose.delete(cursor);
     const at = this.#places.seq(cursor) - 1;
     if (log.linked[at] === cursor) for (const follower of log.linked.splice(at).slice(1)) log.loose.add(follower);
-    this.#recomputeTips();
+    this.#tips = undefined;
     this.#summary = undefined;
   }
 
@@ -200,35 +211,33 @@ export class Chains {
   }
 
   #touchTips(cursor: Cursor, log: AuthorLog): void {
-    if (this.#places.seq(cursor) >= voidFrom(log.fork)) return;
+    if (this.#tips === undefined || this.#places.seq(cursor) >= voidFrom(log.fork)) return;
     for (const named of this.#places.namedBy(cursor)) this.#tips.delete(named);
     this.#tips.add(cursor);
   }
 
-  /** Rare: after a fork or a damaged line, when entries that named others count no longer. */
-  #recomputeTips(): void {
-    this.#tips = new Set();
+  /** After a fork or a damaged line, when entries that named others count no longer: once for however many, when somebody asks. */
+  #findTips(): Set<Cursor> {
+    const tips = new Set<Cursor>();
     const named = new Set<Cursor>();
     for (const log of this.#logs.values())
       for (const cursor of log.linked) {
         if (this.#places.seq(cursor) >= voidFrom(log.fork)) break;
-        this.#tips.add(cursor);
+        tips.add(cursor);
         for (const before of this.#places.namedBy(cursor)) named.add(before);
       }
-    for (const cursor of named) this.#tips.delete(cursor);
+    for (const cursor of named) tips.delete(cursor);
+    return tips;
   }
 
   #summarise(): { readonly heads: ReadonlyMap<string, Place>; readonly version: string } {
     if (this.#summary !== undefined) return this.#summary;
     const heads = new Map<string, Place>();
-    const lines: string[] = [];
-    for (const [author, { fork }] of this.#logs) {
+    for (const author of this.#logs.keys()) {
       const head = this.head(author);
       if (head !== undefined) heads.set(author, head);
-      if (head !== undefined) lines.push(`${author} ${head.seq} ${head.hash}\n`);
-      if (fork !== undefined) lines.push(`${author} ${fork.seq} void\n`);
     }
-    const version = sha256Hex(lines.sort().join('')).slice(0, 32);
+    const version = versionOf(heads, this.forks());
     this.#summary = { heads, version };
     return this.#summary;
   }

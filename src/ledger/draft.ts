@@ -68,6 +68,7 @@ export class Draft {
       const fork = foldFork(known, seq, [entry.hash, ...rivals.map(({ hash }) => hash)]);
       if (fork !== undefined && fork !== known) this.#forks.set(author, fork);
     }
+    if (entry.header.op === 'genesis') this.network = entry.hash;
     this.staged.push(staged);
     this.#byHash.set(entry.hash, staged);
     const ofAuthor = this.#bySeq.get(author) ?? new Map<number, Place[]>();

@@ -120,7 +120,7 @@ export interface Ledger extends Resource {
   readonly network: string | undefined;
   /** Number of entries held; also the cursor after the newest. */
   readonly size: Cursor;
-  /** 32 hex digits over the sorted heads: equal on two nodes exactly when they hold the same entries. */
+  /** 32 hex digits over the sorted heads and the proofs of forks: equal on two nodes exactly when the same entries count and the same prove forks. */
   readonly version: string;
 
   /**
@@ -159,9 +159,9 @@ export interface Ledger extends Resource {
   /**
    * Hashes of entries that are missed by name, at most `ENTRIES_WANTED_MAX`: those that waiting entries build on, and
    * those that lead to where two branches of one log part. Clocks do not show them: ask any peer for them by hash
-   * (`byHash` there) and `offer` what comes.
+   * (`byHash` there) and `offer` what comes. Of more than that, those from a place on: whoever names what nobody has can keep out nothing else then.
    */
-  wanted(): readonly string[];
+  wanted(from?: number): readonly string[];
   status(): LedgerStatus;
   /**
    * The book says what becomes of a body. In force: from now on it is not given out any more, and it goes from disk and memory.
@@ -188,6 +188,8 @@ export interface Ledger extends Resource {
   /** The same of several authors, read together: in the journal their entries lie between one another. */
   logs(pieces: readonly LogPiece[]): Promise<readonly (readonly HeldEntry[])[]>;
   byHash(hash: string): Promise<HeldEntry | undefined>;
+  /** The held entries after one whose own signature does not hold, up to the nearest that is signed well: they vouch for it. None where it holds. */
+  vouchers(hash: string): Promise<readonly RawEntry[]>;
   /** Hash of the entry at a cursor, from memory; undefined for one that cannot be read any more. */
   hashAt(cursor: Cursor): string | undefined;
   /** All entries of one policy in the ledger's order. `LEDGER_READ_OVERSIZE` above `LEDGER_READ_BYTES_MAX`. */

@@ -27,22 +27,34 @@ export const proveFork = async (
   return { author, seq, entries: [first.raw, second.raw, ...vouchers] };
 };
 
-/** The held entries after a badly signed one, up to the first that is signed well. */
-const vouchersOf = async (
+/**
+ * The held entries after a badly signed one, up to the nearest that is signed well: with it they need nothing else, whatever of them is void. Of
+ * several branches the shortest, since nobody takes a longer run than `SYNC_ANCESTORS_MAX`.
+ */
+export const vouchersOf = async (
   chains: Chains,
   entry: Entry,
   readEntry: (hash: string) => Promise<Entry | undefined>,
   holds: (entry: Entry) => boolean,
 ): Promise<readonly RawEntry[]> => {
-  const vouchers: RawEntry[] = [];
-  let last = entry;
-  while (!holds(last) && vouchers.length < SYNC_ANCESTORS_MAX) {
-    const { hash, header } = last;
-    const place = chains.rivals(header.author, header.seq + 1).find(({ prev }) => prev === hash);
-    const next = place === undefined ? undefined : await readEntry(place.hash);
-    if (next === undefined) break;
-    vouchers.push(next.raw);
-    last = next;
+  if (holds(entry)) return [];
+  let branches: readonly (readonly Entry[])[] = [[entry]];
+  for (let length = 1; branches.length > 0 && length <= SYNC_ANCESTORS_MAX; length += 1) {
+    const longer: (readonly Entry[])[] = [];
+    for (const branch of branches) {
+      const { hash, header } = branch.at(-1) ?? entry;
+      for (const place of chains.rivals(header.author, header.seq + 1)) {
+        const next = place.prev === hash ? await readEntry(place.hash) : undefined;
+        if (next === undefined) continue;
+        const grown = [...branch, next];
+        if (holds(next)) return grown.slice(1).map(({ raw }) => raw);
+        longer.push(grown);
+      }
+    }
+    branches = longer.slice(0, BRANCHES_MAX);
   }
-  return vouchers;
+  return [];
 };
+
+/** Branches that are followed side by side. */
+const BRANCHES_MAX = 16;

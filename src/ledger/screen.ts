@@ -1,4 +1,5 @@
 import { asFault } from '../base/errors.ts';
+import { SYNC_ANCESTORS_MAX } from '../base/limits.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { parseErasable, signatureHolds } from '../entry/check.ts';
 import { archivedEntry, compareEntries, type Entry, type RawEntry, withoutBody } from '../entry/entry.ts';
@@ -64,9 +65,15 @@ export const screen = async (
     const ofAuthor = byAuthor.get(parsed.header.author) ?? new Map<string, Entry>();
     byAuthor.set(parsed.header.author, ofAuthor.set(hash, parsed));
   }
+  const ofUse = [...byAuthor.values()].map((entries) =>
+    ofUseIn(state, entries, refused).filter((entry) => {
+      const foreign = judgeNetwork(state.network ?? genesis, entry);
+      if (foreign !== undefined) refused.set(entry.hash, foreign);
+      return foreign === undefined;
+    }),
+  );
   const candidates: Candidate[] = [];
-  const newest = (): readonly Entry[] => lastOfEach([...byAuthor.values()].flatMap((entries) => [...entries.values()]));
-  const checked = await ahead?.(newest());
+  const checked = await ahead?.(lastOfEach(ofUse.flat()));
   let verified = 0;
   const holds = (entry: Entry): boolean => {
     const known = checked?.get(entry);
@@ -74,13 +81,8 @@ export const screen = async (
     verified += 1;
     return signatureHolds(entry, signatures);
   };
-  for (const entries of byAuthor.values()) {
-    const ofNetwork = [...entries.values()].filter((entry) => {
-      const foreign = judgeNetwork(state.network ?? genesis, entry);
-      if (foreign !== undefined) refused.set(entry.hash, foreign);
-      return foreign === undefined;
-    });
-    const { authentic, forged, unchecked } = vouch(ofNetwork, from, holds, (entry) => knownAfter(state, entry));
+  for (const entries of ofUse) {
+    const { authentic, forged, unchecked } = vouch(entries, from, holds, (entry) => knownAfter(state, entry));
     candidates.push(...authentic);
     for (const { hash } of forged) refused.set(hash, rejected('ENTRY_SIGNATURE_BAD', 'the signature does not hold'));
     for (const { hash } of unchecked)
@@ -91,8 +93,54 @@ export const screen = async (
     }
   }
   candidates.sort((a, b) => compareEntries(a.entry.header, b.entry.header));
-  return { candidates: withErasures(state, candidates, refused), refused, hashes };
+  return { candidates: joined(candidates, withErasures(state, candidates, refused)), refused, hashes };
 };
+
+/** What is void is dropped, but for what vouches for an entry before it that is not. */
+const ofUseIn = (
+  { chains, waiting }: ScreenState,
+  entries: ReadonlyMap<string, Entry>,
+  refused: Map<string, Acceptance>,
+): readonly Entry[] => {
+  const author = entries.values().next().value?.header.author ?? '';
+  if (chains.fork(author) === undefined) return [...entries.values()];
+  /** By hash: how many void ones are from an entry of use to here. */
+  const distances = new Map<string, number>();
+  const ofUse: Entry[] = [];
+  for (const entry of [...entries.values()].sort((a, b) => a.header.seq - b.header.seq)) {
+    const { hash, header } = entry;
+    const useless = judgeVoid(chains.fork(header.author), waiting, entry);
+    const distance = useless === undefined ? 0 : 1 + (distances.get(header.prev ?? '') ?? SYNC_ANCESTORS_MAX);
+    if (useless === undefined || distance <= SYNC_ANCESTORS_MAX) {
+      distances.set(hash, distance);
+      ofUse.push(entry);
+    } else refused.set(hash, useless);
+  }
+  return ofUse;
+};
+
+/** Those that go on, each with the others of its author and number; what vouches for one goes on too, or vouches no more. */
+const joined = (authentic: readonly Candidate[], goOn: readonly Candidate[]): readonly Candidate[] => {
+  const offered = new Map<string, Joined | undefined>(authentic.map(({ entry }) => [entry.hash, undefined]));
+  for (const candidate of goOn) offered.set(candidate.entry.hash, { ...candidate });
+  const places = new Map<string, Joined[]>();
+  const all = [...offered.values()].filter((candidate) => candidate !== undefined);
+  for (const candidate of all) {
+    const { voucher, entry } = candidate;
+    if (typeof voucher === 'object' && offered.has(voucher.entry.hash))
+      candidate.voucher = offered.get(voucher.entry.hash);
+    const place = `${entry.header.author} ${entry.header.seq}`;
+    const others = places.get(place);
+    if (others === undefined) places.set(place, [candidate]);
+    else {
+      others.push(candidate);
+      for (const other of others.length === 2 ? others : [candidate]) other.rivals = others;
+    }
+  }
+  return all;
+};
+
+type Joined = { -readonly [K in keyof Candidate]: Candidate[K] };
 
 /**
  * Without its body an entry goes on only where the erase entry about it is held, or came along (before it or with it) and is well
@@ -134,8 +182,7 @@ const parseKnown = ({ chains, waiting, erasures }: ScreenState, raw: RawEntry, h
   if (chains.get(hash) !== undefined && !erasures.misses(hash)) return ignored('LEDGER_DUPLICATE', 'held already');
   if (waiting.has(hash)) return ignored('LEDGER_ENTRY_WAITS', 'waits already');
   try {
-    const entry = parseErasable(copyOf(raw), hash);
-    return judgeVoid(chains.fork(entry.header.author), waiting, entry) ?? entry;
+    return parseErasable(copyOf(raw), hash);
   } catch (caught) {
     const error = asFault(caught);
     return rejected(error.code, error.message);

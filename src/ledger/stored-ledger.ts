@@ -6,7 +6,7 @@ import { ENTRIES_WANTED_MAX, GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts'
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { signatureHolds, signatureHoldsInBackground } from '../entry/check.ts';
-import type { Entry } from '../entry/entry.ts';
+import type { Entry, RawEntry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { Signatures } from '../entry/signatures.ts';
 import type { PeerKey } from '../network/network.ts';
@@ -17,7 +17,7 @@ import { Chains } from './chain.ts';
 import { checkAhead, type CheckAhead, withLastChecked } from './check-ahead.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
 import { DamagedLines } from './damaged-lines.ts';
-import { Draft, type Staged } from './draft.ts';
+import { Draft } from './draft.ts';
 import { Erasures } from './erasures.ts';
 import type {
   Acceptance,
@@ -34,7 +34,7 @@ import type {
 } from './ledger.ts';
 import { genesisEntry, nextOwnEntry, type OwnEntryPorts, Salts } from './own-entry.ts';
 import { OwnSignatures, SIGNED_AT_ONCE_MAX } from './own-signatures.ts';
-import { proveFork } from './proof.ts';
+import { proveFork, vouchersOf } from './proof.ts';
 import { acceptAll, acceptDue } from './proven.ts';
 import { Reader } from './reader.ts';
 import { RecentEntries } from './recent.ts';
@@ -208,18 +208,16 @@ export class StoredLedger implements Ledger {
     return [...this.#proofs.values()];
   }
 
-  wanted(): readonly string[] {
-    const wanted = new Set<string>();
+  wanted(from = 0): readonly string[] {
+    const wanted = new Set<string>(this.#waiting.missed());
     for (const { pair } of this.#chains.forks().values())
       for (const hash of pair) {
         const prev = this.#chains.get(hash)?.prev ?? undefined;
         if (prev !== undefined && this.#chains.get(prev) === undefined) wanted.add(prev);
       }
-    for (const hash of this.#waiting.missed()) {
-      if (wanted.size >= ENTRIES_WANTED_MAX) break;
-      wanted.add(hash);
-    }
-    return [...wanted].slice(0, ENTRIES_WANTED_MAX);
+    const all = [...wanted];
+    const first = all.length <= ENTRIES_WANTED_MAX ? 0 : from % all.length;
+    return [...all.slice(first), ...all.slice(0, first)].slice(0, ENTRIES_WANTED_MAX);
   }
 
   status(): LedgerStatus {
@@ -273,6 +271,12 @@ export class StoredLedger implements Ledger {
 
   async byHash(hash: string): Promise<HeldEntry | undefined> {
     return this.#openReader().byHash(hash);
+  }
+
+  async vouchers(hash: string): Promise<readonly RawEntry[]> {
+    const readEntry = async (next: string): Promise<Entry | undefined> => (await this.byHash(next))?.entry;
+    const entry = await readEntry(hash);
+    return entry === undefined ? [] : vouchersOf(this.#chains, entry, readEntry, this.#holds);
   }
 
   hashAt(cursor: Cursor): string | undefined {
@@ -412,7 +416,7 @@ export class StoredLedger implements Ledger {
     if (first === undefined) return;
     this.#signatures.extend(
       this.#chains.size,
-      draft.staged.filter(isSigned).map(({ place }) => place.cursor),
+      draft.staged.flatMap(({ place, ownHolds }) => (ownHolds ? place.cursor : [])),
     );
     tell(this.notices, this.#ports.log, 'ledger:appended', first);
   }
@@ -421,9 +425,8 @@ export class StoredLedger implements Ledger {
     const fork = this.#chains.fork(author);
     if (fork === undefined) return;
     const read = this.#reader.read.bind(this.#reader);
-    const { log, signatures } = this.#ports;
-    const holds = (entry: Entry): boolean => signatureHolds(entry, signatures);
-    const proof = await proveFork(this.#chains, author, fork, read, holds).catch((caught: unknown) => {
+    const { log } = this.#ports;
+    const proof = await proveFork(this.#chains, author, fork, read, this.#holds).catch((caught: unknown) => {
       log.error('a proof of equivocation cannot be read', { author, text: asFault(caught).message });
     });
     if (proof === undefined) {
@@ -435,6 +438,8 @@ export class StoredLedger implements Ledger {
     log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
     tell(this.notices, log, 'ledger:equivocation', proof);
   }
+
+  readonly #holds = (entry: Entry): boolean => signatureHolds(entry, this.#ports.signatures);
 
   #lookAgainLater(): void {
     this.#cancelLook?.();
@@ -448,5 +453,3 @@ export class StoredLedger implements Ledger {
     });
   }
 }
-
-const isSigned = ({ ownHolds }: Staged): boolean => ownHolds;

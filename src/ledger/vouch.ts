@@ -10,6 +10,8 @@ export interface Candidate {
   readonly ownHolds: boolean;
   /** `held`: the ledger holds the entry that vouches. */
   readonly voucher: Candidate | 'held' | undefined;
+  /** Others of its author and number that came with it: together they show a fork, whoever else is held. */
+  readonly rivals?: readonly Candidate[];
 }
 
 /** What the signatures of one author's entries in one batch prove. */

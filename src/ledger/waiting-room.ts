@@ -126,10 +126,16 @@ export class WaitingRoom {
     return next;
   }
 
-  /** Drops the author's entries from `seq` on which nothing else builds on: they became void. */
-  dropVoid(author: string, fromSeq: number): void {
+  /** Takes out the author's entries from `seq` on, which became void; returns those that other entries build on. */
+  takeVoid(author: string, fromSeq: number): readonly Candidate[] {
+    const missed: Candidate[] = [];
     for (const [seq, hashes] of [...(this.#byAuthor.get(author) ?? [])])
-      if (seq >= fromSeq) for (const hash of [...hashes]) if (!this.isMissed(hash)) this.take(hash);
+      if (seq >= fromSeq)
+        for (const hash of [...hashes]) {
+          const candidate = this.take(hash);
+          if (candidate !== undefined && this.isMissed(hash)) missed.push(candidate);
+        }
+    return missed;
   }
 
   #evict(): void {

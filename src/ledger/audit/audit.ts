@@ -2,9 +2,9 @@ import { inSlices } from '../../base/slices.ts';
 import { asFault } from '../../base/errors.ts';
 import { parseErasable, signatureHoldsInBackground } from '../../entry/check.ts';
 import type { Entry } from '../../entry/entry.ts';
-import { foldFork, type Fork } from '../chain.ts';
+import { type Fork, foldFork, versionOf } from '../chain.ts';
 import type { HeldEntry, Ledger } from '../ledger.ts';
-import { checkLinks, type Fact, versionOf } from './links.ts';
+import { checkLinks, type Fact } from './links.ts';
 import type { AuditFault, AuditReport } from './report.ts';
 
 /** Entries read, and signatures checked on the thread pool, at a time. */

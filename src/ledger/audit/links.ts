@@ -1,5 +1,4 @@
 import type { Sliced } from '../../base/slices.ts';
-import { sha256Hex } from '../../codec/hash.ts';
 import { type Fork, voidFrom } from '../chain.ts';
 import type { AuditFault } from './report.ts';
 
@@ -70,13 +69,6 @@ export const checkLinks = function* (
       });
   }
   return { faults, heads, links, vouched, void: voided };
-};
-
-/** As the ledger's own, from facts. */
-export const versionOf = (heads: ReadonlyMap<string, Fact>, forks: ReadonlyMap<string, Fork>): string => {
-  const lines = [...heads.values()].map(({ author, seq, hash }) => `${author} ${seq} ${hash}\n`);
-  for (const [author, { seq }] of forks) lines.push(`${author} ${seq} void\n`);
-  return sha256Hex(lines.sort().join('')).slice(0, 32);
 };
 
 /** Hashes of the entries that are signed well, and of all that these vouch for through `prev`. */

@@ -12,7 +12,7 @@ import type { Ledger } from '../ledger.ts';
 import { encodeEntries, encodeLogs, EntryBatch, type WantMessage } from './messages.ts';
 
 /** What an answer needs of a ledger. */
-export type AnswerLedger = Pick<Ledger, 'log' | 'logs' | 'byHash' | 'equivocations' | 'erasedBy'>;
+export type AnswerLedger = Pick<Ledger, 'log' | 'logs' | 'byHash' | 'vouchers' | 'equivocations' | 'erasedBy'>;
 
 type Range = WantMessage['ranges'][number];
 
@@ -107,16 +107,20 @@ const rangeCheck = (ranges: readonly Range[]): ((header: EntryHeader) => boolean
   };
 };
 
-/** The entry with that hash and those before it in its log, oldest first, except what the ranges bring anyway. */
+/**
+ * The entry with that hash and those before it in its log, oldest first, except what the ranges bring anyway; and what vouches for it, where its own
+ * signature does not hold: in all no more than may come for a hash.
+ */
 const lineage = async (
   ledger: AnswerLedger,
   hash: string,
   comesAnyway: (header: EntryHeader) => boolean,
   sent: Set<string>,
 ): Promise<readonly RawEntry[]> => {
+  const vouchers = await ledger.vouchers(hash);
   const line: RawEntry[] = [];
   let next: string | undefined = hash;
-  while (next !== undefined && !sent.has(next) && line.length <= SYNC_ANCESTORS_MAX) {
+  while (next !== undefined && !sent.has(next) && line.length + vouchers.length <= SYNC_ANCESTORS_MAX) {
     const entry: Entry | undefined = (await ledger.byHash(next))?.entry;
     // What is held under that hash off the log is a branch, and no range brings it.
     if (entry === undefined || (comesAnyway(entry.header) && (await isOnLog(ledger, entry)))) break;
@@ -124,7 +128,7 @@ const lineage = async (
     line.push(entry.raw);
     next = entry.header.prev ?? undefined;
   }
-  return line.reverse();
+  return [...line.reverse(), ...vouchers];
 };
 
 const isOnLog = async (ledger: AnswerLedger, { hash, header }: Entry): Promise<boolean> => {

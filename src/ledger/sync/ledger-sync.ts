@@ -25,7 +25,7 @@ import { PeerLink } from './peer-link.ts';
 import { type PeerRecord, PeerRecords } from './peer-records.ts';
 import { answer, headsOf, isOtherNetwork, type Pulled } from './protocol.ts';
 import { Serving } from './serving.ts';
-import { type Holdings, isNothing, lacking, NOTHING, withNews } from './state.ts';
+import { type Holdings, holdingsOf, isNothing, lacking, NOTHING, withNews } from './state.ts';
 import type { LedgerSync, PeerSync } from './sync.ts';
 import { Turns } from './turns.ts';
 
@@ -180,7 +180,11 @@ class Synchronizer implements LedgerSync {
     const onUp = ({ key }: { readonly key: PeerKey }): void => this.#onPeerUp(key);
     const onDown = (key: PeerKey): void => this.#onPeerDown(key);
     const onAppended = (): void => this.#onLedgerChanged(SYNC_HAVE_INTERVAL_MS);
-    const onEquivocation = (): void => this.#onLedgerChanged(0);
+    const onEquivocation = (): void => {
+      // The version may have been known before the proof.
+      this.#mine = NOTHING;
+      this.#onLedgerChanged(0);
+    };
     network.notices.on('peer:up', onUp).on('peer:down', onDown);
     ledger.notices.on('ledger:appended', onAppended).on('ledger:equivocation', onEquivocation);
     this.#stops.push(() => {
@@ -192,15 +196,7 @@ class Synchronizer implements LedgerSync {
   /** What this node holds; made anew only when the ledger changed. */
   #holdings(): Holdings {
     const { ledger } = this.#options;
-    if (this.#mine.version !== ledger.version || this.#mine.network !== ledger.network) {
-      const hashes = ledger.heads();
-      this.#mine = {
-        network: ledger.network,
-        version: ledger.version,
-        heads: new Map([...ledger.clock()].map(([author, seq]) => [author, { seq, hash: hashes.get(author) ?? '' }])),
-        forks: new Map(ledger.equivocations().map(({ author, seq }) => [author, seq])),
-      };
-    }
+    if (this.#mine.version !== ledger.version || this.#mine.network !== ledger.network) this.#mine = holdingsOf(ledger);
     return this.#mine;
   }
 

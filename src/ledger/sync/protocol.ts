@@ -1,7 +1,16 @@
 import type { Clock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
 import { inSlices } from '../../base/slices.ts';
-import { SYNC_ANCESTORS_MAX, SYNC_CLOCK_PAGE_MAX, SYNC_REJECTED_MAX, SYNC_STALL_MS } from '../../base/limits.ts';
+import {
+  ENTRIES_WANTED_MAX,
+  SYNC_CLOCK_PAGE_MAX,
+  SYNC_INTERVAL_MS,
+  SYNC_PROOFS_MAX,
+  SYNC_REJECTED_MAX,
+  SYNC_STALL_MS,
+} from '../../base/limits.ts';
+import { sha256Hex } from '../../codec/hash.ts';
+import { parseErasable } from '../../entry/check.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 import type { Channel, PeerKey } from '../../network/network.ts';
 import { type Cover, CoveredLogs } from '../cover.ts';
@@ -20,7 +29,16 @@ import {
   type WantMessage,
 } from './messages.ts';
 import { answerCost } from './serving.ts';
-import { bodiesWant, type Holdings, nextWant, received, type Round, ROUND_START, wanting } from './state.ts';
+import {
+  bodiesWant,
+  type Holdings,
+  nextWant,
+  otherProofs,
+  received,
+  type Round,
+  ROUND_START,
+  wanting,
+} from './state.ts';
 
 export const send = (channel: Channel, message: ControlMessage): Promise<void> => channel.send(encodeControl(message));
 
@@ -151,19 +169,24 @@ class Exchange implements Pulled {
   rejected: Acceptance | undefined;
   #rejections = 0;
   #round: Round = ROUND_START;
-  /** Entries whose own signature does not hold: a later one of the log, still to come, may vouch for them. */
-  #unvouched: RawEntry[] = [];
+  /** Entries that are refused, by hash, and may be taken with what is still to come: what vouches for one, or shows a fork with it. */
+  #open = new Map<string, Refused>();
+  /** Authors of forks whose other proofs are still to be asked for; undefined until nothing else is lacking. */
+  #proofs: readonly string[] | undefined;
   /** Entries are taken without the bodies that were dropped at the peer. */
   #bare = false;
   /** The `logs` root of the proof that was heard, and what is told that it covers. */
   #told: { readonly root: string; readonly logs: CoveredLogs } | undefined;
   #covered: CoveredLogs | undefined;
+  readonly #wantedFrom: number;
   readonly #channel: Channel;
   readonly #ports: PullPorts;
 
   constructor(channel: Channel, ports: PullPorts) {
     this.#channel = channel;
     this.#ports = ports;
+    // Another part each time, where there are many.
+    this.#wantedFrom = Math.floor(ports.clock.monotonicMs() / SYNC_INTERVAL_MS) * ENTRIES_WANTED_MAX;
   }
 
   async ask(): Promise<void> {
@@ -178,11 +201,12 @@ class Exchange implements Pulled {
   async fetch(): Promise<void> {
     const isSame = this.#round.phase === 'same';
     const next = isSame ? () => bodiesWant(this.#ports.ledger.missedBodies()) : () => this.#nextWant();
-    if (next() === undefined) return;
+    let want = next();
+    if (want === undefined) return;
     const turn = await this.#ports.turn();
     try {
       let before = '';
-      for (let want = next(); want !== undefined; want = next()) {
+      for (; want !== undefined; want = next()) {
         this.#refuseOtherNetwork();
         // Who begins lacks all of it; who has not got on lacks, it seems, what was dropped there.
         if (!isSame && (this.#ports.ledger.size === 1 || JSON.stringify(want) === before)) await this.#lookIfBare();
@@ -200,7 +224,15 @@ class Exchange implements Pulled {
     } finally {
       turn.release();
     }
-    for (let left = this.#unvouched.length; left > 0; left -= 1) this.#reject(UNVOUCHED);
+    for (const { entry, acceptance } of this.#open.values())
+      if (acceptance.verdict === 'reject' && (isUnvouched(acceptance) || !this.#mayKnowMore(entry)))
+        this.#reject(acceptance);
+      else this.rejected = acceptance;
+  }
+
+  /** Whether the peer says that the author's log is forked: then it may know more of it than this node, by then. */
+  #mayKnowMore(entry: RawEntry): boolean {
+    return this.#round.theirs.forks.has(parseErasable(entry).header.author);
   }
 
   async #lookIfBare(): Promise<void> {
@@ -208,8 +240,19 @@ class Exchange implements Pulled {
     this.#bare = await this.#ports.takesBare(this.#channel.peer, this.#round.theirs);
   }
 
-  #nextWant(): ReturnType<typeof nextWant> {
-    return nextWant(this.#ports.holdings(), this.#round.theirs, this.#ports.ledger.wanted());
+  #nextWant(): WantMessage | undefined {
+    const unvouched = [...this.#open].flatMap(([hash, { acceptance }]) => (isUnvouched(acceptance) ? hash : []));
+    const missed = [...unvouched, ...this.#ports.ledger.wanted(this.#wantedFrom)];
+    const want = nextWant(this.#ports.holdings(), this.#round.theirs, missed);
+    const proofs = this.#nextProofs();
+    return proofs.length === 0 ? want : { kind: 'want', ranges: [], hashes: [], ...want, proofs: [...proofs] };
+  }
+
+  /** Where no clock shows that anything is lacking: the proofs of forks that the peer proves otherwise, each asked for once. */
+  #nextProofs(): readonly string[] {
+    const proofs = this.#proofs ?? otherProofs(this.#ports.holdings(), this.#round.theirs);
+    if (proofs.length > 0) this.#proofs = proofs.slice(SYNC_PROOFS_MAX);
+    return proofs.slice(0, SYNC_PROOFS_MAX);
   }
 
   #refuseOtherNetwork(): void {
@@ -241,24 +284,25 @@ class Exchange implements Pulled {
     if (message.kind === 'proof' || message.kind === 'logs') await this.#hear(message);
     if (message.kind !== 'entries') return;
     await this.#checkCover();
-    const offered = [...this.#unvouched, ...message.entries];
-    this.#unvouched = [];
+    const offered = [...[...this.#open.values()].map(({ entry }) => entry), ...message.entries];
+    this.#open.clear();
     const before = this.accepted;
     const acceptances = await this.#ports.ledger.offer(offered, this.#channel.peer, this.#covered);
-    for (const [at, acceptance] of acceptances.entries()) {
-      const entry = offered[at];
-      if (acceptance.verdict === 'accept') this.accepted += 1;
-      else if (acceptance.code === 'ENTRY_SIGNATURE_BAD' && entry !== undefined) this.#unvouched.push(entry);
-      else if (acceptance.verdict === 'reject') this.#reject(acceptance);
-      else if (CANNOT_WRITE.has(acceptance.code ?? ''))
-        throw fault(acceptance.code ?? '', acceptance.text ?? 'the ledger takes nothing in');
-    }
+    for (const [at, acceptance] of acceptances.entries()) this.#note(acceptance, offered[at]);
     if (this.accepted > before) this.#ports.onGave(this.accepted - before);
-    while (this.#unvouched.length > SYNC_ANCESTORS_MAX) {
-      this.#unvouched.shift();
-      this.#reject(UNVOUCHED);
-    }
+    // Those that came first may come again.
+    for (const hash of [...this.#open.keys()].slice(0, Math.max(0, this.#open.size - ENTRIES_WANTED_MAX)))
+      this.#open.delete(hash);
     if (turn.over()) throw fault('LEDGER_SYNC_TURN_OVER', 'another peer goes first; this exchange is resumed later');
+  }
+
+  #note(acceptance: Acceptance, entry: RawEntry | undefined): void {
+    const { verdict, code = '', text = 'the ledger takes nothing in' } = acceptance;
+    if (verdict === 'accept') this.accepted += 1;
+    else if (MAY_BE_PROVEN.has(code) && entry !== undefined)
+      this.#open.set(sha256Hex(entry.header), { entry, acceptance });
+    else if (verdict === 'reject') this.#reject(acceptance);
+    else if (CANNOT_WRITE.has(code)) throw fault(code, text);
   }
 
   /** Nothing is kept of what no proof stands before: a proof that does not hold here ends what an earlier one allowed, too. */
@@ -292,11 +336,20 @@ class Exchange implements Pulled {
   }
 }
 
-const UNVOUCHED: Acceptance = {
-  verdict: 'reject',
-  code: 'ENTRY_SIGNATURE_BAD',
-  text: 'the signature does not hold and no later entry vouches',
-};
+interface Refused {
+  readonly entry: RawEntry;
+  readonly acceptance: Acceptance;
+}
+
+const isUnvouched = ({ code }: Acceptance): boolean => code === 'ENTRY_SIGNATURE_BAD';
+
+/** Another entry may show that it is authentic, or that its log is forked there, whatever its links and its date. */
+const MAY_BE_PROVEN: ReadonlySet<string> = new Set([
+  'ENTRY_SIGNATURE_BAD',
+  'LEDGER_PREV_MISMATCH',
+  'LEDGER_PARENT_MISMATCH',
+  'LEDGER_TIME_NOT_AFTER',
+]);
 
 /** The fault is here, not the peer's, and more of the same would not help. */
 const CANNOT_WRITE: ReadonlySet<string> = new Set([

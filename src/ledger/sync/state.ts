@@ -10,6 +10,9 @@ import {
   SYNC_COVERED_MAX,
   SYNC_PROOFS_MAX,
 } from '../../base/limits.ts';
+import { sha256Hex } from '../../codec/hash.ts';
+import { type Fork, versionOf } from '../chain.ts';
+import type { Equivocation, Ledger } from '../ledger.ts';
 import type { HaveMessage, LogsMessage, ProofMessage, SyncMessage, WantMessage } from './messages.ts';
 
 /** An author's newest entry that counts. */
@@ -27,9 +30,30 @@ export interface Holdings {
   readonly heads: ReadonlyMap<string, Head>;
   /** author → seq from which on the author is proven to have equivocated. */
   readonly forks: ReadonlyMap<string, number>;
+  /** author → hashes of the two entries that prove it; known of the own ones alone. */
+  readonly pairs?: ReadonlyMap<string, Fork['pair']>;
 }
 
 export const NOTHING: Holdings = { network: undefined, version: undefined, heads: new Map(), forks: new Map() };
+
+/** What the node of that ledger holds. */
+export const holdingsOf = (
+  ledger: Pick<Ledger, 'network' | 'version' | 'clock' | 'heads' | 'equivocations'>,
+): Holdings => {
+  const [hashes, forks] = [ledger.heads(), ledger.equivocations()];
+  return {
+    network: ledger.network,
+    version: ledger.version,
+    heads: new Map([...ledger.clock()].map(([author, seq]) => [author, { seq, hash: hashes.get(author) ?? '' }])),
+    forks: new Map(forks.map(({ author, seq }) => [author, seq])),
+    pairs: new Map(forks.map((fork) => [fork.author, pairOf(fork)])),
+  };
+};
+
+const pairOf = ({ entries: [one, two] }: Equivocation): Fork['pair'] => {
+  const [first, second] = [sha256Hex(one.header), sha256Hex(two.header)];
+  return first < second ? [first, second] : [second, first];
+};
 
 /** What one node lacks of what another holds. */
 export interface Lacking {
@@ -65,6 +89,21 @@ export const lacking = (mine: Holdings, theirs: Holdings): Lacking => {
 
 export const isNothing = ({ ranges, proofs, rivals }: Lacking): boolean =>
   ranges.length === 0 && proofs.length === 0 && rivals.length === 0;
+
+/**
+ * Authors of whose forks the peer holds other proofs: which of three and more entries prove one depends on what came. Its version alone shows it,
+ * and not of which author: all of them, or none.
+ */
+export const otherProofs = (mine: Holdings, theirs: Holdings): readonly string[] => {
+  if (theirs.forks.size === 0 || !isNothing(lacking(mine, theirs))) return [];
+  const forks: [string, Fork][] = [];
+  for (const [author, seq] of theirs.forks) {
+    const pair = mine.pairs?.get(author);
+    if (pair === undefined || mine.forks.get(author) !== seq) return [];
+    forks.push([author, { seq, pair }]);
+  }
+  return versionOf(theirs.heads, forks) === theirs.version ? [] : [...theirs.forks.keys()];
+};
 
 /** What to ask a peer for that holds the same entries: bodies that are missing here. */
 export const bodiesWant = (missed: readonly string[]): WantMessage | undefined =>

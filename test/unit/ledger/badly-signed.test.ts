@@ -58,7 +58,7 @@ describe('a badly signed entry', () => {
     const { create, author } = createWorld();
     const [a, c] = [await create(100), await create(101)];
     const [p, x] = [author.next(), author.next(change)];
-    expect((await offerAll(a, [badlySigned(p), x]))[0]).toBe('reject ENTRY_SIGNATURE_BAD');
+    expect((await offerAll(a, [badlySigned(p), x]))[0]).toBe('ignore ENTRY_SIGNATURE_BAD');
     await a.append(proposal(1));
     await offerAll(c, await everythingOf(a));
     expect(c.version).toBe(a.version);
@@ -71,7 +71,7 @@ describe('a badly signed entry', () => {
     const [p, q, x] = [author.next(), author.next(), author.next({ parents: ['a'.repeat(64)] })];
     expect(await offerAll(a, [p, badlySigned(q), x])).toEqual([
       'accept',
-      'reject ENTRY_SIGNATURE_BAD',
+      'ignore ENTRY_SIGNATURE_BAD',
       'ignore LEDGER_ENTRY_WAITS',
     ]);
   });

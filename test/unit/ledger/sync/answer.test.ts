@@ -23,6 +23,7 @@ describe('the order of an answer', () => {
       log: (author, from) => a.ledger.log(author, from, 1_500),
       logs: (pieces) => a.ledger.logs(pieces.map((piece) => ({ ...piece, bytes: 1_500 }))),
       byHash: (hash) => a.ledger.byHash(hash),
+      vouchers: async () => [],
       equivocations: () => [],
       erasedBy: () => undefined,
     };
