@@ -134,17 +134,29 @@ export class DiskStore implements EntryStore {
   }
 
   async read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
+    const held = await this.#readLines(places);
+    const open = places.filter((_, at) => held[at] === undefined);
+    if (open.length === 0) return held;
+    // A line that is being overwritten is half the one and half the other: it is read once more beside nothing of the kind.
+    const again = await this.#changes.take(() => this.#readLines(open));
+    const found = new Map(open.map((place, at) => [place, again[at]]));
+    for (const [place, entry] of found) {
+      if (entry !== undefined) continue;
+      this.#report(this.#lines.positions.at(place.cursor), place);
+      this.#index?.distrust();
+    }
+    return places.map((place, at) => held[at] ?? found.get(place));
+  }
+
+  async #readLines(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]> {
     const positions = places.flatMap(({ cursor }) => this.#lines.positions.at(cursor) ?? []);
     const lines = await this.#parts.journal.read(positions);
     return places.map((place, at) => {
       const bytes = lines[at];
       const line = bytes === undefined ? undefined : decodeLine(bytes);
       const entry = line === undefined ? undefined : reviveEntry(line, place.hash);
-      if (line !== undefined && entry !== undefined)
-        return { entry, cursor: place.cursor, receivedMs: line.receivedMs };
-      this.#report(positions[at], place);
-      this.#index?.distrust();
-      return undefined;
+      if (line === undefined || entry === undefined) return undefined;
+      return { entry, cursor: place.cursor, receivedMs: line.receivedMs };
     });
   }
 

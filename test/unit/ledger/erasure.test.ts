@@ -12,6 +12,8 @@ import { createAuthor, offerAll, proposal, seedOf } from '../../support/ledger-a
 import { waitFor } from '../../support/wait.ts';
 
 const SECRET = 'Jane-Doe-4711';
+/** The first byte of a line. */
+const BRACE = 0x7b;
 
 let dir: string;
 let opened: Ledger[];
@@ -71,6 +73,36 @@ const erase = async (ledger: Ledger, target: string): Promise<HeldEntry> => {
 };
 
 describe('an erased body', () => {
+  test('is read while its line is half overwritten: the line is no damage', async () => {
+    let goOn: (() => void) | undefined;
+    let [isHalf, reads] = [false, 0];
+    const files: typeof systemJournalFiles = {
+      ...systemJournalFiles,
+      async write(handle, bytes, at) {
+        if (goOn === undefined || isHalf || bytes[0] !== BRACE) return systemJournalFiles.write(handle, bytes, at);
+        const written = await systemJournalFiles.write(handle, bytes.subarray(0, bytes.byteLength - 4), at);
+        isHalf = true;
+        await gate;
+        return written;
+      },
+      async read(handle, bytes, at) {
+        const read = await systemJournalFiles.read(handle, bytes, at);
+        if (isHalf) reads += 1;
+        return read;
+      },
+    };
+    const { ledger, secret } = await filled(files);
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    const clock = ledger.clock().get(ledger.author);
+    ledger.noteErasure({ target: secret.entry.hash, by: 'e'.repeat(64), inForce: true });
+    await waitFor(() => isHalf);
+    const reading = ledger.follow(secret.cursor, 1, 'stored');
+    await waitFor(() => reads > 0);
+    goOn?.();
+    expect((await reading)[0]?.entry.hash).toBe(secret.entry.hash);
+    expect([ledger.clock().get(ledger.author), ledger.status().damaged]).toEqual([clock, []]);
+  });
+
   test('is gone from disk and memory; everything else stays, also after a restart with and without the index', async () => {
     const { ledger, secret } = await filled();
     expect(filesWithSecret()).toHaveLength(1);
