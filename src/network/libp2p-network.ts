@@ -240,6 +240,10 @@ class Libp2pNetwork implements Network {
     this.#redialer.keepDialled(targets);
   }
 
+  get knowsTargets(): boolean {
+    return this.#redialer.knowsTargets;
+  }
+
   dialStates(): readonly DialState[] {
     return this.#redialer.states();
   }

@@ -197,6 +197,10 @@ class MemoryNetwork implements Network {
     this.#redialer.keepDialled(targets);
   }
 
+  get knowsTargets(): boolean {
+    return this.#redialer.knowsTargets;
+  }
+
   dialStates(): readonly DialState[] {
     return this.#redialer.states();
   }

@@ -128,6 +128,8 @@ export interface Network extends Resource {
 
   /** Replaces the set of addresses that are dialled for ever, with jitter and backoff (`REDIAL_…_MS`). */
   keepDialled(targets: readonly DialTarget[]): void;
+  /** Whether it was told whom to keep dialled, be it nobody: before that `dialStates` says nothing. */
+  readonly knowsTargets: boolean;
   dialStates(): readonly DialState[];
   /**
    * Dials once now. `NETWORK_UNREACHABLE`; `NETWORK_WRONG_PEER` where another key answers than asked for; `NETWORK_SELF` where this

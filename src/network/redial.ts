@@ -240,6 +240,7 @@ export interface RedialerPorts {
 /** The shell: dials what is due, for as long as it is not closed. */
 export class Redialer {
   #state: RedialState = new Map();
+  #knowsTargets = false;
   #cancel: (() => void) | undefined;
   #closed = false;
   readonly #ports: RedialerPorts;
@@ -248,7 +249,13 @@ export class Redialer {
     this.#ports = ports;
   }
 
+  /** Whether it was told whom to dial. */
+  get knowsTargets(): boolean {
+    return this.#knowsTargets;
+  }
+
   keepDialled(targets: readonly DialTarget[]): void {
+    this.#knowsTargets = true;
     this.#state = retarget(this.#state, targets, this.#ports.self, this.#ports.clock.monotonicMs());
     this.#run();
   }

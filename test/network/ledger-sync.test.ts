@@ -19,6 +19,7 @@ const startNode = async () => {
   const seed = randomBytes(32);
   const ledger = await createMemoryLedger({ seed });
   const network = await startTestNetwork({ seed });
+  network.keepDialled([]);
   const sync = createLedgerSync({ ledger, network, clock: systemClock, random: systemRandom, log: silentLogger });
   closing.push(async () => {
     await sync.close();

@@ -37,6 +37,7 @@ export const startReceiptNode = async (options: ReceiptNodeOptions): Promise<Rec
   const ledger = options.ledger ?? (await createMemoryLedger({ seed }));
   const network = await options.network(seed, key.author);
   const ports = { clock: systemClock, random: systemRandom, log: silentLogger };
+  network.keepDialled([]);
   const sync = createLedgerSync({ ...ports, ledger, network });
   const receipts = startReceipts({
     ...{ ...ports, ledger, network, key },

@@ -38,6 +38,8 @@ export interface SyncNodeOptions {
   readonly syncMs?: number;
   readonly ownLogTimeoutMs?: number;
   readonly archived?: ArchivedPorts;
+  /** False: its network is not told yet whom to dial. Default: nobody, at first. */
+  readonly knowsTargets?: boolean;
 }
 /** The address that a hub gives to the node of a key. */
 export const addressOfKey = (key: string): string => `${key.slice(0, 12)}.memory:1`;
@@ -55,6 +57,7 @@ const startSyncNode = async (options: SyncNodeOptions): Promise<SyncNode> => {
     ...(syncMs === undefined ? {} : { syncMs }),
   });
   const network = hub.node({ key: ledger.author, log });
+  if (options.knowsTargets !== false) network.keepDialled([]);
   const { archived } = options;
   const timeout = ownLogTimeoutMs === undefined ? {} : { ownLogTimeoutMs };
   const sync = createLedgerSync({ ledger, network, clock, random, log, ...timeout, ...(archived && { archived }) });

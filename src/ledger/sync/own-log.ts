@@ -10,7 +10,7 @@ export interface OwnLogPorts {
   readonly log: Logger;
 }
 
-/** Peers are told to the network soon after the sync is made; without `known()` being called it looks after this. */
+/** Without `known()` being called it looks after this, and again until the network was told whom to dial. */
 const GRACE_MS = 1_000;
 
 /**
@@ -26,9 +26,11 @@ export class OwnLog {
   readonly #told = new Map<PeerKey, number>();
   readonly #asked = new Set<PeerKey>();
   readonly #waiters = new Set<() => void>();
-  readonly #cancels: (() => void)[];
+  readonly #cancels: (() => void)[] = [];
+  #cancelLook: (() => void) | undefined;
   #looked = false;
   #timedOut = false;
+  #timeoutRuns = false;
   #joined = false;
   #joinedLongAgo = false;
   #allowed = false;
@@ -37,17 +39,26 @@ export class OwnLog {
     this.#ports = ports;
     this.#timeoutMs = timeoutMs;
     this.#joins = ports.ledger.network === undefined;
-    const { clock } = ports;
-    this.#cancels = [
-      clock.after(GRACE_MS, () => {
-        this.#looked = true;
-        this.look();
-      }),
-      clock.after(timeoutMs, () => {
-        this.#timedOut = true;
-        this.look();
-      }),
-    ];
+    this.#lookSoon();
+  }
+
+  /** The time-out counts from when the network was told whom to dial: until then nobody can be asked. */
+  #lookSoon(): void {
+    const { clock, network } = this.#ports;
+    if (network.knowsTargets) {
+      this.#timeoutRuns = true;
+      this.#cancels.push(
+        clock.after(this.#timeoutMs, () => {
+          this.#timedOut = true;
+          this.look();
+        }),
+      );
+    }
+    this.#cancelLook = clock.after(GRACE_MS, () => {
+      this.#looked = true;
+      this.look();
+      if (!this.#allowed && !this.#timeoutRuns) this.#lookSoon();
+    });
   }
 
   /** Resolves when the node may append; for one without a network also after the time-out, so that nobody hangs. */
@@ -113,6 +124,7 @@ export class OwnLog {
   }
 
   close(): void {
+    this.#cancelLook?.();
     for (const cancel of this.#cancels) cancel();
   }
 
@@ -131,13 +143,14 @@ export class OwnLog {
 
   #isAlone(): boolean {
     const { network } = this.#ports;
-    return network.peers().length === 0 && network.dialStates().every(({ own }) => own);
+    return network.knowsTargets && network.peers().length === 0 && network.dialStates().every(({ own }) => own);
   }
 
   #isAsked(): boolean {
     const { ledger, network } = this.#ports;
     const ownSeq = ledger.clock().get(ledger.author) ?? 0;
     return (
+      network.knowsTargets &&
       this.#told.size > 0 &&
       [...this.#told.values()].every((seq) => seq <= ownSeq) &&
       network.peers().every(({ key }) => this.#asked.has(key)) &&

@@ -53,6 +53,17 @@ describe('the own log after a start', () => {
     expect(mayAppend(again)).toBe(true);
   });
 
+  test('L7 it does not take itself for alone before it was told whom to dial, however long the book takes', async () => {
+    const { clock, start, a, b, backup, lastSeq } = await restored();
+    const again = await start({ seed: b.seed, disk: backup, knowsTargets: false });
+    void again.sync.ownLogKnown();
+    await clock.advance(2 * LEDGER_OWN_LOG_TIMEOUT_MS);
+    expect(mayAppend(again)).toBe(false);
+    again.network.keepDialled([{ address: a.network.address, key: a.key }]);
+    await clock.runUntil(() => mayAppend(again), 1_500);
+    expect((await again.ledger.append(proposal(300))).entry.header.seq).toBe(lastSeq + 1);
+  });
+
   test('L7 with known peers out of reach it waits as long as it was told, then goes on with a warning', async () => {
     const { clock, hub, start, a, b, backup } = await restored();
     hub.cut(a.key, b.key);
