@@ -4,6 +4,7 @@ import { inSlices } from '../../base/slices.ts';
 import {
   ENTRIES_WANTED_MAX,
   SYNC_CLOCK_PAGE_MAX,
+  SYNC_OPENED_MAX,
   SYNC_INTERVAL_MS,
   SYNC_PROOFS_MAX,
   SYNC_REJECTED_MAX,
@@ -171,6 +172,8 @@ class Exchange implements Pulled {
   #round: Round = ROUND_START;
   /** Entries that are refused, by hash, and may be taken with what is still to come: what vouches for one, or shows a fork with it. */
   #open = new Map<string, Refused>();
+  /** Hashes of all that were among them in this exchange. */
+  readonly #opened = new Set<string>();
   /** Authors of forks whose other proofs are still to be asked for; undefined until nothing else is lacking. */
   #proofs: readonly string[] | undefined;
   /** Entries are taken without the bodies that were dropped at the peer. */
@@ -299,10 +302,17 @@ class Exchange implements Pulled {
   #note(acceptance: Acceptance, entry: RawEntry | undefined): void {
     const { verdict, code = '', text = 'the ledger takes nothing in' } = acceptance;
     if (verdict === 'accept') this.accepted += 1;
-    else if (MAY_BE_PROVEN.has(code) && entry !== undefined)
+    else if (MAY_BE_PROVEN.has(code) && entry !== undefined && this.#mayStayOpen(sha256Hex(entry.header)))
       this.#open.set(sha256Hex(entry.header), { entry, acceptance });
     else if (verdict === 'reject') this.#reject(acceptance);
     else if (CANNOT_WRITE.has(code)) throw fault(code, text);
+  }
+
+  /** Who answers each question with further entries that nothing vouches for would be asked without end. */
+  #mayStayOpen(hash: string): boolean {
+    if (!this.#opened.has(hash) && this.#opened.size >= SYNC_OPENED_MAX) return false;
+    this.#opened.add(hash);
+    return true;
   }
 
   /** Nothing is kept of what no proof stands before: a proof that does not hold here ends what an earlier one allowed, too. */
