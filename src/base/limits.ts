@@ -80,6 +80,8 @@ export const SYNC_LOGS_MERGED_MAX = 1_000;
 export const SYNC_READ_AHEAD_BYTES = 4_194_304;
 /** Entries of one exchange that may be refused before it is given up. */
 export const SYNC_REJECTED_MAX = 16;
+/** Entries that are read to find what vouches for badly signed ones, for one answer. */
+export const SYNC_VOUCHER_READS_MAX = 2_048;
 /** Entries of an exchange that are refused at first and may still be taken, with what vouches for them or shows a fork: further ones count as refused. */
 export const SYNC_OPENED_MAX = 512;
 /** A peer that says nothing for so long in the middle of an exchange is left alone for a while. */

@@ -111,6 +111,14 @@ export interface LogPiece {
   readonly bytes: number;
 }
 
+/** The searches for vouchers of one answer: they share what they found, and what they may cost. */
+export interface VoucherSearch {
+  /** By the hash of an entry, how many entries after it in its branch the one that vouches stands. */
+  readonly found: Map<string, number>;
+  /** Entries that may still be read. */
+  left: number;
+}
+
 /** All entries that this node holds: chains, order, disk. It knows nothing of what policies mean. */
 export interface Ledger extends Resource {
   readonly notices: EventEmitter<LedgerNotices>;
@@ -188,8 +196,11 @@ export interface Ledger extends Resource {
   /** The same of several authors, read together: in the journal their entries lie between one another. */
   logs(pieces: readonly LogPiece[]): Promise<readonly (readonly HeldEntry[])[]>;
   byHash(hash: string): Promise<HeldEntry | undefined>;
-  /** The held entries after one whose own signature does not hold, up to the nearest that is signed well: they vouch for it. None where it holds. */
-  vouchers(hash: string): Promise<readonly RawEntry[]>;
+  /**
+   * The held entries after one whose own signature does not hold, up to the nearest that is signed well: they vouch for it. None where it holds, or
+   * where the search has found them before; undefined where the search may read no more.
+   */
+  vouchers(hash: string, search: VoucherSearch): Promise<readonly Entry[] | undefined>;
   /** Hash of the entry at a cursor, from memory; undefined for one that cannot be read any more. */
   hashAt(cursor: Cursor): string | undefined;
   /** All entries of one policy in the ledger's order. `LEDGER_READ_OVERSIZE` above `LEDGER_READ_BYTES_MAX`. */

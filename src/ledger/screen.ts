@@ -190,7 +190,7 @@ const parseKnown = ({ chains, waiting, erasures }: ScreenState, raw: RawEntry, h
 };
 
 /** Bytes of its own: those offered may be a slice of a large frame, which would be kept with them. */
-const copyOf = ({ header, signature, body }: RawEntry): RawEntry => {
+export const copyOf = ({ header, signature, body }: RawEntry): RawEntry => {
   const bytes = Buffer.concat([header, signature, body]);
   const [signatureAt, bodyAt] = [header.byteLength, header.byteLength + signature.byteLength];
   return {

@@ -62,6 +62,12 @@ export class SignatureCheck {
     return this.#bad.has(cursor);
   }
 
+  /** Whether a signature holds; undefined where it was not checked yet. */
+  isGood(cursor: Cursor): boolean | undefined {
+    if (cursor >= this.#checkedTo && !this.#known.has(cursor)) return undefined;
+    return !this.#bad.has(cursor);
+  }
+
   /** The ledger grew to `end`; `known` were verified on the way in. */
   extend(end: Cursor, known: readonly Cursor[]): void {
     this.#end = end;

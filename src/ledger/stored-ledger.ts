@@ -6,7 +6,7 @@ import { ENTRIES_WANTED_MAX, GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts'
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { signatureHolds, signatureHoldsInBackground } from '../entry/check.ts';
-import type { Entry, RawEntry } from '../entry/entry.ts';
+import type { Entry } from '../entry/entry.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { Signatures } from '../entry/signatures.ts';
 import type { PeerKey } from '../network/network.ts';
@@ -31,10 +31,11 @@ import type {
   LedgerStatus,
   LogPiece,
   Proposal,
+  VoucherSearch,
 } from './ledger.ts';
 import { genesisEntry, nextOwnEntry, type OwnEntryPorts, Salts } from './own-entry.ts';
 import { OwnSignatures, SIGNED_AT_ONCE_MAX } from './own-signatures.ts';
-import { proveFork, vouchersOf } from './proof.ts';
+import { proveFork, type VoucherSource, voucherSource, vouchersOf } from './proof.ts';
 import { acceptAll, acceptDue } from './proven.ts';
 import { Reader } from './reader.ts';
 import { RecentEntries } from './recent.ts';
@@ -83,6 +84,7 @@ export class StoredLedger implements Ledger {
   readonly #unproven = new Set<string>();
   readonly #signatures: SignatureCheck;
   readonly #reader: Reader;
+  readonly #vouching: VoucherSource;
   readonly #erasures: Erasures;
   readonly #own: OwnEntryPorts;
   readonly #ahead: CheckAhead | undefined;
@@ -124,6 +126,7 @@ export class StoredLedger implements Ledger {
       isBadlySigned: (cursor) => this.#signatures.isBad(cursor),
       isErased: (hash) => this.#erasures.by(hash) !== undefined,
     });
+    this.#vouching = voucherSource(chains, this.#reader, this.#signatures, signatures);
     this.bodies = new Bodies({ chains, store, recent: this.#recent, reader: this.#reader, erasures: this.#erasures });
   }
 
@@ -273,10 +276,9 @@ export class StoredLedger implements Ledger {
     return this.#openReader().byHash(hash);
   }
 
-  async vouchers(hash: string): Promise<readonly RawEntry[]> {
-    const readEntry = async (next: string): Promise<Entry | undefined> => (await this.byHash(next))?.entry;
-    const entry = await readEntry(hash);
-    return entry === undefined ? [] : vouchersOf(this.#chains, entry, readEntry, this.#holds);
+  async vouchers(hash: string, search: VoucherSearch): Promise<readonly Entry[] | undefined> {
+    const held = await this.byHash(hash);
+    return held === undefined ? [] : vouchersOf(this.#vouching, held, search);
   }
 
   hashAt(cursor: Cursor): string | undefined {
@@ -424,9 +426,8 @@ export class StoredLedger implements Ledger {
   async #prove(author: string): Promise<void> {
     const fork = this.#chains.fork(author);
     if (fork === undefined) return;
-    const read = this.#reader.read.bind(this.#reader);
     const { log } = this.#ports;
-    const proof = await proveFork(this.#chains, author, fork, read, this.#holds).catch((caught: unknown) => {
+    const proof = await proveFork(this.#vouching, author, fork).catch((caught: unknown) => {
       log.error('a proof of equivocation cannot be read', { author, text: asFault(caught).message });
     });
     if (proof === undefined) {
@@ -438,8 +439,6 @@ export class StoredLedger implements Ledger {
     log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
     tell(this.notices, log, 'ledger:equivocation', proof);
   }
-
-  readonly #holds = (entry: Entry): boolean => signatureHolds(entry, this.#ports.signatures);
 
   #lookAgainLater(): void {
     this.#cancelLook?.();

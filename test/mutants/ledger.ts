@@ -158,8 +158,8 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'badly signed entry is given without what vouches for it',
     file: 'src/ledger/sync/answer.ts',
-    from: 'return [...line.reverse(), ...vouchers];',
-    to: 'return line.reverse();',
+    from: 'yield [...line, ...others.map(({ raw }) => raw)];',
+    to: 'yield line;',
     tests: ['test/unit/ledger/forks.test.ts', 'test/property/hostile-logs.property.test.ts'],
   },
   {

@@ -8,7 +8,8 @@ import {
 import { sha256Hex } from '../../codec/hash.ts';
 import { compareEntries, type Entry, type EntryHeader, type RawEntry } from '../../entry/entry.ts';
 import type { Cover } from '../cover.ts';
-import type { Ledger } from '../ledger.ts';
+import type { Ledger, VoucherSearch } from '../ledger.ts';
+import { voucherSearch } from '../proof.ts';
 import { encodeEntries, encodeLogs, EntryBatch, type WantMessage } from './messages.ts';
 
 /** What an answer needs of a ledger. */
@@ -25,11 +26,12 @@ export async function* answerFrames(
   ledger: AnswerLedger,
   want: WantMessage,
   coverHere: () => Promise<Cover | undefined> = async () => undefined,
+  search: VoucherSearch = voucherSearch(),
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const batch = new EntryBatch();
   let cover: Promise<Cover | undefined> | undefined;
   let isProven = false;
-  for await (const entries of answerEntries(ledger, want))
+  for await (const entries of answerEntries(ledger, want, search))
     for (const entry of entries) {
       const erasure = entry.body.byteLength > 0 ? [] : await erasureOf(ledger, entry);
       if (erasure === undefined) {
@@ -89,12 +91,21 @@ const erasureOf = async (ledger: AnswerLedger, { header }: RawEntry): Promise<re
 async function* answerEntries(
   ledger: AnswerLedger,
   { proofs, hashes, ranges }: WantMessage,
+  search: VoucherSearch,
 ): AsyncGenerator<readonly RawEntry[], void, undefined> {
   const wanted = new Set(proofs);
   for (const proof of ledger.equivocations()) if (wanted.has(proof.author)) yield proof.entries;
   const comesAnyway = rangeCheck(ranges);
   const sent = new Set<string>();
-  for (const hash of hashes) yield await lineage(ledger, hash, comesAnyway, sent);
+  for (const hash of hashes) {
+    const vouchers = await ledger.vouchers(hash, search);
+    // Whoever wants more asks again.
+    if (vouchers === undefined) break;
+    const line = await lineage(ledger, hash, comesAnyway, sent, vouchers.length);
+    const others = vouchers.filter((entry) => !sent.has(entry.hash));
+    for (const entry of others) sent.add(entry.hash);
+    yield [...line, ...others.map(({ raw }) => raw)];
+  }
   for (let at = 0; at < ranges.length; at += SYNC_LOGS_MERGED_MAX)
     yield* inOrder(ledger, ranges.slice(at, at + SYNC_LOGS_MERGED_MAX));
 }
@@ -107,20 +118,17 @@ const rangeCheck = (ranges: readonly Range[]): ((header: EntryHeader) => boolean
   };
 };
 
-/**
- * The entry with that hash and those before it in its log, oldest first, except what the ranges bring anyway; and what vouches for it, where its own
- * signature does not hold: in all no more than may come for a hash.
- */
+/** The entry with that hash and those before it in its log, oldest first, except what the ranges bring anyway: with what vouches for it no more than may come for a hash. */
 const lineage = async (
   ledger: AnswerLedger,
   hash: string,
   comesAnyway: (header: EntryHeader) => boolean,
   sent: Set<string>,
+  vouchers: number,
 ): Promise<readonly RawEntry[]> => {
-  const vouchers = await ledger.vouchers(hash);
   const line: RawEntry[] = [];
   let next: string | undefined = hash;
-  while (next !== undefined && !sent.has(next) && line.length + vouchers.length <= SYNC_ANCESTORS_MAX) {
+  while (next !== undefined && !sent.has(next) && line.length + vouchers <= SYNC_ANCESTORS_MAX) {
     const entry: Entry | undefined = (await ledger.byHash(next))?.entry;
     // What is held under that hash off the log is a branch, and no range brings it.
     if (entry === undefined || (comesAnyway(entry.header) && (await isOnLog(ledger, entry)))) break;
@@ -128,7 +136,7 @@ const lineage = async (
     line.push(entry.raw);
     next = entry.header.prev ?? undefined;
   }
-  return [...line.reverse(), ...vouchers];
+  return line.reverse();
 };
 
 const isOnLog = async (ledger: AnswerLedger, { hash, header }: Entry): Promise<boolean> => {

@@ -16,6 +16,8 @@ import type { RawEntry } from '../../entry/entry.ts';
 import type { Channel, PeerKey } from '../../network/network.ts';
 import { type Cover, CoveredLogs } from '../cover.ts';
 import type { Acceptance, Ledger } from '../ledger.ts';
+import { voucherSearch } from '../proof.ts';
+import { copyOf } from '../screen.ts';
 import { answerFrames } from './answer.ts';
 import {
   type AskMessage,
@@ -77,14 +79,15 @@ export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void
   }
 };
 
-/** Resolves with what the proof of a snapshot cost, in entries: whoever wants it over and over waits for it. */
+/** Resolves with what the proof of a snapshot and the search for vouchers cost, in entries: whoever wants it over and over waits for it. */
 const sendAnswer = async (channel: Channel, { ledger, cover }: AnswerPorts, want: WantMessage): Promise<number> => {
-  let cost = 0;
-  for await (const frame of answerFrames(ledger, want, cover)) {
+  const search = voucherSearch();
+  let cost = search.left;
+  for await (const frame of answerFrames(ledger, want, cover, search)) {
     if (!isEntries(frame)) cost += frame.byteLength / PROOF_BYTES_AN_ENTRY;
     await channel.send(frame);
   }
-  return cost;
+  return cost - search.left;
 };
 
 const PROOF_BYTES_AN_ENTRY = 512;
@@ -204,12 +207,12 @@ class Exchange implements Pulled {
   async fetch(): Promise<void> {
     const isSame = this.#round.phase === 'same';
     const next = isSame ? () => bodiesWant(this.#ports.ledger.missedBodies()) : () => this.#nextWant();
-    let want = next();
-    if (want === undefined) return;
+    if (next() === undefined) return;
     const turn = await this.#ports.turn();
     try {
       let before = '';
-      for (; want !== undefined; want = next()) {
+      // Looked at anew: who went first may have given all of it.
+      for (let want = next(); want !== undefined; want = next()) {
         this.#refuseOtherNetwork();
         // Who begins lacks all of it; who has not got on lacks, it seems, what was dropped there.
         if (!isSame && (this.#ports.ledger.size === 1 || JSON.stringify(want) === before)) await this.#lookIfBare();
@@ -221,6 +224,7 @@ class Exchange implements Pulled {
         // Nobody may have a body any more: that is no failure of the peer.
         this.wanted = !isSame;
         this.#round = wanting(this.#round, want);
+        this.#noteProofs(want);
         await send(this.#channel, want);
         while (this.#round.phase === 'fetching') await this.#takeIn(await this.#receive(), turn);
       }
@@ -247,15 +251,17 @@ class Exchange implements Pulled {
     const unvouched = [...this.#open].flatMap(([hash, { acceptance }]) => (isUnvouched(acceptance) ? hash : []));
     const missed = [...unvouched, ...this.#ports.ledger.wanted(this.#wantedFrom)];
     const want = nextWant(this.#ports.holdings(), this.#round.theirs, missed);
-    const proofs = this.#nextProofs();
+    const proofs = this.#openProofs().slice(0, SYNC_PROOFS_MAX);
     return proofs.length === 0 ? want : { kind: 'want', ranges: [], hashes: [], ...want, proofs: [...proofs] };
   }
 
   /** Where no clock shows that anything is lacking: the proofs of forks that the peer proves otherwise, each asked for once. */
-  #nextProofs(): readonly string[] {
-    const proofs = this.#proofs ?? otherProofs(this.#ports.holdings(), this.#round.theirs);
-    if (proofs.length > 0) this.#proofs = proofs.slice(SYNC_PROOFS_MAX);
-    return proofs.slice(0, SYNC_PROOFS_MAX);
+  #openProofs(): readonly string[] {
+    return this.#proofs ?? otherProofs(this.#ports.holdings(), this.#round.theirs);
+  }
+
+  #noteProofs({ proofs }: WantMessage): void {
+    if (proofs.length > 0) this.#proofs = this.#openProofs().filter((author) => !proofs.includes(author));
   }
 
   #refuseOtherNetwork(): void {
@@ -303,7 +309,7 @@ class Exchange implements Pulled {
     const { verdict, code = '', text = 'the ledger takes nothing in' } = acceptance;
     if (verdict === 'accept') this.accepted += 1;
     else if (MAY_BE_PROVEN.has(code) && entry !== undefined && this.#mayStayOpen(sha256Hex(entry.header)))
-      this.#open.set(sha256Hex(entry.header), { entry, acceptance });
+      this.#open.set(sha256Hex(entry.header), { entry: copyOf(entry), acceptance });
     else if (verdict === 'reject') this.#reject(acceptance);
     else if (CANNOT_WRITE.has(code)) throw fault(code, text);
   }
