@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { TlsTarget } from './tls.ts';
 import { join, resolve } from 'node:path';
 import { fault, textOf } from '../base/errors.ts';
-import { findRunning, runningNodesPath } from '../command/access/running-nodes.ts';
+import { findRunning, isOwnProcess, runningNodesPath } from '../command/access/running-nodes.ts';
 import { readToken } from '../command/access/token-file.ts';
 
 const DEFAULT_NODE = '127.0.0.1:32149';
@@ -32,14 +32,20 @@ const tokenIn = (dir: string): Promise<string | undefined> => readToken(join(dir
 interface NodeFacts {
   readonly rest: string;
   readonly tls: string | undefined;
+  readonly pid: number | undefined;
 }
 
 /** What the node that keeps its files there says of itself. `CLI_NODE_DIR`. */
 const factsOf = async (dir: string): Promise<NodeFacts> => {
   try {
     const facts: unknown = JSON.parse(await readFile(join(dir, 'node.json'), 'utf8'));
-    const { rest, tls } = (typeof facts === 'object' && facts !== null ? facts : {}) as Partial<NodeFacts>;
-    if (typeof rest === 'string') return { rest, tls: typeof tls === 'string' ? tls : undefined };
+    const { rest, tls, pid } = (typeof facts === 'object' && facts !== null ? facts : {}) as Partial<NodeFacts>;
+    if (typeof rest === 'string')
+      return {
+        rest,
+        tls: typeof tls === 'string' ? tls : undefined,
+        pid: typeof pid === 'number' ? pid : undefined,
+      };
     throw new Error('node.json does not say where REST is');
   } catch (caught) {
     throw fault('CLI_NODE_DIR', `${dir} is not the directory of a running node: ${textOf(caught)}`, {
@@ -47,6 +53,15 @@ const factsOf = async (dir: string): Promise<NodeFacts> => {
       cause: caught,
     });
   }
+};
+
+/** As {@link factsOf} of one that runs: whoever listens where one that was killed did must not be shown its token. `CLI_NODE_DIR`. */
+const runningIn = async (dir: string): Promise<NodeFacts> => {
+  const facts = await factsOf(dir);
+  if (facts.pid === undefined || isOwnProcess(facts.pid)) return facts;
+  throw fault('CLI_NODE_DIR', `the node in ${dir} does not run: no process ${facts.pid} of this user is here`, {
+    hint: `start it: holdfast start --dir ${dir}; if it runs elsewhere, name its REST address too: --node HOST:PORT`,
+  });
 };
 
 const HTTPS = /^https:\/\//i;
@@ -78,7 +93,7 @@ const tlsOf = (options: TargetOptions, here: NodeFacts | undefined, environment:
  */
 export const findTarget = async (options: TargetOptions, environment: Environment): Promise<Target> => {
   const dir = options.dir === undefined ? undefined : resolve(options.dir);
-  const told = dir === undefined ? undefined : await factsOf(dir);
+  const told = dir === undefined ? undefined : await (options.node === undefined ? runningIn(dir) : factsOf(dir));
   const meant = options.node ?? told?.rest ?? environment('HOLDFAST_NODE') ?? DEFAULT_NODE;
   const node = meant.replace(HTTPS, '');
   const from = dir ?? (await findRunning(runningNodesPath(), node))?.dir;

@@ -34,15 +34,18 @@ const readEntry = async (path: string): Promise<RunningNode | undefined> => {
   }
 };
 
-/** Whether the entry's process lives and is this user's: whoever listens there after it must not be shown its token. */
-const isAlive = ({ pid, machine }: RunningNode): boolean => {
-  if (machine !== hostname() || !Number.isSafeInteger(pid) || pid < 1) return false;
+/** Whether a process of this machine lives and is this user's. */
+export const isOwnProcess = (pid: number): boolean => {
+  if (!Number.isSafeInteger(pid) || pid < 1) return false;
   try {
     return process.kill(pid, 0);
   } catch {
     return false;
   }
 };
+
+/** Whether the entry's process lives and is this user's: whoever listens there after it must not be shown its token. */
+const isAlive = ({ pid, machine }: RunningNode): boolean => machine === hostname() && isOwnProcess(pid);
 
 const readAll = async (
   path: string,

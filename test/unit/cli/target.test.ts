@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { findTarget } from '../../../src/cli/target.ts';
+
+const REST = '127.0.0.1:31999';
+
+describe('the node of a directory', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'holdfast-target-'));
+    await writeFile(join(dir, 'rest.token'), 'ab'.repeat(32), { mode: 0o600 });
+  });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  const saysOf = (pid: number): Promise<void> => writeFile(join(dir, 'node.json'), JSON.stringify({ rest: REST, pid }));
+  const target = (node?: string) => findTarget({ dir, ...(node === undefined ? {} : { node }) }, () => undefined);
+
+  test('is shown its token while it runs', async () => {
+    await saysOf(process.pid);
+    expect(await target()).toMatchObject({ node: REST, token: expect.any(String) as string });
+  });
+
+  test('that has ended is not: somebody else may listen where it did', async () => {
+    const ended = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+    await once(ended, 'exit');
+    await saysOf(ended.pid ?? 0);
+    await expect(target()).rejects.toMatchObject({
+      code: 'CLI_NODE_DIR',
+      message: expect.stringContaining(`no process ${ended.pid} of this user is here`) as string,
+      hint: expect.stringContaining('holdfast start --dir') as string,
+    });
+    // Whoever names the address as well has said whom to ask.
+    expect(await target(REST)).toMatchObject({ node: REST, token: expect.any(String) as string });
+  });
+});
