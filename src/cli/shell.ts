@@ -18,6 +18,9 @@ const LEAVE = new Set(['exit', 'quit', 'exit shell']);
 const historyPath = (): string => join(homedir(), '.holdfast_history');
 
 /** Newest first, as readline wants it. */
+/** A line that may hold a secret, or begins with a blank, as shells have it, is not kept. */
+const SECRET = /^\s|\b(?:password|token)\b|holdfast-invite-/i;
+
 const readHistory = async (): Promise<string[]> => {
   const text = await readFile(historyPath(), 'utf8').catch(() => '');
   return text
@@ -167,7 +170,7 @@ export const runShell = async (terminal: Terminal, target: Target): Promise<numb
   });
   if (interactive) {
     readline.on('line', (line) => {
-      if (line.trim() === '') return;
+      if (line.trim() === '' || SECRET.test(line)) return;
       appendFile(historyPath(), `${line}\n`, { mode: 0o600 }).catch((caught: unknown) => {
         terminal.stderr.write(`history is not kept: ${textOf(caught)}\n`);
       });

@@ -269,6 +269,9 @@ describe('a shell at a terminal', () => {
     first.type('cluster\r');
     await waitFor(() => last() === 'blockchain get cluster');
     await waitFor(() => first.shown().includes('answer to blockchain get cluster'));
+    // A line with a secret is not kept.
+    first.type('id add user where name = x and password = one two three\r');
+    await waitFor(() => first.shown().includes('answer to id add user'));
     first.type('\x04');
     expect(await first.status).toBe(0);
     const second = openTerminal(node);
