@@ -1,4 +1,5 @@
-import { asFault, fault } from '../../base/errors.ts';
+import { asFault, fault, textOf } from '../../base/errors.ts';
+import { withoutTokens } from '../../policy/admission/token.ts';
 import { commandsAll } from '../access/door.ts';
 import { policyScript, scriptAt, type Script } from '../scripts/load.ts';
 import { runScript } from '../scripts/run.ts';
@@ -59,13 +60,10 @@ const startThread = async (call: Call<OptionTable>, threads: Threads): Promise<R
       try {
         const printed = await runScript(call, script, signal);
         context.log.info(`the script ${script.path} has run in the background`, {
-          printed: printed.join('\n').slice(0, PRINTED_CHARS_LOGGED),
+          printed: withoutTokens(printed.join('\n')).slice(0, PRINTED_CHARS_LOGGED),
         });
       } catch (caught) {
-        if (!signal.aborted)
-          context.log.error(
-            `the script ${script.path} stopped: ${caught instanceof Error ? caught.message : String(caught)}`,
-          );
+        if (!signal.aborted) context.log.error(`the script ${script.path} stopped: ${withoutTokens(textOf(caught))}`);
         throw caught;
       }
     },

@@ -55,3 +55,6 @@ const malformed = (why: string): Error =>
   fault('JOIN_TOKEN_MALFORMED', `the invite cannot be read: ${why}`, {
     hint: 'copy the whole line that `create invite` printed, or ask for another',
   });
+
+/** A text for a log: the lines of invites in it say no more than that they are such. */
+export const withoutTokens = (text: string): string => text.replace(/holdfast-invite-1\.[\w-]*/g, `${PREFIX}…`);

@@ -15,7 +15,7 @@ import {
   type JoinAnswer,
 } from '../../../src/policy/admission/messages.ts';
 import { askToJoin, openDoor } from '../../../src/policy/admission/protocol.ts';
-import { decodeToken, encodeToken, type InviteToken } from '../../../src/policy/admission/token.ts';
+import { decodeToken, encodeToken, type InviteToken, withoutTokens } from '../../../src/policy/admission/token.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../../src/policy/policies.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -210,6 +210,9 @@ describe('the door', () => {
     const token = await invite();
     const text = encodeToken(token);
     expect(decodeToken(` ${text}\n`)).toEqual(token);
+    expect(withoutTokens(`an invite:\n${text}\nand ${text}.`)).toBe(
+      'an invite:\nholdfast-invite-1.…\nand holdfast-invite-1.….',
+    );
     for (const wrong of [
       '',
       'x',
