@@ -5,7 +5,6 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 
 /** First versions that run TypeScript by type stripping without a flag. */
@@ -25,12 +24,8 @@ const runOnOwnNode = (runtime) => {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...LEAN, ...process.env, HOLDFAST_LAUNCHED: '1' },
   });
-  // A terminal gives its interrupt to the child as well: passed on it would be the second, which ends a node at once.
-  const fromTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.on(signal, () => {
-      if (signal !== 'SIGINT' || !fromTerminal) child.kill(signal);
-    });
+  // Who gave it to all processes (a terminal, a service manager) gave it to the child as well, which takes both for one.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
   });

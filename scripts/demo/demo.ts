@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { stopSignal } from '../../src/base/stop-signal.ts';
 import type { NodeProcess } from './node-process.ts';
 import { Screen } from './screen.ts';
 import { runSteps } from './steps.ts';
@@ -11,11 +12,6 @@ export interface DemoOptions {
   readonly dir: string | undefined;
 }
 
-const interrupted = (): Promise<void> =>
-  new Promise((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done());
-  });
-
 /**
  * A network of five real processes on loopback, on real sensor data, step by step. Resolves with the exit status: 0 when
  * every step held.
@@ -24,7 +20,7 @@ export const runDemo = async (options: DemoOptions): Promise<number> => {
   const screen = new Screen(process.stdout);
   const dir = options.dir === undefined ? await mkdtemp(join(tmpdir(), 'holdfast-demo-')) : resolve(options.dir);
   const nodes = new Map<string, NodeProcess>();
-  const stop = interrupted();
+  const stop = stopSignal();
   let held = false;
   try {
     const steps = runSteps({ dir, screen, nodes }).then(() => true);

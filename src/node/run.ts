@@ -1,5 +1,6 @@
 import { asFault, HoldfastError, textOf } from '../base/errors.ts';
 import { createLogger, type Logger, logLine, type LogRecord } from '../base/log.ts';
+import { stopSignal } from '../base/stop-signal.ts';
 import { type GivenOptions, resolveConfig } from './config.ts';
 import { type RunningNode, startNode, type StartRest } from './node.ts';
 
@@ -10,28 +11,20 @@ const printLine = (record: LogRecord): void => {
   if (record.level !== 'debug') process.stderr.write(logLine(record));
 };
 
-/** Resolves with the first SIGTERM or SIGINT; the second ends the process at once. */
-const stopSignal = (): Promise<NodeJS.Signals> =>
-  new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.on(signal, () => {
-        if (asked) process.exit(signal === 'SIGINT' ? 130 : 143);
-        asked = true;
-        resolve(signal);
-      });
-  });
-
 const forever = (): Promise<never> => new Promise(() => {});
 
-/** SIGHUP, as who renews certificates sends it, or a terminal that closes: it ends no node. */
-const reloadOnHangUp = (node: RunningNode, hasTls: boolean, log: Logger): void => {
+/**
+ * SIGHUP, as who renews certificates sends it, or a terminal that closes: it ends no node, nor one that still starts
+ * (then the files are read again as soon as it runs).
+ */
+const reloadOnHangUp = (started: Promise<RunningNode>, hasTls: boolean, log: Logger): void => {
   process.on('SIGHUP', () => {
     if (!hasTls) {
       log.info('SIGHUP: there is nothing to read again (REST has no TLS); to stop the node send SIGTERM');
       return;
     }
-    node.reloadTls().then(
+    const reloaded = started.then((node) => node.reloadTls());
+    reloaded.then(
       () => log.info('REST has read its certificate and key again'),
       (caught: unknown) => {
         const { message, hint } = asFault(caught);
@@ -67,9 +60,10 @@ export const runNode = async (options: GivenOptions, version: string, startRest:
     stop.abort();
     cutShort();
   });
-  const node = await startNode(config, { version, log, startRest, stop: stop.signal });
+  const started = startNode(config, { version, log, startRest, stop: stop.signal });
+  reloadOnHangUp(started, config.restTls !== undefined, log);
+  const node = await started;
   process.stdout.write(readyLine(node));
-  reloadOnHangUp(node, config.restTls !== undefined, log);
   const failed = node.recovered?.then(
     (line) => {
       process.stdout.write(`${line}\n`);

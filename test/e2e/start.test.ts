@@ -46,9 +46,8 @@ describe('holdfast start', () => {
       // A terminal that closes, or who renews certificates of all nodes, ends none.
       node.signal('SIGHUP');
       await waitFor(() => readFileSync(join(dir, name, 'node.log'), 'utf8').includes('nothing to read again'));
-      const before = performance.now();
+      // A stop that takes as long as 5 s is cut short, and has another end.
       expect(await node.stop(signal)).toBe(0);
-      expect(performance.now() - before).toBeLessThan(5_000);
       expect(readFileSync(join(dir, name, 'node.log'), 'utf8').match(/^ready/gm)).toHaveLength(1);
     }
   }, 60_000);
@@ -81,10 +80,10 @@ describe('holdfast start', () => {
       const ended = once(child, 'exit');
       // Fails until somebody reads it.
       const writer = await waitFor(() => openSync(script, constants.O_WRONLY | constants.O_NONBLOCK));
+      // Ends no start either: it would end this one before the other signal is there.
+      child.kill('SIGHUP');
       child.kill('SIGTERM');
-      const before = performance.now();
       expect(await ended).toEqual([null, 'SIGKILL']);
-      expect(performance.now() - before).toBeLessThan(5_000);
       closeSync(writer);
     },
     30_000,

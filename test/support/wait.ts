@@ -1,5 +1,5 @@
 export interface WaitOptions {
-  /** Default 10,000. */
+  /** Default 20,000: of a state that comes at once, on a machine that has other work as well. */
   readonly timeoutMs?: number;
   /** Pause between looks; default 10. */
   readonly everyMs?: number;
@@ -15,7 +15,7 @@ export const waitFor = async <T>(
   look: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> => {
-  const timeoutMs = options.timeoutMs ?? 10_000;
+  const timeoutMs = options.timeoutMs ?? 20_000;
   const endMs = performance.now() + timeoutMs;
   let lastError: unknown;
   for (;;) {
