@@ -269,15 +269,22 @@ export const policy: readonly Mutant[] = [
   {
     name: 'join that dates itself back lets in by an old line of an invite',
     file: 'src/policy/introduction/introductions.ts',
-    from: '    if (doubt !== undefined) throw unheard(doubt);\n',
-    to: '    void doubt;\n    void unheard;\n',
-    tests: ['test/unit/policy/introduction.test.ts'],
+    from: '    if (doubt !== undefined) throw this.#unheard(doubt, peer);\n',
+    to: '    void doubt;\n    void this.#unheard;\n',
+    tests: ['test/unit/policy/introduction-doubt.test.ts'],
   },
   {
     name: 'entry that is in no log is believed when it is shown',
     file: 'src/policy/introduction/introductions.ts',
     from: '    for (const fact of facts) await this.#refuseOther(fact);\n',
     to: '',
-    tests: ['test/unit/policy/introduction.test.ts'],
+    tests: ['test/unit/policy/introduction-doubt.test.ts'],
+  },
+  {
+    name: 'only the first join of an introduction is looked at',
+    file: 'src/policy/introduction/chain.ts',
+    from: "    if (expires < nowMicros) return 'its invite has expired by now';\n",
+    to: "    return expires < nowMicros ? 'its invite has expired by now' : undefined;\n",
+    tests: ['test/unit/policy/introduction-doubt.test.ts'],
   },
 ];

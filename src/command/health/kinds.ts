@@ -2,7 +2,7 @@ import { sized } from '../../base/disk-monitor.ts';
 import { CLOCK_OFF_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import { wrongAddresses } from './own-address.ts';
-import { byInvite, inviteVoid, keyRevoked } from './refused.ts';
+import { byInvite, inviteVoid, joinUnheard, keyRevoked } from './refused.ts';
 
 /** Which commands tell of a fault beside `get status` and `get processes`. */
 export type Area = 'synchronizer' | 'distributor' | 'consumer';
@@ -157,6 +157,13 @@ export const FAULT_KINDS = {
     nextStep: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
     causes: ({ refusals }) =>
       refusals.filter(({ code }) => code === 'JOIN_REVOKED').map(({ address }) => keyRevoked(address)),
+  },
+  JOIN_UNHEARD: {
+    areas: ['synchronizer'],
+    nextStep:
+      'let that node meet a member that has the join; where none is left, an admin there assigns permissions with roles to the key of this node',
+    causes: ({ refusals }) =>
+      refusals.filter(({ code }) => code === 'INTRODUCE_JOIN_UNHEARD').map(({ address }) => joinUnheard(address)),
   },
   KEY_IN_USE: {
     areas: ['synchronizer'],

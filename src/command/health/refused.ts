@@ -8,6 +8,9 @@ export const keyRevoked = (address: string): string => `this node's key was revo
 export const inviteVoid = (address: string): string =>
   `the invite of this node is void (a different node redeemed it before, or it was taken back), says the node at ${address}`;
 
+export const joinUnheard = (address: string): string =>
+  `the node at ${address} has not heard of the join of this one from another member yet`;
+
 /** An error that follows from a refusal of other nodes names it; any other stays as it is. Pure. */
 export const withRefusal = (error: HoldfastError, refusals: readonly Refusal[]): HoldfastError => {
   const addressOf = (wanted: string): string | undefined => refusals.find(({ code }) => code === wanted)?.address;

@@ -32,14 +32,15 @@ export const membersWith = (
  * still good by this node's clock, and that nobody else has redeemed (SPEC I7).
  */
 export const doubtOf = (authority: Authority, facts: readonly Fact[], nowMicros: number): string | undefined => {
-  const at = facts.findIndex(({ op, hash }) => op === 'join' && authority.graph.link(hash) === undefined);
-  const join = facts[at];
-  if (join === undefined) return undefined;
-  if (authority.redeemerOf(join.cap ?? '') !== undefined) return 'another node has redeemed its invite';
-  const invite = facts[at - 1];
-  const act = invite === undefined ? undefined : readAct(invite.op, invite.content);
-  const expires = act !== undefined && 'op' in act && act.op === 'grant' ? (act.expires ?? 0) : 0;
-  return expires < nowMicros ? 'its invite has expired by now' : undefined;
+  for (const [at, { op, hash, cap }] of facts.entries()) {
+    if (op !== 'join' || authority.graph.link(hash) !== undefined) continue;
+    if (authority.redeemerOf(cap ?? '') !== undefined) return 'another node has redeemed its invite';
+    const invite = facts[at - 1];
+    const act = invite === undefined ? undefined : readAct(invite.op, invite.content);
+    const expires = act !== undefined && 'op' in act && act.op === 'grant' ? (act.expires ?? 0) : 0;
+    if (expires < nowMicros) return 'its invite has expired by now';
+  }
+  return undefined;
 };
 
 /**

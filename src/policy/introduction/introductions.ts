@@ -64,6 +64,8 @@ export class Introductions implements Resource {
   readonly #tries: Tries;
   /** The last refusal of each peer, until it lets this node in. */
   readonly #refused = new Map<PeerKey, Refusal>();
+  /** Whose joins are doubted, as far as that was said. */
+  readonly #doubted = new Set<PeerKey>();
   readonly #stopping = new AbortController();
   readonly #onMet = (peer: ConnectedPeer): void => void this.#introduce(peer);
   readonly #onMembers = (): void => this.#lookAgain();
@@ -148,8 +150,8 @@ export class Introductions implements Resource {
         peer,
         fault('JOIN_INVITE_VOID', `what made this key a member is void${this.#whyVoid(peer)}`),
       );
-    const doubt = doubtOf(this.#authority, facts, clock.wallMs() * 1_000);
-    if (doubt !== undefined) throw unheard(doubt);
+    const doubt = this.#isBehind(facts) ? undefined : doubtOf(this.#authority, facts, clock.wallMs() * 1_000);
+    if (doubt !== undefined) throw this.#unheard(doubt, peer);
     if (this.#introduced.size >= INTRODUCED_KEYS_MAX && !this.#introduced.has(peer)) throw busy();
     this.#admit(peer, facts);
     return WELCOME;
@@ -160,6 +162,27 @@ export class Introductions implements Resource {
     const { ledger } = this.#ports;
     if (seq <= (ledger.clock().get(author) ?? 0) && (await ledger.byHash(hash)) === undefined)
       throw fault('JOIN_NOT_PROVEN', 'an entry is not the one of its author’s log');
+  }
+
+  /** Whether they hold an entry of this node that it lacks itself: its directory is an older copy, and takes its log back from whoever has it. */
+  #isBehind(facts: readonly Fact[]): boolean {
+    const { ledger } = this.#ports;
+    const held = ledger.clock().get(ledger.author) ?? 0;
+    return facts.some(({ author, seq }) => author === ledger.author && seq > held);
+  }
+
+  /** Said here once, too: whoever knows both can help. */
+  #unheard(doubt: string, peer: PeerKey): HoldfastError {
+    if (this.#doubted.size >= INTRODUCED_KEYS_MAX) this.#doubted.clear();
+    if (!this.#doubted.has(peer))
+      this.#ports.log.warn(
+        `${peer} says that it has joined, and ${doubt}: it is let in once another member has brought its join; where none is left, assign permissions with roles to its key`,
+      );
+    this.#doubted.add(peer);
+    return fault(
+      'INTRODUCE_JOIN_UNHEARD',
+      `this node has not heard of the join of the node that asks from another member yet, and ${doubt}`,
+    );
   }
 
   /** Under open admission only who was revoked is no member. */
@@ -238,21 +261,18 @@ export class Introductions implements Resource {
   }
 }
 
+const UNHEARD_WAY =
+  'it lets this node in by itself once it has met another member that knows of the join; where none is left, an admin there assigns permissions with roles to the key of this node';
+
 /** What to do about a refusal. */
 const WAYS: Readonly<Record<string, string>> = {
   JOIN_NO_INVITE: 'ask a member for an invite (create invite where role = …) and start with --invite LINE',
   JOIN_INVITE_VOID: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
   JOIN_REVOKED: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
-  INTRODUCE_JOIN_UNHEARD: 'it lets this node in by itself once it has met another member that knows of the join',
+  INTRODUCE_JOIN_UNHEARD: UNHEARD_WAY,
   JOIN_OTHER_NETWORK: 'start without that seed, or with another --dir to join that network',
 };
 
 const WELCOME: JoinAnswer = { kind: 'welcome' };
-
-const unheard = (doubt: string): HoldfastError =>
-  fault(
-    'INTRODUCE_JOIN_UNHEARD',
-    `this node has not heard of the join of the node that asks from another member yet, and ${doubt}`,
-  );
 
 const busy = (): HoldfastError => fault('INTRODUCE_BUSY', 'too many introductions came at the same time');

@@ -119,6 +119,11 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
     /the network at 10\.0\.0\.5:1 admits by invite/,
   ],
   KEY_REVOKED: [{ refusals: [refusal('JOIN_REVOKED')] }, /key was revoked, says the node at 10\.0\.0\.5:1/],
+  JOIN_UNHEARD: [
+    { refusals: [refusal('INTRODUCE_JOIN_UNHEARD')] },
+    /10\.0\.0\.5:1 has not heard of the join/,
+    /meet a member that has the join/,
+  ],
   KEY_IN_USE: [
     ledger({ mayAppend: false, forbidden: { code: 'LEDGER_KEY_IN_USE', text: 'a second node writes with the key' } }),
     /second node writes/,
