@@ -42,8 +42,6 @@ export interface LedgerFold extends PolicyFold {
   readonly snapshots: Snapshots;
   /** What they settle, as worked out apart (`snapshot/settle.ts`); returns the ids of the policies that may differ. */
   settle(settlement: Settlement): readonly string[];
-  /** The value of a policy in normal form, without what only an answer has; undefined where an erasure has left it without one. */
-  wholeValue(id: string): JsonObject | undefined;
   /** Where the origins of a policy begin that a snapshot has settled. */
   settledOrigins(id: string): SettledOrigins | undefined;
   /** The bodies of these entries are dropped: from now on only what is settled tells of them. */
@@ -183,11 +181,6 @@ class Fold implements LedgerFold {
 
   lacksBodies(settled = this.snapshots.settled): boolean {
     return this.#archived.lackIn(settled, this.#find);
-  }
-
-  wholeValue(id: string): JsonObject | undefined {
-    const life = this.#subjects.get(id)?.life;
-    return life?.partial === false ? life.value : undefined;
   }
 
   settledOrigins(id: string): SettledOrigins | undefined {

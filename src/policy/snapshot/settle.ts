@@ -1,7 +1,6 @@
 import type { Sliced } from '../../base/slices.ts';
 import { sortInSlices } from '../../base/slices.ts';
 import { hasCode } from '../../base/errors.ts';
-import type { JsonObject } from '../../codec/json.ts';
 import type { VoidReason } from '../void-reason.ts';
 import { type Closure, closureOf } from '../closure.ts';
 import { compareFacts, type Fact, POLICY_OPS } from '../facts.ts';
@@ -25,7 +24,6 @@ export interface Checked {
   readonly chain: readonly string[];
   readonly covered: readonly string[];
   readonly leaves: ReadonlyMap<string, OriginLeaf>;
-  readonly values: ReadonlyMap<string, JsonObject>;
   readonly reasons: ReadonlyMap<string, VoidReason>;
   /** Why it settles nothing, whoever signs it. */
   readonly fault: VoidReason | undefined;
@@ -92,8 +90,8 @@ const keepServing = function* (fold: LedgerFold, memory: SettleMemory, settlemen
   const kept =
     before === undefined || fold.lacksBodies(before)
       ? yield* savedChain(fold, memory)
-      : // Values are made anew: what was erased since is in them.
-        { ...before, leaves: new Map(before.leaves), values: new Map() };
+      : // Leaves of their own, so that values are made anew: what was erased since is in them.
+        { ...before, leaves: new Map(before.leaves) };
   if (kept === undefined) return settlement;
   return { ...settlement, settled: kept, lacks: new Set([...settlement.lacks, ...kept.chain.slice(-1)]) };
 };
@@ -221,7 +219,7 @@ const reasonOf = function* (
     return { rule: 'snapshot-order', text: 'another is in force, and this one does not build on it', by: undefined };
   if ('lacks' in found) for (const each of found.lacks) lacks.add(each);
   else memory.checked.set(key, found);
-  const checked = 'lacks' in found ? (found.rest ?? (known && { ...known, values: new Map() })) : found;
+  const checked = 'lacks' in found ? (found.rest ?? known) : found;
   if (checked === undefined) return HISTORY_NEEDED;
   if (checked.fault !== undefined) return checked.fault;
   keys.push(key);
@@ -269,17 +267,12 @@ const check = function* (
   const gone = goneOf(closure.facts);
   const fault = logs === act.logs ? undefined : mismatch('logs');
   if (lacksHistory(book)) return withoutBodies(closure, memory.saved.get(key), { key, gone, fault, book, chain });
-  const values = new Map<string, JsonObject>();
-  for (const id of leaves.keys()) {
-    const value = book.wholeValue(id);
-    if (value !== undefined) values.set(id, value);
-  }
   const isOther = root !== act.root && !isErasedSince(closure);
   const covered = closure.facts.map(({ hash }) => hash);
   // What it says of entries that an earlier one settles is as well known as that.
   const given = chain.some((each) => memory.checked.get(each)?.given === true);
   const other = isOther ? mismatch('state') : undefined;
-  return { gone, chain, covered, leaves, values, reasons, given, fault: fault ?? other };
+  return { gone, chain, covered, leaves, reasons, given, fault: fault ?? other };
 };
 
 /** What can be said of a snapshot where bodies of what it covers are archived. */
@@ -304,7 +297,7 @@ const partOf = (
 ): Checked => {
   const part = {
     ...{ gone, chain, covered: facts.map(({ hash }) => hash), fault },
-    ...{ leaves: new Map(leaves.map((leaf) => [leaf.id, leaf])), values: new Map<string, JsonObject>() },
+    leaves: new Map(leaves.map((leaf) => [leaf.id, leaf])),
   };
   return kept === undefined
     ? { ...part, reasons: untold(facts, leaves), given: true }
@@ -358,5 +351,5 @@ const settledBy = (chain: readonly Checked[], keys: readonly string[]): Settled 
   const covered = new Map<string, number>();
   for (const [rank, { covered: hashes }] of chain.entries())
     for (const hash of hashes) if (!covered.has(hash)) covered.set(hash, rank);
-  return { chain: keys, covered, leaves: last.leaves, values: last.values, reasons: last.reasons };
+  return { chain: keys, covered, leaves: last.leaves, reasons: last.reasons };
 };

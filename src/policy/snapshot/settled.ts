@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from '../../codec/json.ts';
+import { canonicalJson } from '../../codec/canonical.ts';
+import type { JsonValue } from '../../codec/json.ts';
 import type { VoidReason } from '../void-reason.ts';
 import type { Holdings, Life, Subject } from '../claims.ts';
 import { applyToRest, compareFacts, type Fact } from '../facts.ts';
@@ -13,8 +14,6 @@ export interface Settled {
   readonly covered: ReadonlyMap<string, number>;
   /** The policies in force as of the last, by id. */
   readonly leaves: ReadonlyMap<string, OriginLeaf>;
-  /** Their values; of those that an erasure has left without normal form none. */
-  readonly values: ReadonlyMap<string, JsonObject>;
   /** Why covered entries have no effect. */
   readonly reasons: ReadonlyMap<string, VoidReason>;
 }
@@ -48,7 +47,7 @@ export const settledPolicy = (
   if (settled === undefined || leaf === undefined) return undefined;
   const insert = leaf.insert === null ? undefined : find(leaf.insert);
   if (insert === undefined) return undefined;
-  const { covered, values } = settled;
+  const { covered } = settled;
   const attributes = new Map<string, Fact>();
   let head = insert;
   for (const [name, hash] of Object.entries(leaf.attributes)) {
@@ -56,8 +55,7 @@ export const settledPolicy = (
     attributes.set(name, origin);
     if (compareFacts(head, origin) < 0) head = origin;
   }
-  const whole = values.get(leaf.id);
-  const { value, isPartial } = whole === undefined ? restOf(leaf.type, attributes) : { value: whole, isPartial: false };
+  const { value, isPartial } = restOf(leaf.type, attributes);
   const later = facts.filter((fact) => covered.has(fact.hash) && compareFacts(head, fact) <= 0);
   const life: Life = {
     ...{ type: leaf.type, insert, value, partial: isPartial, waiting: undefined, member: undefined },
@@ -125,9 +123,9 @@ const isSameLife = (life: Life | undefined, { life: settled, member }: SettledPo
   life.insert === settled.insert &&
   life.member === member &&
   life.claims.length === settled.claims.length &&
-  JSON.stringify(life.value) === JSON.stringify(settled.value);
+  canonicalJson(life.value) === canonicalJson(settled.value);
 
-/** What an erasure has left: the normal form where there is one. */
+/** What the leaf's entries give, as far as they are not erased: the normal form where there is one. */
 const restOf = (type: string, attributes: ReadonlyMap<string, Fact>): ReturnType<typeof applyToRest> => {
   const given: [string, JsonValue][] = [];
   for (const [name, { content }] of attributes) {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { atOnce } from '../../../src/base/slices.ts';
 import type { JsonObject } from '../../../src/codec/json.ts';
-import type { Entry } from '../../../src/entry/entry.ts';
+import { archivedEntry, type Entry } from '../../../src/entry/entry.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import type { LedgerFold } from '../../../src/policy/fold.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
@@ -10,6 +10,7 @@ import { EVERYTHING } from '../../../src/policy/moment.ts';
 import type { Policies } from '../../../src/policy/policies.ts';
 import { snapshotContent } from '../../../src/policy/snapshot/act.ts';
 import { draftSnapshot } from '../../../src/policy/snapshot/draft.ts';
+import { statesToSave } from '../../../src/policy/snapshot/drop.ts';
 import { SettleMemory } from '../../../src/policy/snapshot/settle.ts';
 import { stateRoot } from '../../../src/policy/state-root.ts';
 import { authorKey, entryOf, type EntrySketch } from '../../support/policy-entries.ts';
@@ -71,6 +72,29 @@ describe('what a snapshot settles', () => {
     ]);
     expect(fold().get('late')).toBeUndefined();
     expect(fold().waiting('late')?.reason.holder).toBe('held');
+  });
+
+  it('has no attribute that an insert gave as null: the same on a node that has its bodies and on one that has the leaves alone', () => {
+    const { entries, add, fold, snapshot } = world();
+    add(ANN, 'insert', { a: null, b: 1 }, { type: 'site', id: 's' });
+    const gone = add(ANN, 'insert', { z: 1 }, { type: 'site', id: 'gone' });
+    add(ANN, 'delete', {}, { id: 'gone' });
+    const before = fold().get('s')?.value;
+    snapshot();
+    const [whole, memory] = [bookOf(entries), new SettleMemory()];
+    bookOf(entries, memory);
+    const given = new SettleMemory();
+    for (const [key, state] of statesToSave(whole, memory)) given.saved.set(key, state);
+    const pruned = bookOf(
+      entries.map((entry) => (entry === gone ? archivedEntry(entry) : entry)),
+      given,
+    );
+    expect(before).toMatchObject({ a: null, b: 1 });
+    for (const book of [whole, pruned]) {
+      expect(book.lacksBodies()).toBe(false);
+      expect(Object.keys(book.get('s')?.value ?? {}).sort()).toEqual(['b', 'date', 'id']);
+    }
+    expect(pruned.stateHash()).toBe(whole.stateHash());
   });
 
   it('takes what comes late and clashes with nothing, after all that is settled', () => {
