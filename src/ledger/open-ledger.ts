@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
 import { fault, hasCode, systemCode, textOf } from '../base/errors.ts';
 import { writeFileDurably } from '../base/files.ts';
-import { acquire } from '../base/lifecycle.ts';
+import { acquire, type Resource } from '../base/lifecycle.ts';
 import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
 import { signingKeyFromSeed } from '../entry/keys.ts';
@@ -21,6 +21,8 @@ const FORMAT = 1;
 export interface LedgerOptions {
   /** The ledger's own directory; made where it is missing. */
   readonly dir: string;
+  /** Where it was taken before; the ledger closes it then. */
+  readonly taken?: TakenDirectory;
   /** The node's key: 32 bytes. */
   readonly seed: Uint8Array;
   readonly clock?: Clock;
@@ -32,6 +34,32 @@ export interface LedgerOptions {
   readonly journalFiles?: JournalFiles;
 }
 
+/** The directory of a ledger that no other process may open until this is closed. */
+export interface TakenDirectory extends Resource {
+  /** Undefined where level cannot open at all. */
+  readonly index: LedgerIndex | undefined;
+  /** Why it cannot. */
+  readonly failure: unknown;
+}
+
+const openIndexOf = (dir: string, log: Logger): Promise<LedgerIndex> => openIndex(join(dir, 'index'), log);
+
+/**
+ * Takes the directory of a ledger, made where it is missing, before anything beside it is read or changed: its lock is the one that a live
+ * node holds. A disk that level cannot open on (full, read-only) has no lock.
+ * `LEDGER_DIR_IN_USE`, `LEDGER_FORMAT_NEWER`, `LEDGER_FORMAT_UNKNOWN`, `LEDGER_JOURNAL_UNREADABLE`.
+ */
+export const takeLedgerDirectory = async (dir: string, log: Logger): Promise<TakenDirectory> => {
+  await checkFormat(dir, log);
+  try {
+    const index = await openIndexOf(dir, log);
+    return { index, failure: undefined, close: () => index.close() };
+  } catch (caught) {
+    if (!hasCode(caught, 'LEDGER_INDEX_FAILED')) throw caught;
+    return { index: undefined, failure: caught, close: () => Promise.resolve() };
+  }
+};
+
 /**
  * Opens the ledger of a directory: the journal, and level as its index. Starts on a full or read-only disk too, for reads.
  * `LEDGER_DIR_IN_USE`, `LEDGER_FORMAT_NEWER`, `LEDGER_FORMAT_UNKNOWN`, `LEDGER_JOURNAL_UNREADABLE`.
@@ -42,14 +70,11 @@ export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
     const { journalFileBytesMax, journalFiles } = options;
     const log = options.log ?? silentLogger;
     const key = signingKeyFromSeed(seed);
-    await checkFormat(dir, log);
-    const openLevel = (): Promise<LedgerIndex> => openIndex(join(dir, 'index'), log);
-    const index = await openLevel().catch((caught: unknown) => {
-      if (!hasCode(caught, 'LEDGER_INDEX_FAILED')) throw caught;
-      disk.failed('ledger index', caught);
-      log.warn('the ledger runs without its index: reading the whole journal', { dir, text: textOf(caught) });
-    });
-    if (index !== undefined) stack.use(index);
+    const { index, failure } = stack.use(options.taken ?? (await takeLedgerDirectory(dir, log)));
+    if (index === undefined) {
+      disk.failed('ledger index', failure);
+      log.warn('the ledger runs without its index: reading the whole journal', { dir, text: textOf(failure) });
+    }
     const journal = stack.use(
       await openJournal({
         dir: join(dir, 'journal'),
@@ -58,7 +83,7 @@ export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
         ...(journalFiles === undefined ? {} : { files: journalFiles }),
       }),
     );
-    const store = await openDiskStore({ journal, index: index ?? undefined, openIndex: openLevel, clock, disk, log });
+    const store = await openDiskStore({ journal, index, openIndex: () => openIndexOf(dir, log), clock, disk, log });
     return openStoredLedger({ key, clock, random, log, disk, store, useThreadPool: true, signatures: ed25519 });
   });
 

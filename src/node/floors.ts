@@ -15,7 +15,7 @@ import type { CommandContext, Watched } from '../command/context.ts';
 import type { PeerView } from '../command/health/peer-watch.ts';
 import type { ArchiveClient } from '../ledger/archive/client.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { openLedger } from '../ledger/open-ledger.ts';
+import { openLedger, type TakenDirectory } from '../ledger/open-ledger.ts';
 import type { StoredLedger } from '../ledger/stored-ledger.ts';
 import { createLedgerSync } from '../ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
@@ -74,6 +74,8 @@ export interface Outside {
   /** Aborted when what stands above the floors has ended. */
   readonly stopping: AbortSignal;
   readonly access: Access;
+  /** The directory of the ledger. */
+  readonly taken: TakenDirectory;
   exitNode(): void;
   /** Undefined until REST listens. */
   restAddress(): string | undefined;
@@ -220,7 +222,7 @@ const startBase = async (
   stack: ResourceStack,
   config: NodeConfig,
   paths: NodePaths,
-  { log }: Outside,
+  { log, taken }: Outside,
 ): Promise<Base> => {
   const ports = { clock: systemClock, random: systemRandom };
   const disk = stack.use(
@@ -228,7 +230,8 @@ const startBase = async (
   );
   const restored = await takeRestored(paths, config.restored, log);
   const { seed } = await ownIdentity(paths);
-  const ledger = stack.use(await openLedger({ ...ports, dir: paths.ledger, seed, disk, log: log.child('ledger') }));
+  const own = { dir: paths.ledger, taken, seed };
+  const ledger = stack.use(await openLedger({ ...ports, ...own, disk, log: log.child('ledger') }));
   await settleNetwork(ledger, config);
   const damaged = new EventEmitter<{ database: [string] }>();
   const sqlite = stack.use(

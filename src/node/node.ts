@@ -20,6 +20,7 @@ import { NETWORK_NONE_STEP } from '../command/health/kinds.ts';
 import type { PeerWatch } from '../command/health/peer-watch.ts';
 import { watchPeers } from './watch-peers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { takeLedgerDirectory } from '../ledger/open-ledger.ts';
 import type { NodeConfig } from './config.ts';
 import { type Outside, startFloors } from './floors.ts';
 import { bookKnown } from './history-keeper.ts';
@@ -135,8 +136,10 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     // One that was told to an earlier start must not keep the node from starting: that it cannot be read is a fault then.
     if (config.script !== undefined && !config.scriptRemembered) await checkScript(config.script);
     const paths = nodePaths(config.dir);
-    const recovery = await prepareRecovery(config, paths);
     await createDirectories(paths, log);
+    // Before anything there is read or changed: a live node may be using it.
+    const taken = stack.use(await takeLedgerDirectory(paths.ledger, log.child('ledger')));
+    const recovery = await prepareRecovery(config, paths);
     const exit = Promise.withResolvers<undefined>();
     const bound: { rest?: string; peers?: PeerWatch; context?: CommandContext } = {};
     const access = await openAccess(paths, config, log.child('rest'), (key) =>
@@ -144,7 +147,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     );
     const stopping = new AbortController();
     const outside: Outside = {
-      ...{ version, log, stop, access, stopping: stopping.signal },
+      ...{ version, log, stop, access, taken, stopping: stopping.signal },
       exitNode: () => exit.resolve(undefined),
       restAddress: () => bound.rest,
       peerViews: () => bound.peers?.views() ?? [],

@@ -117,7 +117,7 @@ describe('recovery of a node whose directory is gone, on real processes', () => 
     expect(await refused('--dir', dir, '--recover', '--seed', seed)).toMatch(/which node.*hint: .*--key/s);
     expect(await refused('--dir', dir, '--recover')).toMatch(/hint: .*--seed/s);
     expect(await refused('--dir', network.node('op2').options.dir, '--recover', '--seed', seed)).toMatch(
-      /nothing to recover/,
+      /another running node uses/,
     );
     await network.node('op1').put(DBMS, TABLE, sensorRows(0, 10));
     await waitFor(async () => (await rows('op2')) === 10, { timeoutMs: 20_000 });

@@ -1,6 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,12 +113,19 @@ describe('holdfast start', () => {
     expect(await second.json('blockchain get site')).toMatchObject([{ site: { name: 'Zürich' } }]);
   }, 60_000);
 
-  test('refuses a directory that a live node uses, and names it', async () => {
+  test('refuses a directory that a live node uses, names it, and leaves it as it is', async () => {
     await start('a', '--network', 'test');
-    const { status, stderr } = await refused('a', '--network', 'test');
+    // Both would be changed by a start: a token that others could have read, and the mark of a restored directory.
+    const [token, mark] = [join(dir, 'a', 'rest.token'), join(dir, 'a', 'restored.json')];
+    const before = readFileSync(token, 'utf8');
+    chmodSync(token, 0o644);
+    writeFileSync(mark, '{}');
+    const { status, stderr } = await refused('a', '--network', 'test', '--restored', 'alone');
     expect(status).toBe(1);
     expect(stderr).toContain(join(dir, 'a'));
     expect(stderr).toMatch(/hint: /);
+    expect(existsSync(mark)).toBe(true);
+    expect(readFileSync(token, 'utf8')).toBe(before);
   }, 60_000);
 
   test.each(['--listen', '--rest'])(

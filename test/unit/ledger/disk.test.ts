@@ -18,12 +18,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLogger, type LogRecord } from '../../../src/base/log.ts';
+import { createLogger, type LogRecord, silentLogger } from '../../../src/base/log.ts';
 import { parseEntry } from '../../../src/entry/check.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { auditLedger } from '../../../src/ledger/audit/audit.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
-import { openLedger, type LedgerOptions } from '../../../src/ledger/open-ledger.ts';
+import { openLedger, takeLedgerDirectory, type LedgerOptions } from '../../../src/ledger/open-ledger.ts';
 import { convergentState, everythingOf, genesisOf, offerAll, proposal, seedOf } from '../../support/ledger-authors.ts';
 
 let dir: string;
@@ -94,6 +94,17 @@ describe('the directory', () => {
     });
     await first.close();
     await expect(open()).resolves.toBeDefined();
+  });
+
+  test('can be taken before it is opened', async () => {
+    const taken = await takeLedgerDirectory(dir, silentLogger);
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    const first = await open({ taken });
+    await fill(first, 1);
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    await first.close();
+    await taken.close();
+    expect((await open()).size).toBe(2);
   });
 
   test('that is a file is refused with a typed error', async () => {

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { resolveConfig } from '../../../src/node/config.ts';
+import { type GivenOptions, resolveConfig } from '../../../src/node/config.ts';
 import { nodePaths } from '../../../src/node/paths.ts';
 import { prepareRecovery } from '../../../src/node/recover/prepare.ts';
 
@@ -12,8 +12,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const prepare = () => {
-  const config = resolveConfig({ dir }, {});
+const prepare = (given: GivenOptions = {}) => {
+  const config = resolveConfig({ dir, ...given }, {});
   return prepareRecovery(config, nodePaths(dir));
 };
 
@@ -29,4 +29,14 @@ test.each(['', '{"operator"', '{"operator":1}', '[]'])('a damaged mark, %j, is n
     message: expect.stringContaining(join(dir, 'recovering.json')) as unknown,
     hint: expect.stringContaining('--operator') as unknown,
   });
+});
+
+test('a directory that holds a ledger is refused: there is nothing to recover into', async () => {
+  const options = { recover: 'true', operator: 'abc', seed: ['127.0.0.1:1'] };
+  const journal = join(dir, 'ledger', 'journal');
+  mkdirSync(journal, { recursive: true });
+  writeFileSync(join(journal, '00000001.journal'), '');
+  await expect(prepare(options)).rejects.toMatchObject({ code: 'NODE_NOT_EMPTY' });
+  rmSync(journal, { recursive: true });
+  await expect(prepare(options)).resolves.toMatchObject({ operator: 'abc' });
 });
