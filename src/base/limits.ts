@@ -404,6 +404,8 @@ export const PUSH_BYTES_IN_FLIGHT = 4 * 1_048_576;
 export const PUSH_STORED_BYTES_PER_S_MIN = 1_048_576;
 /** Files that wait to be pushed to one peer; more, and they are left for it to pull. */
 export const PUSH_WAITING_FILES_MAX = 1_024;
+/** A file that is too large to be sent is read again for a peer after so long: it may be in the archive by then, or be a duplicate. */
+export const TOO_LARGE_REST_MS = 300_000;
 /** Content kept for the pushes to the other peers. */
 export const PUSH_SHARED_BYTES_MAX = 8 * 1_048_576;
 export const CONSUMER_INTERVAL_MS = 5_000;

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
-import { BUFFER_BYTES_MAX } from '../base/limits.ts';
+import { BUFFER_BYTES_MAX, FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Trouble } from '../base/trouble.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
@@ -34,6 +34,8 @@ export interface StreamingPorts {
 interface Buffer extends TableName {
   rows: number;
   bytes: number;
+  /** Appends that have not landed yet, and what they bring. */
+  readonly onTheirWay: Map<Promise<unknown>, number>;
   /** Monotonic time of the oldest row; undefined while empty. */
   sinceMs: number | undefined;
   /** Monotonic time of the last flush; undefined before the first. */
@@ -49,6 +51,10 @@ interface Buffer extends TableName {
 }
 
 const keyOf = ({ dbms, table }: TableName): string => `${dbms}.${table}`;
+
+/** With what is on its way. */
+const isFull = ({ bytes, onTheirWay }: Buffer): boolean =>
+  [...onTheirWay.values()].reduce((sum, coming) => sum + coming, bytes) >= BUFFER_BYTES_MAX;
 
 /**
  * Streaming mode: rows are durable in a buffer when they are acknowledged, and become a file by time or volume. Buffer and
@@ -84,8 +90,8 @@ export class StreamBuffers {
   async append(job: Extract<FileJob, { kind: 'append' }>): Promise<{ readonly rows: number }> {
     const buffer = this.#buffer(job);
     const threshold = this.#threshold(buffer);
-    if (buffer.bytes >= BUFFER_BYTES_MAX) await this.#flush(buffer);
-    const result = await this.#ports.apply(job, (landed) => {
+    while (isFull(buffer)) await this.#lessen(buffer);
+    const landing = this.#ports.apply(job, (landed) => {
       if (landed.kind !== 'appended') return;
       buffer.rows += landed.rows;
       buffer.bytes += landed.bytes;
@@ -93,11 +99,18 @@ export class StreamBuffers {
       buffer.streamingPuts += 1;
       buffer.streamingRows += landed.rows;
     });
+    buffer.onTheirWay.set(landing, job.content.byteLength);
+    const result = await landing.finally(() => buffer.onTheirWay.delete(landing));
     if (result.kind === 'failed') throw fromImage(result.fault);
     // The rows are durable: whoever heard of a failure now would send them again.
     if (threshold.writeImmediate) await this.#flush(buffer).catch((caught: unknown) => this.#tryAgain(buffer, caught));
     else this.#schedule(buffer);
     return { rows: result.kind === 'appended' ? result.rows : 0 };
+  }
+
+  async #lessen(buffer: Buffer): Promise<void> {
+    await Promise.allSettled(buffer.onTheirWay.keys());
+    if (buffer.bytes >= BUFFER_BYTES_MAX) await this.#flush(buffer);
   }
 
   /** Counts a file put of a table, for `get streaming`. */
@@ -169,7 +182,7 @@ export class StreamBuffers {
     const counts = { rows: 0, bytes: 0, filePuts: 0, fileRows: 0, streamingPuts: 0, streamingRows: 0 };
     const idle = { sinceMs: undefined, flushedMs: undefined, flushing: undefined, cancelTimer: () => {} };
     const trouble = new Trouble(this.#ports.log, `the buffer of ${key} is flushed again`);
-    const buffer: Buffer = { dbms, table, ...counts, ...idle, trouble, threshold: {} };
+    const buffer: Buffer = { dbms, table, ...counts, ...idle, trouble, threshold: {}, onTheirWay: new Map() };
     this.#buffers.set(key, buffer);
     return buffer;
   }
@@ -201,35 +214,44 @@ export class StreamBuffers {
   /** Callers that come while one is under way share the next one: it takes all that was buffered until then. */
   async #flush(buffer: Buffer): Promise<void> {
     await buffer.flushing?.catch(() => {});
-    buffer.flushing ??= this.#flushOnce(buffer).finally(() => {
+    buffer.flushing ??= this.#flushAll(buffer).finally(() => {
       buffer.flushing = undefined;
     });
     return buffer.flushing;
   }
 
-  async #flushOnce(buffer: Buffer): Promise<void> {
-    if (buffer.sinceMs === undefined) return;
+  /** What was buffered until now, in as many files as it takes. */
+  async #flushAll(buffer: Buffer): Promise<void> {
+    let left = buffer.bytes;
+    do left -= await this.#flushOnce(buffer);
+    while (left > 0);
+  }
+
+  /** Makes one file of what was buffered first; returns how many bytes left the buffer. */
+  async #flushOnce(buffer: Buffer): Promise<number> {
+    if (buffer.sinceMs === undefined) return Number.POSITIVE_INFINITY;
     await this.#ports.numberingAllowed();
     const { dbms, table } = buffer;
     const columns = await this.#ports.columns(buffer);
-    // Results come in the order of the commits: what is counted when a flush fails is what its `upTo` covers.
-    let refused = { rows: 0, bytes: 0 };
     const result = await this.#ports.apply(
-      { kind: 'flush', dbms, table, columns, time: this.#ports.time() },
+      { kind: 'flush', dbms, table, columns, time: this.#ports.time(), bytesMax: FILE_BYTES_MAX },
       (landed) => {
-        if (landed.kind === 'stored') buffer.flushedMs = this.#ports.clock.monotonicMs();
-        if (landed.kind === 'stored' || landed.kind === 'empty') this.#forget(buffer, buffer);
-        else refused = { rows: buffer.rows, bytes: buffer.bytes };
+        if (landed.kind === 'stored') {
+          buffer.flushedMs = this.#ports.clock.monotonicMs();
+          this.#forget(buffer, { rows: landed.record.rows, bytes: landed.content?.byteLength ?? 0 });
+        } else if (landed.kind === 'empty') this.#forget(buffer, buffer);
       },
     );
-    if (result.kind !== 'failed') return;
+    if (result.kind === 'stored') return result.content?.byteLength ?? Number.POSITIVE_INFINITY;
+    if (result.kind !== 'failed') return Number.POSITIVE_INFINITY;
     if (result.buffer === undefined) throw fromImage(result.fault);
-    const { content, upTo } = result.buffer;
+    const { content, rows, upTo } = result.buffer;
     await this.#ports.onPoison(buffer, content, fromImage(result.fault));
     const discarded = await this.#ports.apply({ kind: 'discard', dbms, table, upTo }, (landed) => {
-      if (landed.kind === 'discarded') this.#forget(buffer, refused);
+      if (landed.kind === 'discarded') this.#forget(buffer, { rows, bytes: content.byteLength });
     });
     if (discarded.kind === 'failed') throw fromImage(discarded.fault);
+    return content.byteLength;
   }
 
   /** Rows have left the buffer; what came meanwhile waits from now on. */

@@ -34,6 +34,7 @@ import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/hol
 import type { FilesByOrigin } from './transfer/messages.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
 import { PullPlanner } from './transfer/state.ts';
+import { TooLarge } from './transfer/too-large.ts';
 
 export interface ReplicationPorts {
   readonly network: Network;
@@ -99,6 +100,7 @@ class ClusterReplication implements Replication {
   readonly #compared = new Set<string>();
   readonly #lags = new Lags();
   readonly #announced = new Announced();
+  readonly #tooLarge: TooLarge;
   /** Files that were held here before the start; a peer that was not heard of since may hold them. */
   readonly #lost: Holdings;
   #ownKnown = false;
@@ -114,6 +116,7 @@ class ClusterReplication implements Replication {
     this.#fill = new FillState(kept !== undefined);
     this.#planner = new PullPlanner(store.origin);
     this.#intake = new Intake(store);
+    this.#tooLarge = new TooLarge(clock);
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
     const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
     const accepts = (origin: string): boolean => this.#belongsHere(origin);
@@ -126,7 +129,7 @@ class ClusterReplication implements Replication {
       onProgress: () => this.#look(),
     });
     this.#server = new ReplicationServer({
-      ...{ clock, store, room, tally, clusterPeers, endpoint, arrivals },
+      ...{ clock, store, room, tally, clusterPeers, endpoint, arrivals, tooLarge: this.#tooLarge },
       accepts: (origin) => clusterPeers().some(({ operator }) => operator === origin),
       intake: this.#intake,
       onWant: (operator, files) => {
@@ -160,7 +163,7 @@ class ClusterReplication implements Replication {
     if (this.#distributor !== undefined) throw alreadyRunning('distributor');
     const { network, clock, store } = this.#ports;
     const distributor = new PushingDistributor({
-      ...{ network, clock, store },
+      ...{ network, clock, store, tooLarge: this.#tooLarge },
       targets: () => this.#ports.clusterPeers().filter(({ operator }) => this.#links.isUp(operator)),
       holdingsOf: (operator) => this.#planner.holdingsOf(operator),
       onDelivered: (operator, files) => {
@@ -406,6 +409,7 @@ class ClusterReplication implements Replication {
       lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
       lastError:
         errorOf(tally, filesBehind > 0, wanted.length > 0)?.message ??
+        this.#tooLarge.reason(lacking) ??
         (this.#fill.filled ? undefined : outsideWindow(outside)),
     };
   }

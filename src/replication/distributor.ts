@@ -8,6 +8,7 @@ import { subtractRanges } from '../operator/ranges.ts';
 import type { PeerTally } from './links.ts';
 import { PushLine } from './push-line.ts';
 import type { ClusterPeer, Distributor, PeerReplication } from './replication.ts';
+import type { TooLarge } from './transfer/too-large.ts';
 import { countFiles, NO_FILES, rangesOf } from './transfer/holdings.ts';
 import type { PushTurn } from './transfer/push-window.ts';
 
@@ -24,6 +25,7 @@ export interface DistributorPorts {
   /** Whether an own file comes back from a peer just now: it is no new one. */
   readonly isReturning: (file: number) => boolean;
   readonly tally: (operator: string) => PeerTally;
+  readonly tooLarge: TooLarge;
   readonly peers: () => readonly PeerReplication[];
   readonly onClose: () => void;
 }
@@ -86,11 +88,11 @@ export class PushingDistributor implements Distributor {
   #line(peer: ClusterPeer): PushLine {
     const open = this.#lines.get(peer.operator);
     if (open !== undefined) return open;
-    const { network, clock, store, tally, onDelivered } = this.#ports;
+    const { network, clock, store, tally, tooLarge, onDelivered } = this.#ports;
     const own = tally(peer.operator);
     const read = (turn: PushTurn): Promise<readonly FileCopy[]> => this.#shared.read(turn);
     const line = new PushLine(
-      { network, clock, self: store.origin, peer: peer.peer, read, idleMs: TRANSFER_IDLE_MS },
+      { network, clock, self: store.origin, peer: peer.peer, read, tooLarge, idleMs: TRANSFER_IDLE_MS },
       {
         delivered: (files) => {
           own.sent += countFiles([[store.origin, files]]);

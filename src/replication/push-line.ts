@@ -3,7 +3,7 @@ import { fault } from '../base/errors.ts';
 import { PUSH_FILES_IN_FLIGHT, PUSH_STORED_BYTES_PER_S_MIN } from '../base/limits.ts';
 import type { Network } from '../network/network.ts';
 import type { FileCopy, FileRanges } from '../operator/file-record.ts';
-import { bundlesOf } from './transfer/bundle.ts';
+import type { TooLarge } from './transfer/too-large.ts';
 import { rangesOf } from './transfer/holdings.ts';
 import type { TransferMessage } from './transfer/messages.ts';
 import { openTransfer, type TransferChannel } from './transfer/protocol.ts';
@@ -18,6 +18,7 @@ export interface PushLinePorts {
   readonly peer: string;
   /** Reads own files, as many from the first on as the turn allows. */
   readonly read: (turn: PushTurn) => Promise<readonly FileCopy[]>;
+  readonly tooLarge: TooLarge;
   /** How long the peer may be silent while files are on the way to it, beside the time that their size allows. */
   readonly idleMs: number;
 }
@@ -101,7 +102,9 @@ export class PushLine {
         if (found.length === 0) this.#window.drop(turn.ranges);
         // What it has asked for meanwhile comes as an answer.
         const copies = found.filter(({ record }) => this.#window.waits(record.file));
-        for (const bundle of bundlesOf(copies, PUSH_FILES_IN_FLIGHT)) {
+        const { bundles, tooLarge } = this.#ports.tooLarge.pack(copies, PUSH_FILES_IN_FLIGHT);
+        this.#window.drop(rangesOf(tooLarge.map(({ record }) => record.file)));
+        for (const bundle of bundles) {
           const id = this.#nextId++;
           const files = bundle.copies.map(({ record }) => record.file);
           this.#flights.set(id, { files });

@@ -7,6 +7,7 @@ import type { FileStore } from '../operator/file-store.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { Intake } from './intake.ts';
 import type { PeerTally } from './links.ts';
+import type { TooLarge } from './transfer/too-large.ts';
 import type { ClusterPeer } from './replication.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
 import type { FilesByOrigin, TransferFrame, TransferJob } from './transfer/messages.ts';
@@ -23,6 +24,7 @@ export interface ReplicationServerPorts {
   readonly clusterPeers: () => readonly ClusterPeer[];
   readonly accepts: (origin: string) => boolean;
   readonly tally: (operator: string) => PeerTally;
+  readonly tooLarge: TooLarge;
   /** A peer asks for files. */
   readonly onWant: (operator: string, files: FilesByOrigin) => void;
   /** Own files that are being pushed to a peer and that it has not acknowledged. */
@@ -95,7 +97,7 @@ export class ReplicationServer {
   }
 
   async #do(job: TransferJob, channel: TransferChannel, operator: string, tally: PeerTally): Promise<void> {
-    const { store, clock, onWant, inFlightTo } = this.#ports;
+    const { store, clock, onWant, inFlightTo, tooLarge } = this.#ports;
     switch (job) {
       case 'watch':
         return serveWatch(channel, store, clock, (task) => {
@@ -110,6 +112,7 @@ export class ReplicationServer {
             tally.lastExchangeMs = clock.wallMs();
           },
           underWay: () => inFlightTo(operator),
+          tooLarge,
         });
       case 'push':
         return this.#servePush(channel, operator, tally);

@@ -9,6 +9,20 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/one-column.test.ts'],
   },
   {
+    name: 'a flush makes a file of any size',
+    file: 'src/operator/store/apply.ts',
+    from: '      if (chunks.length > 0 && bytes > bytesMax) break;\n',
+    to: '',
+    tests: ['test/unit/operator/flush-bound.test.ts'],
+  },
+  {
+    name: 'rows on their way to a buffer do not count',
+    file: 'src/operator/streaming.ts',
+    from: 'reduce((sum, coming) => sum + coming, bytes)',
+    to: 'reduce((sum) => sum, bytes)',
+    tests: ['test/unit/operator/streaming.test.ts'],
+  },
+  {
     name: 'same content is stored twice',
     file: 'src/operator/store/apply.ts',
     from: "    if (holder !== undefined) return { kind: 'duplicate', record: holder.record };\n",

@@ -9,6 +9,20 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/lost-files.test.ts'],
   },
   {
+    name: 'a file that is too large to be sent is made again for everybody who asks',
+    file: 'src/replication/transfer/too-large.ts',
+    from: 'untilMs > nowMs',
+    to: 'untilMs < 0',
+    tests: ['test/unit/replication/too-large.test.ts'],
+  },
+  {
+    name: 'a peer that has nothing but a file that is too large rests',
+    file: 'src/replication/transfer/state.ts',
+    from: ' || toldAll;',
+    to: ' || (toldAll && stored > 0);',
+    tests: ['test/unit/replication/core.test.ts'],
+  },
+  {
     name: 'content of a bundle is not hashed',
     file: 'src/replication/transfer/bundle.ts',
     from: 'if (digest === (rebuilt ?? record.digest))',
@@ -93,14 +107,14 @@ export const replication: readonly Mutant[] = [
   {
     name: 'peer rests whose files come as a push',
     file: 'src/replication/transfer/state.ts',
-    from: '!brought && !this.#waitForPush(request, state, answer, nowMs)',
-    to: '!brought',
+    from: '!isOfUse(answer) && !this.#waitForPush(request, state, answer, nowMs)',
+    to: '!isOfUse(answer)',
     tests: ['test/unit/replication/core.test.ts'],
   },
   {
     name: 'answer with what is in flight as a push',
     file: 'src/replication/transfer/serve.ts',
-    from: 'origin === this.#store.origin ? subtractRanges(asked, this.#underWay()) : asked',
+    from: 'origin === this.#store.origin ? subtractRanges(asked, underWay()) : asked',
     to: 'asked',
     tests: ['test/unit/replication/pushed-once.test.ts'],
   },

@@ -209,7 +209,7 @@ describe('a bundle', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(content, fc.boolean()), { maxLength: 12 }), (list) => {
         const copies = list.map(([bytes, rebuilt], at) => fileOf(at + 1, bytes, rebuilt));
-        const frames = bundlesOf(copies).flatMap((bundle, id) => [...framesOf(id, bundle)]);
+        const frames = bundlesOf(copies).bundles.flatMap((bundle, id) => [...framesOf(id, bundle)]);
         const received = receive(frames).flatMap(({ files }) => files);
         expect(received.map(({ fault }) => fault)).toEqual(copies.map(() => undefined));
         for (const [at, { record, copy }] of received.entries()) {
@@ -238,7 +238,7 @@ describe('a bundle', () => {
             const status = at % 4 < duplicateOfFour ? ('duplicate' as const) : ('stored' as const);
             return { ...copy, record: { ...copy.record, columns, status } };
           });
-          const bundles = bundlesOf(copies);
+          const { bundles } = bundlesOf(copies);
           const received = receive(bundles.flatMap((bundle, id) => [...framesOf(id, bundle)])).flatMap(
             (bundle) => bundle.files,
           );
@@ -252,7 +252,7 @@ describe('a bundle', () => {
 
   test('that was changed on the way is never taken for whole', () => {
     const copies = [fileOf(1, Buffer.from('{"value":1}'), false), fileOf(2, Buffer.from('{"value":2}'), true)];
-    const [frame] = bundlesOf(copies).flatMap((bundle) => [...framesOf(1, bundle)]) as [Uint8Array];
+    const [frame] = bundlesOf(copies).bundles.flatMap((bundle) => [...framesOf(1, bundle)]) as [Uint8Array];
     fc.assert(
       fc.property(fc.integer({ min: 0, max: frame.byteLength - 1 }), fc.integer({ min: 1, max: 255 }), (at, change) => {
         const changed = Buffer.from(frame);

@@ -1,4 +1,5 @@
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
+import { FILE_BYTES_MAX } from '../../base/limits.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { imageOf } from '../../sqlite/procedure-host.ts';
 import type { WriteConnection, WriteDatabases } from '../../sqlite/sqlite.ts';
@@ -10,7 +11,7 @@ import { checkRecord, TSD_DBMS } from '../names.ts';
 import { recordDigest } from '../row-sums.ts';
 import { eachRow } from '../rows.ts';
 import { type Inserted, insertRows, type RowTarget } from './insert-rows.ts';
-import type { Batch, FileJob, JobResult, Target } from './jobs.ts';
+import type { Batch, FileJob, JobResult, TakenFromBuffer, Target } from './jobs.ts';
 import {
   Bookkeeping,
   demoteRecord,
@@ -97,7 +98,7 @@ class Application {
       const { code } = asFault(caught);
       if (isOfMachine(code)) throw caught;
       const failed = { kind: 'failed', fault: imageOf(ofFile(caught)) } as const;
-      return job.kind === 'flush' ? { ...failed, buffer: this.#bufferOf(job.table) } : failed;
+      return job.kind === 'flush' ? { ...failed, buffer: this.#bufferOf(job) } : failed;
     }
   }
 
@@ -262,6 +263,10 @@ class Application {
       lines.push(text.replace(/[\r\n]+/g, ' '));
     });
     const chunk = Buffer.from(`${lines.join('\n')}\n`);
+    if (chunk.byteLength > FILE_BYTES_MAX)
+      throw fault('INGEST_FILE_BYTES', `the rows have ${chunk.byteLength} bytes; at most ${FILE_BYTES_MAX}`, {
+        hint: 'send them in several parts',
+      });
     this.#db.run(
       'insert into holdfast_buffers (table_name, source, instructions, time, rows, content) values (?, ?, ?, ?, ?, ?)',
       [table, source, instructions, time, lines.length, chunk],
@@ -289,15 +294,26 @@ class Application {
     return chunks.map(([id, content]) => [Number(id), content instanceof Uint8Array ? content : new Uint8Array()]);
   }
 
-  #bufferOf(table: string): { readonly content: Uint8Array; readonly upTo: number } {
-    const chunks = this.#chunksOf(table);
-    return { content: Buffer.concat(chunks.map(([, content]) => content)), upTo: chunks.at(-1)?.[0] ?? 0 };
+  /** The first chunks of a buffer that one file can hold. */
+  #bufferOf({ table, bytesMax }: Extract<FileJob, { kind: 'flush' }>): TakenFromBuffer {
+    const chunks: Uint8Array[] = [];
+    let [bytes, rows, upTo] = [0, 0, 0];
+    const sql = 'select id, rows, content from holdfast_buffers where table_name = ? order by id';
+    for (const [id, count, content] of this.#db.iterate(sql, [table])) {
+      const chunk = content instanceof Uint8Array ? content : new Uint8Array();
+      bytes += chunk.byteLength;
+      if (chunks.length > 0 && bytes > bytesMax) break;
+      chunks.push(chunk);
+      rows += Number(count);
+      upTo = Number(id);
+    }
+    return { content: Buffer.concat(chunks), rows, upTo };
   }
 
   /** The rows move from the buffer into a file in one transaction: whatever happens, they are in one of both. */
   #flush(job: Extract<FileJob, { kind: 'flush' }>): JobResult {
     const { dbms, table } = job;
-    const { content, upTo } = this.#bufferOf(table);
+    const { content, upTo } = this.#bufferOf(job);
     if (content.byteLength === 0) return { kind: 'empty' };
     const [source, instructions] = this.#db.get(
       'select source, instructions from holdfast_buffers where table_name = ? order by id limit 1',

@@ -27,8 +27,8 @@ export type FileJob =
   | { readonly kind: 'aside'; readonly dbms: string; readonly table: string; readonly rows: readonly number[] }
   /** Rows of a streaming call. */
   | (Target & { readonly kind: 'append'; readonly content: Uint8Array })
-  /** Makes a file of a streaming buffer. */
-  | (Omit<Target, 'source' | 'instructions'> & { readonly kind: 'flush' })
+  /** Makes a file of a streaming buffer: of its first chunks that have at most `bytesMax` together, at least one. */
+  | (Omit<Target, 'source' | 'instructions'> & { readonly kind: 'flush'; readonly bytesMax: number })
   /** Forgets the chunks of a streaming buffer up to `upTo`, which went to the error directory. */
   | { readonly kind: 'discard'; readonly dbms: string; readonly table: string; readonly upTo: number };
 
@@ -40,7 +40,7 @@ export type JobResult =
       /** A record that lost its rows to this one. */
       readonly replaced: FileRecord | undefined;
       readonly leftOut: number;
-      /** For a flush: what was in the buffer. */
+      /** For a flush: what was taken out of the buffer. */
       readonly content?: Uint8Array;
     }
   /** `record`: of a new file, the one that holds its content; of a copy, the copy's own, as it is held. */
@@ -60,8 +60,15 @@ export type JobResult =
   | {
       readonly kind: 'failed';
       readonly fault: FaultImage;
-      readonly buffer?: { readonly content: Uint8Array; readonly upTo: number };
+      readonly buffer?: TakenFromBuffer;
     };
+
+/** Rows of a streaming buffer from its begin on; `upTo`: its last chunk that they hold. */
+export interface TakenFromBuffer {
+  readonly content: Uint8Array;
+  readonly rows: number;
+  readonly upTo: number;
+}
 
 export interface Batch {
   /** Own operator policy id. */

@@ -54,9 +54,11 @@ export class ScrubEndpoint {
       const answer = await this.#service.answer(channel.peer, request);
       if ('kind' in answer) await channel.send(encodeScrubAnswer(answer));
       else {
+        const { bundles, tooLarge } = bundlesOf([answer]);
+        if (tooLarge[0] !== undefined) throw tooLarge[0].fault;
         await channel.send(encodeScrubAnswer({ kind: 'copy' }));
         const out = new TransferChannel(channel, this.#clock);
-        for (const bundle of bundlesOf([answer])) await out.sendBundle(BUNDLE_ID, bundle);
+        for (const bundle of bundles) await out.sendBundle(BUNDLE_ID, bundle);
       }
     } catch (caught) {
       await channel.send(encodeScrubAnswer(refusal(asFault(caught)))).catch(() => {});

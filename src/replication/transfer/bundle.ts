@@ -29,6 +29,13 @@ export interface Bundle {
   readonly total: number;
 }
 
+/** Copies as they can travel. */
+export interface Packing {
+  readonly bundles: readonly Bundle[];
+  /** Those that cannot: `TRANSFER_OVERSIZE`, each with what is too large about it. */
+  readonly tooLarge: readonly { readonly record: FileRecord; readonly fault: HoldfastError }[];
+}
+
 /** Content as it must be stated beside the record: a rebuilt one carries its own digest. */
 const entryOf = (copy: FileCopy): BundleEntry => ({
   record: { ...copy.record, columns: [...copy.record.columns] },
@@ -42,13 +49,29 @@ const asSent = (copy: FileCopy): FileCopy =>
     ? { record: copy.record, content: new Uint8Array(0), rebuilt: false }
     : copy;
 
+const tooLargeTo = ({ origin, file }: FileRecord, what: string, bytes: number, most: number): HoldfastError =>
+  fault(
+    'TRANSFER_OVERSIZE',
+    `file ${file} of ${origin} cannot be sent: ${what} has ${bytes} bytes, at most ${most} can`,
+    {
+      data: { origin, file, bytes },
+      hint: 'it stays where it is, and nowhere else: keep a backup of that operator',
+    },
+  );
+
+const oversizeOf = ({ record, content }: FileCopy, entryBytes: number): HoldfastError | undefined => {
+  if (content.byteLength > FILE_BYTES_MAX) return tooLargeTo(record, 'it', content.byteLength, FILE_BYTES_MAX);
+  if (entryBytes <= TRANSFER_RECORD_BYTES_MAX) return undefined;
+  return tooLargeTo(record, 'its record', entryBytes, TRANSFER_RECORD_BYTES_MAX);
+};
+
 /**
  * Groups copies, in their order, into bundles: those that fit into one frame together, and whose records fit into one
- * list, a larger one alone.
- * Throws `TRANSFER_OVERSIZE` for a file above `FILE_BYTES_MAX` or a record above `TRANSFER_RECORD_BYTES_MAX`.
+ * list, a larger one alone. A file above `FILE_BYTES_MAX` or a record above `TRANSFER_RECORD_BYTES_MAX` is left out.
  */
-export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDLE_FILES_MAX): readonly Bundle[] => {
+export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDLE_FILES_MAX): Packing => {
   const bundles: Bundle[] = [];
+  const tooLarge: { record: FileRecord; fault: HoldfastError }[] = [];
   let held: FileCopy[] = [];
   let entries: string[] = [];
   let heldBytes = 0;
@@ -61,11 +84,13 @@ export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDL
     [held, entries, heldBytes, listBytes] = [[], [], 0, 0];
   };
   for (const copy of copies.map(asSent)) {
-    const { origin, file } = copy.record;
     const entry = JSON.stringify(entryOf(copy));
     const entryBytes = Buffer.byteLength(entry) + 3;
-    if (copy.content.byteLength > FILE_BYTES_MAX || entryBytes > TRANSFER_RECORD_BYTES_MAX)
-      throw fault('TRANSFER_OVERSIZE', `file ${file} of ${origin} is too large to be sent`, { data: { origin, file } });
+    const oversize = oversizeOf(copy, entryBytes);
+    if (oversize !== undefined) {
+      tooLarge.push({ record: copy.record, fault: oversize });
+      continue;
+    }
     const bytes = entryBytes + copy.content.byteLength;
     const full = heldBytes + bytes + LENGTH_BYTES > TRANSFER_CHUNK_BYTES || held.length >= filesMax;
     if (full || listBytes + entryBytes > TRANSFER_RECORD_BYTES_MAX) close();
@@ -75,7 +100,7 @@ export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDL
     listBytes += entryBytes;
   }
   close();
-  return bundles;
+  return { bundles, tooLarge };
 };
 
 /** The frames of one bundle: `files` with the first chunk, `more` with each further one. One chunk is made at a time. */

@@ -11,10 +11,10 @@ import {
 import type { FileCopy, FileRanges, FileRecord, Holdings } from '../../operator/file-record.ts';
 import type { FileStore } from '../../operator/file-store.ts';
 import { subtractRanges } from '../../operator/ranges.ts';
-import { bundlesOf } from './bundle.ts';
 import { firstOfRanges, inMessages, intersectRanges, lackingOf, NO_FILES, rangesAbove, rangesOf } from './holdings.ts';
 import type { FilesByOrigin, TransferMessage, WantWindow } from './messages.ts';
 import type { TransferChannel } from './protocol.ts';
+import type { TooLarge } from './too-large.ts';
 
 /** Records looked through at a time for those in the window. */
 const RECORDS_PAGE = 512;
@@ -115,6 +115,7 @@ export interface PullPorts {
   readonly sent: (files: number) => void;
   /** Own files that reach it as a push just now: they are left out of an answer, so that they do not come twice. */
   readonly underWay: () => FileRanges;
+  readonly tooLarge: TooLarge;
 }
 
 /** Serves one who pulls until it leaves: requests in turn, each answered to its end or to the bound of one answer. */
@@ -140,7 +141,7 @@ export const servePull = async (channel: TransferChannel, store: FileStore, port
     for (;;) {
       for (let want = wants.shift(); want !== undefined; want = wants.shift()) {
         ports.wants(want.files);
-        ports.sent(await new PullAnswerer(channel, store, want, ports.underWay).run());
+        ports.sent(await new PullAnswerer(channel, store, want, ports).run());
       }
       if (ended) return;
       await bell.next();
@@ -154,18 +155,18 @@ class PullAnswerer {
   readonly #channel: TransferChannel;
   readonly #store: FileStore;
   readonly #want: Want;
-  readonly #underWay: () => FileRanges;
+  readonly #ports: PullPorts;
   #bytesLeft = PULL_ANSWER_BYTES;
   #filesLeft = PULL_FILES_MAX;
   #sent = 0;
   /** Why the last file that could not be read could not. */
   #trouble: string | undefined;
 
-  constructor(channel: TransferChannel, store: FileStore, want: Want, underWay: () => FileRanges) {
+  constructor(channel: TransferChannel, store: FileStore, want: Want, ports: PullPorts) {
     this.#channel = channel;
     this.#store = store;
     this.#want = want;
-    this.#underWay = underWay;
+    this.#ports = ports;
   }
 
   /** Returns the number of files that were sent. */
@@ -185,8 +186,11 @@ class PullAnswerer {
   async #origin(origin: string, ranges: FileRanges): Promise<void> {
     const held = this.#store.holdings().get(origin) ?? NO_FILES;
     await this.#gone(origin, subtractRanges(ranges, held));
-    const asked = intersectRanges(ranges, held);
-    let rest = origin === this.#store.origin ? subtractRanges(asked, this.#underWay()) : asked;
+    const { underWay, tooLarge } = this.#ports;
+    const known = intersectRanges(intersectRanges(ranges, held), tooLarge.resting(origin));
+    await this.#tooLarge(origin, known, tooLarge.reason([[origin, known]]));
+    const asked = subtractRanges(intersectRanges(ranges, held), known);
+    let rest = origin === this.#store.origin ? subtractRanges(asked, underWay()) : asked;
     while (rest.length > 0 && !this.#isFull()) {
       const { window } = this.#want;
       const page = window === undefined ? { inside: rest, upTo: undefined } : await this.#page(origin, rest, window);
@@ -216,15 +220,24 @@ class PullAnswerer {
       const last = copies.at(-1)?.record.file;
       const looked = last === undefined ? rest : subtractRanges(rest, rangesAbove(rest, last));
       rest = last === undefined ? NO_FILES : rangesAbove(rest, last);
+      const { bundles, tooLarge } = this.#ports.tooLarge.pack(copies);
       this.#filesLeft -= copies.length;
-      for (const { content } of copies) this.#bytesLeft -= content.byteLength;
+      for (const { total } of bundles) this.#bytesLeft -= total;
       // The next batch is read while this one is packed and sent.
       reading = rest.length > 0 && !this.#isFull() ? this.#read(origin, rest) : Promise.resolve([]);
       reading.catch(() => {});
       await this.#gone(origin, subtractRanges(looked, rangesOf(copies.map(({ record }) => record.file))));
-      for (const bundle of bundlesOf(copies)) await this.#channel.sendBundle(this.#want.id, bundle);
-      this.#sent += copies.length;
+      for (const bundle of bundles) await this.#channel.sendBundle(this.#want.id, bundle);
+      this.#sent += copies.length - tooLarge.length;
+      for (const { record, fault: reason } of tooLarge)
+        await this.#tooLarge(origin, [[record.file, record.file]], reason.message);
     }
+  }
+
+  /** What cannot travel holds up nothing: the answer goes on. */
+  async #tooLarge(origin: string, ranges: FileRanges, reason: string | undefined): Promise<void> {
+    this.#trouble ??= ranges.length > 0 ? reason : undefined;
+    await this.#gone(origin, ranges);
   }
 
   /**

@@ -238,14 +238,12 @@ export class PullPlanner {
     if (request === undefined || state === undefined) return;
     for (const [origin, ranges] of answer.skipped)
       state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
-    if (answer.gone.length > 0) this.#takeBack(request.peer, state, answer.gone);
+    if (answer.gone.length > 0) this.#takeBack(request.peer, state, answer.gone, nowMs);
     for (const [origin, file] of answer.failed) fail(state, origin, file, nowMs);
     this.#noteOrphans(request, state, answer.orphans, nowMs);
     const failures = [...state.failures.values()].reduce((sum, files) => sum + files.size, 0);
     if (failures > PULL_FAILURES_MAX) state.failures.clear();
-    // An orphan waits for its own time to be asked for again: its original may well come from the same peer.
-    const brought = answer.stored > 0 || answer.skipped.length > 0 || answer.orphans.length > 0;
-    const inVain = !brought && !this.#waitForPush(request, state, answer, nowMs);
+    const inVain = !isOfUse(answer) && !this.#waitForPush(request, state, answer, nowMs);
     if (inVain || failures > PULL_FAILURES_MAX) this.#rest(state, nowMs);
     else state.rests = 0;
   }
@@ -366,10 +364,13 @@ export class PullPlanner {
     else state.fresh.push({ untilMs, origin, ranges });
   }
 
-  /** A peer does not have what it said: it is not asked for these until it says so again. */
-  #takeBack(peer: string, state: PeerState, gone: FilesByOrigin): void {
+  /** A peer does not have what it said: it is not asked for these until it says so again, and each time later. */
+  #takeBack(peer: string, state: PeerState, gone: FilesByOrigin, nowMs: number): void {
     const holdings = new Map(state.holdings);
-    for (const [origin, ranges] of gone) holdings.set(origin, subtractRanges(holdings.get(origin) ?? NO_FILES, ranges));
+    for (const [origin, ranges] of gone) {
+      holdings.set(origin, subtractRanges(holdings.get(origin) ?? NO_FILES, ranges));
+      for (const file of idsOf(ranges, PULL_FILES_MAX)) fail(state, origin, file, nowMs);
+    }
     state.holdings = holdings;
     this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
   }
@@ -379,6 +380,12 @@ export class PullPlanner {
     state.restUntilMs = nowMs + backoffMs(state.rests);
   }
 }
+
+/** Whether an answer brought something on. An orphan, and what the peer says it cannot give, wait each for its own time to be asked for again. */
+const isOfUse = ({ stored, skipped, orphans, gone, unspoken, failed }: PullAnswer): boolean => {
+  const toldAll = gone.length > 0 && unspoken.length === 0 && failed.length === 0;
+  return stored > 0 || skipped.length > 0 || orphans.length > 0 || toldAll;
+};
 
 /** Notes that a peer failed to deliver a file; returns how often. */
 const fail = (state: PeerState, origin: string, file: number, nowMs: number): number => {

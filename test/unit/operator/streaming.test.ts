@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
+import { BUFFER_BYTES_MAX } from '../../../src/base/limits.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { FileJob, JobResult } from '../../../src/operator/store/jobs.ts';
 import { StreamBuffers, type StreamingPorts } from '../../../src/operator/streaming.ts';
 import { imageOf } from '../../../src/sqlite/procedure-host.ts';
+import { copyOf } from '../../conformance/file-store.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const ROW_BYTES = 10;
@@ -11,28 +13,37 @@ const about = { dbms: 'plant', table: 'readings', columns: [], time: 't', source
 const append = { kind: 'append', ...about, content: new Uint8Array(ROW_BYTES) } as const;
 
 /** A database of one buffer. `flushFails`: what the flush says; undefined for one that works. */
-const world = (more: Partial<StreamingPorts> = {}) => {
+const world = (more: Partial<StreamingPorts> = {}, rowBytes = ROW_BYTES) => {
   const clock = createVirtualClock();
-  const state = { rows: [] as number[], stored: 0, flushFails: undefined as string | undefined, discardFails: false };
+  const state = {
+    ...{ rows: [] as number[], stored: 0, flushFails: undefined as string | undefined, discardFails: false },
+    /** What one file can hold, what each held, bytes that were refused. */
+    ...{ rowsOfFile: Number.POSITIVE_INFINITY, files: [] as number[], poison: [] as number[] },
+  };
   let id = 0;
   const apply = (job: FileJob): JobResult => {
     if (job.kind === 'append') {
       state.rows.push((id += 1));
-      return { kind: 'appended', rows: 1, bytes: ROW_BYTES };
+      return { kind: 'appended', rows: 1, bytes: rowBytes };
     }
     if (job.kind === 'discard') {
       if (state.discardFails) return { kind: 'failed', fault: imageOf(fault('SQLITE_DISK_FAILED', 'full')) };
       state.rows = state.rows.filter((row) => row > job.upTo);
       return { kind: 'discarded' };
     }
+    if (state.rows.length === 0) return { kind: 'empty' };
+    const taken = state.rows.slice(0, state.rowsOfFile);
+    const content = new Uint8Array(taken.length * rowBytes);
     if (state.flushFails === undefined) {
-      state.stored += state.rows.length;
-      state.rows = [];
-      return { kind: 'empty' };
+      state.stored += taken.length;
+      state.files.push(taken.length);
+      state.rows = state.rows.slice(taken.length);
+      const { record } = copyOf('own', state.files.length, '', { rows: taken.length });
+      return { kind: 'stored', record, replaced: undefined, leftOut: 0, content };
     }
     const failed = { kind: 'failed', fault: imageOf(fault(state.flushFails, 'failed')) } as const;
     if (state.flushFails.startsWith('SQLITE')) return failed;
-    return { ...failed, buffer: { content: new Uint8Array(state.rows.length * ROW_BYTES), upTo: id } };
+    return { ...failed, buffer: { content, rows: taken.length, upTo: taken.at(-1) ?? 0 } };
   };
   const ports: StreamingPorts = {
     clock,
@@ -45,10 +56,12 @@ const world = (more: Partial<StreamingPorts> = {}) => {
     columns: async () => [],
     time: () => 't',
     numberingAllowed: async () => {},
-    onPoison: async () => {},
+    onPoison: async (_, { byteLength }) => {
+      state.poison.push(byteLength);
+    },
     ...more,
   };
-  return { clock, state, buffers: new StreamBuffers(ports, []) };
+  return { clock, state, ports, buffers: new StreamBuffers(ports, []) };
 };
 
 describe('streaming buffers', () => {
@@ -92,5 +105,43 @@ describe('streaming buffers', () => {
     await clock.advance(65_000);
     expect(state.rows).toEqual([]);
     expect(buffers.status()).toMatchObject([{ rows: 0 }]);
+  });
+
+  test('what no single file can hold becomes several, and a flush is over when all are made', async () => {
+    const { state, buffers } = world();
+    for (let count = 0; count < 5; count += 1) await buffers.append(append);
+    state.rowsOfFile = 2;
+    await buffers.flush();
+    expect(state).toMatchObject({ rows: [], files: [2, 2, 1] });
+    expect(buffers.status()).toMatchObject([{ rows: 0, bytes: 0 }]);
+  });
+
+  test('refused rows are taken out alone: what is no part of them stays', async () => {
+    const { state, buffers } = world();
+    for (let count = 0; count < 3; count += 1) await buffers.append(append);
+    Object.assign(state, { rowsOfFile: 2, flushFails: 'INGEST_FAILED' });
+    await buffers.flush();
+    expect(state.poison).toEqual([20, 10]);
+    expect(buffers.status()).toMatchObject([{ rows: 0, bytes: 0 }]);
+  });
+
+  test('rows that would fill a buffer with those on their way wait until these are flushed', async () => {
+    const { state, buffers, ports } = world({}, BUFFER_BYTES_MAX);
+    const landed = Promise.withResolvers<undefined>();
+    const given: string[] = [];
+    const apply = ports.apply.bind(ports);
+    ports.apply = async (job, onResult) => {
+      given.push(job.kind);
+      if (job.kind === 'append') await landed.promise;
+      return apply(job, onResult);
+    };
+    const large = { ...append, content: new Uint8Array(BUFFER_BYTES_MAX) };
+    const appended = Promise.all([1, 2, 3].map(() => buffers.append(large)));
+    expect(given).toEqual(['append']);
+    landed.resolve(undefined);
+    await appended;
+    await buffers.flush();
+    expect(given.slice(0, 3)).toEqual(['append', 'flush', 'append']);
+    expect(state.files).toEqual([1, 1, 1]);
   });
 });

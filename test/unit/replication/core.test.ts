@@ -157,6 +157,15 @@ describe('the planner', () => {
     expect(waiting).toEqual([]);
   });
 
+  test('does not let a peer rest that told of each file that it cannot read', () => {
+    const of = planner(['a', holdings({ x: [[1, 2]] })]);
+    of.answered(plan(of)[0]!.id, answerOf({ stored: 0, gone: [['x', [[1, 2]]]] }), 0);
+    of.announced('a', [['x', [[1, 3]]]], 0);
+    of.hurry();
+    expect(plan(of)).toMatchObject([{ files: [['x', [[3, 3]]]] }]);
+    expect(plan(of, { nowMs: of.wakeMs(0)! })).toMatchObject([{ files: [['x', [[1, 2]]]] }]);
+  });
+
   test('waits a little for what was just announced, since a push is on its way', () => {
     const of = planner(['a', holdings({ x: [[1, 1]] })]);
     of.announced('a', [['x', [[2, 2]]]], 100);

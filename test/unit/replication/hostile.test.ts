@@ -49,7 +49,9 @@ const recordOf = (content: string, about: Partial<FileRecord> = {}): FileRecord 
 
 /** The frame of a bundle with one small file. */
 const filesFrame = (id: number, content: string, about: Partial<FileRecord> = {}): Uint8Array => {
-  const [bundle] = bundlesOf([{ record: recordOf(content, about), content: Buffer.from(content), rebuilt: false }]);
+  const {
+    bundles: [bundle],
+  } = bundlesOf([{ record: recordOf(content, about), content: Buffer.from(content), rebuilt: false }]);
   const [frame] = framesOf(id, bundle!);
   return frame!;
 };
@@ -135,7 +137,9 @@ describe('a peer that calls', () => {
       'sends a bundle that is longer than it says',
       async () => {
         const channel = await open(helloAs('push'));
-        const [bundle] = bundlesOf([
+        const {
+          bundles: [bundle],
+        } = bundlesOf([
           { record: recordOf('x'.repeat(1_000_000)), content: Buffer.from('x'.repeat(1_000_000)), rebuilt: false },
         ]);
         for (const frame of framesOf(1, { ...bundle!, total: bundle!.total - 5 })) await channel.send(frame);
@@ -209,7 +213,9 @@ describe('a peer that calls', () => {
   test('T5: and pushes a duplicate whose original is not here: it is not taken', async () => {
     const channel = await open(helloAs('push'));
     const record = recordOf('{"a":1}', { status: 'duplicate', rows: 0 });
-    const [bundle] = bundlesOf([{ record, content: new Uint8Array(0), rebuilt: false }]);
+    const {
+      bundles: [bundle],
+    } = bundlesOf([{ record, content: new Uint8Array(0), rebuilt: false }]);
     for (const frame of framesOf(1, bundle!)) await channel.send(frame);
     expect(await answer(channel)).toMatchObject({ type: 'stored', outcomes: ['orphan'] });
     expect(victim.store.all()).toEqual([]);

@@ -37,7 +37,9 @@ test('a peer of a later version, which says more, gives and takes files', async 
         await channel.send(saidLater({ type: 'holdings', full: true, more: false, origins: [[later.id, [[1, 1]]]] }));
       if (message.type === 'want') {
         const record = { ...recordOf(later.id), ...LATER };
-        const [bundle] = bundlesOf([{ record, content: Buffer.from(CONTENT), rebuilt: false }]);
+        const {
+          bundles: [bundle],
+        } = bundlesOf([{ record, content: Buffer.from(CONTENT), rebuilt: false }]);
         for (const piece of framesOf(message.id, bundle!)) await channel.send(piece);
         await channel.send(saidLater({ type: 'done', id: message.id }));
       }

@@ -34,7 +34,9 @@ const pushSlowly = async (
   const push = async (origin: string): Promise<void> => {
     const channel: Channel = await world.clock.runWhile(network.open(to.key, TRANSFER_PROTOCOL), 1_000);
     await channel.send(encodeTransfer({ type: 'hello', job: 'push', operator: operator.id }));
-    const [bundle] = bundlesOf([{ record: recordOf(origin), content: Buffer.from(LARGE), rebuilt: false }]);
+    const {
+      bundles: [bundle],
+    } = bundlesOf([{ record: recordOf(origin), content: Buffer.from(LARGE), rebuilt: false }]);
     const frames = framesOf(1, bundle!);
     const next = (): void => {
       const frame = frames.next();

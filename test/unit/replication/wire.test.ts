@@ -46,7 +46,9 @@ describe(`the golden vectors of ${TRANSFER_PROTOCOL}`, () => {
 
   test('a file whose content is not what its record names arrives with what is wrong with it', () => {
     const copy = copyOf('peer', 1, rowsText(0, 2));
-    const [bundle] = bundlesOf([{ ...copy, content: Buffer.from(rowsText(1, 2)) }]);
+    const {
+      bundles: [bundle],
+    } = bundlesOf([{ ...copy, content: Buffer.from(rowsText(1, 2)) }]);
     const [frame] = framesOf(5, bundle!);
     const received = new BundleReader(5, bundle!.total).push(decodeTransfer(frame!));
     expect(received?.files).toMatchObject([{ record: copy.record, fault: { code: 'TRANSFER_DIGEST_MISMATCH' } }]);
@@ -57,7 +59,9 @@ describe(`the golden vectors of ${TRANSFER_PROTOCOL}`, () => {
     const whole = copyOf('peer', 1, rowsText(0, 2));
     const columns = whole.record.columns.map(({ name }) => ({ name, type: '' }));
     const copy = { ...whole, record: { ...whole.record, columns } };
-    const [bundle] = bundlesOf([copy]);
+    const {
+      bundles: [bundle],
+    } = bundlesOf([copy]);
     const received = new BundleReader(5, bundle!.total).push(decodeTransfer([...framesOf(5, bundle!)][0]!));
     expect(received?.files[0]?.copy?.record.columns).toEqual(columns);
   });
