@@ -3,6 +3,7 @@ import { systemCode, textOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JournalFiles, Position } from './journal-files.ts';
+import { NEWLINE } from './journal-line.ts';
 
 /** A line as it is to be from now on: without its newline, as long as the one that is there. */
 export interface Overwrite {
@@ -20,7 +21,6 @@ export interface OverwritePorts {
 /** What is to be overwritten, kept beside the journal until it is done. */
 const INTENT_NAME = 'erasing';
 const HASH_DIGITS = 64;
-const NEWLINE = 0x0a;
 
 /**
  * Replaces lines in place, so that the bytes that were there are gone from the disk. What is to be done is written down

@@ -1,18 +1,15 @@
 import { join } from 'node:path';
 import { writeFault } from '../base/disk.ts';
-import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
+import { fault, HoldfastError, textOf } from '../base/errors.ts';
 import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { type JournalFiles, type Position, systemJournalFiles } from './journal-files.ts';
-import { decodeLine, JOURNAL_LINE_BYTES_MAX, linesOf } from './journal-line.ts';
+import { decodeLine, linesOf, NEWLINE } from './journal-line.ts';
 import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal-overwrite.ts';
+import { JournalReads, readBytes } from './journal-reads.ts';
 import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
-const NEWLINE = 0x0a;
-/** Lines that lie near each other are read together. */
-const READ_GAP_BYTES_MAX = 16_384;
-const READ_RUN_BYTES_MAX = 1_048_576;
 /** What was appended is read back after a failure, the newest so much of it. */
 const READ_BACK_BYTES_MAX = 1_048_576;
 /** The room that must be there before appends go on: at least so much, and what the failed one needed. */
@@ -72,10 +69,7 @@ export class Journal {
   readonly #files: JournalFiles;
   /** Sizes of the files up to the last complete line. */
   readonly #sizes: Map<number, number>;
-  readonly #readHandles = new Map<number, Promise<number>>();
-  /** Reads under way, and handles of files that were replaced meanwhile. */
-  #reads = 0;
-  #replaced: number[] = [];
+  readonly #reads: JournalReads;
   #last: { file: number; offset: number };
   /** From here on the last file was not read back since it was opened. */
   #checkedTo = 0;
@@ -88,6 +82,7 @@ export class Journal {
     this.#options = options;
     this.#files = options.files ?? systemJournalFiles;
     this.#sizes = sizes;
+    this.#reads = new JournalReads({ files: this.#files, log: options.log, path: (file) => this.path(file) });
     const file = Math.max(0, ...sizes.keys());
     this.#last = { file, offset: sizes.get(file) ?? 0 };
   }
@@ -112,7 +107,7 @@ export class Journal {
     const { file, offset } = this.#last;
     if (file === 0) return;
     const path = this.path(file);
-    const end = await this.#endOfLines(file, offset);
+    const end = await this.#reads.endOfLines(file, offset);
     this.#last = { file, offset: end };
     this.#sizes.set(file, end);
     this.#checkedTo = end;
@@ -175,47 +170,14 @@ export class Journal {
    * The bytes of each line without its newline, in order; undefined where the file is too short or the disk cannot read
    * that place. `LEDGER_READ_FAILED` for any other reason: then nothing is known of the lines.
    */
-  async read(positions: readonly Position[]): Promise<readonly (Buffer | undefined)[]> {
-    // At once: a file that is replaced meanwhile is read as it was.
-    const handles = new Map(
-      [...new Set(positions.map(({ file }) => file))].map((file) => [file, this.#readHandle(file)]),
-    );
-    this.#reads += 1;
-    try {
-      return await this.#readLines(positions, handles);
-    } finally {
-      this.#reads -= 1;
-      await this.#closeReplaced();
-    }
-  }
-
-  async #readLines(
-    positions: readonly Position[],
-    handles: ReadonlyMap<number, Promise<number>>,
-  ): Promise<readonly (Buffer | undefined)[]> {
-    const lines: (Buffer | undefined)[] = positions.map(() => undefined);
-    const runs = [...runsOf(positions)];
-    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-      const bytes = await this.#readRun(run, handles);
-      if (bytes === undefined) {
-        // One bad place spoils all that is read with it: each on its own.
-        if (run.length > 1) runs.unshift(...run.map((wanted) => [wanted]));
-        continue;
-      }
-      const start = run[0]?.position.offset ?? 0;
-      for (const { at, position } of run) {
-        const from = position.offset - start;
-        const newline = from + position.length - 1;
-        if (bytes[newline] === NEWLINE) lines[at] = bytes.subarray(from, newline);
-      }
-    }
-    return lines;
+  read(positions: readonly Position[]): Promise<readonly (Buffer | undefined)[]> {
+    return this.#reads.lines(positions);
   }
 
   /** All complete lines of a file from an offset on, in one piece. */
   async readFrom(file: number, offset: number): Promise<Buffer> {
     const end = this.#sizes.get(file) ?? 0;
-    return end <= offset ? Buffer.alloc(0) : this.#readAll(await this.#readHandle(file), offset, end);
+    return end <= offset ? Buffer.alloc(0) : this.#reads.bytes(file, offset, end);
   }
 
   /** Replaces lines by others of the same length, so that what they said is gone from the disk. `LEDGER_DISK_FAILED`. */
@@ -254,37 +216,25 @@ export class Journal {
     try {
       // An erasure that could not be finished knows lines by their positions.
       await overwriteLines({ dir, log, files: this.#files, path: (number) => this.path(number) }, []);
-      const handle = await this.#readHandle(file);
+      const handle = await this.#reads.handle(file);
       const bytes = this.#sizes.get(file) ?? 0;
       const end = await rewriteFile(this.#files, { path, handle, bytes }, replacements, on.beforeSwap);
-      const fresh = this.#files.open(path, 'read');
-      fresh.catch(() => this.#readHandles.delete(file));
-      this.#readHandles.set(file, fresh);
-      this.#replaced.push(handle);
+      this.#reads.replaced(file, handle);
       this.#sizes.set(file, end);
       on.swapped();
       await this.#files.syncDirectory(dir);
     } catch (caught) {
       throw this.#diskFault(caught);
     }
-    await this.#closeReplaced();
-  }
-
-  async #closeReplaced(): Promise<void> {
-    if (this.#reads > 0 || this.#replaced.length === 0) return;
-    const handles = this.#replaced;
-    this.#replaced = [];
-    for (const handle of handles) await this.#files.close(handle).catch(() => {});
+    await this.#reads.closeReplaced();
   }
 
   async close(): Promise<void> {
     this.#failure = closedFault();
-    const handles = [...(await Promise.all(this.#readHandles.values())), ...this.#replaced];
-    this.#replaced = [];
-    this.#readHandles.clear();
-    if (this.#writeHandle !== undefined) handles.push(this.#writeHandle);
+    const handle = this.#writeHandle;
     this.#writeHandle = undefined;
-    for (const handle of handles) await this.#files.close(handle);
+    await this.#reads.close();
+    if (handle !== undefined) await this.#files.close(handle);
   }
 
   /** Remembers why, and lets go of the file: after a failed sync its cached bytes tell nothing of the disk. */
@@ -327,7 +277,7 @@ export class Journal {
     const size = await this.#files.size(handle);
     if (size < end) throw this.#changed(`${end} bytes of it were acknowledged, and it has ${size}`);
     const from = Math.max(this.#checkedTo, end - READ_BACK_BYTES_MAX);
-    const bytes = await this.#readAll(handle, from, end);
+    const bytes = await readBytes(this.#files, handle, from, end);
     if (end > 0 && end > from && bytes.at(-1) !== NEWLINE) throw this.#changed('its last line is not whole');
     // The first bytes may be the end of a longer line.
     const first = from === this.#checkedTo ? 0 : bytes.indexOf(NEWLINE) + 1;
@@ -383,90 +333,6 @@ export class Journal {
     if (full !== undefined) await this.#files.close(full);
     return handle;
   }
-
-  /** Undefined where the disk cannot read a place in it. */
-  async #readRun(run: readonly Wanted[], handles: ReadonlyMap<number, Promise<number>>): Promise<Buffer | undefined> {
-    const first = run[0]?.position;
-    const last = run.at(-1)?.position;
-    if (first === undefined || last === undefined) return Buffer.alloc(0);
-    const into = Buffer.allocUnsafe(last.offset + last.length - first.offset);
-    try {
-      const count = await this.#files.read(
-        await (handles.get(first.file) ?? this.#readHandle(first.file)),
-        into,
-        first.offset,
-      );
-      return into.subarray(0, count);
-    } catch (caught) {
-      const path = this.path(first.file);
-      this.#options.log.error('cannot read the journal', { file: path, text: textOf(caught) });
-      if (systemCode(caught) === 'EIO') return undefined;
-      throw fault('LEDGER_READ_FAILED', `cannot read the ledger's journal ${path}: ${textOf(caught)}`, {
-        data: { file: path },
-        hint: 'see what this process may open and the disk can do, then try again',
-        cause: caught,
-      });
-    }
-  }
-
-  async #readAll(handle: number, from: number, end: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafe(end - from);
-    let done = 0;
-    for (let count = 1; count > 0 && done < bytes.byteLength; done += count)
-      count = await this.#files.read(handle, bytes.subarray(done), from + done);
-    return bytes.subarray(0, done);
-  }
-
-  #readHandle(file: number): Promise<number> {
-    const held = this.#readHandles.get(file);
-    if (held !== undefined) return held;
-    const opened = this.#files.open(this.path(file), 'read');
-    this.#readHandles.set(file, opened);
-    opened.catch(() => this.#readHandles.delete(file));
-    return opened;
-  }
-
-  async #endOfLines(file: number, size: number): Promise<number> {
-    for (let end = size; end > 0;) {
-      const start = Math.max(0, end - JOURNAL_LINE_BYTES_MAX);
-      const bytes = Buffer.allocUnsafe(end - start);
-      const count = await this.#files.read(await this.#readHandle(file), bytes, start);
-      const at = bytes.subarray(0, count).lastIndexOf(NEWLINE);
-      if (at !== -1) return start + at + 1;
-      end = start;
-    }
-    return 0;
-  }
 }
 
 const closedFault = (): HoldfastError => fault('LEDGER_CLOSED', 'the ledger is closed');
-
-/** A line that is to be read, and its place in the answer. */
-interface Wanted {
-  readonly at: number;
-  readonly position: Position;
-}
-
-/** Positions in the order of the files, those near each other together. */
-const runsOf = (positions: readonly Position[]): readonly (readonly Wanted[])[] => {
-  const sorted = positions.map((position, at) => ({ at, position }));
-  sorted.sort(({ position: a }, { position: b }) => a.file - b.file || a.offset - b.offset);
-  const runs: Wanted[][] = [];
-  let run: Wanted[] = [];
-  for (const wanted of sorted) {
-    const { position } = wanted;
-    const first = run[0]?.position;
-    const last = run.at(-1)?.position;
-    const joins =
-      first?.file === position.file &&
-      last !== undefined &&
-      position.offset - last.offset - last.length <= READ_GAP_BYTES_MAX &&
-      position.offset + position.length - first.offset <= READ_RUN_BYTES_MAX;
-    if (joins) run.push(wanted);
-    else {
-      run = [wanted];
-      runs.push(run);
-    }
-  }
-  return runs;
-};

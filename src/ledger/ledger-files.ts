@@ -1,7 +1,7 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../base/errors.ts';
-import { JOURNAL_LINE_BYTES_MAX } from './journal-line.ts';
+import { JOURNAL_LINE_BYTES_MAX, NEWLINE } from './journal-line.ts';
 
 /** A file of a ledger as it is to be copied. */
 export interface LedgerFile {
@@ -14,8 +14,6 @@ export interface LedgerFile {
 /** Where what follows from bodies that were dropped is kept, in the ledger's directory. */
 export const STATES_DIRECTORY = 'states';
 export const STATE_FILE = /^([0-9a-f]{64})\.state$/;
-
-const NEWLINE = 0x0a;
 
 /**
  * The files that a copy of a ledger consists of, while it is written: the journal only grows, so whole lines from its begin

@@ -66,7 +66,7 @@ export const ledger: readonly Mutant[] = [
   },
   {
     name: 'torn tail of the journal is kept',
-    file: 'src/ledger/journal.ts',
+    file: 'src/ledger/journal-reads.ts',
     from: 'if (at !== -1) return start + at + 1;',
     to: 'if (at !== -1) return size;',
     tests: ['test/unit/ledger/disk.test.ts'],
