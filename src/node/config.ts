@@ -24,8 +24,8 @@ export interface NodeConfig {
   readonly tiles: string | undefined;
   /** Name of the network that this node creates; undefined for one that joins. */
   readonly network: string | undefined;
-  /** Who may join the network that this node creates. */
-  readonly admission: 'open' | 'invite';
+  /** Who may join the network that this node creates, or has created; undefined where it was not said: by invite. */
+  readonly admission: 'open' | 'invite' | undefined;
   /** The invite to join with; undefined where there is none. */
   readonly invite: InviteToken | undefined;
   readonly seeds: readonly string[];
@@ -109,7 +109,7 @@ const schema = z.strictObject({
   'rest-tls': z.string().min(1, 'is empty').optional(),
   tiles: z.string().min(1, 'is empty').optional(),
   network: label.optional(),
-  admission: z.enum(['open', 'invite'], 'is neither open nor invite').default('invite'),
+  admission: z.enum(['open', 'invite'], 'is neither open nor invite').optional(),
   invite: z.string().min(1, 'is empty').optional(),
   seed: z.array(address).default([]),
   remote: z.enum(['read', 'registered'], 'is neither read nor registered').default('read'),

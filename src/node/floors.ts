@@ -76,6 +76,8 @@ export interface Outside {
   readonly access: Access;
   /** The directory of the ledger. */
   readonly taken: TakenDirectory;
+  /** Throws what will keep REST from listening: a taken port, a certificate that cannot be read. */
+  readonly tryRest: () => Promise<void>;
   exitNode(): void;
   /** Undefined until REST listens. */
   restAddress(): string | undefined;
@@ -222,7 +224,7 @@ const startBase = async (
   stack: ResourceStack,
   config: NodeConfig,
   paths: NodePaths,
-  { log, taken }: Outside,
+  { log, taken, tryRest }: Outside,
 ): Promise<Base> => {
   const ports = { clock: systemClock, random: systemRandom };
   const disk = stack.use(
@@ -232,7 +234,6 @@ const startBase = async (
   const { seed } = await ownIdentity(paths);
   const own = { dir: paths.ledger, taken, seed };
   const ledger = stack.use(await openLedger({ ...ports, ...own, disk, log: log.child('ledger') }));
-  await settleNetwork(ledger, config);
   const damaged = new EventEmitter<{ database: [string] }>();
   const sqlite = stack.use(
     noticingDamage(startSqliteThreads({ dir: paths.dbms, disk, log: log.child('sqlite') }), (name) =>
@@ -241,6 +242,8 @@ const startBase = async (
   );
   const networkOptions = { ...ports, privateKeySeed: seed, log: log.child('network') };
   const network = stack.use(await startListening(config, networkOptions));
+  // Not before what else may refuse the start was tried; not after, since a peer may tell of another network.
+  await settleNetwork(ledger, config, tryRest);
   const made: Later = {};
   const archive = stack.use(createArchiveClient({ network, ledger, log, clock: ports.clock }, made));
   const foreign = new EventEmitter<{ seed: [string] }>();

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { fault, hasCode, textOf } from '../base/errors.ts';
 import { SCRIPT_WAIT_MS_MAX } from '../base/limits.ts';
 import { acquire, type Resource, type ResourceStack } from '../base/lifecycle.ts';
-import type { Logger } from '../base/log.ts';
+import { type Logger, silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { StateFile } from '../base/state-file.ts';
 import { Access } from '../command/access/access.ts';
@@ -131,6 +131,12 @@ export const startNode = async (config: NodeConfig, program: Program): Promise<R
   }
 };
 
+const starting = (): Promise<never> =>
+  Promise.reject(fault('NODE_STARTING', 'the node is starting', { hint: 'try again in a moment' }));
+
+/** What stands behind REST while it is only tried whether it can listen. */
+const NOT_YET: CommandExecutor = { execute: starting, put: starting, methodOf: () => 'any', complete: () => [] };
+
 const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Program): Promise<RunningNode> =>
   acquire(async (stack) => {
     // One that was told to an earlier start must not keep the node from starting: that it cannot be read is a fault then.
@@ -146,8 +152,11 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
       bound.context === undefined ? undefined : certificateMember(bound.context.policies.book, key),
     );
     const stopping = new AbortController();
+    const { name, script } = config;
+    const restOptions = { ...splitAddress(config.rest), node: name, access, tls: config.restTls, clock: systemClock };
     const outside: Outside = {
       ...{ version, log, stop, access, taken, stopping: stopping.signal },
+      tryRest: async () => (await startRest({ ...restOptions, executor: NOT_YET, log: silentLogger })).close(),
       exitNode: () => exit.resolve(undefined),
       restAddress: () => bound.rest,
       peerViews: () => bound.peers?.views() ?? [],
@@ -156,9 +165,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     bound.context = context;
     const executor = createExecutor(context);
     bound.peers = stack.use(watchPeers(context, executor));
-    const { name, script } = config;
-    const restOptions = { ...splitAddress(config.rest), node: name, executor, access, tls: config.restTls };
-    const rest = stack.use(await startRest({ ...restOptions, clock: systemClock, log: log.child('rest') }));
+    const rest = stack.use(await startRest({ ...restOptions, executor, log: log.child('rest') }));
     bound.rest = rest.address;
     const facts = (): NodeJson => ({
       peer: context.network.self,

@@ -42,6 +42,7 @@ const OF_THE_NODE: Readonly<Record<string, number>> = {
   COMMAND_START_SCRIPT_RUNS: 503,
   DISK_NO_ROOM: 507,
   LEDGER_DISK_FAILED: 503,
+  NODE_STARTING: 503,
   SQLITE_DISK_FAILED: 503,
 };
 

@@ -129,7 +129,7 @@ describe('holdfast start', () => {
   }, 60_000);
 
   test.each(['--listen', '--rest'])(
-    'refuses a taken port for %s, and names it',
+    'refuses a taken port for %s, names it, and has created no network',
     async (option) => {
       const server = createServer().listen(0, '127.0.0.1');
       await waitFor(() => server.listening);
@@ -141,17 +141,24 @@ describe('holdfast start', () => {
       expect(status).toBe(1);
       expect(stderr).toContain(taken);
       expect(stderr).toMatch(/hint: /);
+      // It has created no network, which the directory would keep.
+      const node = await start('a');
+      expect(node.facts.network).toBeNull();
     },
     60_000,
   );
 
-  test('refuses the directory of another network', async () => {
+  test('refuses the directory of another network, and of one with another admission', async () => {
     const node = await start('a', '--network', 'one');
     await node.stop();
     const { status, stderr } = await refused('a', '--network', 'two');
     expect(status).toBe(1);
     expect(stderr).toMatch(/one/);
     expect(stderr).toMatch(/two/);
+    expect(await refused('a', '--admission', 'open')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/"one" has --admission invite.*\n.*hint: /) as string,
+    });
   }, 60_000);
 
   test('a node of another network is not let in, and both say so', async () => {

@@ -2,6 +2,7 @@ import { doors } from './doors.ts';
 import { entry } from './entry.ts';
 import { ledger } from './ledger.ts';
 import { network } from './network.ts';
+import { node } from './node.ts';
 import { operator } from './operator.ts';
 import { policy } from './policy.ts';
 import { query } from './query.ts';
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...entry,
   ...receipt,
   ...policy,
+  ...node,
   ...operator,
   ...replication,
   ...query,

@@ -24,7 +24,7 @@ describe('resolveConfig', () => {
       dir: resolve('./holdfast-data'),
       listen: '127.0.0.1:32148',
       rest: '127.0.0.1:32149',
-      admission: 'invite',
+      admission: undefined,
       invite: undefined,
       network: undefined,
       seeds: [],

@@ -1,0 +1,19 @@
+import type { Mutant } from './mutant.ts';
+
+/** What a start makes of its directory. */
+export const node: readonly Mutant[] = [
+  {
+    name: 'a start that ends by something else has created a network',
+    file: 'src/node/own-network.ts',
+    from: '  await mayCreate();\n',
+    to: '  void mayCreate().catch(() => {});\n',
+    tests: ['test/unit/node/own-network.test.ts'],
+  },
+  {
+    name: 'another rule for who joins is passed over in silence',
+    file: 'src/node/own-network.ts',
+    from: 'admission !== undefined && admission !== held?.admission',
+    to: 'admission !== undefined && held === undefined',
+    tests: ['test/unit/node/own-network.test.ts'],
+  },
+];
