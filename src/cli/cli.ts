@@ -1,5 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { asFault } from '../base/errors.ts';
+import { asFault, hasCode } from '../base/errors.ts';
+import { REST_TIMEOUT_MS_MAX } from '../base/limits.ts';
+import { parseSpan } from '../command/grammar/dates.ts';
 import type { BundleReport, ExportOptions } from './audit.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
@@ -90,6 +92,26 @@ const readCommand = (value: string): string => {
   return value;
 };
 
+const readTimeout = (value: string): number => {
+  try {
+    const ms = parseSpan(value);
+    if (ms >= 1 && ms <= REST_TIMEOUT_MS_MAX) return Math.round(ms);
+  } catch (caught) {
+    if (!hasCode(caught, 'COMMAND_SPAN')) throw caught;
+  }
+  throw new InvalidArgumentError(
+    'It is no span of time up to an hour; for example: 90s, 10 minutes (minutes are t or minute).',
+  );
+};
+
+const addTimeout = (command: Command): Command =>
+  command.addOption(
+    new Option(
+      '--timeout <SPAN>',
+      'how long a command may take: 90s, "10 minutes"; at most an hour (default: 60s)',
+    ).argParser(readTimeout),
+  );
+
 /** Which node is meant; its token is found where the same user runs it. */
 const addTarget = (command: Command): Command =>
   command
@@ -110,6 +132,7 @@ const addTarget = (command: Command): Command =>
 
 interface NodeOptions extends TargetOptions {
   readonly json?: boolean;
+  readonly timeout?: number;
 }
 
 const buildProgram = (
@@ -128,16 +151,14 @@ const buildProgram = (
     })
     .showHelpAfterError('  hint: see holdfast --help');
   addStart(program, finish, actions);
-  addTarget(program.command('exec'))
+  addTimeout(addTarget(program.command('exec')))
     .description('run one command on a running node')
     .argument('<COMMAND>', 'in quotes, for example "get status"', readCommand)
     .option('--json', 'print JSON where the command has it')
-    .action((command: string, options: NodeOptions) =>
-      finish(execute(terminal, targetOf(options), command, options.json === true)),
-    );
-  addTarget(program.command('shell'))
+    .action((command: string, options: NodeOptions) => finish(execute(terminal, targetOf(options), command, options)));
+  addTimeout(addTarget(program.command('shell')))
     .description('type commands to a running node: history, completion')
-    .action((options: NodeOptions) => finish(openShell(terminal, targetOf(options))));
+    .action((options: NodeOptions) => finish(openShell(terminal, targetOf(options), options.timeout)));
   addTarget(program.command('backup'))
     .description('back up a running node into a new directory of its machine')
     .argument('<DIR>', 'new or empty; restored with: holdfast start --dir COPY-OF-DIR')
@@ -198,15 +219,15 @@ const execute = async (
   terminal: Terminal,
   target: Promise<Target>,
   command: string,
-  json: boolean,
+  { json = false, timeout }: NodeOptions,
 ): Promise<number> => {
-  printText(terminal.stdout, await callNode({ ...(await target), command, json }));
+  printText(terminal.stdout, await callNode({ ...(await target), command, json, timeoutMs: timeout }));
   return 0;
 };
 
 /** `exec` must not pay for what only the shell needs. */
-const openShell = async (terminal: Terminal, target: Promise<Target>): Promise<number> =>
-  (await import('./shell.ts')).runShell(terminal, await target);
+const openShell = async (terminal: Terminal, target: Promise<Target>, timeoutMs?: number): Promise<number> =>
+  (await import('./shell.ts')).runShell(terminal, await target, timeoutMs);
 
 const backUp = async (terminal: Terminal, target: Promise<Target>, dir: string): Promise<number> =>
   (await import('./backup.ts')).runBackup(terminal, await target, dir);

@@ -2,11 +2,12 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
 import { http, https } from '../base/http.ts';
+import { REST_TIMEOUT_MS } from '../base/limits.ts';
 import type { Target } from './target.ts';
 import { tlsOptions } from './tls.ts';
 
-/** Longer than any command's own deadline: the node answers first, with a reason. */
-const ANSWER_TIMEOUT_MS = 120_000;
+/** How much longer than the command's own deadline is waited here: the node answers first, with a reason. */
+const GRACE_MS = 60_000;
 /** A file may be large and the line slow. */
 const FILE_TIMEOUT_MS = 3_600_000;
 const FILE_TYPE = 'application/octet-stream';
@@ -16,6 +17,8 @@ export interface CommandCall extends Target {
   /** Ask for JSON where the command has a choice. */
   readonly json?: boolean;
   readonly signal?: AbortSignal;
+  /** How long the command may take; undefined: as long as the node gives it. */
+  readonly timeoutMs?: number | undefined;
   /** Where the command goes from the node, as `run client (DEST)` alone has said it. */
   readonly standing?: string;
 }
@@ -63,8 +66,28 @@ const unreachable = ({ node, tls }: CommandCall, caught: unknown): Error =>
         { hint: wayOn(tls !== undefined, systemCode(caught)), cause: caught },
       );
 
+/** The person told it to stop, or the time is over: the node is not at fault, nor away. */
+const unanswered = (call: CommandCall, { ms, signal }: Deadline, caught: unknown): Error => {
+  if (call.signal?.aborted === true)
+    return fault('CLI_INTERRUPTED', 'interrupted: nobody waits for the answer any more, and the node is told so', {
+      hint: 'what the command had begun to write may be there',
+    });
+  if (signal.aborted)
+    return fault('CLI_TIMEOUT', `${call.node} gave no whole answer within ${ms / 1_000} s`, {
+      hint: 'how the node is: get status; to wait longer: --timeout SPAN, for example --timeout "10 minutes"',
+    });
+  return unreachable(call, caught);
+};
+
+interface Deadline {
+  readonly ms: number;
+  readonly signal: AbortSignal;
+}
+
+const deadline = (ms: number): Deadline => ({ ms, signal: AbortSignal.timeout(ms) });
+
 const requestTo = (
-  { node, token, tls, command, json, signal, standing }: CommandCall,
+  { node, token, tls, command, json, signal, timeoutMs, standing }: CommandCall,
   timeout: AbortSignal,
 ): ClientRequest => {
   const options = {
@@ -78,6 +101,7 @@ const requestTo = (
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       // As bytes of UTF-8: the node reads its headers so.
       ...(standing === undefined ? {} : { standing: Buffer.from(standing).toString('latin1') }),
+      ...(timeoutMs === undefined ? {} : { timeout: `${timeoutMs}ms` }),
       ...(json === true ? { accept: 'application/json' } : {}),
     },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
@@ -88,8 +112,9 @@ const requestTo = (
 /** By `node:http`: `fetch` takes longer to load than a command takes to run, and refuses some ports. */
 const send = (call: CommandCall): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const outgoing = requestTo(call, AbortSignal.timeout(ANSWER_TIMEOUT_MS));
-    const fail = (caught: unknown): void => reject(unreachable(call, caught));
+    const until = deadline((call.timeoutMs ?? REST_TIMEOUT_MS) + GRACE_MS);
+    const outgoing = requestTo(call, until.signal);
+    const fail = (caught: unknown): void => reject(unanswered(call, until, caught));
     outgoing.on('error', fail);
     outgoing.on('response', (response) => readWhole(response, resolve, fail));
     outgoing.end(call.command);
@@ -115,8 +140,9 @@ const readWhole = (
 /** As {@link send}, but a file that the node answers with goes where `take` wants it; any other answer is read whole. */
 const sendForFile = (call: CommandCall, take: (file: Readable) => Promise<void>): Promise<Answer | undefined> =>
   new Promise((resolve, reject) => {
-    const outgoing = requestTo(call, AbortSignal.timeout(FILE_TIMEOUT_MS));
-    const fail = (caught: unknown): void => reject(unreachable(call, caught));
+    const until = deadline(FILE_TIMEOUT_MS);
+    const outgoing = requestTo(call, until.signal);
+    const fail = (caught: unknown): void => reject(unanswered(call, until, caught));
     outgoing.on('error', fail);
     outgoing.on('response', (response) => {
       if (response.headers['content-type'] === FILE_TYPE) take(response).then(() => resolve(undefined), reject);
@@ -140,7 +166,7 @@ const splitAddress = (node: string): { readonly host: string; readonly port: num
   return { host: found[1] ?? found[2] ?? '', port: Number(found[3]) };
 };
 
-/** Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */
+/** Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, `CLI_INTERRUPTED`, `CLI_TIMEOUT`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */
 export const callNode = async (call: CommandCall): Promise<string> => {
   const answer = await send(call);
   if (answer.status >= 200 && answer.status < 300) return answer.text;

@@ -17,10 +17,10 @@ const LEAVE = new Set(['exit', 'quit', 'exit shell']);
 
 const historyPath = (): string => join(homedir(), '.holdfast_history');
 
-/** Newest first, as readline wants it. */
 /** A line that may hold a secret, or begins with a blank, as shells have it, is not kept. */
 const SECRET = /^\s|\b(?:password|token)\b|holdfast-invite-/i;
 
+/** Newest first, as readline wants it. */
 const readHistory = async (): Promise<string[]> => {
   const text = await readFile(historyPath(), 'utf8').catch(() => '');
   return text
@@ -81,11 +81,13 @@ const standingOf = (line: string): string | undefined => {
 class Commands {
   readonly #terminal: Terminal;
   readonly #target: Target;
+  readonly #timeoutMs: number | undefined;
   #standing: string | undefined;
 
-  constructor(terminal: Terminal, target: Target) {
+  constructor(terminal: Terminal, target: Target, timeoutMs: number | undefined) {
     this.#terminal = terminal;
     this.#target = target;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** As the prompt shows it. */
@@ -95,7 +97,7 @@ class Commands {
 
   /** Whether the command did what it should. */
   async run(line: string, signal: AbortSignal): Promise<boolean> {
-    const call = { ...this.#target, command: line, signal };
+    const call = { ...this.#target, command: line, signal, timeoutMs: this.#timeoutMs };
     try {
       const standing = standingOf(line);
       const text = await callNode(this.#standing === undefined ? call : { ...call, standing: this.#standing });
@@ -152,11 +154,11 @@ const readLines = async (
  * Reads commands from a person (history, completion, prompt) or from a pipe (plain) until the end of input or `exit`.
  * A failing command is shown and the shell goes on; a pipe with one ends with status 1. Ctrl-C drops the line or stops waiting; Ctrl-D leaves.
  */
-export const runShell = async (terminal: Terminal, target: Target): Promise<number> => {
+export const runShell = async (terminal: Terminal, target: Target, timeoutMs?: number): Promise<number> => {
   const interactive = terminal.stdin.isTTY;
   const name = await nodeName(target);
   const names = interactive ? await commandNames(target) : [];
-  const commands = new Commands(terminal, target);
+  const commands = new Commands(terminal, target, timeoutMs);
   const readline = createInterface({
     input: terminal.stdin,
     output: interactive ? terminal.stdout : undefined,

@@ -219,7 +219,7 @@ class Responder {
     const { clock } = this.#options;
     const late = new AbortController();
     const timeout = fault('REST_TIMEOUT', `no answer within ${ms / 1_000} s`, {
-      hint: 'give it longer with the header `timeout`, for example 2 minutes',
+      hint: 'give it longer: by the header `timeout`, for example 2 minutes; holdfast exec and shell by --timeout "2 minutes"',
     });
     const cancels: (() => void)[] = [];
     const expired = new Promise<never>((_, reject) => {

@@ -99,14 +99,17 @@ describe('exec and shell', () => {
   let node: string;
   const commands: string[] = [];
   const standing: unknown[] = [];
+  const timeouts: unknown[] = [];
 
   beforeEach(async () => {
     commands.length = 0;
     standing.length = 0;
+    timeouts.length = 0;
     server = createServer((request: IncomingMessage, response) => {
       void text(request).then((command) => {
         commands.push(command);
         standing.push(request.headers['standing']);
+        timeouts.push(request.headers['timeout']);
         if (command === 'get node name') response.end('operator1');
         else if (command === 'long') response.end('a line\n'.repeat(50_000));
         else if (command === 'fail' || command === 'run client (bad)') {
@@ -164,6 +167,24 @@ describe('exec and shell', () => {
     },
     30_000,
   );
+
+  test('a longer time for a command is told to the node', async () => {
+    await run(['exec', '--node', node, 'wait 2']);
+    await run(['exec', '--node', node, '--timeout', '2 minutes', 'wait 70']);
+    expect(timeouts).toEqual([undefined, '120000ms']);
+    await run(['shell', '--node', node, '--timeout', '90'], 'wait 70\n');
+    expect(timeouts.at(-1)).toBe('90000ms');
+    for (const wrong of ['soon', '0', '2h'])
+      expect(await run(['exec', '--node', node, '--timeout', wrong, 'wait 70'])).toMatchObject({ status: 2 });
+  });
+
+  test('its own time being over is told as that', async () => {
+    vi.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort());
+    const { status, stderr } = await run(['exec', '--node', node, 'get status']);
+    vi.restoreAllMocks();
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: 127\.0\.0\.1:\d+ gave no whole answer within 120 s\n {2}hint: .*--timeout/);
+  });
 
   test('a piped shell whose reader has gone runs nothing more', async () => {
     const child = spawn(process.execPath, [EXECUTABLE, 'shell', '--node', node]);
@@ -293,7 +314,8 @@ describe('a shell at a terminal', () => {
     shell.type('hang\r');
     await waitFor(() => last() === 'hang');
     shell.type('\x03');
-    await waitFor(() => shell.shown().includes('error:'));
+    await waitFor(() => shell.shown().includes('error: interrupted'));
+    expect(shell.shown()).not.toContain('no node answers');
     shell.type('get version\r');
     await waitFor(() => shell.shown().includes('answer to get version'));
     shell.type('\x04');
