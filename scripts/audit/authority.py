@@ -1,5 +1,6 @@
 """Who may write: src/policy/authority/SPEC.md, read a second time. A verdict is a function of the set of entries."""
 from basics import HASH, NAME, NODES, fits, hexes, once, one_of, verify, whole
+from kinds import key_in
 
 ROLES = one_of('admin', 'operator', 'member', 'auditor', 'archive')
 SCOPE = fits({}, {'types': once(1, 64, NAME), 'company': NAME, 'cluster': NAME})
@@ -123,10 +124,10 @@ class Authority:
         if f.cap == self.net:
             return True
         rights = self.rights(self.link(f.cap))
-        was, types = (before or {}).get('peer'), rights['scope'].get('types')
+        was, types = key_in(before or {}), rights['scope'].get('types')
         own = was == f.author or was in rights.get('former', [])
         if after is not None:
-            own = (own or not isinstance(was, str)) and after.get('peer') == f.author
+            own = (own or was is None) and after.get('peer') == f.author
         arises = before is None and (type == 'table' or type == 'cluster' and 'parent' in after)
         may = {'admin': True, 'operator': own if type == 'operator' else arises,
                'member': types is not None and (type not in NODES or own), 'auditor': False, 'archive': False}

@@ -2,7 +2,7 @@
 from authority import ACTS
 from basics import NODES, Fault, dump, need, whole
 from erasures import erase
-from kinds import claims, is_name, normal
+from kinds import claims, is_name, key_in, normal
 
 CHANGES = ('insert', 'update', 'delete')
 
@@ -70,7 +70,7 @@ class Fold:
     def insert(self, f, life):
         value = normal(f.type or '', without(f.content)) if f.erased is None else {}
         need(is_name(f.type or ''), 'no type')
-        if life is not None or f.type in NODES and value.get('peer', f.author) != f.author:
+        if life is not None or f.type in NODES and key_in(value) not in (None, f.author):
             return False
         if not self.authority.covers(f, f.type, None, value):
             return False
@@ -84,9 +84,9 @@ class Fold:
         changes, before = without(f.content), life.value
         value, partial = changed(life.type, before, changes, f.erased is not None or life.partial)
         if life.type in NODES:
-            was = before.get('peer', f.author)
-            takes_over = 'peer' in before and (changes.get('replaces'), changes.get('peer')) == (was, f.author)
-            if was != f.author and not takes_over or value.get('peer', f.author) != f.author:
+            was = key_in(before)
+            takes_over = was and (changes.get('replaces'), changes.get('peer')) == (was, f.author)
+            if was not in (None, f.author) and not takes_over or key_in(value) not in (None, f.author):
                 return False
         if not self.authority.covers(f, life.type, before, value):
             return False
@@ -128,8 +128,7 @@ class Fold:
 
     def settle(self, life):
         taken = self.places.setdefault(life.cluster, {})
-        wish = life.value.get('member', 1)
-        member = None if life.cluster is None else next_free(taken, wish if whole(1)(wish) and wish <= 255 else 1)
+        member = None if life.cluster is None else next_free(taken, wish_of(life.value) or 1)
         life.waits = not self.are_free(life.claims, life) or life.cluster is not None and member is None
         if not life.waits:
             life.member = member
@@ -140,16 +139,18 @@ class Fold:
         """Moves an operator to its number and cluster; whether there is one."""
         if life.type != 'operator':
             return True
-        wish, to = value.get('member') if is_named else life.member, value.get('cluster')
-        wish = wish if whole(0)(wish) else None
-        if not isinstance(to, str) or to == life.cluster and wish in (None, life.member):
+        wish, to = wish_of(value) if is_named else life.member, value.get('cluster')
+        if to == life.cluster and wish in (None, life.member):
             return True
-        taken = self.places.setdefault(to, {})
-        member = None if is_named and wish in taken else next_free(taken, wish or 1)
-        if member is not None:
-            self.places.get(life.cluster, {}).pop(life.member, None)
-            taken[member], life.member = life, member
-        return member is not None
+        taken = self.places.setdefault(to, {}) if isinstance(to, str) else None
+        member = None if taken is None or is_named and wish in taken else next_free(taken, wish or 1)
+        if taken is not None and member is None:
+            return False
+        self.places.get(life.cluster, {}).pop(life.member, None)
+        life.member = member
+        if member:
+            taken[member] = life
+        return True
 
     def give_turn(self):
         for life in sorted(self.lives.values(), key=lambda life: life.insert.order):
@@ -179,6 +180,11 @@ def changed(type, before, changes, is_partial):
 
 def without(content):
     return {name: v for name, v in content.items() if name not in ('id', 'ledger')}
+
+
+def wish_of(value):
+    wish = value.get('member')
+    return wish if whole(1)(wish) and wish <= 255 else None
 
 
 def next_free(taken, wish):

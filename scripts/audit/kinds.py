@@ -110,10 +110,16 @@ def normal(type, value):
     return KINDS.get(type, dict)(value)
 
 
+def key_in(value):
+    """The key that a node's policy names as its own, None where that is none: what is left of an erased policy may hold anything."""
+    return value.get('peer') if HASH(value.get('peer')) else None
+
+
 def parts_of(value, names):
-    """The values of a claim, None where one is missing. What is left of an erased policy may hold anything: only texts and numbers count."""
+    """The values of a claim, None where one is missing. What is left of an erased policy may hold anything: only whole numbers and texts without NUL count."""
     parts = tuple(value.get(name) for name in names)
-    return tuple(map(str, parts)) if all(isinstance(part, (str, int)) and not isinstance(part, bool) for part in parts) else None
+    counts = [whole(1 - 2**53)(part) or isinstance(part, str) and '\0' not in part for part in parts]
+    return tuple(map(str, parts)) if all(counts) else None
 
 
 def claims(type, value):

@@ -61,10 +61,9 @@ const clusterOf = (life: Life): string | undefined => {
   return typeof cluster === 'string' ? cluster : undefined;
 };
 
-const wishOf = (value: JsonObject): number | undefined => {
-  const { member } = value;
-  return typeof member === 'number' ? member : undefined;
-};
+/** The number that a value asks for; what an erasure has left may have anything there. */
+const wishOf = ({ member }: JsonObject): number | undefined =>
+  typeof member === 'number' && Number.isInteger(member) && member >= 1 && member <= MEMBER_MAX ? member : undefined;
 
 /**
  * Who holds what, at one moment of the ledger's order. A policy that claims what is held waits; when a holder goes, the
@@ -180,9 +179,8 @@ export class Holdings {
     for (const key of left) this.#slot(key, subject).holder = undefined;
     const cluster = clusterOf(life);
     if (cluster !== undefined) {
-      const places = placesKey(cluster);
-      if (life.member !== undefined) this.#slot(places, subject).members.delete(life.member);
-      left.push(places);
+      this.#giveBack(subject, life, cluster);
+      left.push(placesKey(cluster));
     }
     this.#giveTurn(left);
   }
@@ -239,7 +237,11 @@ export class Holdings {
     const from = clusterOf(life);
     const to = clusterOf({ ...life, value });
     const wish = strict ? wishOf(value) : life.member;
-    if (to === undefined || (from === to && (wish === undefined || wish === life.member))) return undefined;
+    if (to === undefined) {
+      if (from !== undefined) this.#giveBack(subject, life, from);
+      return undefined;
+    }
+    if (from === to && (wish === undefined || wish === life.member)) return undefined;
     const { members } = this.#slot(placesKey(to), subject);
     const holder = wish === undefined ? undefined : members.get(wish);
     if (strict && holder !== undefined)
@@ -251,11 +253,16 @@ export class Holdings {
       };
     const member = nextFree(members, wish ?? 1);
     if (member === undefined) return clusterFull(to);
-    if (from !== undefined && life.member !== undefined)
-      this.#slot(placesKey(from), subject).members.delete(life.member);
+    if (from !== undefined) this.#giveBack(subject, life, from);
     members.set(member, subject);
     life.member = member;
     return undefined;
+  }
+
+  #giveBack(subject: Subject, life: Life, cluster: string): void {
+    const { members } = this.#slot(placesKey(cluster), subject);
+    if (life.member !== undefined) members.delete(life.member);
+    life.member = undefined;
   }
 
   #giveTurn(keys: readonly string[]): void {
@@ -281,7 +288,7 @@ const clusterFull = (cluster: string): VoidReason => ({
 /** The wished number, or the next free one after it, from 1 on again after 255. */
 const nextFree = (taken: ReadonlyMap<number, Subject>, wish: number): number | undefined => {
   if (taken.size >= MEMBER_MAX) return undefined;
-  let member = wish >= 1 && wish <= MEMBER_MAX ? wish : 1;
+  let member = wish;
   while (taken.has(member)) member = member === MEMBER_MAX ? 1 : member + 1;
   return member;
 };

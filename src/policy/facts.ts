@@ -181,10 +181,12 @@ export const restore = (held: Fact, { content, malformed, bodiless, archived }: 
   return true;
 };
 
-/** The public key that a policy's value names as its node's. */
+const KEY = /^[0-9a-f]{64}$/;
+
+/** The public key that a policy's value names as its node's. What an erasure has left may have anything there: what is no key names none. */
 export const peerOf = (value: JsonObject): string | undefined => {
   const { peer } = value;
-  return typeof peer === 'string' ? peer : undefined;
+  return typeof peer === 'string' && KEY.test(peer) ? peer : undefined;
 };
 
 /**

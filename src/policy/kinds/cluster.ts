@@ -33,7 +33,7 @@ export const clusterKind: PolicyKind = {
     const { parent } = value;
     if (parent === undefined) return claimList(claimOn('cluster', ['company', 'name'], value));
     return claimList(
-      ...clusterTables(value).map(({ dbms = '', name = '' }) =>
+      ...clusterTables(value).map(({ dbms, name }) =>
         claimOn('cluster', ['parent', 'dbms', 'table'], { parent, dbms, table: name }, 'POLICY_DUPLICATE'),
       ),
     );

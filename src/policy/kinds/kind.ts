@@ -33,23 +33,26 @@ export interface PolicyKind {
 const SEPARATOR = '\u0000';
 
 /**
- * A claim on the values of `names`, taken from `from`; undefined where one is missing. A value of the policy never
- * contains NUL, so keys of different values differ.
+ * A claim on the values of `names`, taken from `from`; undefined where one is missing. What an erasure has left may have anything there: only
+ * whole numbers and texts without NUL count, so keys of different values differ.
  */
 export const claimOn = (
   type: string,
   names: readonly string[],
-  from: JsonObject,
+  from: Readonly<Record<string, JsonValue | undefined>>,
   code: ClashCode = 'POLICY_NOT_UNIQUE',
 ): Claim | undefined => {
   let key = type + SEPARATOR + names.join(', ');
   for (const name of names) {
     const value = from[name];
-    if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+    if (!isPart(value)) return undefined;
     key += SEPARATOR + String(value);
   }
   return { key, code };
 };
+
+const isPart = (value: JsonValue | undefined): value is string | number =>
+  typeof value === 'string' ? !value.includes(SEPARATOR) : Number.isSafeInteger(value);
 
 /** The claims that exist. */
 export const claimList = (...claims: readonly (Claim | undefined)[]): readonly Claim[] =>

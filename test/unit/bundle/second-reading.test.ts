@@ -22,6 +22,7 @@ import {
 } from '../../support/bundles.ts';
 import { linkedHistory } from '../../support/linked-history.ts';
 import type { PolicyHabits } from '../../support/authority-histories.ts';
+import { partialLives } from '../../support/partial-lives.ts';
 import { POLICY_HABITS } from '../../support/policy-habits.ts';
 import { rotatedHistory } from '../../support/rotated-history.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -111,6 +112,8 @@ const histories = async (): Promise<readonly Uint8Array[]> => {
   }
   for (let run = 0; run < RUNS; run += 1)
     bundles.push(await bundleOf(withoutErased(signedHostileHistory(random, random.integer(1, 60), ERASING_HABITS))));
+  for (let run = 0; run < 2 * RUNS; run += 1)
+    bundles.push(await bundleOf(withoutErased(signedAgain(partialLives(random, random.integer(5, 30))))));
   for (const rotations of [20, 161]) bundles.push(await bundleOf(rotatedHistory(rotations)));
   return bundles;
 };

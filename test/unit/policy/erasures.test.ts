@@ -133,6 +133,25 @@ describe('what is left of a policy', () => {
     expect(fold().effectOf(broken.hash)).toMatchObject({ rule: 'structure' });
   });
 
+  test('a key or a number that is none is as if it were missing, and a cluster that is gone gives the number back', () => {
+    const { net, add, erase, fold } = world('open');
+    for (const id of ['A', 'B']) add(ROOT, 'insert', { ...cluster, name: id }, { type: 'cluster', id });
+    const said = { ip: 'h', port: 5, cluster: 'A', member: 7, peer: ANN };
+    const first = add(ANN, 'insert', said, { type: 'operator', id: 'o' });
+    const moved = add(ANN, 'update', { cluster: 'B' }, { id: 'o' });
+    add(ANN, 'update', { cluster: 'A' }, { id: 'o' });
+    expect(fold().memberHolder('A', 7)).toBe('o');
+    erase(ANN, net, moved, ['cluster']);
+    add(ANN, 'update', { cluster: 'B' }, { id: 'o' });
+    expect([7, 1].map((number) => fold().memberHolder('A', number))).toEqual([undefined, undefined]);
+    erase(ANN, net, first, Object.keys(said));
+    add(ANN, 'update', { member: 2.5, peer: 5, port: 80.5, ip: 'i' }, { id: 'o' });
+    expect(fold().get('o')?.value).toMatchObject({ member: 1, peer: 5 });
+    expect(fold().holderOf('operator\u0000ip, port\u0000i\u000080.5')).toBeUndefined();
+    const taken = add(BOB, 'update', { peer: BOB }, { id: 'o' });
+    expect(fold().effectOf(taken.hash)).toBe('in-force');
+  });
+
   test('nobody gains an id or rights by erasing what was void', () => {
     const { add, grant, erase, fold } = world();
     const cap = grant(BOB, ['member'], { types: ['site'], company: 'x' });
