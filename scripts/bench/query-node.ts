@@ -60,7 +60,7 @@ export const startBenchNode = async (
     operating: () =>
       operator === undefined
         ? undefined
-        : { operator, filled: true, held: () => new Map(), shortfall: () => ({ lacking: 0, overdue: 0 }) },
+        : { operator, filled: true, heard: true, held: () => new Map(), shortfall: () => ({ lacking: 0, overdue: 0 }) },
     committedRanges: () => Promise.resolve(new Map()),
   });
   return { network, query, fill: (rows) => sqlite.write(benchRows, 'fill', rows) };

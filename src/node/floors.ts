@@ -171,6 +171,7 @@ const operatingOf = ({ operator, replication }: Parts): OwnOperator | undefined 
   operator && {
     operator: operator.store.origin,
     filled: replication?.filled === true,
+    heard: replication?.heard === true,
     held: () => operator.store.holdings(),
     shortfall: (needed) => replication?.shortfall(needed) ?? { lacking: 0, overdue: 0 },
   };

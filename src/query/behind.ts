@@ -27,14 +27,15 @@ export interface Need {
 }
 
 /**
- * Whether this node's operator may answer now; resolves to the files that it lacks. One that is to answer anyway waits
- * a moment for what is needed. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`, `QUERY_OPERATOR_BEHIND`: another
+ * Whether this node's operator may answer now; resolves to the files that it lacks. One that has just started waits a moment
+ * for its peers to say what they hold, and one that is to answer anyway for what is needed. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`, `QUERY_OPERATOR_BEHIND`: another
  * operator of the cluster is to be asked.
  */
 export const readyToAnswer = async (
   ports: Pick<QueryPorts, 'operating' | 'clock'>,
   { needs, behind }: Need,
 ): Promise<number> => {
+  while (!serving(ports).heard) await sleep(ports.clock, LOOK_MS);
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
     const own = serving(ports);
     const { lacking, overdue } = own.shortfall(needs);

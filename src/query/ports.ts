@@ -11,6 +11,8 @@ export interface OwnOperator {
   readonly operator: string;
   /** One that is not filled yet answers no network queries. */
   readonly filled: boolean;
+  /** One that has just started waits a moment for what its peers hold: it would not know what it lacks. */
+  readonly heard: boolean;
   held(): Holdings;
   /** What is known to be lacking here, of what peers told of and of what is needed. */
   shortfall(needed: Holdings): Shortfall;

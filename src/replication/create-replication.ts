@@ -103,6 +103,7 @@ class ClusterReplication implements Replication {
   readonly #tooLarge: TooLarge;
   /** Files that were held here before the start; a peer that was not heard of since may hold them. */
   readonly #lost: Holdings;
+  readonly #startedMs: number;
   #ownKnown = false;
   #waited = false;
   #cancelWait: () => void;
@@ -111,6 +112,7 @@ class ClusterReplication implements Replication {
   constructor(ports: ReplicationPorts, { held: kept, lost }: Kept) {
     this.#ports = ports;
     this.#lost = lost;
+    this.#startedMs = ports.clock.monotonicMs();
     const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
     this.#keeper = new FilledKeeper(ports.filledFlag, kept, clock);
     this.#fill = new FillState(kept !== undefined);
@@ -153,6 +155,10 @@ class ClusterReplication implements Replication {
 
   get filled(): boolean {
     return this.#answers() && !this.scrubber.holdsBack && !this.#ports.store.losing;
+  }
+
+  get heard(): boolean {
+    return this.#comparedAll || this.#ports.clock.monotonicMs() >= this.#startedMs + PEERS_WAIT_MS;
   }
 
   peers(): readonly PeerReplication[] {

@@ -114,6 +114,8 @@ export interface Scrubbing {
 export interface Replication extends Resource {
   /** As `Consumer.filled`, without a consumer too. */
   readonly filled: boolean;
+  /** Whether all peers said what they hold since the start, or were waited for: what came meanwhile is known to be lacking. */
+  readonly heard: boolean;
   peers(): readonly PeerReplication[];
   /** `run data distributor`. `REPLICATION_ALREADY_RUNNING`. */
   startDistributor(): Distributor;

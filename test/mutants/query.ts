@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const query: readonly Mutant[] = [
   {
+    name: 'a query does not wait for what the peers of an operator hold',
+    file: 'src/query/behind.ts',
+    from: '  while (!serving(ports).heard) await sleep(ports.clock, LOOK_MS);\n',
+    to: '',
+    tests: ['test/unit/query/behind.test.ts'],
+  },
+  {
     name: 'answer is merged twice',
     file: 'src/query/service.ts',
     from: 'answers.push(answer);',

@@ -23,6 +23,13 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/core.test.ts'],
   },
   {
+    name: 'an operator answers before it has heard its peers',
+    file: 'src/replication/create-replication.ts',
+    from: 'return this.#comparedAll || this.#ports',
+    to: 'return this.#lost.size === 0 || this.#ports',
+    tests: ['test/unit/replication/heard.test.ts'],
+  },
+  {
     name: 'content of a bundle is not hashed',
     file: 'src/replication/transfer/bundle.ts',
     from: 'if (digest === (rebuilt ?? record.digest))',

@@ -66,6 +66,7 @@ export interface WorldNode {
 }
 
 const ownOperator = ({ operator, filled, held, told }: WorldNode): OwnOperator => ({
+  heard: true,
   ...{ operator: operator.id, filled },
   held: () => held,
   shortfall: (needed) => {

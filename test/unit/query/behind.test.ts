@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { QUERY_CATCH_UP_MS, QUERY_SHOWN_KEEP_MS } from '../../../src/base/limits.ts';
 import type { Holdings } from '../../../src/operator/file-record.ts';
+import { asFault } from '../../../src/base/errors.ts';
 import { readyToAnswer, Shown } from '../../../src/query/behind.ts';
 import { formatResult, resultValue } from '../../../src/query/format.ts';
 import type { QueryResult } from '../../../src/query/query.ts';
@@ -101,7 +102,7 @@ describe('what may answer', () => {
   const own = (held: () => Holdings, lacking: () => number) => ({
     clock: createVirtualClock(0),
     operating: () => ({
-      ...{ operator: 'e1', filled: true, held },
+      ...{ operator: 'e1', filled: true, heard: true, held },
       shortfall: () => ({ lacking: lacking(), overdue: lacking() }),
     }),
   });
@@ -114,6 +115,23 @@ describe('what may answer', () => {
     held = upTo(2);
     await ports.clock.advance(20);
     expect(await ready).toBe(0);
+  });
+
+  test('waits until it has heard what its peers hold, and lacks what they told', async () => {
+    const ports = own(() => upTo(1), () => 3); // prettier-ignore
+    let heard = false;
+    let said: string | undefined;
+    const { clock, operating } = ports;
+    const ready = readyToAnswer(
+      { clock, operating: () => ({ ...operating(), heard }) },
+      { needs: new Map(), behind: 'refuse' },
+    ).catch((caught: unknown) => (said = asFault(caught).code));
+    await clock.advance(500);
+    expect(said).toBeUndefined();
+    heard = true;
+    await clock.advance(20);
+    await ready;
+    expect(said).toBe('QUERY_OPERATOR_BEHIND');
   });
 
   test('no longer than its bound, and not at all for what nobody was shown', async () => {
