@@ -3,6 +3,7 @@ import { COMMAND_DEPTH_MAX, SCRIPT_OUTPUT_CHARS_MAX, VALUE_CHARS_MAX } from '../
 import type { JsonValue } from '../codec/json.ts';
 import type { Person } from './access/access.ts';
 import { allows, plainAct, type Restriction, restrictionOf, stillAdmitted } from './access/door.ts';
+import { completed } from './completion.ts';
 import type { CommandContext } from './context.ts';
 import { Dictionary, type SessionDictionary, sessionDictionary, type VariableRights } from './dictionary.ts';
 import {
@@ -27,7 +28,7 @@ import { runClient } from './remote/client.ts';
 import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
-import { completed, Registry, type ScriptLines, type ScriptSession, type Surroundings } from './registry.ts';
+import { Registry, type ScriptLines, type ScriptSession, type Surroundings } from './registry.ts';
 import { givesJson, jsonText, says, SILENT, textUpTo, type Answer, type Reply } from './reply.ts';
 import { putRows } from './put.ts';
 

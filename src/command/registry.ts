@@ -1,14 +1,12 @@
-import { fault, type HoldfastError } from '../base/errors.ts';
-import { COMPLETIONS_MAX } from '../base/limits.ts';
+import { fault } from '../base/errors.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { CommandContext } from './context.ts';
 import type { Dictionary, SessionDictionary } from './dictionary.ts';
 import type { CommandMethod, CommandOutput, Session } from './executor.ts';
 import { type Act, beginsWith, plainWords, type Touch } from '../policy/permissions/judge.ts';
 import { allows, checkAdmin, type Restriction } from './access/door.ts';
-import { isKeyword, tokenize, type Token } from './grammar/lexer.ts';
+import { isKeyword, type Token } from './grammar/lexer.ts';
 import { readPairs, type Pair } from './grammar/pairs.ts';
-import { editDistance } from './grammar/suggest.ts';
 import { quoted, syntaxFault } from './grammar/syntax.ts';
 import { expandReferences, textOfValue, valueOfRun } from './grammar/values.ts';
 import { oneOf, optional, readOptions, type OptionTable, type OptionValues } from './options.ts';
@@ -16,6 +14,7 @@ import { compilePattern, matchPattern, type Pattern, type PatternMatch } from '.
 import type { RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
 import type { Answer, Reply } from './reply.ts';
+import { unknownCommand } from './unknown.ts';
 
 /** One command as its family file writes it. */
 export interface CommandSpec<O extends OptionTable> {
@@ -351,7 +350,7 @@ export class Registry {
     if (absent !== undefined)
       throw fault('COMMAND_UNSUPPORTED', `${absent.pattern.text} is not in this version`, { hint: absent.instead });
     const best = this.#best(tokens);
-    if (best === undefined) throw this.#unknown(tokens);
+    if (best === undefined) throw unknownCommand(this.commands, tokens);
     if (best.match.whole) return best;
     const wrong = tokens[best.match.next];
     throw fault(
@@ -366,35 +365,6 @@ export class Registry {
     );
   }
 
-  /** Whole lines that go on from the prefix: the words of commands, then options and their values. */
-  complete(prefix: string, tokens: readonly Token[]): readonly string[] {
-    const typed = prefix.replace(/^\s+/, '').replace(/\s+/g, ' ');
-    const lower = typed.toLowerCase();
-    const lines = new Set<string>();
-    for (const { patterns } of this.commands) {
-      const lead = `${patterns[0]?.lead.join(' ') ?? ''} `;
-      if (lead.startsWith(lower)) lines.add(lead);
-    }
-    for (const line of this.#optionLines(typed, tokens)) lines.add(line);
-    return [...lines].slice(0, COMPLETIONS_MAX);
-  }
-
-  #optionLines(typed: string, tokens: readonly Token[]): readonly string[] {
-    const found = this.#best(withSynonyms(tokens));
-    if (found === undefined) return [];
-    const { options } = found.command;
-    const start = /^(.* (?:where|and) )(\S*)$/i.exec(typed);
-    const value = /^(.* (?:where|and) (\S+) ?= ?)(\S*)$/i.exec(typed);
-    if (value !== null) {
-      const choices = Object.hasOwn(options, value[2] ?? '') ? (options[value[2] ?? '']?.kind.choices ?? []) : [];
-      return choices.filter((choice) => choice.startsWith(value[3] ?? '')).map((choice) => (value[1] ?? '') + choice);
-    }
-    if (start === null) return [];
-    return Object.keys(options)
-      .filter((name) => name.startsWith(start[2]?.toLowerCase() ?? ''))
-      .map((name) => `${start[1] ?? ''}${name} = `);
-  }
-
   #best(tokens: readonly Token[]): Found | undefined {
     let best: Found | undefined;
     for (const command of this.commands) {
@@ -406,63 +376,7 @@ export class Registry {
     }
     return best;
   }
-
-  #unknown(tokens: readonly Token[]): HoldfastError {
-    const near = this.#near(
-      tokens.slice(0, WORDS_COMPARED).map(({ raw }) => raw.slice(0, WORD_CHARS_COMPARED).toLowerCase()),
-    );
-    return fault(
-      'COMMAND_UNKNOWN',
-      `unknown command ${quoted(
-        tokens
-          .slice(0, WORDS_COMPARED)
-          .map(({ raw }) => raw)
-          .join(' '),
-      )}`,
-      {
-        data: { maybe: near, word: tokens[0]?.raw.slice(0, 200) ?? '' },
-        hint: near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`,
-      },
-    );
-  }
-
-  /** Commands whose words are close to those typed, best first, at most three. */
-  #near(words: readonly string[]): readonly string[] {
-    const near: { readonly text: string; readonly distance: number }[] = [];
-    for (const { patterns } of this.commands) {
-      const lead = patterns[0]?.lead ?? [];
-      const text = lead.join(' ');
-      const typed = words
-        .slice(0, lead.length)
-        .join(' ')
-        .slice(0, text.length + 8);
-      const most = Math.max(1, Math.floor(text.length / 3));
-      const distance = editDistance(typed, text, most);
-      if (distance <= most) near.push({ text, distance });
-    }
-    return near
-      .sort((a, b) => a.distance - b.distance || (a.text < b.text ? -1 : 1))
-      .slice(0, 3)
-      .map(({ text }) => text);
-  }
 }
-
-/** No command has more words, or longer ones. */
-const WORDS_COMPARED = 16;
-const WORD_CHARS_COMPARED = 64;
-
-/** Nobody completes by hand what is longer. */
-const COMPLETED_CHARS_MAX = 1_024;
-
-/** Ways to go on from what has been typed; none where it cannot be read. */
-export const completed = (registry: Registry, prefix: string): readonly string[] => {
-  if (prefix.length > COMPLETED_CHARS_MAX) return [];
-  try {
-    return registry.complete(prefix, tokenize(prefix));
-  } catch {
-    return [];
-  }
-};
 
 /** A whole match before a partial one, then more words, then what leaves less over. */
 const isBetter = (a: PatternMatch, b: PatternMatch): boolean => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { HoldfastError } from '../../src/base/errors.ts';
+import { complete } from '../../src/command/completion.ts';
 import { allCommands } from '../../src/command/commands/all.ts';
 import { parseDate } from '../../src/command/grammar/dates.ts';
 import { tokenize } from '../../src/command/grammar/lexer.ts';
@@ -93,7 +94,7 @@ describe('the grammar answers or throws a typed error, whatever it is given', ()
     ['dates', (text) => parseDate(text, 0)],
     ['destinations', (text) => parseDestination(text, NO_LOOKUP)],
     ['commands', (text) => registry.get(tokenize(text))],
-    ['completion', (text) => registry.complete(text, tokenize(text))],
+    ['completion', (text) => complete(registry, text, tokenize(text))],
   ])('%s', (_, parse) => {
     fc.assert(
       fc.property(line, (text) => onlyOurs(() => parse(text))),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../src/base/errors.ts';
+import { complete } from '../../../src/command/completion.ts';
 import { absentCommands } from '../../../src/command/commands/absent.ts';
 import { allCommands } from '../../../src/command/commands/all.ts';
 import { tokenize } from '../../../src/command/grammar/lexer.ts';
@@ -83,7 +84,7 @@ describe('documented examples are commands', () => {
 
   it('has run client in the table, to be found by help and completion', () => {
     expect(clientCommand?.usage).toBe('run client (DESTINATION) COMMAND');
-    expect(registry.complete('run cl', tokenize('run cl'))).toEqual(['run client ']);
+    expect(complete(registry, 'run cl', tokenize('run cl'))).toEqual(['run client ']);
   });
 });
 
@@ -237,23 +238,23 @@ describe('the table itself', () => {
 });
 
 describe('completion', () => {
-  const complete = (prefix: string): readonly string[] => registry.complete(prefix, tokenize(prefix));
+  const after = (prefix: string): readonly string[] => complete(registry, prefix, tokenize(prefix));
 
   it('goes on with words, then options, then their values', () => {
-    expect(complete('get data')).toEqual(['get data nodes ', 'get databases ']);
-    expect(complete('GET  Cluster')).toEqual(['get cluster info ']);
-    expect(complete('run operator where arch')).toEqual([
+    expect(after('get data')).toEqual(['get data nodes ', 'get databases ']);
+    expect(after('GET  Cluster')).toEqual(['get cluster info ']);
+    expect(after('run operator where arch')).toEqual([
       'run operator where archive_json = ',
       'run operator where archive_sql = ',
       'run operator where archive_dir = ',
     ]);
-    expect(complete('run operator where archive_json = t')).toEqual(['run operator where archive_json = true']);
-    expect(complete('get data nodes where format = ')).toEqual([
+    expect(after('run operator where archive_json = t')).toEqual(['run operator where archive_json = true']);
+    expect(after('get data nodes where format = ')).toEqual([
       'get data nodes where format = table',
       'get data nodes where format = json',
     ]);
-    expect(complete('zzz')).toEqual([]);
+    expect(after('zzz')).toEqual([]);
   });
 
-  it('is bounded', () => expect(complete('').length).toBe(50));
+  it('is bounded', () => expect(after('').length).toBe(50));
 });

@@ -1,0 +1,55 @@
+import { fault, type HoldfastError } from '../base/errors.ts';
+import type { Token } from './grammar/lexer.ts';
+import { editDistance } from './grammar/suggest.ts';
+import { quoted } from './grammar/syntax.ts';
+import type { Pattern } from './pattern.ts';
+
+/** What commands are compared by. */
+interface Spelled {
+  readonly patterns: readonly Pattern[];
+}
+
+/** No command has more words, or longer ones. */
+const WORDS_COMPARED = 16;
+const WORD_CHARS_COMPARED = 64;
+
+/** Why a line is no command (`COMMAND_UNKNOWN`), with those that may be meant. */
+export const unknownCommand = (commands: readonly Spelled[], tokens: readonly Token[]): HoldfastError => {
+  const near = nearTo(
+    commands,
+    tokens.slice(0, WORDS_COMPARED).map(({ raw }) => raw.slice(0, WORD_CHARS_COMPARED).toLowerCase()),
+  );
+  return fault(
+    'COMMAND_UNKNOWN',
+    `unknown command ${quoted(
+      tokens
+        .slice(0, WORDS_COMPARED)
+        .map(({ raw }) => raw)
+        .join(' '),
+    )}`,
+    {
+      data: { maybe: near, word: tokens[0]?.raw.slice(0, 200) ?? '' },
+      hint: near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`,
+    },
+  );
+};
+
+/** Commands whose words are close to those typed, best first, at most three. */
+const nearTo = (commands: readonly Spelled[], words: readonly string[]): readonly string[] => {
+  const near: { readonly text: string; readonly distance: number }[] = [];
+  for (const { patterns } of commands) {
+    const lead = patterns[0]?.lead ?? [];
+    const text = lead.join(' ');
+    const typed = words
+      .slice(0, lead.length)
+      .join(' ')
+      .slice(0, text.length + 8);
+    const most = Math.max(1, Math.floor(text.length / 3));
+    const distance = editDistance(typed, text, most);
+    if (distance <= most) near.push({ text, distance });
+  }
+  return near
+    .sort((a, b) => a.distance - b.distance || (a.text < b.text ? -1 : 1))
+    .slice(0, 3)
+    .map(({ text }) => text);
+};
