@@ -1,7 +1,9 @@
 """What every check of Holdfast's formats rests on: canonical JSON, Ed25519, RFC 6962 trees, and tests of what values look like. Python 3.8, nothing else."""
 import hashlib
 import json
+import math
 import re
+from decimal import Decimal
 
 
 class Fault(ValueError):
@@ -19,12 +21,38 @@ def need(holds, what):
 
 class Number:
     def __init__(self, text):
-        self.text = text
+        self.text = need(text == as_written(text) and text, 'a number that is not canonical')
+
+
+def as_written(text):
+    """The number as RFC 8785 (ECMAScript) writes it: the shortest digits that give the same double."""
+    value = float(text)
+    need(math.isfinite(value), 'a number that is too large')
+    sign, parts, exponent = Decimal(repr(value)).as_tuple()
+    digits = ''.join(map(str, parts)).lstrip('0')
+    point, digits = len(digits) + exponent, digits.rstrip('0')
+    if not digits:
+        return '0'
+    if 0 < point <= 21:
+        whole_part, rest = digits[:point].ljust(point, '0'), digits[point:]
+        written = whole_part + ('.' + rest if rest else '')
+    elif -6 < point <= 0:
+        written = '0.' + '0' * -point + digits
+    else:
+        written = digits[0] + ('.' + digits[1:] if digits[1:] else '') + f'e{point - 1:+d}'
+    return '-' * sign + written
+
+
+def depth(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
 def parse(data):
-    value = json.loads(data.decode(), parse_float=Number, parse_constant=lambda name: need(False, name))
+    value = json.loads(data.decode(), parse_float=Number, parse_int=lambda text: int(Number(text).text),
+                       parse_constant=lambda name: need(False, name))
     need(dump(value).encode() == data, 'JSON that is not canonical')
+    need(depth(value) <= 32, 'JSON that is nested too deep')
     return value
 
 
@@ -96,7 +124,7 @@ def verify(key, message, signature):
     if point is None or len(signature) != 64 or scalar >= ORDER or times(8, point)[0] == 0:
         return False
     digest = int.from_bytes(hashlib.sha512(signature[:32] + raw + message).digest(), 'little') % ORDER
-    x, y, z, _ = add(times(scalar, BASE), times(ORDER - digest, point))
+    x, y, z, _ = add(times(scalar, BASE), times(digest, (P - point[0], *point[1:3], P - point[3])))
     inverse = pow(z, P - 2, P)
     return (y * inverse % P | (x * inverse % P & 1) << 255).to_bytes(32, 'little') == signature[:32]
 

@@ -107,9 +107,11 @@ export const readCheckpoint = (note: string): Checkpoint => {
   if (origin === undefined || root?.byteLength !== HASH_BYTES)
     throw malformedNote('origin, size and root are not as they must be');
   const keyId = keyIdOf(line, ED25519, publicKey(origin.node));
-  const own = signatures.filter((signature) => signature.name === line && signature.keyId === keyId);
-  if (own.length !== 1 || !own.every(({ bytes }) => verifySignature(origin.node, Buffer.from(text), bytes)))
-    throw malformedNote(`the signature of ${origin.node} is missing or does not hold`);
+  const isOwn = (signature: NoteSignature): boolean => signature.name === line && signature.keyId === keyId;
+  const [own, ...others] = signatures;
+  const isAlone = own !== undefined && isOwn(own) && !others.some(isOwn);
+  if (!isAlone || !verifySignature(origin.node, Buffer.from(text), own.bytes))
+    throw malformedNote(`the signature of ${origin.node} is missing, not the first or does not hold`);
   const cosignatures = signatures.flatMap((signature) => readCosignature(text, origin, signature) ?? []);
   if (new Set(cosignatures.map(({ witness }) => witness)).size !== cosignatures.length)
     throw malformedNote('a witness stands in it twice');

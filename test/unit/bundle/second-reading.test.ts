@@ -112,7 +112,7 @@ const histories = async (): Promise<readonly Uint8Array[]> => {
   }
   for (let run = 0; run < RUNS; run += 1)
     bundles.push(await bundleOf(withoutErased(signedHostileHistory(random, random.integer(1, 60), ERASING_HABITS))));
-  for (let run = 0; run < 2 * RUNS; run += 1)
+  for (let run = 0; run < RUNS; run += 1)
     bundles.push(await bundleOf(withoutErased(signedAgain(partialLives(random, random.integer(5, 30))))));
   for (const rotations of [20, 161]) bundles.push(await bundleOf(rotatedHistory(rotations)));
   return bundles;

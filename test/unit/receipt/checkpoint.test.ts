@@ -60,6 +60,12 @@ describe('a checkpoint', () => {
     expect(readCheckpoint(note).cosignatures).toEqual(cosignatures);
   });
 
+  test('has the signature of its log first', () => {
+    const { text, signatures } = readNote(cosigned.note);
+    const turned = noteText({ text, signatures: [...signatures.slice(1), ...signatures.slice(0, 1)] });
+    expect(() => readCheckpoint(turned)).toThrow(/first/);
+  });
+
   test('no change of one bit says the same of it', () => {
     for (const changed of oneBitChanges(cosigned.note)) {
       let read;
