@@ -48,8 +48,6 @@ export interface PolicyBook {
   voids(): readonly VoidPolicy[];
   /** Whether one entry takes effect, and why not. `undefined` for an entry that the book has not seen. */
   effectOf(entryHash: string): 'in-force' | 'superseded' | VoidReason | undefined;
-  /** Hash over all policies in force, equal on nodes that hold the same entries. */
-  stateHash(): string;
 }
 
 /** The fold itself: give it entries in any order, each once; it is always the book of what it was given. */

@@ -1,5 +1,3 @@
-import { canonicalJson } from '../codec/canonical.ts';
-import { sha256Hex } from '../codec/hash.ts';
 import type { Sliced } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
@@ -108,7 +106,6 @@ class Fold implements LedgerFold {
   readonly #ofType = new Map<string | undefined, readonly PolicyState[]>();
   #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
   #latest: Fact | undefined;
-  #hash: string | undefined;
   readonly authority: Authority;
   readonly snapshots = new Snapshots();
   readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
@@ -259,14 +256,6 @@ class Fold implements LedgerFold {
 
   *makeShown(type?: string): Sliced<void> {
     if (!this.#ofType.has(type)) yield* showInSlices(this.#subjectsWith(type), (id) => this.shown(id));
-  }
-
-  stateHash(): string {
-    if (this.#hash === undefined) {
-      const states = [...this.ofType()].sort((a, b) => (a.id < b.id ? -1 : 1));
-      this.#hash = sha256Hex(states.map((state) => canonicalJson({ ...state })).join('\n'));
-    }
-    return this.#hash;
   }
 
   holderOf(key: string): string | undefined {
@@ -441,7 +430,6 @@ class Fold implements LedgerFold {
 
   #changed(subjects: ReadonlySet<Subject>): readonly string[] {
     this.revision += 1;
-    this.#hash = undefined;
     this.#ofType.delete(undefined);
     for (const subject of subjects) {
       subject.state = undefined;

@@ -11,6 +11,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { createMemoryArchive, type MemoryArchive } from '../support/memory-archive.ts';
 import { codeOf, nodeOn, type TestNode } from '../support/policy-node.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
+import { stateHash } from '../support/state-hash.ts';
 
 const RUNS = Number(process.env['HOLDFAST_BEGIN_RUNS'] ?? 12);
 const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
@@ -55,7 +56,7 @@ const rawsOf = (held: readonly HeldEntry[], hashes: readonly string[]): readonly
 const stateOf = async ({ policies }: TestNode): Promise<unknown> => {
   await policies.caughtUp();
   const { root } = await policies.past(EVERYTHING);
-  return { root, hash: policies.book.stateHash(), policies: policies.book.ofType() };
+  return { root, hash: stateHash(policies.book), policies: policies.book.ofType() };
 };
 
 test(`${RUNS} histories: who begins with the snapshots of a pruned node has the book of one that has all`, async () => {

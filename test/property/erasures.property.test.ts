@@ -9,6 +9,7 @@ import { stateRoot } from '../../src/policy/state-root.ts';
 import { hostileHistory } from '../support/authority-histories.ts';
 import { authorKey, entryOf } from '../support/policy-entries.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
+import { stateHash } from '../support/state-hash.ts';
 
 const RUNS = Number(process.env['HOLDFAST_ERASURE_RUNS'] ?? 4_000);
 const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
@@ -43,7 +44,7 @@ const historyOf = (random: SeededRandom): readonly Entry[] => {
 };
 
 const viewOf = (fold: LedgerFold, entries: readonly Entry[]): unknown => ({
-  hash: fold.stateHash(),
+  hash: stateHash(fold),
   root: atOnce(stateRoot(fold)),
   policies: fold.ofType(),
   voids: fold.voids(),
@@ -76,7 +77,7 @@ const arrive = (
     );
     at += size;
     for (const [author, seq] of cuts) if (random.chance(0.2)) fold.voidAuthor(author, seq, 'proof');
-    fold.stateHash();
+    fold.ofType();
     if (random.chance(0.3)) fold.add(missing(fold, others));
   }
   for (const [author, seq] of cuts) fold.voidAuthor(author, seq, 'proof');

@@ -5,6 +5,7 @@ import type { Entry } from '../../src/entry/entry.ts';
 import { compareEntries } from '../../src/entry/entry.ts';
 import { createFold, type LedgerFold } from '../../src/policy/fold.ts';
 import { authorKey, entryOf } from '../support/policy-entries.ts';
+import { stateHash } from '../support/state-hash.ts';
 
 const numRuns = Number(process.env['HOLDFAST_PROPERTY_RUNS'] ?? 300);
 
@@ -108,7 +109,7 @@ const entriesOf = (acts: readonly Act[]): readonly Entry[] => {
 };
 
 const viewOf = (fold: LedgerFold, entries: readonly Entry[]) => ({
-  hash: fold.stateHash(),
+  hash: stateHash(fold),
   policies: fold.ofType(),
   shown: IDS.map((id) => fold.shown(id)),
   voids: fold.voids(),

@@ -11,13 +11,14 @@ import { settle, SettleMemory } from '../../src/policy/snapshot/settle.ts';
 import { stateRoot } from '../../src/policy/state-root.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { bookOf, giveMissing, snapshotHistory, UNSIGNED } from '../support/snapshot-histories.ts';
+import { stateHash } from '../support/state-hash.ts';
 
 const RUNS = Number(process.env['HOLDFAST_PRUNE_RUNS'] ?? 300);
 const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
 
 const stateOf = (fold: LedgerFold): unknown => ({
   chain: fold.snapshots.settled?.chain,
-  hash: fold.stateHash(),
+  hash: stateHash(fold),
   root: atOnce(stateRoot(fold)),
   policies: fold.ofType(),
 });

@@ -8,13 +8,14 @@ import { stateRoot } from '../../src/policy/state-root.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { bookOf, giveMissing, snapshotHistory, UNSIGNED } from '../support/snapshot-histories.ts';
 import { naiveBook } from '../support/snapshot-rules.ts';
+import { stateHash } from '../support/state-hash.ts';
 
 const RUNS = Number(process.env['HOLDFAST_SNAPSHOT_RUNS'] ?? 400);
 const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
 
 const viewOf = (fold: LedgerFold, entries: readonly Entry[]): unknown => ({
   chain: fold.snapshots.settled?.chain,
-  hash: fold.stateHash(),
+  hash: stateHash(fold),
   root: atOnce(stateRoot(fold)),
   policies: fold.ofType(),
   voids: fold.voids(),

@@ -5,6 +5,7 @@ import type { TilesStatus } from '../../../src/receipt/tiles/tiles-service.ts';
 import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
 import { createMemoryArchive, type MemoryArchive } from '../../support/memory-archive.ts';
 import { codeOf } from '../../support/policy-node.ts';
+import { stateHash } from '../../support/state-hash.ts';
 
 const ATTIC: ArchiveSource = {
   ...{ key: 'f'.repeat(64), name: 'attic', connected: true, role: true, says: true, lacked: false },
@@ -47,7 +48,7 @@ const settle = async (): Promise<void> => {
 
 test('what is settled goes on command and comes back on command; the policies stay', async () => {
   await settle();
-  const before = node.policies.book.stateHash();
+  const before = stateHash(node.policies.book);
   expect(await node.json('get status')).toMatchObject({ history: { complete: true, archived: 0, snapshot: null } });
   expect(await node.text('get snapshots')).toContain('held: the complete history');
   expect(await node.text('blockchain prune where dry = true')).toMatch(
@@ -64,7 +65,7 @@ test('what is settled goes on command and comes back on command; the policies st
   });
   // Whoever asks this node meanwhile is told that it does not keep everything.
   expect(busy).toEqual([true]);
-  expect(node.policies.book.stateHash()).toBe(before);
+  expect(stateHash(node.policies.book)).toBe(before);
   expect(await node.text('get snapshots')).toMatch(/held: pruned by snapshot [0-9a-f]{64}, 2 bodies archived/);
   const status = await node.text('get status');
   expect(status).toMatch(/\nHistory: held: pruned by snapshot [0-9a-f]{64}, 2 bodies archived/);
@@ -91,7 +92,7 @@ test('what is settled goes on command and comes back on command; the policies st
   archive.kept.set(lost, body);
   expect(await node.json('blockchain fill history')).toMatchObject({ bodies: 1, lacking: 0 });
   expect(await node.text('blockchain fill history')).toContain('0 bodies came back, 0 bytes\nthe history is complete');
-  expect(node.policies.book.stateHash()).toBe(before);
+  expect(stateHash(node.policies.book)).toBe(before);
 });
 
 const faultOf = (command: string): Promise<string> => codeOf(node.run(command));

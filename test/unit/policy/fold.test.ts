@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import { createFold, type LedgerFold } from '../../../src/policy/fold.ts';
 import { authorKey, entryOf, type EntrySketch } from '../../support/policy-entries.ts';
+import { stateHash } from '../../support/state-hash.ts';
 
 const A = authorKey('a');
 const B = authorKey('b');
@@ -25,7 +26,7 @@ const foldAll = (entries: readonly ReturnType<typeof entryOf>[]): LedgerFold => 
     for (const entry of order) fold.add([entry]);
     return fold;
   });
-  expect(folds[0]!.stateHash()).toBe(folds[1]!.stateHash());
+  expect(stateHash(folds[0]!)).toBe(stateHash(folds[1]!));
   return folds[1]!;
 };
 

@@ -9,6 +9,7 @@ import { snapshotKey } from '../../../src/policy/snapshot/act.ts';
 import type { SavedState } from '../../../src/policy/snapshot/saved.ts';
 import { createMemoryArchive } from '../../support/memory-archive.ts';
 import { nodeOn, type TestNode } from '../../support/policy-node.ts';
+import { stateHash } from '../../support/state-hash.ts';
 
 const ATTIC = { key: 'f'.repeat(64), name: 'attic' };
 const SEED = Buffer.alloc(32, 7);
@@ -59,7 +60,7 @@ const settled = async () => {
   return { ...node, disk, archive, saved, frontier, key };
 };
 
-const bookOf = ({ book }: Policies) => ({ hash: book.stateHash(), policies: book.ofType() });
+const bookOf = ({ book }: Policies) => ({ hash: stateHash(book), policies: book.ofType() });
 
 test('a node drops what a snapshot has settled: the book stays, also after a start, and writes go on', async () => {
   const { policies, pruning, ledger, disk, archive, saved } = await settled();
