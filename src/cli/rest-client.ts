@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
+import { type HostPort, parseAddress } from '../base/host.ts';
 import { http, https } from '../base/http.ts';
 import { REST_TIMEOUT_MS } from '../base/limits.ts';
 import type { Target } from './target.ts';
@@ -91,7 +92,7 @@ const requestTo = (
   timeout: AbortSignal,
 ): ClientRequest => {
   const options = {
-    ...splitAddress(node),
+    ...splitNode(node),
     method: 'POST',
     headers: {
       'User-Agent': 'AnyLog/holdfast',
@@ -151,19 +152,15 @@ const sendForFile = (call: CommandCall, take: (file: Readable) => Promise<void>)
     outgoing.end(call.command);
   });
 
-const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/@]+)):(\d{1,5})$/;
-
 /** Whether a text is `HOST:PORT`, or `https://HOST:PORT`. */
-export const isAddress = (text: string): boolean =>
-  Number(ADDRESS.exec(text.replace(/^https:\/\//i, ''))?.[3] ?? Number.NaN) <= 65_535;
+export const isAddress = (text: string): boolean => parseAddress(text.replace(/^https:\/\//i, '')) !== undefined;
 
-const splitAddress = (node: string): { readonly host: string; readonly port: number } => {
-  const found = ADDRESS.exec(node);
-  if (found === null || !isAddress(node))
-    throw fault('CLI_NODE_ADDRESS', `${JSON.stringify(node)} is not the address of a node`, {
-      hint: 'HOST:PORT, for example 127.0.0.1:32149',
-    });
-  return { host: found[1] ?? found[2] ?? '', port: Number(found[3]) };
+const splitNode = (node: string): HostPort => {
+  const parsed = parseAddress(node);
+  if (parsed !== undefined) return parsed;
+  throw fault('CLI_NODE_ADDRESS', `${JSON.stringify(node)} is not the address of a node`, {
+    hint: 'HOST:PORT, for example 127.0.0.1:32149',
+  });
 };
 
 /** Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, `CLI_INTERRUPTED`, `CLI_TIMEOUT`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */

@@ -1,3 +1,4 @@
+import { splitAddress } from '../base/host.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { OperatorInfo } from '../topology/topology.ts';
 import type { CommandContext } from './context.ts';
@@ -5,12 +6,6 @@ import type { CommandContext } from './context.ts';
 /** The operator policy of this node: the one that carries its key. */
 export const ownOperator = (context: CommandContext): OperatorInfo | undefined =>
   context.topology().operatorByPeer(context.network.self);
-
-/** Host and port of `HOST:PORT`; an IPv6 host keeps its brackets. */
-export const splitAddress = (address: string): { readonly host: string; readonly port: number } => {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
-};
 
 /** The variables that scripts use without assigning them; undefined where the node does not know (yet). */
 export const nodeVariables = (context: CommandContext): Readonly<Record<string, JsonValue | undefined>> => {

@@ -16,9 +16,10 @@ import {
   GOSSIP_BYTES_MAX,
   GUEST_MS_MAX,
 } from '../base/limits.ts';
+import { joinAddress, splitAddress } from '../base/host.ts';
 import type { Logger } from '../base/log.ts';
 import { Pace } from '../base/pace.ts';
-import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from './addresses.ts';
+import { addressOfMultiaddr, multiaddrText } from './addresses.ts';
 import { abortedFault, exchange, expelledFault, rejectedFault } from './exchange.ts';
 import { Gatekeeper } from './gate.ts';
 import { GossipWatch } from './gossip-watch.ts';

@@ -18,6 +18,7 @@ import type {
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p } from 'libp2p';
+import { joinAddress, splitAddress } from '../base/host.ts';
 import { fault, systemCode, textOf } from '../base/errors.ts';
 import {
   CHANNEL_OPEN_TIMEOUT_MS,
@@ -33,7 +34,7 @@ import {
 } from '../base/limits.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { KEY_BYTES, keyPairFromSeed } from '../codec/key-pair.ts';
-import { multiaddrText, splitAddress } from './addresses.ts';
+import { multiaddrText } from './addresses.ts';
 import { GOSSIP_DECODE_LIMITS, GOSSIP_RPC_BYTES_MAX } from './gossip-watch.ts';
 import type { Address, PeerKey } from './network.ts';
 import type { SelfCalls } from './self-calls.ts';
@@ -128,7 +129,7 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
   const node = await createLibp2p({
     start: false,
     privateKey,
-    addresses: { listen: [multiaddrText(isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`)] },
+    addresses: { listen: [multiaddrText(joinAddress({ host: ip, port }))] },
     transports: [settings.transport ?? tcp({ outboundSocketInactivityTimeout: 0, inboundSocketInactivityTimeout: 0 })],
     connectionEncrypters: [noise()],
     streamMuxers: [

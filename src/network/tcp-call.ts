@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { fault } from '../base/errors.ts';
 import { DIAL_TIMEOUT_MS } from '../base/limits.ts';
-import { splitAddress } from './addresses.ts';
+import { splitAddress } from '../base/host.ts';
 import type { Address } from './network.ts';
 
 /** Resolves when the host at an address takes a TCP connection, which is ended at once. `NETWORK_UNREACHABLE`. */

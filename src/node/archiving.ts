@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { systemCode, textOf } from '../base/errors.ts';
+import { joinAddress } from '../base/host.ts';
 import { FRAME_BYTES_MAX, SYNC_AUTHORS_MAX, SYNC_COVERED_MAX } from '../base/limits.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -55,7 +56,7 @@ const nameOf = (network: Network, { policies, topology, addresses }: Later, key:
   const address =
     policy === undefined
       ? (addresses?.addressOf(key) ?? network.peers().find((peer) => peer.key === key && peer.outbound)?.address)
-      : `${policy.ip.includes(':') ? `[${policy.ip}]` : policy.ip}:${policy.port}`;
+      : joinAddress({ host: policy.ip, port: policy.port });
   if (name === undefined && address === undefined) return undefined;
   return [name ?? key.slice(0, 16), ...(address === undefined ? [] : [`at ${address}`])].join(' ');
 };

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { textOf } from '../base/errors.ts';
-import { isHost } from '../base/host.ts';
+import { isHost, joinAddress } from '../base/host.ts';
 import { DIAL_TARGETS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { StateFile } from '../base/state-file.ts';
@@ -23,7 +23,7 @@ const dialTargets = (
   for (const { ip, port, peer } of nodes) {
     // Dialled for ever in vain it would be a fault of every node; `blockchain test` names the policy.
     if (!isHost(ip)) continue;
-    const address = `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+    const address = joinAddress({ host: ip, port });
     if (peer !== self.key) targets.set(address, { address, key: peer });
   }
   const named = new Set(nodes.map(({ peer }) => peer));

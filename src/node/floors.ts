@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { fault, hasCode } from '../base/errors.ts';
 import { startCollecting } from '../base/collection.ts';
 import { ClockMonitor } from '../base/clock-monitor.ts';
+import { joinAddress } from '../base/host.ts';
 import { DiskMonitor } from '../base/disk-monitor.ts';
 import type { ResourceStack } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -327,7 +328,7 @@ const startDialling = async (
   const own = topology().nodes.filter(({ peer }) => peer === network.self);
   guard.begin(
     twins,
-    own.map(({ ip, port }) => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`),
+    own.map(({ ip, port }) => joinAddress({ host: ip, port })),
   );
   return dialling;
 };

@@ -1,6 +1,6 @@
 import { hasCode } from '../base/errors.ts';
+import { joinAddress, splitAddress } from '../base/host.ts';
 import type { Logger } from '../base/log.ts';
-import { splitAddress } from '../command/facts.ts';
 import { startLibp2pNetwork } from '../network/libp2p.ts';
 import type { Network } from '../network/network.ts';
 import type { NodeConfig } from './config.ts';
@@ -10,7 +10,7 @@ type Told = Pick<NodeConfig, 'listen' | 'listened'>;
 /** What a start that was told port 0 keeps for the next: its host as it was told, with the port that it has now. */
 export const listenedAt = (listen: string, bound: string): string | undefined => {
   const { host, port } = splitAddress(listen);
-  return port === 0 ? `${host}:${splitAddress(bound).port}` : undefined;
+  return port === 0 ? joinAddress({ host, port: splitAddress(bound).port }) : undefined;
 };
 
 /**

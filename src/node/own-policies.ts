@@ -1,5 +1,4 @@
-import { localAddresses } from '../base/host.ts';
-import { splitAddress } from '../command/facts.ts';
+import { localAddresses, splitAddress } from '../base/host.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Network } from '../network/network.ts';
 import type { NodeConfig } from './config.ts';

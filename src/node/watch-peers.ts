@@ -1,3 +1,4 @@
+import { joinAddress } from '../base/host.ts';
 import type { CommandContext } from '../command/context.ts';
 import { type CommandExecutor, createSession } from '../command/executor.ts';
 import { ownOperator } from '../command/facts.ts';
@@ -21,7 +22,7 @@ export const watchPeers = (context: CommandContext, executor: CommandExecutor): 
     connected: () => [...new Set(connected().flatMap(({ peer }) => peer ?? []))],
     async ask(peer, timeoutMs) {
       const node = connected().find((candidate) => candidate.peer === peer);
-      const to = `${node?.ip ?? ''}:${node?.port ?? 0}, timeout = ${timeoutMs}ms`;
+      const to = `${joinAddress({ host: node?.ip ?? '', port: node?.port ?? 0 })}, timeout = ${timeoutMs}ms`;
       const text = `run client (${to}) get status where format = json`;
       return (await executor.execute({ text, format: 'json', session: createSession() })).json;
     },

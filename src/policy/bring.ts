@@ -1,4 +1,5 @@
 import { fault } from '../base/errors.ts';
+import { joinAddress } from '../base/host.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
 import { type Document, mainOf, type Path, readPath, syntax, textOfValue, valuesAt } from './get-path.ts';
 import { dateMicros } from './get-compare.ts';
@@ -257,7 +258,7 @@ const addressIn = (root: JsonObject, ownIp: string | undefined): string | undefi
   const ip = ownIp !== undefined && root['ip'] === ownIp && typeof local === 'string' ? local : root['ip'];
   const { port } = root;
   const isPort = typeof port === 'number' || typeof port === 'string';
-  return typeof ip === 'string' && isPort ? `${ip}:${port}` : undefined;
+  return typeof ip === 'string' && isPort ? joinAddress({ host: ip, port }) : undefined;
 };
 
 const objectOf = (items: readonly BringItem[], document: Document, keepMissing: boolean): JsonObject | undefined => {

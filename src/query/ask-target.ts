@@ -1,5 +1,6 @@
 import { sleep } from '../base/clock.ts';
 import { asFault, fault, hasCode, type HoldfastError } from '../base/errors.ts';
+import { joinAddress } from '../base/host.ts';
 import { QUERY_HEDGE_MS, QUERY_HEDGE_SLOW_MS } from '../base/limits.ts';
 import { filesBehind, heldNow, type Need, readyToAnswer } from './behind.ts';
 import { AnswerCollector, type Budget, type Keep } from './collector.ts';
@@ -125,7 +126,7 @@ const attempt = async (
   alive: () => void,
 ): Promise<AnswerCollector> => {
   const { operator } = candidate;
-  const address = operator === undefined ? '' : `${operator.ip}:${operator.port}`;
+  const address = operator === undefined ? '' : joinAddress({ host: operator.ip, port: operator.port });
   const part = question.job.part({ cluster: target.cluster?.id ?? '', operator: operator?.id ?? '', address });
   const collector = new AnswerCollector(question.width, question.keep, question.budget, part, alive);
   try {

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { fault, systemCode, textOf } from '../base/errors.ts';
+import { isLoopback, joinAddress } from '../base/host.ts';
 import { http, https } from '../base/http.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import {
@@ -58,7 +59,6 @@ export interface RestServer extends Resource {
 
 type RestHttpServer = Server | SecureServer;
 
-const LOOPBACK = /^(127\.|::1$|localhost$)/;
 const CLOSE_MS = 1_000;
 
 /** A reply to what Node could not read as a request. */
@@ -165,13 +165,13 @@ const connectionsOf = (server: RestHttpServer): ReadonlySet<Socket> => {
 
 /** Resolves once it listens. */
 const listen = async (server: RestHttpServer, host: string, port: number): Promise<AddressInfo> => {
-  server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
+  server.listen({ host, port });
   await once(server, 'listening');
   return server.address() as AddressInfo;
 };
 
 const bindFault = (caught: unknown, host: string, port: number): Error => {
-  const where = `${host}:${port}`;
+  const where = joinAddress({ host, port });
   switch (systemCode(caught)) {
     case 'EADDRINUSE':
       return fault('REST_PORT_TAKEN', `REST cannot listen on ${where}: the port is in use`, {
@@ -210,7 +210,7 @@ export const startRest = async (options: RestOptions): Promise<RestServer> => {
   const bound = await listen(server, host, port).catch((caught: unknown) => {
     throw bindFault(caught, host, port);
   });
-  if (tls === undefined && !LOOPBACK.test(bound.address))
+  if (tls === undefined && !isLoopback(bound.address))
     log.warn(
       'REST listens beyond this machine without TLS: tokens and passwords can be read on their way (--rest-tls)',
       {
@@ -218,7 +218,7 @@ export const startRest = async (options: RestOptions): Promise<RestServer> => {
       },
     );
   return {
-    address: `${host}:${bound.port}`,
+    address: joinAddress({ host, port: bound.port }),
     async reloadTls() {
       if (tls === undefined || !('setSecureContext' in server)) return;
       secured.files = await renewed(tls, secured.files, options);

@@ -1,7 +1,8 @@
 import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { homedir, hostname, networkInterfaces } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { writeFileDurably } from '../../base/files.ts';
+import { isLoopback, localAddresses, parseAddress } from '../../base/host.ts';
 
 /** A node that this user runs on this machine, as `~/.holdfast/nodes` has it: where its REST is, and where its files are. */
 export interface RunningNode {
@@ -69,28 +70,13 @@ export const noteRunning = async (path: string, node: Omit<RunningNode, 'machine
   };
 };
 
-const split = (address: string): { readonly host: string; readonly port: string } => {
-  const cut = address.lastIndexOf(':');
-  return {
-    host: address
-      .slice(0, cut)
-      .replace(/^\[(.*)\]$/, '$1')
-      .toLowerCase(),
-    port: address.slice(cut + 1),
-  };
-};
-
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
-
 const isHere = (host: string): boolean =>
-  isLoopback(host) ||
-  host === hostname().toLowerCase() ||
-  Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === host));
+  isLoopback(host) || host === hostname().toLowerCase() || localAddresses().includes(host);
 
 /** Whether who asks for `asked` reaches what is bound to `bound`. */
 const reaches = (asked: string, bound: string): boolean => {
-  const [a, b] = [split(asked), split(bound)];
-  if (a.port !== b.port) return false;
+  const [a, b] = [parseAddress(asked.toLowerCase()), parseAddress(bound.toLowerCase())];
+  if (a === undefined || b === undefined || a.port !== b.port) return false;
   if (a.host === b.host) return true;
   if (b.host === '0.0.0.0' || b.host === '::') return isHere(a.host);
   return isLoopback(b.host) && isLoopback(a.host) && (a.host === 'localhost' || b.host === 'localhost');

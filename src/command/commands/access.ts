@@ -1,9 +1,8 @@
 import { fault } from '../../base/errors.ts';
-import { isLoopback } from '../../base/host.ts';
+import { isLoopback, splitAddress } from '../../base/host.ts';
 import { policyDate } from '../../entry/time.ts';
 import { USER_TYPES } from '../access/users.ts';
 import type { CommandContext } from '../context.ts';
-import { splitAddress } from '../facts.ts';
 import { anyText, oneOf, optional, type OptionTable, required, span, withDefault } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply, SILENT } from '../reply.ts';

@@ -19,7 +19,8 @@ import {
   type TableSums,
   tablesIn,
 } from './cluster-differences.ts';
-import { addressOf, askMembers, memberTitles, ownCluster, type MemberReply } from './common.ts';
+import { addressOf } from '../addresses.ts';
+import { askMembers, memberTitles, ownCluster, type MemberReply } from './common.ts';
 import { type BUCKET_DIGITS, changedRows, nameOf, REPORT_TITLES, reportCells, runningScrub } from './scrub.ts';
 
 const dataOptions = {

@@ -4,7 +4,8 @@ import { integer, nameText, anyText, optional, repeated, type OptionTable } from
 import { clean, renderTable, type Cell } from '../table.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import { policyDate } from '../../entry/time.ts';
-import { addressOf, operatorStatus, ownCluster, paddedMember } from './common.ts';
+import { addressOf } from '../addresses.ts';
+import { operatorStatus, ownCluster, paddedMember } from './common.ts';
 
 const tableFilter = {
   company: optional(anyText, 'only this company'),
@@ -189,7 +190,7 @@ const dataNodes = (call: Call<typeof dataNodesOptions>): Reply => {
       operator.name,
       operator.member,
       addressOf(operator),
-      operator.localIp === undefined ? '' : `${operator.localIp}:${operator.port}`,
+      operator.localIp === undefined ? '' : addressOf({ ip: operator.localIp, port: operator.port }),
       operator.main ? ' +' : '',
       operatorStatus(context, operator),
     ]),

@@ -2,6 +2,7 @@ import { fault, type HoldfastError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
 import type { Operator } from '../../operator/operator.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
+import { addressOf } from '../addresses.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import { textOfValue } from '../grammar/values.ts';
@@ -15,8 +16,6 @@ export const operatorStatus = (context: CommandContext, { peer }: OperatorInfo):
   peer !== undefined && (peer === context.network.self || context.network.peers().some(({ key }) => key === peer))
     ? 'active'
     : 'not_responding';
-
-export const addressOf = ({ ip, port }: { readonly ip: string; readonly port: number }): string => `${ip}:${port}`;
 
 /** Member numbers as the cluster commands print them. */
 export const paddedMember = (member: number, digits: number): string => String(member).padStart(digits, '0');

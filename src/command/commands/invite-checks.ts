@@ -1,5 +1,5 @@
 import { fault } from '../../base/errors.ts';
-import { isHost } from '../../base/host.ts';
+import { isHost, parseAddress } from '../../base/host.ts';
 import { isInForce } from '../../policy/authority/members.ts';
 import { type Role, ROLES } from '../../policy/authority/roles.ts';
 import type { CommandContext } from '../context.ts';
@@ -31,7 +31,7 @@ const givesByTypes = ({ policies, ledger }: CommandContext): boolean => {
   return own.length > 0 && own.every(({ rights }) => rights.scope.types !== undefined);
 };
 
-const hostOf = (seed: string): string => seed.slice(0, seed.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
+const hostOf = (seed: string): string => parseAddress(seed)?.host ?? '';
 
 /** A type that none of the roles writes. */
 const idleType = (roles: readonly Role[], types: readonly string[]): string | undefined => {

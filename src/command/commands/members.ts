@@ -22,7 +22,7 @@ import {
 } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply, says, SILENT } from '../reply.ts';
-import { addressOf } from './common.ts';
+import { addressOf } from '../addresses.ts';
 import { checkInvite } from './invite-checks.ts';
 
 const DAY_MS = 86_400_000;

@@ -4,7 +4,8 @@ import type { OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import { type TableSums, tablesIn } from './cluster-differences.ts';
-import { addressOf, askMembers, type MemberReply } from './common.ts';
+import { addressOf } from '../addresses.ts';
+import { askMembers, type MemberReply } from './common.ts';
 import { problemsOf } from './cluster-tests.ts';
 
 /** One operator of one cluster: how it is set up, and what it holds. */

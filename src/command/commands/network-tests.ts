@@ -7,7 +7,8 @@ import { askAll, reach } from '../remote/client.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
-import { addressOf, jsonMember } from './common.ts';
+import { addressOf } from '../addresses.ts';
+import { jsonMember } from './common.ts';
 
 /** How long a node has to answer a test. */
 const TEST_TIMEOUT_MS = 3_000;

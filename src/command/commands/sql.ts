@@ -1,6 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { QUERY_TIMEOUT_MS } from '../../base/limits.ts';
 import { formatPieces, resultValue } from '../../query/format.ts';
+import { isAt } from '../addresses.ts';
 import type { QueryOptions, QueryRequest } from '../../query/query.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
 import { tablesOf } from '../../query/targets.ts';
@@ -124,9 +125,7 @@ const queryOptions = (
 const operatorsAt = ({ context }: Surroundings, addresses: readonly string[]): readonly string[] => {
   const all = [...context.topology().operators.values()];
   return addresses.map((address) => {
-    const found = all.find(({ ip, localIp, port }) =>
-      [ip, localIp].some((host) => `${host ?? ''}:${port}` === address),
-    );
+    const found = all.find((operator) => isAt(operator, address));
     if (found !== undefined) return found.id;
     throw fault('COMMAND_DESTINATION', `no operator policy has the address ${address}`, {
       hint: 'let the network choose: run client () sql …',

@@ -1,4 +1,4 @@
-import { splitAddress } from '../facts.ts';
+import { splitAddress } from '../../base/host.ts';
 
 /** A policy that says where this node is. */
 export interface OwnPolicy {
@@ -25,7 +25,7 @@ const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
 /** What has to change in a policy so that it leads here; undefined where it does, or where that cannot be known (a translated address). */
 const change = ({ listen, local }: OwnAddress, { hosts, port }: OwnPolicy): object | undefined => {
   const at = splitAddress(listen);
-  const host = bare(at.host);
+  const { host } = at;
   const mine = hosts.map(bare).filter((of) => of === host || local.includes(of));
   const [ofNobody, reached] = [mine.length === 0, mine.some((of) => EVERYWHERE.has(host) || of === host)];
   if (ofNobody || (reached && port === at.port)) return undefined;

@@ -2,6 +2,7 @@ import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import { COMMAND_NODES_AT_ONCE } from '../../base/limits.ts';
 import type { PeerKey } from '../../network/network.ts';
 import { sqlAcross } from '../commands/sql.ts';
+import { addressOf, isAt } from '../addresses.ts';
 import type { CommandContext } from '../context.ts';
 import { errorNumber } from '../error-numbers.ts';
 import type { CommandOutput } from '../executor.ts';
@@ -29,10 +30,8 @@ export const reach = async (context: CommandContext, address: string, timeoutMs:
   if (address === network.address) return { kind: 'self' };
   const { nodes, operators } = context.topology();
   const named =
-    nodes.find(({ ip, port }) => `${ip}:${port}` === address) ??
-    [...operators.values()].find(({ ip, localIp, port }) =>
-      [ip, localIp].some((host) => `${host ?? ''}:${port}` === address),
-    );
+    nodes.find((node) => addressOf(node) === address) ??
+    [...operators.values()].find((operator) => isAt(operator, address));
   if (named?.peer === network.self) return { kind: 'self' };
   const peers = network.peers();
   const connected = peers.find(({ key, address: at }) =>
@@ -136,7 +135,7 @@ const addressesOf = async (surroundings: Surroundings, to: Destination['to']): P
     const addresses = surroundings.context
       .topology()
       .clustersOf(to.dbms, to.table)
-      .flatMap(({ operators }) => operators.map(({ ip, port }) => `${ip}:${port}`));
+      .flatMap(({ operators }) => operators.map(addressOf));
     if (addresses.length > 0) return addresses;
     throw fault('COMMAND_TABLE_NO_OPERATORS', `no operator serves the table ${to.dbms}.${to.table}`, {
       hint: 'see the tables with operators: get data nodes',

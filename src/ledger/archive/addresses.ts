@@ -1,6 +1,6 @@
 import { asFault } from '../../base/errors.ts';
 import type { Clock } from '../../base/clock.ts';
-import { isHost } from '../../base/host.ts';
+import { isHost, joinAddress, splitAddress } from '../../base/host.ts';
 import {
   ARCHIVE_ADDRESSES_MAX,
   ARCHIVE_ADDRESSES_MS,
@@ -10,7 +10,6 @@ import {
 } from '../../base/limits.ts';
 import type { Resource } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/log.ts';
-import { joinAddress, splitAddress } from '../../network/addresses.ts';
 import {
   type Address,
   type Channel,

@@ -4,7 +4,7 @@ import { fault } from '../../base/errors.ts';
 import { writeFileDurably } from '../../base/files.ts';
 import { RECOVER_PEERS_WAIT_MS } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
-import { joinAddress } from '../../network/addresses.ts';
+import { joinAddress } from '../../base/host.ts';
 import type { CommandContext } from '../../command/context.ts';
 import { faultsOf } from '../../command/health/faults.ts';
 import { healthFacts } from '../../command/health/gather.ts';

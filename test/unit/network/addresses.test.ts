@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { addressOfMultiaddr, joinAddress, multiaddrText, splitAddress } from '../../../src/network/addresses.ts';
+import { joinAddress, splitAddress } from '../../../src/base/host.ts';
+import { addressOfMultiaddr, multiaddrText } from '../../../src/network/addresses.ts';
 
 describe('addresses', () => {
   test.each([
