@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['ledger', 'scale', 'past', 'propagation', 'start', 'ingest', 'replication', 'query'];
+const BENCHES = ['ledger', 'scale', 'past', 'propagation', 'hostile', 'start', 'ingest', 'replication', 'query'];
 
 const asked = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
