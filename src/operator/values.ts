@@ -25,28 +25,6 @@ export const kindOf = (type: string): ColumnKind => {
   return KINDS.find(([form]) => form.test(base))?.[1] ?? 'text';
 };
 
-/**
- * The type that SQLite is told. Its affinity must not change what the mapping made: a `uuid` of digits would become a
- * number, so what is text to us has text affinity.
- */
-export const sqliteType = (type: string): string => {
-  const plain = type.toLowerCase();
-  if (!/^[a-z][a-z0-9_ ]*(?:\(\d{1,5}(?:, ?\d{1,5})?\))?$/.test(plain)) return 'text';
-  switch (kindOf(plain)) {
-    case 'text':
-      return /char|text|clob/.test(plain) && !plain.includes('int') ? plain : 'text';
-    case 'int':
-      return plain.includes('int') ? plain : 'integer';
-    case 'float':
-    case 'decimal':
-    case 'bool':
-    case 'timestamp':
-    case 'date':
-    case 'time':
-      return plain.includes('int') ? 'numeric' : plain;
-  }
-};
-
 /** A JSON value as the column keeps it; undefined where it does not fit. Null fits everywhere. */
 export type Converter = (value: JsonValue) => SqlValue | undefined;
 

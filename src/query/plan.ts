@@ -1,4 +1,4 @@
-import { sqliteType } from '../operator/values.ts';
+import { neededAffinity } from '../operator/affinity.ts';
 import type { Column } from '../topology/topology.ts';
 import { call, type CastType, column, type Expression, mapOperands, number } from './sql/ast.ts';
 import { isAggregateCall, sameExpression } from './sql/resolve.ts';
@@ -156,14 +156,7 @@ class GroupedPlan {
     if (key.kind === 'cast') return key.type;
     if (key.kind !== 'column') return '';
     const declared = this.#tableColumns.find(({ name }) => name === key.name);
-    return declared === undefined ? '' : affinityOf(sqliteType(declared.type));
+    const affinity = declared === undefined ? 'BLOB' : neededAffinity(declared.type);
+    return affinity === 'BLOB' ? '' : affinity;
   }
 }
-
-/** SQLite's affinity of a declared type, by its own rules (https://www.sqlite.org/datatype3.html §3.1). */
-const affinityOf = (type: string): Affinity => {
-  if (/int/i.test(type)) return 'INTEGER';
-  if (/char|clob|text/i.test(type)) return 'TEXT';
-  if (type === '' || /blob/i.test(type)) return '';
-  return /real|floa|doub/i.test(type) ? 'REAL' : 'NUMERIC';
-};

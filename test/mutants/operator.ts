@@ -2,6 +2,34 @@ import type { Mutant } from './mutant.ts';
 
 export const operator: readonly Mutant[] = [
   {
+    name: 'column keeps values as the first file needs it',
+    file: 'src/operator/store/user-tables.ts',
+    from: 'if (joined !== undefined && joined !== had) changed',
+    to: 'if (joined === undefined) changed',
+    tests: ['test/unit/operator/column-types.test.ts', 'test/property/column-types.property.test.ts'],
+  },
+  {
+    name: 'whole number is kept as it came, or as the column was',
+    file: 'src/operator/store/user-tables.ts',
+    from: "affinity === 'BLOB' ? asWhole(quoted(name)) : quoted(name)",
+    to: 'quoted(name)',
+    tests: ['test/property/column-types.property.test.ts'],
+  },
+  {
+    name: 'columns of a duplicate do not count',
+    file: 'src/operator/store/apply.ts',
+    from: '      ensureTable(this.#db, record.table, record.columns);\n      insertRecord',
+    to: '      insertRecord',
+    tests: ['test/property/column-types.property.test.ts'],
+  },
+  {
+    name: 'database of an earlier version keeps its columns as they are',
+    file: 'src/operator/store/schema.ts',
+    from: '      take(db);\n',
+    to: '',
+    tests: ['test/unit/operator/column-types.test.ts'],
+  },
+  {
     name: 'attributes of new data that are one column lose values',
     file: 'src/operator/mapping.ts',
     from: "    if (this.#of === 'stored data') return;\n",

@@ -10,7 +10,7 @@ import type { Repair } from '../file-check.ts';
 import { checkRecord, TSD_DBMS } from '../names.ts';
 import { recordDigest } from '../row-sums.ts';
 import { eachRow } from '../rows.ts';
-import { type Inserted, insertRows, type RowTarget } from './insert-rows.ts';
+import { type Inserted, insertRows, mapAll, type RowTarget } from './insert-rows.ts';
 import type { Batch, FileJob, JobResult, TakenFromBuffer, Target } from './jobs.ts';
 import {
   Bookkeeping,
@@ -23,7 +23,15 @@ import {
 } from './records.ts';
 import { sumOfRows } from './file-rows.ts';
 import { clearStraysOf, compareRows, deleteRowsOf, setRowsAside, sumOfCopy } from './repair.ts';
-import { checkKnownTables, ensureTable, forgetTables, prepareDatabase, quoted, storesOf } from './schema.ts';
+import { prepareDatabase, storesOf } from './schema.ts';
+import {
+  checkKnownTables,
+  ensureTable,
+  forgetTables,
+  isTableRewritten,
+  quoted,
+  type TableColumns,
+} from './user-tables.ts';
 
 /** The next own file id by the thread's databases, once it was read from them. */
 const numbering = new WeakMap<WriteDatabases, Map<string, number>>();
@@ -164,6 +172,8 @@ class Application {
     if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);
     if (placement.outcome === 'duplicate') {
       const duplicate = asDuplicate(record);
+      // Where it came before the record that has the rows, its own were in the table.
+      ensureTable(this.#db, record.table, record.columns);
       insertRecord(this.#db, this.#books, { record: duplicate, rows: null });
       return { kind: 'duplicate', record: duplicate };
     }
@@ -184,7 +194,7 @@ class Application {
 
   /** Rows of a file whose record was lost would be there twice. */
   #clearStrays({ record, content }: FileCopy): void {
-    ensureTable(this.#db, record.table, record.columns);
+    this.#ensureTable(content, record, 'stored data');
     const member = this.#books.member(record.origin, this.#batch.members.get(record.origin) ?? 0);
     if (clearStraysOf(this.#db, record, member, content) > 0) this.#books.forgetRows(record.table);
   }
@@ -212,6 +222,7 @@ class Application {
     }
     noteSum(this.#db, { origin, file, sum: right.sum, damage: undefined });
     if (recordDigest(before) === recordDigest(record) && before.rows === record.rows) return unchanged;
+    this.#ensureTable(copy.content, record, 'stored data');
     insertRecord(this.#db, this.#books, { record, rows: held.rows });
     return { ...unchanged, repair: { ...nothing, did: 'record', rows: record.rows }, record };
   }
@@ -246,12 +257,22 @@ class Application {
     { origin, file, table, columns, time }: Pick<FileRecord, 'origin' | 'file' | 'table' | 'columns' | 'time'>,
     of: RowTarget['of'],
   ): Inserted {
-    ensureTable(this.#db, table, columns);
+    const affinities = this.#ensureTable(content, { table, columns }, of);
     const member = this.#books.member(origin, this.#batch.members.get(origin) ?? 0);
     const lastRow = this.#books.lastRow(table);
-    const inserted = insertRows(this.#db, content, { table, columns, time, member, file, lastRow, of });
+    const inserted = insertRows(this.#db, content, { table, columns, affinities, time, member, file, lastRow, of });
     this.#books.addRows(table, inserted.rows[1] - lastRow);
     return inserted;
+  }
+
+  /** A file that will be refused must not have all rows of its table written anew, at each try. */
+  #ensureTable(
+    content: Uint8Array,
+    { table, columns }: Pick<FileRecord, 'table' | 'columns'>,
+    of: RowTarget['of'],
+  ): TableColumns {
+    if (isTableRewritten(this.#db, table, columns)) mapAll(content, columns, of);
+    return ensureTable(this.#db, table, columns);
   }
 
   #append({ table, columns, content, source, instructions, time }: Extract<FileJob, { kind: 'append' }>): JobResult {

@@ -2,7 +2,7 @@ import type { ReadConnection, SqlRow } from '../../sqlite/sqlite.ts';
 import type { FileRecord } from '../file-record.ts';
 import { RowSum } from '../row-sums.ts';
 import type { PlacedRecord } from './records.ts';
-import { columnsOfTable, quoted } from './schema.ts';
+import { columnsOfTable, quoted } from './user-tables.ts';
 
 /** What every row of an origin carries as `tsd_name`; undefined for an origin without rows. */
 export const memberOf = (db: ReadConnection, origin: string): string | undefined => {

@@ -3,7 +3,7 @@ import type { Column } from '../../topology/topology.ts';
 import { RowMapper } from '../mapping.ts';
 import { eachRow } from '../rows.ts';
 import { insertTimestamp } from '../timestamps.ts';
-import { quoted } from './schema.ts';
+import { quoted, type TableColumns, wholeNumber } from './user-tables.ts';
 
 /** Values bound by one statement: with many rows a statement the price of calling SQLite vanishes. */
 const VALUES_PER_STATEMENT = 1_200;
@@ -13,6 +13,8 @@ const ADDED = 3;
 export interface RowTarget {
   readonly table: string;
   readonly columns: readonly Column[];
+  /** Of the table. */
+  readonly affinities: TableColumns;
   /** Record's time. */
   readonly time: string;
   readonly member: number;
@@ -32,7 +34,7 @@ export interface Inserted {
 
 /** Maps the content and inserts its rows, in order and with `row_id`s in one run. Throws `INGEST_…`. */
 export const insertRows = (db: WriteConnection, content: Uint8Array, target: RowTarget): Inserted => {
-  const { table, columns, time, member, file, lastRow, of } = target;
+  const { table, columns, affinities, time, member, file, lastRow, of } = target;
   const width = columns.length + ADDED;
   const names = ['insert_timestamp', 'tsd_name', 'tsd_id', ...columns.map(({ name }) => quoted(name))].join(', ');
   const place = `(${Array<string>(width).fill('?').join(',')})`;
@@ -45,14 +47,26 @@ export const insertRows = (db: WriteConnection, content: Uint8Array, target: Row
   const inserted = insertTimestamp(time);
   const name = String(member);
   const mapper = new RowMapper(columns, of);
+  const loose = columns.flatMap((column, at) => (affinities.get(column.name.toLowerCase()) === 'BLOB' ? [at] : []));
   let values: SqlValue[] = [];
   const count = eachRow(content, (row, line, text) => {
     values.push(inserted, name, file);
+    const start = values.length;
     mapper.map(row, line, text, values);
+    for (const at of loose) {
+      const value = values[start + at];
+      if (typeof value === 'number') values[start + at] = wholeNumber(value);
+    }
     if (values.length < full) return;
     db.run(fullSql, values);
     values = [];
   });
   if (values.length > 0) db.run(sqlFor(values.length / width), values);
   return { rows: [lastRow + 1, lastRow + count], leftOut: mapper.leftOut };
+};
+
+/** Throws what {@link insertRows} would throw for its rows. */
+export const mapAll = (content: Uint8Array, columns: readonly Column[], of: RowTarget['of']): void => {
+  const mapper = new RowMapper(columns, of);
+  eachRow(content, (row, line, text) => mapper.map(row, line, text, []));
 };

@@ -3,13 +3,14 @@ import type { ReadConnection, ReadDatabases } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import type { FileRanges, FileRecord } from '../file-record.ts';
 import { inferColumns } from '../infer.ts';
-import { RowMapper, rowWriter } from '../mapping.ts';
+import { rowWriter } from '../mapping.ts';
 import { checkColumns } from '../names.ts';
 import { uniteRanges } from '../ranges.ts';
-import { eachRow } from '../rows.ts';
+import { mapAll } from './insert-rows.ts';
 import { type PlacedRecord, selectRecords } from './records.ts';
 import { sumOfRows } from './file-rows.ts';
-import { quoted, storesOf } from './schema.ts';
+import { storesOf } from './schema.ts';
+import { quoted } from './user-tables.ts';
 import { damageOf, provedSum } from './scrub-reads.ts';
 
 /** The ids of all files that are held, by origin. */
@@ -114,8 +115,7 @@ const contentOf = (db: ReadConnection, { record, rows }: PlacedRecord): Uint8Arr
 const fitting = (_: ReadDatabases, content: Uint8Array, known: readonly Column[] | undefined): readonly Column[] => {
   const columns = known ?? inferColumns(content);
   checkColumns(columns);
-  const mapper = new RowMapper(columns, 'new data');
-  eachRow(content, (row, line, text) => mapper.map(row, line, text, []));
+  mapAll(content, columns, 'new data');
   return columns;
 };
 

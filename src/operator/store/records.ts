@@ -3,7 +3,7 @@ import type { ReadConnection, SqlRow, SqlValue, WriteConnection } from '../../sq
 import type { Column } from '../../topology/topology.ts';
 import type { Finding } from '../file-check.ts';
 import type { FileRecord } from '../file-record.ts';
-import { quoted } from './schema.ts';
+import { quoted } from './user-tables.ts';
 
 /** A record with the place of its rows. */
 export interface PlacedRecord {
@@ -49,6 +49,17 @@ const placed = (dbms: string, row: SqlRow): PlacedRecord => {
     rows: typeof first === 'number' && typeof last === 'number' ? [first, last] : null,
   };
 };
+
+/** Which columns files of which table were mapped to. Reads all records. */
+export const mappedTables = (
+  db: ReadConnection,
+): readonly { readonly table: string; readonly columns: readonly Column[] }[] =>
+  db
+    .all(
+      `select distinct table_name, columns from holdfast_files f join holdfast_mappings m on m.id = f.mapping
+       where status = 'stored'`,
+    )
+    .map(([table, columns]) => ({ table: String(table), columns: columnsOf(String(columns)) }));
 
 /** As {@link selectRecords}, one by one: the statement stays open until the last is taken. */
 export function* eachRecord(

@@ -6,7 +6,7 @@ import type { RowChange } from '../file-check.ts';
 import { eachMappedRow, rowDigest, sumOfContent } from '../row-sums.ts';
 import { memberOf, OF_SOME_FILE, rowsOfFile } from './file-rows.ts';
 import type { PlacedRecord } from './records.ts';
-import { columnsOfTable, quoted } from './schema.ts';
+import { columnsOfTable, quoted } from './user-tables.ts';
 
 /**
  * The sum that the rows of a copy must have. A copy that was made from rows is believed only where it has the sum that

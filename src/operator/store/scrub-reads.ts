@@ -7,7 +7,8 @@ import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file
 import { type ArchivePlace, readPlace } from './archive-files.ts';
 import { gapsOf, memberOf, rowsOfFile, sumOfRows, sumsOfRows } from './file-rows.ts';
 import { eachRecord, findRecord, type PlacedRecord, selectRecords } from './records.ts';
-import { columnsOfTable, quoted, storesOf } from './schema.ts';
+import { storesOf } from './schema.ts';
+import { columnsOfTable, quoted } from './user-tables.ts';
 
 const has = (db: ReadConnection, table: string): boolean =>
   db.get('select 1 from sqlite_master where name = ?', [table]) !== undefined;

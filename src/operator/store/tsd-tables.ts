@@ -3,7 +3,8 @@ import type { FileRecord } from '../file-record.ts';
 import { TSD_DBMS } from '../names.ts';
 import { insertTimestamp } from '../timestamps.ts';
 import { selectRecords } from './records.ts';
-import { prepareDatabase, quoted, storesOf } from './schema.ts';
+import { prepareDatabase, storesOf } from './schema.ts';
+import { quoted } from './user-tables.ts';
 
 /** Records taken over by one call, so that the writer is not held up for long. */
 const STEP = 2_000;

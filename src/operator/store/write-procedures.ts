@@ -4,7 +4,8 @@ import type { Column } from '../../topology/topology.ts';
 import { tableName, TSD_DBMS } from '../names.ts';
 import { apply } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
-import { columnsOfTable, ensureTable, prepareDatabase, quoted } from './schema.ts';
+import { prepareDatabase } from './schema.ts';
+import { columnsOfTable, ensureTable, quoted } from './user-tables.ts';
 import { deriveTsd, renumber } from './tsd-tables.ts';
 
 /** Makes a table, or gives it the columns that it lacks. */
