@@ -40,12 +40,15 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['\t', '\\t'],
 ]);
 
+const escaped = (sign: string): string =>
+  ESCAPES.get(sign) ?? `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+
 /** The text in one line, as it is: names of files, policies and peers may hold anything, and must not pass for lines of ours. */
-export const oneLine = (text: string): string =>
-  text.replace(
-    UNPRINTABLE,
-    (sign) => ESCAPES.get(sign) ?? `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  );
+export const oneLine = (text: string): string => text.replace(UNPRINTABLE, escaped);
+
+/** The text in its lines, for a terminal: what others wrote must not move its cursor, colour it or name its window. */
+export const printable = (text: string): string =>
+  text.replace(UNPRINTABLE, (sign) => (sign === '\n' || sign === '\t' ? sign : escaped(sign)));
 
 /** A notice as it is printed. */
 export const logLine = ({ level, area, text, data }: LogRecord): string => {

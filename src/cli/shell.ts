@@ -5,6 +5,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { styleText } from 'node:util';
 import { z } from 'zod';
 import { asFault, textOf } from '../base/errors.ts';
+import { oneLine } from '../base/log.ts';
 import { parseLine } from '../command/grammar/line.ts';
 import { quoted } from './quoted.ts';
 import { callNode } from './rest-client.ts';
@@ -52,7 +53,7 @@ const completeAt = async (target: Target, names: readonly string[], typed: strin
   try {
     const command = `get completions ${quoted(here[1])} format = json`;
     const lines = z.array(z.string()).parse(JSON.parse(await callNode({ ...target, command })));
-    return [lines, here[1]];
+    return [lines.filter((line) => line === oneLine(line)), here[1]];
   } catch {
     return here; // an older node, or one that has gone: a key press is no place for an error
   }

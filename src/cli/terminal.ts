@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { fault, printedIn, systemCode, textOf, type HoldfastError } from '../base/errors.ts';
+import { printable } from '../base/log.ts';
 
 /** What a stream has where somebody sits at its other end. */
 interface Tty {
@@ -52,14 +53,17 @@ export const watchOutput = ({ stdin, stdout, stderr }: Terminal): WatchedTermina
   };
 };
 
+/** Where a person looks, no text may drive the terminal; a file or a program gets it byte for byte. */
+const shownOn = (stream: Tty, text: string): string => (stream.isTTY === true ? printable(text) : text);
+
 /** Prints text with exactly one line end; nothing for an empty answer. */
-export const printText = (stream: NodeJS.WritableStream, text: string): void => {
-  if (text !== '') stream.write(text.endsWith('\n') ? text : `${text}\n`);
+export const printText = (stream: Writable & Tty, text: string): void => {
+  if (text !== '') stream.write(shownOn(stream, text.endsWith('\n') ? text : `${text}\n`));
 };
 
 /** What was printed before it failed, then what happened and, indented below it, what to do; red only on a terminal. */
 export const printFault = ({ stdout, stderr }: Terminal, error: HoldfastError): void => {
   printText(stdout, printedIn(error).join('\n'));
-  stderr.write(`${styleText('red', 'error:', { stream: stderr })} ${error.message}\n`);
-  if (error.hint !== undefined) stderr.write(`  hint: ${error.hint}\n`);
+  stderr.write(`${styleText('red', 'error:', { stream: stderr })} ${shownOn(stderr, error.message)}\n`);
+  if (error.hint !== undefined) stderr.write(shownOn(stderr, `  hint: ${error.hint}\n`));
 };
