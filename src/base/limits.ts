@@ -396,6 +396,8 @@ export const PULL_ANSWER_BYTES = 16 * 1_048_576;
 export const PULL_GRACE_MS = 750;
 export const PULL_RETRY_MIN_MS = 500;
 export const PULL_RETRY_MAX_MS = 30_000;
+/** A duplicate was asked for so many times before it is taken though no peer of the cluster has its original. */
+export const ORPHAN_ROUNDS_MIN = 3;
 /** Single files that one peer failed to deliver; more, and the whole peer rests. */
 export const PULL_FAILURES_MAX = 2_048;
 export const PUSH_FILES_IN_FLIGHT = 256;

@@ -50,9 +50,10 @@ export interface FileStore {
   readMany(origin: string, ranges: FileRanges, limits: ReadLimits): Promise<readonly FileCopy[]>;
   /**
    * Stores copies from a peer, in one durable transaction a batch; idempotent. Content is checked against `digest`
-   * first (`FILE_DIGEST_MISMATCH`). Resolves when durable, in the order given.
+   * first (`FILE_DIGEST_MISMATCH`). Resolves when durable, in the order given. `takesOrphans`: what would be an `orphan`
+   * becomes a `duplicate`, since nobody has the original: its number counts as held, and there are no rows to it.
    */
-  store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]>;
+  store(copies: readonly FileCopy[], takesOrphans?: boolean): Promise<readonly StoreOutcome[]>;
   /**
    * Reads the rows and the archived content of held files of an origin with ids in `ranges`, from the first on as many
    * as the limits allow, and says what is found. Empty only where none of them is held.

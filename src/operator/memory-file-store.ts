@@ -116,7 +116,7 @@ class MemoryFiles implements MemoryFileStore {
     const changes = held === undefined ? [] : changesOf(this.#rows.get(key) ?? held.content, copy.content);
     const nothing = { rows: rowsIn(copy.content), changes: [], changed: 0 };
     if (held?.record.status === 'duplicate') return { ...nothing, did: 'none', rows: 0 };
-    if (held === undefined) this.#storeOne(copy);
+    if (held === undefined) this.#storeOne(copy, false);
     else {
       const rebuilt = copy.rebuilt && held.rebuilt;
       const content = copy.rebuilt && !held.rebuilt ? held.content : new Uint8Array(copy.content);
@@ -171,9 +171,9 @@ class MemoryFiles implements MemoryFileStore {
     return 'plant.damaged';
   }
 
-  async store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]> {
+  async store(copies: readonly FileCopy[], takesOrphans = false): Promise<readonly StoreOutcome[]> {
     for (const copy of copies) checkDigest(copy);
-    const outcomes = copies.map((copy) => this.#storeOne(copy));
+    const outcomes = copies.map((copy) => this.#storeOne(copy, takesOrphans));
     const fresh = copies
       .filter((_, index) => outcomes[index] === 'stored' || outcomes[index] === 'duplicate')
       .map(({ record }) => this.#get(record.origin, record.file).record);
@@ -274,12 +274,15 @@ class MemoryFiles implements MemoryFileStore {
     return { ...copy, content };
   }
 
-  #storeOne(copy: FileCopy): StoreOutcome {
+  #storeOne(copy: FileCopy, takesOrphans: boolean): StoreOutcome {
     const { record } = copy;
     if (this.#files.has(keyOf(record.origin, record.file))) return 'held';
     const placement = placeCopy(record, this.#holders.get(contentKey(record)));
-    if (placement.outcome === 'duplicate') this.#keepDuplicate(record);
-    if (placement.outcome !== 'stored') return placement.outcome;
+    if (placement.outcome === 'orphan' && !takesOrphans) return 'orphan';
+    if (placement.outcome !== 'stored') {
+      this.#keepDuplicate(record);
+      return 'duplicate';
+    }
     if (placement.replaces !== undefined) this.#keepDuplicate(placement.replaces);
     this.#keep({ record, content: new Uint8Array(copy.content), rebuilt: copy.rebuilt });
     return 'stored';

@@ -134,7 +134,7 @@ export class SqliteFileStore implements FileStore {
     return copies;
   }
 
-  async store(copies: readonly FileCopy[]): Promise<readonly StoreOutcome[]> {
+  async store(copies: readonly FileCopy[], takesOrphans = false): Promise<readonly StoreOutcome[]> {
     for (const copy of copies) if (copy.content.byteLength <= CHECKED_EARLY_BYTES) checkDigest(copy);
     const bytes = copies.reduce((sum, { content }) => sum + content.byteLength, 0);
     this.#ports.assertRoom(bytes);
@@ -142,7 +142,7 @@ export class SqliteFileStore implements FileStore {
     const results = await this.#withRoom(giveBack, async (kept) => {
       const contents = await Promise.all(copies.map(({ content }) => shared(content)));
       const jobs = copies.map(
-        (copy, at) => ({ kind: 'copy', copy: { ...copy, content: contents[at] as Uint8Array } }) as const,
+        (copy, at) => ({ kind: 'copy', copy: { ...copy, content: contents[at] as Uint8Array }, takesOrphans }) as const,
       );
       return Promise.all(jobs.map((job) => this.#apply(job, kept)));
     });

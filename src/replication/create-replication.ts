@@ -128,6 +128,7 @@ class ClusterReplication implements Replication {
       log: log.child('replication'),
       intake: this.#intake,
       planner: this.#planner,
+      cluster: () => clusterPeers().map(({ operator }) => operator),
       onProgress: () => this.#look(),
     });
     this.#server = new ReplicationServer({

@@ -37,14 +37,18 @@ export class Intake {
   }
 
   /**
-   * Stores a bundle; resolves when it is durable. `accepts` says of which origins files may come. Throws what is a fault
-   * of this node and not of a file: nothing of the batch is stored then.
+   * Stores a bundle; resolves when it is durable. `accepts` says of which origins files may come, `takesOrphans` as in
+   * `FileStore.store`. Throws what is a fault of this node and not of a file: nothing of the batch is stored then.
    */
-  async take(files: readonly ReceivedFile[], accepts: (origin: string) => boolean): Promise<readonly IntakeOutcome[]> {
+  async take(
+    files: readonly ReceivedFile[],
+    accepts: (origin: string) => boolean,
+    takesOrphans = false,
+  ): Promise<readonly IntakeOutcome[]> {
     const refusals = files.map((file) => file.fault ?? refusalOf(file.record, accepts));
     const good = files.filter((_, index) => refusals[index] === undefined);
     const stored = new Map<ReceivedFile, IntakeOutcome>();
-    for (const [index, outcome] of (await this.#storeAll(good)).entries())
+    for (const [index, outcome] of (await this.#storeAll(good, takesOrphans)).entries())
       stored.set(good[index] as ReceivedFile, outcome);
     return files.map(
       (file, index) => stored.get(file) ?? { record: file.record, outcome: 'refused', fault: refusals[index] },
@@ -52,12 +56,13 @@ export class Intake {
   }
 
   /** One batch; where a file spoils it, each alone, so that it holds up no other. */
-  async #storeAll(files: readonly ReceivedFile[]): Promise<readonly IntakeOutcome[]> {
+  async #storeAll(files: readonly ReceivedFile[], takesOrphans: boolean): Promise<readonly IntakeOutcome[]> {
     if (files.length === 0) return [];
     const mine = files.filter(({ record }) => record.origin === this.#store.origin);
     for (const { record } of mine) this.#returning.add(record.file);
     try {
-      const outcomes = await this.#store.store(files.flatMap(({ copy }) => (copy === undefined ? [] : [copy])));
+      const copies = files.flatMap(({ copy }) => (copy === undefined ? [] : [copy]));
+      const outcomes = await this.#store.store(copies, takesOrphans);
       return files.map(({ record }, index) => ({ record, outcome: outcomes[index] ?? 'refused', fault: undefined }));
     } catch (caught) {
       const error = asFault(caught);
@@ -67,7 +72,7 @@ export class Intake {
       for (const { record } of mine) this.#returning.delete(record.file);
     }
     const outcomes: IntakeOutcome[] = [];
-    for (const file of files) outcomes.push(...(await this.#storeAll([file])));
+    for (const file of files) outcomes.push(...(await this.#storeAll([file], takesOrphans)));
     return outcomes;
   }
 }

@@ -127,7 +127,8 @@ export class PullLine {
 
   async #store(reader: AnswerReader, bundle: ReceivedBundle): Promise<void> {
     const { intake, accepts, self } = this.#ports;
-    const outcomes = await intake.take(bundle.files, (origin) => origin === self || accepts(origin));
+    const belongs = (origin: string): boolean => origin === self || accepts(origin);
+    const outcomes = await intake.take(bundle.files, belongs, reader.takesOrphans);
     let taken = 0;
     for (const { record, outcome, fault: refusal } of outcomes) {
       if (outcome === 'refused') {
@@ -161,6 +162,7 @@ class Storing {
 /** Follows one answer: everything in it must have been asked for, and each message must bring it forward. */
 class AnswerReader {
   readonly id: number;
+  readonly takesOrphans: boolean;
   readonly failed: (readonly [string, number])[] = [];
   readonly orphans: (readonly [string, number])[] = [];
   stored = 0;
@@ -171,6 +173,7 @@ class AnswerReader {
 
   constructor(request: PullRequest) {
     this.id = request.id;
+    this.takesOrphans = request.takesOrphans;
     this.#open = new Map(request.files);
   }
 

@@ -25,6 +25,8 @@ export interface PullerPorts {
   readonly arrivals: Arrivals;
   /** Whether files of an origin may come in. */
   readonly accepts: (origin: string) => boolean;
+  /** The other operators of the cluster by the policies. */
+  readonly cluster: () => readonly string[];
   readonly tally: (operator: string) => PeerTally;
   /** Something was answered: what is lacking may have changed. */
   readonly onProgress: () => void;
@@ -97,13 +99,13 @@ export class Puller {
   }
 
   #plan(): void {
-    const { planner, clock, store, accepts, arrivals } = this.#ports;
+    const { planner, clock, store, accepts, cluster, arrivals } = this.#ports;
     const nowMs = clock.monotonicMs();
     const scope = this.#window === undefined ? 'own' : 'all';
     const window = this.#window?.();
     this.#lookWhetherWindowMoved(window);
     const arriving = arrivals.files;
-    const requests = planner.plan({ nowMs, own: store.holdings(), arriving, accepts, scope });
+    const requests = planner.plan({ nowMs, own: store.holdings(), arriving, accepts, scope, cluster: cluster() });
     for (const request of requests) {
       const peer = this.#peers.get(request.peer);
       if (peer === undefined) planner.failed(request.id, nowMs);

@@ -159,6 +159,19 @@ export const describeFileStore = (name: string, open: () => Promise<FileStoreUnd
       expect((await store.read('b', 1)).record).toEqual(copy.record);
     });
 
+    test('a duplicate whose original nobody has is held without rows when it is taken as such', async () => {
+      const copy = duplicateOf(copyOf('own', 3, rowsText(0, 3)));
+      expect(await store.store([copy], true)).toEqual(['duplicate']);
+      expect(await store.store([copy])).toEqual(['held']);
+      expect([...store.holdings()]).toEqual([['own', [[3, 3]]]]);
+      expect(await store.read('own', 3)).toMatchObject({ record: copy.record, content: { byteLength: 0 } });
+      expect((await under.put(rowsText(3, 1))).record.file).toBe(4);
+      // Should the original come after all, it has its rows.
+      expect(
+        await store.store([copyOf('a', 1, rowsText(0, 3), { time: '2025-01-01T00:00:00.000000Z' })], true),
+      ).toEqual(['stored']);
+    });
+
     test('a put of what a peer received first is no new file', async () => {
       const copy = copyOf('peer', 1, rowsText(0, 3));
       await store.store([copy]);

@@ -30,6 +30,20 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/heard.test.ts'],
   },
   {
+    name: 'a duplicate is taken without its original though an operator that may have it is away',
+    file: 'src/replication/transfer/state.ts',
+    from: '      (state) => state?.compared === true && state',
+    to: '      (state) => state === undefined || state',
+    tests: ['test/unit/replication/dropped-table.test.ts'],
+  },
+  {
+    name: 'duplicates of a dropped table are never taken',
+    file: 'src/replication/transfer/orphans.ts',
+    from: 'return this.#round >= ORPHAN_ROUNDS_MIN;',
+    to: 'return this.#round < 0;',
+    tests: ['test/unit/replication/dropped-table.test.ts'],
+  },
+  {
     name: 'content of a bundle is not hashed',
     file: 'src/replication/transfer/bundle.ts',
     from: 'if (digest === (rebuilt ?? record.digest))',

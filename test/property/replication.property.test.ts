@@ -88,7 +88,8 @@ class Chaos {
 
   #plan(node: Node): void {
     const own = node.store.holdings();
-    const view = { nowMs: this.#nowMs, own, arriving: new Map(), accepts: () => true, scope: 'all' as const };
+    const cluster = this.nodes.filter((other) => other !== node).map(({ id }) => id);
+    const view = { nowMs: this.#nowMs, own, arriving: new Map(), accepts: () => true, scope: 'all' as const, cluster };
     for (const request of node.planner.plan(view)) {
       const to = this.nodes.find(({ id }) => id === request.peer) as Node;
       this.#answers.set(request, { stored: 0, orphans: [] });
@@ -121,7 +122,7 @@ class Chaos {
     }
     const { to, request, copies, last } = flight;
     const so = this.#answers.get(request) ?? { stored: 0, orphans: [] };
-    for (const [index, outcome] of (await to.store.store(copies)).entries()) {
+    for (const [index, outcome] of (await to.store.store(copies, request.takesOrphans)).entries()) {
       const { origin, file } = (copies[index] as FileCopy).record;
       if (outcome === 'orphan') so.orphans.push([origin, file]);
       else so.stored += 1;

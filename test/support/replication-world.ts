@@ -276,7 +276,7 @@ export class ReplicationWorld {
       countRows: (files) => after(() => store.countRows(files)),
       read: (...about) => after(() => store.read(...about)),
       readMany: (...about) => after(() => store.readMany(...about)),
-      store: (copies) => after(() => store.store(copies)),
+      store: (...about) => after(() => store.store(...about)),
       check: (...about) => after(() => store.check(...about)),
       repair: (...about) => after(() => store.repair(...about)),
       note: (findings) => after(() => store.note(findings)),

@@ -115,7 +115,7 @@ class Application {
       case 'new':
         return this.#takeNew(job);
       case 'copy':
-        return this.#takeCopy(job.copy);
+        return this.#takeCopy(job.copy, job.takesOrphans);
       case 'repair':
         return this.#repair(job);
       case 'note':
@@ -160,7 +160,7 @@ class Application {
     return { kind: 'stored', record, replaced: undefined, leftOut: inserted.leftOut };
   }
 
-  #takeCopy(copy: FileCopy): JobResult {
+  #takeCopy(copy: FileCopy, takesOrphans: boolean): JobResult {
     const { record } = copy;
     checkRecord(record);
     const held = findRecord(this.#db, this.#dbms, record.origin, record.file);
@@ -168,9 +168,9 @@ class Application {
     checkDigest(copy);
     const holder = findHolder(this.#db, this.#dbms, record.hash, record.digest);
     const placement = placeCopy(record, holder?.record);
-    if (placement.outcome === 'orphan') return { kind: 'orphan' };
+    if (placement.outcome === 'orphan' && !takesOrphans) return { kind: 'orphan' };
     if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);
-    if (placement.outcome === 'duplicate') {
+    if (placement.outcome !== 'stored') {
       const duplicate = asDuplicate(record);
       // Where it came before the record that has the rows, its own were in the table.
       ensureTable(this.#db, record.table, record.columns);
@@ -230,7 +230,7 @@ class Application {
   #restore(copy: FileCopy, sum: string | undefined, nothing: Repair): JobResult {
     const { record } = copy;
     if (record.status === 'stored' && (copy.rebuilt || sum !== undefined)) sumOfCopy(copy, sum);
-    const taken = this.#takeCopy(copy);
+    const taken = this.#takeCopy(copy, false);
     if (taken.kind !== 'stored' && taken.kind !== 'duplicate')
       return { kind: 'repaired', repair: nothing, record, before: record, replaced: undefined };
     const replaced = taken.kind === 'stored' ? taken.replaced : undefined;

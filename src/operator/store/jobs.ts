@@ -18,7 +18,8 @@ export interface Target {
 export type FileJob =
   /** A file of a data source. `knownHash`: what its name says it is, as that of an archived streaming buffer. */
   | (Target & { readonly kind: 'new'; readonly content: Uint8Array; readonly knownHash: string | undefined })
-  | { readonly kind: 'copy'; readonly copy: FileCopy }
+  /** `takesOrphans`: of a duplicate without its original the record is kept all the same. */
+  | { readonly kind: 'copy'; readonly copy: FileCopy; readonly takesOrphans: boolean }
   /** Makes rows and record of a file those of a copy; `sum`: what its rows must be, needed where it was made from rows. */
   | { readonly kind: 'repair'; readonly copy: FileCopy; readonly sum: string | undefined }
   /** Remembers what was found of files. */

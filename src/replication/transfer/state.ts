@@ -3,21 +3,21 @@ import {
   PULL_FAILURES_MAX,
   PULL_FILES_MAX,
   PULL_GRACE_MS,
-  PULL_RETRY_MAX_MS,
-  PULL_RETRY_MIN_MS,
   PULLS_PER_PEER_MAX,
   PUSH_FILES_IN_FLIGHT,
 } from '../../base/limits.ts';
 import type { FileRanges, Holdings } from '../../operator/file-record.ts';
 import { countRanges, idsOf, inRanges, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
+import { backoffMs } from './backoff.ts';
 import { countFiles, firstOfRanges, NO_FILES, rangesOf } from './holdings.ts';
 import type { FilesByOrigin } from './messages.ts';
+import { Orphans } from './orphans.ts';
 
 /** Files below which a request is not divided further among peers. */
 const SHARE_FILES_MIN = 16;
 /** Announcements closer together than this wait out one grace period. */
 const FRESH_STEP_MS = 50;
-/** A duplicate whose original is out of the window is given up at a peer after so many answers. */
+/** A duplicate whose original is out of the window is given up at a peer after so many rounds. */
 const ORPHAN_TRIES_MAX = 5;
 
 /** What a plan depends on beside what the planner was told. */
@@ -31,7 +31,12 @@ export interface PullView {
   readonly accepts: (origin: string) => boolean;
   /** `own`: only own files are taken back, with the originals of own duplicates. */
   readonly scope: 'all' | 'own';
+  /** The other operators of the cluster by the policies. */
+  readonly cluster: readonly string[];
 }
+
+/** `beyond`: whatever the window and the scope. `orphans`: so too, and duplicates are taken though nobody has the original. */
+type Mode = 'usual' | 'beyond' | 'orphans';
 
 /** Files to ask one peer for. */
 export interface PullRequest {
@@ -40,6 +45,8 @@ export interface PullRequest {
   readonly files: FilesByOrigin;
   /** Own files are wanted whatever their time, and others where an own duplicate lacks its original. */
   readonly windowed: boolean;
+  /** Duplicates in it are taken without their original, which no operator of the cluster has: its table was dropped. */
+  readonly takesOrphans: boolean;
 }
 
 type FileName = readonly [origin: string, file: number];
@@ -70,6 +77,7 @@ interface PeerState {
   readonly skipped: Map<string, FileRanges>;
   /** New announcements: a push of these is probably on its way. */
   fresh: { readonly untilMs: number; readonly origin: string; ranges: FileRanges }[];
+  readonly orphans: Orphans;
   /** By origin and file. */
   readonly failures: Map<string, Map<number, Failure>>;
   restUntilMs: number;
@@ -81,9 +89,6 @@ interface Outstanding {
   readonly files: FilesByOrigin;
   readonly windowed: boolean;
 }
-
-const backoffMs = (times: number): number =>
-  Math.min(PULL_RETRY_MAX_MS, PULL_RETRY_MIN_MS * 2 ** Math.min(times - 1, 16));
 
 /**
  * Decides whom to ask for what. Pure but for its memory: no clock, no chance, no socket, no disk. It knows what each
@@ -117,6 +122,7 @@ export class PullPlanner {
       compared: false,
       skipped: new Map(),
       fresh: [],
+      orphans: new Orphans(),
       failures: new Map(),
       restUntilMs: 0,
       rests: 0,
@@ -192,22 +198,45 @@ export class PullPlanner {
   /** Requests to send now. Each is under way until it is answered, failed or its peer goes down. */
   plan(view: PullView): readonly PullRequest[] {
     this.#ownOrphans = subtractRanges(this.#ownOrphans, view.own.get(this.#self) ?? NO_FILES);
-    const requests = this.#planFor(view, false);
+    for (const state of this.#peers.values()) prune(state, view);
+    let requests = this.#planFor(view, 'usual');
     // Which file is the original, only contents say: where the window has not brought it, everything is asked for.
-    return this.#requests.size === 0 && this.#ownOrphans.length > 0 ? this.#planFor(view, true) : requests;
+    if (this.#requests.size === 0 && this.#ownOrphans.length > 0) requests = this.#planFor(view, 'beyond');
+    if (this.#requests.size === 0 && this.#lacksOrphansAlone(view)) requests = this.#planFor(view, 'orphans');
+    return requests;
   }
 
-  /** `all`: whatever the window and the scope. */
-  #planFor(view: PullView, all: boolean): readonly PullRequest[] {
+  /** Whether all operators of the cluster are there, and all that they hold is here but duplicates: whose originals nobody has then. */
+  #lacksOrphansAlone(view: PullView): boolean {
+    if (view.scope === 'own' && this.#ownOrphans.length === 0) return false;
+    const states = view.cluster.map((peer) => this.#peers.get(peer));
+    if (!states.some((state) => state?.orphans.untilMs !== undefined)) return false;
+    return states.every(
+      (state) => state?.compared === true && state.failures.size === 0 && this.#givesOrphansAlone(state, view),
+    );
+  }
+
+  /** Files that were announced just now can be no original of what was given several times before. */
+  #givesOrphansAlone({ holdings, orphans, fresh }: PeerState, view: PullView): boolean {
+    for (const [origin, ranges] of holdings) {
+      if (origin !== this.#self && !view.accepts(origin)) continue;
+      let lacking = subtractRanges(ranges, view.own.get(origin) ?? NO_FILES);
+      for (const late of fresh) if (late.origin === origin) lacking = subtractRanges(lacking, late.ranges);
+      if (subtractRanges(lacking, orphans.of(origin)).length > 0) return false;
+    }
+    return orphans.untilMs === undefined || orphans.settled;
+  }
+
+  #planFor(view: PullView, mode: Mode): readonly PullRequest[] {
     const requests: PullRequest[] = [];
     const asked = this.#asked();
     for (;;) {
       const before = requests.length;
       for (const [peer, state] of this.#byLoad()) {
-        const files = this.#nextFor(state, view, asked, all);
+        const files = this.#nextFor(state, view, asked, mode);
         if (files === undefined) continue;
-        const windowed = !all && files.some(([origin]) => origin !== this.#self);
-        const request: PullRequest = { id: this.#nextId++, peer, files, windowed };
+        const windowed = mode === 'usual' && files.some(([origin]) => origin !== this.#self);
+        const request: PullRequest = { id: this.#nextId++, peer, files, windowed, takesOrphans: mode === 'orphans' };
         this.#requests.set(request.id, request);
         for (const [origin, ranges] of files) asked.set(origin, uniteRanges(asked.get(origin) ?? NO_FILES, ranges));
         requests.push(request);
@@ -222,8 +251,9 @@ export class PullPlanner {
     const look = (untilMs: number): void => {
       if (untilMs > nowMs && untilMs < earliest) earliest = untilMs;
     };
-    for (const { fresh, failures, restUntilMs } of this.#peers.values()) {
+    for (const { fresh, failures, orphans, restUntilMs } of this.#peers.values()) {
       look(restUntilMs);
+      look(orphans.untilMs ?? nowMs);
       for (const { untilMs } of fresh) look(untilMs);
       for (const files of failures.values()) for (const { untilMs } of files.values()) look(untilMs);
     }
@@ -266,13 +296,16 @@ export class PullPlanner {
     return true;
   }
 
-  #noteOrphans(request: Outstanding, state: PeerState, orphans: readonly FileName[], nowMs: number): void {
-    for (const [origin, file] of orphans) {
-      const times = fail(state, origin, file, nowMs);
-      const one: FileRanges = [[file, file]];
-      if (origin === this.#self) this.#ownOrphans = uniteRanges(this.#ownOrphans, one);
-      else if (times >= ORPHAN_TRIES_MAX && request.windowed)
-        state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, one));
+  #noteOrphans(request: Outstanding, state: PeerState, given: readonly FileName[], nowMs: number): void {
+    if (given.length === 0) return;
+    const orphans = [...Map.groupBy(given, ([origin]) => origin)].map(
+      ([origin, files]) => [origin, rangesOf(files.map(([, file]) => file))] as const,
+    );
+    const round = state.orphans.note(orphans, nowMs);
+    for (const [origin, ranges] of orphans) {
+      if (origin === this.#self) this.#ownOrphans = uniteRanges(this.#ownOrphans, ranges);
+      else if (round >= ORPHAN_TRIES_MAX && request.windowed)
+        state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
     }
   }
 
@@ -289,17 +322,16 @@ export class PullPlanner {
     state: PeerState,
     view: PullView,
     asked: ReadonlyMap<string, FileRanges>,
-    all: boolean,
+    mode: Mode,
   ): FilesByOrigin | undefined {
     if (!state.compared || state.restUntilMs > view.nowMs) return undefined;
     let underWay = 0;
     for (const { peer } of this.#requests.values()) if (this.#peers.get(peer) === state) underWay += 1;
     if (underWay >= PULLS_PER_PEER_MAX) return undefined;
-    prune(state, view);
-    const ofOrigin = (origin: string): FileRanges => this.#lacking(state, origin, view, asked, all);
+    const ofOrigin = (origin: string): FileRanges => this.#lacking(state, origin, view, asked, mode);
     const mine = ofOrigin(this.#self);
     if (mine.length > 0) return [[this.#self, firstOfRanges(mine, PULL_FILES_MAX)]];
-    if (view.scope === 'own' && !all) return undefined;
+    if (view.scope === 'own' && mode === 'usual') return undefined;
     const lacking: (readonly [string, FileRanges])[] = [];
     for (const origin of state.holdings.keys()) {
       if (origin === this.#self || !view.accepts(origin)) continue;
@@ -322,7 +354,7 @@ export class PullPlanner {
     origin: string,
     view: PullView,
     asked: ReadonlyMap<string, FileRanges>,
-    all: boolean,
+    mode: Mode,
   ): FileRanges {
     let ranges = subtractRanges(state.holdings.get(origin) ?? NO_FILES, view.own.get(origin) ?? NO_FILES);
     const without = (some: FileRanges | undefined): void => {
@@ -330,8 +362,9 @@ export class PullPlanner {
     };
     without(asked.get(origin));
     without(view.arriving.get(origin));
+    if (mode !== 'orphans') without(state.orphans.of(origin));
     if (origin !== this.#self) {
-      if (!all) without(state.skipped.get(origin));
+      if (mode === 'usual') without(state.skipped.get(origin));
       for (const fresh of state.fresh) if (fresh.origin === origin) without(fresh.ranges);
     }
     const failures = state.failures.get(origin);
@@ -387,17 +420,17 @@ const isOfUse = ({ stored, skipped, orphans, gone, unspoken, failed }: PullAnswe
   return stored > 0 || skipped.length > 0 || orphans.length > 0 || toldAll;
 };
 
-/** Notes that a peer failed to deliver a file; returns how often. */
-const fail = (state: PeerState, origin: string, file: number, nowMs: number): number => {
+/** Notes that a peer failed to deliver a file. */
+const fail = (state: PeerState, origin: string, file: number, nowMs: number): void => {
   const files = state.failures.get(origin) ?? new Map<number, Failure>();
   state.failures.set(origin, files);
   const times = (files.get(file)?.times ?? 0) + 1;
   files.set(file, { untilMs: nowMs + backoffMs(times), times });
-  return times;
 };
 
 /** Forgets what no longer matters: grace that is over, failures of files that are held by now. */
 const prune = (state: PeerState, view: PullView): void => {
+  state.orphans.look(view.nowMs, view.own);
   if (state.fresh.length > 0) state.fresh = state.fresh.filter(({ untilMs }) => untilMs > view.nowMs);
   for (const [origin, files] of state.failures) {
     const held = view.own.get(origin) ?? NO_FILES;

@@ -36,7 +36,7 @@ describe('SQLite file store', () => {
 
   test('a copy that the database has and the store does not know of counts as held from then on', async () => {
     const copy = copyOf('peer', 4, rowsText(6, 1));
-    const job = { kind: 'copy', copy } as const;
+    const job = { kind: 'copy', copy, takesOrphans: false } as const;
     await fixture.sqlite.write(writing, 'apply', {
       origin: 'own',
       members: new Map([['peer', 8]]),

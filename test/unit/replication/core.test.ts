@@ -35,7 +35,7 @@ describe('the planner', () => {
   };
   const plan = (
     of: PullPlanner,
-    about: { nowMs?: number; own?: Holdings; arriving?: Holdings; scope?: 'all' | 'own' } = {},
+    about: { nowMs?: number; own?: Holdings; arriving?: Holdings; scope?: 'all' | 'own'; cluster?: string[] } = {},
   ): readonly PullRequest[] =>
     of.plan({
       nowMs: about.nowMs ?? 0,
@@ -43,6 +43,7 @@ describe('the planner', () => {
       arriving: about.arriving ?? new Map(),
       accepts: (origin) => origin !== 'stranger',
       scope: about.scope ?? 'all',
+      cluster: about.cluster ?? ['a'],
     });
 
   test('asks a peer for what it holds and we lack, of operators of the cluster', () => {
@@ -202,11 +203,12 @@ describe('the planner', () => {
   });
 
   test('gives up a duplicate whose original stays away, when there is a window', () => {
-    const of = planner(['a', holdings({ x: [[1, 1]] })]);
+    const of = planner(['a', holdings({ w: [[1, 1]], x: [[1, 1]] })]);
     let nowMs = 0;
     for (let round = 0; round < 5; round += 1) {
       const [request] = plan(of, { nowMs });
-      of.answered(request!.id, answerOf({ stored: 0, orphans: [['x', 1]] }), nowMs);
+      const skipped: PullAnswer['skipped'] = round === 0 ? [['w', [[1, 1]]]] : [];
+      of.answered(request!.id, answerOf({ stored: 0, skipped, orphans: [['x', 1]] }), nowMs);
       nowMs += 1e6;
     }
     expect(plan(of, { nowMs })).toEqual([]);
