@@ -129,6 +129,20 @@ export const policy: readonly Mutant[] = [
     ],
   },
   {
+    name: 'what ends nothing has everything judged again that it names',
+    file: 'src/policy/authority/endings.ts',
+    from: '    if (counted === counts) return [];\n',
+    to: '',
+    tests: ['test/unit/policy/void-revocations.test.ts'],
+  },
+  {
+    name: 'revocations are weighed from the deepest up',
+    file: 'src/policy/authority/authority.ts',
+    from: 'Math.min(...unweighed.keys())',
+    to: 'Math.max(...unweighed.keys())',
+    tests: ['test/property/authority.property.test.ts'],
+  },
+  {
     name: 'entries of a fork keep their authority',
     file: 'src/policy/authority/authority.ts',
     from: 'if (cut !== undefined && fact.seq >= cut.seq) return cut.reason;',

@@ -11,7 +11,8 @@ import {
   type RotateAct,
   rotateText,
 } from './acts.ts';
-import { GrantGraph, type Link, type Revocation } from './graph.ts';
+import { compareRevocations, Endings } from './endings.ts';
+import { GrantGraph, type Link, listIn, type Revocation } from './graph.ts';
 import { ALL_RIGHTS, isWithin, type Rights } from './rights.ts';
 
 /** The rules that the genesis entry sets. */
@@ -35,6 +36,11 @@ export class Authority {
   readonly #proven = new Map<string, boolean>();
   /** Verdicts on grants, joins and revocations. */
   readonly #verdicts = new Map<Fact, VoidReason | undefined>();
+  /** By structure first: asking for the verdict of a revocation from below would go round in a circle. */
+  readonly #endings = new Endings(this.graph, {
+    isAble: ({ fact, act }) => this.#isHolder(fact) && this.#judgeTarget(fact, act) === undefined,
+    holds: ({ fact }) => this.reasonOf(fact) === undefined,
+  });
   /** Grows with each act of authority: equal numbers mean that nobody's rights have changed. */
   revision = 0;
 
@@ -58,6 +64,7 @@ export class Authority {
     this.#genesis = genesis;
     this.#verdicts.clear();
     this.#proven.clear();
+    this.#endings.begin();
     this.revision += 1;
     return new Set(this.graph.all());
   }
@@ -100,11 +107,10 @@ export class Authority {
   revocationOf(grant: string, key?: string): Revocation | undefined {
     const isOpen = grant === this.#genesis?.network;
     let earliest: Revocation | undefined;
-    for (const revocation of this.graph.revocationsOf(grant)) {
+    for (const revocation of this.#endings.of(grant)) {
       const { fact, act } = revocation;
       if (act.key !== key && (isOpen || (act.key !== undefined && key !== undefined))) continue;
-      // By structure first: asking for the verdict of a revocation from below would go round in a circle.
-      if (this.#judgeTarget(fact, act) !== undefined || this.reasonOf(fact) !== undefined) continue;
+      if (this.reasonOf(fact) !== undefined) continue;
       if (earliest === undefined || compareRevocations(revocation, earliest) < 0) earliest = revocation;
     }
     return earliest;
@@ -132,29 +138,57 @@ export class Authority {
     return this.graph.link(grant) !== undefined && this.graph.basesAbove(grant).includes(this.graph.base(cap));
   }
 
-  /** All facts whose verdict rests on one of these, directly or by others. */
+  /**
+   * All facts whose verdict may be another on account of these, directly or by others. What a revocation ends is among them only where it ends
+   * something now, or did. Its own verdict rests on what ends grants with less above them alone (A7), so these are weighed first.
+   */
   #affectedBy(moved: readonly Fact[]): ReadonlySet<Fact> {
     this.revision += 1;
     const affected = new Set(moved);
-    // A set that grows while it is walked is walked to its end.
-    for (const fact of affected) {
-      const act = this.graph.actOf(fact);
-      if (act === undefined) continue;
-      this.#verdicts.delete(fact);
-      for (const other of this.#restsOn(fact, act)) affected.add(other);
+    const open = [...moved];
+    const unweighed = new Map<number, Revocation[]>();
+    const goOn = (facts: readonly Fact[]): void => {
+      for (const fact of facts) {
+        if (affected.has(fact)) continue;
+        affected.add(fact);
+        open.push(fact);
+      }
+    };
+    for (;;) {
+      for (let fact = open.pop(); fact !== undefined; fact = open.pop()) {
+        const act = this.graph.actOf(fact);
+        if (act === undefined) continue;
+        this.#verdicts.delete(fact);
+        const ending = this.graph.endedBy(fact);
+        if (ending !== undefined) {
+          this.#endings.file(ending);
+          listIn(unweighed, this.graph.basesAbove(ending.act.grant).length).push(ending);
+        }
+        goOn(this.#restsOn(fact, act));
+      }
+      // Before genesis is known nothing has a verdict; then all is judged.
+      if (unweighed.size === 0 || this.#genesis === undefined) return affected;
+      const first = Math.min(...unweighed.keys());
+      const next = unweighed.get(first)?.pop();
+      if (next === undefined) unweighed.delete(first);
+      else goOn(this.#endings.weigh(next));
     }
-    return affected;
   }
 
   #restsOn(fact: Fact, act: AuthorityAct): readonly Fact[] {
     const { graph } = this;
-    if (act.op === 'revoke')
-      return act.grant === this.#genesis?.network ? graph.citingBy(act.grant, act.key ?? '') : graph.citing(act.grant);
+    if (act.op === 'revoke') return [];
     const rivals = act.op === 'join' ? graph.joinsOf(fact.cap ?? '') : [];
     const ended = act.op === 'rotate' ? graph.citingBy(fact.cap ?? '', fact.author) : [];
-    const replaced = act.op === 'grant' && act.replaces !== undefined ? graph.citing(act.replaces.grant) : [];
     const others = [...graph.revocationsOf(fact.hash), ...rivals].map((each) => each.fact);
-    return [...graph.citing(fact.hash), ...others, ...ended, ...replaced];
+    return [...graph.citing(fact.hash), ...others, ...ended.filter(({ seq }) => seq > fact.seq)];
+  }
+
+  /** Whether what an entry cites is its author's, by form alone. */
+  #isHolder({ cap, author }: Fact): boolean {
+    if (this.#genesis?.network === cap) return this.#genesis.roots.has(author);
+    const link = this.graph.link(cap);
+    return link !== undefined && this.graph.holder(link) === author;
   }
 
   #judge(fact: Fact): VoidReason | undefined {
@@ -300,6 +334,3 @@ export class Authority {
 const NOTHING: ReadonlySet<Fact> = new Set();
 
 const without = (text: string, by?: string): VoidReason => ({ rule: 'no-authority', text, by });
-
-const compareRevocations = (a: Revocation, b: Revocation): number =>
-  a.act.from - b.act.from || compareFacts(a.fact, b.fact);

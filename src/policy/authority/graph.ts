@@ -25,6 +25,7 @@ export class GrantGraph {
   /** Facts by the grant that they cite, then by author. */
   readonly #citing = new Map<string, Map<string, Fact[]>>();
   readonly #revocations = new Map<string, Revocation[]>();
+  readonly #ending = new Map<Fact, Revocation>();
   /** Links by their holder. */
   readonly #held = new Map<string, Link[]>();
   /** By the grant that is handed on and its holder: asked for at each entry. */
@@ -42,7 +43,11 @@ export class GrantGraph {
     this.#acts.set(fact.hash, { fact, act });
     if (act.op !== 'revoke') listIn(this.#held, this.holder({ fact, act })).push({ fact, act });
     const revocation = revocationIn(act);
-    if (revocation !== undefined) listIn(this.#revocations, revocation.grant).push({ fact, act: revocation });
+    if (revocation !== undefined) {
+      const ending = { fact, act: revocation };
+      this.#ending.set(fact, ending);
+      listIn(this.#revocations, revocation.grant).push(ending);
+    }
     if (act.op === 'rotate') listIn(this.#rotations, rotationKey(fact.cap ?? '', fact.author)).push({ fact, act });
     return true;
   }
@@ -86,6 +91,16 @@ export class GrantGraph {
 
   all(): readonly Fact[] {
     return [...this.#citing.keys()].flatMap((cap) => this.citing(cap));
+  }
+
+  /** What an act ends, by right or not. */
+  endedBy(fact: Fact): Revocation | undefined {
+    return this.#ending.get(fact);
+  }
+
+  /** All that end something, or would. */
+  revocations(): Iterable<Revocation> {
+    return this.#ending.values();
   }
 
   revocationsOf(grant: string): readonly Revocation[] {
@@ -204,7 +219,7 @@ export class GrantGraph {
 }
 
 /** The list under a key, which may be new. */
-const listIn = <Item>(lists: Map<string, Item[]>, key: string): Item[] => {
+export const listIn = <Key, Item>(lists: Map<Key, Item[]>, key: Key): Item[] => {
   const list = lists.get(key) ?? [];
   lists.set(key, list);
   return list;
