@@ -29,7 +29,7 @@ import { reading } from './store/read-procedures.ts';
 import { refuseLoneSurrogates } from './surrogates.ts';
 import { StreamBuffers } from './streaming.ts';
 import { TableColumns } from './table-columns.ts';
-import { recordTime } from './timestamps.ts';
+import { microsAfter, recordTime } from './timestamps.ts';
 import { TsdKeeper } from './tsd-keeper.ts';
 import { WatchDirectory } from './watch.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -302,9 +302,8 @@ class SqliteOperator implements Operator {
     return this.#parts.errors.take(failed, name, caught, this.#ports.clock.wallMs());
   }
 
-  /** Later than each before, so that no two files of this operator have one time. */
   #time(): string {
-    this.#lastMicros = Math.max(this.#lastMicros + 1, Math.floor(this.#ports.clock.wallMs() * 1_000));
+    this.#lastMicros = microsAfter(this.#lastMicros, Math.floor(this.#ports.clock.wallMs() * 1_000));
     return recordTime(this.#lastMicros / 1_000);
   }
 }

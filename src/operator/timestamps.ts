@@ -1,3 +1,5 @@
+import { CLOCK_JUMP_MS_MIN } from '../base/limits.ts';
+
 /** Date and time without groups: the usual forms are told apart from all else at the price of one test. */
 const PLAIN = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z?$/;
 const GENERAL =
@@ -92,6 +94,13 @@ export const timeOf = (text: string): string | undefined => {
   const rest = fraction.replace(/0+$/, '');
   return `${hour}:${minute}:${second}${rest === '' ? '' : `.${rest}`}`;
 };
+
+/**
+ * The time of the next file in microseconds: later than the one before, so that no two have one time, unless the clock was set
+ * back. Then it is followed: it had been ahead, and nothing rests on this order.
+ */
+export const microsAfter = (last: number, now: number): number =>
+  now < last - CLOCK_JUMP_MS_MIN * 1_000 ? now : Math.max(last + 1, now);
 
 /** Milliseconds since 1970 (with a fraction) as a record's time: UTC `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
 export const recordTime = (ms: number): string => {

@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const operator: readonly Mutant[] = [
   {
+    name: 'time of a clock that was ahead is never left',
+    file: 'src/operator/timestamps.ts',
+    from: 'now < last - CLOCK_JUMP_MS_MIN * 1_000 ? now : Math.max(last + 1, now);',
+    to: 'Math.max(last + 1, now);',
+    tests: ['test/unit/operator/record-times.test.ts'],
+  },
+  {
     name: 'column keeps values as the first file needs it',
     file: 'src/operator/store/user-tables.ts',
     from: 'if (joined !== undefined && joined !== had) changed',
