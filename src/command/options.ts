@@ -27,6 +27,8 @@ export interface Option<T> {
   readonly fallback: JsonValue | undefined;
   /** Whether only an admin may say it; see {@link ofAdmins}. */
   readonly admin?: boolean;
+  /** Whether a command that reads changes something where it is said; see {@link changing}. */
+  readonly changes?: boolean;
   read(given: readonly (readonly Token[])[], lookup: Lookup): T;
 }
 
@@ -80,6 +82,9 @@ export const repeated = <T>(kind: OptionKind<T>, about: string, aliases: Aliases
 
 /** The same for admins and the start script alone, while others may run the command without it. */
 export const ofAdmins = <T>(option: Option<T | undefined>): Option<T | undefined> => ({ ...option, admin: true });
+
+/** The same for a command that only reads where it is not said: with it the command wants POST. */
+export const changing = <T>(option: Option<T>): Option<T> => ({ ...option, changes: true });
 
 const listItems = (value: readonly Token[]): readonly (readonly Token[])[] => {
   const only = value[0];

@@ -260,6 +260,12 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
   return command;
 };
 
+/** Whether an option is said by which the command changes something. Throws what a run would. */
+const saysChange = ({ command: { options }, tokens, match }: Found): boolean => {
+  const changing = Object.keys(options).filter((name) => options[name]?.changes === true);
+  return changing.length > 0 && pairsAfter(tokens, match.next).some(({ key }) => changing.includes(key));
+};
+
 /** Options that were given and are for admins alone. */
 const givenOfAdmins = (table: OptionTable, values: Readonly<Record<string, unknown>>): readonly string[] =>
   Object.keys(table).filter((name) => table[name]?.admin === true && values[name] !== undefined);
@@ -339,8 +345,10 @@ export class Registry {
   }
 
   /** The verb of a command; `any` where the words are no command. */
-  methodOf(tokens: readonly Token[]): CommandMethod {
-    return this.commandOf(tokens)?.method ?? 'any';
+  methodOf(typed: readonly Token[]): CommandMethod {
+    const best = this.#best(withSynonyms(typed));
+    if (best === undefined) return 'any';
+    return saysChange(best) ? 'POST' : best.command.method;
   }
 
   /** As `find`; throws `COMMAND_UNKNOWN` or, where the words are right and the rest is not, `COMMAND_STRUCTURE`. */

@@ -4,7 +4,7 @@ import { sha256Hex } from '../../codec/hash.ts';
 import type { ClusterRepair } from '../../replication/replication.ts';
 import type { ClusterInfo } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
-import { bool, date, optional, withDefault } from '../options.ts';
+import { bool, changing, date, optional, withDefault } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import { renderTable, type Cell } from '../table.ts';
@@ -26,7 +26,7 @@ import { type BUCKET_DIGITS, changedRows, nameOf, REPORT_TITLES, reportCells, ru
 const dataOptions = {
   start_date: optional(date, 'from this date on'),
   end_date: optional(date, 'before this date'),
-  repair: withDefault(bool, false, 'mends what differs, on every operator of the cluster'),
+  repair: changing(withDefault(bool, false, 'mends what differs, on every operator of the cluster')),
 };
 
 /** Every row is read. */

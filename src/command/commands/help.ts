@@ -31,11 +31,12 @@ const overview = ({ registry }: Call<OptionTable>): Reply =>
   });
 
 const optionLines = (command: Command): readonly string[] =>
-  Object.entries(command.options).map(([name, { kind, about, need, aliases, fallback, admin }]) => {
+  Object.entries(command.options).map(([name, { kind, about, need, aliases, fallback, admin, changes }]) => {
     const notes = [
       need === 'required' ? 'required' : '',
       need === 'repeated' ? 'may be repeated' : '',
       admin === true ? 'admins only' : '',
+      changes === true ? 'by POST' : '',
       fallback === undefined ? '' : `default ${(kind.typed ?? textOfValue)(fallback)}`,
       aliases.length === 0 ? '' : `also ${aliases.join(', ')}`,
     ];

@@ -7,6 +7,7 @@ import { ownOperator, versionText } from '../facts.ts';
 import { faultLines, faultsOf } from '../health/faults.ts';
 import { heldJson, heldText } from '../held.ts';
 import { healthFacts } from '../health/gather.ts';
+import { type MayReach, peerFor } from '../health/reach.ts';
 import { foreignSeedLines, foreignSeeds } from './foreign-seeds.ts';
 import { splitLines, splitSummary } from './split-views.ts';
 import { anyText, optional, repeated, variableName, type OptionTable } from '../options.ts';
@@ -97,7 +98,7 @@ const peersDetails = (
   return failing === undefined ? `${peers.length} peer Operators` : `${failing.name}: ${failing.lastError ?? ''}`;
 };
 
-const processesOf = (context: CommandContext): readonly Process[] => {
+const processesOf = (context: CommandContext, mayReach: MayReach): readonly Process[] => {
   const { facts, network, ledgerSync, ledger } = context;
   const rest = facts.restAddress();
   const operator = context.operator();
@@ -117,11 +118,11 @@ const processesOf = (context: CommandContext): readonly Process[] => {
       : process('Blockchain Sync', true, `Sync with ${synchronized} connected nodes, ${ledger.size} entries`),
     ...(context.disk === undefined ? [] : [process('Disk', true, diskDetails(context.disk()))]),
     process('Scheduler', false, ''),
-    process('Distributor', distributor !== undefined, peersDetails(distributor?.peers())),
+    process('Distributor', distributor !== undefined, peersDetails(distributor?.peers().map(peerFor(mayReach)))),
     process(
       'Consumer',
       consumer !== undefined,
-      `${consumer?.mode === 'suspend' ? 'Suspended. ' : ''}${peersDetails(consumer?.peers())}`,
+      `${consumer?.mode === 'suspend' ? 'Suspended. ' : ''}${peersDetails(consumer?.peers().map(peerFor(mayReach)))}`,
     ),
     process('MQTT', false, ''),
     process('MSG Broker', false, ''),
@@ -138,7 +139,7 @@ const processesOf = (context: CommandContext): readonly Process[] => {
 };
 
 const processes = ({ context, mayReach }: Call<OptionTable>): Reply => {
-  const all = processesOf(context);
+  const all = processesOf(context, mayReach);
   const faults = faultsOf(healthFacts(context, mayReach));
   const table = givesTable({
     titles: ['Process', 'Status', 'Details'],

@@ -3,6 +3,7 @@ import type { CommandContext } from '../context.ts';
 import { faultLines, faultsOf } from '../health/faults.ts';
 import { healthFacts } from '../health/gather.ts';
 import type { Area } from '../health/kinds.ts';
+import { peerFor } from '../health/reach.ts';
 import type { OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -87,7 +88,7 @@ const peersReply = async (
   state: Readonly<Record<string, unknown>>,
   standing: readonly PeerReplication[] | undefined,
 ): Promise<Reply> => {
-  const peers = standing && (await withRows(context, standing));
+  const peers = standing && (await withRows(context, standing.map(peerFor(mayReach))));
   const name = area === 'consumer' ? 'Consumer' : 'Distributor';
   const faults = faultsOf(healthFacts(context, mayReach), area);
   const lines = faultLines(faults);

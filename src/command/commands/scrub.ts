@@ -3,6 +3,7 @@ import type { BucketSum, SumScope } from '../../operator/file-sums.ts';
 import type { MendReport } from '../../replication/scrub/messages.ts';
 import type { Scrubbing } from '../../replication/replication.ts';
 import type { CommandContext } from '../context.ts';
+import { damageFor, peerFor, reachesNamed } from '../health/reach.ts';
 import { anyText, date, integer, oneOf, optional, withDefault, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesJson, givesTable, says, type Reply } from '../reply.ts';
@@ -44,9 +45,14 @@ export const changedRows = (reports: readonly MendReport[]): string =>
     .join('')
     .replaceAll('|', ' ');
 
-const getScrub = ({ context }: Call<OptionTable>): Reply => {
-  const status = runningScrub(context).status();
-  const damages = runningOperator(context).store.damages();
+const getScrub = ({ context, mayReach }: Call<OptionTable>): Reply => {
+  const whole = runningScrub(context).status();
+  const status = {
+    ...peerFor(mayReach)(whole),
+    deeds: whole.deeds.filter(reachesNamed(mayReach)),
+    strays: whole.strays.filter(({ dbms, table }) => mayReach(dbms, table)),
+  };
+  const damages = runningOperator(context).store.damages().map(damageFor(mayReach));
   const strays = status.strays.map(({ dbms, table, count }) => `${count} in ${dbms}.${table}`).join(', ');
   const facts: readonly (readonly [string, Cell])[] = [
     ['Files Looked At', `${status.looked} of ${status.files}`],

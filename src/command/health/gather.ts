@@ -6,7 +6,7 @@ import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import type { OwnPolicy } from './own-address.ts';
-import { damageFor, failureFor, type MayReach, textForAll } from './reach.ts';
+import { damageFor, failureFor, type MayReach, peerFor, textForAll } from './reach.ts';
 
 /**
  * What is known of the node at this moment; asks nobody and waits for nothing. What tells of tables tells of those that whoever asks may reach.
@@ -71,21 +71,22 @@ const operatorFacts = (context: CommandContext, mayReach: MayReach): OperatorFac
   const [distributor, consumer] = [context.distributor(), context.consumer()];
   const sharing = context.watched?.().sharing;
   const { newest, ...failed } = operator.failing();
-  const scrubError = context.scrubber()?.status().lastError;
+  const forAll = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : textForAll(mayReach, text);
   const sinceMs = context.clock.wallMs() - FAILED_FILES_SHOWN_MS;
   return {
     filled: (sharing ?? consumer)?.filled ?? true,
     distributor: distributor !== undefined,
     consumer: consumer?.mode,
-    peers: sharing?.peers ?? (consumer ?? distributor)?.peers() ?? [],
+    peers: (sharing?.peers ?? (consumer ?? distributor)?.peers() ?? []).map(peerFor(mayReach)),
     // A file that came twice is no fault: its data are here.
     failures: newest
       .filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs)
       .map(failureFor(mayReach)),
     failed,
-    watchFailure: operator.status().watchFailure,
+    watchFailure: forAll(operator.status().watchFailure),
     setAside: operator.status().setAside.map((path) => textForAll(mayReach, path)),
     damages: operator.store.damages().map(damageFor(mayReach)),
-    scrubError: scrubError === undefined ? undefined : textForAll(mayReach, scrubError),
+    scrubError: forAll(context.scrubber()?.status().lastError),
   };
 };

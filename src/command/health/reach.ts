@@ -23,3 +23,20 @@ export const damageFor =
 
 /** What may tell of any table, for who may know of all. */
 export const textForAll = (mayReach: MayReach, text: string): string => (mayReach('*', '*') ? text : HIDDEN);
+
+// As above.
+const ERROR_HIDDEN = 'failed; the words may be of a table out of your reach';
+
+/** How it stands with a peer; the words of its last error for who may know of all tables. */
+export const peerFor =
+  (mayReach: MayReach) =>
+  <P extends { readonly lastError: string | undefined }>(peer: P): P =>
+    peer.lastError === undefined || mayReach('*', '*') ? peer : { ...peer, lastError: ERROR_HIDDEN };
+
+/** The same of a table named in one word, `dbms.table`; of an unknown one for who may know of all. */
+export const reachesNamed =
+  (mayReach: MayReach) =>
+  ({ table: name }: { readonly table: string }): boolean => {
+    const [dbms = '', table] = name.split(/\.(.*)/s);
+    return table === undefined ? mayReach('*', '*') : mayReach(dbms, table);
+  };

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createSession, type CommandOutput } from '../../../src/command/executor.ts';
+import type { PeerReplication, Scrubbing, ScrubStatus } from '../../../src/replication/replication.ts';
 import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
 
 let nodes: CommandNodes;
@@ -30,6 +31,25 @@ const guest = async (tables: readonly string[]): Promise<(line: string) => Promi
   const person = { by: 'user', name: 'ann', admin: false, permissions: id } as const;
   return (line) => node.run(line, createSession({ isolated: true, caller: 'rest', person }));
 };
+/** A peer whose last error, and a scrub whose deeds, are of several tables. */
+const failing: PeerReplication = {
+  ...{ operator: 'o2', name: 'op2', member: 2, connected: true, filesBehind: 0, filesAhead: 0, lagMs: 0, sent: 0 },
+  ...{ received: 0, lastExchange: undefined, lastError: 'a row of plant.wages: oops', lacking: new Map() },
+};
+const deed = (table: string): ScrubStatus['deeds'][number] => ({
+  ...{ operator: 'o', origin: 'o', file: 1, table, did: 'rows', from: 'o2', why: `${table}: a digest`, time: '' },
+  ...{ rows: 1, changed: 1, changes: [{ row: 1, change: 'changed', was: `"${table}"`, now: '' }] },
+});
+const scrubbing: Scrubbing = {
+  status: () => ({
+    ...{ looked: 1, files: 2, rows: 3, passes: 1, lastPass: undefined, found: 2, mended: 2 },
+    deeds: [deed('plant.wages'), deed('plant.sensors')],
+    strays: ['wages', 'sensors'].map((table) => ({ dbms: 'plant', table, rows: [1], count: 1 })),
+    lastError: 'plant.wages is damaged',
+  }),
+  runNow: () => {},
+  repairAll: () => Promise.reject(new Error('nothing is mended here')),
+};
 const shown = ({ text, json }: CommandOutput): string => `${text}${JSON.stringify(json)}`;
 
 test('faults and counts of an operator show what lies in tables that the caller may reach', async () => {
@@ -48,22 +68,25 @@ test('faults and counts of an operator show what lies in tables that the caller 
   vi.spyOn(operator, 'status').mockImplementation(() => ({
     ...status,
     ...{ failed: 2, lastFailure: operator.failed[0], setAside: ['/d/wages.dbms.1'], leftInWatch: ['plant.wages.csv'] },
+    watchFailure: 'plant.wages.json cannot be read',
   }));
+  node.parts.peers = [failing];
+  node.parts.scrubber = scrubbing;
   vi.spyOn(operator.store, 'damages').mockImplementation(() => [
     { origin: 'o', file: 3, dbms: 'plant', table: 'wages', text: 'a row of wages differs' },
   ]);
   const lines = [
     ...['get status', 'get processes', 'get consumer', 'get distributor', 'get operator', 'get operator summary'],
-    ...['get operator error', 'get operator inserts', 'get operator where format = json'],
+    ...['get operator error', 'get operator inserts', 'get operator where format = json', 'get scrub'],
   ];
   const ann = await guest(['sensors']);
   for (const line of lines) {
     expect(shown(await ann(line)), line).not.toContain('wages');
-    if (line !== 'get distributor') expect(shown(await node.run(line)), line).toContain('wages');
+    expect(shown(await node.run(line)), line).toContain('wages');
   }
   const fault = 'Fault FILES_FAILED: 2 files failed within a day, last of a table out of your reach: INGEST_JSON';
   expect((await ann('get status')).text).toContain(fault);
-  for (const line of ['get operator error', 'get operator inserts'])
+  for (const line of ['get operator error', 'get operator inserts', 'get scrub'])
     expect((await ann(line)).text).toContain('sensors');
   expect((await ann('get operator')).text).toMatch(/Left In Watch Dir +\| *1\|/);
   expect(JSON.stringify((await ann('get operator')).json)).toContain('of_sensors');
@@ -84,6 +107,8 @@ test('the comparison of a cluster shows tables that the caller may reach, and me
   const repair = 'test cluster data where repair = true';
   await expect(ann(repair)).rejects.toMatchObject({ code: 'ACCESS_REFUSED' });
   await ann('test cluster data where repair = false');
+  // A link or an image of any page can make a browser send GET.
+  expect([repair, 'test cluster data'].map((line) => node.executor.methodOf(line))).toEqual(['POST', 'GET']);
   // Past the door: nothing scrubs here.
   await expect(node.run(repair)).rejects.toMatchObject({ code: 'COMMAND_NOT_RUNNING' });
 });
