@@ -39,7 +39,7 @@ class Authority:
         if link is None or ('expires' in link.content) != (f.op == 'join'):  # A3
             return False
         return ((f.op == 'join' or self.holder(link) == f.author)
-                and link.order < f.order and self.holds(link) and self.is_near(f)  # A4
+                and link.order < f.order and self.is_near(f) and self.holds(link)  # A4
                 and not self.revoked(f) and not self.rotated(f) and self.may_act(f, self.rights(link)))
 
     def may_act(self, f, rights):
@@ -113,12 +113,16 @@ class Authority:
         return link.author if link.op == 'join' else link.content['key']
 
     def rights(self, link):
-        if link.op == 'grant':
-            lost = self.link(link.content['replaces']['grant']) if 'replaces' in link.content else None
-            return {**link.content, 'former': self.rights(lost).get('former', []) + [self.holder(lost)] if lost else []}
-        above = self.link(link.cap)
-        given = self.rights(above) if above else ALL
-        return given if link.op == 'join' else {**given, 'former': given.get('former', []) + [link.author]}
+        given, former = None, []
+        while link:
+            if link.op == 'grant':
+                given = given or link.content
+                link = self.link(link.content['replaces']['grant']) if 'replaces' in link.content else None
+                former += [self.holder(link)] if link else []
+            else:
+                former += [link.author] if link.op == 'rotate' else []
+                link = self.link(link.cap)
+        return {**(given or ALL), 'former': former[::-1]}
 
     def covers(self, f, type, before, after):  # A9
         if f.cap == self.net:

@@ -36,6 +36,8 @@ export class Authority {
   readonly #proven = new Map<string, boolean>();
   /** Verdicts on grants, joins and revocations. */
   readonly #verdicts = new Map<Fact, VoidReason | undefined>();
+  /** What links give: an admin may replace the key at the end of a void chain of any length. */
+  readonly #rights = new Map<Fact, Rights | undefined>();
   /** By structure first: asking for the verdict of a revocation from below would go round in a circle. */
   readonly #endings = new Endings(this.graph, {
     isAble: ({ fact, act }) => this.#isHolder(fact) && this.#judgeTarget(fact, act) === undefined,
@@ -63,6 +65,7 @@ export class Authority {
   begin(genesis: GenesisRules): ReadonlySet<Fact> {
     this.#genesis = genesis;
     this.#verdicts.clear();
+    this.#rights.clear();
     this.#proven.clear();
     this.#endings.begin();
     this.revision += 1;
@@ -100,7 +103,12 @@ export class Authority {
   /** What the grant that an entry cites lets its author do; undefined for everything. Only of entries with authority. */
   rightsOf({ cap }: { readonly cap: string | null }): Rights | undefined {
     const link = cap === this.#genesis?.network ? undefined : this.graph.link(cap);
-    return link === undefined ? undefined : this.graph.rights(link);
+    return link === undefined ? undefined : this.#rightsBy(link);
+  }
+
+  #rightsBy(link: Link): Rights | undefined {
+    if (!this.#rights.has(link.fact)) this.#rights.set(link.fact, this.graph.rights(link));
+    return this.#rights.get(link.fact);
   }
 
   /** The revocation in force of a grant, or of what open admission gives to `key`. */
@@ -159,6 +167,7 @@ export class Authority {
         const act = this.graph.actOf(fact);
         if (act === undefined) continue;
         this.#verdicts.delete(fact);
+        this.#rights.delete(fact);
         const ending = this.graph.endedBy(fact);
         if (ending !== undefined) {
           this.#endings.file(ending);
@@ -248,7 +257,7 @@ export class Authority {
     if (act.op === 'revoke') return this.#judgeTarget(fact, act);
     if (act.op === 'join') return this.#judgeJoin(link, fact, act);
     if (act.op === 'rotate') return this.#judgeRotation(fact, act);
-    const rights = this.graph.rights(link);
+    const rights = this.#rightsBy(link);
     if (rights === undefined || !isWithin(act, rights))
       return without('it grants more than what was granted to its author', link.fact.hash);
     return this.#judgeReplacing(fact, act, rights);

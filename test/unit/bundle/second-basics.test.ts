@@ -46,6 +46,22 @@ import json, sys
 from basics import verify
 print(json.dumps([verify(key, b'hello', bytes.fromhex(signature)) for key, signature in json.load(sys.stdin)]))`;
 
+const CHAINS = `
+import json, sys
+from types import SimpleNamespace
+from authority import Authority
+length = json.load(sys.stdin)
+given = {'v': 1, 'key': 'ab' * 32, 'roles': ['admin'], 'scope': {}, 'grants': True}
+genesis = SimpleNamespace(hash='0' * 64, op='genesis', content={'roots': ['ef' * 32], 'admission': 'invite'})
+def grant(at, cap, more):
+    return SimpleNamespace(hash='%064d' % at, op='grant', author='ab' * 32, seq=at, cap='%064d' % cap, order=(at, '', at), content={**given, **more})
+replacing = [grant(at, 0, {'replaces': {'grant': '%064d' % (at - 1), 'from': 1}}) for at in range(1, length)]
+citing = [grant(at, at - 1, {}) for at in range(1, length)]
+print(json.dumps([
+    len(Authority(replacing, genesis, {}).rights(replacing[-1])['former']),
+    Authority(citing, genesis, {}).holds(citing[-1]),
+]))`;
+
 /** A number in some ways of writing it, one of them the canonical one. */
 const spellings = (value: number, digits: number): readonly string[] => [
   JSON.stringify(value),
@@ -94,6 +110,10 @@ describe.skipIf(!PYTHON)('the second implementation, in Python (skipped where th
       REPEAT,
     ).toEqual([]);
     expect(ours.filter(Boolean).length).toBeGreaterThan(2_000);
+  });
+
+  test('follows void chains of grants of any length', () => {
+    expect(inPython(CHAINS, 6_000)).toEqual([5_998, false]);
   });
 
   test('takes the same signatures: also of a key that is a point of the group and one of order 8', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { capsOf, memberNames, membersOf } from '../../../src/policy/authority/members.ts';
 import { createFold } from '../../../src/policy/fold.ts';
+import type { Entry } from '../../../src/entry/entry.ts';
 import { authorKey, entryOf } from '../../support/policy-entries.ts';
 
 const ROOT = authorKey('0');
@@ -32,6 +33,33 @@ const foldedChain = (length: number, how: 'replaces' | 'rotates') => {
   fold.add(entries);
   return fold;
 };
+
+test('what an admin holds who replaces the last of a long chain is worked out once, and anew when a part of the chain comes', () => {
+  const ADMIN = authorKey('a');
+  const genesis = entryOf({
+    ...{ author: ROOT, op: 'genesis', cap: null, time: 1 },
+    content: { v: 1, name: 'n', admission: 'invite', roots: [ROOT] },
+  });
+  const grant = (author: string, time: number, key: string, before?: Entry): Entry =>
+    entryOf({
+      ...{ author, op: 'grant', cap: genesis.hash, time, seq: time, net: genesis.hash },
+      content: {
+        ...{ v: 1, key, roles: ['admin'], scope: {}, grants: false },
+        ...(before === undefined ? {} : { replaces: { grant: before.hash, from: 1 } }),
+      },
+    });
+  const first = grant(STRANGER, 2, authorKey('1'));
+  const second = grant(STRANGER, 3, authorKey('2'), first);
+  const third = grant(STRANGER, 4, authorKey('3'), second);
+  const last = grant(ROOT, 5, ADMIN, third);
+  const fold = createFold();
+  fold.add([genesis, first, third, last]);
+  const asked = () => fold.authority.rightsOf({ cap: last.hash });
+  expect(asked()?.former).toEqual([authorKey('3')]);
+  expect(asked()).toBe(asked());
+  fold.add([second]);
+  expect(asked()?.former).toEqual(['1', '2', '3'].map(authorKey));
+});
 
 // Without bounds the first took minutes and the second the stack.
 test.each(['replaces', 'rotates'] as const)('whoever %s without end makes nobody a member, and nobody wait', (how) => {
