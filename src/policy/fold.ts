@@ -1,4 +1,4 @@
-import type { Sliced } from '../base/slices.ts';
+import { atOnce, type Sliced } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
 import type { Signatures } from '../entry/signatures.ts';
@@ -26,8 +26,9 @@ import {
 import { genesisRules } from './authority/genesis.ts';
 import type { SettledOrigins } from './origins.ts';
 import { ArchivedFacts, BODY_ARCHIVED } from './snapshot/archived.ts';
-import { inSettledOrder, type Settled, restorePolicies, settledPolicy, takeOver } from './snapshot/settled.ts';
+import { inSettledOrder, isSameSettled, type Settled, restorePolicies, settledPolicy } from './snapshot/settled.ts';
 import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
+import { Takeover } from './snapshot/takeover.ts';
 import { showInSlices, shownBy } from './state.ts';
 
 /** The fold with what `decide` asks of it and what the shell announces. */
@@ -39,7 +40,7 @@ export interface LedgerFold extends PolicyFold {
   /** Its snapshot entries; while {@link Snapshots.isStale} it does not follow them all yet. */
   readonly snapshots: Snapshots;
   /** What they settle, as worked out apart (`snapshot/settle.ts`); returns the ids of the policies that may differ. */
-  settle(settlement: Settlement): readonly string[];
+  settle(settlement: Settlement): Sliced<readonly string[]>;
   /** Where the origins of a policy begin that a snapshot has settled. */
   settledOrigins(id: string): SettledOrigins | undefined;
   /** The bodies of these entries are dropped: from now on only what is settled tells of them. */
@@ -106,6 +107,8 @@ class Fold implements LedgerFold {
   readonly #ofType = new Map<string | undefined, readonly PolicyState[]>();
   #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
   #latest: Fact | undefined;
+  /** Each takes up what changes. */
+  readonly #watches = new Set<Set<Subject>>();
   readonly authority: Authority;
   readonly snapshots = new Snapshots();
   readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
@@ -152,14 +155,26 @@ class Fold implements LedgerFold {
     return settled === undefined ? facts : inSettledOrder(facts, settled);
   }
 
-  settle(settlement: Settlement): readonly string[] {
-    const before = this.snapshots.settled;
-    if (!this.snapshots.settle(settlement)) return [];
+  *settle(settlement: Settlement): Sliced<readonly string[]> {
     const { settled } = settlement;
-    if (before?.chain.join() === settled?.chain.join() && before?.leaves === settled?.leaves) return [];
-    const { same, other, latest } = takeOver(this.#subjects.values(), settled, this.#find);
+    const takeover = new Takeover(settled, {
+      find: this.#find,
+      step: (subject, fact, holdings) => this.#step(subject, fact, holdings),
+    });
+    const meanwhile = new Set<Subject>();
+    this.#watches.add(meanwhile);
+    try {
+      if (!isSameSettled(this.snapshots.settled, settled))
+        yield* takeover.look(this.#subjects.values(), this.snapshots.settled);
+    } finally {
+      this.#watches.delete(meanwhile);
+    }
+    const before = this.snapshots.settled;
+    if (!this.snapshots.settle(settlement) || isSameSettled(before, settled)) return [];
+    atOnce(takeover.look(meanwhile, before));
+    const { done, other, latest } = takeover.put();
     this.#latest = latest;
-    return this.#changed(new Set([...same, ...(other.size === 0 ? [] : this.#evaluate(other))]));
+    return this.#changed(new Set([...done, ...(other.size === 0 ? [] : this.#evaluate(other))]));
   }
 
   archive(hashes: Iterable<string>): void {
@@ -411,11 +426,11 @@ class Fold implements LedgerFold {
     }
   }
 
-  #step(subject: Subject, fact: Fact): void {
+  #step(subject: Subject, fact: Fact, holdings = this.#holdings): void {
     const reason = this.authority.reasonOf(fact);
     if (reason !== undefined) fact.void = reason;
     else if (fact.archived) fact.void = BODY_ARCHIVED;
-    else evolve(this.#holdings, subject, fact, this.authority.rightsOf(fact));
+    else evolve(holdings, subject, fact, this.authority.rightsOf(fact));
   }
 
   /** The policies that are taken up already of those that these facts are about. */
@@ -431,6 +446,7 @@ class Fold implements LedgerFold {
   #changed(subjects: ReadonlySet<Subject>): readonly string[] {
     this.revision += 1;
     this.#ofType.delete(undefined);
+    for (const watch of this.#watches) for (const subject of subjects) watch.add(subject);
     for (const subject of subjects) {
       subject.state = undefined;
       this.#shown.delete(subject.id);

@@ -73,10 +73,17 @@ export const policy: readonly Mutant[] = [
   },
   {
     name: 'a waiting policy outlives the snapshot',
-    file: 'src/policy/snapshot/settled.ts',
-    from: 'if (settled === undefined ? life !== undefined : !isSameLife(life, settled)) return false;',
-    to: 'if (settled !== undefined && !isSameLife(life, settled)) return false;',
+    file: 'src/policy/snapshot/takeover.ts',
+    from: 'if (settled === undefined ? life !== undefined : !isSameLife(life, settled)) return undefined;',
+    to: 'if (settled !== undefined && !isSameLife(life, settled)) return undefined;',
     tests: ['test/unit/policy/snapshots.test.ts', 'test/property/snapshots.property.test.ts'],
+  },
+  {
+    name: 'what comes while a snapshot is taken over is forgotten',
+    file: 'src/policy/fold.ts',
+    from: '    atOnce(takeover.look(meanwhile, before));\n',
+    to: '',
+    tests: ['test/unit/policy/takeover.test.ts'],
   },
   {
     name: 'a snapshot is not looked at again when something that it covers is erased',

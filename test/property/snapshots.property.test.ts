@@ -26,17 +26,23 @@ const viewOf = (fold: LedgerFold, entries: readonly Entry[]): unknown => ({
     .filter((waiting) => waiting !== undefined),
 });
 
-/** What a node comes to: in any order, with looks at its snapshots at any time. */
+/** What a node comes to: in any order, with looks at its snapshots at any time, and entries that come while it looks. */
 const arrive = (random: SeededRandom, entries: readonly Entry[]): LedgerFold => {
   const [fold, memory] = [createFold(), new SettleMemory()];
+  const looks = new Set<ReturnType<typeof settle>>();
   const shuffled = random.chance(0.5) ? random.shuffled(entries) : entries;
   for (let at = 0; at < shuffled.length;) {
     const size = random.integer(1, 6);
     fold.add(shuffled.slice(at, at + size));
     at += size;
     for (const [author, { seq, pair }] of atOnce(forksOf(fold.facts()))) fold.voidAuthor(author, seq, pair[0]);
-    if (random.chance(0.5)) atOnce(settle(fold, memory));
+    if (random.chance(0.3)) atOnce(settle(fold, memory));
+    if (random.chance(0.3)) looks.add(settle(fold, memory));
+    for (const look of looks)
+      for (let slices = random.integer(0, 30); slices > 0; slices -= 1)
+        if (look.next().done === true) looks.delete(look);
   }
+  for (const look of looks) atOnce(look);
   giveMissing(fold, entries);
   atOnce(settle(fold, memory));
   return fold;

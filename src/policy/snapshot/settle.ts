@@ -65,7 +65,7 @@ export const foldOf = function* ({ facts, forks }: Closure, memory: SettleMemory
     yield;
     book.addFacts(inOrder.slice(at, at + SLICE));
   }
-  while (book.snapshots.isStale) book.settle(yield* settlementOf(book, memory));
+  while (book.snapshots.isStale) yield* book.settle(yield* settlementOf(book, memory));
   return book;
 };
 
@@ -75,7 +75,7 @@ export const settle = function* (fold: LedgerFold, memory: SettleMemory): Sliced
   // What comes or is proven while it is worked out asks for another look.
   while (fold.snapshots.isStale) {
     const settlement = yield* settlementOf(fold, memory);
-    for (const id of fold.settle(yield* keepServing(fold, memory, settlement))) changed.add(id);
+    for (const id of yield* fold.settle(yield* keepServing(fold, memory, settlement))) changed.add(id);
   }
   return [...changed];
 };
@@ -263,8 +263,9 @@ const check = function* (
 ): Sliced<Checked | Lacking | undefined> {
   const closure = yield* coveredBy(fold, act.frontier);
   if (closure === undefined) return undefined;
-  const { book, chain, leaves, reasons, root, logs } = yield* stateOf(closure, memory);
+  // Bodies may go or come while it is folded: then it is not what will be looked for, and is folded anew.
   const gone = goneOf(closure.facts);
+  const { book, chain, leaves, reasons, root, logs } = yield* stateOf(closure, memory);
   const fault = logs === act.logs ? undefined : mismatch('logs');
   if (lacksHistory(book)) return withoutBodies(closure, memory.saved.get(key), { key, gone, fault, book, chain });
   const isOther = root !== act.root && !isErasedSince(closure);

@@ -1,4 +1,3 @@
-import { canonicalJson } from '../../codec/canonical.ts';
 import type { JsonValue } from '../../codec/json.ts';
 import type { VoidReason } from '../void-reason.ts';
 import type { Holdings, Life, Subject } from '../claims.ts';
@@ -86,45 +85,6 @@ export const restorePolicies = (
   for (const { subject, life, member } of restored) holdings.restore(subject, life, member);
 };
 
-/**
- * Begins to hold to what is settled: covered entries have the verdict that it gives. `same`: policies that are just what is settled of them;
- * `other`: those to be evaluated; `latest`: the last entry that is not covered.
- */
-export const takeOver = (subjects: Iterable<Subject>, settled: Settled | undefined, find: FindFact) => {
-  const [same, other] = [new Set<Subject>(), new Set<Subject>()];
-  let latest: Fact | undefined;
-  for (const subject of subjects) {
-    const open = settled === undefined ? subject.facts : subject.facts.filter(({ hash }) => !settled.covered.has(hash));
-    for (const fact of open) if (latest === undefined || compareFacts(latest, fact) < 0) latest = fact;
-    for (const fact of subject.facts) if (settled?.covered.has(fact.hash)) fact.void = settled.reasons.get(fact.hash);
-    const stays =
-      settled !== undefined && open.length === 0 && staysAsItIs(subject, settledPolicy(subject, settled, find));
-    (stays ? same : other).add(subject);
-  }
-  return { same, other, latest };
-};
-
-/** Most policies are what is settled of them: then only their versions are not told apart any more. */
-const staysAsItIs = (subject: Subject, settled: SettledPolicy | undefined): boolean => {
-  const { life } = subject;
-  if (settled === undefined ? life !== undefined : !isSameLife(life, settled)) return false;
-  if (settled !== undefined && life !== undefined)
-    subject.life = { ...life, heads: settled.life.heads, settled: settled.life.settled };
-  subject.newest = settled?.life.heads[0];
-  return true;
-};
-
-/** Whether a life is just what is settled of it, its versions apart. */
-const isSameLife = (life: Life | undefined, { life: settled, member }: SettledPolicy): boolean =>
-  life !== undefined &&
-  life.waiting === undefined &&
-  !life.partial &&
-  !settled.partial &&
-  life.insert === settled.insert &&
-  life.member === member &&
-  life.claims.length === settled.claims.length &&
-  canonicalJson(life.value) === canonicalJson(settled.value);
-
 /** What the leaf's entries give, as far as they are not erased: the normal form where there is one. */
 const restOf = (type: string, attributes: ReadonlyMap<string, Fact>): ReturnType<typeof applyToRest> => {
   const given: [string, JsonValue][] = [];
@@ -134,3 +94,7 @@ const restOf = (type: string, attributes: ReadonlyMap<string, Fact>): ReturnType
   }
   return applyToRest(type, {}, Object.fromEntries(given));
 };
+
+/** Whether a book that holds to the one holds to the other. */
+export const isSameSettled = (one: Settled | undefined, other: Settled | undefined): boolean =>
+  one?.chain.join() === other?.chain.join() && one?.leaves === other?.leaves;
