@@ -3,6 +3,7 @@ import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { columnName } from './names.ts';
 import { parseRowExactly, rowFault, rowTooDeep } from './rows.ts';
+import { dateOf, isMidnight } from './timestamps.ts';
 import { type ColumnKind, CONVERTERS, type Converter, isDeep, jsonOf, kindOf } from './values.ts';
 
 /** Attributes remembered; a file may have a new one in each row. */
@@ -109,6 +110,7 @@ export class RowMapper {
   #convert(place: number, value: JsonValue, line: number, text: string, attribute: string): SqlValue {
     const target = this.#targets[place] as Target;
     if (typeof value === 'object' && isDeep(value)) throw rowTooDeep(line, `the value of ${target.name}`);
+    if (target.kind === 'date' && this.#of === 'new data') checkDate(target, value, line);
     const converted = target.convert(this.#exact.value(target.kind, value, text, line, attribute));
     if (converted !== undefined) return converted;
     throw rowFault('VALUE', line, `${shown(value)} does not fit the column ${target.name} (${target.type})`);
@@ -121,6 +123,17 @@ export class RowMapper {
     return place;
   }
 }
+
+/** A column of dates would cut the time of day without a word, as it may have been inferred from a file of dates alone. */
+const checkDate = ({ name }: Target, value: JsonValue, line: number): void => {
+  if (typeof value !== 'string' || dateOf(value) === undefined || isMidnight(value)) return;
+  throw rowFault(
+    'VALUE',
+    line,
+    `${shown(value)} has a time of day, which the column ${name} (date) does not keep`,
+    'send the date alone, or let the policy of the table say timestamp for this column',
+  );
+};
 
 const safeColumnName = (attribute: string): string => {
   try {

@@ -71,17 +71,23 @@ export const timestampOf = (text: string): string | undefined => {
   return `${text.slice(0, 10)} ${text.slice(11, 19)}.${fractionOf(text.slice(20, end))}`;
 };
 
-/** The same for a count since 1970, in seconds, milli-, micro- or nanoseconds by its size. */
+/**
+ * The same for a count since 1970, in seconds, milli-, micro- or nanoseconds by its size. To the nearest microsecond: most
+ * fractions of a second are no binary fractions, so the half of them lie a little below what was written.
+ */
 export const timestampOfNumber = (value: number): string | undefined => {
   const size = Math.abs(value);
   const perSecond = size < 1e11 ? 1 : size < 1e14 ? 1e3 : size < 1e17 ? 1e6 : 1e9;
   const seconds = Math.floor(value / perSecond);
-  const micros = Math.floor((value - seconds * perSecond) * (1e6 / perSecond));
-  return fromSeconds(seconds, pad(Math.min(micros, 999_999), 6));
+  const micros = Math.round((value - seconds * perSecond) * (1e6 / perSecond));
+  return micros < 1e6 ? fromSeconds(seconds, pad(micros, 6)) : fromSeconds(seconds + 1, '000000');
 };
 
 /** `YYYY-MM-DD` of a date or of a point in time. */
 export const dateOf = (text: string): string | undefined => timestampOf(text)?.slice(0, 10);
+
+/** Whether a point in time is a whole day of UTC: `dateOf` cuts what is more. */
+export const isMidnight = (text: string): boolean => timestampOf(text)?.endsWith(' 00:00:00.000000') === true;
 
 export const isDateOnly = (text: string): boolean => DATE.test(text) && timestampOf(text) !== undefined;
 

@@ -2,6 +2,20 @@ import type { Mutant } from './mutant.ts';
 
 export const operator: readonly Mutant[] = [
   {
+    name: 'seconds with decimals are cut to a microsecond below',
+    file: 'src/operator/timestamps.ts',
+    from: 'Math.round((value - seconds * perSecond)',
+    to: 'Math.floor((value - seconds * perSecond)',
+    tests: ['test/property/mapping.test.ts'],
+  },
+  {
+    name: 'column of dates cuts the time of new data',
+    file: 'src/operator/mapping.ts',
+    from: "    if (target.kind === 'date' && this.#of === 'new data') checkDate(target, value, line);\n",
+    to: '',
+    tests: ['test/unit/operator/date-column.test.ts'],
+  },
+  {
     name: 'time of a clock that was ahead is never left',
     file: 'src/operator/timestamps.ts',
     from: 'now < last - CLOCK_JUMP_MS_MIN * 1_000 ? now : Math.max(last + 1, now);',

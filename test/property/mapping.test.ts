@@ -99,6 +99,24 @@ describe('mapping', () => {
     );
   });
 
+  test('a point in time is the same as text and as a count of seconds, milliseconds or microseconds', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1_000_000_000, max: 4_000_000_000 }),
+        fc.integer({ min: 0, max: 999_999 }),
+        (at, of) => {
+          const micros = String(of).padStart(6, '0');
+          const whole = new Date(at * 1_000).toISOString().slice(0, 19);
+          const forms = [`${at}.${micros}`, `${at}${micros.slice(0, 3)}.${micros.slice(3)}`, `${at}${micros}`];
+          const columns = [{ name: 'at', type: 'timestamp' }];
+          for (const form of forms)
+            expect(mapped(columns, `{"at":${form}}`)).toEqual(mapped(columns, `{"at":"${whole}.${micros}"}`));
+        },
+      ),
+      { numRuns: RUNS, examples: [[1_700_000_000, 100_000]] },
+    );
+  });
+
   test('lines, a list and a laid out list are the same rows', () => {
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 8 }), (lines) => {
