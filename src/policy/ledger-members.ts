@@ -1,5 +1,6 @@
 import type { HeldEntry, Proposal } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
+import { readAct } from './authority/acts.ts';
 import type { Authority } from './authority/authority.ts';
 import {
   decideInvite,
@@ -13,6 +14,7 @@ import {
   capsOf,
   invitesOf,
   isInForce,
+  letInThrough,
   mayCiteGenesis,
   membersOf,
   type Invite,
@@ -72,11 +74,16 @@ export class LedgerMembers implements Members {
     await write(() => decideInviteDelete(authority, ownKey, grant));
   }
 
-  async revoke(wish: RevocationWish): Promise<void> {
+  async revoke(wish: RevocationWish): Promise<readonly Membership[]> {
     const { authority, ownKey, write } = this.#ports;
     // All are decided before the first is written: none is half done for want of a right.
     const proposals = decideRevocations(authority, ownKey, wish);
     for (const proposal of proposals) await write(() => proposal);
+    const ended = proposals.flatMap(({ op, content }) => {
+      const act = readAct(op, content);
+      return 'op' in act && act.op === 'revoke' ? [act.grant] : [];
+    });
+    return letInThrough(authority, ended);
   }
 
   async rotate(key: PeerKey, sign: (text: string) => string): Promise<void> {

@@ -28,8 +28,8 @@ export interface Members {
   invite(wish: InviteWish): Promise<HeldEntry>;
   /** Takes back an invite that nobody has redeemed. `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`. */
   deleteInvite(grant: string): Promise<void>;
-  /** `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
-  revoke(wish: RevocationWish): Promise<void>;
+  /** Resolves with the members in force whom that let in, at first or second hand. `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
+  revoke(wish: RevocationWish): Promise<readonly Membership[]>;
   /** Hands what this node still holds to another key of its own, whose signatures `sign` gives as hex. `POLICY_NOT_AUTHORISED`. */
   rotate(key: PeerKey, sign: (text: string) => string): Promise<void>;
   /** Keys that this node's own key stands in for. */

@@ -271,8 +271,19 @@ const revokeMember = async ({ context, options }: Call<typeof revokeOptions>): P
   const { members } = context.policies;
   const holder = members.list().find((member) => member.grant === of)?.key ?? of;
   const from = options.from ?? nextOf(context, holder);
-  await members.revoke({ of, from, reason });
-  return says(`revoked: what ${holder} writes from its entry ${from} on is void`, { key: holder, from });
+  const remain = (await members.revoke({ of, from, reason })).map((member) => ({
+    key: member.key,
+    name: nodeNames(context).get(member.key) ?? member.name,
+    roles: member.rights.roles,
+    grant: member.grant,
+    end: `revoke member where grant = ${member.grant}`,
+  }));
+  const lines = remain.map(
+    (member) =>
+      `still a member, let in by it: ${member.name ?? member.key} (${member.roles.join(', ')}); to end that: ${member.end}`,
+  );
+  const done = `revoked: what ${holder} writes from its entry ${from} on is void`;
+  return says([done, ...lines].join('\n'), { key: holder, from, remain });
 };
 
 /** Who belongs to the network: invites, members, revocation. */
@@ -323,7 +334,7 @@ export const memberCommands = (): readonly Command[] => [
     remote: 'never',
     admin: true,
     explanation:
-      'ends what a member was granted: it is disconnected everywhere, and what it writes from then on is void',
+      'ends what a member was granted: it is disconnected everywhere, and what it writes from then on is void. Whom it let in before stays: the reply names them, each with the command that ends it',
     examples: ['revoke member where name = operator-b and reason = "machine stolen"'],
     options: revokeOptions,
     run: revokeMember,

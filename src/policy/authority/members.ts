@@ -117,6 +117,20 @@ export const invitesOf = (authority: Authority): readonly Invite[] =>
 export const isInForce = ({ void: reason, revoked, rotated }: Membership): boolean =>
   reason === undefined && revoked === undefined && rotated === undefined;
 
+/**
+ * Members in force whose grants go back to one of these, by whichever key it was held: their end makes void what is written from then on, not what was
+ * granted before. What genesis gives lets in nobody but by a root.
+ */
+export const letInThrough = (authority: Authority, ended: readonly string[]): readonly Membership[] => {
+  const { graph, genesis } = authority;
+  const origins = new Set(ended.map((grant) => graph.base(grant)).filter((base) => base !== genesis?.network));
+  const goesBack = (grant: string): boolean => {
+    const link = graph.link(grant);
+    return link !== undefined && graph.above(link.fact).some((cap) => origins.has(graph.base(cap)));
+  };
+  return membersOf(authority).filter((member) => isInForce(member) && goesBack(member.grant));
+};
+
 /** Whether genesis names the key, and it has not been handed on since. */
 export const isRoot = (authority: Authority, key: string): boolean => {
   const { genesis } = authority;

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
+import { makeEntry } from '../../../src/entry/make.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
 
-const nodes = new CommandNodes();
+let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
+  nodes = new CommandNodes();
   node = await nodes.add();
 });
 afterEach(() => nodes.close());
@@ -46,4 +49,40 @@ it('permissions are those of the grants in force', async () => {
   await expect(node.run('get permissions where name = nobody')).rejects.toMatchObject({
     code: 'POLICY_MEMBER_UNKNOWN',
   });
+});
+
+it('whoever revokes is told whom the member had let in, and how that ends', async () => {
+  const [thief, second] = [signingKeyFromSeed(new Uint8Array(32).fill(7)), 'cd'.repeat(32)];
+  const granting = (key: string, name: string) => ({
+    ...{ op: 'grant', type: null, id: null, replaces: null },
+    content: { v: 1, key, roles: ['admin'], scope: {}, grants: true, name },
+  });
+  const { entry } = await node.ledger.append(granting(thief.author, 'thief'));
+  const { network = '' } = node.ledger;
+  const { header } = entry;
+  const own = makeEntry(thief, {
+    ...{ net: network, seq: 1, prev: null, parents: [entry.hash], time: header.time + 1, cap: entry.hash },
+    ...{ ...granting(second, 'helper'), salt: new Uint8Array(16) },
+  });
+  await node.ledger.offer([own.raw], thief.author);
+  await node.policies.caughtUp();
+  const { text, json } = await node.run('revoke member where name = thief');
+  expect(text).toBe(
+    `revoked: what ${thief.author} writes from its entry 2 on is void\n` +
+      `still a member, let in by it: helper (admin); to end that: revoke member where grant = ${own.hash}`,
+  );
+  expect(json).toEqual({
+    key: thief.author,
+    from: 2,
+    remain: [
+      {
+        key: second,
+        name: 'helper',
+        roles: ['admin'],
+        grant: own.hash,
+        end: `revoke member where grant = ${own.hash}`,
+      },
+    ],
+  });
+  expect(await node.json(`revoke member where grant = ${own.hash}`)).toEqual({ key: second, from: 1, remain: [] });
 });
