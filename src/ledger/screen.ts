@@ -126,9 +126,14 @@ const joined = (authentic: readonly Candidate[], goOn: readonly Candidate[]): re
   const places = new Map<string, Joined[]>();
   const all = [...offered.values()].filter((candidate) => candidate !== undefined);
   for (const candidate of all) {
-    const { voucher, entry } = candidate;
+    const { voucher } = candidate;
     if (typeof voucher === 'object' && offered.has(voucher.entry.hash))
       candidate.voucher = offered.get(voucher.entry.hash);
+  }
+  for (const candidate of all) {
+    // It proves nothing, and must not stand in the place of one that does.
+    if (isCutOff(candidate)) continue;
+    const { entry } = candidate;
     const place = `${entry.header.author} ${entry.header.seq}`;
     const others = places.get(place);
     if (others === undefined) places.set(place, [candidate]);
@@ -138,6 +143,13 @@ const joined = (authentic: readonly Candidate[], goOn: readonly Candidate[]): re
     }
   }
   return all;
+};
+
+/** Whether what vouches for it goes no further. */
+const isCutOff = (candidate: Candidate): boolean => {
+  let part: Candidate['voucher'] = candidate;
+  while (typeof part === 'object' && !part.ownHolds) part = part.voucher;
+  return part === undefined;
 };
 
 type Joined = { -readonly [K in keyof Candidate]: Candidate[K] };

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { sha256Hex } from '../../../src/codec/hash.ts';
+import type { Entry } from '../../../src/entry/entry.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import {
@@ -48,6 +50,21 @@ describe('a badly signed entry', () => {
     expect(await offerAll(a, [x, y])).toEqual(['accept', 'accept']);
     await offerAll(a, await everythingOf(b));
     expect([a.clock().get(author.author), a.version]).toEqual([1, b.version]);
+  });
+
+  test('does not hide the fork that two well-signed ones show, where what vouches for it came without its body', async () => {
+    const { create, author } = createWorld();
+    const a = await create(100);
+    const p = author.next();
+    const rivals = [author.after(p), author.after(p), author.after(p)].sort((one, other) =>
+      one.hash < other.hash ? -1 : 1,
+    );
+    const [first, ...others] = rivals as [Entry, ...Entry[]];
+    const voucher = { ...author.after(first).raw, body: new Uint8Array() };
+    await offerAll(a, [badlySigned(first), voucher, ...others]);
+    expect(a.equivocations().map(({ seq, entries }) => [seq, entries.map(({ header }) => sha256Hex(header))])).toEqual([
+      [2, others.map(({ hash }) => hash)],
+    ]);
   });
 
   test.each([
