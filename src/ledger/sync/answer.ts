@@ -99,8 +99,8 @@ async function* answerEntries(
   const sent = new Set<string>();
   for (const hash of hashes) {
     const vouchers = await ledger.vouchers(hash, search);
-    // Whoever wants more asks again.
-    if (vouchers === undefined) break;
+    // No more may be looked for: whoever wants it asks again. What is well signed needs nothing to be looked for.
+    if (vouchers === undefined) continue;
     const line = await lineage(ledger, hash, comesAnyway, sent, vouchers.length);
     const others = vouchers.filter((entry) => !sent.has(entry.hash));
     for (const entry of others) sent.add(entry.hash);

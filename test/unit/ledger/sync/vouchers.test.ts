@@ -43,7 +43,7 @@ test('what vouches for several entries is looked for and sent once', async () =>
   expect(left - search.left).toBeLessThanOrEqual(64);
 });
 
-test('an answer ends where it may look for no more, and the rest can be asked for', async () => {
+test('an answer leaves out what would need more to be looked for than it may, and the rest can be asked for', async () => {
   const world = await logOf(64);
   const wanted = [0, 8, 16, 24].map((at) => world.hashes[at] ?? '');
   const sent = await answered(world, wanted, { ...voucherSearch(), left: 10 });
@@ -53,4 +53,11 @@ test('an answer ends where it may look for no more, and the rest can be asked fo
     wanted.filter((hash) => !sent.includes(hash)),
   );
   expect(new Set([...sent, ...rest])).toEqual(new Set(world.hashes.slice(0, 32)));
+});
+
+test('what is well signed comes also behind what would need more to be looked for', async () => {
+  const world = await logOf(64);
+  const wanted = [0, 8, 63].map((at) => world.hashes[at] ?? '');
+  const sent = await answered(world, wanted, { ...voucherSearch(), left: 8 });
+  expect(sent).toContain(wanted[2]);
 });
