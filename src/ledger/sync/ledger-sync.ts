@@ -251,7 +251,7 @@ class Synchronizer implements LedgerSync {
       const mayHave = holdings.version === undefined || isNothing(lacking(holdings, theirs));
       return key !== peer && this.#links.has(key) && mayHave;
     });
-    return !this.#patience.waitsFor(others);
+    return !this.#patience.waitsFor(others, lacking(this.#holdings(), theirs).entries);
   }
 
   async #serve(channel: Channel, knowsArchived: boolean): Promise<void> {

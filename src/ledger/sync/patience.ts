@@ -20,18 +20,19 @@ export class Patience {
   #sinceMs = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
   #earnedMs = 0;
+  #earnedMsMax = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Whether one of these is waited for. */
-  waitsFor(peers: readonly PeerKey[]): boolean {
+  /** Whether one of these is waited for. `lacks`: entries that the pruned peer has and this node has not; more than were lacking at first earn no time. */
+  waitsFor(peers: readonly PeerKey[], lacks: number): boolean {
     if (peers.length === 0) return false;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#lastMs > SYNC_KEEPERS_FORGOTTEN_MS) {
       this.#failures.clear();
-      [this.#sinceMs, this.#earnedMs] = [nowMs, 0];
+      [this.#sinceMs, this.#earnedMs, this.#earnedMsMax] = [nowMs, 0, lacks * SYNC_KEEPERS_WAIT_MS_AN_ENTRY];
     }
     this.#lastMs = nowMs;
     for (const peer of peers) this.#note(peer, this.#failures.get(peer) ?? 0);
@@ -45,7 +46,7 @@ export class Patience {
   gave(peer: PeerKey, entries: number): void {
     if (!this.#failures.has(peer)) return;
     this.#failures.set(peer, 0);
-    this.#earnedMs += entries * SYNC_KEEPERS_WAIT_MS_AN_ENTRY;
+    this.#earnedMs = Math.min(this.#earnedMsMax, this.#earnedMs + entries * SYNC_KEEPERS_WAIT_MS_AN_ENTRY);
   }
 
   /** It failed, brought nothing though it should have, or went away. */
