@@ -379,6 +379,10 @@ export const TRANSFER_BUNDLE_FILES_MAX = 1_024;
 export const TRANSFER_BATCH_BYTES = 655_360;
 /** Bytes of files in more than one frame that are being received at the same time, from all peers together. */
 export const TRANSFER_RECEIVING_BYTES_MAX = 2 * FILE_BYTES_MAX;
+/** Bytes of large files that are held to be sent, to all peers together; beside them at most one that was just read. */
+export const TRANSFER_SENDING_BYTES_MAX = FILE_BYTES_MAX;
+/** Files are read to be sent one after the other, unless one takes longer than this. */
+export const TRANSFER_READ_TURN_MS = 5_000;
 /** Ranges in one message, and those that one peer may announce or ask for. */
 export const TRANSFER_MESSAGE_RANGES_MAX = 6_000;
 export const HOLDINGS_RANGES_MAX = 200_000;

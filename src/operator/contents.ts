@@ -71,6 +71,17 @@ export class ByteBudget {
         });
       await new Promise<void>((resolve) => this.#waiting.push({ bytes, go: resolve }));
     } else this.#used += bytes;
+    return this.#leaving(bytes);
+  }
+
+  /** As {@link take} where nobody has to wait for it; undefined where somebody would. */
+  takeNow(bytes: number): (() => void) | undefined {
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) return undefined;
+    this.#used += bytes;
+    return this.#leaving(bytes);
+  }
+
+  #leaving(bytes: number): () => void {
     let held = true;
     return () => {
       if (!held) return;

@@ -56,7 +56,8 @@ export class FileContents {
     return records.map((record, index) => {
       const content = found[index];
       if (content !== undefined) return { record, content, rebuilt: false };
-      return { record, content: made[lost.indexOf(record)] ?? new Uint8Array(), rebuilt: true };
+      const { content: again, digest } = made[lost.indexOf(record)] ?? { content: new Uint8Array(), digest: undefined };
+      return { record, content: again, rebuilt: true, ...(digest === undefined ? {} : { rebuiltDigest: digest }) };
     });
   }
 

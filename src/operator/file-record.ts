@@ -39,4 +39,6 @@ export interface FileCopy {
   readonly content: Uint8Array;
   /** The archive no longer had the content: it was made again from the rows and `digest` does not apply to it. */
   readonly rebuilt: boolean;
+  /** SHA-256 of content that was made again, as 64 hex digits, where it is known. */
+  readonly rebuiltDigest?: string;
 }

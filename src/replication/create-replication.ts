@@ -13,7 +13,7 @@ import { Arrivals } from './arrivals.ts';
 import { PullingConsumer } from './consumer.ts';
 import { PushingDistributor } from './distributor.ts';
 import { FillState } from './fill.ts';
-import { FilledKeeper } from './filled-flag.ts';
+import { FilledKeeper, type Kept, keptOf } from './filled-flag.ts';
 import { Intake } from './intake.ts';
 import { PeerLinks, type PeerTally } from './links.ts';
 import { Puller } from './puller.ts';
@@ -34,6 +34,7 @@ import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/hol
 import type { FilesByOrigin } from './transfer/messages.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
 import { PullPlanner } from './transfer/state.ts';
+import { Outgoing } from './transfer/outgoing.ts';
 import { TooLarge } from './transfer/too-large.ts';
 
 export interface ReplicationPorts {
@@ -59,24 +60,6 @@ export interface ReplicationPorts {
 export const createReplication = async (ports: ReplicationPorts): Promise<Replication> =>
   new ClusterReplication(ports, await keptOf(ports));
 
-/** What was held when this operator was last known to be filled. */
-interface Kept {
-  /** undefined: it was never filled, or some of it is lost: databases can be lost or moved away from beside the flag. */
-  readonly held: Holdings | undefined;
-  readonly lost: Holdings;
-}
-
-const keptOf = async ({ filledFlag, store, log }: ReplicationPorts): Promise<Kept> => {
-  const held = await filledFlag.load();
-  const lost = new Map(lackingOf(held ?? new Map<string, FileRanges>(), store.holdings()));
-  if (lost.size === 0) return { held, lost };
-  const files = countFiles(lost);
-  log.warn(
-    `${files} files that were held here are lost: answers say that they lack them until the peers have returned them`,
-  );
-  return { held: undefined, lost };
-};
-
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
@@ -101,6 +84,7 @@ class ClusterReplication implements Replication {
   readonly #lags = new Lags();
   readonly #announced = new Announced();
   readonly #tooLarge: TooLarge;
+  readonly #outgoing: Outgoing;
   /** Files that were held here before the start; a peer that was not heard of since may hold them. */
   readonly #lost: Holdings;
   readonly #startedMs: number;
@@ -119,6 +103,7 @@ class ClusterReplication implements Replication {
     this.#planner = new PullPlanner(store.origin);
     this.#intake = new Intake(store);
     this.#tooLarge = new TooLarge(clock);
+    this.#outgoing = new Outgoing(clock);
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
     const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
     const accepts = (origin: string): boolean => this.#belongsHere(origin);
@@ -132,7 +117,17 @@ class ClusterReplication implements Replication {
       onProgress: () => this.#look(),
     });
     this.#server = new ReplicationServer({
-      ...{ clock, store, room, tally, clusterPeers, endpoint, arrivals, tooLarge: this.#tooLarge },
+      ...{
+        clock,
+        store,
+        room,
+        tally,
+        clusterPeers,
+        endpoint,
+        arrivals,
+        tooLarge: this.#tooLarge,
+        outgoing: this.#outgoing,
+      },
       accepts: (origin) => clusterPeers().some(({ operator }) => operator === origin),
       intake: this.#intake,
       onWant: (operator, files) => {
@@ -170,7 +165,7 @@ class ClusterReplication implements Replication {
     if (this.#distributor !== undefined) throw alreadyRunning('distributor');
     const { network, clock, store } = this.#ports;
     const distributor = new PushingDistributor({
-      ...{ network, clock, store, tooLarge: this.#tooLarge },
+      ...{ network, clock, store, tooLarge: this.#tooLarge, outgoing: this.#outgoing },
       targets: () => this.#ports.clusterPeers().filter(({ operator }) => this.#links.isUp(operator)),
       holdingsOf: (operator) => this.#planner.holdingsOf(operator),
       onDelivered: (operator, files) => {

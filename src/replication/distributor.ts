@@ -8,6 +8,7 @@ import { subtractRanges } from '../operator/ranges.ts';
 import type { PeerTally } from './links.ts';
 import { PushLine } from './push-line.ts';
 import type { ClusterPeer, Distributor, PeerReplication } from './replication.ts';
+import type { Outgoing } from './transfer/outgoing.ts';
 import type { TooLarge } from './transfer/too-large.ts';
 import { countFiles, NO_FILES, rangesOf } from './transfer/holdings.ts';
 import type { PushTurn } from './transfer/push-window.ts';
@@ -26,6 +27,7 @@ export interface DistributorPorts {
   readonly isReturning: (file: number) => boolean;
   readonly tally: (operator: string) => PeerTally;
   readonly tooLarge: TooLarge;
+  readonly outgoing: Outgoing;
   readonly peers: () => readonly PeerReplication[];
   readonly onClose: () => void;
 }
@@ -88,11 +90,11 @@ export class PushingDistributor implements Distributor {
   #line(peer: ClusterPeer): PushLine {
     const open = this.#lines.get(peer.operator);
     if (open !== undefined) return open;
-    const { network, clock, store, tally, tooLarge, onDelivered } = this.#ports;
+    const { network, clock, store, tally, tooLarge, outgoing, onDelivered } = this.#ports;
     const own = tally(peer.operator);
     const read = (turn: PushTurn): Promise<readonly FileCopy[]> => this.#shared.read(turn);
     const line = new PushLine(
-      { network, clock, self: store.origin, peer: peer.peer, read, tooLarge, idleMs: TRANSFER_IDLE_MS },
+      { network, clock, self: store.origin, peer: peer.peer, read, tooLarge, outgoing, idleMs: TRANSFER_IDLE_MS },
       {
         delivered: (files) => {
           own.sent += countFiles([[store.origin, files]]);

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
 import type { StateFile } from '../base/state-file.ts';
-import type { Holdings } from '../operator/file-record.ts';
+import type { FileRanges, Holdings } from '../operator/file-record.ts';
+import type { FileStore } from '../operator/file-store.ts';
 import type { FilledFlag } from './replication.ts';
-import { lackingOf } from './transfer/holdings.ts';
+import { countFiles, lackingOf } from './transfer/holdings.ts';
 
 /** So often at most the flag is brought up to date: what came after it is held, or is lacking like after any pause. */
 const KEEP_MS = 10_000;
@@ -29,6 +31,30 @@ export const createFilledFlag = (file: StateFile): FilledFlag => ({
   },
   save: (held) => file.keep(`${JSON.stringify({ held: [...held] })}\n`),
 });
+
+/** What was held when this operator was last known to be filled. */
+export interface Kept {
+  /** undefined: it was never filled, or some of it is lost: databases can be lost or moved away from beside the flag. */
+  readonly held: Holdings | undefined;
+  readonly lost: Holdings;
+}
+
+/** Says in the log where some of it is lost. */
+export const keptOf = async (ports: {
+  readonly filledFlag: FilledFlag;
+  readonly store: FileStore;
+  readonly log: Logger;
+}): Promise<Kept> => {
+  const { filledFlag, store, log } = ports;
+  const held = await filledFlag.load();
+  const lost = new Map(lackingOf(held ?? new Map<string, FileRanges>(), store.holdings()));
+  if (lost.size === 0) return { held, lost };
+  const files = countFiles(lost);
+  log.warn(
+    `${files} files that were held here are lost: answers say that they lack them until the peers have returned them`,
+  );
+  return { held: undefined, lost };
+};
 
 /** Keeps the flag up to date with what a filled operator holds. */
 export class FilledKeeper {

@@ -3,6 +3,7 @@ import { fault } from '../base/errors.ts';
 import { PUSH_FILES_IN_FLIGHT, PUSH_STORED_BYTES_PER_S_MIN } from '../base/limits.ts';
 import type { Network } from '../network/network.ts';
 import type { FileCopy, FileRanges } from '../operator/file-record.ts';
+import type { Outgoing } from './transfer/outgoing.ts';
 import type { TooLarge } from './transfer/too-large.ts';
 import { rangesOf } from './transfer/holdings.ts';
 import type { TransferMessage } from './transfer/messages.ts';
@@ -19,6 +20,7 @@ export interface PushLinePorts {
   /** Reads own files, as many from the first on as the turn allows. */
   readonly read: (turn: PushTurn) => Promise<readonly FileCopy[]>;
   readonly tooLarge: TooLarge;
+  readonly outgoing: Outgoing;
   /** How long the peer may be silent while files are on the way to it, beside the time that their size allows. */
   readonly idleMs: number;
 }
@@ -96,24 +98,34 @@ export class PushLine {
 
   async #send(channel: TransferChannel): Promise<void> {
     while (this.#closed === undefined) {
-      for (let turn = this.#window.next(); turn !== undefined; turn = this.#window.next()) {
-        const found = await this.#ports.read(turn);
-        // What is not there any more is not pushed; the peer learns of it when it asks.
-        if (found.length === 0) this.#window.drop(turn.ranges);
-        // What it has asked for meanwhile comes as an answer.
-        const copies = found.filter(({ record }) => this.#window.waits(record.file));
-        const { bundles, tooLarge } = this.#ports.tooLarge.pack(copies, PUSH_FILES_IN_FLIGHT);
-        this.#window.drop(rangesOf(tooLarge.map(({ record }) => record.file)));
-        for (const bundle of bundles) {
-          const id = this.#nextId++;
-          const files = bundle.copies.map(({ record }) => record.file);
-          this.#flights.set(id, { files });
-          this.#window.sent(id, rangesOf(files), bundle.total);
-          channel.expect(this.#patienceMs);
-          await channel.sendBundle(id, bundle);
-        }
-      }
+      for (let turn = this.#window.next(); turn !== undefined; turn = this.#window.next())
+        await this.#sendTurn(channel, turn);
       await this.#bell.next();
+    }
+  }
+
+  async #sendTurn(channel: TransferChannel, turn: PushTurn): Promise<void> {
+    const { self, read, outgoing, tooLarge } = this.#ports;
+    const key = `${self}/${turn.ranges[0]?.[0]}`;
+    const isGone = (): boolean => this.#closed !== undefined;
+    const { copies: found, leave } = await outgoing.read({ key, read: () => read(turn), isGone });
+    try {
+      // What is not there any more is not pushed; the peer learns of it when it asks.
+      if (found.length === 0) this.#window.drop(turn.ranges);
+      // What it has asked for meanwhile comes as an answer.
+      const copies = found.filter(({ record }) => this.#window.waits(record.file));
+      const packing = tooLarge.pack(copies, PUSH_FILES_IN_FLIGHT);
+      this.#window.drop(rangesOf(packing.tooLarge.map(({ record }) => record.file)));
+      for (const bundle of packing.bundles) {
+        const id = this.#nextId++;
+        const files = bundle.copies.map(({ record }) => record.file);
+        this.#flights.set(id, { files });
+        this.#window.sent(id, rangesOf(files), bundle.total);
+        channel.expect(this.#patienceMs);
+        await channel.sendBundle(id, bundle);
+      }
+    } finally {
+      leave();
     }
   }
 

@@ -7,6 +7,7 @@ import type { FileStore } from '../operator/file-store.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { Intake } from './intake.ts';
 import type { PeerTally } from './links.ts';
+import type { Outgoing } from './transfer/outgoing.ts';
 import type { TooLarge } from './transfer/too-large.ts';
 import type { ClusterPeer } from './replication.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
@@ -25,6 +26,7 @@ export interface ReplicationServerPorts {
   readonly accepts: (origin: string) => boolean;
   readonly tally: (operator: string) => PeerTally;
   readonly tooLarge: TooLarge;
+  readonly outgoing: Outgoing;
   /** A peer asks for files. */
   readonly onWant: (operator: string, files: FilesByOrigin) => void;
   /** Own files that are being pushed to a peer and that it has not acknowledged. */
@@ -97,7 +99,7 @@ export class ReplicationServer {
   }
 
   async #do(job: TransferJob, channel: TransferChannel, operator: string, tally: PeerTally): Promise<void> {
-    const { store, clock, onWant, inFlightTo, tooLarge } = this.#ports;
+    const { store, clock, onWant, inFlightTo, tooLarge, outgoing } = this.#ports;
     switch (job) {
       case 'watch':
         return serveWatch(channel, store, clock, (task) => {
@@ -113,6 +115,7 @@ export class ReplicationServer {
           },
           underWay: () => inFlightTo(operator),
           tooLarge,
+          outgoing,
         });
       case 'push':
         return this.#servePush(channel, operator, tally);

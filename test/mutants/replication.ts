@@ -44,6 +44,20 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/dropped-table.test.ts'],
   },
   {
+    name: 'large files are read to be sent, however many are held',
+    file: 'src/replication/transfer/outgoing.ts',
+    from: 'return leave && { copies, leave };',
+    to: 'return { copies, leave: leave ?? (() => {}) };',
+    tests: ['test/unit/replication/outgoing.test.ts'],
+  },
+  {
+    name: 'an answer keeps its room for what it has sent',
+    file: 'src/replication/transfer/serve.ts',
+    from: '        sent.leave();\n',
+    to: '',
+    tests: ['test/unit/replication/outgoing.test.ts'],
+  },
+  {
     name: 'content of a bundle is not hashed',
     file: 'src/replication/transfer/bundle.ts',
     from: 'if (digest === (rebuilt ?? record.digest))',

@@ -1,4 +1,5 @@
 import { fault } from '../../base/errors.ts';
+import { sha256Hex } from '../../codec/hash.ts';
 import type { ReadConnection, ReadDatabases } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import type { FileRanges, FileRecord } from '../file-record.ts';
@@ -69,14 +70,16 @@ const countRows = (databases: ReadDatabases, files: readonly (readonly [string, 
   return rows;
 };
 
-/** The content of files made again from their rows; undefined for one that is not held. Duplicates are empty. */
+/** The content of files made again from their rows, with its SHA-256; undefined for one that is not held. Duplicates are empty. */
 const rebuild = (
   databases: ReadDatabases,
   files: readonly { readonly origin: string; readonly file: number }[],
-): readonly (Uint8Array | undefined)[] =>
+): readonly ({ readonly content: Uint8Array; readonly digest: string } | undefined)[] =>
   files.map(({ origin, file }) => {
     const [placed] = placedRecords(databases, origin, [[file, file]], 1);
-    return placed === undefined ? undefined : contentOf(databases.read(placed.record.dbms), placed);
+    if (placed === undefined) return undefined;
+    const content = contentOf(databases.read(placed.record.dbms), placed);
+    return { content, digest: sha256Hex(content) };
   });
 
 const contentOf = (db: ReadConnection, { record, rows }: PlacedRecord): Uint8Array => {

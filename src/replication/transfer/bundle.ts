@@ -40,7 +40,9 @@ export interface Packing {
 const entryOf = (copy: FileCopy): BundleEntry => ({
   record: { ...copy.record, columns: [...copy.record.columns] },
   bytes: copy.content.byteLength,
-  ...(copy.rebuilt && copy.record.status === 'stored' ? { rebuilt: sha256Hex(copy.content) } : {}),
+  ...(copy.rebuilt && copy.record.status === 'stored'
+    ? { rebuilt: copy.rebuiltDigest ?? sha256Hex(copy.content) }
+    : {}),
 });
 
 /** A duplicate is sent without content, whatever the store gave with it. */

@@ -13,6 +13,7 @@ import type { FileStore } from '../../operator/file-store.ts';
 import { subtractRanges } from '../../operator/ranges.ts';
 import { firstOfRanges, inMessages, intersectRanges, lackingOf, NO_FILES, rangesAbove, rangesOf } from './holdings.ts';
 import type { FilesByOrigin, TransferMessage, WantWindow } from './messages.ts';
+import { NOTHING_READ, type Outgoing, type Reading } from './outgoing.ts';
 import type { TransferChannel } from './protocol.ts';
 import type { TooLarge } from './too-large.ts';
 
@@ -116,13 +117,14 @@ export interface PullPorts {
   /** Own files that reach it as a push just now: they are left out of an answer, so that they do not come twice. */
   readonly underWay: () => FileRanges;
   readonly tooLarge: TooLarge;
+  readonly outgoing: Outgoing;
 }
 
 /** Serves one who pulls until it leaves: requests in turn, each answered to its end or to the bound of one answer. */
 export const servePull = async (channel: TransferChannel, store: FileStore, ports: PullPorts): Promise<void> => {
   const wants: Want[] = [];
   const bell = new Bell();
-  let ended = false;
+  let [ended, gone] = [false, false];
   const listen = async (): Promise<void> => {
     try {
       for (let frame = await channel.read(); frame !== undefined; frame = await channel.read()) {
@@ -132,6 +134,9 @@ export const servePull = async (channel: TransferChannel, store: FileStore, port
         wants.push(frame.message);
         bell.ring();
       }
+    } catch (caught) {
+      gone = true;
+      throw caught;
     } finally {
       ended = true;
       bell.ring();
@@ -141,7 +146,7 @@ export const servePull = async (channel: TransferChannel, store: FileStore, port
     for (;;) {
       for (let want = wants.shift(); want !== undefined; want = wants.shift()) {
         ports.wants(want.files);
-        ports.sent(await new PullAnswerer(channel, store, want, ports).run());
+        ports.sent(await new PullAnswerer(channel, store, want, ports, () => gone).run());
       }
       if (ended) return;
       await bell.next();
@@ -156,17 +161,19 @@ class PullAnswerer {
   readonly #store: FileStore;
   readonly #want: Want;
   readonly #ports: PullPorts;
+  readonly #isGone: () => boolean;
   #bytesLeft = PULL_ANSWER_BYTES;
   #filesLeft = PULL_FILES_MAX;
   #sent = 0;
   /** Why the last file that could not be read could not. */
   #trouble: string | undefined;
 
-  constructor(channel: TransferChannel, store: FileStore, want: Want, ports: PullPorts) {
+  constructor(channel: TransferChannel, store: FileStore, want: Want, ports: PullPorts, isGone: () => boolean) {
     this.#channel = channel;
     this.#store = store;
     this.#want = want;
     this.#ports = ports;
+    this.#isGone = isGone;
   }
 
   /** Returns the number of files that were sent. */
@@ -215,22 +222,30 @@ class PullAnswerer {
   async #send(origin: string, ranges: FileRanges): Promise<void> {
     let rest = ranges;
     let reading = this.#read(origin, rest);
-    while (rest.length > 0 && !this.#isFull()) {
-      const copies = await reading;
-      const last = copies.at(-1)?.record.file;
-      const looked = last === undefined ? rest : subtractRanges(rest, rangesAbove(rest, last));
-      rest = last === undefined ? NO_FILES : rangesAbove(rest, last);
-      const { bundles, tooLarge } = this.#ports.tooLarge.pack(copies);
-      this.#filesLeft -= copies.length;
-      for (const { total } of bundles) this.#bytesLeft -= total;
-      // The next batch is read while this one is packed and sent.
-      reading = rest.length > 0 && !this.#isFull() ? this.#read(origin, rest) : Promise.resolve([]);
-      reading.catch(() => {});
-      await this.#gone(origin, subtractRanges(looked, rangesOf(copies.map(({ record }) => record.file))));
-      for (const bundle of bundles) await this.#channel.sendBundle(this.#want.id, bundle);
-      this.#sent += copies.length - tooLarge.length;
-      for (const { record, fault: reason } of tooLarge)
-        await this.#tooLarge(origin, [[record.file, record.file]], reason.message);
+    let sent = NOTHING_READ;
+    try {
+      while (rest.length > 0 && !this.#isFull()) {
+        sent = await reading;
+        const { copies } = sent;
+        const last = copies.at(-1)?.record.file;
+        const looked = last === undefined ? rest : subtractRanges(rest, rangesAbove(rest, last));
+        rest = last === undefined ? NO_FILES : rangesAbove(rest, last);
+        const { bundles, tooLarge } = this.#ports.tooLarge.pack(copies);
+        this.#filesLeft -= copies.length;
+        for (const { total } of bundles) this.#bytesLeft -= total;
+        // The next batch is read while this one is packed and sent.
+        reading = rest.length > 0 && !this.#isFull() ? this.#read(origin, rest) : Promise.resolve(NOTHING_READ);
+        reading.catch(() => {});
+        await this.#gone(origin, subtractRanges(looked, rangesOf(copies.map(({ record }) => record.file))));
+        for (const bundle of bundles) await this.#channel.sendBundle(this.#want.id, bundle);
+        this.#sent += copies.length - tooLarge.length;
+        for (const { record, fault: reason } of tooLarge)
+          await this.#tooLarge(origin, [[record.file, record.file]], reason.message);
+        sent.leave();
+      }
+    } finally {
+      sent.leave();
+      void reading.then(({ leave }) => leave()).catch(() => {});
     }
   }
 
@@ -244,17 +259,19 @@ class PullAnswerer {
    * The next files; where the first of them spoils the read, it is left out, and so said to be gone. Throws what is a
    * fault of this node and not of a file: the peer comes again then.
    */
-  async #read(origin: string, ranges: FileRanges): Promise<readonly FileCopy[]> {
-    if (ranges.length === 0) return [];
+  async #read(origin: string, ranges: FileRanges): Promise<Reading> {
+    const [first] = firstOfRanges(ranges, 1);
+    if (first === undefined) return NOTHING_READ;
+    const [file] = first;
+    const reading = (read: () => Promise<readonly FileCopy[]>): Promise<Reading> =>
+      this.#ports.outgoing.read({ key: `${origin}/${file}`, read, isGone: this.#isGone });
     try {
       const files = Math.min(TRANSFER_BUNDLE_FILES_MAX, this.#filesLeft);
-      return await this.#store.readMany(origin, ranges, { files, bytes: TRANSFER_BATCH_BYTES });
+      return await reading(() => this.#store.readMany(origin, ranges, { files, bytes: TRANSFER_BATCH_BYTES }));
     } catch (caught) {
       if (!isFaultOfFile(caught)) throw caught;
-      const first = firstOfRanges(ranges, 1);
-      const file = first[0]?.[0] ?? 0;
       try {
-        return [await this.#store.read(origin, file)];
+        return await reading(async () => [await this.#store.read(origin, file)]);
       } catch (alone) {
         if (!isFaultOfFile(alone)) throw alone;
         this.#trouble = asFault(alone).message;

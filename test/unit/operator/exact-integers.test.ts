@@ -16,7 +16,7 @@ test('integers of 64 bits are exact, also in the copy that is rebuilt from rows'
   expect(rows.map(({ n }) => n)).toEqual([2n ** 63n - 1n, -(2n ** 63n)]);
   expect(record.columns.map(({ type }) => type)).toEqual(['int', 'int']);
   const [rebuilt] = await fixture.sqlite.read(reading, 'rebuild', [record]);
-  expect(Buffer.from(rebuilt ?? []).toString()).toBe(
+  expect(Buffer.from(rebuilt?.content ?? []).toString()).toBe(
     '{"n":"9223372036854775807","m":"-9007199254740993"}\n{"n":"-9223372036854775808"}\n',
   );
 });
