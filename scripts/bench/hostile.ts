@@ -1,7 +1,7 @@
 /**
  * Honest traffic beside a hostile peer: a policy inserted at one node until another, which the hostile peer connects to, has it. Each
  * attack is measured in turns with and without it. The process that attacks takes a core of the machine, so one that only computes
- * stands beside: what is above that the nodes themselves spend on the attack.
+ * stands beside: what is above that the nodes themselves spend on the attack. Names of attacks as arguments: those alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -74,7 +74,8 @@ try {
     figures.push({ work, ours: besieged, limit: quiet, against: 'the same without it', unit: 'ms', target });
   };
   await add('a process that only computes', '', ['-e', COMPUTES]);
-  for (const name of attackNames)
+  const asked = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+  for (const name of asked.length > 0 ? asked : attackNames)
     await add(name, '≤ 200 %', [PROGRAM, name, victim.facts.listen, victim.facts.network ?? '']);
   report('honest traffic beside a hostile peer (p50)', figures);
 } finally {
