@@ -27,10 +27,10 @@ export class RowSum {
   #text = '';
   rows = 0;
 
-  /** `insert_timestamp`, `tsd_name`, `tsd_id`, then the user's columns. `member`: what `tsd_name` must be. */
-  add(row: SqlRow, member: string | undefined): void {
+  /** `insert_timestamp`, `tsd_name`, `tsd_id`, then the user's columns. `members`: what `tsd_name` may be. */
+  add(row: SqlRow, members: ReadonlySet<string>): void {
     this.rows += 1;
-    this.#text += rowText(row, member);
+    this.#text += rowText(row, members);
     if (this.#text.length < BLOCK_CHARS) return;
     this.#hash.update(this.#text);
     this.#text = '';
@@ -42,18 +42,18 @@ export class RowSum {
   }
 }
 
-const rowText = (row: SqlRow, member: string | undefined): string => {
+const rowText = (row: SqlRow, members: ReadonlySet<string>): string => {
   let text = '';
   for (const [index, value] of row.entries()) {
-    text += index === 1 && String(value) === member ? OWN_MEMBER : encoded(value);
+    text += index === 1 && members.has(String(value)) ? OWN_MEMBER : encoded(value);
     text += '\n';
   }
   return `${text}\n`;
 };
 
 /** 16 hex digits of one row, to name those that differ. */
-export const rowDigest = (row: SqlRow, member: string | undefined): string =>
-  createHash('sha256').update(rowText(row, member)).digest('hex').slice(0, ROW_DIGITS);
+export const rowDigest = (row: SqlRow, members: ReadonlySet<string>): string =>
+  createHash('sha256').update(rowText(row, members)).digest('hex').slice(0, ROW_DIGITS);
 
 type MappedFile = Pick<FileRecord, 'columns' | 'time' | 'file'>;
 
@@ -79,7 +79,8 @@ export const sumOfContent = (
   record: MappedFile,
 ): { readonly sum: string; readonly rows: number } => {
   const sum = new RowSum();
-  eachMappedRow(content, record, '', (row) => sum.add(row, ''));
+  const members = new Set(['']);
+  eachMappedRow(content, record, '', (row) => sum.add(row, members));
   return { sum: sum.hex(), rows: sum.rows };
 };
 

@@ -89,7 +89,7 @@ export class TsdKeeper implements Resource {
   async #derive(): Promise<void> {
     try {
       const { sqlite, tables } = this.#ports;
-      if (!tables) await sqlite.write(writing, 'renumber', this.#ports.members());
+      if (!tables) while (await sqlite.write(writing, 'renumber', this.#ports.members())) continue;
       else while (await sqlite.write(writing, 'deriveTsd', this.#store.origin, this.#ports.members())) continue;
       this.#trouble.ends();
     } catch (caught) {

@@ -2,6 +2,20 @@ import type { Mutant } from './mutant.ts';
 
 export const operator: readonly Mutant[] = [
   {
+    name: 'rows that are not renumbered yet are taken for damaged',
+    file: 'src/operator/store/file-rows.ts',
+    from: 'return new Set([...now, ...had]',
+    to: 'return new Set([...now]',
+    tests: ['test/unit/operator/renumber.test.ts'],
+  },
+  {
+    name: 'renumbering that was begun is not ended',
+    file: 'src/operator/store/renumber.ts',
+    from: '    if (stale === undefined && underWay(read) === undefined) continue;\n',
+    to: '    if (stale === undefined) continue;\n',
+    tests: ['test/unit/operator/renumber.test.ts'],
+  },
+  {
     name: 'seconds with decimals are cut to a microsecond below',
     file: 'src/operator/timestamps.ts',
     from: 'Math.round((value - seconds * perSecond)',

@@ -4,10 +4,15 @@ import { RowSum } from '../row-sums.ts';
 import type { PlacedRecord } from './records.ts';
 import { columnsOfTable, quoted } from './user-tables.ts';
 
-/** What every row of an origin carries as `tsd_name`; undefined for an origin without rows. */
-export const memberOf = (db: ReadConnection, origin: string): string | undefined => {
-  const member = db.get('select member from holdfast_origins where origin = ?', [origin])?.[0];
-  return member === undefined || member === null ? undefined : String(member);
+/**
+ * What rows of an origin carry as `tsd_name`: its member number, and while they are renumbered the one that it had; empty for an
+ * origin without rows.
+ */
+export const membersOf = (db: ReadConnection, origin: string): ReadonlySet<string> => {
+  const exists = db.get(`select 1 from sqlite_master where name = 'holdfast_renumbering'`) !== undefined;
+  const had = exists ? db.all('select had from holdfast_renumbering where origin = ?', [origin]) : [];
+  const now = db.all('select member from holdfast_origins where origin = ?', [origin]);
+  return new Set([...now, ...had].map(([member]) => String(member)));
 };
 
 /** The columns of a file's rows as {@link RowSum} takes them; one that the table has lost reads as null. */
@@ -26,9 +31,9 @@ export function* rowsOfFile(db: ReadConnection, { record, rows }: PlacedRecord):
 
 /** Sum and number of the rows that the table holds of a file. */
 export const sumOfRows = (db: ReadConnection, placed: PlacedRecord): RowsFound => {
-  const member = memberOf(db, placed.record.origin);
+  const members = membersOf(db, placed.record.origin);
   const sum = new RowSum();
-  for (const row of rowsOfFile(db, placed)) sum.add(row.slice(1), member);
+  for (const row of rowsOfFile(db, placed)) sum.add(row.slice(1), members);
   return { sum: sum.hex(), rows: sum.rows };
 };
 
@@ -57,7 +62,7 @@ const runsOf = (all: readonly PlacedRecord[]): readonly Run[] => {
 
 /** As {@link sumOfRows}, of many files: a statement for each of small ones would cost more than their rows. */
 export const sumsOfRows = (db: ReadConnection, all: readonly PlacedRecord[]): ((placed: PlacedRecord) => RowsFound) => {
-  const members = new Map<string, string | undefined>();
+  const members = new Map<string, ReadonlySet<string>>();
   const found = new Map<FileRecord, RowsFound>();
   for (const run of runsOf(all)) {
     const [first] = run;
@@ -75,8 +80,9 @@ export const sumsOfRows = (db: ReadConnection, all: readonly PlacedRecord[]): ((
     for (const row of rowsOfFile(db, { record: first.record, rows: [first.rows[0], last] })) {
       while (Number(row[0]) > (run[at]?.rows[1] ?? Number.POSITIVE_INFINITY)) close();
       const origin = run[at]?.record.origin ?? '';
-      if (!members.has(origin)) members.set(origin, memberOf(db, origin));
-      sum.add(row.slice(1), members.get(origin));
+      const known = members.get(origin) ?? membersOf(db, origin);
+      members.set(origin, known);
+      sum.add(row.slice(1), known);
     }
     while (at < run.length) close();
   }

@@ -131,7 +131,7 @@ export class Bookkeeping {
     this.#lastRows.delete(table);
   }
 
-  /** The number that all rows of an origin carry, until they are renumbered together; `member` for a new origin. */
+  /** The number that new rows of an origin carry, until all of them are renumbered; `member` for a new origin. */
   member(origin: string, member: number): number {
     return remembered(this.#members, origin, () => {
       const known = this.#db.get('select member from holdfast_origins where origin = ?', [origin])?.[0];

@@ -4,7 +4,7 @@ import type { SqlRow, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
 import type { RowChange } from '../file-check.ts';
 import { eachMappedRow, rowDigest, sumOfContent } from '../row-sums.ts';
-import { memberOf, OF_SOME_FILE, rowsOfFile } from './file-rows.ts';
+import { membersOf, OF_SOME_FILE, rowsOfFile } from './file-rows.ts';
 import type { PlacedRecord } from './records.ts';
 import { columnsOfTable, quoted } from './user-tables.ts';
 
@@ -45,11 +45,12 @@ export const compareRows = (
   placed: PlacedRecord,
   { record, content }: Pick<FileCopy, 'record' | 'content'>,
 ): { readonly changes: readonly RowChange[]; readonly changed: number } => {
-  const member = memberOf(db, record.origin) ?? '0';
+  const members = membersOf(db, record.origin);
+  const [member = '0'] = members;
   const names = ['insert_timestamp', 'tsd_name', 'tsd_id', ...record.columns.map(({ name }) => name)];
   const first = placed.rows?.[0] ?? 1;
   const found = new Map<number, string>();
-  for (const row of rowsOfFile(db, placed)) found.set(Number(row[0]) - first + 1, rowDigest(row.slice(1), member));
+  for (const row of rowsOfFile(db, placed)) found.set(Number(row[0]) - first + 1, rowDigest(row.slice(1), members));
   const rowAt = (row: number): SqlRow | undefined => {
     const [had] = rowsOfFile(db, { ...placed, rows: [first + row - 1, first + row - 1] });
     return had?.slice(1);
@@ -68,7 +69,7 @@ export const compareRows = (
     const had = found.get(row);
     found.delete(row);
     if (had === undefined) note(row, 'missing', values);
-    else if (had !== rowDigest(values, member)) note(row, 'changed', values);
+    else if (had !== rowDigest(values, members)) note(row, 'changed', values);
   });
   for (const extra of found.keys()) note(extra, 'extra', undefined);
   return { changes, changed };
@@ -160,13 +161,14 @@ const expectedRows = (
   rowIds: readonly number[],
 ): ReadonlySet<string> => {
   const made = new Set<string>();
-  eachMappedRow(content, record, member, (row) => made.add(rowDigest(row, member)));
+  const members = new Set([member]);
+  eachMappedRow(content, record, member, (row) => made.add(rowDigest(row, members)));
   const names = db.all('select name from pragma_table_info(?)', [record.table]).map(([name]) => String(name));
   const list = names.map(quoted).join(', ');
   const known = new Set<string>();
   for (const rowId of rowIds) {
     const [row] = rowsOfFile(db, { record, rows: [rowId, rowId] });
-    if (row === undefined || !made.has(rowDigest(row.slice(1), member))) continue;
+    if (row === undefined || !made.has(rowDigest(row.slice(1), members))) continue;
     const whole = db.get(`select ${list} from ${quoted(record.table)} where row_id = ?`, [rowId]);
     if (whole !== undefined) known.add(rowJson(names, whole));
   }

@@ -29,7 +29,8 @@ const FORMAT = 1;
 
 /**
  * What came later and earlier versions need not know: the sums of rows that were proved right, with what is damaged, and
- * rows that were taken out of their table because they belong to no file, and the steps that brought the database over.
+ * rows that were taken out of their table because they belong to no file, the steps that brought the database over, and
+ * the number that rows of an origin had and may have still, up to which file they have the one of `holdfast_origins`.
  */
 const ADDED = `
 create table if not exists holdfast_sums (
@@ -37,6 +38,8 @@ create table if not exists holdfast_sums (
 create table if not exists holdfast_aside (
   id integer primary key, table_name text not null, row_id integer not null, why text not null, content text not null);
 create table if not exists holdfast_steps (step text primary key) without rowid;
+create table if not exists holdfast_renumbering (
+  origin text primary key, had integer not null, up_to integer not null) without rowid;
 `;
 
 /** What was done once to a database of an earlier version. */

@@ -5,7 +5,7 @@ import type { Damage, FileCheck, Strays } from '../file-check.ts';
 import { recordDigest, rowDigest, sumOfContent } from '../row-sums.ts';
 import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file-sums.ts';
 import { type ArchivePlace, readPlace } from './archive-files.ts';
-import { gapsOf, memberOf, rowsOfFile, sumOfRows, sumsOfRows } from './file-rows.ts';
+import { gapsOf, membersOf, rowsOfFile, sumOfRows, sumsOfRows } from './file-rows.ts';
 import { eachRecord, findRecord, type PlacedRecord, selectRecords } from './records.ts';
 import { storesOf } from './schema.ts';
 import { columnsOfTable, quoted } from './user-tables.ts';
@@ -220,14 +220,14 @@ const rowSums = (databases: ReadDatabases, origin: string, file: number): readon
 };
 
 const digestsOf = (db: ReadConnection, placed: PlacedRecord): readonly string[] => {
-  const member = memberOf(db, placed.record.origin);
+  const members = membersOf(db, placed.record.origin);
   const first = placed.rows?.[0] ?? 0;
   const digests: string[] = [];
   for (const row of rowsOfFile(db, placed)) {
     // A row that is missing leaves its place empty, so that those after it are compared with their own.
     for (let place = Number(row[0]) - first; digests.length < Math.min(place, SUM_ROWS_MAX);) digests.push('');
     if (digests.length >= SUM_ROWS_MAX) break;
-    digests.push(rowDigest(row.slice(1), member));
+    digests.push(rowDigest(row.slice(1), members));
   }
   return digests;
 };

@@ -3,7 +3,8 @@ import type { FileRecord } from '../file-record.ts';
 import { TSD_DBMS } from '../names.ts';
 import { insertTimestamp } from '../timestamps.ts';
 import { selectRecords } from './records.ts';
-import { prepareDatabase, storesOf } from './schema.ts';
+import { renumber } from './renumber.ts';
+import { storesOf } from './schema.ts';
 import { quoted } from './user-tables.ts';
 
 /** Records taken over by one call, so that the writer is not held up for long. */
@@ -48,27 +49,6 @@ const knownMembers = (db: ReadConnection): ReadonlyMap<string, number> =>
   new Map(
     db.all('select origin, member from holdfast_members').map(([origin, member]) => [String(origin), Number(member)]),
   );
-
-/** The rows of origins whose number has changed get the new one: `tsd_name` leads to the TSD table. */
-export const renumber = (databases: WriteDatabases, members: ReadonlyMap<string, number>): void => {
-  for (const { dbms } of storesOf(databases)) {
-    const db = databases.write(dbms);
-    prepareDatabase(db);
-    const stale = db
-      .all('select origin, member from holdfast_origins')
-      .map(([origin, member]) => ({ origin: String(origin), had: Number(member) }))
-      .filter(({ origin, had }) => (members.get(origin) ?? had) !== had);
-    for (const { origin } of stale) db.transaction(() => renumberOrigin(db, dbms, origin, members.get(origin) ?? 0));
-  }
-};
-
-const renumberOrigin = (db: WriteConnection, dbms: string, origin: string, member: number): void => {
-  for (const { record, rows } of selectRecords(db, dbms, `origin = ? and status = 'stored'`, [origin])) {
-    if (rows !== null)
-      db.run(`update ${quoted(record.table)} set tsd_name = ? where row_id between ? and ?`, [String(member), ...rows]);
-  }
-  db.run('update holdfast_origins set member = ? where origin = ?', [member, origin]);
-};
 
 const startAgain = (db: WriteConnection, members: ReadonlyMap<string, number>): void => {
   const tables = db.all(`select name from sqlite_master where type = 'table' and name glob 'tsd_[0-9]*'`);
@@ -122,12 +102,10 @@ export const deriveTsd = (databases: WriteDatabases, own: string, members: Reado
       db.exec(SCHEMA);
       createTsdTable(db, 'tsd_info');
     });
+  if (renumber(databases, members)) return true;
   const known = knownMembers(db);
   const changed = [...members].some(([origin, member]) => known.get(origin) !== member);
-  if (changed) {
-    renumber(databases, members);
-    // Origins that are gone keep the number that they had.
-    db.transaction(() => startAgain(db, new Map([...known, ...members])));
-  }
+  // Origins that are gone keep the number that they had.
+  if (changed) db.transaction(() => startAgain(db, new Map([...known, ...members])));
   return db.transaction(() => takeOver(databases, db, own, new Map([...known, ...members])));
 };

@@ -6,7 +6,8 @@ import { apply } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
 import { prepareDatabase } from './schema.ts';
 import { columnsOfTable, ensureTable, quoted } from './user-tables.ts';
-import { deriveTsd, renumber } from './tsd-tables.ts';
+import { renumber } from './renumber.ts';
+import { deriveTsd } from './tsd-tables.ts';
 
 /** Makes a table, or gives it the columns that it lacks. */
 const createTable = (databases: WriteDatabases, dbms: string, table: string, columns: readonly Column[]): void => {
