@@ -296,7 +296,7 @@ export const SQLITE_YOUNG_MB_MAX = 8;
 export const SQLITE_WAITING_MAX = 1_000;
 /** Streams open at once in one reader. */
 export const SQLITE_STREAMS_MAX = 32;
-/** A database of at most so many pages is checked whole after a failed write. */
+/** A database of at most so many pages is checked whole by the writer: after a failed write, and where damage was met. */
 export const SQLITE_CHECK_PAGES_MAX = 16_384;
 /** How long stopping waits for a statement that is running. */
 export const SQLITE_CLOSE_MS = 2_000;
@@ -363,6 +363,8 @@ export const ERROR_FILE_BYTES_COUNTED = 8_192;
 /** How often it is looked whether failed files and damaged databases still lie where they were put; a look rests for so many times as long as it took. */
 export const ASIDE_LOOK_MS = 1_000;
 export const ASIDE_REST_TIMES = 20;
+/** A database that was found whole is not looked at again for as long, but for so long at most. */
+export const WHOLE_REST_MS_MAX = 600_000;
 /** Large files that are compressed and written to the archive at the same time, and small ones in one step. */
 export const ARCHIVE_WRITES_AT_ONCE = 4;
 export const ARCHIVE_BATCH_FILES_MAX = 128;

@@ -79,7 +79,7 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
     ? createArchive(options.archiveDir, { sqlite, log, clock, memberOf, memberNumbers })
     : noArchive;
   const store = await SqliteFileStore.open({
-    ...{ sqlite, queue, archive, origin, budget, log },
+    ...{ sqlite, queue, archive, origin, budget, log, clock },
     assertRoom: (bytes) => disk.assertRoom(bytes),
   });
   const errors = await ErrorDirectory.open(options.errDir, log);

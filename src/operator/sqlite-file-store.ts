@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
+import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
-import { SCRUB_LISTED_MAX } from '../base/limits.ts';
+import { ASIDE_REST_TIMES, SCRUB_LISTED_MAX, SQLITE_CHECK_PAGES_MAX, WHOLE_REST_MS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
@@ -32,6 +33,7 @@ export interface SqliteFileStorePorts {
   /** Throws where the disk has no room for data of so many bytes. */
   assertRoom(bytes: number): void;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 /** Copies up to this size are checked before any of a call is stored; all are checked in the writer. */
@@ -61,6 +63,8 @@ export class SqliteFileStore implements FileStore {
   #told: FileRecord[] = [];
   /** By database. */
   readonly #settingAside = new Map<string, Promise<string | undefined>>();
+  /** Databases that were found whole, and until when that is believed; monotonic. */
+  readonly #wholeUntilMs = new Map<string, number>();
   /** A database was set aside, and what is held without it was not read yet. */
   #losing = false;
   /** Database files that were set aside since start. */
@@ -217,20 +221,42 @@ export class SqliteFileStore implements FileStore {
   setDatabaseAside(dbms: string): Promise<string | undefined> {
     const underWay = this.#settingAside.get(dbms);
     if (underWay !== undefined) return underWay;
-    const work = this.#ports.queue.between(async () => {
-      // Looked at apart: it takes long where nothing is wrong, and queries are answered meanwhile.
-      if (!(await this.#ports.sqlite.write(writing, 'isDamaged', dbms))) return undefined;
-      this.#losing = true;
-      try {
-        return await this.#setAside(dbms);
-      } finally {
-        // Where that fails nothing is answered until it was read.
-        await this.#lookAgain().catch(() => this.#ports.queue.lookAgain());
-      }
-    });
-    const done = work.finally(() => this.#settingAside.delete(dbms));
+    const done = this.#setAsideIfDamaged(dbms).finally(() => this.#settingAside.delete(dbms));
     this.#settingAside.set(dbms, done);
     return done;
+  }
+
+  /**
+   * Looked at apart: it takes long where nothing is wrong, and queries are answered meanwhile. A large database is looked at by a reader, so that data
+   * is taken too. What was found whole is left alone for a while, whoever met something: each notice would start it again.
+   */
+  async #setAsideIfDamaged(dbms: string): Promise<string | undefined> {
+    const { sqlite, queue, clock } = this.#ports;
+    const beganMs = clock.monotonicMs();
+    if (beganMs < (this.#wholeUntilMs.get(dbms) ?? beganMs)) return undefined;
+    const looked = await queue.between(async () => {
+      const isDamaged = await sqlite.write(writing, 'isDamaged', dbms, SQLITE_CHECK_PAGES_MAX);
+      return { isDamaged, path: isDamaged === true ? await this.#lose(dbms) : undefined };
+    });
+    const isLarge = looked.isDamaged === undefined;
+    const path =
+      isLarge && (await sqlite.read(scrubbing, 'isDamaged', dbms))
+        ? await queue.between(() => this.#lose(dbms))
+        : looked.path;
+    const nowMs = clock.monotonicMs();
+    const restMs = Math.min(WHOLE_REST_MS_MAX, ASIDE_REST_TIMES * (nowMs - beganMs));
+    if (path === undefined) this.#wholeUntilMs.set(dbms, nowMs + restMs);
+    return path;
+  }
+
+  async #lose(dbms: string): Promise<string | undefined> {
+    this.#losing = true;
+    try {
+      return await this.#setAside(dbms);
+    } finally {
+      // Where that fails nothing is answered until it was read.
+      await this.#lookAgain().catch(() => this.#ports.queue.lookAgain());
+    }
   }
 
   /**

@@ -72,6 +72,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/one-column.test.ts'],
   },
   {
+    name: 'a database that was found whole is looked through at each notice of damage',
+    file: 'src/operator/sqlite-file-store.ts',
+    from: 'if (beganMs < (this.#wholeUntilMs.get(dbms) ?? beganMs)) return undefined;',
+    to: '',
+    tests: ['test/unit/operator/damaged-database.test.ts'],
+  },
+  {
     name: 'a flush makes a file of any size',
     file: 'src/operator/store/apply.ts',
     from: '      if (chunks.length > 0 && bytes > bytesMax) break;\n',

@@ -82,6 +82,7 @@ export const openFileStore = async (
     archive,
     origin,
     budget,
+    clock,
     log: silentLogger,
     assertRoom: () => {},
   });

@@ -1,4 +1,4 @@
-import { fault } from '../../base/errors.ts';
+import { fault, hasCode } from '../../base/errors.ts';
 import type { ReadConnection, ReadDatabases, WriteConnection } from '../../sqlite/sqlite.ts';
 import { TSD_DBMS } from '../names.ts';
 import { mappedTables } from './records.ts';
@@ -67,6 +67,27 @@ export const prepareDatabase = (db: WriteConnection): void => {
     });
   }
   ready.add(db);
+};
+
+/**
+ * Whether a database file does not hold together, by SQLite's own check of every page; false where there is none. Undefined: it has
+ * more pages than `pagesMax`, and was not looked at.
+ */
+export const isDamagedFile = (
+  databases: ReadDatabases,
+  dbms: string,
+  open: () => ReadConnection,
+  pagesMax = Number.POSITIVE_INFINITY,
+): boolean | undefined => {
+  if (!databases.names().includes(dbms)) return false;
+  try {
+    const db = open();
+    if (Number(db.get('select page_count from pragma_page_count')?.[0]) > pagesMax) return undefined;
+    return db.get('select * from pragma_integrity_check limit 1')?.[0] !== 'ok';
+  } catch (caught) {
+    if (hasCode(caught, 'SQLITE_CORRUPT')) return true;
+    throw caught;
+  }
 };
 
 /** Whether the database holds data of an operator. */

@@ -4,7 +4,7 @@ import type { Column } from '../../topology/topology.ts';
 import { tableName, TSD_DBMS } from '../names.ts';
 import { apply } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
-import { prepareDatabase } from './schema.ts';
+import { isDamagedFile, prepareDatabase } from './schema.ts';
 import { columnsOfTable, ensureTable, quoted } from './user-tables.ts';
 import { renumber } from './renumber.ts';
 import { deriveTsd } from './tsd-tables.ts';
@@ -37,21 +37,12 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
   return true;
 };
 
-/** Whether a database file does not hold together, by SQLite's own check of every page. */
-const isDamaged = (databases: WriteDatabases, dbms: string): boolean => {
-  if (!databases.names().includes(dbms)) return false;
-  try {
-    const [row] = databases.write(dbms).all('select * from pragma_integrity_check limit 1');
-    return row?.[0] !== 'ok';
-  } catch (caught) {
-    if (hasCode(caught, 'SQLITE_CORRUPT')) return true;
-    throw caught;
-  }
-};
+const isDamaged = (databases: WriteDatabases, dbms: string, pagesMax?: number): boolean | undefined =>
+  isDamagedFile(databases, dbms, () => databases.write(dbms), pagesMax);
 
 /** Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path. */
 const setDamagedAside = (databases: WriteDatabases, dbms: string): string | undefined => {
-  if (!isDamaged(databases, dbms)) return undefined;
+  if (isDamaged(databases, dbms) !== true) return undefined;
   const path = databases.setAside(dbms);
   if (dbms !== TSD_DBMS) forgetDerived(databases, dbms);
   return path;

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
 import { fault } from '../../../src/base/errors.ts';
 import { reading } from '../../../src/operator/store/read-procedures.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
@@ -74,6 +75,46 @@ describe('a damaged database file', () => {
     await store.setDatabaseAside('plant');
     expect(Object.fromEntries(seen)).toMatchObject({ setDamagedAside: true, holdings: true, 'file:lost': true });
     expect(store.losing).toBe(false);
+  });
+
+  test('that is large is looked through by a reader: data is taken meanwhile', async () => {
+    await damagedAndReopened(WITHIN);
+    const { sqlite, store } = fixture;
+    const write = sqlite.write.bind(sqlite);
+    const read = sqlite.read.bind(sqlite);
+    sqlite.write = (...call) => (call[1] === 'isDamaged' ? Promise.resolve(undefined as never) : write(...call));
+    const taken: number[] = [];
+    sqlite.read = async (...call) => {
+      if (call[1] === 'isDamaged') taken.push((await fixture.put(rowsText(100, 1), { dbms: 'other' })).record.rows);
+      return read(...call);
+    };
+    expect(await store.setDatabaseAside('other')).toBeUndefined();
+    expect(await store.setDatabaseAside('plant')).toMatch(/plant\.sqlite\.damaged-\d+$/);
+    expect(taken).toHaveLength(2);
+  });
+
+  test('that was found whole is left alone for a while after a long look, and then looked at again', async () => {
+    const { sqlite, dir } = fixture;
+    await fixture.queue.close();
+    await fixture.store.archived();
+    await sqlite.close();
+    let nowMs = 0;
+    fixture = await openFileStore({ dir, clock: { ...systemClock, monotonicMs: () => nowMs } });
+    const write = fixture.sqlite.write.bind(fixture.sqlite);
+    let looks = 0;
+    fixture.sqlite.write = async (...call) => {
+      if (call[1] === 'isDamaged') {
+        looks += 1;
+        nowMs += 1_000;
+      }
+      return write(...call);
+    };
+    const meet = async (atMs: number): Promise<number> => {
+      nowMs = atMs;
+      await fixture.store.setDatabaseAside('plant');
+      return looks;
+    };
+    expect([await meet(0), await meet(20_000), await meet(21_000)]).toEqual([1, 1, 2]);
   });
 
   test('counts as being lost until what is held could be read again', async () => {
