@@ -349,6 +349,8 @@ export const COLUMN_NAME_CHARS_MAX = 63;
 /** Files that one transaction applies, and the content after which it takes no further file. */
 export const GROUP_COMMIT_FILES_MAX = 1_024;
 export const GROUP_COMMIT_BYTES_MAX = 16 * 1_048_576;
+/** What a failed commit left is looked for again after so long where that failed. */
+export const UNSURE_LOOK_MS = 1_000;
 /** Content that is being ingested or waits for the archive; whoever brings more waits. */
 export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * 1_048_576;
 /** Callers that wait for room; the next is refused with `OPERATOR_OVERLOADED`. */

@@ -1,5 +1,6 @@
+import type { Clock } from '../base/clock.ts';
 import { fault, hasCode } from '../base/errors.ts';
-import { GROUP_COMMIT_BYTES_MAX, GROUP_COMMIT_FILES_MAX } from '../base/limits.ts';
+import { GROUP_COMMIT_BYTES_MAX, GROUP_COMMIT_FILES_MAX, UNSURE_LOOK_MS } from '../base/limits.ts';
 import { imageOf } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { pack } from './contents.ts';
@@ -8,6 +9,7 @@ import { writing } from './store/write-procedures.ts';
 
 export interface WriteQueuePorts {
   readonly sqlite: Sqlite;
+  readonly clock: Clock;
   /** Own operator policy id. */
   readonly origin: string;
   /** Member numbers of the cluster's operators by their id, as the policies have them now. */
@@ -45,6 +47,7 @@ export class WriteQueue {
   #unsure = false;
   /** It was not tried yet since that was last said: what failed once fails at once again. */
   #untried = false;
+  #cancelLook: () => void = () => {};
   #ownFrom = 1;
   readonly #onMended = (): void => this.lookAgain();
   #running: Promise<void> | undefined;
@@ -84,7 +87,8 @@ export class WriteQueue {
 
   /**
    * `work` is done while no transaction is on its way, each time that a commit of unknown end may have left something: when
-   * databases are open again after a failed write, and when the writer's thread ended. Where it fails, with the next commit again.
+   * databases are open again after a failed write, and when the writer's thread ended. Where it fails, again with the next commit
+   * or after a second.
    */
   whenUnsure(work: () => Promise<void>): void {
     this.#whenUnsure.push(work);
@@ -101,6 +105,7 @@ export class WriteQueue {
   async close(): Promise<void> {
     this.#closed = true;
     this.#ports.sqlite.notices.off('databases:mended', this.#onMended);
+    this.#cancelLook();
     await this.#running;
   }
 
@@ -118,11 +123,13 @@ export class WriteQueue {
   async #look(): Promise<void> {
     this.#unsure = false;
     this.#untried = false;
+    this.#cancelLook();
     try {
       for (const work of this.#whenUnsure) await work();
     } catch {
       // Whoever reads knows what failed and has said it.
       this.#unsure = true;
+      if (!this.#closed) this.#cancelLook = this.#ports.clock.after(UNSURE_LOOK_MS, () => this.lookAgain());
     }
   }
 

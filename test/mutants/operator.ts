@@ -79,6 +79,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/damaged-database.test.ts'],
   },
   {
+    name: 'what a failed commit left is not looked for again without another commit',
+    file: 'src/operator/write-queue.ts',
+    from: '      if (!this.#closed) this.#cancelLook = this.#ports.clock.after(UNSURE_LOOK_MS, () => this.lookAgain());\n',
+    to: '',
+    tests: ['test/unit/operator/write-queue.test.ts'],
+  },
+  {
     name: 'a flush makes a file of any size',
     file: 'src/operator/store/apply.ts',
     from: '      if (chunks.length > 0 && bytes > bytesMax) break;\n',

@@ -68,11 +68,11 @@ export const openFileStore = async (
     options.faults === undefined
       ? openInlineSqlite({ dir: join(dir, 'dbms') })
       : openFailingSqlite(join(dir, 'dbms'), options.faults);
-  const queue = new WriteQueue({ sqlite, origin, members: () => members });
+  const { clock = systemClock } = options;
+  const queue = new WriteQueue({ sqlite, clock, origin, members: () => members });
   const budget = new ByteBudget(1_048_576);
   const memberOf = (of: string): number => members.get(of) ?? 0;
   const memberNumbers = (): ReadonlySet<number> => new Set(members.values());
-  const { clock = systemClock } = options;
   const archivePorts = { sqlite, log: silentLogger, clock, memberOf, memberNumbers };
   const archive = options.archive === false ? noArchive : createArchive(join(dir, 'archive'), archivePorts);
   const database = join(dir, 'dbms', 'plant.sqlite');
