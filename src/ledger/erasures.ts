@@ -1,12 +1,18 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault } from '../base/errors.ts';
-import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS, ENTRIES_WAITING_MAX, ENTRIES_WANTED_MAX } from '../base/limits.ts';
+import {
+  DISK_RETRY_MAX_MS,
+  DISK_RETRY_MIN_MS,
+  ENTRIES_WAITING_MAX,
+  ENTRIES_WANTED_MAX,
+  ERASURE_GRANTS_MAX,
+} from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
-import { type Entry, erasedIn } from '../entry/entry.ts';
+import { type Entry, erasedIn, withoutBody } from '../entry/entry.ts';
 import type { Chains } from './chain.ts';
 import type { Place } from './place.ts';
-import type { ErasureNote } from './ledger.ts';
+import type { ErasureJudge, ErasureNote } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore } from './store.ts';
 
@@ -27,8 +33,12 @@ export interface ErasuresPorts {
 export class Erasures {
   readonly #ports: ErasuresPorts;
   readonly #told = new Map<string, ErasureNote>();
-  /** What authentic erase entries are about that are not taken in yet. */
-  readonly #heard = new Set<string>();
+  /** Authentic erase entries, which need not be taken in yet, without their bodies; by what they are about. */
+  readonly #heard = new Map<string, readonly Entry[]>();
+  /** Other authentic entries without a policy that are not taken in yet: what an erase entry rests on may come after what it erases. */
+  readonly #acts = new Map<string, Entry>();
+  /** Says whether an erasure may have been right; until it is there, each may. */
+  judge: ErasureJudge | undefined;
   /** Bodies that are to go from the disk. */
   readonly #open = new Set<string>();
   readonly #missed = new Set<string>();
@@ -58,20 +68,22 @@ export class Erasures {
     return [...this.#told.values()].flatMap(({ target, inForce }) => (inForce ? [target] : []));
   }
 
-  /** Whether an erase entry about it is held, or came along: only then is it taken in without its body. */
-  mayLackBody(hash: string): boolean {
-    return this.#told.has(hash) || this.#heard.has(hash);
+  /** Whether an erase entry about it is held, or came along, that may have been right: only then is it taken in without its body. */
+  async mayLackBody(target: Entry, waiting: (hash: string) => Entry | undefined): Promise<boolean> {
+    if (this.by(target.hash) !== undefined) return true;
+    const heard = this.#heard.get(target.hash) ?? [];
+    if (heard.length === 0 && !this.#told.has(target.hash)) return false;
+    return this.judge?.mayErase(target, heard, (hash) => waiting(hash) ?? this.#acts.get(hash)) ?? true;
   }
 
   /** The entry was well signed and is on its way in. */
   hear(entry: Entry): void {
     const target = erasedIn(entry);
-    if (target === undefined) return;
-    this.#heard.add(target);
-    for (const oldest of this.#heard) {
-      if (this.#heard.size <= ENTRIES_WAITING_MAX) return;
-      this.#heard.delete(oldest);
-    }
+    if (target !== undefined) {
+      const others = (this.#heard.get(target) ?? []).filter(({ hash }) => hash !== entry.hash);
+      putLast(this.#heard, target, [...others, withoutBody(entry)].slice(-HEARD_OF_ONE_MAX), ENTRIES_WAITING_MAX);
+    } else if (entry.header.id === null && entry.raw.body.byteLength <= GRANT_BYTES_MAX)
+      putLast(this.#acts, entry.hash, entry, ERASURE_GRANTS_MAX);
   }
 
   note(note: ErasureNote): void {
@@ -147,3 +159,17 @@ export class Erasures {
       this.#missed.add(place.hash);
   }
 }
+
+/** Erase entries about one entry that are kept: who gives it without body sends the one that counts with it. */
+const HEARD_OF_ONE_MAX = 4;
+/** The longest body of a grant that is kept: 64 types in its scope, with names as long as they may be, are as much. */
+const GRANT_BYTES_MAX = 32_768;
+
+const putLast = <Value>(map: Map<string, Value>, key: string, value: Value, most: number): void => {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(oldest);
+  }
+};

@@ -52,6 +52,15 @@ export interface DamagedLine {
   readonly seq: number | undefined;
 }
 
+/** What grants say of erase entries, whether or not they are taken in yet. */
+export interface ErasureJudge {
+  /**
+   * Whether one of these erase entries, or one that is held, may have been right somewhere: by the grants that it rests on, as far as they are held or
+   * `find` knows them, whatever has ended them since. True while the network is not known.
+   */
+  mayErase(target: Entry, heard: readonly Entry[], find: (hash: string) => Entry | undefined): Promise<boolean>;
+}
+
 /** What an erase entry is about, as the book judges it now. */
 export interface ErasureNote {
   /** Hash of the entry whose body it is about. It need not be held. */
@@ -176,6 +185,8 @@ export interface Ledger extends Resource {
    * Otherwise one that went is asked for again.
    */
   noteErasure(note: ErasureNote): void;
+  /** From now on an entry without body comes in only where this says that it may have been erased by right. */
+  judgeErasures(judge: ErasureJudge): void;
   /** Hash of the erase entry in force of an entry, as the book has told. */
   erasedBy(hash: string): string | undefined;
   /** Hashes of all entries that are erased by right, as the book has told. */

@@ -93,7 +93,7 @@ export const screen = async (
     }
   }
   candidates.sort((a, b) => compareEntries(a.entry.header, b.entry.header));
-  return { candidates: joined(candidates, withErasures(state, candidates, refused)), refused, hashes };
+  return { candidates: joined(candidates, await withErasures(state, candidates, refused)), refused, hashes };
 };
 
 /** What is void is dropped, but for what vouches for an entry before it that is not. */
@@ -155,27 +155,33 @@ const isCutOff = (candidate: Candidate): boolean => {
 type Joined = { -readonly [K in keyof Candidate]: Candidate[K] };
 
 /**
- * Without its body an entry goes on only where the erase entry about it is held, or came along (before it or with it) and is well
- * signed; or where a snapshot covers it, whose bodies others keep. A body that is erased goes no further.
+ * Without its body an entry goes on only where an erase entry about it is held, or came along (before it or with it), that may have been
+ * right; or where a snapshot covers it, whose bodies others keep. A body that is erased goes no further.
  */
-const withErasures = (
-  { erasures, covered }: ScreenState,
+const withErasures = async (
+  { erasures, covered, waiting }: ScreenState,
   candidates: readonly Candidate[],
   refused: Map<string, Acceptance>,
-): readonly Candidate[] => {
+): Promise<readonly Candidate[]> => {
   for (const { entry } of candidates) erasures.hear(entry);
-  return candidates.flatMap((candidate) => {
+  const goOn: Candidate[] = [];
+  for (const candidate of candidates) {
     const { entry } = candidate;
-    if (erasures.by(entry.hash) !== undefined) return { ...candidate, entry: withoutBody(entry) };
-    if (entry.bodiless !== true) return candidate;
-    if (covered?.has(entry) === true) return { ...candidate, entry: archivedEntry(entry) };
-    if (erasures.mayLackBody(entry.hash)) return candidate;
-    refused.set(entry.hash, covered === undefined ? NO_BODY : NOT_COVERED);
-    return [];
-  });
+    if (entry.bodiless !== true) goOn.push(candidate);
+    else if (covered?.has(entry) === true) goOn.push({ ...candidate, entry: archivedEntry(entry) });
+    else if (await erasures.mayLackBody(entry, (hash) => waiting.find(hash))) goOn.push(candidate);
+    else refused.set(entry.hash, covered === undefined ? NO_BODY : NOT_COVERED);
+  }
+  // What the book has told by now: a body that is erased goes no further.
+  return goOn.map((candidate) =>
+    erasures.by(candidate.entry.hash) === undefined ? candidate : { ...candidate, entry: withoutBody(candidate.entry) },
+  );
 };
 
-const NO_BODY = ignored('LEDGER_BODY_MISSING', 'it has no body, and no erasure of it came along');
+const NO_BODY = ignored(
+  'LEDGER_BODY_MISSING',
+  'it has no body, and no erasure of it came along that may have been right',
+);
 const NOT_COVERED = rejected(
   'LEDGER_BODY_UNCOVERED',
   'it has no body, nobody erased it, and the snapshot does not cover it',

@@ -23,6 +23,7 @@ import type {
   Acceptance,
   Cursor,
   Equivocation,
+  ErasureJudge,
   ErasureNote,
   HeldEntry,
   Ledger,
@@ -224,19 +225,16 @@ export class StoredLedger implements Ledger {
   }
 
   status(): LedgerStatus {
-    const { store } = this.#ports;
     return {
       entries: this.size,
-      waiting: this.#waiting.size - this.#waiting.heldBack,
-      heldBack: this.#waiting.heldBack,
+      ...{ waiting: this.#waiting.size - this.#waiting.heldBack, heldBack: this.#waiting.heldBack },
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
-      damaged: this.#damaged.open(),
-      mended: this.#damaged.mended,
+      ...{ damaged: this.#damaged.open(), mended: this.#damaged.mended },
       bodies: { erasing: this.#erasures.open, missing: this.#erasures.missed().length },
       ...{ mayAppend: this.#permission.granted, forbidden: this.#permission.forbidden },
       failure: this.#recovery.failure?.message,
-      index: store.index,
+      index: this.#ports.store.index,
     };
   }
 
@@ -246,6 +244,10 @@ export class StoredLedger implements Ledger {
 
   noteErasure(note: ErasureNote): void {
     if (!this.#closed) this.#erasures.note(note);
+  }
+
+  judgeErasures(judge: ErasureJudge): void {
+    this.#erasures.judge = judge;
   }
 
   erasedBy(hash: string): string | undefined {

@@ -1,4 +1,5 @@
 import { ENTRIES_WAITING_BYTES_MAX, ENTRIES_WAITING_MAX } from '../base/limits.ts';
+import type { Entry } from '../entry/entry.ts';
 import type { Candidate } from './vouch.ts';
 
 interface Waiting {
@@ -41,6 +42,10 @@ export class WaitingRoom {
 
   has(hash: string): boolean {
     return this.#entries.has(hash);
+  }
+
+  find(hash: string): Entry | undefined {
+    return this.#entries.get(hash)?.candidate.entry;
   }
 
   /** Whether an entry of that author waits. */

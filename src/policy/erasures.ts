@@ -93,6 +93,11 @@ export class Erasures {
     this.#given.set(target, erasure);
   }
 
+  /** In the ledger's order. */
+  about(target: string): readonly Fact[] {
+    return (this.#byTarget.get(target) ?? []).map(({ fact }) => fact);
+  }
+
   /** Hashes of the entries whose erasure may be another now: those that facts are about, or are. */
   concernedBy(facts: Iterable<Fact>): ReadonlySet<string> {
     const targets = new Set<string>();

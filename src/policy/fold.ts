@@ -53,6 +53,8 @@ export interface LedgerFold extends PolicyFold {
   addFacts(facts: readonly Fact[]): void;
   /** What erase entries are about whose right may be another since this was asked last. */
   takeErasures(): readonly ErasureNote[];
+  /** The erase entries that are about an entry, by right or not. */
+  erasersOf(target: string): readonly Fact[];
   /** What it keeps of every entry, in the order in which they came. */
   facts(): readonly Fact[];
   fact(hash: string): Fact | undefined;
@@ -113,6 +115,7 @@ class Fold implements LedgerFold {
   readonly snapshots = new Snapshots();
   readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
   readonly #erasures: Erasures;
+  readonly erasersOf = (target: string): readonly Fact[] => this.#erasures.about(target);
   #noted = new Map<string, ErasureNote>();
   readonly #archived: ArchivedFacts = new ArchivedFacts();
   revision = 0;

@@ -13,6 +13,7 @@ import type { PeerKey } from '../network/network.ts';
 import type { PolicyNotices, PolicyState } from './book.ts';
 import type { VoidReason } from './void-reason.ts';
 import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
+import { PossibleErasures } from './erasure-judge.ts';
 import { decideErase, type ErasureWish } from './erase.ts';
 import { SNAPSHOT_OP } from './facts.ts';
 import { createFold, type LedgerFold } from './fold.ts';
@@ -133,6 +134,14 @@ class LedgerPolicies implements Policies {
     });
     for (const [snapshot, state] of ports.pruning?.saved ?? []) this.#memory.saved.set(snapshot, state);
     this.pruning = ports.pruning === undefined ? undefined : this.#createPruning(ports.pruning);
+    const possible = new PossibleErasures(this.#fold);
+    ports.ledger.judgeErasures({
+      mayErase: async (...[target, heard, find]) => {
+        // Without the newest entries it is said by what is known, and asked again.
+        await this.#reached(ports.ledger.size).catch(() => undefined);
+        return possible.mayErase(target, heard, find);
+      },
+    });
     ports.ledger.notices.on('ledger:appended', this.#onAppended);
     ports.ledger.notices.on('ledger:equivocation', this.#onEquivocation);
     for (const proof of ports.ledger.equivocations()) this.#voidAuthor(proof);

@@ -17,9 +17,9 @@ export const ledger: readonly Mutant[] = [
   },
   {
     name: 'entry without body is taken in though nothing erased it',
-    file: 'src/ledger/screen.ts',
-    from: 'if (erasures.mayLackBody(entry.hash)) return candidate;',
-    to: 'if (erasures.mayLackBody(entry.hash) !== undefined) return candidate;',
+    file: 'src/ledger/erasures.ts',
+    from: '    if (heard.length === 0 && !this.#told.has(target.hash)) return false;\n',
+    to: '',
     tests: ['test/unit/ledger/erasure.test.ts'],
   },
   {

@@ -136,6 +136,13 @@ export const policy: readonly Mutant[] = [
     ],
   },
   {
+    name: 'the erase entry of a stranger is enough for an entry without its body',
+    file: 'src/policy/erasure-judge.ts',
+    from: 'alone.reasonOf(erase) === undefined && ',
+    to: '',
+    tests: ['test/unit/policy/erasure-judge.test.ts'],
+  },
+  {
     name: 'what ends nothing has everything judged again that it names',
     file: 'src/policy/authority/endings.ts',
     from: '    if (counted === counts) return [];\n',

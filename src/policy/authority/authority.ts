@@ -93,6 +93,18 @@ export class Authority {
     return other;
   }
 
+  /** What would hold if nothing but these acts were here. */
+  byThese(facts: readonly Fact[]): Authority {
+    const other = new Authority(this.#signatures);
+    if (this.#genesis !== undefined) other.begin(this.#genesis);
+    for (const { hash } of facts) {
+      const holds = this.#proven.get(hash);
+      if (holds !== undefined) other.#proven.set(hash, holds);
+    }
+    other.add(facts.map((fact) => ({ ...fact, void: fact.malformed })));
+    return other;
+  }
+
   /** Why an entry has no authority; undefined where it has, as far as that does not depend on the policy it changes. */
   reasonOf(fact: Fact): VoidReason | undefined {
     if (!AUTHORITY_OPS.has(fact.op)) return this.#judge(fact);

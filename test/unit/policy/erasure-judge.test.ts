@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import type { JsonObject } from '../../../src/codec/json.ts';
+import type { Entry, RawEntry } from '../../../src/entry/entry.ts';
+import { createMemoryLedger } from '../../../src/ledger/memory-ledger.ts';
+import { createPolicies } from '../../../src/policy/ledger-policies.ts';
+import { createAuthor, genesisOf, offerAll, seedOf } from '../../support/ledger-authors.ts';
+import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+const bare = ({ raw }: Entry): RawEntry => ({ ...raw, body: new Uint8Array() });
+
+/** A node whose book knows the network, and an entry of ANN that it does not hold; the entries of the others build on that one. */
+const world = async () => {
+  const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
+  const ledger = await createMemoryLedger({ seed: seedOf(9) });
+  const ports = { ledger, ownKey: ledger.author, clock: systemClock, holders: () => new Set<string>() };
+  const policies = createPolicies(ports);
+  open.push(ledger, policies);
+  await offerAll(ledger, [genesis]);
+  await policies.caughtUp();
+  const [root, ann, bob, eve] = [1, 2, 3, 4].map((number) => createAuthor(number, genesis)) as [
+    ReturnType<typeof createAuthor>,
+    ReturnType<typeof createAuthor>,
+    ReturnType<typeof createAuthor>,
+    ReturnType<typeof createAuthor>,
+  ];
+  const said = ann.next({ content: { dbms: 'd', name: 't', create: 'c' } });
+  let time = said.header.time;
+  const act = (by: typeof root, op: string, cap: string, content: JsonObject): Entry =>
+    by.next({ op, cap, content, type: null, id: null, time: (time += 10), parents: by === ann ? [] : [said.hash] });
+  const erase = (by: typeof root, cap = genesis.hash): Entry =>
+    act(by, 'erase', cap, { v: 1, entry: said.hash, attributes: [], removed: [], reason: 'r' });
+  const grant = (by: typeof root, key: string, role: string, cap = genesis.hash): Entry =>
+    act(by, 'grant', cap, { v: 1, key, roles: [role], scope: {}, grants: true });
+  return { ledger, policies, root, ann, bob, eve, said, erase, grant };
+};
+
+describe('an entry that comes without its body, once the network is known', () => {
+  test.each(['ann', 'root'] as const)('comes in where %s erased it: its author, a root', async (who) => {
+    const { ledger, said, erase, ...authors } = await world();
+    const erased = erase(authors[who]);
+    expect(await offerAll(ledger, [erased, bare(said)])).toEqual(['accept', 'accept']);
+  });
+
+  test('does not where somebody erased it who could not: not alone, with a grant of too little, or with one that nobody can have given', async () => {
+    const { ledger, policies, root, bob, eve, said, erase, grant } = await world();
+    const little = grant(root, bob.author, 'auditor');
+    const own = grant(eve, eve.author, 'admin');
+    const acts = [little, own, erase(bob), erase(bob, little.hash), erase(eve, own.hash), erase(eve, 'e'.repeat(64))];
+    for (const each of acts) await offerAll(ledger, [each]);
+    expect(await offerAll(ledger, [...acts, bare(said)])).toContain('ignore LEDGER_BODY_MISSING');
+    expect(ledger.clock().has(said.header.author)).toBe(false);
+    await offerAll(ledger, [said]);
+    await policies.caughtUp();
+    expect(policies.book.get(said.header.id ?? '')?.value).toMatchObject({ name: 't' });
+    expect(ledger.status().bodies.missing).toBe(0);
+  });
+
+  test('comes in where an admin erased it, as soon as all grants are known that made it one: also those that build on the entry', async () => {
+    const { ledger, policies, root, bob, eve, said, erase, grant } = await world();
+    const first = grant(root, bob.author, 'admin');
+    const second = grant(bob, eve.author, 'admin', first.hash);
+    const erased = erase(eve, second.hash);
+    expect(await offerAll(ledger, [erased, bare(said)])).toEqual([
+      'ignore LEDGER_ENTRY_WAITS',
+      'ignore LEDGER_BODY_MISSING',
+    ]);
+    await offerAll(ledger, [second]);
+    expect(await offerAll(ledger, [bare(said)])).toEqual(['ignore LEDGER_BODY_MISSING']);
+    await offerAll(ledger, [first]);
+    expect(await offerAll(ledger, [bare(said)])).toEqual(['accept']);
+    await policies.caughtUp();
+    expect(ledger.erasedBy(said.hash)).toBe(erased.hash);
+    expect(ledger.status()).toMatchObject({ waiting: 0, bodies: { missing: 0 } });
+  });
+
+  test('comes in too where the admin was revoked since: who erased it then has nothing else to give', async () => {
+    const { ledger, policies, root, bob, said, erase, grant } = await world();
+    const admin = grant(root, bob.author, 'admin');
+    const erased = erase(bob, admin.hash);
+    const ended = root.next({
+      ...{ op: 'revoke', type: null, id: null, parents: [], time: erased.header.time + 10 },
+      content: { v: 1, grant: admin.hash, from: 1 },
+    });
+    await offerAll(ledger, [admin, ended]);
+    await policies.caughtUp();
+    expect(await offerAll(ledger, [erased, bare(said)])).toContain('accept');
+    expect(ledger.clock().has(said.header.author)).toBe(true);
+  });
+});
