@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TlsTarget } from './tls.ts';
 import { join, resolve } from 'node:path';
-import { fault, textOf } from '../base/errors.ts';
+import { fault, systemCode, textOf } from '../base/errors.ts';
 import { findRunning, isOwnProcess, runningNodesPath } from '../command/access/running-nodes.ts';
 import { readToken } from '../command/access/token-file.ts';
 
@@ -35,6 +35,9 @@ interface NodeFacts {
   readonly pid: number | undefined;
 }
 
+const startIt = (dir: string): string =>
+  `start it: holdfast start --dir ${dir}; if it runs elsewhere, name its REST address too: --node HOST:PORT`;
+
 /** What the node that keeps its files there says of itself. `CLI_NODE_DIR`. */
 const factsOf = async (dir: string): Promise<NodeFacts> => {
   try {
@@ -48,6 +51,8 @@ const factsOf = async (dir: string): Promise<NodeFacts> => {
       };
     throw new Error('node.json does not say where REST is');
   } catch (caught) {
+    if (systemCode(caught) === 'ENOENT')
+      throw fault('CLI_NODE_DIR', `no node runs in ${dir}: it has no node.json`, { hint: startIt(dir), cause: caught });
     throw fault('CLI_NODE_DIR', `${dir} is not the directory of a running node: ${textOf(caught)}`, {
       hint: 'name the --dir that the node was started with, or its REST address with --node HOST:PORT',
       cause: caught,
@@ -60,7 +65,7 @@ const runningIn = async (dir: string): Promise<NodeFacts> => {
   const facts = await factsOf(dir);
   if (facts.pid === undefined || isOwnProcess(facts.pid)) return facts;
   throw fault('CLI_NODE_DIR', `the node in ${dir} does not run: no process ${facts.pid} of this user is here`, {
-    hint: `start it: holdfast start --dir ${dir}; if it runs elsewhere, name its REST address too: --node HOST:PORT`,
+    hint: startIt(dir),
   });
 };
 

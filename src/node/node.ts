@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { fault, hasCode, textOf } from '../base/errors.ts';
@@ -178,6 +178,8 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     });
     await noteForCommandLine(stack, rest.address, config.dir, log);
     const stateFile = (path: string): StateFile => stack.use(new StateFile(path, { clock: systemClock, disk, log }));
+    // Who looks there for where REST is must not find what was; after the file's own close, which may still write it.
+    stack.defer(() => rm(paths.facts, { force: true }).catch(() => {}));
     const factsFile = stateFile(paths.facts);
     await factsFile.keep(nodeJsonText(facts()));
     await remember(stateFile(paths.start), config, context, stopping.signal);

@@ -59,6 +59,7 @@ describe('holdfast start', () => {
       await waitFor(() => readFileSync(join(dir, name, 'node.log'), 'utf8').includes('nothing to read again'));
       // A stop that takes as long as 5 s is cut short, and has another end.
       expect(await node.stop(signal)).toBe(0);
+      expect(existsSync(join(dir, name, 'node.json')), 'nobody is led to the port that it had').toBe(false);
       expect(readFileSync(join(dir, name, 'node.log'), 'utf8').match(/^ready/gm)).toHaveLength(1);
     }
   }, 60_000);

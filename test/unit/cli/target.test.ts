@@ -33,6 +33,13 @@ describe('the node of a directory', () => {
       message: expect.stringContaining(`no process ${ended.pid} of this user is here`) as string,
       hint: expect.stringContaining('holdfast start --dir') as string,
     });
+    await rm(join(dir, 'node.json'));
+    await expect(target()).rejects.toMatchObject({
+      code: 'CLI_NODE_DIR',
+      message: expect.stringContaining('no node runs in') as string,
+      hint: expect.stringContaining('holdfast start --dir') as string,
+    });
+    await saysOf(ended.pid ?? 0);
     // Whoever names the address as well has said whom to ask.
     expect(await target(REST)).toMatchObject({ node: REST, token: expect.any(String) as string });
   });
