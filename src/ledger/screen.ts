@@ -59,6 +59,9 @@ export const screen = async (
     const parsed = parseKnown(state, raw, hash);
     if ('verdict' in parsed) {
       refused.set(hash, parsed);
+      // An erase entry that waits for what it erases is heard again each time: others about the same may have come since.
+      const waits = state.waiting.find(hash);
+      if (waits !== undefined) state.erasures.hear(waits);
       continue;
     }
     if (parsed.header.op === 'genesis') genesis ??= parsed.hash;

@@ -79,6 +79,14 @@ describe('an entry that comes without its body, once the network is known', () =
     expect(ledger.status()).toMatchObject({ waiting: 0, bodies: { missing: 0 } });
   });
 
+  test('comes in though many others have named it in erase entries since the one that counts came first', async () => {
+    const { ledger, root, eve, said, erase } = await world();
+    const erased = erase(root);
+    for (const each of [erased, ...Array.from({ length: 9 }, () => erase(eve))])
+      expect(await offerAll(ledger, [each])).toEqual(['ignore LEDGER_ENTRY_WAITS']);
+    expect(await offerAll(ledger, [erased, bare(said)])).toEqual(['ignore LEDGER_ENTRY_WAITS', 'accept']);
+  });
+
   test('comes in too where the admin was revoked since: who erased it then has nothing else to give', async () => {
     const { ledger, policies, root, bob, said, erase, grant } = await world();
     const admin = grant(root, bob.author, 'admin');
