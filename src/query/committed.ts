@@ -1,5 +1,6 @@
 import { QUERY_COMMITTED_RANGES_MAX } from '../base/limits.ts';
 import type { FileRanges, Holdings } from '../operator/file-record.ts';
+import { countRanges } from '../operator/ranges.ts';
 import type { ClusterInfo } from '../topology/topology.ts';
 import { column, type Expression, number } from './sql/ast.ts';
 
@@ -20,6 +21,12 @@ export const committedCondition = (cluster: ClusterInfo, holdings: Holdings): Ex
     return [{ kind: 'chain', operator: 'AND', terms: [own, inRanges(ranges)] }];
   });
   return anyOf(origins);
+};
+
+/** How many files are held by all whose rows the condition cannot name: the policy of their origin is gone, and its number with it. */
+export const unnamedFiles = (cluster: ClusterInfo, holdings: Holdings): number => {
+  const members = new Set(cluster.operators.map(({ id }) => id));
+  return [...holdings].reduce((sum, [origin, ranges]) => sum + (members.has(origin) ? 0 : countRanges(ranges)), 0);
 };
 
 const inRanges = (ranges: FileRanges): Expression =>

@@ -7,7 +7,7 @@ import { parseChunk } from './answer.ts';
 import { type AskPorts, asTimeout, askTarget } from './ask-target.ts';
 import { heldNow, readyToAnswer, Shown } from './behind.ts';
 import { type AnswerCollector, Budget, type Keep, ResultRoom } from './collector.ts';
-import { committedCondition } from './committed.ts';
+import { committedCondition, unnamedFiles } from './committed.ts';
 import { mergeSql } from './executable.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { type JobRecord, Jobs } from './jobs.ts';
@@ -213,12 +213,13 @@ class Queries implements QueryService {
     const behind: BehindCluster[] = [];
     await forEachBounded(targets, QUERY_CLUSTERS_AT_ONCE, running.signal, async (target, signal) => {
       try {
-        const answer = await this.#ask(target, part, keep, { ...running, signal });
+        const { answer, unnamed } = await this.#ask(target, part, keep, { ...running, signal });
         answers.push(answer);
         const { cluster } = target;
         if (cluster === undefined) return;
         this.#shown.note(cluster.id, answer.held, this.#ports.clock.monotonicMs());
-        if (answer.behind > 0) behind.push({ cluster: cluster.id, operator: answer.operator, files: answer.behind });
+        const files = answer.behind + unnamed;
+        if (files > 0) behind.push({ cluster: cluster.id, operator: answer.operator, files });
       } catch (caught) {
         const error = asFault(caught);
         if (!running.request.options.partial || !MISSING.has(error.code)) throw error;
@@ -240,7 +241,13 @@ class Queries implements QueryService {
     return { rows: await this.#merge(plan, answers, running), behind, missing };
   }
 
-  async #ask(target: Target, part: Resolved, keep: Keep, running: Running): Promise<AnswerCollector> {
+  /** `unnamed`: files that a committed answer leaves out though all hold them. */
+  async #ask(
+    target: Target,
+    part: Resolved,
+    keep: Keep,
+    running: Running,
+  ): Promise<{ readonly answer: AnswerCollector; readonly unnamed: number }> {
     const { request, job, budget, deadlineMs, signal } = running;
     const { cluster } = target;
     const committed =
@@ -249,12 +256,13 @@ class Queries implements QueryService {
         : undefined;
     const condition =
       cluster === undefined || committed === undefined ? undefined : committedCondition(cluster, committed);
+    const unnamed = cluster === undefined || committed === undefined ? 0 : unnamedFiles(cluster, committed);
     const needs = committed ?? this.#shown.of(cluster?.id ?? '');
     const sql = printSelect({ ...restricted(part, condition), table: target.table });
     if (sql.length > SQL_CHARS_MAX)
       throw fault('SQL_TOO_LONG', `the SQL for the operators has ${sql.length} characters; at most ${SQL_CHARS_MAX}`);
     const question = { sql, width: part.items.length, keep, budget, job, deadlineMs, signal, needs } as const;
-    return askTarget(this.#ports, target, question, this.#options);
+    return { answer: await askTarget(this.#ports, target, question, this.#options), unnamed };
   }
 
   async #merge(plan: QueryPlan, answers: readonly AnswerCollector[], running: Running): Promise<RowList> {

@@ -128,6 +128,13 @@ export const query: readonly Mutant[] = [
     tests: ['test/unit/query/in-turn.test.ts'],
   },
   {
+    name: 'committed answer does not say what it cannot name',
+    file: 'src/query/service.ts',
+    from: 'answer.behind + unnamed;',
+    to: 'answer.behind;',
+    tests: ['test/unit/query/service.test.ts'],
+  },
+  {
     name: 'committed range reaches one file further',
     file: 'src/query/committed.ts',
     from: 'high: number(high),',

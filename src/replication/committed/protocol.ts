@@ -73,9 +73,9 @@ const answerFor = (ports: CommittedPorts, cluster: string): CommittedAnswer => {
       'REPLICATION_NOT_RUNNING',
       `no operator of the cluster ${cluster} runs on this node, or it has not heard yet what a connected one holds`,
     );
-  // A policy may lose its place in the cluster; who asks knows only origins that have one.
-  const members = ports.topology().clusters.get(cluster)?.operators ?? [];
-  const origins = members.flatMap(({ id }): [string, [number, number][]][] => {
+  // First those that have a place in the cluster: of others who asks cannot name the rows, and says how many files they are.
+  const members = (ports.topology().clusters.get(cluster)?.operators ?? []).map(({ id }) => id);
+  const origins = [...new Set([...members, ...committed.keys()])].flatMap((id): [string, [number, number][]][] => {
     const ranges = (committed.get(id) ?? []).slice(0, COMMITTED_RANGES_MAX);
     return ranges.length === 0 ? [] : [[id, ranges.map(([from, to]) => [from, to])]];
   });

@@ -243,6 +243,14 @@ describe('a network query', () => {
     ]);
   });
 
+  test('committed = true: files whose origin has no policy any more are left out, and the answer says how many', async () => {
+    const committed = new Map([['e1', [[1, 1]]], ['gone', [[1, 2], [5, 5]]]] as const); // prettier-ignore
+    for (const name of ['e1', 'e2']) world.node(name).held = committed;
+    world.committed.set('east', committed);
+    const { behind } = await world.ask('select count(*) from readings', { committed: true });
+    expect(behind.map(({ cluster, files }) => [cluster, files])).toEqual([['east', 3]]);
+  });
+
   test('committed = true: a cluster of which nobody knows what is committed is an error, or missing', async () => {
     world.committed.set('west', new Map([['w2', [[1, 1], [3, 3]]]])); // prettier-ignore
     world.committedUnknown.add('east');
