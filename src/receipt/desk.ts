@@ -1,8 +1,9 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { fault, textOf } from '../base/errors.ts';
+import { syncDirectory } from '../base/files.ts';
 import {
   RECEIPT_AHEAD_MAX,
   WITNESS_INTERVAL_MS,
@@ -286,8 +287,17 @@ export class WitnessDesk implements Resource {
   }
 
   async #open(origin: Origin): Promise<WitnessedLog> {
-    await mkdir(this.#dirOf(origin), { recursive: true });
-    return WitnessedLog.open(this.#dirOf(origin));
+    const dir = this.#dirOf(origin);
+    await mkdir(dir, { recursive: true });
+    const log = await WitnessedLog.open(dir);
+    try {
+      // What is cosigned must be found again after a power cut: its files under their names, and those under theirs.
+      for (const level of [dir, dirname(dir), this.#ports.dir, dirname(this.#ports.dir)]) await syncDirectory(level);
+      return log;
+    } catch (caught) {
+      await log.close();
+      throw caught;
+    }
   }
 }
 
