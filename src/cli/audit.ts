@@ -1,4 +1,4 @@
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
 import { BUNDLE_BYTES_MAX } from '../base/limits.ts';
@@ -72,7 +72,17 @@ const broken = (node: string, caught: unknown): HoldfastError =>
     cause: caught,
   });
 
-/** `holdfast audit export`: the node's bundle into a new file; a file that did not come whole is removed. `CLI_…` */
+/** Refuses a name that is taken. `CLI_FILE`. */
+const checkNew = async (out: string): Promise<void> => {
+  const found = await lstat(out).catch(() => undefined);
+  if (found !== undefined)
+    throw fileFault(out, Object.assign(new Error('EEXIST: it exists already'), { code: 'EEXIST' }));
+};
+
+/**
+ * `holdfast audit export`: the node's bundle into a new file, which has its name once it is whole: until then it is `FILE.part`, which a failure
+ * removes and the next try writes anew. `CLI_…`
+ */
 export const runExport = async (
   terminal: Terminal,
   from: Target,
@@ -85,19 +95,24 @@ export const runExport = async (
     ...(on === undefined ? [] : [`on = ${quoted(on)}`]),
   ];
   const command = ['blockchain export', ...(pairs.length === 0 ? [] : [`where ${pairs.join(' and ')}`])].join(' ');
-  const target = await open(out, 'wx').catch((caught: unknown) => {
+  await checkNew(out);
+  const part = `${out}.part`;
+  const target = await open(part, 'w').catch((caught: unknown) => {
     throw fileFault(out, caught);
   });
   try {
     await fetchFile({ ...from, command }, (file) => pipeline(file, target.createWriteStream()));
   } catch (caught) {
-    await rm(out, { force: true });
+    await rm(part, { force: true });
     throw caught instanceof HoldfastError ? caught : broken(from.node, caught);
   } finally {
     await target.close().catch(() => {
       // The stream has closed it.
     });
   }
+  await rename(part, out).catch((caught: unknown) => {
+    throw fileFault(out, caught);
+  });
   const { size } = await stat(out);
   printText(terminal.stdout, `bundle ${out} bytes=${size}\ncheck it: holdfast audit verify ${out} --root KEY`);
   return 0;

@@ -62,6 +62,7 @@ const statusOf = async (target: Target): Promise<Status> => {
 export const runBackup = async (terminal: Terminal, target: Target, dir: string): Promise<number> => {
   const path = resolve(dir);
   await callNode({ ...target, command: `run backup where dir = ${quoted(path)}` });
+  terminal.stderr.write('backup: the node makes it, whoever watches; what ends it: holdfast exec "exit backup"\n');
   const line = new ProgressLine(terminal.stderr);
   for (;;) {
     const status = await statusOf(target);

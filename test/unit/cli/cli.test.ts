@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -205,6 +205,27 @@ describe('exec and shell', () => {
     const { status, stderr } = await run(['exec', '--node', node, 'one'], '', full);
     expect(status).toBe(1);
     expect(stderr).toMatch(/the output cannot be written: no space left/);
+  });
+
+  test('a bundle has its name once it is whole; a part that is left over is in nobody’s way', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+    const out = join(dir, 'bundle.tar');
+    writeFileSync(`${out}.part`, 'of an export that was interrupted');
+    server.removeAllListeners('request');
+    let isCut = true;
+    server.on('request', (_: IncomingMessage, response: ServerResponse) => {
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': 6 });
+      response.write('abc', () => (isCut ? response.destroy() : response.end('def')));
+    });
+    const exported = () => run(['audit', 'export', '--node', node, '--out', out]);
+    expect(await exported()).toMatchObject({ status: 1, stderr: expect.stringContaining('whole') as string });
+    expect(readdirSync(dir)).toEqual([]);
+    writeFileSync(`${out}.part`, 'of an export that was interrupted');
+    isCut = false;
+    expect(await exported()).toMatchObject({ status: 0, stdout: expect.stringContaining('bytes=6') as string });
+    expect(readdirSync(dir)).toEqual(['bundle.tar']);
+    expect(await exported()).toMatchObject({ status: 1, stderr: expect.stringContaining('new file') as string });
+    rmSync(dir, { recursive: true });
   });
 
   test('a bundle goes into a new file: one that is there is named as that', async () => {
