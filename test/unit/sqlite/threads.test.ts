@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { SQLITE_CLOSE_MS, SQLITE_WAITING_MAX } from '../../../src/base/limits.ts';
+import { SQLITE_WAITING_MAX } from '../../../src/base/limits.ts';
 import { createLogger, type LogRecord } from '../../../src/base/log.ts';
 import type { Sqlite } from '../../../src/sqlite/sqlite.ts';
 import { startSqliteThreads } from '../../../src/sqlite/threads.ts';
@@ -75,7 +75,7 @@ test('calls beyond the bound are refused, all others are answered', async () => 
   expect(await rows()).toHaveLength(3);
 });
 
-test('closing ends a query that would run on, in bounded time, and rejects what waits', async () => {
+test('closing ends a query that would run on, and rejects what waits', async () => {
   await sqlite.write(
     writing,
     'insert',
@@ -86,9 +86,8 @@ test('closing ends a query that would run on, in bounded time, and rejects what 
   const running = [1, 2, 3].map(() => sqlite.read(reading, 'deadline', 'd', endless, 60_000));
   const ends = Promise.allSettled(running);
   await new Promise((resolve) => setImmediate(resolve));
-  const startMs = performance.now();
   await sqlite.close();
-  expect(performance.now() - startMs).toBeLessThan(SQLITE_CLOSE_MS + 1_000);
+  // Not by their own deadline, a minute away.
   for (const end of await ends) expect(end).toMatchObject({ status: 'rejected', reason: { code: 'SQLITE_CLOSED' } });
 });
 
