@@ -53,9 +53,16 @@ export const operator: readonly Mutant[] = [
   {
     name: 'columns of a duplicate do not count',
     file: 'src/operator/store/apply.ts',
-    from: '      ensureTable(this.#db, record.table, record.columns);\n      insertRecord',
+    from: "      if (placement.outcome === 'duplicate') ensureTable(this.#db, record.table, record.columns);\n      insertRecord",
     to: '      insertRecord',
     tests: ['test/property/column-types.property.test.ts'],
+  },
+  {
+    name: 'columns of a table that was dropped count where its files are fetched',
+    file: 'src/operator/store/apply.ts',
+    from: "      if (placement.outcome === 'duplicate') ensureTable(",
+    to: '      ensureTable(',
+    tests: ['test/unit/operator/column-types.test.ts'],
   },
   {
     name: 'database of an earlier version keeps its columns as they are',

@@ -172,8 +172,8 @@ class Application {
     if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);
     if (placement.outcome !== 'stored') {
       const duplicate = asDuplicate(record);
-      // Where it came before the record that has the rows, its own were in the table.
-      ensureTable(this.#db, record.table, record.columns);
+      // Where it came before the record that has the rows, its own were in the table. Those of an orphan went with a table that was dropped.
+      if (placement.outcome === 'duplicate') ensureTable(this.#db, record.table, record.columns);
       insertRecord(this.#db, this.#books, { record: duplicate, rows: null });
       return { kind: 'duplicate', record: duplicate };
     }

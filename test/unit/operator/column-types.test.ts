@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writing } from '../../../src/operator/store/write-procedures.ts';
 import type { Column } from '../../../src/topology/topology.ts';
 import { sabotage } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
@@ -111,5 +112,34 @@ describe('a table whose columns have other types in later files', () => {
       { v: 5, t: 'integer' },
       { v: 6, t: 'integer' },
     ]);
+  });
+
+  test('files of a table that was dropped count for nothing in the one made after it', async () => {
+    await fixture.put('{"v":"a"}\n{"v":"5"}\n', { columns: columns('varchar') });
+    expect(await fixture.sqlite.write(writing, 'dropTable', 'plant', 'readings')).toBe(true);
+    const readings = `select sql from sqlite_master where name = 'readings'`;
+    const table = (of: FileStoreFixture): Promise<unknown> => selectRows(of.sqlite, 'plant', readings);
+    await fixture.put('{"v":5}\n', { columns: columns('int') });
+    const [dropped, later] = await fixture.store.readMany('own', [[1, 2]], { files: 2, bytes: 1_000 });
+    for (const order of [
+      [dropped!, later!],
+      [later!, dropped!],
+    ]) {
+      const newcomer = await openFileStore({ origin: 'peer' });
+      for (const copy of order) await newcomer.store.store([copy], true);
+      expect(await table(newcomer)).toEqual(await table(fixture));
+      await newcomer.close();
+    }
+  });
+
+  test('a duplicate of a dropped table makes no table', async () => {
+    await fixture.put('{"v":"a"}\n', { columns: columns('varchar') });
+    await fixture.sqlite.write(writing, 'dropTable', 'plant', 'readings');
+    const newcomer = await openFileStore({ origin: 'peer' });
+    const dropped = await fixture.store.readMany('own', [[1, 1]], { files: 1, bytes: 1_000 });
+    expect(await newcomer.store.store(dropped, true)).toEqual(['duplicate']);
+    const tables = `select name from sqlite_master where name not like 'holdfast%' and type = 'table'`;
+    expect(await selectRows(newcomer.sqlite, 'plant', tables)).toEqual([]);
+    await newcomer.close();
   });
 });
