@@ -26,26 +26,54 @@ const FRONT_DOORS: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'command'],
   rest: ['base', 'command'],
 };
-/** The one folder that may name a package. */
-const PACKAGE_DOORS: Readonly<Record<string, string>> = {
-  libp2p: 'network',
-  '@libp2p/': 'network',
-  '@chainsafe/': 'network',
-  '@multiformats/': 'network',
-  'better-sqlite3': 'sqlite',
-  level: 'ledger',
-  canonicalize: 'codec',
-  commander: 'cli',
+/** The folders that may name a package, or a part of Node that opens sockets, processes or threads; all may name the other parts. */
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  zod: [...FLOORS, ...Object.keys(FRONT_DOORS)],
+  libp2p: ['network'],
+  '@libp2p/': ['network'],
+  '@chainsafe/': ['network'],
+  '@multiformats/': ['network'],
+  'better-sqlite3': ['sqlite'],
+  level: ['ledger'],
+  canonicalize: ['codec'],
+  commander: ['cli'],
+  'node:http': ['base', 'rest', 'cli'],
+  'node:https': ['base', 'rest', 'cli'],
+  'node:http2': [],
+  'node:net': ['base', 'network', 'rest'],
+  'node:tls': ['rest'],
+  'node:dgram': [],
+  'node:dns': ['network'],
+  'node:timers': ['cli'],
+  'node:child_process': [],
+  'node:cluster': [],
+  'node:worker_threads': ['sqlite'],
 };
 /** What a file may not say, except where it belongs, and what to say instead. */
 const FORBIDDEN: readonly { pattern: RegExp; allowed: RegExp; instead: string }[] = [
   {
-    pattern: /\bprocess\.env\b/,
+    pattern: /\bprocess\.env\b|\benv\b[^;=]*\}\s*=\s*process\b/,
     allowed: /^(node\/(config|environment)\.ts|holdfast\.mjs)$/,
     instead: 'take the value from NodeConfig',
   },
   { pattern: /\bDate\.now\(|\bnew Date\(\)/, allowed: /^base\/clock\.ts$/, instead: 'use clock.wallMs()' },
-  { pattern: /\bMath\.random\b/, allowed: /^base\/random\.ts$/, instead: 'use random.fraction()' },
+  {
+    pattern: /\b(setTimeout|setInterval)\(|\bperformance\.now\(|\bhrtime\b/,
+    // The cut of a stop that hangs, and a socket's own idle time.
+    allowed: /^(base\/.*|node\/run\.ts|rest\/rest\.ts)$/,
+    instead: 'use clock.after() or clock.monotonicMs()',
+  },
+  {
+    pattern: /\bAbortSignal\.timeout\(/,
+    // Real sockets, and what waits for a whole node.
+    allowed: /^(base|cli|network|node)\//,
+    instead: 'use the clock',
+  },
+  {
+    pattern: /\bMath\.random\b|\brandom(Bytes|UUID|Int|FillSync)\b|\bgetRandomValues\b/,
+    allowed: /^base\/random\.ts$/,
+    instead: 'use random',
+  },
 ];
 
 interface SourceFile {
@@ -63,20 +91,27 @@ const readSources = (): SourceFile[] =>
 
 const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, '$1');
 
-const importsOf = (text: string): string[] =>
-  [...withoutComments(text).matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g)].map(
-    (match) => match[1] ?? '',
-  );
+const matchesOf = (text: string, pattern: RegExp): string[] =>
+  [...withoutComments(text).matchAll(pattern)].map((match) => match[1] ?? '');
+
+const importsOf = (text: string): string[] => matchesOf(text, /(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"\s]+)['"]/g);
+
+/** Programs that it starts in a thread. */
+const startedBy = (text: string): string[] => matchesOf(text, /\bnew URL\(\s*['"]([^'"\s]+\.m?[jt]s)['"]/g);
 
 const folderOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : '');
 
 const faultsOfImport = (file: SourceFile, target: string): string[] => {
   const from = folderOf(file.path);
   if (!target.startsWith('.')) {
-    const door = Object.entries(PACKAGE_DOORS).find(
-      ([name]) => target === name || target.startsWith(name.endsWith('/') ? name : `${name}/`),
-    );
-    return door !== undefined && door[1] !== from ? [`${file.path}: only ${door[1]}/ may import ${target}`] : [];
+    const [, door] =
+      Object.entries(DOORS).find(
+        ([name]) => target === name || target.startsWith(name.endsWith('/') ? name : `${name}/`),
+      ) ?? [];
+    if (door === undefined)
+      return target.startsWith('node:') ? [] : [`${file.path}: ${target} has no door; add it to DOORS`];
+    // What stands above all floors starts the program.
+    return from === '' || door.includes(from) ? [] : [`${file.path}: ${from}/ is no door to ${target}`];
   }
   const to = folderOf(
     relative(SRC, join(SRC, dirname(file.path), target))
@@ -96,7 +131,9 @@ const findFaults = (files: readonly SourceFile[]): string[] =>
     const code = withoutComments(file.text);
     return [
       ...(known ? [] : [`${file.path}: folder ${folder}/ has no floor; add it to FLOORS or FRONT_DOORS`]),
-      ...(known ? importsOf(file.text).flatMap((target) => faultsOfImport(file, target)) : []),
+      ...(known
+        ? [...importsOf(file.text), ...startedBy(file.text)].flatMap((target) => faultsOfImport(file, target))
+        : []),
       ...FORBIDDEN.filter(({ pattern, allowed }) => pattern.test(code) && !allowed.test(file.path)).map(
         ({ pattern, instead }) => `${file.path}: ${pattern.source}: ${instead}`,
       ),
@@ -155,6 +192,15 @@ describe('the house', () => {
     ['a dynamic import upwards', 'ledger/x.ts', `const a = await import('../query/query.ts');`],
     ['a second door to a package', 'policy/x.ts', `import { Level } from 'level';`],
     ['a second door to a scoped package', 'ledger/x.ts', `import { noise } from '@chainsafe/libp2p-noise';`],
+    ['a package without a door', 'ledger/x.ts', `import ws from 'ws';`],
+    ['a socket where there is none', 'ledger/x.ts', `import { connect } from 'node:net';`],
+    ['a process', 'operator/x.ts', `import { spawn } from 'node:child_process';`],
+    ['a thread of a floor above', 'sqlite/x.ts', `new Worker(new URL('../query/worker.ts', import.meta.url));`],
+    ['a timer in a floor', 'ledger/x.ts', `setTimeout(() => {}, 5);`],
+    ['a time-out in a floor', 'ledger/x.ts', `const signal = AbortSignal.timeout(5);`],
+    ['a clock in a floor', 'operator/x.ts', `const now = performance.now();`],
+    ['chance in a floor', 'policy/x.ts', `const salt = randomBytes(16);`],
+    ['the environment by another name', 'policy/x.ts', `const { env } = process;`],
     ['an unknown folder', 'helpers/x.ts', `export const a = 1;`],
     ['the wall clock in a floor', 'ledger/x.ts', `export const now = () => Date.now();`],
     ['the environment outside the configuration', 'node/x.ts', `export const home = process.env['HOME'];`],
