@@ -24,14 +24,7 @@ import {
 import { sumOfRows } from './file-rows.ts';
 import { clearStraysOf, compareRows, deleteRowsOf, setRowsAside, sumOfCopy } from './repair.ts';
 import { prepareDatabase, storesOf } from './schema.ts';
-import {
-  checkKnownTables,
-  ensureTable,
-  forgetTables,
-  isTableRewritten,
-  quoted,
-  type TableColumns,
-} from './user-tables.ts';
+import { ensureTable, forgetTables, isTableRewritten, quoted, type TableColumns, withTables } from './user-tables.ts';
 
 /** The next own file id by the thread's databases, once it was read from them. */
 const numbering = new WeakMap<WriteDatabases, Map<string, number>>();
@@ -89,10 +82,7 @@ class Application {
   }
 
   run(jobs: readonly FileJob[]): JobResult[] {
-    return this.#db.transaction(() => {
-      checkKnownTables(this.#db);
-      return jobs.map((job) => this.#attempt(job));
-    });
+    return withTables(this.#db, () => jobs.map((job) => this.#attempt(job)));
   }
 
   #attempt(job: FileJob): JobResult {
@@ -374,16 +364,14 @@ export const apply = (databases: WriteDatabases, batch: Batch): readonly JobResu
 };
 
 const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, jobs: readonly FileJob[]): JobResult[] => {
-  let db: WriteConnection | undefined;
   let application: Application | undefined;
   try {
     if (dbms === TSD_DBMS) throw fault('INGEST_NAME', 'almgm takes no data');
-    db = databases.write(dbms);
+    const db = databases.write(dbms);
     prepareDatabase(db);
     application = new Application(db, dbms, batch, nextOwnFile(databases, batch));
     return application.run(jobs);
   } catch (caught) {
-    if (db !== undefined) forgetTables(db);
     return allFailed(jobs, caught);
   } finally {
     // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing else.

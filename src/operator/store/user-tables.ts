@@ -24,7 +24,7 @@ interface KnownTables {
   version: number;
 }
 
-/** What is known of the tables of a connection, so that not every file asks. Forgotten when a transaction fails. */
+/** What is known of the tables of a connection, so that not every file asks. */
 const knownTables = new WeakMap<WriteConnection, KnownTables>();
 
 const schemaVersion = (db: ReadConnection): number =>
@@ -43,9 +43,17 @@ const knownColumns = (db: WriteConnection, table: string): TableColumns => {
   return columns;
 };
 
-/** At the begin of a transaction: forgets the tables when somebody else has made or dropped one. */
-export const checkKnownTables = (db: WriteConnection): void => {
-  if (knownTables.get(db)?.version !== schemaVersion(db)) forgetTables(db);
+/** A transaction that makes or changes tables: what was known of them is forgotten where it is no longer so, or it fails. */
+export const withTables = <T>(db: WriteConnection, work: () => T): T => {
+  try {
+    return db.transaction(() => {
+      if (knownTables.get(db)?.version !== schemaVersion(db)) forgetTables(db);
+      return work();
+    });
+  } catch (caught) {
+    forgetTables(db);
+    throw caught;
+  }
 };
 
 export const forgetTables = (db: WriteConnection): void => {

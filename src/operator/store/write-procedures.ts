@@ -5,7 +5,7 @@ import { tableName, TSD_DBMS } from '../names.ts';
 import { apply } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
 import { isDamagedFile, prepareDatabase } from './schema.ts';
-import { columnsOfTable, ensureTable, quoted } from './user-tables.ts';
+import { columnsOfTable, ensureTable, quoted, withTables } from './user-tables.ts';
 import { renumber } from './renumber.ts';
 import { deriveTsd } from './tsd-tables.ts';
 
@@ -14,7 +14,7 @@ const createTable = (databases: WriteDatabases, dbms: string, table: string, col
   const name = tableName(dbms, table);
   const db = databases.write(name.dbms);
   prepareDatabase(db);
-  db.transaction(() => ensureTable(db, name.table, columns));
+  withTables(db, () => ensureTable(db, name.table, columns));
 };
 
 /**
