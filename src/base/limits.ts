@@ -46,8 +46,6 @@ export const NETWORK_NAME_CHARS_MAX = 128;
 export const AUTHOR_KEYS_CACHED_MAX = 4_096;
 /** An entry dated further ahead of the local clock is held back until then. */
 export const ENTRY_FUTURE_MS_MAX = 5 * 60_000;
-/** Grants and the like that are remembered before they are taken in, for what erasures rest on: a chain may have 177. */
-export const ERASURE_GRANTS_MAX = 512;
 /** Entries that wait for the one before them, or for their time. */
 export const ENTRIES_WAITING_MAX = 10_000;
 export const ENTRIES_WAITING_BYTES_MAX = 64 * 1_048_576;

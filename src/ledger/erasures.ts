@@ -1,12 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault } from '../base/errors.ts';
-import {
-  DISK_RETRY_MAX_MS,
-  DISK_RETRY_MIN_MS,
-  ENTRIES_WAITING_MAX,
-  ENTRIES_WANTED_MAX,
-  ERASURE_GRANTS_MAX,
-} from '../base/limits.ts';
+import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS, ENTRIES_WAITING_MAX, ENTRIES_WANTED_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
 import { type Entry, erasedIn, withoutBody } from '../entry/entry.ts';
@@ -35,8 +29,6 @@ export class Erasures {
   readonly #told = new Map<string, ErasureNote>();
   /** Authentic erase entries, which need not be taken in yet, without their bodies; by what they are about. */
   readonly #heard = new Map<string, readonly Entry[]>();
-  /** Other authentic entries without a policy that are not taken in yet: what an erase entry rests on may come after what it erases. */
-  readonly #acts = new Map<string, Entry>();
   /** Says whether an erasure may have been right; until it is there, each may. */
   judge: ErasureJudge | undefined;
   /** Bodies that are to go from the disk. */
@@ -73,17 +65,20 @@ export class Erasures {
     if (this.by(target.hash) !== undefined) return true;
     const heard = this.#heard.get(target.hash) ?? [];
     if (heard.length === 0 && !this.#told.has(target.hash)) return false;
-    return this.judge?.mayErase(target, heard, (hash) => waiting(hash) ?? this.#acts.get(hash)) ?? true;
+    // As many as are kept: the one that counts may have been among those before.
+    if (heard.length >= HEARD_OF_ONE_MAX) return true;
+    return this.judge?.mayErase(target, heard, waiting) ?? true;
   }
 
   /** The entry was well signed and is on its way in. */
   hear(entry: Entry): void {
     const target = erasedIn(entry);
-    if (target !== undefined) {
-      const others = (this.#heard.get(target) ?? []).filter(({ hash }) => hash !== entry.hash);
-      putLast(this.#heard, target, [...others, withoutBody(entry)].slice(-HEARD_OF_ONE_MAX), ENTRIES_WAITING_MAX);
-    } else if (entry.header.id === null && entry.raw.body.byteLength <= GRANT_BYTES_MAX)
-      putLast(this.#acts, entry.hash, entry, ERASURE_GRANTS_MAX);
+    if (target === undefined) return;
+    const heard = (this.#heard.get(target) ?? []).filter(({ hash }) => hash !== entry.hash);
+    this.#heard.delete(target);
+    this.#heard.set(target, [...heard, withoutBody(entry)].slice(-HEARD_OF_ONE_MAX));
+    const [oldest] = this.#heard.keys();
+    if (this.#heard.size > ENTRIES_WAITING_MAX && oldest !== undefined) this.#heard.delete(oldest);
   }
 
   note(note: ErasureNote): void {
@@ -162,14 +157,3 @@ export class Erasures {
 
 /** Erase entries about one entry that are kept: who gives it without body sends the one that counts with it. */
 const HEARD_OF_ONE_MAX = 4;
-/** The longest body of a grant that is kept: 64 types in its scope, with names as long as they may be, are as much. */
-const GRANT_BYTES_MAX = 32_768;
-
-const putLast = <Value>(map: Map<string, Value>, key: string, value: Value, most: number): void => {
-  map.delete(key);
-  map.set(key, value);
-  for (const oldest of map.keys()) {
-    if (map.size <= most) return;
-    map.delete(oldest);
-  }
-};

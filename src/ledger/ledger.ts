@@ -55,8 +55,8 @@ export interface DamagedLine {
 /** What grants say of erase entries, whether or not they are taken in yet. */
 export interface ErasureJudge {
   /**
-   * Whether one of these erase entries, or one that is held, may have been right somewhere: by the grants that it rests on, as far as they are held or
-   * `find` knows them, whatever has ended them since. True while the network is not known.
+   * Whether one of these erase entries, or one that is held, may have been right somewhere: by the grants that it rests on, whatever has ended them
+   * since. True where they are not all held, and `find` does not know them either, or the network is not known yet.
    */
   mayErase(target: Entry, heard: readonly Entry[], find: (hash: string) => Entry | undefined): Promise<boolean>;
 }

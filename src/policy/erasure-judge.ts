@@ -12,7 +12,8 @@ const KEPT_MAX = 16;
 
 /**
  * Whether an entry may have been erased by right: by what the erase entry rests on alone. What has ended that since does not count, for the others
- * did not know it when they erased the body, and nobody else can give the entry. What is not known yet allows nothing: it comes, and the entry again.
+ * did not know it when they erased the body, and nobody else can give the entry. What is not known yet may allow it: it may build on the entry itself,
+ * and whoever refused that until it is known might never know it.
  */
 export class PossibleErasures {
   readonly #book: Pick<LedgerFold, 'authority' | 'erasersOf'>;
@@ -34,7 +35,7 @@ export class PossibleErasures {
   #isPossible(erase: Fact, target: Pick<Fact, 'author' | 'type'>, find: (hash: string) => Entry | undefined): boolean {
     if (erase.author === target.author) return true;
     const alone = this.#aloneOf(erase.cap ?? '', find);
-    return alone !== undefined && alone.reasonOf(erase) === undefined && mayErase(alone, erase, target);
+    return alone === undefined || (alone.reasonOf(erase) === undefined && mayErase(alone, erase, target));
   }
 
   /** Undefined where not all of it is known. */

@@ -136,6 +136,13 @@ export const policy: readonly Mutant[] = [
     ],
   },
   {
+    name: 'an entry without its body waits for the grants of who erased it, which wait for it',
+    file: 'src/policy/erasure-judge.ts',
+    from: 'alone === undefined || (',
+    to: 'alone !== undefined && (',
+    tests: ['test/unit/policy/erasure-judge.test.ts'],
+  },
+  {
     name: 'the erase entry of a stranger is enough for an entry without its body',
     file: 'src/policy/erasure-judge.ts',
     from: 'alone.reasonOf(erase) === undefined && ',
