@@ -60,11 +60,16 @@ export class Erasures {
     return [...this.#told.values()].flatMap(({ target, inForce }) => (inForce ? [target] : []));
   }
 
+  /** Whether an erase entry about it is held, or came along, by right or not. */
+  knowsOf(target: string): boolean {
+    return this.#heard.has(target) || this.#told.has(target);
+  }
+
   /** Whether an erase entry about it is held, or came along, that may have been right: only then is it taken in without its body. */
   async mayLackBody(target: Entry, waiting: (hash: string) => Entry | undefined): Promise<boolean> {
     if (this.by(target.hash) !== undefined) return true;
+    if (!this.knowsOf(target.hash)) return false;
     const heard = this.#heard.get(target.hash) ?? [];
-    if (heard.length === 0 && !this.#told.has(target.hash)) return false;
     // As many as are kept: the one that counts may have been among those before.
     if (heard.length >= HEARD_OF_ONE_MAX) return true;
     return this.judge?.mayErase(target, heard, waiting) ?? true;

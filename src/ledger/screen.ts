@@ -173,7 +173,8 @@ const withErasures = async (
     if (entry.bodiless !== true) goOn.push(candidate);
     else if (covered?.has(entry) === true) goOn.push({ ...candidate, entry: archivedEntry(entry) });
     else if (await erasures.mayLackBody(entry, (hash) => waiting.find(hash))) goOn.push(candidate);
-    else refused.set(entry.hash, covered === undefined ? NO_BODY : NOT_COVERED);
+    // Who was told of an erasure and judges it otherwise breaks no rule.
+    else refused.set(entry.hash, covered === undefined || erasures.knowsOf(entry.hash) ? NO_BODY : NOT_COVERED);
   }
   // What the book has told by now: a body that is erased goes no further.
   return goOn.map((candidate) =>

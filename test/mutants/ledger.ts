@@ -18,7 +18,7 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'entry without body is taken in though nothing erased it',
     file: 'src/ledger/erasures.ts',
-    from: '    if (heard.length === 0 && !this.#told.has(target.hash)) return false;\n',
+    from: '    if (!this.knowsOf(target.hash)) return false;\n',
     to: '',
     tests: ['test/unit/ledger/erasure.test.ts'],
   },

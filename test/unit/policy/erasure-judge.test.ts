@@ -61,6 +61,15 @@ describe('an entry that comes without its body, once the network is known', () =
     expect(ledger.status().bodies.missing).toBe(0);
   });
 
+  test('is no fault of who gives it where a snapshot was proven too, but with nothing that erased it', async () => {
+    const { ledger, eve, said, erase } = await world();
+    const offer = async (...raws: RawEntry[]) =>
+      (await ledger.offer(raws, 'f'.repeat(64), { has: () => false })).at(-1);
+    expect(await offer(bare(said))).toMatchObject({ verdict: 'reject', code: 'LEDGER_BODY_UNCOVERED' });
+    expect(await offer(erase(eve).raw, bare(said))).toMatchObject({ verdict: 'ignore', code: 'LEDGER_BODY_MISSING' });
+    expect(await offer(bare(said))).toMatchObject({ verdict: 'ignore', code: 'LEDGER_BODY_MISSING' });
+  });
+
   test('comes in where an admin erased it whose grants are not all known: they may build on the entry, and not come before it', async () => {
     const { ledger, policies, root, bob, eve, said, erase, grant } = await world();
     const first = grant(root, bob.author, 'admin');
