@@ -50,7 +50,7 @@ export const joinByInvite = async (ports: JoiningPorts): Promise<void> => {
     if (reason === undefined) await takeUp(ports, progress);
     if (hasJoined(ports)) break;
     reason ??= clockBehind(ports);
-    if (reason !== undefined && reason !== said) log.warn(`not let in yet: ${reason}; trying on`);
+    if (reason !== undefined && reason !== '' && reason !== said) log.warn(`not let in yet: ${reason}; trying on`);
     said = reason ?? said;
     await pause(ports);
   }
@@ -161,8 +161,11 @@ const ask = async (
   }
 };
 
+/** Empty while all are dialled for the first time: then nothing is wrong yet. */
 const whyNobody = (network: Network): string => {
-  const failures = network.dialStates().map(({ address, lastError }) => `${address}: ${lastError ?? 'no answer yet'}`);
+  const states = network.dialStates();
+  if (states.length > 0 && states.every(({ lastError }) => lastError === undefined)) return '';
+  const failures = states.map(({ address, lastError }) => `${address}: ${lastError ?? 'no answer yet'}`);
   return failures.length === 0 ? 'no address to ask is known' : failures.join('; ');
 };
 

@@ -14,11 +14,12 @@ import type { InviteToken } from '../../../src/policy/admission/token.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../../src/policy/policies.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
+import { waitFor } from '../../support/wait.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
 const HOUR_MS = 3_600_000;
 
-describe('a machine whose clock is wrong, and that joins by an invite', () => {
+describe('a machine that joins by an invite, its clock right or wrong', () => {
   let dir: string;
   let clock: VirtualClock;
   let hub: MemoryHub;
@@ -64,7 +65,7 @@ describe('a machine whose clock is wrong, and that joins by an invite', () => {
     rmSync(dir, { recursive: true });
   });
 
-  const joining = async (): Promise<{ readonly done: Promise<unknown> }> => {
+  const joining = async (reach: 'connected' | 'dials' = 'connected'): Promise<{ readonly done: Promise<unknown> }> => {
     const inside = hub.node({ key: rootLedger.author });
     openDoor({
       ...{ network: inside, ledger: rootLedger, clock },
@@ -74,7 +75,8 @@ describe('a machine whose clock is wrong, and that joins by an invite', () => {
     const own = wrong();
     const ledger = await createMemoryLedger({ seed: Buffer.alloc(32, 2), clock: own });
     const network = hub.node({ key: ledger.author });
-    await clock.runWhile(network.dial({ address: inside.address }), 1_000);
+    if (reach === 'connected') await clock.runWhile(network.dial({ address: inside.address }), 1_000);
+    else network.keepDialled([{ address: inside.address }]);
     const syncNow = async (): Promise<void> => {
       const raws = (await rootLedger.follow(0, 1_000)).map(({ entry }) => entry.raw);
       await ledger.offer(raws, rootLedger.author);
@@ -89,6 +91,16 @@ describe('a machine whose clock is wrong, and that joins by an invite', () => {
     return { done };
   };
   const warned = (): readonly string[] => logged.flatMap(({ level, text }) => (level === 'warn' ? [text] : []));
+
+  test('nothing is wrong, and it says nothing while it dials', async () => {
+    offMs = 0;
+    hub = createMemoryHub({ clock, random: createSeededRandom(1), delayMs: { min: 300, max: 400 } });
+    const { done } = await joining('dials');
+    // Files are written before; no time passes meanwhile.
+    await waitFor(() => logged.length > 0);
+    expect(await clock.runWhile(done, 120_000)).toBeUndefined();
+    expect(warned()).toEqual([]);
+  });
 
   test('hours behind: it says so, and goes on once the clock is set', async () => {
     offMs = -2 * HOUR_MS;
