@@ -157,6 +157,13 @@ export const policy: readonly Mutant[] = [
     tests: ['test/unit/policy/void-revocations.test.ts'],
   },
   {
+    name: 'revocations by who was handed what the one before never held are looked at each time',
+    file: 'src/policy/authority/authority.ts',
+    from: "if (link.act.op !== 'rotate') return true;",
+    to: "if (link.act.op !== 'rotate' || rotations >= 0) return true;",
+    tests: ['test/unit/policy/void-revocations.test.ts'],
+  },
+  {
     name: 'revocations are weighed from the deepest up',
     file: 'src/policy/authority/authority.ts',
     from: 'Math.min(...unweighed.keys())',

@@ -205,11 +205,17 @@ export class Authority {
     return [...graph.citing(fact.hash), ...others, ...ended.filter(({ seq }) => seq > fact.seq)];
   }
 
-  /** Whether what an entry cites is its author's, by form alone. */
-  #isHolder({ cap, author }: Fact): boolean {
-    if (this.#genesis?.network === cap) return this.#genesis.roots.has(author);
-    const link = this.graph.link(cap);
-    return link !== undefined && this.graph.holder(link) === author;
+  /** Whether what an entry cites is its author's, by form alone; where it was handed on, by who held it: anybody can write a rotation of what is another's. */
+  #isHolder({ cap, author }: Pick<Fact, 'cap' | 'author'>): boolean {
+    let at = { cap, author };
+    for (let rotations = 0; rotations <= ROTATIONS_MAX; rotations += 1) {
+      if (this.#genesis?.network === at.cap) return this.#genesis.roots.has(at.author);
+      const link = this.graph.link(at.cap);
+      if (link === undefined || this.graph.holder(link) !== at.author) return false;
+      if (link.act.op !== 'rotate') return true;
+      at = link.fact;
+    }
+    return false;
   }
 
   #judge(fact: Fact): VoidReason | undefined {
