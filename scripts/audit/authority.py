@@ -121,7 +121,8 @@ class Authority:
                 former += [self.holder(link)] if link else []
             else:
                 former += [link.author] if link.op == 'rotate' else []
-                link = self.link(link.cap)
+                above = self.link(link.cap)
+                link = None if link.op == 'join' and above and above.op != 'grant' else above
         return {**(given or ALL), 'former': former[::-1]}
 
     def covers(self, f, type, before, after):  # A9

@@ -62,6 +62,24 @@ print(json.dumps([
     Authority(citing, genesis, {}).holds(citing[-1]),
 ]))`;
 
+/** Whom a grant stands in for that replaces a join which cites a rotation, and so is none. */
+const REPLACED = `
+import json, sys
+from types import SimpleNamespace
+from authority import Authority
+key = {name: name * 32 for name in ('aa', 'bb', 'cc', 'dd', 'ee')}
+genesis = SimpleNamespace(hash='0' * 64, op='genesis', content={'roots': [key['aa']], 'admission': 'invite'})
+def act(at, op, author, cap, content):
+    return SimpleNamespace(hash='%064d' % at, op=op, author=key[author], seq=1, cap='%064d' % cap, order=(at, '', at), content={'v': 1, **content})
+given = {'roles': ['operator'], 'scope': {}, 'grants': True}
+acts = [
+    act(1, 'grant', 'aa', 0, {**given, 'key': key['bb']}),
+    act(2, 'rotate', 'bb', 1, {'key': key['cc'], 'proof': '00' * 64}),
+    act(3, 'join', 'dd', 2, {'proof': '00' * 64}),
+    act(4, 'grant', 'aa', 0, {**given, 'key': key['ee'], 'replaces': {'grant': '%064d' % 3, 'from': 1}}),
+]
+print(json.dumps(Authority(acts, genesis, {}).rights(acts[-1])['former']))`;
+
 /** A number in some ways of writing it, one of them the canonical one. */
 const spellings = (value: number, digits: number): readonly string[] => [
   JSON.stringify(value),
@@ -114,6 +132,11 @@ describe.skipIf(!PYTHON)('the second implementation, in Python (skipped where th
 
   test('follows void chains of grants of any length', () => {
     expect(inPython(CHAINS, 6_000)).toEqual([5_998, false]);
+  });
+
+  test('a join that cites a rotation hands on nothing, as nodes have it', () => {
+    const stood = ['bb', 'cc', 'dd'].map((each) => each.repeat(32));
+    expect(inPython(REPLACED, null)).toEqual(stood.slice(2));
   });
 
   test('takes the same signatures: also of a key that is a point of the group and one of order 8', () => {
