@@ -30,19 +30,21 @@ export const settleNetwork = async (ledger: Ledger, told: Told, mayCreate: () =>
 const checkNetwork = async (ledger: Ledger, hash: string, { network: wanted, admission, dir }: Told): Promise<void> => {
   if ((wanted ?? admission) === undefined) return;
   const held = genesisSchema.safeParse((await ledger.byHash(hash))?.entry.content).data;
-  if (wanted !== undefined && wanted !== held?.name)
+  // Its line is damaged: this node has to start to take it back from its peers.
+  if (held === undefined) return;
+  if (wanted !== undefined && wanted !== held.name)
     throw fault(
       'NODE_OTHER_NETWORK',
-      `the directory ${dir} belongs to the network "${held?.name}", not to "${wanted}"`,
+      `the directory ${dir} belongs to the network "${held.name}", not to "${wanted}"`,
       {
         hint: 'start it with another --dir, or without --network',
-        data: { dir, held: held?.name, wanted },
+        data: { dir, held: held.name, wanted },
       },
     );
-  if (admission !== undefined && admission !== held?.admission)
+  if (admission !== undefined && admission !== held.admission)
     throw fault(
       'CONFIG_VALUE',
-      `--admission ${admission}: the network "${held?.name}" has --admission ${held?.admission}, for good`,
+      `--admission ${admission}: the network "${held.name}" has --admission ${held.admission}, for good`,
       {
         hint: 'leave --admission out; for a network with another rule create one in another --dir',
       },

@@ -89,8 +89,12 @@ export class TsdKeeper implements Resource {
   async #derive(): Promise<void> {
     try {
       const { sqlite, tables } = this.#ports;
-      if (!tables) while (await sqlite.write(writing, 'renumber', this.#ports.members())) continue;
-      else while (await sqlite.write(writing, 'deriveTsd', this.#store.origin, this.#ports.members())) continue;
+      const step = (): Promise<boolean> =>
+        tables
+          ? sqlite.write(writing, 'deriveTsd', this.#store.origin, this.#ports.members())
+          : sqlite.write(writing, 'renumber', this.#ports.members());
+      // What is left when it is closed is done after the next start.
+      while ((await step()) && !this.#closed) continue;
       this.#trouble.ends();
     } catch (caught) {
       this.#trouble.meets(caught, `the TSD tables are behind; they are completed later: ${asFault(caught).message}`);

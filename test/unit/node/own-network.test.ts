@@ -37,6 +37,14 @@ test.each([
   expect(ledger.network).toBeUndefined();
 });
 
+test('a genesis entry whose line is damaged keeps no node from its start', async () => {
+  await settle({ network: 'acme' });
+  const { network } = ledger;
+  const unread = { ...ledger, network, byHash: () => Promise.resolve(undefined) } as unknown as MemoryLedger;
+  const told = { network: 'acme', admission: 'invite' as const, seeds: [], dir: '/d' };
+  await expect(settleNetwork(unread, told, () => Promise.reject(new Error('it is there')))).resolves.toBeUndefined();
+});
+
 test('one that is there is kept, and what was said of another is refused', async () => {
   await settle({ network: 'acme', admission: 'open' });
   const { network } = ledger;
