@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import type { Network } from '../network/network.ts';
-import type { FileRanges } from '../operator/file-record.ts';
+import type { FileRanges, FileRecord } from '../operator/file-record.ts';
 import type { ByteBudget } from '../operator/contents.ts';
 import { countRanges, idsOf, inRanges, subtractRanges, uniteRanges } from '../operator/ranges.ts';
 import type { Intake } from './intake.ts';
-import { intersectRanges, NO_FILES, rangesOf } from './transfer/holdings.ts';
+import { intersectRanges, NO_FILES, rangesAbove, rangesOf } from './transfer/holdings.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
 import type { FilesByOrigin, TransferFrame, TransferMessage, WantWindow } from './transfer/messages.ts';
 import { openTransfer, type TransferChannel } from './transfer/protocol.ts';
@@ -166,6 +166,8 @@ class AnswerReader {
   readonly failed: (readonly [string, number])[] = [];
   readonly orphans: (readonly [string, number])[] = [];
   stored = 0;
+  /** The last file that was brought: answers go forward. */
+  #last: FileRecord | undefined;
   /** Asked for and not spoken of yet. */
   readonly #open: Map<string, FileRanges>;
   readonly #skipped = new Map<string, FileRanges>();
@@ -198,7 +200,21 @@ class AnswerReader {
       if (!inRanges(open, record.file))
         throw fault('TRANSFER_MALFORMED', `file ${record.file} of ${record.origin} was not asked for`);
       this.#open.set(record.origin, subtractRanges(open, [[record.file, record.file]]));
+      this.#last = record;
     }
+  }
+
+  /** Left out though others behind it came: there is no room for it at the peer now, or it is on its way as a push. */
+  #passedOver(): (readonly [string, number])[] {
+    const last = this.#last;
+    if (last === undefined) return [];
+    const origins = [...this.#open.keys()];
+    const before = origins.slice(0, origins.indexOf(last.origin) + 1);
+    return before.flatMap((origin) => {
+      const open = this.#open.get(origin) ?? NO_FILES;
+      const ranges = origin === last.origin ? subtractRanges(open, rangesAbove(open, last.file)) : open;
+      return idsOf(ranges, countRanges(ranges)).map((file) => [origin, file] as const);
+    });
   }
 
   /** Takes the next message that is no bundle; true at the end of the answer. */
@@ -230,7 +246,7 @@ class AnswerReader {
       stored: this.stored,
       skipped: listed(this.#skipped),
       gone: listed(this.#gone),
-      failed: this.failed,
+      failed: [...this.failed, ...this.#passedOver()],
       orphans: this.orphans,
       unspoken: listed(this.#open),
     };

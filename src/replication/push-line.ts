@@ -106,9 +106,15 @@ export class PushLine {
 
   async #sendTurn(channel: TransferChannel, turn: PushTurn): Promise<void> {
     const { self, read, outgoing, tooLarge } = this.#ports;
-    const key = `${self}/${turn.ranges[0]?.[0]}`;
+    const [[first] = [0]] = turn.ranges;
+    const key = `${self}/${first}`;
     const isGone = (): boolean => this.#closed !== undefined;
-    const { copies: found, leave } = await outgoing.read({ key, read: () => read(turn), isGone });
+    const { copies: found, leave, passedOverMs } = await outgoing.read({ key, read: () => read(turn), isGone });
+    // There is no room for it: the peer pulls it, and those behind it go.
+    if (passedOverMs !== undefined) {
+      this.#window.drop([[first, first]]);
+      return;
+    }
     try {
       // What is not there any more is not pushed; the peer learns of it when it asks.
       if (found.length === 0) this.#window.drop(turn.ranges);

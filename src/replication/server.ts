@@ -108,6 +108,7 @@ export class ReplicationServer {
         });
       case 'pull':
         return servePull(channel, store, {
+          peer: operator,
           wants: (files) => onWant(operator, files),
           sent: (files) => {
             tally.sent += files;

@@ -46,8 +46,29 @@ export const replication: readonly Mutant[] = [
   {
     name: 'large files are read to be sent, however many are held',
     file: 'src/replication/transfer/outgoing.ts',
-    from: 'return leave && { copies, leave };',
-    to: 'return { copies, leave: leave ?? (() => {}) };',
+    from: 'next === peer ? this.#room.takeNow(bytes) : undefined',
+    to: '(next === peer ? this.#room.takeNow(bytes) : undefined) ?? (() => {})',
+    tests: ['test/unit/replication/outgoing.test.ts'],
+  },
+  {
+    name: 'a peer that was passed over for want of room has no place in line',
+    file: 'src/replication/transfer/outgoing.ts',
+    from: 'next === peer ? this.#room.takeNow(bytes) : undefined',
+    to: 'this.#room.takeNow(bytes)',
+    tests: ['test/unit/replication/outgoing.test.ts'],
+  },
+  {
+    name: 'a large file that is passed over for want of room is said to be gone',
+    file: 'src/replication/transfer/serve.ts',
+    from: 'subtractRanges(missing, this.#passedOver.get(origin) ?? NO_FILES)',
+    to: 'missing',
+    tests: ['test/unit/replication/outgoing.test.ts'],
+  },
+  {
+    name: 'who takes nothing of what it is sent keeps the channel',
+    file: 'src/replication/transfer/protocol.ts',
+    from: 'this.#clock.after(CHANNEL_STALL_MS, () =>',
+    to: 'this.#clock.after(100 * CHANNEL_STALL_MS, () =>',
     tests: ['test/unit/replication/outgoing.test.ts'],
   },
   {
@@ -142,7 +163,7 @@ export const replication: readonly Mutant[] = [
   {
     name: 'peer rests whose files come as a push',
     file: 'src/replication/transfer/state.ts',
-    from: '!isOfUse(answer) && !this.#waitForPush(request, state, answer, nowMs)',
+    from: '!isOfUse(answer) && !this.#waitForFiles(state, answer, nowMs)',
     to: '!isOfUse(answer)',
     tests: ['test/unit/replication/core.test.ts'],
   },

@@ -1,6 +1,12 @@
 import type { Clock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
-import { PUSH_BYTES_IN_FLIGHT, TRANSFER_READ_TURN_MS, TRANSFER_SENDING_BYTES_MAX } from '../../base/limits.ts';
+import {
+  PULL_RETRY_MAX_MS,
+  PULL_RETRY_MIN_MS,
+  PUSH_BYTES_IN_FLIGHT,
+  TRANSFER_READ_TURN_MS,
+  TRANSFER_SENDING_BYTES_MAX,
+} from '../../base/limits.ts';
 import { ByteBudget } from '../../operator/contents.ts';
 import type { FileCopy } from '../../operator/file-record.ts';
 
@@ -8,6 +14,10 @@ import type { FileCopy } from '../../operator/file-record.ts';
 export interface Reading {
   readonly copies: readonly FileCopy[];
   readonly leave: () => void;
+  /** It takes room until `leave`. */
+  readonly large: boolean;
+  /** The first file is large and there is no room for it: nothing is held, and so long was read in vain. */
+  readonly passedOverMs?: number;
 }
 
 export interface ReadRequest {
@@ -16,10 +26,14 @@ export interface ReadRequest {
   readonly read: () => Promise<readonly FileCopy[]>;
   /** Whoever it is for has left. */
   readonly isGone: () => boolean;
+  /** The operator that asks for it, and asks again: it gets a place in line. */
+  readonly peer?: string;
 }
 
-export const NOTHING_READ: Reading = { copies: [], leave: () => {} };
+export const NOTHING_READ: Reading = { copies: [], leave: () => {}, large: false };
 
+/** Who was passed over comes before others for so long, and twice as long as it has waited so far. */
+export const LINE_MS = 4 * PULL_RETRY_MIN_MS;
 /** Sizes that are remembered. */
 const SIZES_MAX = 1_024;
 
@@ -27,9 +41,10 @@ const bytesOf = (copies: readonly FileCopy[]): number =>
   copies.reduce((sum, { content }) => sum + content.byteLength, 0);
 
 /**
- * Bounds what is held in memory to be sent to all peers together. Small files pass: each channel holds few of them, and one slow peer must not hold up
- * the others'. Large ones wait for room in the order in which they came. How large a file is shows when it was read, so one is
- * read at a time; where there is no room it is let go, and read again when there is.
+ * Bounds what is held in memory to be sent to all peers together. Small files pass: each channel holds few of them. A large one for which
+ * there is no room is passed over at once, since whoever waited for it in silence would be given up, and what lies behind it would wait too. A peer that was
+ * passed over is in line: when it asks again there is room for it before those who came later. How large a file is shows when it
+ * was read, so one is read at a time.
  */
 export class Outgoing {
   readonly #clock: Clock;
@@ -37,6 +52,8 @@ export class Outgoing {
   readonly #smallBytes: number;
   /** Of large files, by key, oldest first. */
   readonly #sizes = new Map<string, number>();
+  /** Peers that were passed over, in the order in which they came. */
+  readonly #line = new Map<string, { readonly sinceMs: number; readonly untilMs: number }>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock, totalBytes = TRANSFER_SENDING_BYTES_MAX, smallBytes = PUSH_BYTES_IN_FLIGHT) {
@@ -47,8 +64,10 @@ export class Outgoing {
 
   /** Throws what `read` throws, and `NETWORK_CHANNEL_CLOSED` where nobody is there any more when its turn comes. */
   async read(request: ReadRequest): Promise<Reading> {
-    const reading = this.#sizes.has(request.key) ? undefined : await this.#inTurn(() => this.#readNew(request));
-    return reading ?? this.#readLarge(request);
+    const bytes = this.#sizes.get(request.key);
+    if (bytes === undefined) return this.#inTurn(() => this.#readNew(request));
+    const leave = this.#roomFor(request, bytes);
+    return leave === undefined ? passedOver(0) : this.#readLarge(request, leave);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -69,25 +88,39 @@ export class Outgoing {
     });
   }
 
-  /** Undefined: it is large and there is no room for it; nobody holds it any more. */
-  async #readNew({ key, read, isGone }: ReadRequest): Promise<Reading | undefined> {
-    if (isGone()) throw nobody();
-    const copies = await read();
+  async #readNew(request: ReadRequest): Promise<Reading> {
+    if (request.isGone()) throw nobody();
+    const startMs = this.#clock.monotonicMs();
+    const copies = await request.read();
     const bytes = bytesOf(copies);
-    if (bytes <= this.#smallBytes) return { copies, leave: () => {} };
-    this.#remember(key, bytes);
-    const leave = this.#room.takeNow(bytes);
-    return leave && { copies, leave };
+    if (bytes <= this.#smallBytes) return { copies, leave: () => {}, large: false };
+    this.#remember(request.key, bytes);
+    const leave = this.#roomFor(request, bytes);
+    return leave === undefined ? passedOver(this.#clock.monotonicMs() - startMs) : { copies, leave, large: true };
   }
 
-  async #readLarge({ key, read, isGone }: ReadRequest): Promise<Reading> {
-    const leave = await this.#room.take(this.#sizes.get(key) ?? this.#smallBytes, true);
+  /** What gives the room back; undefined where there is none, or others come first. */
+  #roomFor({ peer }: ReadRequest, bytes: number): (() => void) | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [other, { untilMs }] of this.#line) if (untilMs <= nowMs) this.#line.delete(other);
+    const [next = peer] = this.#line.keys();
+    const leave = next === peer ? this.#room.takeNow(bytes) : undefined;
+    if (peer === undefined) return leave;
+    const sinceMs = this.#line.get(peer)?.sinceMs ?? nowMs;
+    // Who asks again waits about as long as it has waited so far. Who does not ask any more must not keep the others out.
+    const untilMs = nowMs + Math.min(LINE_MS + 2 * (nowMs - sinceMs), 2 * PULL_RETRY_MAX_MS);
+    if (leave === undefined) this.#line.set(peer, { sinceMs, untilMs });
+    else this.#line.delete(peer);
+    return leave;
+  }
+
+  async #readLarge({ key, read, isGone }: ReadRequest, leave: () => void): Promise<Reading> {
     try {
       if (isGone()) throw nobody();
       const copies = await read();
       this.#sizes.delete(key);
       if (bytesOf(copies) > this.#smallBytes) this.#remember(key, bytesOf(copies));
-      return { copies, leave };
+      return { copies, leave, large: true };
     } catch (caught) {
       leave();
       throw caught;
@@ -99,5 +132,7 @@ export class Outgoing {
     for (const oldest of this.#sizes.keys()) if (this.#sizes.size > SIZES_MAX) this.#sizes.delete(oldest);
   }
 }
+
+const passedOver = (passedOverMs: number): Reading => ({ ...NOTHING_READ, passedOverMs });
 
 const nobody = (): Error => fault('NETWORK_CHANNEL_CLOSED', 'nobody waits for the files any more');

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
-import { TRANSFER_HELLO_MS, TRANSFER_IDLE_MS } from '../../base/limits.ts';
+import { CHANNEL_STALL_MS, TRANSFER_HELLO_MS, TRANSFER_IDLE_MS } from '../../base/limits.ts';
 import { type Channel, checked, type Network } from '../../network/network.ts';
 import type { ByteBudget } from '../../operator/contents.ts';
 import type { FileRecord } from '../../operator/file-record.ts';
@@ -69,9 +69,21 @@ export class TransferChannel {
     await this.#sendFrame(encodeTransfer(message));
   }
 
-  /** Sends a bundle chunk by chunk, each when the network takes more. */
+  /**
+   * Sends a bundle chunk by chunk, each when the network takes more. A peer that takes none for too long loses the channel: large files take room
+   * that others wait for. (It would have given up on us before, if it read.)
+   */
   async sendBundle(id: number, bundle: Bundle): Promise<void> {
-    for (const frame of framesOf(id, bundle)) await this.#sendFrame(frame);
+    for (const frame of framesOf(id, bundle)) {
+      const cancel = this.#clock.after(CHANNEL_STALL_MS, () =>
+        this.abort(fault('TRANSFER_TIMEOUT', `the peer took nothing for ${CHANNEL_STALL_MS} ms`)),
+      );
+      try {
+        await this.#sendFrame(frame);
+      } finally {
+        cancel();
+      }
+    }
   }
 
   /**

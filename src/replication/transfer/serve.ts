@@ -7,10 +7,11 @@ import {
   PULLS_PER_PEER_MAX,
   TRANSFER_BATCH_BYTES,
   TRANSFER_BUNDLE_FILES_MAX,
+  TRANSFER_READ_TURN_MS,
 } from '../../base/limits.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from '../../operator/file-record.ts';
 import type { FileStore } from '../../operator/file-store.ts';
-import { subtractRanges } from '../../operator/ranges.ts';
+import { subtractRanges, uniteRanges } from '../../operator/ranges.ts';
 import { firstOfRanges, inMessages, intersectRanges, lackingOf, NO_FILES, rangesAbove, rangesOf } from './holdings.ts';
 import type { FilesByOrigin, TransferMessage, WantWindow } from './messages.ts';
 import { NOTHING_READ, type Outgoing, type Reading } from './outgoing.ts';
@@ -111,6 +112,7 @@ type Want = Extract<TransferMessage, { type: 'want' }>;
 
 /** What the one who serves knows and is told of one who pulls. */
 export interface PullPorts {
+  readonly peer: string;
   readonly wants: (files: FilesByOrigin) => void;
   /** So many files were sent. */
   readonly sent: (files: number) => void;
@@ -165,6 +167,9 @@ class PullAnswerer {
   #bytesLeft = PULL_ANSWER_BYTES;
   #filesLeft = PULL_FILES_MAX;
   #sent = 0;
+  /** Large files for which there is no room now: nothing is said of them, so that they are asked for again. */
+  readonly #passedOver = new Map<string, FileRanges>();
+  #inVainMs = 0;
   /** Why the last file that could not be read could not. */
   #trouble: string | undefined;
 
@@ -221,11 +226,11 @@ class PullAnswerer {
 
   async #send(origin: string, ranges: FileRanges): Promise<void> {
     let rest = ranges;
-    let reading = this.#read(origin, rest);
+    let reading: Promise<Reading> | undefined;
     let sent = NOTHING_READ;
     try {
       while (rest.length > 0 && !this.#isFull()) {
-        sent = await reading;
+        sent = await (reading ?? this.#read(origin, rest));
         const { copies } = sent;
         const last = copies.at(-1)?.record.file;
         const looked = last === undefined ? rest : subtractRanges(rest, rangesAbove(rest, last));
@@ -233,9 +238,9 @@ class PullAnswerer {
         const { bundles, tooLarge } = this.#ports.tooLarge.pack(copies);
         this.#filesLeft -= copies.length;
         for (const { total } of bundles) this.#bytesLeft -= total;
-        // The next batch is read while this one is packed and sent.
-        reading = rest.length > 0 && !this.#isFull() ? this.#read(origin, rest) : Promise.resolve(NOTHING_READ);
-        reading.catch(() => {});
+        // The next batch is read while this one is packed and sent, unless that takes the room which it may need.
+        reading = rest.length > 0 && !this.#isFull() && !sent.large ? this.#read(origin, rest) : undefined;
+        reading?.catch(() => {});
         await this.#gone(origin, subtractRanges(looked, rangesOf(copies.map(({ record }) => record.file))));
         for (const bundle of bundles) await this.#channel.sendBundle(this.#want.id, bundle);
         this.#sent += copies.length - tooLarge.length;
@@ -245,7 +250,7 @@ class PullAnswerer {
       }
     } finally {
       sent.leave();
-      void reading.then(({ leave }) => leave()).catch(() => {});
+      void reading?.then(({ leave }) => leave()).catch(() => {});
     }
   }
 
@@ -263,24 +268,42 @@ class PullAnswerer {
     const [first] = firstOfRanges(ranges, 1);
     if (first === undefined) return NOTHING_READ;
     const [file] = first;
+    try {
+      const reading = await this.#readSome(origin, file, ranges);
+      if (reading.passedOverMs === undefined) return reading;
+      this.#inVainMs += reading.passedOverMs;
+    } catch (caught) {
+      if (!isFaultOfFile(caught)) throw caught;
+      this.#trouble = asFault(caught).message;
+      return this.#read(origin, rangesAbove(ranges, file));
+    }
+    // Who asks is silent for no longer. The next answer knows how large these are, and comes further.
+    const enough = this.#inVainMs >= TRANSFER_READ_TURN_MS;
+    this.#passOver(origin, enough ? ranges : [[file, file]]);
+    if (!enough) return this.#read(origin, rangesAbove(ranges, file));
+    this.#filesLeft = 0;
+    return NOTHING_READ;
+  }
+
+  async #readSome(origin: string, file: number, ranges: FileRanges): Promise<Reading> {
+    const { outgoing, peer } = this.#ports;
     const reading = (read: () => Promise<readonly FileCopy[]>): Promise<Reading> =>
-      this.#ports.outgoing.read({ key: `${origin}/${file}`, read, isGone: this.#isGone });
+      outgoing.read({ key: `${origin}/${file}`, read, isGone: this.#isGone, peer });
     try {
       const files = Math.min(TRANSFER_BUNDLE_FILES_MAX, this.#filesLeft);
       return await reading(() => this.#store.readMany(origin, ranges, { files, bytes: TRANSFER_BATCH_BYTES }));
     } catch (caught) {
       if (!isFaultOfFile(caught)) throw caught;
-      try {
-        return await reading(async () => [await this.#store.read(origin, file)]);
-      } catch (alone) {
-        if (!isFaultOfFile(alone)) throw alone;
-        this.#trouble = asFault(alone).message;
-        return this.#read(origin, rangesAbove(ranges, file));
-      }
+      return reading(async () => [await this.#store.read(origin, file)]);
     }
   }
 
-  async #gone(origin: string, ranges: FileRanges): Promise<void> {
+  #passOver(origin: string, ranges: FileRanges): void {
+    this.#passedOver.set(origin, uniteRanges(this.#passedOver.get(origin) ?? NO_FILES, ranges));
+  }
+
+  async #gone(origin: string, missing: FileRanges): Promise<void> {
+    const ranges = subtractRanges(missing, this.#passedOver.get(origin) ?? NO_FILES);
     if (ranges.length === 0) return;
     const text = this.#trouble === undefined ? {} : { text: this.#trouble.slice(0, 2_000) };
     for (const files of inMessages([[origin, ranges]]))

@@ -58,7 +58,7 @@ export interface PullAnswer {
   readonly skipped: FilesByOrigin;
   /** Announced, yet not there. */
   readonly gone: FilesByOrigin;
-  /** Broken or refused here: asked for from another peer, later again from this one. */
+  /** Broken, refused here or passed over by the peer: asked for from another peer, later again from this one. */
   readonly failed: readonly FileName[];
   /** Duplicates whose original is not here yet. */
   readonly orphans: readonly FileName[];
@@ -273,26 +273,19 @@ export class PullPlanner {
     this.#noteOrphans(request, state, answer.orphans, nowMs);
     const failures = [...state.failures.values()].reduce((sum, files) => sum + files.size, 0);
     if (failures > PULL_FAILURES_MAX) state.failures.clear();
-    const inVain = !isOfUse(answer) && !this.#waitForPush(request, state, answer, nowMs);
+    const inVain = !isOfUse(answer) && !this.#waitForFiles(state, answer, nowMs);
     if (inVain || failures > PULL_FAILURES_MAX) this.#rest(state, nowMs);
     else state.rests = 0;
   }
 
   /**
-   * Whether an answer brought nothing only because all of it are the peer's own files that come as a push. Each of these waits for its own time,
-   * and what else the peer has is asked for meanwhile.
+   * Whether an answer brought nothing only because all of it comes as a push, or is too large for the peer to send it now. Each of these files
+   * waits for its own time, and what else the peer has is asked for meanwhile.
    */
-  #waitForPush(
-    { peer }: Outstanding,
-    state: PeerState,
-    { failed, gone, unspoken }: PullAnswer,
-    nowMs: number,
-  ): boolean {
-    const [first, ...others] = unspoken;
-    if (first?.[0] !== peer || others.length > 0 || failed.length > 0 || gone.length > 0) return false;
-    const files = idsOf(first[1], PUSH_FILES_IN_FLIGHT + 1);
-    if (files.length > PUSH_FILES_IN_FLIGHT) return false;
-    for (const file of files) fail(state, peer, file, nowMs);
+  #waitForFiles(state: PeerState, { failed, gone, unspoken }: PullAnswer, nowMs: number): boolean {
+    const count = countFiles(unspoken);
+    if (count === 0 || count > PUSH_FILES_IN_FLIGHT || failed.length > 0 || gone.length > 0) return false;
+    for (const [origin, ranges] of unspoken) for (const file of idsOf(ranges, count)) fail(state, origin, file, nowMs);
     return true;
   }
 

@@ -145,9 +145,25 @@ describe('the planner', () => {
     expect(plan(of, { nowMs: of.wakeMs(0)! })).toMatchObject([{ files: [['a', [[1, 3]]]] }]);
   });
 
+  test('asks on while a peer has no room to send a large file, and for that one later, longer each time', () => {
+    const of = planner(['a', holdings({ x: [[1, 1]] })]);
+    let nowMs = 0;
+    for (let round = 1; round <= 12; round += 1) {
+      const [request] = plan(of, { nowMs });
+      expect(request).toMatchObject({ files: [['x', [[1, 1]]]] });
+      of.answered(request!.id, answerOf({ stored: 0, unspoken: [['x', [[1, 1]]]] }), nowMs);
+      expect(plan(of, { nowMs })).toEqual([]);
+      of.announced('a', [['y', [[round, round]]]], nowMs);
+      of.hurry();
+      const [other] = plan(of, { nowMs });
+      expect(other).toMatchObject({ files: [['y', [[round, round]]]] });
+      of.answered(other!.id, answerOf({ stored: 0, gone: [['y', [[round, round]]]] }), nowMs);
+      nowMs += Math.min(30_000, 500 * 2 ** (round - 1));
+    }
+  });
+
   test.each<[string, Partial<PullAnswer>]>([
-    ['files of others, which come as no push', { unspoken: [['x', [[1, 1]]]] }],
-    ['more than can be on its way', { unspoken: [['a', [[1, 257]]]] }],
+    ['more than can be on its way or too large to be sent now', { unspoken: [['a', [[1, 257]]]] }],
     ['what it cannot read', { unspoken: [['a', [[2, 2]]]], gone: [['a', [[1, 1]]]] }],
   ])('lets a peer rest that leaves out %s', (_, about) => {
     const of = planner(['a', holdings({ a: [[1, 300]], x: [[1, 1]] })]);

@@ -4,11 +4,13 @@ import { sha256Hex } from '../../../src/codec/hash.ts';
 import type { Channel, Network } from '../../../src/network/network.ts';
 import { contentHash } from '../../../src/operator/file-order.ts';
 import type { FileRecord } from '../../../src/operator/file-record.ts';
+import { idsOf } from '../../../src/operator/ranges.ts';
 import { bundlesOf, framesOf } from '../../../src/replication/transfer/bundle.ts';
 import {
   decodeTransfer,
   encodeTransfer,
   TRANSFER_PROTOCOL,
+  type FilesByOrigin,
   type TransferMessage,
 } from '../../../src/replication/transfer/messages.ts';
 import { ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
@@ -235,14 +237,14 @@ describe('a peer that calls', () => {
 /** Serves the victim as a peer would, but for what the test does with a request. */
 const serve = (
   holdings: [string, [number, number][]][],
-  onWant: (channel: Channel, id: number) => Promise<void>,
+  onWant: (channel: Channel, id: number, files: FilesByOrigin) => Promise<void>,
 ): void => {
   network.handle(TRANSFER_PROTOCOL, async (channel) => {
     for await (const frame of channel) {
       const { message } = decodeTransfer(frame);
       if ((message.type === 'hello' && message.job === 'watch') || message.type === 'compare')
         await channel.send(encodeTransfer({ type: 'holdings', full: true, more: false, origins: holdings }));
-      if (message.type === 'want') await onWant(channel, message.id);
+      if (message.type === 'want') await onWant(channel, message.id, message.files);
     }
   });
 };
@@ -286,6 +288,24 @@ describe('a peer that is asked', () => {
     await world.clock.advance(60_000);
     expect(asked).toBeLessThan(30);
     await expectAlive();
+  });
+
+  test('and has no room for a file now is asked for those behind it meanwhile', async () => {
+    const wants: (readonly (readonly [number, number])[])[] = [];
+    await world.crash(honest);
+    serve([[foe.id, [[2, 5]]]], async (channel, id, [[, ranges] = ['', []]]) => {
+      wants.push(ranges);
+      const file = idsOf(ranges, 2).find((asked) => asked > 2);
+      if (file !== undefined) await channel.send(filesFrame(id, `{"a":${file}}`, { file }));
+      await channel.send(encodeTransfer({ type: 'done', id }));
+    });
+    const held = (): readonly number[] => victim.store.all().map(({ file }) => file);
+    await world.clock.runUntil(() => held().includes(5), 20_000, 'they are there');
+    expect(wants).toEqual([[[2, 5]], [[4, 5]], [[5, 5]]]);
+    const before = wants.length;
+    await world.clock.advance(60_000);
+    expect(wants.length).toBeGreaterThan(before);
+    expect(wants.length).toBeLessThan(before + 12);
   });
 
   test('and announces what cannot be is not believed, nor asked without end', async () => {
