@@ -1,9 +1,9 @@
 import { access, constants, statfs } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
-import { type DiskHealth, type DiskPart, type DiskState, diskCode, nextStep, stateOfCode } from './disk.ts';
+import { type DiskHealth, type DiskPart, type DiskState, diskCode, nextStep, reserveOf, stateOfCode } from './disk.ts';
 import { fault, textOf } from './errors.ts';
 import type { Resource } from './lifecycle.ts';
-import { DISK_FULL_BYTES, DISK_LOOK_MS, DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE } from './limits.ts';
+import { DISK_FULL_BYTES, DISK_LOOK_MS } from './limits.ts';
 import type { Logger } from './log.ts';
 
 /** What the monitor asks of the operating system. */
@@ -156,8 +156,8 @@ export class DiskMonitor implements DiskHealth, Resource {
   get #reserve(): number {
     const { reserve } = this.#options;
     if (reserve !== undefined && 'bytes' in reserve) return reserve.bytes;
-    const share = Math.floor((this.#measured.total ?? 0) * (reserve?.share ?? DISK_RESERVE_SHARE));
-    return reserve === undefined ? Math.min(DISK_RESERVE_BYTES_MAX, share) : share;
+    const total = this.#measured.total ?? 0;
+    return reserve === undefined ? reserveOf(total) : Math.floor(total * reserve.share);
   }
 
   async #look(): Promise<void> {

@@ -1,4 +1,5 @@
 import { fault, HoldfastError, systemCode, textOf } from './errors.ts';
+import { DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE } from './limits.ts';
 
 /** What writes to the node's disk, as people see it. */
 export type DiskPart = 'ledger' | 'ledger index' | 'databases' | `file ${string}`;
@@ -15,6 +16,10 @@ export interface DiskHealth {
   /** Throws `DISK_NO_ROOM` where data of so many bytes must not be taken: the rest of the disk is for ledger, receipts and deletes. */
   assertRoom(bytes: number): void;
 }
+
+/** How much of a disk of so many bytes is kept free of data where nobody has said it: a twentieth, and at most 256 MiB. */
+export const reserveOf = (totalBytes: number): number =>
+  Math.min(DISK_RESERVE_BYTES_MAX, Math.floor(totalBytes * DISK_RESERVE_SHARE));
 
 /** For parts that stand alone, in tests and tools. */
 export const unwatchedDisk: DiskHealth = { failed: () => {}, works: () => {}, assertRoom: () => {} };

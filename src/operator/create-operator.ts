@@ -71,7 +71,7 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const origin = options.policy;
   for (const dir of [options.watchDir, options.prepDir]) await makeDirectory(dir);
   if (options.archive) await makeDirectory(options.archiveDir);
-  const queue = new WriteQueue({ sqlite, clock, origin, members: () => ports.members() });
+  const queue = new WriteQueue({ sqlite, clock, log, origin, members: () => ports.members() });
   const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
   const memberNumbers = (): ReadonlySet<number> => new Set(ports.members().values());

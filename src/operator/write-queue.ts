@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { fault, hasCode } from '../base/errors.ts';
 import { GROUP_COMMIT_BYTES_MAX, GROUP_COMMIT_FILES_MAX, UNSURE_LOOK_MS } from '../base/limits.ts';
+import type { Logger } from '../base/log.ts';
 import { imageOf } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { pack } from './contents.ts';
@@ -10,6 +11,7 @@ import { writing } from './store/write-procedures.ts';
 export interface WriteQueuePorts {
   readonly sqlite: Sqlite;
   readonly clock: Clock;
+  readonly log: Logger;
   /** Own operator policy id. */
   readonly origin: string;
   /** Member numbers of the cluster's operators by their id, as the policies have them now. */
@@ -146,14 +148,17 @@ export class WriteQueue {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    const { sqlite, origin } = this.#ports;
+    const { sqlite, origin, log } = this.#ports;
     const contents = pack(group.map(({ job }) => contentOf(job) ?? new Uint8Array()));
     const jobs = group.map(({ job }, index) => withContent(job, contents[index] ?? new Uint8Array()));
     let results: readonly JobResult[];
     try {
-      results = await sqlite.write(writing, 'apply', {
+      const applied = await sqlite.write(writing, 'apply', {
         ...{ origin, members: this.#ports.members(), ownFrom: this.#ownFrom, jobs },
       });
+      results = applied.results;
+      for (const { text, data } of applied.undone)
+        log.warn(`a database of an earlier version is brought over at a later start: ${text}`, data);
     } catch (caught) {
       results = group.map(() => ({ kind: 'failed', fault: imageOf(caught) }));
       if (hasCode(caught, 'SQLITE_THREAD_DIED')) this.lookAgain();

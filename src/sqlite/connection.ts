@@ -1,5 +1,8 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import type { Clock } from '../base/clock.ts';
+import { reserveOf } from '../base/disk.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
 import { SQLITE_CACHE_KIB, SQLITE_CHECK_PAGES_MAX, SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
 import { sqliteFault } from './sqlite-faults.ts';
@@ -13,7 +16,19 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** True once running statements must end, whatever their deadline: `holdfast_deadline()` then throws `SQLITE_CLOSED`. */
   readonly stopping?: () => boolean;
+  /** For {@link WriteConnection.freeBytes}, by directory. Default: what the system says. */
+  readonly freeBytes?: (dir: string) => number;
 }
+
+const freeBytesAt = (dir: string): number => {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(dir);
+    // Some file systems count nothing.
+    return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize - reserveOf(blocks * bsize);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+};
 
 /** A connection that its owner can close; what it reads and writes goes through the port's interfaces. */
 export interface OpenConnection {
@@ -65,6 +80,7 @@ class StatementCache {
 class SqliteReadConnection implements ReadConnection, OpenConnection {
   protected readonly name: string;
   protected readonly handle: Handle;
+  protected readonly options: ConnectionOptions;
   readonly #cache: StatementCache;
   failure: HoldfastError | undefined;
   #deadlineMs: number | undefined;
@@ -72,6 +88,7 @@ class SqliteReadConnection implements ReadConnection, OpenConnection {
   constructor(name: string, handle: Handle, options: ConnectionOptions) {
     this.name = name;
     this.handle = handle;
+    this.options = options;
     this.#cache = new StatementCache(handle);
     // varargs: with a column of an inner table as argument the call is made for each of that table's rows.
     handle.function('holdfast_deadline', { varargs: true, deterministic: false, directOnly: true }, () => {
@@ -184,6 +201,11 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
       throw fault('SQLITE_STATEMENT', `database ${this.name}: a savepoint needs an open transaction`);
     const point = `holdfast_${this.#depth}`;
     return this.#enclosed(`SAVEPOINT ${point}`, `RELEASE ${point}`, [`ROLLBACK TO ${point}`, `RELEASE ${point}`], work);
+  }
+
+  freeBytes(): number {
+    if (this.handle.memory) return Number.POSITIVE_INFINITY;
+    return (this.options.freeBytes ?? freeBytesAt)(dirname(this.handle.name));
   }
 
   checkAfterFailure(): void {

@@ -15,6 +15,8 @@ export interface InlineOptions {
   readonly clock?: Clock;
   /** Another form of what the writer writes: one that fails. */
   readonly openWriter?: (options: DatabasesOptions) => WriteDirectory;
+  /** As if the disk had so many bytes left. */
+  readonly freeBytes?: () => number;
 }
 
 const crossed = (value: unknown): unknown => {
@@ -32,7 +34,8 @@ const crossed = (value: unknown): unknown => {
 export const openInlineSqlite = (inline: InlineOptions): Sqlite => {
   const { dir, clock = systemClock, openWriter = (of: DatabasesOptions) => new WriteDirectory(of) } = inline;
   const temporary = dir === ':memory:' ? mkdtempSync(join(tmpdir(), 'holdfast-sqlite-')) : undefined;
-  const options = { dir: temporary ?? dir, clock, durable: false };
+  const { freeBytes } = inline;
+  const options = { dir: temporary ?? dir, clock, durable: false, ...(freeBytes && { freeBytes }) };
   const modules = new Map<string, object>();
   const load = (module: string): unknown => modules.get(module);
   const writer = new ProcedureHost(() => openWriter(options), load);

@@ -33,6 +33,8 @@ export interface WriteConnection extends ReadConnection {
   transaction<T>(work: () => T): T;
   /** Runs `work` inside a transaction so that a throw undoes only what `work` did. */
   savepoint<T>(work: () => T): T;
+  /** Bytes that may still be written where the database lies, beside what is kept free for the ledger; infinite where it cannot be told. */
+  freeBytes(): number;
 }
 
 /** The logical databases of a node inside one thread; each is the file `DIR/<name>.sqlite`. */

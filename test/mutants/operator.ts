@@ -65,6 +65,20 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/column-types.test.ts'],
   },
   {
+    name: 'table is written anew where the disk has no room for it',
+    file: 'src/operator/store/user-tables.ts',
+    from: '  if (bytes <= free) return;\n',
+    to: '  if (bytes > 0) return;\n',
+    tests: ['test/unit/operator/rewrite-room.test.ts'],
+  },
+  {
+    name: 'database of an earlier version takes nothing while it cannot be brought over',
+    file: 'src/operator/store/schema.ts',
+    from: "if (!hasCode(caught, 'FILE_TABLE_NO_ROOM')) throw caught;",
+    to: 'throw caught;',
+    tests: ['test/unit/operator/rewrite-room.test.ts'],
+  },
+  {
     name: 'database of an earlier version keeps its columns as they are',
     file: 'src/operator/store/schema.ts',
     from: '      take(db);\n',
@@ -176,8 +190,8 @@ export const operator: readonly Mutant[] = [
   {
     name: 'rows of a copy are not counted',
     file: 'src/operator/store/apply.ts',
-    from: 'if (rows !== record.rows)',
-    to: 'if (rows < 0)',
+    from: 'if (rows === record.rows) return;',
+    to: 'if (rows >= 0) return;',
     tests: ['test/unit/operator/sqlite-file-store.test.ts'],
   },
   {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { fault } from '../../src/base/errors.ts';
-import { silentLogger } from '../../src/base/log.ts';
+import { type Logger, silentLogger } from '../../src/base/log.ts';
 import { createArchive, noArchive } from '../../src/operator/archive.ts';
 import { ByteBudget } from '../../src/operator/contents.ts';
 import type { FileRecord } from '../../src/operator/file-record.ts';
@@ -54,6 +54,9 @@ export const openFileStore = async (
     readonly dir?: string;
     readonly clock?: Clock;
     readonly faults?: CommitFaults;
+    readonly log?: Logger;
+    /** As if the disk had so many bytes left. */
+    readonly freeBytes?: () => number;
   } = {},
 ): Promise<FileStoreFixture> => {
   const {
@@ -66,10 +69,10 @@ export const openFileStore = async (
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'holdfast-store-')));
   const sqlite =
     options.faults === undefined
-      ? openInlineSqlite({ dir: join(dir, 'dbms') })
+      ? openInlineSqlite({ dir: join(dir, 'dbms'), ...(options.freeBytes && { freeBytes: options.freeBytes }) })
       : openFailingSqlite(join(dir, 'dbms'), options.faults);
-  const { clock = systemClock } = options;
-  const queue = new WriteQueue({ sqlite, clock, origin, members: () => members });
+  const { clock = systemClock, log = silentLogger } = options;
+  const queue = new WriteQueue({ sqlite, clock, log, origin, members: () => members });
   const budget = new ByteBudget(1_048_576);
   const memberOf = (of: string): number => members.get(of) ?? 0;
   const memberNumbers = (): ReadonlySet<number> => new Set(members.values());

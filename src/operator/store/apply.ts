@@ -1,7 +1,7 @@
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import { FILE_BYTES_MAX } from '../../base/limits.ts';
 import { sha256Hex } from '../../codec/hash.ts';
-import { imageOf } from '../../sqlite/procedure-host.ts';
+import { type FaultImage, imageOf } from '../../sqlite/procedure-host.ts';
 import type { WriteConnection, WriteDatabases } from '../../sqlite/sqlite.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from '../file-order.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
@@ -11,7 +11,7 @@ import { checkRecord, TSD_DBMS } from '../names.ts';
 import { recordDigest } from '../row-sums.ts';
 import { eachRow } from '../rows.ts';
 import { type Inserted, insertRows, mapAll, type RowTarget } from './insert-rows.ts';
-import type { Batch, FileJob, JobResult, TakenFromBuffer, Target } from './jobs.ts';
+import type { Applied, Batch, FileJob, JobResult, TakenFromBuffer, Target } from './jobs.ts';
 import {
   Bookkeeping,
   demoteRecord,
@@ -23,7 +23,7 @@ import {
 } from './records.ts';
 import { sumOfRows } from './file-rows.ts';
 import { clearStraysOf, compareRows, deleteRowsOf, setRowsAside, sumOfCopy } from './repair.ts';
-import { prepareDatabase, storesOf } from './schema.ts';
+import { prepareDatabase, storesOf, takeUndone } from './schema.ts';
 import { ensureTable, forgetTables, isTableRewritten, quoted, type TableColumns, withTables } from './user-tables.ts';
 
 /** The next own file id by the thread's databases, once it was read from them. */
@@ -171,11 +171,7 @@ class Application {
     this.#clearStrays(copy);
     const inserted = this.#insert(copy.content, record, 'stored data');
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
-    if (rows !== record.rows)
-      throw fault(
-        'FILE_RECORD_INVALID',
-        `file ${record.file} of ${record.origin} has ${rows} rows, its record says ${record.rows}`,
-      );
+    checkRows(record, rows);
     insertRecord(this.#db, this.#books, { record, rows: inserted.rows });
     if (record.origin === this.#batch.origin) this.#forgetFlushed(copy);
     const replaced = holder === undefined ? undefined : asDuplicate(holder.record);
@@ -184,7 +180,7 @@ class Application {
 
   /** Rows of a file whose record was lost would be there twice. */
   #clearStrays({ record, content }: FileCopy): void {
-    this.#ensureTable(content, record, 'stored data');
+    this.#ensureTable(content, record, 'stored data', record);
     const member = this.#books.member(record.origin, this.#batch.members.get(record.origin) ?? 0);
     if (clearStraysOf(this.#db, record, member, content) > 0) this.#books.forgetRows(record.table);
   }
@@ -212,7 +208,7 @@ class Application {
     }
     noteSum(this.#db, { origin, file, sum: right.sum, damage: undefined });
     if (recordDigest(before) === recordDigest(record) && before.rows === record.rows) return unchanged;
-    this.#ensureTable(copy.content, record, 'stored data');
+    this.#ensureTable(copy.content, record, 'stored data', record);
     insertRecord(this.#db, this.#books, { record, rows: held.rows });
     return { ...unchanged, repair: { ...nothing, did: 'record', rows: record.rows }, record };
   }
@@ -260,8 +256,12 @@ class Application {
     content: Uint8Array,
     { table, columns }: Pick<FileRecord, 'table' | 'columns'>,
     of: RowTarget['of'],
+    record?: FileRecord,
   ): TableColumns {
-    if (isTableRewritten(this.#db, table, columns)) mapAll(content, columns, of);
+    if (isTableRewritten(this.#db, table, columns)) {
+      const rows = mapAll(content, columns, of);
+      if (record !== undefined) checkRows(record, rows);
+    }
     return ensureTable(this.#db, table, columns);
   }
 
@@ -342,6 +342,14 @@ class Application {
 const isPlaced = ({ record: { table }, rows }: PlacedRecord, right: FileRecord): boolean =>
   rows !== null && table === right.table && rows[1] - rows[0] + 1 === right.rows;
 
+const checkRows = (record: FileRecord, rows: number): void => {
+  if (rows === record.rows) return;
+  throw fault(
+    'FILE_RECORD_INVALID',
+    `file ${record.file} of ${record.origin} has ${rows} rows, its record says ${record.rows}`,
+  );
+};
+
 const dbmsOf = (job: FileJob): string =>
   job.kind === 'copy' || job.kind === 'repair' ? job.copy.record.dbms : job.dbms;
 
@@ -352,27 +360,30 @@ const allFailed = (jobs: readonly FileJob[], caught: unknown): JobResult[] =>
  * Applies jobs in order, those of one database in one durable transaction. One result a job, in order. When it returns,
  * what it calls stored is on the disk and visible.
  */
-export const apply = (databases: WriteDatabases, batch: Batch): readonly JobResult[] => {
+export const apply = (databases: WriteDatabases, batch: Batch): Applied => {
   const results: JobResult[] = [];
+  const undone: FaultImage[] = [];
   const byDatabase = Map.groupBy(batch.jobs.keys(), (index) => dbmsOf(batch.jobs[index] as FileJob));
   for (const [dbms, indexes] of byDatabase) {
     const jobs = indexes.map((index) => batch.jobs[index] as FileJob);
-    const outcome = applyTo(databases, dbms, batch, jobs);
+    const outcome = applyTo(databases, dbms, { ...batch, jobs }, undone);
     for (const [at, index] of indexes.entries()) results[index] = outcome[at] as JobResult;
   }
-  return results;
+  return { results, undone };
 };
 
-const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, jobs: readonly FileJob[]): JobResult[] => {
+const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, undone: FaultImage[]): JobResult[] => {
   let application: Application | undefined;
   try {
     if (dbms === TSD_DBMS) throw fault('INGEST_NAME', 'almgm takes no data');
     const db = databases.write(dbms);
     prepareDatabase(db);
+    const left = takeUndone(db);
+    if (left !== undefined) undone.push(imageOf(left));
     application = new Application(db, dbms, batch, nextOwnFile(databases, batch));
-    return application.run(jobs);
+    return application.run(batch.jobs);
   } catch (caught) {
-    return allFailed(jobs, caught);
+    return allFailed(batch.jobs, caught);
   } finally {
     // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing else.
     if (application !== undefined) numberingOf(databases).set(batch.origin, application.next);

@@ -65,8 +65,8 @@ export const insertRows = (db: WriteConnection, content: Uint8Array, target: Row
   return { rows: [lastRow + 1, lastRow + count], leftOut: mapper.leftOut };
 };
 
-/** Throws what {@link insertRows} would throw for its rows. */
-export const mapAll = (content: Uint8Array, columns: readonly Column[], of: RowTarget['of']): void => {
+/** Throws what {@link insertRows} would throw for its rows; returns how many there are. */
+export const mapAll = (content: Uint8Array, columns: readonly Column[], of: RowTarget['of']): number => {
   const mapper = new RowMapper(columns, of);
-  eachRow(content, (row, line, text) => mapper.map(row, line, text, []));
+  return eachRow(content, (row, line, text) => mapper.map(row, line, text, []));
 };

@@ -64,6 +64,14 @@ export type JobResult =
       readonly buffer?: TakenFromBuffer;
     };
 
+/** What became of a batch. */
+export interface Applied {
+  /** One a job, in order. */
+  readonly results: readonly JobResult[];
+  /** Why databases of an earlier version were not brought over. */
+  readonly undone: readonly FaultImage[];
+}
+
 /** Rows of a streaming buffer from its begin on; `upTo`: its last chunk that they hold. */
 export interface TakenFromBuffer {
   readonly content: Uint8Array;

@@ -1,4 +1,4 @@
-import { fault, hasCode } from '../../base/errors.ts';
+import { asFault, fault, hasCode, type HoldfastError } from '../../base/errors.ts';
 import type { ReadConnection, ReadDatabases, WriteConnection } from '../../sqlite/sqlite.ts';
 import { TSD_DBMS } from '../names.ts';
 import { mappedTables } from './records.ts';
@@ -48,6 +48,14 @@ const STEPS: readonly (readonly [string, (db: WriteConnection) => void])[] = [
 ];
 
 const ready = new WeakSet<WriteConnection>();
+const undone = new WeakMap<WriteConnection, HoldfastError>();
+
+/** Why a step was left undone. Said once. */
+export const takeUndone = (db: WriteConnection): HoldfastError | undefined => {
+  const why = undone.get(db);
+  undone.delete(db);
+  return why;
+};
 
 /** Makes the internal tables. Outside of any transaction. `STORE_FORMAT` for a file that a later version wrote. */
 export const prepareDatabase = (db: WriteConnection): void => {
@@ -61,10 +69,16 @@ export const prepareDatabase = (db: WriteConnection): void => {
   db.exec(ADDED);
   for (const [step, take] of STEPS) {
     if (db.get('select 1 from holdfast_steps where step = ?', [step]) !== undefined) continue;
-    db.transaction(() => {
-      take(db);
-      db.run('insert into holdfast_steps values (?)', [step]);
-    });
+    try {
+      db.transaction(() => {
+        take(db);
+        db.run('insert into holdfast_steps values (?)', [step]);
+      });
+    } catch (caught) {
+      // Everything works without it; it is tried again when the database is opened anew.
+      if (!hasCode(caught, 'FILE_TABLE_NO_ROOM')) throw caught;
+      undone.set(db, asFault(caught));
+    }
   }
   ready.add(db);
 };

@@ -1,3 +1,5 @@
+import { sized } from '../../base/disk-monitor.ts';
+import { fault } from '../../base/errors.ts';
 import type { ReadConnection, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import { type Affinity, affinityOf, joinedAffinity, neededAffinity, sqliteType } from '../affinity.ts';
@@ -94,7 +96,7 @@ export const isTableRewritten = (db: WriteConnection, table: string, columns: re
 /**
  * Makes the table, or gives it the columns that it lacks, inside the open transaction. Columns that have come to be in
  * the table and are not in `columns` stay null. The affinity of a column follows from all files of the table, in whatever
- * order they came: where one needs another, all rows are written anew. Returns the columns of the table.
+ * order they came: where one needs another, all rows are written anew. Returns the columns of the table. `FILE_TABLE_NO_ROOM`.
  */
 export const ensureTable = (db: WriteConnection, table: string, columns: readonly Column[]): TableColumns => {
   const present = knownColumns(db, table);
@@ -102,6 +104,7 @@ export const ensureTable = (db: WriteConnection, table: string, columns: readonl
   const changed = changedBy(present, columns);
   if (present.size > 0 && missing.length === 0 && changed.size === 0) return present;
   checkColumns(columns);
+  if (changed.size > 0) assertRoom(db, [table]);
   if (present.size === 0) createTable(db, table, columns);
   else
     for (const { name, type } of missing)
@@ -121,6 +124,51 @@ const asWhole = (column: string): string =>
 /** The same for a value that is about to be written. */
 export const wholeNumber = (value: number): number | bigint =>
   Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? BigInt(value) : value;
+
+interface Measured {
+  /** Of SQLite's schema. */
+  readonly version: number;
+  readonly bytes: number;
+}
+
+/** Tables that were to be written anew and had no room: to read all of their pages for each such file would take too long. */
+const measured = new WeakMap<WriteConnection, Map<string, Measured>>();
+
+/** What a table takes in the file, with its indexes. Reads all of it, once. */
+const bytesOfTable = (db: WriteConnection, table: string): number => {
+  const tables = measured.get(db) ?? new Map<string, Measured>();
+  measured.set(db, tables);
+  const version = schemaVersion(db);
+  const known = tables.get(table);
+  if (known?.version === version) return known.bytes;
+  const bytes = db
+    .all('select name from sqlite_master where tbl_name = ?', [table])
+    .map(([name = null]) => db.get('select sum(pgsize) from dbstat where aggregate = true and name = ?', [name])?.[0])
+    .reduce<number>((sum, part) => sum + Number(part ?? 0), 0);
+  tables.set(table, { version, bytes });
+  return bytes;
+};
+
+/**
+ * Tables that are written anew need their room once more in SQLite's log and once more in the file. Where the disk has
+ * less, it would be filled for nothing, at each try. `FILE_TABLE_NO_ROOM`.
+ */
+const assertRoom = (db: WriteConnection, tables: readonly string[]): void => {
+  const free = db.freeBytes();
+  const [file] = db.get('select page_count * page_size from pragma_page_count, pragma_page_size') ?? [];
+  if (2 * Number(file) <= free) return;
+  const bytes = 2 * tables.reduce((sum, table) => sum + bytesOfTable(db, table), 0);
+  if (bytes <= free) return;
+  const name = tables.join(', ');
+  throw fault(
+    'FILE_TABLE_NO_ROOM',
+    `for values of another type all rows of ${name} are written anew, which takes ${sized(bytes)}; ${sized(Math.max(0, free))} are free for data`,
+    {
+      data: { tables, bytes, free },
+      hint: 'free space on the disk, then give the file again; what comes from a peer is tried again by itself',
+    },
+  );
+};
 
 /** SQLite cannot change the type of a column: the rows go into a new table, with their ids, and the indexes are made again. */
 const rewriteTable = (db: WriteConnection, table: string, changed: TableColumns): void => {
@@ -147,12 +195,13 @@ const rewriteTable = (db: WriteConnection, table: string, changed: TableColumns)
 
 /**
  * Gives the tables of a database of an earlier version the affinities that follow from all of their files: it kept those
- * that followed from the first. `files`: each mapping of each table, once.
+ * that followed from the first. `files`: each mapping of each table, once. `FILE_TABLE_NO_ROOM`.
  */
 export const bringTablesOver = (
   db: WriteConnection,
   files: readonly { readonly table: string; readonly columns: readonly Column[] }[],
 ): void => {
+  const rewritten = new Map<string, TableColumns>();
   for (const [table, of] of Map.groupBy(files, (file) => file.table)) {
     const needed = new Map<string, Affinity>();
     for (const { name, type } of of.flatMap(({ columns }) => columns)) {
@@ -161,7 +210,9 @@ export const bringTablesOver = (
     }
     const present = columnsOfTable(db, table);
     const changed = [...needed].filter(([name, affinity]) => (present.get(name) ?? affinity) !== affinity);
-    if (changed.length > 0) rewriteTable(db, table, new Map(changed));
+    if (changed.length > 0) rewritten.set(table, new Map(changed));
   }
+  if (rewritten.size > 0) assertRoom(db, [...rewritten.keys()]);
+  for (const [table, changed] of rewritten) rewriteTable(db, table, changed);
   forgetTables(db);
 };

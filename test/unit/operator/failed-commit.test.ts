@@ -35,7 +35,7 @@ test('the number of a file whose commit failed is given to no other: it may be t
   const faults = new CommitFaults();
   const databases = new FailingDirectory({ dir, clock: systemClock, durable: false }, faults);
   const put = (...jobs: readonly FileJob[]): readonly unknown[] => {
-    const results = apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom: 1, jobs });
+    const { results } = apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom: 1, jobs });
     databases.rest();
     return results.map((result) => (result.kind === 'stored' ? result.record.file : result.kind));
   };
@@ -58,9 +58,9 @@ test('from where own numbers go on holds for a writer that begins anew, too', ()
   ] as const) {
     const databases = new WriteDirectory({ dir, clock: systemClock, durable: false });
     const job = newFile('a', number);
-    expect(apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom, jobs: [job] })).toMatchObject([
-      { kind: 'stored', record: { file: number } },
-    ]);
+    expect(
+      apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom, jobs: [job] }).results,
+    ).toMatchObject([{ kind: 'stored', record: { file: number } }]);
     databases.close();
   }
 });
@@ -81,7 +81,7 @@ test('no memory for a file is no fault of the file', () => {
     }
   }
   const databases = new Scarce({ dir, clock: systemClock, durable: false });
-  const results = apply(databases, {
+  const { results } = apply(databases, {
     origin: 'own',
     members: new Map([['own', 7]]),
     ownFrom: 1,

@@ -13,7 +13,8 @@ test('a flush makes a file of what one can hold, at least of the first rows, and
   const flush = async (bytesMax: number): Promise<number> => {
     const batch = { origin: 'own', members: new Map<string, number>(), ownFrom: 1 };
     const jobs = [{ kind: 'flush', ...about, bytesMax }] as const;
-    const [result] = await fixture.sqlite.write(writing, 'apply', { ...batch, jobs });
+    const { results } = await fixture.sqlite.write(writing, 'apply', { ...batch, jobs });
+    const [result] = results;
     return result?.kind === 'stored' ? result.record.rows : 0;
   };
   expect([await flush(1), await flush(3 * bytes), await flush(3 * bytes)]).toEqual([2, 4, 0]);

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { UNSURE_LOOK_MS } from '../../../src/base/limits.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import { WriteQueue } from '../../../src/operator/write-queue.ts';
 import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
@@ -8,7 +9,7 @@ import { waitFor } from '../../support/wait.ts';
 const open = () => {
   const sqlite = openInlineSqlite({ dir: ':memory:' });
   const clock = createVirtualClock();
-  const queue = new WriteQueue({ sqlite, clock, origin: 'own', members: () => new Map() });
+  const queue = new WriteQueue({ sqlite, clock, log: silentLogger, origin: 'own', members: () => new Map() });
   onTestFinished(async () => {
     await queue.close();
     await sqlite.close();
