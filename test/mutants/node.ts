@@ -12,7 +12,7 @@ export const node: readonly Mutant[] = [
   {
     name: 'another rule for who joins is passed over in silence',
     file: 'src/node/own-network.ts',
-    from: 'admission !== undefined && admission !== held?.admission',
+    from: 'admission !== undefined && admission !== held.admission',
     to: 'admission !== undefined && held === undefined',
     tests: ['test/unit/node/own-network.test.ts'],
   },
