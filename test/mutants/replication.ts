@@ -32,8 +32,8 @@ export const replication: readonly Mutant[] = [
   {
     name: 'a duplicate is taken without its original though an operator that may have it is away',
     file: 'src/replication/transfer/state.ts',
-    from: '      (state) => state?.compared === true && state',
-    to: '      (state) => state === undefined || state',
+    from: 'state?.compared === true && !state.inDoubt && ',
+    to: 'state === undefined || ',
     tests: ['test/unit/replication/dropped-table.test.ts'],
   },
   {
@@ -63,6 +63,20 @@ export const replication: readonly Mutant[] = [
     from: 'subtractRanges(missing, this.#passedOver.get(origin) ?? NO_FILES)',
     to: 'missing',
     tests: ['test/unit/replication/outgoing.test.ts'],
+  },
+  {
+    name: 'a file that a peer leaves out is asked for again at once',
+    file: 'src/replication/pull-line.ts',
+    from: '[...this.failed, ...this.#passedOver()]',
+    to: 'this.failed',
+    tests: ['test/unit/replication/hostile.test.ts'],
+  },
+  {
+    name: 'orphans are taken while the original may be at a peer that could not give it',
+    file: 'src/replication/transfer/state.ts',
+    from: '!state.inDoubt &&',
+    to: '',
+    tests: ['test/unit/replication/dropped-table.test.ts'],
   },
   {
     name: 'who takes nothing of what it is sent keeps the channel',

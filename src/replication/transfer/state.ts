@@ -74,6 +74,8 @@ interface Failure {
 interface PeerState {
   holdings: ReadonlyMap<string, FileRanges>;
   compared: boolean;
+  /** Something that it had said it holds was not there: what it does hold, its next comparison says. */
+  inDoubt: boolean;
   readonly skipped: Map<string, FileRanges>;
   /** New announcements: a push of these is probably on its way. */
   fresh: { readonly untilMs: number; readonly origin: string; ranges: FileRanges }[];
@@ -120,6 +122,7 @@ export class PullPlanner {
     this.#peers.set(peer, {
       holdings: new Map(),
       compared: false,
+      inDoubt: false,
       skipped: new Map(),
       fresh: [],
       orphans: new Orphans(),
@@ -144,6 +147,7 @@ export class PullPlanner {
         this.#markFresh(state, origin, subtractRanges(ranges, state.holdings.get(origin) ?? NO_FILES), nowMs);
     state.holdings = new Map(holdings);
     state.compared = true;
+    state.inDoubt = false;
     this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
   }
 
@@ -211,13 +215,13 @@ export class PullPlanner {
     if (view.scope === 'own' && this.#ownOrphans.length === 0) return false;
     const states = view.cluster.map((peer) => this.#peers.get(peer));
     if (!states.some((state) => state?.orphans.untilMs !== undefined)) return false;
-    return states.every(
-      (state) => state?.compared === true && state.failures.size === 0 && this.#givesOrphansAlone(state, view),
-    );
+    return states.every((state) => state?.compared === true && !state.inDoubt && this.#givesOrphansAlone(state, view));
   }
 
   /** Files that were announced just now can be no original of what was given several times before. */
-  #givesOrphansAlone({ holdings, orphans, fresh }: PeerState, view: PullView): boolean {
+  #givesOrphansAlone({ holdings, orphans, fresh, failures }: PeerState, view: PullView): boolean {
+    for (const [origin, files] of failures)
+      for (const file of files.keys()) if (inRanges(holdings.get(origin) ?? NO_FILES, file)) return false;
     for (const [origin, ranges] of holdings) {
       if (origin !== this.#self && !view.accepts(origin)) continue;
       let lacking = subtractRanges(ranges, view.own.get(origin) ?? NO_FILES);
@@ -393,6 +397,7 @@ export class PullPlanner {
   /** A peer does not have what it said: it is not asked for these until it says so again, and each time later. */
   #takeBack(peer: string, state: PeerState, gone: FilesByOrigin, nowMs: number): void {
     const holdings = new Map(state.holdings);
+    state.inDoubt = true;
     for (const [origin, ranges] of gone) {
       holdings.set(origin, subtractRanges(holdings.get(origin) ?? NO_FILES, ranges));
       for (const file of idsOf(ranges, PULL_FILES_MAX)) fail(state, origin, file, nowMs);

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { FileRanges, Holdings } from '../../../src/operator/file-record.ts';
-import { PullPlanner, type PullAnswer, type PullRequest } from '../../../src/replication/transfer/state.ts';
+import { PullPlanner, type PullRequest } from '../../../src/replication/transfer/state.ts';
 import { copyOf } from '../../conformance/file-store.ts';
 import { ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
 
@@ -50,21 +50,32 @@ test('an operator that lost its disk after a table was dropped numbers again, wh
 
 const holdings = (list: Record<string, FileRanges>): Holdings => new Map(Object.entries(list));
 
-/** What is asked for in each round, until nothing changes: everything of `x` is an orphan. */
-const rounds = (of: PullPlanner, cluster: readonly string[], own: Holdings): readonly PullRequest[] => {
+/**
+ * What is asked for in each round, until nothing changes: everything of `x` is an orphan. What else there is, is refused here; with `compared` the
+ * peer says that it is gone, and then that it holds these.
+ */
+const rounds = (
+  of: PullPlanner,
+  cluster: readonly string[],
+  own: Holdings,
+  compared?: Holdings,
+): readonly PullRequest[] => {
   const asked: PullRequest[] = [];
   let nowMs = 0;
-  for (let turn = 0; turn < 12; turn += 1) {
+  for (let turn = 0; turn < 24; turn += 1) {
     const view = { nowMs, own, arriving: holdings({}), accepts: () => true, scope: 'all' as const, cluster };
     const requests = of.plan(view);
     asked.push(...requests);
     for (const { id, files } of requests) {
       const orphans = files.flatMap(([origin]) => (origin === 'x' ? [[origin, 1] as const] : []));
-      const failed = files.flatMap(([origin]) => (origin === 'x' ? [] : [[origin, 1] as const]));
-      const answer: PullAnswer = { stored: 0, skipped: [], gone: [], failed, orphans, unspoken: [] };
-      of.answered(id, answer, nowMs);
+      const others = files.filter(([origin]) => origin !== 'x');
+      const failed = compared === undefined ? others.map(([origin]) => [origin, 1] as const) : [];
+      const gone = compared === undefined ? [] : others;
+      of.answered(id, { stored: 0, skipped: [], gone, failed, orphans, unspoken: [] }, nowMs);
     }
-    if (requests.length === 0) nowMs += 60_000;
+    if (requests.length > 0) continue;
+    nowMs += 60_000;
+    if (compared !== undefined) of.compared('a', compared, nowMs);
   }
   return asked;
 };
@@ -90,4 +101,35 @@ test('not while an operator of the cluster is away, which may have the original'
 test('not while another file is lacking, which may be the original', () => {
   const requests = rounds(planner({ x: [[1, 1]], y: [[1, 1]] }), ['a'], holdings({}));
   expect(requests.some(({ takesOrphans }) => takesOrphans)).toBe(false);
+});
+
+test('also where the peer said once that it held another, and by now does not', () => {
+  const requests = rounds(planner({ x: [[1, 1]], y: [[1, 1]] }), ['a'], holdings({}), holdings({ x: [[1, 1]] }));
+  expect(requests.some(({ takesOrphans }) => takesOrphans)).toBe(true);
+});
+
+test('not while a peer says that it holds another, and cannot give it', () => {
+  const both = holdings({ x: [[1, 1]], y: [[1, 1]] });
+  const requests = rounds(planner({ x: [[1, 1]], y: [[1, 1]] }), ['a'], holdings({}), both);
+  expect(requests.some(({ takesOrphans }) => takesOrphans)).toBe(false);
+});
+
+test('not before a peer that did not have what it said has said what it holds', () => {
+  const of = planner({ x: [[1, 1]], y: [[1, 1]] });
+  const view = {
+    own: holdings({}),
+    arriving: holdings({}),
+    accepts: () => true,
+    scope: 'all' as const,
+    cluster: ['a'],
+  };
+  let taken = false;
+  for (let nowMs = 0; nowMs < 1_000_000; nowMs += 60_000) {
+    for (const { id, files, takesOrphans } of of.plan({ ...view, nowMs })) {
+      taken ||= takesOrphans;
+      const gone = files.filter(([origin]) => origin === 'y');
+      of.answered(id, { stored: 0, skipped: [], gone, failed: [], orphans: [['x', 1]], unspoken: [] }, nowMs);
+    }
+  }
+  expect(taken).toBe(false);
 });
