@@ -7,6 +7,7 @@ import { AnswerCollector, type Budget, type Keep } from './collector.ts';
 import type { Holdings } from '../operator/file-record.ts';
 import { inTurn, REPLACED } from './in-turn.ts';
 import type { JobRecord, PartRecord } from './jobs.ts';
+import { memberNumbers } from './numbered.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryStreams } from './procedures.ts';
 import { type AnswerListener, askQuery } from './remote/ask.ts';
@@ -165,7 +166,9 @@ const answer = async (
   }
   listener.accepted(cluster === undefined ? 0 : await readyToAnswer(ports, { needs, behind }));
   const nowMicros = Math.floor(ports.clock.wallMs() * 1_000);
-  for await (const { bytes } of ports.sqlite.stream(queryStreams, 'select', { dbms, sql, nowMicros, timeoutMs })) {
+  const members = cluster === undefined ? undefined : memberNumbers(ports.topology(), sql);
+  const select = { dbms, sql, nowMicros, timeoutMs, members };
+  for await (const { bytes } of ports.sqlite.stream(queryStreams, 'select', select)) {
     signal.throwIfAborted();
     listener.chunk(bytes);
   }

@@ -5,6 +5,7 @@ import { openWriteConnection } from '../sqlite/connection.ts';
 import type { ProcedureModule, ReadConnection, ReadDatabases } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { executableSql, type StoredTable } from './executable.ts';
+import { whereNumbered } from './numbered.ts';
 import { parseSelect } from './sql/parser.ts';
 import { quoteName } from './sql/print.ts';
 import { resolve } from './sql/resolve.ts';
@@ -24,6 +25,8 @@ interface SelectRequest {
   readonly sql: string;
   readonly nowMicros: number;
   readonly timeoutMs: number;
+  /** Numbers that rows must carry to be chosen by them; without them: whatever they carry. */
+  readonly members?: ReadonlyMap<string, number> | undefined;
 }
 
 interface MergeRequest {
@@ -52,9 +55,9 @@ const columns = (databases: ReadDatabases, dbms: string, table: string): readonl
 
 /**
  * Runs one SELECT; a table or database that does not exist here is empty. `SQL_…` where the SQL is refused,
- * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`.
+ * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`, `QUERY_OPERATOR_NOT_FILLED`.
  */
-function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs }: SelectRequest): RowChunks {
+function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs, members }: SelectRequest): RowChunks {
   const parsed = parseSelect(sql);
   const place = placeOf(databases, dbms, parsed.table);
   // The asking node knows the table's policy; a column that came later than this operator's table is null here.
@@ -62,8 +65,9 @@ function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs }: 
   const brief = place?.table !== undefined && isBrief(place.connection, resolved.table, place.table, timeoutMs);
   const statement = executableSql(resolved, place?.table, brief);
   if (place?.table !== undefined) {
-    place.connection.deadline(systemClock.monotonicMs() + timeoutMs);
-    return yield* chunked(place.connection, statement);
+    const { connection } = place;
+    connection.deadline(systemClock.monotonicMs() + timeoutMs);
+    return yield* whereNumbered(connection, resolved.where, members, () => chunked(connection, statement));
   }
   const scratch = openScratch();
   try {

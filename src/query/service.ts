@@ -17,6 +17,7 @@ import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryReads, queryStreams } from './procedures.ts';
 import type { BehindCluster, QueryRequest, QueryResult, QueryService } from './query.ts';
 import { Lines } from './remote/lines.ts';
+import { memberNumbers } from './numbered.ts';
 import { serveQueries } from './remote/protocol.ts';
 import { concatenated, RowChunks, type RowList } from './row-list.ts';
 import { parseSelect } from './sql/parser.ts';
@@ -35,7 +36,9 @@ export const createQueryService = (ports: QueryPorts, options: QueryServiceOptio
   serveQueries(ports, async ({ dbms, sql, timeoutMs, needs, behind }, asker) => {
     ports.checkAsker?.(asker, dbms, () => tableIn(sql));
     const lacking = await readyToAnswer(ports, { needs: new Map(needs), behind });
-    const chunks = ports.sqlite.stream(queryStreams, 'select', { dbms, sql, timeoutMs, nowMicros: nowMicros(ports) });
+    const chunks = ports.sqlite.stream(queryStreams, 'select', {
+      ...{ dbms, sql, timeoutMs, nowMicros: nowMicros(ports), members: memberNumbers(ports.topology(), sql) },
+    });
     return { behind: lacking, chunks, held: () => heldNow(ports) };
   });
   return new Queries(ports, options);

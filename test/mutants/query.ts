@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const query: readonly Mutant[] = [
   {
+    name: 'a committed query is answered while rows get other member numbers',
+    file: 'src/query/numbered.ts',
+    from: "!names(where, 'tsd_name')",
+    to: "names(where, 'tsd_name')",
+    tests: ['test/unit/query/numbered.test.ts'],
+  },
+  {
     name: 'a query does not wait for what the peers of an operator hold',
     file: 'src/query/behind.ts',
     from: '  while (!serving(ports).heard) await sleep(ports.clock, LOOK_MS);\n',

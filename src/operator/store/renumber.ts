@@ -27,6 +27,11 @@ const staleOrigin = (db: ReadConnection, members: ReadonlyMap<string, number>): 
     .map(([origin, member]) => ({ origin: String(origin), had: Number(member) }))
     .find(({ origin, had }) => (members.get(origin) ?? had) !== had)?.origin;
 
+/** Whether all rows carry the numbers that the policies say; so do those of a database that holds no files. */
+export const isNumbered = (db: ReadConnection, members: ReadonlyMap<string, number>): boolean =>
+  db.get(`select 1 from sqlite_master where name = 'holdfast_origins'`) === undefined ||
+  (underWay(db) === undefined && staleOrigin(db, members) === undefined);
+
 /**
  * The rows of origins whose number has changed get the new one, a step at a time: true while there is more. `tsd_name` leads to
  * the TSD table. How far it has come is in the database, so a node that was killed goes on from there.
