@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ENTRY_ID_CHARS_MAX, POLICY_NAME_CHARS_MAX } from '../base/limits.ts';
 import { ERASABLE_OPS } from '../entry/entry.ts';
+import type { ErasureNote } from '../ledger/ledger.ts';
 import type { Authority } from './authority/authority.ts';
 import type { Rights } from './authority/rights.ts';
 import type { VoidReason } from './void-reason.ts';
@@ -61,6 +62,7 @@ export class Erasures {
   readonly #targets = new Map<Fact, string>();
   /** Of entries without body, as another fold has judged. */
   readonly #given = new Map<string, Erasure>();
+  #notes = new Map<string, ErasureNote>();
 
   constructor(authority: Authority, find: (hash: string) => Fact | undefined) {
     this.#authority = authority;
@@ -88,9 +90,24 @@ export class Erasures {
     return true;
   }
 
-  /** What another fold has found out about an entry whose body it does not have. */
-  give(target: string, erasure: Erasure): void {
-    this.#given.set(target, erasure);
+  /**
+   * Takes up what another fold has found out about an entry whose body it does not have. What let one in without its body may never come
+   * in itself, to be judged: until an erasure is in force, such a body is missed.
+   */
+  meet({ hash: target, op, bodiless, erasure }: Fact): void {
+    if (erasure !== undefined) this.#given.set(target, erasure);
+    else if (bodiless && ERASABLE_OPS.has(op)) this.note({ target, by: '', inForce: false });
+  }
+
+  /** The newest of each entry is kept, until the notes are taken. */
+  note(note: ErasureNote): void {
+    this.#notes.set(note.target, note);
+  }
+
+  takeNotes(): readonly ErasureNote[] {
+    const notes = [...this.#notes.values()];
+    this.#notes = new Map();
+    return notes;
   }
 
   /** In the ledger's order. */

@@ -116,7 +116,6 @@ class Fold implements LedgerFold {
   readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
   readonly #erasures: Erasures;
   readonly erasersOf = (target: string): readonly Fact[] => this.#erasures.about(target);
-  #noted = new Map<string, ErasureNote>();
   readonly #archived: ArchivedFacts = new ArchivedFacts();
   revision = 0;
   unknown = 0;
@@ -135,9 +134,7 @@ class Fold implements LedgerFold {
   }
 
   takeErasures(): readonly ErasureNote[] {
-    const notes = [...this.#noted.values()];
-    this.#noted = new Map();
-    return notes;
+    return this.#erasures.takeNotes();
   }
 
   facts(): readonly Fact[] {
@@ -308,7 +305,7 @@ class Fold implements LedgerFold {
       this.#facts.set(fact.hash, fact);
       if (fact.archived) this.#archived.add(fact);
       first.push(fact);
-      if (fact.erasure !== undefined) this.#erasures.give(fact.hash, fact.erasure);
+      this.#erasures.meet(fact);
       if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(fact))) affected.add(early);
       else if (this.#takesPart(fact)) taken.push(fact);
     }
@@ -348,7 +345,7 @@ class Fold implements LedgerFold {
       const erasure = this.#erasures.judge(target, all);
       if (erasure === undefined) continue;
       const { by, inForce } = erasure;
-      this.#noted.set(target, { target, by, inForce });
+      this.#erasures.note({ target, by, inForce });
       const fact = this.#facts.get(target);
       if (fact === undefined || !ERASABLE_OPS.has(fact.op) || !(inForce || fact.bodiless)) continue;
       if (fact.bodiless && fact.erasure?.by === by && fact.erasure.inForce === inForce) continue;

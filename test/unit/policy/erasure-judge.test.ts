@@ -5,6 +5,7 @@ import type { Entry, RawEntry } from '../../../src/entry/entry.ts';
 import { createMemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
 import { createAuthor, genesisOf, offerAll, seedOf } from '../../support/ledger-authors.ts';
+import { waitFor } from '../../support/wait.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -55,6 +56,18 @@ describe('an entry that comes without its body, once the network is known', () =
     for (const each of acts) await offerAll(ledger, [each]);
     expect(await offerAll(ledger, [...acts, bare(said)])).toContain('ignore LEDGER_BODY_MISSING');
     expect(ledger.clock().has(said.header.author)).toBe(false);
+    await offerAll(ledger, [said]);
+    await policies.caughtUp();
+    expect(policies.book.get(said.header.id ?? '')?.value).toMatchObject({ name: 't' });
+    expect(ledger.status().bodies.missing).toBe(0);
+  });
+
+  test('is asked for where what let it in never comes in itself, to be judged', async () => {
+    const { ledger, policies, eve, said, erase } = await world();
+    erase(eve); // Withheld: what follows it waits for ever.
+    expect(await offerAll(ledger, [erase(eve, 'ab'.repeat(32)), bare(said)])).toContain('accept');
+    await policies.caughtUp();
+    await waitFor(() => ledger.missedBodies().includes(said.hash));
     await offerAll(ledger, [said]);
     await policies.caughtUp();
     expect(policies.book.get(said.header.id ?? '')?.value).toMatchObject({ name: 't' });
