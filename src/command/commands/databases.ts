@@ -215,19 +215,29 @@ const createTable = async (call: Call<typeof inDatabase>): Promise<Reply> => {
   return SILENT;
 };
 
-/** Whether the table belongs to what the cluster of this operator keeps the same on all its members. */
-const isServedHere = (context: CommandContext, dbms: string, table: string): boolean =>
+/** How it ends that the cluster of this operator keeps the table the same on all its members, a step for each policy; none where it does not. */
+const waysToEnd = (context: CommandContext, dbms: string, table: string): readonly string[] =>
   context
     .topology()
     .clustersOf(dbms, table)
-    .some(({ operators }) => operators.some(({ peer }) => peer === context.network.self));
+    .filter(({ operators }) => operators.some(({ peer }) => peer === context.network.self))
+    .flatMap(({ id, tables }) =>
+      tables
+        .filter((each) => each.dbms === dbms && each.table === table)
+        .map(({ policy }) =>
+          policy === id
+            ? `take it from the table list of the cluster policy ${id} (blockchain update)`
+            : `blockchain delete policy where id = ${policy}`,
+        ),
+    );
 
 const dropTable = async (call: Call<typeof inDatabase>): Promise<Reply> => {
   const table = nameArgument(call, 'table');
   const { dbms } = call.options;
-  if (isServedHere(call.context, dbms, table))
+  const ways = waysToEnd(call.context, dbms, table);
+  if (ways.length > 0)
     throw fault('COMMAND_TABLE_IN_USE', `the cluster of this operator serves the table ${dbms}.${table}`, {
-      hint: 'dropped here alone it would differ between the copies; first end its cluster policy: blockchain delete policy where id = …',
+      hint: `dropped here alone it would differ between the copies: first ${ways.join(', ')}; then drop it on every operator of the cluster, before data comes again`,
     });
   if (!(await localTables(call.context, dbms)).includes(table))
     throw fault('COMMAND_TABLE_UNKNOWN', `there is no table ${dbms}.${table} on this node`, {
