@@ -34,8 +34,9 @@ export interface WatchPorts {
   ingest(name: DataFileName, content: Uint8Array): Promise<{ readonly duplicate: boolean }>;
 }
 
-/** A failure of the file itself: it goes to the error directory. Anything else is tried again. */
-const isOfFile = (caught: unknown): boolean => /^(?:INGEST|FILE|POLICY_(?!CLOSED))/.test(asFault(caught).code);
+/** A failure of the file itself: it goes to the error directory. Anything else is tried again, as what only lacks room on the disk. */
+const isOfFile = (caught: unknown): boolean =>
+  /^(?:INGEST|FILE(?!_TABLE_NO_ROOM)|POLICY_(?!CLOSED))/.test(asFault(caught).code);
 
 interface Taken {
   readonly name: string;

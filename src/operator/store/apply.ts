@@ -96,7 +96,10 @@ class Application {
       const { code } = asFault(caught);
       if (isOfMachine(code)) throw caught;
       const failed = { kind: 'failed', fault: imageOf(ofFile(caught)) } as const;
-      return job.kind === 'flush' ? { ...failed, buffer: this.#bufferOf(job) } : failed;
+      // Rows of a buffer are acknowledged: they stay there until the disk has room again.
+      return job.kind === 'flush' && code !== 'FILE_TABLE_NO_ROOM'
+        ? { ...failed, buffer: this.#bufferOf(job) }
+        : failed;
     }
   }
 

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLogger } from '../../../src/base/log.ts';
+import type { FileJob, JobResult } from '../../../src/operator/store/jobs.ts';
+import { writing } from '../../../src/operator/store/write-procedures.ts';
 import type { Column } from '../../../src/topology/topology.ts';
 import { sabotage } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
@@ -48,6 +50,25 @@ test('a file for which the table is written anew is refused where the disk has n
   free = 1_000_000;
   await fixture.put('{"v":"a"}\n', { columns: columns('varchar') });
   expect(await values()).toEqual([INT, { v: 6, t: 'integer' }, TEXT]);
+});
+
+test('rows of a buffer that need it stay there until the disk has room', async () => {
+  await fixture.put('{"v":5}\n', { columns: columns('int') });
+  const about = { dbms: 'plant', table: 'readings', columns: columns('varchar'), time: '2026-01-01T00:00:00.000000Z' };
+  const apply = async (job: FileJob): Promise<JobResult | undefined> => {
+    const batch = { origin: 'own', members: new Map<string, number>(), ownFrom: 1, jobs: [job] };
+    return (await fixture.sqlite.write(writing, 'apply', batch)).results[0];
+  };
+  const content = Buffer.from('{"v":"a"}\n');
+  await apply({ kind: 'append', ...about, content, source: '0', instructions: '0' });
+  free = 10_000;
+  const flush = { kind: 'flush', ...about, bytesMax: 1_000 } as const;
+  const failed = await apply(flush);
+  expect(failed).toMatchObject({ kind: 'failed', fault: NO_ROOM });
+  expect(failed).not.toHaveProperty('buffer');
+  free = 1_000_000;
+  expect(await apply(flush)).toMatchObject({ kind: 'stored', record: { rows: 1 } });
+  expect(await values()).toEqual([INT, TEXT]);
 });
 
 test('what other tables take in the database does not count', async () => {
