@@ -3,6 +3,7 @@ import { genesisSchema } from '../entry/schema.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { NodeConfig } from './config.ts';
 
+type Named = Pick<Ledger, 'network' | 'byHash' | 'createNetwork'>;
 type Told = Pick<NodeConfig, 'network' | 'admission' | 'seeds' | 'dir'>;
 
 /**
@@ -10,7 +11,7 @@ type Told = Pick<NodeConfig, 'network' | 'admission' | 'seeds' | 'dir'>;
  * leaves a directory that has one as it is, refuses one of another name, or with another rule for who joins. `mayCreate` throws what else would end
  * this start: a network that was created stays. `NODE_OTHER_NETWORK`, `CONFIG_VALUE`.
  */
-export const settleNetwork = async (ledger: Ledger, told: Told, mayCreate: () => Promise<void>): Promise<void> => {
+export const settleNetwork = async (ledger: Named, told: Told, mayCreate: () => Promise<void>): Promise<void> => {
   if (ledger.network !== undefined) return checkNetwork(ledger, ledger.network, told);
   const { network: wanted, admission, seeds } = told;
   if (wanted === undefined) {
@@ -27,7 +28,7 @@ export const settleNetwork = async (ledger: Ledger, told: Told, mayCreate: () =>
   await ledger.createNetwork(wanted, admission ?? 'invite');
 };
 
-const checkNetwork = async (ledger: Ledger, hash: string, { network: wanted, admission, dir }: Told): Promise<void> => {
+const checkNetwork = async (ledger: Named, hash: string, { network: wanted, admission, dir }: Told): Promise<void> => {
   if ((wanted ?? admission) === undefined) return;
   const held = genesisSchema.safeParse((await ledger.byHash(hash))?.entry.content).data;
   // Its line is damaged: this node has to start to take it back from its peers.

@@ -40,7 +40,11 @@ test.each([
 test('a genesis entry whose line is damaged keeps no node from its start', async () => {
   await settle({ network: 'acme' });
   const { network } = ledger;
-  const unread = { ...ledger, network, byHash: () => Promise.resolve(undefined) } as unknown as MemoryLedger;
+  const unread = {
+    network,
+    byHash: () => Promise.resolve(undefined),
+    createNetwork: () => Promise.reject(new Error('it is there')),
+  };
   const told = { network: 'acme', admission: 'invite' as const, seeds: [], dir: '/d' };
   await expect(settleNetwork(unread, told, () => Promise.reject(new Error('it is there')))).resolves.toBeUndefined();
 });
