@@ -193,6 +193,8 @@ class ReceiptService implements Receipts {
     this.#ports.network.notices.off('peer:up', this.#onPeer);
     this.#ports.ledger.notices.off('ledger:appended', this.#onAppended);
     this.notices.removeAllListeners();
+    // It makes their directory.
+    await this.#loaded;
     await this.#running;
     await this.#keeper.close();
     await this.#desk.close();

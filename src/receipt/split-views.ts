@@ -13,6 +13,7 @@ export class SplitViews {
   readonly #log: Logger;
   readonly #known = new Map<string, SplitView>();
   readonly #writing = new Set<Promise<void>>();
+  #closed = false;
 
   constructor(dir: string, log: Logger) {
     this.#dir = dir;
@@ -42,10 +43,10 @@ export class SplitViews {
     return this.#known.has(origin);
   }
 
-  /** Keeps the first of each log; true for one that is new. It counts at once; that it is durable takes a moment. */
+  /** Keeps the first of each log; true for one that is new. It counts at once; that it is durable takes a moment. False once closed. */
   async add(split: SplitView): Promise<boolean> {
     const origin = splitOrigin(split);
-    if (this.#known.has(origin) || this.#known.size >= SPLIT_VIEWS_MAX) return false;
+    if (this.#closed || this.#known.has(origin) || this.#known.size >= SPLIT_VIEWS_MAX) return false;
     this.#known.set(origin, split);
     const path = join(this.#dir, `${sha256Hex(origin).slice(0, 32)}.json`);
     const writing = this.#write(path, split);
@@ -55,8 +56,9 @@ export class SplitViews {
     return true;
   }
 
-  /** Waits for what is being written; nothing is written afterwards unless it is added. */
+  /** Waits for what is being written; nothing is written afterwards. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#writing);
   }
 

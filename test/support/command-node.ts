@@ -300,8 +300,7 @@ const pruningOf = ({ bodies }: MemoryLedger, archive: Archive | undefined): Pick
 const createNode = async (hub: MemoryHub, stack: ResourceStack, options: CommandNodeOptions): Promise<CommandNode> => {
   const clock = options.clock ?? systemClock;
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-command-'));
-  // A file that was begun may still get its name: then the directory is not empty at first.
-  stack.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
+  stack.defer(() => rm(dir, { recursive: true, force: true }));
   const seed = randomBytes(32);
   const ledger = stack.use(await createMemoryLedger({ seed }));
   const sqlite = stack.use(openInlineSqlite({ dir: join(dir, 'dbms') }));
