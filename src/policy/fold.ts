@@ -3,7 +3,6 @@ import type { JsonObject } from '../codec/json.ts';
 import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
 import type { Signatures } from '../entry/signatures.ts';
 import type { ErasureNote } from '../ledger/ledger.ts';
-import { anmpByPolicy, mergeAnmp } from './anmp.ts';
 import { Authority } from './authority/authority.ts';
 import type { PolicyFold, PolicyState, VoidPolicy } from './book.ts';
 import type { VoidReason } from './void-reason.ts';
@@ -25,11 +24,11 @@ import {
 } from './facts.ts';
 import { genesisRules } from './authority/genesis.ts';
 import type { SettledOrigins } from './origins.ts';
+import { ShownPolicies } from './shown.ts';
 import { ArchivedFacts, BODY_ARCHIVED } from './snapshot/archived.ts';
 import { inSettledOrder, isSameSettled, type Settled, restorePolicies, settledPolicy } from './snapshot/settled.ts';
 import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
 import { Takeover } from './snapshot/takeover.ts';
-import { showInSlices, shownBy } from './state.ts';
 
 /** The fold with what `decide` asks of it and what the shell announces. */
 export interface LedgerFold extends PolicyFold {
@@ -103,11 +102,7 @@ class Fold implements LedgerFold {
     },
   };
   readonly #cuts = new Map<string, number>();
-  readonly #shown = new Map<string, JsonObject>();
-  /** Subjects with an insert of a type, in force or not. */
-  readonly #byType = new Map<string, Set<Subject>>();
-  readonly #ofType = new Map<string | undefined, readonly PolicyState[]>();
-  #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
+  readonly #shown = new ShownPolicies(this.#subjects);
   #latest: Fact | undefined;
   /** Each takes up what changes. */
   readonly #watches = new Set<Set<Subject>>();
@@ -213,40 +208,19 @@ class Fold implements LedgerFold {
   }
 
   get(id: string): PolicyState | undefined {
-    const subject = this.#subjects.get(id);
-    return subject && shownBy(subject);
+    return this.#shown.get(id);
   }
 
   ofType(type?: string): readonly PolicyState[] {
-    let list = this.#ofType.get(type);
-    if (list === undefined) {
-      const lives: { readonly subject: Subject; readonly insert: Fact }[] = [];
-      for (const subject of this.#subjectsWith(type)) {
-        const { life } = subject;
-        if (life !== undefined && life.waiting === undefined && (type === undefined || life.type === type))
-          lives.push({ subject, insert: life.insert });
-      }
-      lives.sort((a, b) => compareFacts(a.insert, b.insert));
-      list = lives.flatMap(({ subject }) => shownBy(subject) ?? []);
-      this.#ofType.set(type, list);
-    }
-    return list;
+    return this.#shown.ofType(type);
   }
 
   types(): readonly string[] {
-    return [...new Set(this.ofType().map(({ type }) => type))].sort();
+    return this.#shown.types();
   }
 
   shown(id: string): JsonObject | undefined {
-    const state = this.get(id);
-    if (state === undefined) return undefined;
-    let shown = this.#shown.get(id);
-    if (shown === undefined) {
-      this.#anmp ??= anmpByPolicy(this.ofType('anmp'));
-      shown = mergeAnmp(state, this.#anmp.get(id) ?? []);
-      this.#shown.set(id, shown);
-    }
-    return shown;
+    return this.#shown.shown(id);
   }
 
   voids(): readonly VoidPolicy[] {
@@ -269,8 +243,8 @@ class Fold implements LedgerFold {
     return this.#subjects.get(fact.id)?.newest === fact ? 'in-force' : 'superseded';
   }
 
-  *makeShown(type?: string): Sliced<void> {
-    if (!this.#ofType.has(type)) yield* showInSlices(this.#subjectsWith(type), (id) => this.shown(id));
+  makeShown(type?: string): Sliced<void> {
+    return this.#shown.make(type);
   }
 
   holderOf(key: string): string | undefined {
@@ -384,21 +358,8 @@ class Fold implements LedgerFold {
       facts.push(fact);
       if (last !== undefined && compareFacts(last, fact) > 0) facts.sort(compareFacts);
     }
-    if (fact.op === 'insert') this.#typeSet(fact.type ?? '').add(subject);
+    if (fact.op === 'insert') this.#shown.file(fact.type ?? '', subject);
     return subject;
-  }
-
-  #subjectsWith(type: string | undefined): Iterable<Subject> {
-    return type === undefined ? this.#subjects.values() : (this.#byType.get(type) ?? []);
-  }
-
-  #typeSet(type: string): Set<Subject> {
-    let set = this.#byType.get(type);
-    if (set === undefined) {
-      set = new Set();
-      this.#byType.set(type, set);
-    }
-    return set;
   }
 
   #applyInOrder(fresh: readonly Fact[], subjects: ReadonlySet<Subject>): ReadonlySet<Subject> {
@@ -445,21 +406,9 @@ class Fold implements LedgerFold {
 
   #changed(subjects: ReadonlySet<Subject>): readonly string[] {
     this.revision += 1;
-    this.#ofType.delete(undefined);
     for (const watch of this.#watches) for (const subject of subjects) watch.add(subject);
-    for (const subject of subjects) {
-      subject.state = undefined;
-      this.#shown.delete(subject.id);
-      for (const { op, type } of subject.facts) if (op === 'insert') this.#forgetType(type ?? '');
-    }
+    this.#shown.forget(subjects);
     return [...subjects].map(({ id }) => id);
-  }
-
-  #forgetType(type: string): void {
-    this.#ofType.delete(type);
-    if (type !== 'anmp' || this.#anmp === undefined) return;
-    this.#anmp = undefined;
-    this.#shown.clear();
   }
 
   #reasonOf(fact: Fact): VoidReason | undefined {
