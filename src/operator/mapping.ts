@@ -113,7 +113,12 @@ export class RowMapper {
     if (target.kind === 'date' && this.#of === 'new data') checkDate(target, value, line);
     const converted = target.convert(this.#exact.value(target.kind, value, text, line, attribute));
     if (converted !== undefined) return converted;
-    throw rowFault('VALUE', line, `${shown(value)} does not fit the column ${target.name} (${target.type})`);
+    throw rowFault(
+      'VALUE',
+      line,
+      `${shown(value)} does not fit the column ${target.name} (${target.type})`,
+      'correct the value, or leave it out; the types of all columns: get columns where dbms = D and table = T',
+    );
   }
 
   #place(attribute: string): number {

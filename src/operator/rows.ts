@@ -12,9 +12,9 @@ const BLOCK_BYTES = 65_536;
 const [NEWLINE, QUOTE, COMMA, BACKSLASH, OPEN_LIST, CLOSE_LIST] = [0x0a, 0x22, 0x2c, 0x5c, 0x5b, 0x5d];
 const [OPEN, CLOSE] = [0x7b, 0x7d];
 
-/** A fault of a row: `INGEST_ROW_<reason>`, with the line in text and data. */
-export const rowFault = (reason: string, line: number, text: string, hint?: string): HoldfastError =>
-  fault(`INGEST_ROW_${reason}`, `line ${line}: ${text}`, { data: { line }, ...(hint === undefined ? {} : { hint }) });
+/** A fault of a row: `INGEST_ROW_<reason>`, with the line in text and data, and what the sender does about it. */
+export const rowFault = (reason: string, line: number, text: string, hint: string): HoldfastError =>
+  fault(`INGEST_ROW_${reason}`, `line ${line}: ${text}`, { data: { line }, hint });
 
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
@@ -31,19 +31,27 @@ const inRow = (text: string): string =>
     (_, at: string) => ` at character ${Number(at) + 1} of the row`,
   );
 
+const FORM_HINT = 'send JSON objects, one a line, or one list of them';
+
 const parseRow = (text: string, line: number): JsonObject => {
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
   } catch (caught) {
-    throw rowFault('JSON', line, `not JSON: ${inRow(textOf(caught))}`);
+    throw rowFault('JSON', line, `not JSON: ${inRow(textOf(caught))}`, FORM_HINT);
   }
-  if (!isJsonObject(value)) throw rowFault('FORM', line, `a row must be a JSON object, not ${text.slice(0, 40)}`);
+  if (!isJsonObject(value))
+    throw rowFault('FORM', line, `a row must be a JSON object, not ${text.slice(0, 40)}`, FORM_HINT);
   return value;
 };
 
 export const rowTooDeep = (line: number, what: string): HoldfastError =>
-  rowFault('DEPTH', line, `${what} is nested deeper than ${JSON_DEPTH_MAX} levels`);
+  rowFault(
+    'DEPTH',
+    line,
+    `${what} is nested deeper than ${JSON_DEPTH_MAX} levels`,
+    'send what lies that deep as a text, or leave it out',
+  );
 
 /** The row again with all digits of its integers. Throws `INGEST_ROW_DEPTH`. */
 export const parseRowExactly = (text: string, line: number): JsonObject => {
@@ -58,7 +66,8 @@ const checkUtf8 = (content: Buffer): void => {
   for (;;) {
     const newline = content.indexOf(NEWLINE, start);
     const end = newline < 0 ? content.byteLength : newline;
-    if (newline < 0 || !isUtf8(content.subarray(start, end))) throw rowFault('JSON', line, 'not UTF-8 text');
+    if (newline < 0 || !isUtf8(content.subarray(start, end)))
+      throw rowFault('JSON', line, 'not UTF-8 text', 'send it in UTF-8');
     [start, line] = [newline + 1, line + 1];
   }
 };
@@ -75,7 +84,12 @@ const wholeObject = (content: Buffer, start: number): string | undefined => {
 };
 
 const tooLong = (line: number): HoldfastError =>
-  rowFault('BYTES', line, `the row is longer than ${ROW_BYTES_MAX} bytes`);
+  rowFault(
+    'BYTES',
+    line,
+    `the row is longer than ${ROW_BYTES_MAX} bytes`,
+    'a row ends with its line: send shorter rows, one a line',
+  );
 
 /** End of the block that begins at `start`: behind a newline, or the end of the content. */
 const blockEnd = (content: Buffer, start: number, line: number): number => {
@@ -127,7 +141,8 @@ class ListWalk {
     if (this.#content[this.#at] === CLOSE_LIST) this.#at += 1;
     else this.#elements(visit);
     this.#skipSpace();
-    if (this.#at < this.#content.byteLength) throw rowFault('JSON', this.#line, 'text follows the end of the list');
+    if (this.#at < this.#content.byteLength)
+      throw rowFault('JSON', this.#line, 'text follows the end of the list', FORM_HINT);
   }
 
   #elements(visit: RowVisitor): void {
@@ -142,7 +157,7 @@ class ListWalk {
       const next = this.#content[this.#at];
       this.#at += 1;
       if (next === CLOSE_LIST) return;
-      if (next !== COMMA) throw rowFault('JSON', this.#line, 'the list is cut off or lacks a comma');
+      if (next !== COMMA) throw rowFault('JSON', this.#line, 'the list is cut off or lacks a comma', FORM_HINT);
     }
   }
 

@@ -408,6 +408,7 @@ const readData = async (
     return { content: await unzip(bytes, FILE_BYTES_MAX), look };
   } catch (caught) {
     if (systemCode(caught) === 'ERR_BUFFER_TOO_LARGE') throw oversize('unpacked it has');
-    throw fault('INGEST_FILE_ZIP', `it cannot be unpacked: ${textOf(caught)}`, { cause: caught });
+    const hint = 'a file named .gz is one that gzip made: compress it again, or name it .json';
+    throw fault('INGEST_FILE_ZIP', `it cannot be unpacked: ${textOf(caught)}`, { cause: caught, hint });
   }
 };

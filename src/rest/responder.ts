@@ -287,8 +287,13 @@ const readPutHeaders = (
   const table = required('table', 'REST_TABLE_MISSING');
   const mode = (headers.get('mode') ?? 'file').toLowerCase();
   if (mode !== 'file' && mode !== 'streaming')
-    throw fault('REST_MODE', `mode: ${JSON.stringify(mode.slice(0, 40))} is neither file nor streaming`);
+    throw fault('REST_MODE', `mode: ${JSON.stringify(mode.slice(0, 40))} is neither file nor streaming`, {
+      hint: 'leave the header out (file), or send: mode: streaming',
+    });
   const type = (headers.get('type') ?? 'json').toLowerCase();
-  if (type !== 'json') throw fault('REST_TYPE', `type: ${JSON.stringify(type.slice(0, 40))} is not json`);
+  if (type !== 'json')
+    throw fault('REST_TYPE', `type: ${JSON.stringify(type.slice(0, 40))} is not json`, {
+      hint: 'send the rows as JSON, with the header type: json or without it',
+    });
   return { dbms, table, mode, source: headers.get('source') ?? '0', instructions: headers.get('instructions') ?? '0' };
 };
