@@ -23,6 +23,13 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/core.test.ts'],
   },
   {
+    name: 'a file that always fails is the first of each request',
+    file: 'src/replication/transfer/failures.ts',
+    from: 'if (never.length > 0) return never;',
+    to: 'if (never.length >= 0) return files;',
+    tests: ['test/unit/replication/core.test.ts'],
+  },
+  {
     name: 'an operator answers before it has heard its peers',
     file: 'src/replication/create-replication.ts',
     from: 'return this.#comparedAll || this.#ports',

@@ -7,8 +7,9 @@ import {
   PUSH_FILES_IN_FLIGHT,
 } from '../../base/limits.ts';
 import type { FileRanges, Holdings } from '../../operator/file-record.ts';
-import { countRanges, idsOf, inRanges, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
+import { countRanges, idsOf, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
 import { backoffMs } from './backoff.ts';
+import { Failures } from './failures.ts';
 import { countFiles, firstOfRanges, NO_FILES, rangesOf } from './holdings.ts';
 import type { FilesByOrigin } from './messages.ts';
 import { Orphans } from './orphans.ts';
@@ -66,11 +67,6 @@ export interface PullAnswer {
   readonly unspoken: FilesByOrigin;
 }
 
-interface Failure {
-  readonly untilMs: number;
-  readonly times: number;
-}
-
 interface PeerState {
   holdings: ReadonlyMap<string, FileRanges>;
   compared: boolean;
@@ -80,8 +76,7 @@ interface PeerState {
   /** New announcements: a push of these is probably on its way. */
   fresh: { readonly untilMs: number; readonly origin: string; ranges: FileRanges }[];
   readonly orphans: Orphans;
-  /** By origin and file. */
-  readonly failures: Map<string, Map<number, Failure>>;
+  readonly failures: Failures;
   restUntilMs: number;
   rests: number;
 }
@@ -126,7 +121,7 @@ export class PullPlanner {
       skipped: new Map(),
       fresh: [],
       orphans: new Orphans(),
-      failures: new Map(),
+      failures: new Failures(),
       restUntilMs: 0,
       rests: 0,
     });
@@ -220,8 +215,7 @@ export class PullPlanner {
 
   /** Files that were announced just now can be no original of what was given several times before. */
   #givesOrphansAlone({ holdings, orphans, fresh, failures }: PeerState, view: PullView): boolean {
-    for (const [origin, files] of failures)
-      for (const file of files.keys()) if (inRanges(holdings.get(origin) ?? NO_FILES, file)) return false;
+    if (failures.areAmong(holdings)) return false;
     for (const [origin, ranges] of holdings) {
       if (origin !== this.#self && !view.accepts(origin)) continue;
       let lacking = subtractRanges(ranges, view.own.get(origin) ?? NO_FILES);
@@ -259,7 +253,7 @@ export class PullPlanner {
       look(restUntilMs);
       look(orphans.untilMs ?? nowMs);
       for (const { untilMs } of fresh) look(untilMs);
-      for (const files of failures.values()) for (const { untilMs } of files.values()) look(untilMs);
+      for (const untilMs of failures.untilMs()) look(untilMs);
     }
     return Number.isFinite(earliest) ? earliest : undefined;
   }
@@ -273,24 +267,25 @@ export class PullPlanner {
     for (const [origin, ranges] of answer.skipped)
       state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
     if (answer.gone.length > 0) this.#takeBack(request.peer, state, answer.gone, nowMs);
-    for (const [origin, file] of answer.failed) fail(state, origin, file, nowMs);
+    for (const [origin, file] of answer.failed) state.failures.note(origin, file, nowMs);
     this.#noteOrphans(request, state, answer.orphans, nowMs);
-    const failures = [...state.failures.values()].reduce((sum, files) => sum + files.size, 0);
-    if (failures > PULL_FAILURES_MAX) state.failures.clear();
     const inVain = !isOfUse(answer) && !this.#waitForFiles(state, answer, nowMs);
-    if (inVain || failures > PULL_FAILURES_MAX) this.#rest(state, nowMs);
-    else state.rests = 0;
+    const isTooMuch = state.failures.count > PULL_FAILURES_MAX;
+    if (isTooMuch) state.failures.clear();
+    if (inVain || isTooMuch) this.#rest(state, nowMs);
+    else if (isOfUse(answer)) state.rests = 0;
   }
 
   /**
    * Whether an answer brought nothing only because all of it comes as a push, or is too large for the peer to send it now. Each of these files
-   * waits for its own time, and what else the peer has is asked for meanwhile.
+   * waits for its own time, and what else the peer has is asked for meanwhile; after a rest, where
+   * these are more than can be on their way.
    */
   #waitForFiles(state: PeerState, { failed, gone, unspoken }: PullAnswer, nowMs: number): boolean {
-    const count = countFiles(unspoken);
-    if (count === 0 || count > PUSH_FILES_IN_FLIGHT || failed.length > 0 || gone.length > 0) return false;
-    for (const [origin, ranges] of unspoken) for (const file of idsOf(ranges, count)) fail(state, origin, file, nowMs);
-    return true;
+    if (unspoken.length === 0 || failed.length > 0 || gone.length > 0) return false;
+    for (const [origin, ranges] of firstFiles(unspoken, PUSH_FILES_IN_FLIGHT))
+      for (const file of idsOf(ranges, PUSH_FILES_IN_FLIGHT)) state.failures.note(origin, file, nowMs);
+    return countFiles(unspoken) <= PUSH_FILES_IN_FLIGHT;
   }
 
   #noteOrphans(request: Outstanding, state: PeerState, given: readonly FileName[], nowMs: number): void {
@@ -327,7 +322,7 @@ export class PullPlanner {
     if (underWay >= PULLS_PER_PEER_MAX) return undefined;
     const ofOrigin = (origin: string): FileRanges => this.#lacking(state, origin, view, asked, mode);
     const mine = ofOrigin(this.#self);
-    if (mine.length > 0) return [[this.#self, firstOfRanges(mine, PULL_FILES_MAX)]];
+    if (mine.length > 0) return firstFiles(state.failures.fewest([[this.#self, mine]]), PULL_FILES_MAX);
     if (view.scope === 'own' && mode === 'usual') return undefined;
     const lacking: (readonly [string, FileRanges])[] = [];
     for (const origin of state.holdings.keys()) {
@@ -337,7 +332,7 @@ export class PullPlanner {
     }
     if (lacking.length === 0) return undefined;
     lacking.sort(([a], [b]) => (a < b ? -1 : 1));
-    return firstFiles(lacking, this.#share(countFiles(lacking)));
+    return firstFiles(state.failures.fewest(lacking), this.#share(countFiles(lacking)));
   }
 
   /** Requests shrink as less is lacking, so that no peer is left alone with the last large one. */
@@ -364,10 +359,7 @@ export class PullPlanner {
       if (mode === 'usual') without(state.skipped.get(origin));
       for (const fresh of state.fresh) if (fresh.origin === origin) without(fresh.ranges);
     }
-    const failures = state.failures.get(origin);
-    if (failures === undefined || ranges.length === 0) return ranges;
-    const waiting = [...failures].filter(([, { untilMs }]) => untilMs > view.nowMs).map(([file]) => file);
-    without(rangesOf(waiting));
+    without(state.failures.waiting(origin, view.nowMs));
     return ranges;
   }
 
@@ -400,7 +392,7 @@ export class PullPlanner {
     state.inDoubt = true;
     for (const [origin, ranges] of gone) {
       holdings.set(origin, subtractRanges(holdings.get(origin) ?? NO_FILES, ranges));
-      for (const file of idsOf(ranges, PULL_FILES_MAX)) fail(state, origin, file, nowMs);
+      for (const file of idsOf(ranges, PULL_FILES_MAX)) state.failures.note(origin, file, nowMs);
     }
     state.holdings = holdings;
     this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
@@ -418,23 +410,11 @@ const isOfUse = ({ stored, skipped, orphans, gone, unspoken, failed }: PullAnswe
   return stored > 0 || skipped.length > 0 || orphans.length > 0 || toldAll;
 };
 
-/** Notes that a peer failed to deliver a file. */
-const fail = (state: PeerState, origin: string, file: number, nowMs: number): void => {
-  const files = state.failures.get(origin) ?? new Map<number, Failure>();
-  state.failures.set(origin, files);
-  const times = (files.get(file)?.times ?? 0) + 1;
-  files.set(file, { untilMs: nowMs + backoffMs(times), times });
-};
-
 /** Forgets what no longer matters: grace that is over, failures of files that are held by now. */
 const prune = (state: PeerState, view: PullView): void => {
   state.orphans.look(view.nowMs, view.own);
   if (state.fresh.length > 0) state.fresh = state.fresh.filter(({ untilMs }) => untilMs > view.nowMs);
-  for (const [origin, files] of state.failures) {
-    const held = view.own.get(origin) ?? NO_FILES;
-    for (const file of files.keys()) if (inRanges(held, file)) files.delete(file);
-    if (files.size === 0) state.failures.delete(origin);
-  }
+  state.failures.forgetHeld(view.own);
 };
 
 /** The first files of a list. */

@@ -162,11 +162,50 @@ describe('the planner', () => {
     }
   });
 
-  test.each<[string, Partial<PullAnswer>]>([
-    ['more than can be on its way or too large to be sent now', { unspoken: [['a', [[1, 257]]]] }],
-    ['what it cannot read', { unspoken: [['a', [[2, 2]]]], gone: [['a', [[1, 1]]]] }],
-  ])('lets a peer rest that leaves out %s', (_, about) => {
+  test('lets a peer rest that sends none of more files than can be on their way, and asks then for what is behind the first of them', () => {
+    const of = planner(['a', holdings({ a: [[1, 700]], x: [[1, 1]] })]);
+    const [request, second] = plan(of);
+    expect(request).toMatchObject({ files: [['a', [[1, 351]]]] });
+    of.answered(second!.id, answerOf({ stored: 350 }), 0);
+    const own = holdings({ a: [[352, 700]] });
+    of.answered(request!.id, answerOf({ stored: 0, unspoken: request!.files }), 0);
+    expect(plan(of, { own })).toEqual([]);
+    const [next] = plan(of, { own, nowMs: of.wakeMs(0)! });
+    expect(next?.files).toEqual([
+      ['a', [[257, 351]]],
+      ['x', [[1, 1]]],
+    ]);
+  });
+
+  test('asks first for what failed the fewest times: what always fails, and fills an answer alone, keeps back nothing', () => {
+    for (const origin of ['x', 'me']) {
+      const of = planner(['a', holdings({ [origin]: [[1, 5]] })]);
+      const got = new Set<number>();
+      let nowMs = 0;
+      for (let round = 0; round < 30; round += 1) {
+        const own = holdings({ [origin]: [...got].sort().map((file) => [file, file] as const) });
+        for (const { id, files } of plan(of, { nowMs, own })) {
+          const [first, ...others] = files.flatMap(([, ranges]) =>
+            ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, at) => from + at)),
+          );
+          const left = others.map((file) => [file, file] as const);
+          if (first! <= 3) {
+            const about = { stored: 0, failed: [[origin, first!] as const] };
+            of.answered(id, answerOf({ ...about, unspoken: left.length === 0 ? [] : [[origin, left]] }), nowMs);
+          } else {
+            for (const file of [first!, ...others]) got.add(file);
+            of.answered(id, answerOf({ stored: others.length + 1 }), nowMs);
+          }
+        }
+        nowMs = of.wakeMs(nowMs) ?? nowMs;
+      }
+      expect([...got].sort()).toEqual([4, 5]);
+    }
+  });
+
+  test('lets a peer rest that leaves out what it cannot read', () => {
     const of = planner(['a', holdings({ a: [[1, 300]], x: [[1, 1]] })]);
+    const about = { unspoken: [['a', [[2, 2]]]], gone: [['a', [[1, 1]]]] } as const;
     of.answered(plan(of)[0]!.id, answerOf({ stored: 0, ...about }), 0);
     of.announced('a', [['y', [[1, 1]]]], 0);
     of.hurry();
