@@ -5,7 +5,7 @@ import { parseSpan } from '../command/grammar/dates.ts';
 import type { BundleReport, ExportOptions } from './audit.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
-import { printFault, printText, watchOutput, type Terminal } from './terminal.ts';
+import { printFault, printNote, printText, watchOutput, type Terminal } from './terminal.ts';
 
 const STATUS_FAILED = 1;
 const STATUS_USAGE = 2;
@@ -221,7 +221,8 @@ const execute = async (
   command: string,
   { json = false, timeout }: NodeOptions,
 ): Promise<number> => {
-  printText(terminal.stdout, await callNode({ ...(await target), command, json, timeoutMs: timeout }));
+  const onNote = (text: string): void => printNote(terminal, text);
+  printText(terminal.stdout, await callNode({ ...(await target), command, json, timeoutMs: timeout, onNote }));
   return 0;
 };
 

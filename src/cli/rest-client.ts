@@ -20,6 +20,8 @@ export interface CommandCall extends Target {
   readonly signal?: AbortSignal;
   /** How long the command may take; undefined: as long as the node gives it. */
   readonly timeoutMs?: number | undefined;
+  /** Told what the node says beside its answer. */
+  readonly onNote?: (text: string) => void;
   /** Where the command goes from the node, as `run client (DEST)` alone has said it. */
   readonly standing?: string;
 }
@@ -42,6 +44,7 @@ const parsed = (text: string): unknown => {
 };
 
 interface Answer {
+  readonly note: string | undefined;
   readonly status: number;
   readonly reason: string;
   readonly text: string;
@@ -131,12 +134,16 @@ const readWhole = (
   response.on('error', fail);
   response.on('end', () =>
     done({
+      note: noteOf(response.headers['holdfast-note']),
       status: response.statusCode ?? 0,
       reason: response.statusMessage ?? '',
       text: Buffer.concat(chunks).toString('utf8'),
     }),
   );
 };
+
+const noteOf = (header: string | readonly string[] | undefined): string | undefined =>
+  typeof header === 'string' ? header : header?.join('; ');
 
 /** As {@link send}, but a file that the node answers with goes where `take` wants it; any other answer is read whole. */
 const sendForFile = (call: CommandCall, take: (file: Readable) => Promise<void>): Promise<Answer | undefined> =>
@@ -166,8 +173,9 @@ const splitNode = (node: string): HostPort => {
 /** Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, `CLI_INTERRUPTED`, `CLI_TIMEOUT`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */
 export const callNode = async (call: CommandCall): Promise<string> => {
   const answer = await send(call);
-  if (answer.status >= 200 && answer.status < 300) return answer.text;
-  throw refusedBy(answer);
+  if (answer.status < 200 || answer.status >= 300) throw refusedBy(answer);
+  if (answer.note !== undefined) call.onNote?.(answer.note);
+  return answer.text;
 };
 
 /** The same for a command whose answer is a file, which `take` reads as it comes. What `take` fails with goes through. */

@@ -61,6 +61,11 @@ export const printText = (stream: Writable & Tty, text: string): void => {
   if (text !== '') stream.write(shownOn(stream, text.endsWith('\n') ? text : `${text}\n`));
 };
 
+/** What a node says beside its answer; not where a program reads that. */
+export const printNote = ({ stderr }: Terminal, text: string): void => {
+  stderr.write(`${styleText('yellow', 'note:', { stream: stderr })} ${shownOn(stderr, text)}\n`);
+};
+
 /** What was printed before it failed, then what happened and, indented below it, what to do; red only on a terminal. */
 export const printFault = ({ stdout, stderr }: Terminal, error: HoldfastError): void => {
   printText(stdout, printedIn(error).join('\n'));

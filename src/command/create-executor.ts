@@ -29,6 +29,7 @@ import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
 import type { RemoteUse } from './remote/state.ts';
 import { Registry, type ScriptLines, type ScriptSession, type Surroundings } from './registry.ts';
+import { type Note, noteOn } from './note.ts';
 import { givesJson, jsonText, says, SILENT, textUpTo, type Answer, type Reply } from './reply.ts';
 import { putRows } from './put.ts';
 
@@ -39,21 +40,23 @@ const namesVariable = (tokens: readonly Token[]): boolean =>
 const isNothing = (json: unknown): boolean => json === null || (Array.isArray(json) && json.length === 0);
 
 /** A long answer is made when it is asked for, in the form that is asked for. */
-const longOutput = (reply: Reply, pieces: () => Iterable<string>): CommandOutput => ({
+const longOutput = (reply: Reply, note: Note | undefined, pieces: () => Iterable<string>): CommandOutput => ({
   get text() {
     return [...pieces()].join('');
   },
   get json() {
     return reply.json;
   },
+  note,
   pieces,
 });
 
-const outputOf = (reply: Reply, wantsJson: boolean): CommandOutput => {
+const outputOf = ({ reply, note = reply.note, ...answer }: Answer, asksJson = false): CommandOutput => {
+  const wantsJson = answer.wantsJson || asksJson;
   const { pieces } = reply;
-  if (pieces !== undefined) return longOutput(reply, () => pieces(wantsJson));
+  if (pieces !== undefined) return longOutput(reply, note, () => pieces(wantsJson));
   const { json, file } = reply;
-  const rest = { json, ...(file === undefined ? {} : { file }) };
+  const rest = { json, note, ...(file === undefined ? {} : { file }) };
   if (reply.text !== undefined && (!wantsJson || json === undefined)) return { text: reply.text, ...rest };
   return { text: jsonText(json), ...rest };
 };
@@ -84,8 +87,7 @@ class NodeExecutor implements CommandExecutor {
 
   async execute(request: CommandRequest): Promise<CommandOutput> {
     try {
-      const { reply, wantsJson } = await this.#line(request.text, request, 0);
-      return outputOf(reply, wantsJson || request.format === 'json');
+      return outputOf(await this.#line(request.text, request, 0), request.format === 'json');
     } catch (caught) {
       throw withRefusal(asFault(caught), this.#context.refusals?.() ?? []);
     }
@@ -180,8 +182,8 @@ class NodeExecutor implements CommandExecutor {
       if (hasCode(caught, 'COMMAND_WAIT_EXPIRED')) return 'false';
       throw caught;
     }
-    const { reply, wantsJson } = answer;
-    const output = outputOf(reply, wantsJson);
+    const { reply } = answer;
+    const output = outputOf(answer);
     const whole = await textUpTo(output, VALUE_CHARS_MAX);
     if (whole.length > VALUE_CHARS_MAX)
       throw fault(
@@ -239,7 +241,11 @@ class NodeExecutor implements CommandExecutor {
     if (request.session.caller === 'peer' && command.remote === 'never')
       throw fault('COMMAND_REMOTE_REFUSED', 'this command is not run for other nodes');
     const surroundings = this.#surroundings(request, depth);
-    return command.run({ ...surroundings, text: statement.text, tokens, match });
+    // What was missing may have come while the command ran.
+    const before = noteOn(this.#context.policies.book);
+    const answer = await command.run({ ...surroundings, text: statement.text, tokens, match });
+    const note = before ?? noteOn(this.#context.policies.book);
+    return { ...answer, note };
   }
 
   #dictionaryOf(session: Session, restriction: Restriction | undefined): SessionDictionary {
@@ -251,8 +257,7 @@ class NodeExecutor implements CommandExecutor {
     const { session, signal } = request;
     const execute = async (text: string, format: 'text' | 'json' | undefined, person: Person | undefined) => {
       const inner = onThisNode({ ...request, format, session: { ...session, person } });
-      const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
-      return outputOf(reply, wantsJson || format === 'json');
+      return outputOf(await this.#line(text, inner, depth + 1), format === 'json');
     };
     const restriction = restrictionOf(this.#context, session.person);
     return {
@@ -284,8 +289,7 @@ class NodeExecutor implements CommandExecutor {
       checkCaller,
       execute: async (text) => {
         checkCaller();
-        const { reply, wantsJson } = await this.#line(text, inner, depth + 1);
-        const output = outputOf(reply, wantsJson);
+        const output = outputOf(await this.#line(text, inner, depth + 1));
         return output.pieces === undefined
           ? output
           : { text: await textUpTo(output, SCRIPT_OUTPUT_CHARS_MAX), json: undefined };

@@ -1,5 +1,6 @@
 import { SESSION_CHARS_MAX } from '../base/limits.ts';
 import type { Person } from './access/access.ts';
+import type { Note } from './note.ts';
 import { Variables } from './variables.ts';
 
 export type Caller = 'local' | 'rest' | 'peer';
@@ -43,6 +44,8 @@ export interface CommandOutput {
   readonly json: unknown;
   /** The text in pieces that take a few milliseconds each, where it may be long: who can send it so leaves `text` alone. */
   readonly pieces?: () => Iterable<string>;
+  /** What is to be known about the answer, beside it: whoever reads that as JSON or text still can. */
+  readonly note?: Note | undefined;
   /** Where the answer is a file: its bytes. Who cannot take them shows the text. */
   readonly file?: AsyncIterable<Uint8Array>;
 }

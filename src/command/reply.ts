@@ -1,5 +1,6 @@
 import { giveWay } from '../base/slices.ts';
 import type { CommandOutput } from './executor.ts';
+import type { Note } from './note.ts';
 import { renderTable, type Cell, type TableLayout, type Title } from './table.ts';
 
 /** What a handler gives back. */
@@ -12,6 +13,8 @@ export interface Reply {
   readonly byNode?: Readonly<Record<string, unknown>>;
   /** Of an answer that may be long, or whose JSON values cannot hold exactly (long integers): the text, or with `json` the JSON, in pieces that take a few milliseconds each. */
   readonly pieces?: (json: boolean) => Iterable<string>;
+  /** What other nodes say beside what they answered. */
+  readonly note?: Note | undefined;
   /** Where the answer is a file: what a caller that can take one gets instead of the text. */
   readonly file?: AsyncIterable<Uint8Array>;
 }
@@ -20,6 +23,8 @@ export interface Reply {
 export interface Answer {
   readonly reply: Reply;
   readonly wantsJson: boolean;
+  /** In the place of that of the reply. */
+  readonly note?: Note | undefined;
 }
 
 /** A command that did what it should and says nothing. */

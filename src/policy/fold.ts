@@ -23,6 +23,7 @@ import {
   withoutContent,
 } from './facts.ts';
 import { genesisRules } from './authority/genesis.ts';
+import { MissingBodies } from './missing-bodies.ts';
 import type { SettledOrigins } from './origins.ts';
 import { ShownPolicies } from './shown.ts';
 import { ArchivedFacts, BODY_ARCHIVED } from './snapshot/archived.ts';
@@ -48,6 +49,8 @@ export interface LedgerFold extends PolicyFold {
   readonly archivedCount: number;
   /** Whether the book cannot be known by what is settled: it leaves out an entry whose body is archived, or rests on one. */
   lacksBodies(settled?: Settled): boolean;
+  /** How many entries are here without what they say, which nobody erased by right: the book follows from the others. */
+  readonly missingBodies: number;
   /** Takes up facts of another fold, which stay as they are; the same as their entries. */
   addFacts(facts: readonly Fact[]): void;
   /** What erase entries are about whose right may be another since this was asked last. */
@@ -112,6 +115,7 @@ class Fold implements LedgerFold {
   readonly #erasures: Erasures;
   readonly erasersOf = (target: string): readonly Fact[] => this.#erasures.about(target);
   readonly #archived: ArchivedFacts = new ArchivedFacts();
+  readonly #missing = new MissingBodies();
   revision = 0;
   unknown = 0;
 
@@ -184,6 +188,10 @@ class Fold implements LedgerFold {
 
   get archivedCount(): number {
     return this.#archived.size;
+  }
+
+  get missingBodies(): number {
+    return this.#missing.count(this.revision, (fact) => this.authority.reasonOf(fact) !== undefined);
   }
 
   lacksBodies(settled = this.snapshots.settled): boolean {
@@ -271,6 +279,7 @@ class Fold implements LedgerFold {
       if (held !== undefined) {
         if (!(held.bodiless || held.archived) || !restore(held, factFrom(item))) continue;
         this.#archived.remove(held);
+        this.#missing.look(held);
         affected.add(held);
         this.snapshots.contentMoved();
         continue;
@@ -280,6 +289,7 @@ class Fold implements LedgerFold {
       if (fact.archived) this.#archived.add(fact);
       first.push(fact);
       this.#erasures.meet(fact);
+      this.#missing.look(fact);
       if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(fact))) affected.add(early);
       else if (this.#takesPart(fact)) taken.push(fact);
     }
@@ -325,6 +335,7 @@ class Fold implements LedgerFold {
       if (fact.bodiless && fact.erasure?.by === by && fact.erasure.inForce === inForce) continue;
       fact.erasure = erasure;
       fact.bodiless = true;
+      this.#missing.look(fact);
       this.#archived.remove(fact);
       fact.archived = false;
       fact.content = withoutContent(fact.op, erasure);

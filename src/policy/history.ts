@@ -24,6 +24,8 @@ export interface PolicyVersion extends Signed {
   readonly changes: readonly Change[];
   /** Who erased what the entry said, when and why; the names of the attributes that it gave are all that is left of them. */
   readonly erased: ErasedBy | undefined;
+  /** What the entry says is not here, though nobody erased it by right: its changes are not known. */
+  readonly missing: boolean;
   /** `body`: what the entry said is archived. `before`: what it said is here, and what it replaced is archived. */
   readonly archived: 'body' | 'before' | undefined;
   readonly effect: 'in-force' | 'superseded' | VoidReason;
@@ -145,6 +147,7 @@ export const versionsOf = function* (
       id,
       changes,
       erased: erasedBy(fact, names),
+      missing: fact.bodiless && fact.erasure?.inForce !== true,
       archived,
       effect,
       supersededBy: effect === 'superseded' ? followers[at] : undefined,

@@ -14,7 +14,7 @@ import type { Moment } from './moment.ts';
 import type { Chronicle, Past } from './past.ts';
 
 /** The book, and what each policy's entries were. Only its owner adds to it. */
-export type PolicyView = PolicyBook & Pick<LedgerFold, 'factsOf' | 'settledOrigins'>;
+export type PolicyView = PolicyBook & Pick<LedgerFold, 'factsOf' | 'settledOrigins' | 'missingBodies'>;
 
 /** Who belongs to the network and what each may do. */
 export interface Members {

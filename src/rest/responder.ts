@@ -13,6 +13,7 @@ import type { Logger } from '../base/log.ts';
 import { giveWay } from '../base/slices.ts';
 import type { Access, Person } from '../command/access/access.ts';
 import { createSession, type CommandExecutor, type CommandOutput } from '../command/executor.ts';
+import type { Note } from '../command/note.ts';
 import { BodyBudget, type Lease, readBody, textOfBody, unpack } from './body.ts';
 import { agentOf, planOfGet, planOfPost, type CommandPlan } from './commands.ts';
 import { errorReply, methodFault } from './faults.ts';
@@ -204,9 +205,10 @@ class Responder {
       }
       return executor.execute({ text: plan.command, format, signal, session });
     });
-    if (output.pieces !== undefined) return longText(output.pieces());
-    if (output.file === undefined) return text(shown(output, format));
-    return { status: 200, type: FILE, body: Readable.from(output.file, { objectMode: false }) };
+    const headers = noteHeaders(output.note);
+    if (output.pieces !== undefined) return { ...(await longText(output.pieces())), headers };
+    if (output.file === undefined) return { ...text(shown(output, format)), headers };
+    return { status: 200, type: FILE, body: Readable.from(output.file, { objectMode: false }), headers };
   }
 
   /**
@@ -240,6 +242,13 @@ class Responder {
     }
   }
 }
+
+/** Beside the answer, so that its form stays what it is. Another node may have made it. */
+const noteHeaders = (note: Note | undefined): Readonly<Record<string, string>> =>
+  note === undefined
+    ? {}
+    : { 'Holdfast-Note': `${note.code}: ${note.text.slice(0, NOTE_CHARS_MAX)}`.replace(/[^ -~]/g, '?') };
+const NOTE_CHARS_MAX = 1_000;
 
 /** Text that fits is sent whole, so that its length is known; what is longer goes out piece by piece as it is made. */
 const longText = async (pieces: Iterable<string>): Promise<RestReply> => {

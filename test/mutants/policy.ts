@@ -143,6 +143,13 @@ export const policy: readonly Mutant[] = [
     tests: ['test/unit/policy/erasure-judge.test.ts'],
   },
   {
+    name: 'a book that lacks what an entry says does not say so',
+    file: 'src/policy/missing-bodies.ts',
+    from: 'fact.erasure?.inForce !== true',
+    to: 'fact.erasure?.inForce === true',
+    tests: ['test/unit/command/missing-bodies.test.ts'],
+  },
+  {
     name: 'the erase entry of a stranger is enough for an entry without its body',
     file: 'src/policy/erasure-judge.ts',
     from: 'alone.reasonOf(erase) === undefined && ',

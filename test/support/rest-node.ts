@@ -35,6 +35,8 @@ const answer = async (
   if (text.startsWith('get long') && pieces !== undefined) return { text: 'made at once', json: undefined, pieces };
   if (text === 'refuse half way')
     throw fault('COMMAND_UNKNOWN', 'line 2 of half.al: no such command', { data: { printed: ['one'] } });
+  if (text.startsWith('noted'))
+    return { text: '[]', json: [], note: { code: 'ENTRY_BODY_MISSING', text: 'what 1 of\nthe entries say' } };
   if (text.startsWith('refuse')) throw fault('POLICY_UNKNOWN', 'there is no such policy', { hint: 'look again' });
   if (text.startsWith('crash')) throw new TypeError('not foreseen');
   if (text.startsWith('hang')) await released;

@@ -62,7 +62,8 @@ const erasedText = ({ attributes, author, authorName, date, reason }: ErasedBy):
 };
 
 /** What the entry changed, as far as that is here. */
-const saidBy = ({ changes, archived }: PolicyVersion): readonly string[] => {
+const saidBy = ({ changes, archived, missing }: PolicyVersion): readonly string[] => {
+  if (missing) return ['missing here, though nobody erased it by right'];
   if (archived === 'body') return ['archived'];
   return changes.map((change) => `${changeText(change)}${archived === 'before' ? ' (before: archived)' : ''}`);
 };

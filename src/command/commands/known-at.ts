@@ -9,7 +9,7 @@ import { parseDate } from '../grammar/dates.ts';
 import type { Surroundings } from '../registry.ts';
 import { jsonText, type Reply } from '../reply.ts';
 import { count, shortKey } from './common.ts';
-import { momentJson } from './moment.ts';
+import { missingParts, momentJson } from './moment.ts';
 
 /** What a node knew at a time: the receipts that say so, and the policies that follow. */
 export interface KnownPast {
@@ -104,6 +104,7 @@ const knownLine = ({ past, known, names }: KnownPast): string => {
       `${count(past.book.ofType().length, 'policy', 'policies')} of ${count(past.entries, 'entry', 'entries')}`,
     `state root ${past.root}`,
     `its checkpoint of size ${checkpoint.size}, root ${checkpoint.root.toString('base64')}, was cosigned by ${witnessed.join(', ')}`,
+    ...missingParts(past),
     ...(final ? [] : ['a later checkpoint may still come to count for that time']),
   ].join('; ');
 };

@@ -5,6 +5,7 @@ import type { PolicySource } from '../../policy/query.ts';
 import { parseDate } from '../grammar/dates.ts';
 import type { Surroundings } from '../registry.ts';
 import { jsonText, type Reply } from '../reply.ts';
+import { missingText } from '../note.ts';
 import { count } from './common.ts';
 
 /** How the policies of a moment are shown. Which nodes held them then is not known, so they carry no `ledger`. */
@@ -46,8 +47,13 @@ export const momentJson = (past: Past): Readonly<Record<string, unknown>> => ({
   policies: past.book.ofType().length,
   root: past.root,
   cameLater: past.late ?? null,
+  missing: past.book.missingBodies,
   equivocations: [...past.forks].map(([author, { seq }]) => ({ author, seq })),
 });
+
+/** What the policies of a moment lack, for a line about it. */
+export const missingParts = ({ book: { missingBodies } }: Past): readonly string[] =>
+  missingBodies === 0 ? [] : [missingText(missingBodies)];
 
 /** The same in a line. */
 export const momentLine = (past: Past): string => {
@@ -60,6 +66,7 @@ export const momentLine = (past: Past): string => {
     `${when}: ${count(book.ofType().length, 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
     `state root ${root}`,
     ...(late === undefined ? [] : [`${late} of the entries came here later and may have been unknown then`]),
+    ...missingParts(past),
     ...(forks.size === 0 ? [] : [`${count(forks.size, 'author', 'authors')} signed two entries with one number`]),
   ];
   return parts.join('; ');

@@ -7,6 +7,7 @@ import type { CommandContext } from '../context.ts';
 import { errorNumber } from '../error-numbers.ts';
 import type { CommandOutput } from '../executor.ts';
 import { plainAct } from '../access/door.ts';
+import { mergedNotes } from '../note.ts';
 import { isKeyword, tokenize } from '../grammar/lexer.ts';
 import { parseLine } from '../grammar/line.ts';
 import type { Surroundings } from '../registry.ts';
@@ -109,14 +110,21 @@ const mergeReplies = (replies: readonly NodeReply[], subset: boolean): Reply => 
     ]),
   );
   const only = replies.length === 1 ? replies[0]?.answer : undefined;
-  if (only !== undefined) return { text: only.text, json: only.json, byNode: json };
-  if (answered.every(({ answer }) => isJsonText(answer?.text ?? ''))) return { text: undefined, json, byNode: json };
+  const note = mergedNotes(replies.map(({ address, answer }) => ({ address, note: answer?.note })));
+  if (only !== undefined) return { text: only.text, json: only.json, byNode: json, note };
+  if (answered.every(({ answer }) => isJsonText(answer?.text ?? '')))
+    return { text: undefined, json, byNode: json, note };
   const shown = subset ? answered : replies;
   const texts = shown.map(({ address, answer, failure }) => {
     const text = failure === undefined ? (answer?.text ?? '') : failureText(failure);
     return `[From Node ${address}]${text.length <= LINE_CHARS && !text.includes('\n') ? ' ' : '\n'}${text}`;
   });
-  return { text: texts.join('\n') + (subset && failed.length > 0 ? errorsTable(failed) : ''), json, byNode: json };
+  return {
+    text: texts.join('\n') + (subset && failed.length > 0 ? errorsTable(failed) : ''),
+    json,
+    byNode: json,
+    note,
+  };
 };
 
 const answerJson = (answer: CommandOutput | undefined): unknown => {

@@ -9,6 +9,8 @@ export const COMMAND_PROTOCOL = '/holdfast/command/1';
 /** Of an error's text and hint. */
 export const TEXT_CHARS_MAX = 4_096;
 
+const CODE = z.string().regex(/^[A-Z][A-Z0-9_]{1,63}$/);
+
 /** SPEC 1: what is asked for. */
 export const requestMessage = z.object({
   text: z.string().min(1).max(COMMAND_CHARS_MAX),
@@ -20,7 +22,7 @@ export const replyHead = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), bytes: z.number().int().min(0).max(COMMAND_REPLY_BYTES_MAX) }),
   z.object({
     ok: z.literal(false),
-    code: z.string().regex(/^[A-Z][A-Z0-9_]{1,63}$/),
+    code: CODE,
     text: z.string().max(TEXT_CHARS_MAX),
     hint: z.string().max(TEXT_CHARS_MAX).nullable(),
   }),
@@ -28,7 +30,11 @@ export const replyHead = z.discriminatedUnion('ok', [
 export type ReplyHead = z.infer<typeof replyHead>;
 
 /** SPEC 3: the answer. */
-export const answerMessage = z.object({ text: z.string(), json: z.unknown() });
+export const answerMessage = z.object({
+  text: z.string(),
+  json: z.unknown(),
+  note: z.object({ code: CODE, text: z.string().max(TEXT_CHARS_MAX) }).optional(),
+});
 
 /** Parses a frame. `COMMAND_REMOTE_MALFORMED`. */
 export const parseMessage = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T => {

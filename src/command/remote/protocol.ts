@@ -100,7 +100,7 @@ const refusal = ({ code, message, hint }: HoldfastError): ReplyHead => ({
 const encodeAnswer = async (output: CommandOutput): Promise<Uint8Array> => {
   const text = await textUpTo(output, COMMAND_REPLY_BYTES_MAX);
   if (text.length <= COMMAND_REPLY_BYTES_MAX) {
-    const answer = encodeMessage({ text, json: output.json ?? null });
+    const answer = encodeMessage({ text, json: output.json ?? null, note: output.note });
     if (answer.byteLength <= COMMAND_REPLY_BYTES_MAX) return answer;
   }
   throw fault('COMMAND_REMOTE_OVERSIZE', `the answer has more than ${COMMAND_REPLY_BYTES_MAX} bytes`, {

@@ -13,8 +13,7 @@ export const FIRST_REPLY_STATE: ReplyState = { kind: 'waiting' };
 
 const finished = (state: ReplyState & { kind: 'reading' }): ReplyState => {
   if (state.got < state.bytes) return state;
-  const { text, json } = parseMessage(answerMessage, Buffer.concat(state.parts));
-  return { kind: 'done', output: { text, json } };
+  return { kind: 'done', output: parseMessage(answerMessage, Buffer.concat(state.parts)) };
 };
 
 /**

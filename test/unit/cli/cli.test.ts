@@ -111,6 +111,7 @@ describe('exec and shell', () => {
         standing.push(request.headers['standing']);
         timeouts.push(request.headers['timeout']);
         if (command === 'get node name') response.end('operator1');
+        else if (command === 'noted') response.setHeader('Holdfast-Note', 'ENTRY_BODY_MISSING: look').end('[]');
         else if (command === 'long') response.end('a line\n'.repeat(50_000));
         else if (command === 'fail' || command === 'run client (bad)') {
           response.statusCode = 400;
@@ -140,6 +141,12 @@ describe('exec and shell', () => {
       stdout: 'one\ntwo\n',
       stderr: 'error: line 3 of half.al: no (error 10)\n',
     });
+  });
+
+  test('prints what the node says beside its answer on stderr', async () => {
+    const noted = { status: 0, stdout: '[]\n', stderr: 'note: ENTRY_BODY_MISSING: look\n' };
+    expect(await run(['exec', '--node', node, 'noted'])).toMatchObject(noted);
+    expect(await run(['shell', '--node', node], 'noted\n')).toMatchObject(noted);
   });
 
   test('prints a refusal with its number and hint on stderr, status 1', async () => {

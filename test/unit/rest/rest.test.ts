@@ -36,6 +36,13 @@ describe('commands by GET', () => {
     expect(await response.text()).toBe('answer to get status');
   });
 
+  test('what is to be known about an answer is said in a header: the body stays what it is', async () => {
+    const response = await get({ ...AGENT, command: 'noted' });
+    expect(response.headers.get('holdfast-note')).toBe('ENTRY_BODY_MISSING: what 1 of?the entries say');
+    expect(await response.text()).toBe('[]');
+    expect((await get({ ...AGENT, command: 'get status' })).headers.has('holdfast-note')).toBe(false);
+  });
+
   test('AnyLog-Agent goes over User-Agent', async () => {
     const response = await get({ 'User-Agent': 'Mozilla/5.0', 'AnyLog-Agent': 'AnyLog/1.23', command: 'get status' });
     expect(await response.text()).toBe('answer to get status');
