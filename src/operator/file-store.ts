@@ -33,7 +33,10 @@ export interface FileStore {
   readonly origin: string;
   /** What operators compare. */
   readonly sums: FileSums;
-  /** A damaged database is being set aside: its files are there no more, and `holdings` still names them. */
+  /**
+   * Damage was met in a database, which is looked through or set aside now: nothing is answered from what may be damaged, nor while its files are
+   * there no more and `holdings` still names them.
+   */
   readonly losing: boolean;
   /** In memory, always current: costs nothing to ask. */
   holdings(): Holdings;

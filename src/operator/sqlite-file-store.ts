@@ -18,6 +18,7 @@ import { addToRanges, countRanges, heldOf, idsOf, inRanges, subtractRanges } fro
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { readGroups, withinRows } from './read-groups.ts';
 import { reading, type StoredBuffer } from './store/read-procedures.ts';
+import type { Verdict } from './store/schema.ts';
 import { scrubbing } from './store/scrub-reads.ts';
 import { writing } from './store/write-procedures.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -65,7 +66,7 @@ export class SqliteFileStore implements FileStore {
   readonly #settingAside = new Map<string, Promise<string | undefined>>();
   /** Databases that were found whole, and until when that is believed; monotonic. */
   readonly #wholeUntilMs = new Map<string, number>();
-  /** A database was set aside, and what is held without it was not read yet. */
+  /** A database is set aside, and what is held without it was not read yet. */
   #losing = false;
   /** Database files that were set aside since start. */
   readonly setAsidePaths: string[] = [];
@@ -102,7 +103,7 @@ export class SqliteFileStore implements FileStore {
   }
 
   get losing(): boolean {
-    return this.#losing;
+    return this.#losing || this.#settingAside.size > 0;
   }
 
   holdings(): Holdings {
@@ -227,32 +228,32 @@ export class SqliteFileStore implements FileStore {
   }
 
   /**
-   * Looked at apart: it takes long where nothing is wrong, and queries are answered meanwhile. A large database is looked at by a reader, so that data
-   * is taken too. What was found whole is left alone for a while, whoever met something: each notice would start it again.
+   * A large database is looked at by a reader: it takes long, and data is taken meanwhile. What was found whole is left alone for a while, whoever met something: each notice would start it again.
    */
   async #setAsideIfDamaged(dbms: string): Promise<string | undefined> {
     const { sqlite, queue, clock } = this.#ports;
     const beganMs = clock.monotonicMs();
     if (beganMs < (this.#wholeUntilMs.get(dbms) ?? beganMs)) return undefined;
     const looked = await queue.between(async () => {
-      const isDamaged = await sqlite.write(writing, 'isDamaged', dbms, SQLITE_CHECK_PAGES_MAX);
-      return { isDamaged, path: isDamaged === true ? await this.#lose(dbms) : undefined };
+      const verdict = await sqlite.write(writing, 'judge', dbms, SQLITE_CHECK_PAGES_MAX);
+      return { verdict, path: await this.#lose(dbms, verdict) };
     });
-    const isLarge = looked.isDamaged === undefined;
-    const path =
-      isLarge && (await sqlite.read(scrubbing, 'isDamaged', dbms))
-        ? await queue.between(() => this.#lose(dbms))
-        : looked.path;
+    let { path } = looked;
+    if (looked.verdict.found === 'large') {
+      const verdict = await sqlite.read(scrubbing, 'judge', dbms);
+      path = await queue.between(() => this.#lose(dbms, verdict));
+    }
     const nowMs = clock.monotonicMs();
     const restMs = Math.min(WHOLE_REST_MS_MAX, ASIDE_REST_TIMES * (nowMs - beganMs));
     if (path === undefined) this.#wholeUntilMs.set(dbms, nowMs + restMs);
     return path;
   }
 
-  async #lose(dbms: string): Promise<string | undefined> {
+  async #lose(dbms: string, verdict: Verdict): Promise<string | undefined> {
+    if (verdict.found !== 'damaged') return undefined;
     this.#losing = true;
     try {
-      return await this.#setAside(dbms);
+      return await this.#setAside(dbms, verdict);
     } finally {
       // Where that fails nothing is answered until it was read.
       await this.#lookAgain().catch(() => this.#ports.queue.lookAgain());
@@ -371,11 +372,11 @@ export class SqliteFileStore implements FileStore {
       if ((await plainFile(path)) === undefined) this.setAsidePaths.splice(this.setAsidePaths.indexOf(path), 1);
   }
 
-  async #setAside(dbms: string): Promise<string | undefined> {
+  async #setAside(dbms: string, known?: Verdict): Promise<string | undefined> {
     const { sqlite, origin, log, queue } = this.#ports;
     // What is lost took some.
     queue.numberFrom((this.#holdings.get(origin)?.at(-1)?.[1] ?? 0) + 1);
-    const path = await sqlite.write(writing, 'setDamagedAside', dbms);
+    const path = await sqlite.write(writing, 'setDamagedAside', dbms, known);
     if (path !== undefined) {
       this.setAsidePaths.push(path);
       log.error(`the database ${dbms} is damaged; it lies in ${path}, and its files come again from the peers`);

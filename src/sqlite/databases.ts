@@ -121,6 +121,10 @@ export class ReadDirectory implements ReadDatabases {
       .sort();
   }
 
+  fileOf(name: string): string | undefined {
+    return fileOf(this.path(name));
+  }
+
   copyInto(dir: string): DatabasesCopy {
     const files = this.names().map((name) => ({ name, from: this.path(name), to: join(dir, name + SUFFIX) }));
     return new OnlineCopy(files, this.options);

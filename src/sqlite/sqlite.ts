@@ -42,6 +42,8 @@ export interface ReadDatabases {
   /** `SQLITE_NO_DATABASE` where it does not exist. */
   read(name: string): ReadConnection;
   names(): readonly string[];
+  /** Which file it is: another one once it was dropped or set aside and made anew. Undefined where there is none. */
+  fileOf(name: string): string | undefined;
   /**
    * Begins to copy every database into a directory that exists, by SQLite's own online backup: all as they are now, while
    * writes go on. The thread copies on between its other calls; look at it until it has ended.

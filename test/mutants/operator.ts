@@ -93,6 +93,20 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/one-column.test.ts'],
   },
   {
+    name: 'a database that was made anew is set aside for the one that was damaged',
+    file: 'src/operator/store/write-procedures.ts',
+    from: ' || verdict.file !== databases.fileOf(dbms)',
+    to: '',
+    tests: ['test/unit/operator/damaged-database.test.ts'],
+  },
+  {
+    name: 'queries are answered from a database in which damage was met',
+    file: 'src/operator/sqlite-file-store.ts',
+    from: 'return this.#losing || this.#settingAside.size > 0;',
+    to: 'return this.#losing;',
+    tests: ['test/unit/operator/damaged-database.test.ts'],
+  },
+  {
     name: 'a database that was found whole is looked through at each notice of damage',
     file: 'src/operator/sqlite-file-store.ts',
     from: 'if (beganMs < (this.#wholeUntilMs.get(dbms) ?? beganMs)) return undefined;',

@@ -68,6 +68,7 @@ export const itemsOf = <T>(procedure: Generator<T, T | undefined, undefined>): r
 /** The databases of a thread that all are this one. */
 export const databasesOf = (connection: ReadConnection): ReadDatabases => ({
   read: () => connection,
+  fileOf: () => undefined,
   names: () => ['memory'],
   copyInto: () => {
     throw new Error('a database in memory has no file to copy');

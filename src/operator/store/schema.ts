@@ -83,23 +83,27 @@ export const prepareDatabase = (db: WriteConnection): void => {
   ready.add(db);
 };
 
-/**
- * Whether a database file does not hold together, by SQLite's own check of every page; false where there is none. Undefined: it has
- * more pages than `pagesMax`, and was not looked at.
- */
-export const isDamagedFile = (
+/** What became of a look at a database. `large`: it was not looked at. */
+export type Verdict =
+  | { readonly found: 'whole' | 'large' }
+  /** `file`: which one it was that does not hold together. */
+  | { readonly found: 'damaged'; readonly file: string | undefined };
+
+/** Whether a database file holds together, by SQLite's own check of every page, as one that is not there does; not of one of more than `pagesMax` pages. */
+export const judgeFile = (
   databases: ReadDatabases,
   dbms: string,
   open: () => ReadConnection,
   pagesMax = Number.POSITIVE_INFINITY,
-): boolean | undefined => {
-  if (!databases.names().includes(dbms)) return false;
+): Verdict => {
+  if (!databases.names().includes(dbms)) return { found: 'whole' };
+  const damaged = { found: 'damaged', file: databases.fileOf(dbms) } as const;
   try {
     const db = open();
-    if (Number(db.get('select page_count from pragma_page_count')?.[0]) > pagesMax) return undefined;
-    return db.get('select * from pragma_integrity_check limit 1')?.[0] !== 'ok';
+    if (Number(db.get('select page_count from pragma_page_count')?.[0]) > pagesMax) return { found: 'large' };
+    return db.get('select * from pragma_integrity_check limit 1')?.[0] === 'ok' ? { found: 'whole' } : damaged;
   } catch (caught) {
-    if (hasCode(caught, 'SQLITE_CORRUPT')) return true;
+    if (hasCode(caught, 'SQLITE_CORRUPT')) return damaged;
     throw caught;
   }
 };

@@ -7,7 +7,7 @@ import { BucketSums, type BucketSum, type FileSum, type SumScope } from '../file
 import { type ArchivePlace, readPlace } from './archive-files.ts';
 import { gapsOf, membersOf, rowsOfFile, sumOfRows, sumsOfRows } from './file-rows.ts';
 import { eachRecord, findRecord, type PlacedRecord, selectRecords } from './records.ts';
-import { isDamagedFile, storesOf } from './schema.ts';
+import { judgeFile, storesOf, type Verdict } from './schema.ts';
 import { columnsOfTable, quoted } from './user-tables.ts';
 
 const has = (db: ReadConnection, table: string): boolean =>
@@ -132,8 +132,8 @@ const checkPages = (databases: ReadDatabases, dbms: string, table: string): void
     throw fault('SQLITE_CORRUPT', `database ${dbms}: ${String(text).slice(0, 200)}`, { data: { database: dbms } });
 };
 
-const isDamaged = (databases: ReadDatabases, dbms: string): boolean =>
-  isDamagedFile(databases, dbms, () => databases.read(dbms)) === true;
+const judge = (databases: ReadDatabases, dbms: string): Verdict =>
+  judgeFile(databases, dbms, () => databases.read(dbms));
 
 const fileSumsOf = (db: ReadConnection, all: readonly PlacedRecord[]): readonly FileSum[] => {
   const rowsOf = sumsOfRows(db, all);
@@ -253,7 +253,7 @@ const sumTables = (
  * @public The thread looks for it by this name.
  */
 export const procedures = {
-  ...{ checkFiles, strays, damages, pagesToCheck, checkPages, isDamaged },
+  ...{ checkFiles, strays, damages, pagesToCheck, checkPages, judge },
   ...{ bucketSums, fileSums, rowSums, sumTables },
 };
 

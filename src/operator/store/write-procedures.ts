@@ -4,7 +4,7 @@ import type { Column } from '../../topology/topology.ts';
 import { tableName, TSD_DBMS } from '../names.ts';
 import { apply } from './apply.ts';
 import { Bookkeeping, demoteRecord, selectRecords } from './records.ts';
-import { isDamagedFile, prepareDatabase } from './schema.ts';
+import { judgeFile, prepareDatabase, type Verdict } from './schema.ts';
 import { columnsOfTable, ensureTable, quoted, withTables } from './user-tables.ts';
 import { renumber } from './renumber.ts';
 import { deriveTsd } from './tsd-tables.ts';
@@ -37,12 +37,16 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
   return true;
 };
 
-const isDamaged = (databases: WriteDatabases, dbms: string, pagesMax?: number): boolean | undefined =>
-  isDamagedFile(databases, dbms, () => databases.write(dbms), pagesMax);
+const judge = (databases: WriteDatabases, dbms: string, pagesMax?: number): Verdict =>
+  judgeFile(databases, dbms, () => databases.write(dbms), pagesMax);
 
-/** Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path. */
-const setDamagedAside = (databases: WriteDatabases, dbms: string): string | undefined => {
-  if (isDamaged(databases, dbms) !== true) return undefined;
+/**
+ * Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path. What is `known` of
+ * it is not looked for again, which takes long, as long as it is that file still: somebody may have dropped it meanwhile.
+ */
+const setDamagedAside = (databases: WriteDatabases, dbms: string, known?: Verdict): string | undefined => {
+  const verdict = known ?? judge(databases, dbms);
+  if (verdict.found !== 'damaged' || verdict.file !== databases.fileOf(dbms)) return undefined;
   const path = databases.setAside(dbms);
   if (dbms !== TSD_DBMS) forgetDerived(databases, dbms);
   return path;
@@ -71,7 +75,7 @@ export const procedures = {
   dropTable,
   deriveTsd,
   renumber,
-  isDamaged,
+  judge,
   setDamagedAside,
 };
 

@@ -1,9 +1,11 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { fault } from '../../../src/base/errors.ts';
 import { reading } from '../../../src/operator/store/read-procedures.ts';
+import { scrubbing } from '../../../src/operator/store/scrub-reads.ts';
+import { writing } from '../../../src/operator/store/write-procedures.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
 import { flipBytes, sabotage } from '../../support/damage.ts';
 import { openOperator } from '../../support/operator-fixture.ts';
@@ -55,7 +57,7 @@ describe('a damaged database file', () => {
     expect((await fixture.put(rowsText(7, 1))).record.file).toBe(3);
   });
 
-  test('is being lost from before it goes until that was told: nobody answers from what is not there', async () => {
+  test('is being lost from the first look until that was told: nobody answers from what is damaged or not there', async () => {
     await damagedAndReopened(WITHIN);
     const { sqlite, store } = fixture;
     const read = sqlite.read.bind(sqlite);
@@ -71,9 +73,15 @@ describe('a damaged database file', () => {
     };
     store.notices.on('file:lost', () => seen.push(['file:lost', store.losing]));
     await store.setDatabaseAside('other');
-    expect(seen).toEqual([['isDamaged', false]]);
+    expect(seen).toEqual([['judge', true]]);
+    expect(store.losing).toBe(false);
     await store.setDatabaseAside('plant');
-    expect(Object.fromEntries(seen)).toMatchObject({ setDamagedAside: true, holdings: true, 'file:lost': true });
+    expect(Object.fromEntries(seen)).toMatchObject({
+      judge: true,
+      setDamagedAside: true,
+      holdings: true,
+      'file:lost': true,
+    });
     expect(store.losing).toBe(false);
   });
 
@@ -82,15 +90,32 @@ describe('a damaged database file', () => {
     const { sqlite, store } = fixture;
     const write = sqlite.write.bind(sqlite);
     const read = sqlite.read.bind(sqlite);
-    sqlite.write = (...call) => (call[1] === 'isDamaged' ? Promise.resolve(undefined as never) : write(...call));
+    sqlite.write = (...call) => (call[1] === 'judge' ? Promise.resolve({ found: 'large' } as never) : write(...call));
     const taken: number[] = [];
     sqlite.read = async (...call) => {
-      if (call[1] === 'isDamaged') taken.push((await fixture.put(rowsText(100, 1), { dbms: 'other' })).record.rows);
+      if (call[1] === 'judge') taken.push((await fixture.put(rowsText(100, 1), { dbms: 'other' })).record.rows);
       return read(...call);
     };
     expect(await store.setDatabaseAside('other')).toBeUndefined();
     expect(await store.setDatabaseAside('plant')).toMatch(/plant\.sqlite\.damaged-\d+$/);
     expect(taken).toHaveLength(2);
+  });
+
+  test('that a reader found damaged is not looked through again by the writer, and one that was made anew meanwhile stays', async () => {
+    await damagedAndReopened(WITHIN);
+    const { sqlite } = fixture;
+    const verdict = await sqlite.read(scrubbing, 'judge', 'plant');
+    expect(verdict).toMatchObject({ found: 'damaged' });
+    // Another file under the name, as whole as can be; the damaged one is still there, so that it is another one indeed.
+    renameSync(database(), `${database()}.away`);
+    await fixture.put(rowsText(0, 1));
+    expect(await sqlite.write(writing, 'setDamagedAside', 'plant', verdict)).toBeUndefined();
+    expect(aside()).toEqual([]);
+    const whole = await sqlite.read(scrubbing, 'judge', 'plant');
+    expect(whole).toEqual({ found: 'whole' });
+    const { dev, ino } = statSync(database(), { bigint: true });
+    const same = { found: 'damaged', file: `${dev}:${ino}` } as const;
+    expect(await sqlite.write(writing, 'setDamagedAside', 'plant', same)).toBeDefined();
   });
 
   test('that was found whole is left alone for a while after a long look, and then looked at again', async () => {
@@ -103,7 +128,7 @@ describe('a damaged database file', () => {
     const write = fixture.sqlite.write.bind(fixture.sqlite);
     let looks = 0;
     fixture.sqlite.write = async (...call) => {
-      if (call[1] === 'isDamaged') {
+      if (call[1] === 'judge') {
         looks += 1;
         nowMs += 1_000;
       }

@@ -68,6 +68,7 @@ test('a file that arrives while rows of no file are looked for is none of them',
   const moving: ReadDatabases = {
     names: () => databases.names(),
     read: (name: string) => between(databases.read(name)),
+    fileOf: (name: string) => databases.fileOf(name),
     copyInto: (dir: string) => databases.copyInto(dir),
   };
   expect(procedures.sumTables(moving, true)).toEqual([{ dbms: 'plant', table: 'readings', strays: 1 }]);
