@@ -27,6 +27,15 @@ const CAUSE_CHARS_MAX = 300;
 /** What clients take for a bad status; a cause is shown as it is or left out, never in other words: it may name a file or a node. */
 const BAD_LETTERS = /not/i;
 const WHY_ELSEWHERE = 'see why by: get processes';
+const LEFT_OUT = '…';
+
+/** Of a cause `who: what: why` the parts that clients do not misread, beginning with who it is about; nothing where that is misread already. */
+const plainCause = (cause: string): string => {
+  if (!BAD_LETTERS.test(cause)) return cause;
+  const parts = cause.split(': ').map((part) => (BAD_LETTERS.test(part) ? LEFT_OUT : part));
+  const shown = parts.filter((part, index) => part !== LEFT_OUT || parts[index - 1] !== LEFT_OUT);
+  return shown[0] === LEFT_OUT ? WHY_ELSEWHERE : `${shown.join(': ')}; ${WHY_ELSEWHERE}`;
+};
 
 /** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not". */
 export const faultLines = (faults: readonly NodeFault[], plain = false): string => {
@@ -37,8 +46,8 @@ export const faultLines = (faults: readonly NodeFault[], plain = false): string 
       const count = (counts.get(code) ?? 0) + 1;
       counts.set(code, count);
       if (count > LINES_OF_KIND_MAX) return [];
-      const shown = plain && BAD_LETTERS.test(cause) ? WHY_ELSEWHERE : cause;
-      return [`\nFault ${code}: ${oneLine(shown).slice(0, CAUSE_CHARS_MAX)}. Next: ${nextStep}`];
+      const whole = oneLine(cause).slice(0, CAUSE_CHARS_MAX);
+      return [`\nFault ${code}: ${plain ? plainCause(whole) : whole}. Next: ${nextStep}`];
     })
     .concat(
       [...counts]

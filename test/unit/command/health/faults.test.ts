@@ -159,17 +159,18 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
     {
       dialled: [
         {
+          name: 'operator-b',
           address: '10.0.0.2:32148',
           connected: false,
           own: false,
           twin: false,
           attempts: 7,
-          lastError: 'refused',
+          lastError: 'cannot reach 10.0.0.2:32148: ECONNREFUSED',
           lost: false,
         },
       ],
     },
-    /10\.0\.0\.2:32148 .*7 times.*refused/,
+    /operator-b at 10\.0\.0\.2:32148 .*7 times.*ECONNREFUSED/,
   ],
   LEDGER_SYNC_FAILED: [
     { sync: [{ name: 'node-b', connected: true, behind: 1, lastError: 'time-out' }] },
@@ -257,6 +258,10 @@ describe('faults of a node', () => {
     // What is said in our own words needs none of them.
     for (const code of ['INVITE_VOID', 'CONSUMER_OFF', 'LEDGER_WITHOUT_INDEX', 'ARCHIVE_FILES_WAIT'] as const)
       expect(faultLines(faultsOf({ ...well, ...CASES[code][0] }), true)).not.toContain('see why by');
+    const gone = faultsOf({ ...well, ...CASES.PEER_UNREACHED[0] });
+    expect(faultLines(gone, true)).toMatch(
+      /^\nFault PEER_UNREACHED: operator-b at \S+ is out of reach, tried \d+ times: …: ECONNREFUSED; see why by: get processes\. Next: start/,
+    );
     const hostile = faultsOf({ ...well, disk: disk('failing', 'a\nFault X: b') });
     expect(faultLines(hostile)).toMatch(/^\nFault DISK_FAILING: a\\nFault X: b\. Next: check/);
     const damaged = Array.from({ length: 8 }, (_, offset) => ({
