@@ -212,7 +212,7 @@ class SqliteOperator implements Operator {
         time: () => this.#time(),
         numberingAllowed: () => this.#numberingAllowed(clock.monotonicMs()),
         onPoison: async (name, content, caught) => {
-          await this.#fail(name, content, caught);
+          await this.#fail(name, content, caught, false);
         },
       },
       stored,
@@ -290,15 +290,15 @@ class SqliteOperator implements Operator {
     try {
       this.#ports.disk?.assertRoom(content.byteLength);
       this.#parts.errors.assertRoomForCopy();
-      await this.#fail(name, content, caught);
+      await this.#fail(name, content, caught, true);
       this.#unkept.ends();
     } catch (failure) {
       this.#unkept.meets(failure, `failed data is not kept: ${asFault(failure).message}`);
     }
   }
 
-  #fail(name: TableName, content: Uint8Array, caught: unknown): Promise<IngestFailure> {
-    const failed = { name: `${name.dbms}.${name.table}.json`, content };
+  #fail(name: TableName, content: Uint8Array, caught: unknown, refused: boolean): Promise<IngestFailure> {
+    const failed = { name: `${name.dbms}.${name.table}.json`, content, refused };
     return this.#parts.errors.take(failed, name, caught, this.#ports.clock.wallMs());
   }
 

@@ -29,6 +29,7 @@ const LOOKED_AT_ONCE = 64;
 
 const report = z.object({
   path: z.string(),
+  refused: z.boolean().default(false),
   dbms: z.string(),
   table: z.string(),
   code: z.string(),
@@ -37,8 +38,9 @@ const report = z.object({
   time: z.string(),
 });
 
-/** What fails: a file that lies somewhere, or content that has no file yet. */
-export type Failed = { readonly path: string } | { readonly name: string; readonly content: Uint8Array };
+/** What fails: a file that lies somewhere, or content that has no file yet; `refused` where its sender is told so. */
+export type Failed =
+  { readonly path: string } | { readonly name: string; readonly content: Uint8Array; readonly refused: boolean };
 
 export interface FailedTable {
   readonly dbms: string;
@@ -135,6 +137,7 @@ export class ErrorDirectory {
     const { line } = error.data;
     const failure: IngestFailure = {
       path,
+      refused: 'refused' in failed && failed.refused,
       dbms,
       table,
       code: error.code,
@@ -178,7 +181,7 @@ export class ErrorDirectory {
 
   #note(failure: IngestFailure): void {
     this.#failures.push(failure);
-    if (this.#failures.length > FAILURES_LISTED_MAX) this.#failures.shift();
+    if (this.#failures.length > FAILURES_LISTED_MAX) forgetOne(this.#failures);
   }
 
   async #load(): Promise<void> {
@@ -196,6 +199,17 @@ export class ErrorDirectory {
     }
   }
 }
+
+/** The oldest that was refused, or any number of refusals would hide what lies nowhere else; without one the oldest. */
+export const forgetOne = (failures: IngestFailure[]): void => {
+  failures.splice(
+    Math.max(
+      failures.findIndex(({ refused }) => refused),
+      0,
+    ),
+    1,
+  );
+};
 
 /** A small file takes room too, and so does its reason. */
 const counted = (bytes: number): number => Math.max(bytes, ERROR_FILE_BYTES_COUNTED);

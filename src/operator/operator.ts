@@ -60,6 +60,8 @@ export interface BufferStatus {
 /** A file that failed: it is in the error directory, whole, and held up no other. */
 export interface IngestFailure {
   readonly path: string;
+  /** Its sender was told, and has the data still: what lies there is a copy. */
+  readonly refused: boolean;
   readonly dbms: string;
   readonly table: string;
   readonly code: string;

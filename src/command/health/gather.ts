@@ -79,9 +79,9 @@ const operatorFacts = (context: CommandContext, mayReach: MayReach): OperatorFac
     distributor: distributor !== undefined,
     consumer: consumer?.mode,
     peers: (sharing?.peers ?? (consumer ?? distributor)?.peers() ?? []).map(peerFor(mayReach)),
-    // A file that came twice is no fault: its data are here.
+    // A file that came twice is no fault: its data are here. Nor is what was refused: its sender was told, and has it.
     failures: newest
-      .filter(({ code, time }) => code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs)
+      .filter(({ code, refused, time }) => !refused && code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs)
       .map(failureFor(mayReach)),
     failed,
     watchFailure: forAll(operator.status().watchFailure),

@@ -223,6 +223,7 @@ describe('records of files', () => {
       first.parts.operator.failed = [
         {
           path: '/data/error/cos.t.json',
+          refused: false,
           dbms: 'cos',
           table: 't',
           code: 'INGEST_JSON',

@@ -55,8 +55,8 @@ const shown = ({ text, json }: CommandOutput): string => `${text}${JSON.stringif
 test('faults and counts of an operator show what lies in tables that the caller may reach', async () => {
   const operator = running();
   const about = { dbms: 'plant', line: 1, time: new Date(node.context.clock.wallMs()).toISOString() };
-  operator.failed = ['wages', 'sensors'].map((table) => ({
-    ...{ ...about, table, path: `/e/plant.${table}.json` },
+  operator.failed = ['wages', 'sensors', 'refused'].map((table) => ({
+    ...{ ...about, table, path: `/e/plant.${table}.json`, refused: table === 'refused' },
     ...{ code: table === 'wages' ? 'INGEST_JSON' : 'INGEST_VALUE', text: `"of_${table}":oops` },
   }));
   const threshold = { seconds: 60, bytes: 10, writeImmediate: false };
@@ -84,6 +84,8 @@ test('faults and counts of an operator show what lies in tables that the caller 
     expect(shown(await ann(line)), line).not.toContain('wages');
     expect(shown(await node.run(line)), line).toContain('wages');
   }
+  // What was refused is listed, but no fault: its sender was told.
+  expect((await node.run('get operator error')).text).toContain('plant.refused.json');
   const fault = 'Fault FILES_FAILED: 2 files failed within a day, last of a table out of your reach: INGEST_JSON';
   expect((await ann('get status')).text).toContain(fault);
   for (const line of ['get operator error', 'get operator inserts', 'get scrub'])

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
-import { ErrorDirectory } from '../../../src/operator/error-directory.ts';
+import { ErrorDirectory, forgetOne } from '../../../src/operator/error-directory.ts';
 import { openOperator } from '../../support/operator-fixture.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -17,7 +17,7 @@ describe('the error directory', () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   const fail = (errors: ErrorDirectory, bytes: number): Promise<{ readonly path: string }> =>
-    errors.take({ name: 'plant.t.json', content: new Uint8Array(bytes) }, table, new Error('bad'), 0);
+    errors.take({ name: 'plant.t.json', content: new Uint8Array(bytes), refused: true }, table, new Error('bad'), 0);
 
   test('knows what still lies there, also after a start, and takes copies until it holds what it may', async () => {
     const errors = await ErrorDirectory.open(dir, silentLogger, 60_000);
@@ -40,6 +40,22 @@ describe('the error directory', () => {
     }
   });
 
+  test('refusals are forgotten before what lies nowhere else', async () => {
+    const errors = await ErrorDirectory.open(dir, silentLogger);
+    const taken = [];
+    for (const refused of [false, true, false, true])
+      taken.push(
+        await errors.take({ name: 'a.json', content: new Uint8Array(1), refused }, table, new Error('bad'), 0),
+      );
+    const [first, , third, last] = taken;
+    const left = [...taken];
+    forgetOne(left);
+    expect(left).toEqual([first, third, last]);
+    forgetOne(left);
+    forgetOne(left);
+    expect(left).toEqual([third]);
+  });
+
   test('what lies nowhere else goes in, however full it is', async () => {
     const errors = await ErrorDirectory.open(dir, silentLogger, 1);
     await fail(errors, 10);
@@ -47,6 +63,21 @@ describe('the error directory', () => {
     const { path } = await errors.take({ path: join(dir, '..', 'only.json') }, table, new Error('bad'), 0);
     expect(errors.lying().map((failure) => failure.path)).toContain(path);
   });
+});
+
+test('what was refused is known as such, also after a start', async () => {
+  const first = await openOperator();
+  await first.drop('plant.t.json', 'no JSON');
+  await waitFor(() => first.operator.failing().newest.length === 1);
+  await expect(first.put('no JSON')).rejects.toThrow('not JSON');
+  const refused = (): boolean[] => first.operator.failures(9).map((failure) => failure.refused);
+  expect(refused()).toEqual([true, false]);
+  const fixture = await first.restarted();
+  try {
+    expect(fixture.operator.failures(9).map((failure) => failure.refused)).toEqual([true, false]);
+  } finally {
+    await fixture.close();
+  }
 });
 
 test('an operator tells of a failed file until somebody has taken it away', async () => {

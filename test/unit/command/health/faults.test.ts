@@ -77,6 +77,7 @@ const one = (change: Partial<PeerReplication>): Partial<HealthFacts> => own({ pe
 const view = (change: Partial<NamedPeer>): Partial<HealthFacts> => ({ peers: [{ ...other, ...change }] });
 const failure = {
   path: '/e/a.json',
+  refused: false,
   dbms: 'd',
   table: 't',
   code: 'INGEST_ROW_JSON',
