@@ -64,7 +64,7 @@ class Resolver {
     this.#items = this.#expanded();
     const where = select.where === undefined ? undefined : this.#rewriter.rewrite(select.where);
     if (where !== undefined) this.#refuseAggregates(where, 'WHERE');
-    const named = [...select.groupBy.map((term) => this.#groupTerm(term)), ...buckets];
+    const named = [...select.groupBy.map((term) => this.#groupTerm(term, buckets.length > 0)), ...buckets];
     const having = select.having === undefined ? undefined : this.#named(select.having);
     const orderBy = this.#order(buckets);
     const used = [...this.#items.map(({ expression }) => expression), ...orderBy.map((term) => term.expression)];
@@ -137,16 +137,27 @@ class Resolver {
   }
 
   /** A whole number is the position of an item. */
-  #ordinal(term: Expression, clause: string): Expression | undefined {
+  #ordinal(term: Expression, clause: string): Item | undefined {
     if (term.kind !== 'number' || !/^[0-9]+$/.test(term.text)) return undefined;
     const item = this.#items[Number(term.text) - 1];
     if (item === undefined)
       throw this.#fault('SQL_ARGUMENTS', 0, `${clause} ${term.text}: the SELECT has ${this.#items.length} columns`);
-    return item.expression;
+    return item;
   }
 
-  #groupTerm(term: Expression): Expression {
-    const expression = this.#ordinal(term, 'GROUP BY') ?? this.#named(term);
+  #groupTerm(term: Expression, byIncrements: boolean): Expression {
+    const item = this.#ordinal(term, 'GROUP BY');
+    if (item !== undefined && hasAggregate(item.expression))
+      throw sqlFault(
+        'SQL_AGGREGATE_MISPLACED',
+        this.#sql,
+        positionOf(item.expression),
+        `GROUP BY ${printExpression(term)} is the column ${item.title} of the result, an aggregate`,
+        byIncrements
+          ? 'increments is no column of the result and groups the rows by itself: leave GROUP BY out, or name more columns in it'
+          : 'name columns that are no aggregates',
+      );
+    const expression = item?.expression ?? this.#named(term);
     this.#refuseAggregates(expression, 'GROUP BY');
     return expression;
   }
@@ -168,7 +179,10 @@ class Resolver {
       const { expression } = term;
       const alias =
         expression.kind === 'column' && expression.qualifier === undefined ? this.#aliased(expression.name) : undefined;
-      return { ...term, expression: alias ?? this.#ordinal(expression, 'ORDER BY') ?? this.#named(expression) };
+      return {
+        ...term,
+        expression: alias ?? this.#ordinal(expression, 'ORDER BY')?.expression ?? this.#named(expression),
+      };
     });
     const given = terms.filter(({ expression }) => !isConstant(expression));
     if (given.length > 0) return given;

@@ -26,6 +26,14 @@ const refusal = (sql: string): HoldfastError => {
 const times = (text: string, count: number): string => text.repeat(count);
 
 describe('SQL that is not one plain SELECT is refused', () => {
+  test('GROUP BY a position that is an aggregate: which column it is, and what increments does', () => {
+    const { message, hint } = refusal('select increments(hour, 6, timestamp), count(*) from readings group by 1');
+    expect(message).toMatch(/near "count\(\*\).*: GROUP BY 1 is the column count\(\*\) of the result, an aggregate$/);
+    expect(hint).toMatch(/^increments is no column of the result .* leave GROUP BY out/);
+    expect(refusal('select a, sum(b) from readings group by 2').message).toMatch(/GROUP BY 2 is the column sum\(b\)/);
+    expect(refusal('select a, sum(b) from readings group by 2').hint).toBe('name columns that are no aggregates');
+  });
+
   test.each([
     ['SQL_NOT_A_SELECT', ''],
     ['SQL_NOT_A_SELECT', ' ; '],
