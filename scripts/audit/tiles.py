@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 from basics import Fault, need, parse, sha, tree, verify
+from notes import read_note
 
 WIDTH = 256
 
@@ -29,11 +30,11 @@ def tile(log, level, index, width):
 
 
 def checkpoint_of(log):
-    text, _, signatures = (log / 'checkpoint').read_text().rpartition('\n\n')
-    origin, size, root = text.split('\n')
+    text, signatures = read_note((log / 'checkpoint').read_bytes())
+    origin, size, root, _ = text.split('\n')
     key = origin.split('/')[2]
-    own = [line.split(' ')[2] for line in signatures.splitlines() if line.startswith(f'— {origin} ')]
-    need(len(own) == 1 and verify(key, f'{text}\n'.encode(), base64.b64decode(own[0])[4:]), f'{log}: the signature of the checkpoint')
+    own = [data for name, _, data in signatures if name == origin]
+    need(len(own) == 1 and verify(key, text.encode(), own[0]), f'{log}: the signature of the checkpoint')
     return int(size), base64.b64decode(root)
 
 

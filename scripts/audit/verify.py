@@ -16,6 +16,7 @@ from authority import Authority
 from basics import HASH, NAME, NULL, Fault, ascending, dump, either, fits, listed, need, one_of, parse, sha, text, tree, verify, whole
 from erasures import ERASABLE, erase
 from moments import forks_of
+from notes import cosigners, key_id, read_note
 from state import registered, state_of
 
 HEADER = fits({
@@ -95,31 +96,20 @@ def check_signatures(facts):
 
 def check_log(files, facts, where, expected):
     """B1 to B3: the node has signed for the entries of a list, and all of them are here. The list, and who cosigned that when."""
-    origin, size, root, blank, own, *others = files[where + 'checkpoint'].decode().split('\n')[:-1]
+    signed, signatures = read_note(files[where + 'checkpoint'])
+    origin, size, root, *rest = signed.split('\n')
     network, node, _ = re.fullmatch(r'holdfast/([0-9a-f]{64})/([0-9a-f]{64})/([0-9a-f]{16})', origin).groups()
-    need((network, node, blank) == (*expected, ''), 'the checkpoint is another one')
-    dash, name, encoded = own.split(' ')
-    signed, signature = f'{origin}\n{size}\n{root}\n'.encode(), base64.b64decode(encoded)
-    key_id = sha(f'{origin}\n\1'.encode() + bytes.fromhex(node))[:4]
-    need((dash, name, signature[:4]) == ('\u2014', origin, key_id), 'the checkpoint is not signed by its node')
-    need(verify(node, signed, signature[4:]), 'the signature of the checkpoint does not hold')
-    hashes = files[where + 'receipts'].decode().split('\n')[:-1]
+    need((network, node, rest) == (*expected, ['']), 'the checkpoint is another one')
+    own = (origin, key_id(origin, 1, node))
+    need([at for at, each in enumerate(signatures) if each[:2] == own] == [0], 'the checkpoint is not signed by its node, first and once')
+    need(verify(node, signed.encode(), signatures[0][2]), 'the signature of the checkpoint does not hold')
+    hashes = files[where + 'receipts'].decode().split('\n')
+    need(hashes.pop() == '', 'the receipts are no list of lines')
     need(len(set(hashes)) == len(hashes), 'the receipts name an entry twice')
     leaves = [sha(b'\0' + bytes.fromhex(hash)) for hash in hashes]
     need((str(len(leaves)), base64.b64encode(tree(leaves)).decode()) == (size, root), 'the receipts are not those of the checkpoint')
     need(set(hashes) <= {f.hash for f in facts}, 'the node had an entry that is not in the bundle')
-    return hashes, [each for line in others for each in cosigned(signed, network, line)]
-
-
-def cosigned(signed, network, line):
-    """A key, and when that says to have cosigned, in seconds; nothing where it is no cosignature for the network, or does not hold."""
-    found = re.fullmatch(f'\u2014 (holdfast/{network}/([0-9a-f]{{64}})) (\\S+)', line)
-    if not found:
-        return []
-    name, key, data = found[1], found[2], base64.b64decode(found[3])
-    time = int.from_bytes(data[4:12], 'big')
-    is_its = data[:4] == sha(f'{name}\n\4'.encode() + bytes.fromhex(key))[:4]
-    return [(key, time)] if is_its and verify(key, f'cosignature/v1\ntime {time}\n'.encode() + signed, data[12:]) else []
+    return hashes, cosigners(signed, network, signatures)
 
 
 def check_known(files, facts, question, genesis):
@@ -130,7 +120,7 @@ def check_known(files, facts, question, genesis):
         return moment
     entries, witnesses = check_log(files, facts, 'known/', (question['network'], moment['node']))
     nodes = registered(facts, genesis)
-    need(any(key in nodes and time * 1_000_000 <= moment['time'] for key, time in witnesses), 'no registered node has cosigned that by then')
+    need(any(key in nodes and time * 1_000_000 <= moment['time'] for key, time in witnesses.items()), 'no registered node has cosigned that by then')
     return {'entries': entries}
 
 

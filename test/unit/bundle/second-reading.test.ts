@@ -7,9 +7,10 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { factsIn } from '../../../src/bundle/erased.ts';
 import { verifyBundle } from '../../../src/bundle/verify.ts';
-import type { TarFile } from '../../../src/codec/tar.ts';
+import { readTar, type TarFile } from '../../../src/codec/tar.ts';
 import { type Entry, withoutBody } from '../../../src/entry/entry.ts';
 import { signWith } from '../../../src/entry/keys.ts';
+import { cosign } from '../../../src/receipt/checkpoint.ts';
 import {
   bundleOf,
   NODES,
@@ -18,6 +19,7 @@ import {
   signedAgain,
   signedHostileHistory,
   signedSnapshotHistory,
+  STRANGER,
   witnessedHistory,
 } from '../../support/bundles.ts';
 import { linkedHistory } from '../../support/linked-history.ts';
@@ -178,5 +180,95 @@ describe.skipIf(!PYTHON)('the second implementation, in Python (skipped where th
       expect(said[at + 1], `change ${at}`).toMatch(/^fault /);
     }
     expect(said.at(-1)).toContain('signature');
+  });
+
+  /** A bundle with a cosigned checkpoint, and how whoever exports it would have written another file in its place. */
+  const cosignedBundle = async () => {
+    const history = witnessedHistory();
+    const cosigned = [[WITNESS, 1_700_000_000]] as const;
+    const bundle = await bundleOf(history, {
+      by: NODE,
+      receipts: await receiptsOf(history, NODE, [{ size: history.length, cosigned }]),
+    });
+    const note = Buffer.from(readTar(bundle, 1_000).find(({ name }) => name === 'checkpoint')!.bytes).toString();
+    const withFile = (name: string, bytes: Uint8Array): Buffer =>
+      remade(bundle, (files) => files.map((file) => (file.name === name ? { name, bytes } : file)), NODE);
+    return { bundle, note, with: withFile, network: history[0]!.hash };
+  };
+
+  test('takes and refuses the same signed notes: by C2SP what is of no known key is left alone, and what is must hold', async () => {
+    const { bundle, note, with: other, network } = await cosignedBundle();
+    const [own = '', cosigned = ''] = note.split('\n').slice(4);
+    const [, name = '', encoded = ''] = cosigned.split(' ');
+    const bytes = Buffer.from(encoded, 'base64');
+    const flipped = (at: number): string =>
+      Buffer.from(bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))).toString('base64');
+    const lines = (...more: string[]): string => `${note}${more.map((line) => `${line}\n`).join('')}`;
+    const foreign = `— example.org/log ${encoded}`;
+    const sound = [
+      lines(foreign),
+      lines(`— ${name} ${flipped(0)}`),
+      lines(`— holdfast/${'ab'.repeat(32)}/${STRANGER.author} ${encoded}`),
+      lines(
+        cosign(
+          STRANGER,
+          { network, node: NODE.author, incarnation: '' },
+          note.slice(0, note.indexOf('\n\n') + 1),
+          7,
+        ).trimEnd(),
+      ),
+      lines(...Array.from({ length: 30 }, () => foreign)),
+    ];
+    const faulty = [
+      note.replace(encoded, flipped(bytes.length - 1)),
+      note.replace(encoded, flipped(11)),
+      note.replace(encoded, bytes.subarray(0, 9).toString('base64')),
+      note.replace(
+        encoded,
+        Buffer.concat([bytes.subarray(0, 4), Buffer.alloc(8, 255), bytes.subarray(12)]).toString('base64'),
+      ),
+      lines(cosigned),
+      lines(own),
+      note.replace(`${own}\n${cosigned}`, `${cosigned}\n${own}`),
+      note.replace(`${own}\n`, ''),
+      note.slice(0, -1),
+      `${note}\n`,
+      lines('— example.org/log'),
+      lines(`- example.org/log ${encoded}`),
+      lines(`— example.org/log ${encoded.slice(0, -1)}`),
+      lines(`— example.org/log ${encoded.replace(/=*$/, '')}=`),
+      lines(`— example.org/log ${bytes.subarray(0, 4).toString('base64')}`),
+      ...['+', '\u0085', '\ufeff', '\u00a0', '\t', '\u0001'].map((sign) => lines(`— example${sign}org ${encoded}`)),
+      lines(...Array.from({ length: 31 }, () => foreign)),
+    ];
+    const bundles = [...sound, ...faulty].map((text) => other('checkpoint', Buffer.from(text)));
+    const receipts = Buffer.from(readTar(bundle, 1_000).find((file) => file.name === 'receipts')!.bytes);
+    bundles.push(
+      other('receipts', Buffer.concat([receipts, Buffer.from('ab')])),
+      other('receipts', receipts.subarray(0, -1)),
+    );
+    const said = secondReading(bundles, ['--no-signatures']);
+    for (const [at, each] of bundles.entries()) {
+      const isSound = at < sound.length;
+      expect(verifyBundle(each).fault?.text, `note ${at}`).toEqual(isSound ? undefined : expect.any(String));
+      expect(said[at], `note ${at}`).toMatch(isSound ? /^sound / : /^fault /);
+    }
+  });
+
+  test('judges checkpoints with one byte changed alike, but for what only the first reading looks at', async () => {
+    const { note, with: other } = await cosignedBundle();
+    const original = Buffer.from(note);
+    const bundles = Array.from({ length: 60 }, () => {
+      const bytes = Buffer.from(original);
+      bytes[random.integer(0, bytes.length - 1)] = random.pick([0x0a, 0x20, 0x2b, 0x3d, 0x41, 0x61, 0x85, 0xa0]);
+      return other('checkpoint', bytes);
+    });
+    const said = secondReading(bundles, ['--no-signatures']);
+    for (const [at, each] of bundles.entries()) {
+      const { fault } = verifyBundle(each);
+      // Who cosigned is named in policy.txt and has its key in the bundle.
+      if (fault?.rule !== 'policy' && fault?.rule !== 'keys')
+        expect(said[at], `${REPEAT} change ${at}`).toMatch(fault === undefined ? /^sound / : /^fault /);
+    }
   });
 });
