@@ -5,7 +5,7 @@ import { clean, renderTable, type Cell } from '../table.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import { policyDate } from '../../entry/time.ts';
 import { addressOf } from '../addresses.ts';
-import { operatorStatus, ownCluster, paddedMember } from './common.ts';
+import { namedTable, operatorStatus, ownCluster, paddedMember } from './common.ts';
 
 const tableFilter = {
   company: optional(anyText, 'only this company'),
@@ -22,15 +22,18 @@ interface ServedTable {
 
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** One item for each table of each cluster, by company, database, table and cluster. */
-const servedTables = ({ context, options }: Call<typeof tableFilter>): readonly ServedTable[] => {
+/** One item for each table in reach of each cluster, by company, database, table and cluster. */
+const servedTables = ({ context, options, mayReach }: Call<typeof tableFilter>): readonly ServedTable[] => {
   const wanted = (given: string | undefined, value: string): boolean =>
     given === undefined || given.toLowerCase() === value.toLowerCase();
   return [...context.topology().clusters.values()]
     .flatMap((cluster) => cluster.tables.map(({ dbms, table }) => ({ company: cluster.company, dbms, table, cluster })))
     .filter(
       ({ company, dbms, table }) =>
-        wanted(options.company, company) && wanted(options.dbms, dbms) && wanted(options.table, table),
+        wanted(options.company, company) &&
+        wanted(options.dbms, dbms) &&
+        wanted(options.table, table) &&
+        mayReach(dbms, table),
     )
     .sort(
       (a, b) =>
@@ -239,6 +242,7 @@ export const clusterCommands = (): readonly Command[] => [
     explanation: 'shows how the data is distributed: company, database, table, cluster, operators',
     examples: ['blockchain query metadata', 'blockchain query metadata where dbms = lsl_demo'],
     options: tableFilter,
+    touches: namedTable,
     run: metadata,
   }),
   define({
@@ -254,6 +258,7 @@ export const clusterCommands = (): readonly Command[] => [
     explanation: 'lists the operators that serve each table',
     examples: ['get data nodes', 'get data nodes where table = ping_sensor and sort = (1,2)'],
     options: dataNodesOptions,
+    touches: namedTable,
     run: dataNodes,
   }),
   define({
@@ -262,6 +267,7 @@ export const clusterCommands = (): readonly Command[] => [
     explanation: 'lists the tables of the network, with the number of clusters and the copies of each row',
     examples: ['get virtual tables where dbms = lsl_demo'],
     options: tableFilter,
+    touches: namedTable,
     run: virtualTables,
   }),
   define({
@@ -270,6 +276,7 @@ export const clusterCommands = (): readonly Command[] => [
     explanation: 'lists the tables of the network with each cluster that holds them and its copies of each row',
     examples: ['get virtual tables info where dbms = lsl_demo'],
     options: tableFilter,
+    touches: namedTable,
     run: (call) =>
       givesTable({
         titles: ['Company', 'DBMS', 'Table', 'Cluster ID', 'Copies'],

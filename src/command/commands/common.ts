@@ -1,6 +1,7 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
 import type { Operator } from '../../operator/operator.ts';
+import type { Touch } from '../../policy/permissions/judge.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import { addressOf } from '../addresses.ts';
 import type { CommandContext } from '../context.ts';
@@ -132,3 +133,10 @@ export const idOf = (value: JsonObject): string => textOfValue(value['id'] ?? ''
 /** A JSON value that stands between the words of a command. */
 export const jsonArgument = (call: Call<OptionTable>, name: string): JsonValue =>
   json.read(call.args.tokens(name), call.dictionary);
+
+/** For commands that list tables and show of them what is in reach: they touch the table that is named, if one is. */
+export const namedTable = ({
+  options: { dbms, table },
+}: {
+  readonly options: { readonly dbms: string | undefined; readonly table: string | undefined };
+}): readonly Touch[] => (dbms === undefined || table === undefined ? [] : [{ dbms, table }]);

@@ -2,6 +2,7 @@ import { fault, hasCode } from '../../base/errors.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
 import { writing } from '../../operator/store/write-procedures.ts';
 import { inspectReads, inspectWrites, SYSTEM_COLUMNS } from '../inspect.ts';
+import { namedTable } from './common.ts';
 import { anyText, bool, nameOrAll, nameText, oneOf, optional, required, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
@@ -88,9 +89,9 @@ interface TableFlags {
 
 const tablesOptions = { dbms: required(nameOrAll, 'database, * for all') };
 
-/** database → table → where it is known. */
+/** database → table in reach → where it is known. */
 const knownTables = async (
-  context: CommandContext,
+  { context, mayReach }: Pick<Call<OptionTable>, 'context' | 'mayReach'>,
   dbms: string,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, TableFlags>>> => {
   const known = new Map<string, Map<string, TableFlags>>();
@@ -102,15 +103,16 @@ const knownTables = async (
     return held;
   };
   for (const name of dbms === '*' ? await databaseNames(context) : [dbms])
-    for (const table of await localTables(context, name)) flags(name, table).local = true;
+    for (const table of await localTables(context, name)) if (mayReach(name, table)) flags(name, table).local = true;
   for (const table of context.topology().tables())
-    if (dbms === '*' || table.dbms === dbms) flags(table.dbms, table.name).blockchain = true;
+    if ((dbms === '*' || table.dbms === dbms) && mayReach(table.dbms, table.name))
+      flags(table.dbms, table.name).blockchain = true;
   return known;
 };
 
-const tables = async ({ context, options }: Call<typeof tablesOptions>): Promise<Reply> => {
+const tables = async ({ context, options, mayReach }: Call<typeof tablesOptions>): Promise<Reply> => {
   const { dbms: wanted } = options;
-  const known = await knownTables(context, wanted);
+  const known = await knownTables({ context, mayReach }, wanted);
   if (known.size === 0 && wanted !== '*' && !(await databaseNames(context)).includes(wanted)) throw noDatabase(wanted);
   return givesTable({
     titles: ['Database', 'Table name', 'Local DBMS', 'Blockchain'],
@@ -177,11 +179,11 @@ const countOptions = {
   group: optional(oneOf('table', 'partition'), 'accepted'),
 };
 
-const rowsCount = async ({ context, options }: Call<typeof countOptions>): Promise<Reply> => {
+const rowsCount = async ({ context, options, mayReach }: Call<typeof countOptions>): Promise<Reply> => {
   const rows: (readonly Cell[])[] = [];
   for (const dbms of options.dbms === undefined ? await databaseNames(context) : [options.dbms])
     for (const table of await localTables(context, dbms))
-      if (options.table === undefined || options.table === table)
+      if ((options.table === undefined || options.table === table) && mayReach(dbms, table))
         rows.push([dbms, table, await context.sqlite.read(inspectReads, 'rowCount', dbms, table)]);
   return givesTable({ titles: ['DBMS Name', 'Table Name', 'Rows Count'], rows });
 };
@@ -283,6 +285,7 @@ const inDatabases = (): readonly Command[] => [
     explanation: 'lists tables, with whether they are in the local database and in the ledger',
     examples: ['get tables where dbms = *'],
     options: tablesOptions,
+    touches: () => [],
     run: tables,
   }),
   define({
@@ -300,6 +303,7 @@ const inDatabases = (): readonly Command[] => [
     explanation: 'counts the rows of the local tables',
     examples: ['get rows count where dbms = lsl_demo'],
     options: countOptions,
+    touches: namedTable,
     run: rowsCount,
   }),
   define({

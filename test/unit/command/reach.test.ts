@@ -94,6 +94,33 @@ test('faults and counts of an operator show what lies in tables that the caller 
   expect(JSON.stringify((await ann('get operator')).json)).toContain('of_sensors');
 });
 
+test('lists of tables show what the caller may reach; a table out of reach that is named is refused', async () => {
+  for (const table of ['wages', 'sensors']) {
+    const create = `CREATE TABLE ${table} (a int)`;
+    await node.run(
+      `blockchain insert where policy = {"table": {"dbms": "plant", "name": "${table}", "create": "${create}"}}`,
+    );
+    await node.run(
+      `blockchain insert where policy = {"cluster": {"company": "c", "name": "k", "parent": !cid, "table": [{"dbms": "plant", "name": "${table}"}]}}`,
+    );
+    await node.run(`create table ${table} where dbms = plant`);
+  }
+  const ann = await guest(['sensors']);
+  const lists = ['get data nodes', 'get virtual tables', 'get virtual tables info', 'get rows count', 'get tables'];
+  for (const list of lists) {
+    const ofAll = list === 'get tables' ? `${list} where dbms = *` : list;
+    for (const line of [ofAll, `${list} where dbms = plant`]) {
+      expect(shown(await ann(line)), line).not.toContain('wages');
+      expect(shown(await ann(line)), line).toContain('sensors');
+      expect(shown(await node.run(line)), line).toContain('wages');
+    }
+    if (list === 'get tables') continue;
+    await ann(`${list} where dbms = plant and table = sensors`);
+    const named = ann(`${list} where dbms = plant and table = wages`);
+    await expect(named, list).rejects.toMatchObject({ code: 'ACCESS_REFUSED' });
+  }
+});
+
 test('the comparison of a cluster shows tables that the caller may reach, and mends for who may reach all', async () => {
   for (const table of ['wages', 'sensors'])
     running().store.put({ dbms: 'plant', table, content: '{"a":1}\n', time: '2026-11-01T10:00:00.000000Z' });
