@@ -1,4 +1,5 @@
 import { HoldfastError, textOf } from '../base/errors.ts';
+import { isHash } from '../codec/fields.ts';
 import { merkleJoin, merkleRoot } from '../codec/merkle.ts';
 import type { PeerKey } from '../network/network.ts';
 import { type Checkpoint, readCheckpoint } from '../receipt/checkpoint.ts';
@@ -150,7 +151,7 @@ const logIn = (files: Files, file: string, { size, root }: Checkpoint): Log => {
   const text = textIn(files, file);
   const entries = text.split('\n').slice(0, -1);
   const places = new Map(entries.map((hash, index) => [hash, index]));
-  if (receiptsText(entries) !== text || !entries.every((hash) => /^[0-9a-f]{64}$/.test(hash)))
+  if (receiptsText(entries) !== text || !entries.every((hash) => isHash(hash)))
     throw bundleFault(file, 'receipts', 'it is no list of hashes');
   if (places.size !== entries.length) throw bundleFault(file, 'receipts', 'it names an entry twice');
   const leaves = entries.map(leafOfEntry);

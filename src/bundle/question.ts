@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FRONTIER_HEADS_MAX } from '../base/limits.ts';
 import { canonicalBytes, parseCanonical } from '../codec/canonical.ts';
+import { hash, isAscending } from '../codec/fields.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { StatedMoment } from '../policy/moment.ts';
@@ -24,10 +25,7 @@ export interface Question {
   readonly network: string;
 }
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 const micros = z.int().min(0);
-const isAscending = (hashes: readonly string[]): boolean =>
-  hashes.every((value, at) => at === 0 || (hashes[at - 1] ?? '') < value);
 
 const schema = z.strictObject({
   by: hash,

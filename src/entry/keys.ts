@@ -1,6 +1,7 @@
 import { createPublicKey, sign as signBytes, verify as verifyBytes, type KeyObject } from 'node:crypto';
 import { fault } from '../base/errors.ts';
 import { AUTHOR_KEYS_CACHED_MAX } from '../base/limits.ts';
+import { isHash } from '../codec/fields.ts';
 import { keyPairFromSeed } from '../codec/key-pair.ts';
 
 /** DER (RFC 8410) up to the raw key: importing this is cheaper than a JWK. */
@@ -42,7 +43,7 @@ const isSoundKey = (raw: Buffer): boolean => {
  * coordinate that is not reduced. A point off the curve imports and then verifies nothing.
  */
 export const publicKeyFromHex = (author: string): KeyObject => {
-  if (!/^[0-9a-f]{64}$/.test(author)) throw fault('ENTRY_KEY_MALFORMED', 'a public key is 64 lower-case hex digits');
+  if (!isHash(author)) throw fault('ENTRY_KEY_MALFORMED', 'a public key is 64 lower-case hex digits');
   const raw = Buffer.from(author, 'hex');
   if (!isSoundKey(raw))
     throw fault('ENTRY_KEY_MALFORMED', `public key ${author} is of small order or not in canonical form`);

@@ -1,6 +1,6 @@
 import { ENTRY_ID_CHARS_MAX, ENTRY_PARENTS_MAX } from '../base/limits.ts';
 import type { EntryHeader } from './entry.ts';
-import { isAscending } from './schema.ts';
+import { isAscending } from '../codec/fields.ts';
 
 const HASH = '[0-9a-f]{64}';
 /** Printable ASCII that JSON writes as it is. */

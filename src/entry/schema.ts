@@ -1,18 +1,10 @@
 import { z } from 'zod';
 import { ENTRY_ID_CHARS_MAX, ENTRY_PARENTS_MAX, NETWORK_NAME_CHARS_MAX } from '../base/limits.ts';
+import { hash, isAscending, PLAIN_TEXT } from '../codec/fields.ts';
 import { isJsonObject, type JsonObject } from '../codec/json.ts';
 
-const HASH = /^[0-9a-f]{64}$/;
-/** Names reach terminals, logs and paths: no control characters. */
-// eslint-disable-next-line no-control-regex -- control characters are what it refuses
-const PLAIN_TEXT = /^[^\u0000-\u001f\u007f]+$/;
-
-const hash = z.string().regex(HASH, 'expected 64 lower-case hex digits');
 const plainText = z.string().max(ENTRY_ID_CHARS_MAX).regex(PLAIN_TEXT, 'expected text without control characters');
 
-/** Whether each comes after the one before. */
-export const isAscending = (hashes: readonly string[]): boolean =>
-  hashes.every((value, at) => at === 0 || (hashes[at - 1] ?? '') < value);
 const ascending = { error: 'expected ascending hashes, each once' };
 
 /** SPEC §2: the fields of a header, each on its own. */

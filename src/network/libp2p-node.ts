@@ -32,6 +32,7 @@ import {
   STREAM_WRITE_BUFFER_BYTES_MAX,
   STREAMS_PER_CONNECTION_MAX,
 } from '../base/limits.ts';
+import { isHash } from '../codec/fields.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import { KEY_BYTES, keyPairFromSeed } from '../codec/key-pair.ts';
 import { multiaddrText } from './addresses.ts';
@@ -47,7 +48,7 @@ export const keyOfPeerId = (id: PeerId): PeerKey | undefined =>
 
 /** The libp2p peer id of a key. `NETWORK_KEY_INVALID`. */
 export const peerIdOfKey = (key: PeerKey): PeerId => {
-  if (!/^[0-9a-f]{64}$/.test(key)) throw fault('NETWORK_KEY_INVALID', `"${key}" is not a node's key (64 hex digits)`);
+  if (!isHash(key)) throw fault('NETWORK_KEY_INVALID', `"${key}" is not a node's key (64 hex digits)`);
   return peerIdFromPublicKey(publicKeyFromRaw(Buffer.from(key, 'hex')));
 };
 

@@ -7,6 +7,7 @@ import { FRAME_BYTES_MAX, SYNC_AUTHORS_MAX, SYNC_COVERED_MAX } from '../base/lim
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { StateFile } from '../base/state-file.ts';
+import { hash } from '../codec/fields.ts';
 import type { Archiving } from '../command/context.ts';
 import type { RawEntry } from '../entry/entry.ts';
 import { ADDRESS_CHARS_MAX } from '../ledger/archive/address-messages.ts';
@@ -61,7 +62,7 @@ const nameOf = (network: Network, { policies, topology, addresses }: Later, key:
   return [name ?? key.slice(0, 16), ...(address === undefined ? [] : [`at ${address}`])].join(' ');
 };
 
-const knownArchives = z.record(z.string().regex(/^[0-9a-f]{64}$/), z.string().max(ADDRESS_CHARS_MAX));
+const knownArchives = z.record(hash, z.string().max(ADDRESS_CHARS_MAX));
 
 /** Where archives were in an earlier run; none where the file is missing or wrong: peers tell it again. */
 const readArchives = async (path: string, log: Logger): Promise<ReadonlyMap<PeerKey, Address>> => {

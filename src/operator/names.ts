@@ -1,6 +1,7 @@
 import { fault } from '../base/errors.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { COLUMN_NAME_CHARS_MAX, COLUMNS_MAX } from '../base/limits.ts';
+import { isHash } from '../codec/fields.ts';
 import type { FileRecord } from './file-record.ts';
 
 /** The columns that every table gets beside the user's. */
@@ -139,7 +140,7 @@ const wrongOf = (record: FileRecord): string | undefined => {
   if (!count(record.file, 1)) return 'file';
   if (!count(record.rows, 0)) return 'rows';
   if (!/^[0-9a-f]{32}$/.test(record.hash)) return 'hash';
-  if (!/^[0-9a-f]{64}$/.test(record.digest)) return 'digest';
+  if (!isHash(record.digest)) return 'digest';
   if (!TIME.test(record.time)) return 'time';
   if (segment(record.source) !== record.source) return 'source';
   if (segment(record.instructions) !== record.instructions) return 'instructions';

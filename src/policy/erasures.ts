@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ENTRY_ID_CHARS_MAX, POLICY_NAME_CHARS_MAX } from '../base/limits.ts';
+import { hash, PLAIN_TEXT } from '../codec/fields.ts';
 import { ERASABLE_OPS } from '../entry/entry.ts';
 import type { ErasureNote } from '../ledger/ledger.ts';
 import type { Authority } from './authority/authority.ts';
@@ -7,11 +8,8 @@ import type { Rights } from './authority/rights.ts';
 import type { VoidReason } from './void-reason.ts';
 import { compareFacts, type Erasure, type Fact } from './facts.ts';
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
-// eslint-disable-next-line no-control-regex -- control characters are what it refuses
-const PLAIN = /^[^\u0000-\u001f\u007f]+$/;
 const names = z
-  .array(z.string().min(1).max(POLICY_NAME_CHARS_MAX).regex(PLAIN))
+  .array(z.string().min(1).max(POLICY_NAME_CHARS_MAX).regex(PLAIN_TEXT))
   .refine((list) => new Set(list).size === list.length && !list.includes('__proto__'), { error: 'expected each once' });
 
 /** Content of an erase entry (authority/SPEC.md). */
@@ -20,7 +18,7 @@ const schema = z.strictObject({
   entry: hash,
   attributes: names,
   removed: names,
-  reason: z.string().max(ENTRY_ID_CHARS_MAX).regex(PLAIN, 'expected text without control characters'),
+  reason: z.string().max(ENTRY_ID_CHARS_MAX).regex(PLAIN_TEXT, 'expected text without control characters'),
 });
 
 type EraseAct = z.infer<typeof schema>;

@@ -1,4 +1,5 @@
 import { asFault } from '../base/errors.ts';
+import { isHash } from '../codec/fields.ts';
 import type { JsonObject } from '../codec/json.ts';
 import type { Entry } from '../entry/entry.ts';
 import type { VoidReason } from './void-reason.ts';
@@ -181,12 +182,10 @@ export const restore = (held: Fact, { content, malformed, bodiless, archived }: 
   return true;
 };
 
-const KEY = /^[0-9a-f]{64}$/;
-
 /** The public key that a policy's value names as its node's. What an erasure has left may have anything there: what is no key names none. */
 export const peerOf = (value: JsonObject): string | undefined => {
   const { peer } = value;
-  return typeof peer === 'string' && KEY.test(peer) ? peer : undefined;
+  return typeof peer === 'string' && isHash(peer) ? peer : undefined;
 };
 
 /**

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { NOTE_BYTES_MAX, RECEIPT_PAGE_ENTRIES, WITNESS_MESSAGE_BYTES_MAX, WITNESS_TOLD_MAX } from '../base/limits.ts';
+import { hash } from '../codec/fields.ts';
 import { decodeMessage } from '../codec/message.ts';
 import { fromBase64 } from './note.ts';
 import { splitViewSchema } from './split-view.ts';
@@ -11,8 +12,7 @@ export const WITNESS_PROTOCOL = '/holdfast/witness/1';
 
 const note = z.string().max(NOTE_BYTES_MAX);
 const number = z.int().nonnegative();
-const key = z.string().regex(/^[0-9a-f]{64}$/);
-const hash = z
+const treeHash = z
   .string()
   .max(64)
   .transform((text, context): Buffer => {
@@ -21,7 +21,7 @@ const hash = z
     context.addIssue({ code: 'custom', message: 'is no hash in base64' });
     return z.NEVER;
   });
-const proof = z.array(hash).max(63);
+const proof = z.array(treeHash).max(63);
 
 const question = z.discriminatedUnion('ask', [
   /** Cosign this; the proof leads from the size cosigned last. */
@@ -33,11 +33,11 @@ const question = z.discriminatedUnion('ask', [
     splits: z.array(splitViewSchema).max(WITNESS_TOLD_MAX),
   }),
   /** The last checkpoint of a node that counts up to a time, in seconds since 1970. */
-  z.strictObject({ ask: z.literal('known'), node: key, time: number }),
+  z.strictObject({ ask: z.literal('known'), node: hash, time: number }),
   /** The hashes of entries of a log. */
   z.strictObject({ ask: z.literal('entries'), origin: z.string().max(256), from: number, to: number }),
   /** Whether the receiver's own receipts name an entry. */
-  z.strictObject({ ask: z.literal('named'), entry: key }),
+  z.strictObject({ ask: z.literal('named'), entry: hash }),
 ]);
 export type Question = z.infer<typeof question>;
 

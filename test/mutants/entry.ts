@@ -38,9 +38,9 @@ export const entry: readonly Mutant[] = [
   },
   {
     name: 'parent may stand twice',
-    file: 'src/entry/schema.ts',
-    from: "(hashes[at - 1] ?? '') < value",
-    to: "(hashes[at - 1] ?? '') <= value",
+    file: 'src/codec/fields.ts',
+    from: "(list[at - 1] ?? '') < each",
+    to: "(list[at - 1] ?? '') <= each",
     tests: ['test/property/entry.property.test.ts', 'test/unit/entry/vectors.test.ts', 'test/unit/entry/make.test.ts'],
   },
   {

@@ -15,6 +15,7 @@ import {
 } from '../../base/limits.ts';
 import type { Random } from '../../base/random.ts';
 import { Tries } from '../../base/tries.ts';
+import { hash } from '../../codec/fields.ts';
 import { hashPassword, type PasswordHash, passwordHolds, passwordMark, SALT_BYTES } from './password.ts';
 
 /** `user`: all commands but those by which an `admin` says who may do what, and ends or copies the node. */
@@ -52,10 +53,7 @@ const fileSchema = z.strictObject({
         type: z.enum(USER_TYPES),
         expires: z.number().optional(),
         permissions: z.string().optional(),
-        key: z
-          .string()
-          .regex(/^[0-9a-f]{64}$/)
-          .optional(),
+        key: hash.optional(),
         password: z
           .strictObject({
             salt: hex,

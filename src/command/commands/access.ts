@@ -1,5 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import { isLoopback, splitAddress } from '../../base/host.ts';
+import { isHash } from '../../codec/fields.ts';
 import { policyDate } from '../../entry/time.ts';
 import { USER_TYPES } from '../access/users.ts';
 import type { CommandContext } from '../context.ts';
@@ -44,7 +45,7 @@ const permissionsNamed = ({ policies }: CommandContext, of: string): string => {
 
 const certificateKey = (text: string): string => {
   const key = text.toLowerCase();
-  if (/^[0-9a-f]{64}$/.test(key)) return key;
+  if (isHash(key)) return key;
   throw fault('COMMAND_VALUE', 'the key of a certificate has 64 hex digits: SHA-256 of its public key', {
     hint: 'the refusal of the certificate prints it, or: openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum',
   });

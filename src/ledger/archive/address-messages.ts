@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { ARCHIVE_ADDRESSES_MAX } from '../../base/limits.ts';
+import { hash } from '../../codec/fields.ts';
 import { decodeMessage } from '../../codec/message.ts';
 
 /** SPEC: only the major is in the id. */
@@ -14,7 +15,7 @@ const question = z.strictObject({ ask: z.literal('addresses') });
 const answer = z.strictObject({
   /** Where the node that answers listens. */
   listen: address,
-  archives: z.array(z.strictObject({ key: z.string().regex(/^[0-9a-f]{64}$/), address })).max(ARCHIVE_ADDRESSES_MAX),
+  archives: z.array(z.strictObject({ key: hash, address })).max(ARCHIVE_ADDRESSES_MAX),
 });
 export type AddressesQuestion = z.infer<typeof question>;
 export type AddressesAnswer = z.infer<typeof answer>;

@@ -8,6 +8,7 @@ import {
   ARCHIVE_STATE_LEAVES_MAX,
   ENTRY_BODY_BYTES_MAX,
 } from '../../base/limits.ts';
+import { hash } from '../../codec/fields.ts';
 import { decodeMessage } from '../../codec/message.ts';
 import type { ArchivedBody } from './port.ts';
 
@@ -15,7 +16,6 @@ import type { ArchivedBody } from './port.ts';
 export const ARCHIVE_PROTOCOL = '/holdfast/archive/1';
 
 const QUESTION_BYTES_MAX = 65_536;
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
 const question = z.discriminatedUnion('ask', [
   /** Whether the peer says that it has every body that is not erased. */

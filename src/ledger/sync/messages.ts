@@ -10,6 +10,7 @@ import {
   SYNC_PROOFS_MAX,
 } from '../../base/limits.ts';
 import { canonicalJson, parseCanonical } from '../../codec/canonical.ts';
+import { hash } from '../../codec/fields.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 
 /** SPEC §1: major only. */
@@ -20,7 +21,6 @@ export const LEDGER_SYNC_BEFORE_ID = '/holdfast/ledger-sync/1';
 /** SPEC §5: the gossip topic of a network. */
 export const ledgerTopic = (network: string): string => `/holdfast/ledger/1/${network}`;
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 const seq = z.int().min(1);
 const net = hash.nullable();
 const version = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits');

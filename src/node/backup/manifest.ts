@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fault } from '../../base/errors.ts';
+import { hash } from '../../codec/fields.ts';
 
 /** There as long as a backup is being made, or was broken off. */
 export const INCOMPLETE_MARK = 'backup.incomplete';
@@ -9,7 +10,6 @@ export const ABOUT_FILE = 'backup.json';
 export const SUMS_FILE = 'SHA256SUMS';
 
 const FORMAT = 1;
-const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const aboutSchema = z.object({
   format: z.number(),
   /** Of the program that made it. */
@@ -17,13 +17,13 @@ const aboutSchema = z.object({
   /** ISO date. */
   time: z.string(),
   /** Public key and name of the node; id of its network. */
-  node: hex,
+  node: hash,
   name: z.string(),
-  network: hex.nullable(),
+  network: hash.nullable(),
   files: z.int().nonnegative(),
   bytes: z.int().nonnegative(),
   /** SHA-256 of `SHA256SUMS`. */
-  sums: hex,
+  sums: hash,
 });
 /** What a backup says of itself. */
 export type About = z.infer<typeof aboutSchema>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX } from '../../base/limits.ts';
+import { hash } from '../../codec/fields.ts';
 import { decodeMessage } from '../../codec/message.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 
@@ -26,10 +27,7 @@ const answer = z.discriminatedUnion('kind', [
     /** Whether another node, or this one later, may say otherwise. */
     again: z.boolean(),
     /** The network of who answers, where it is another one. */
-    net: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .optional(),
+    net: hash.optional(),
   }),
 ]);
 

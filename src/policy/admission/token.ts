@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { fault, textOf } from '../../base/errors.ts';
 import { DIAL_TARGETS_MAX, NETWORK_NAME_CHARS_MAX } from '../../base/limits.ts';
+import { hash } from '../../codec/fields.ts';
 import { ROLES } from '../authority/roles.ts';
 
 /** Raised with the prefix when a field changes its meaning. */
 const PREFIX = 'holdfast-invite-1.';
 const TOKEN_CHARS_MAX = 16_384;
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const schema = z.object({
   net: hash,
   name: z.string().max(NETWORK_NAME_CHARS_MAX),

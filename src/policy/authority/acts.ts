@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { ENTRY_ID_CHARS_MAX, GRANT_TYPES_MAX } from '../../base/limits.ts';
+import { hash, PLAIN_TEXT } from '../../codec/fields.ts';
 import type { JsonObject } from '../../codec/json.ts';
 import type { Rights } from './rights.ts';
 import { ROLES } from './roles.ts';
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
-// eslint-disable-next-line no-control-regex -- control characters are what it refuses
-const PLAIN = /^[^\u0000-\u001f\u007f]+$/;
-const text = z.string().max(ENTRY_ID_CHARS_MAX).regex(PLAIN, 'expected text without control characters');
+const text = z.string().max(ENTRY_ID_CHARS_MAX).regex(PLAIN_TEXT, 'expected text without control characters');
 
 const isSet = (values: readonly string[]): boolean => new Set(values).size === values.length;
 const once = { error: 'expected each once' };

@@ -1,5 +1,6 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { ROTATIONS_MAX } from '../../base/limits.ts';
+import { isHash } from '../../codec/fields.ts';
 import type { JsonObject } from '../../codec/json.ts';
 import type { Proposal } from '../../ledger/ledger.ts';
 import { readAct, rotateText } from './acts.ts';
@@ -162,7 +163,7 @@ const targetsOf = (
   const invites = invitesOf(authority).filter(({ grant, deleted }) => grant === of && !deleted);
   const isOpenKey =
     genesis?.admission === 'open' &&
-    /^[0-9a-f]{64}$/.test(of) &&
+    isHash(of) &&
     grants.length + invites.length === 0 &&
     authority.graph.ofAuthor(of).length > 0 &&
     authority.revocationOf(genesis.network, of) === undefined;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { GRANT_CHAIN_MAX, INTRODUCTION_BYTES_MAX } from '../../base/limits.ts';
+import { hash } from '../../codec/fields.ts';
 import { decodeMessage } from '../../codec/message.ts';
 import type { RawEntry } from '../../entry/entry.ts';
 import { entryPieces, piecesOf, rawOf } from '../admission/messages.ts';
@@ -9,10 +10,7 @@ import { entryPieces, piecesOf, rawOf } from '../admission/messages.ts';
 export const INTRODUCE_PROTOCOL = '/holdfast/introduce/1';
 
 const introduction = z.object({
-  net: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullable(),
+  net: hash.nullable(),
   entries: z.array(entryPieces).max(GRANT_CHAIN_MAX + 1),
 });
 

@@ -1,14 +1,11 @@
 import { z } from 'zod';
 import { SNAPSHOT_HEADS_MAX } from '../../base/limits.ts';
 import { canonicalJson } from '../../codec/canonical.ts';
+import { hash, isAscending } from '../../codec/fields.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import type { JsonObject } from '../../codec/json.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { Fact } from '../facts.ts';
-
-const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
-const isAscending = (list: readonly string[]): boolean =>
-  list.every((each, at) => at === 0 || (list[at - 1] ?? '') < each);
 
 /** Content of a snapshot entry (FOLD.md, Snapshots). */
 const schema = z.strictObject({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Sliced } from '../../base/slices.ts';
 import { canonicalJson } from '../../codec/canonical.ts';
+import { hash } from '../../codec/fields.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { merkleLeaf, merkleRoot } from '../../codec/merkle.ts';
 import type { OriginLeaf } from '../origins.ts';
@@ -29,7 +30,6 @@ export const namedBy = (leaves: Iterable<OriginLeaf>): ReadonlySet<string> => {
   return named;
 };
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const leafSchema: z.ZodType<OriginLeaf> = z.strictObject({
   attributes: z.record(z.string(), hash),
   id: z.string(),

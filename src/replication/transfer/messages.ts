@@ -12,6 +12,7 @@ import {
   TRANSFER_MESSAGE_RANGES_MAX,
   TRANSFER_RECORD_BYTES_MAX,
 } from '../../base/limits.ts';
+import { hash } from '../../codec/fields.ts';
 import { jsonDepth } from '../../codec/json.ts';
 import type { FileRanges, FileRecord } from '../../operator/file-record.ts';
 
@@ -57,7 +58,6 @@ const filesByOrigin = z
 export type FilesByOrigin = readonly (readonly [string, FileRanges])[];
 
 const recordTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), job: z.enum(['watch', 'push', 'pull']), operator: operatorId }),
@@ -162,7 +162,7 @@ const record = z.object({
   rows: count,
   /** A column may have no type: then it keeps texts. */
   columns: z.array(z.object({ name, type: z.string().max(NAME_CHARS_MAX) })).max(COLUMNS_MAX),
-  digest: sha256,
+  digest: hash,
   status: z.enum(['stored', 'duplicate']),
 }) satisfies z.ZodType<FileRecord>;
 
@@ -172,7 +172,7 @@ const bundleList = z
       record,
       bytes: count.max(FILE_BYTES_MAX),
       /** SHA-256 of content that was made again from the rows: the record's digest does not apply to it. */
-      rebuilt: sha256.optional(),
+      rebuilt: hash.optional(),
     }),
   )
   .min(1)
