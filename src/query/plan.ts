@@ -151,7 +151,10 @@ class GroupedPlan {
     return column(`g${found >= 0 ? found : this.#keys.push(operand) - 1}`);
   }
 
-  /** A key keeps the affinity it has at the operators, because HAVING may compare it with text. */
+  /**
+   * A key keeps the affinity that its declared type gives, because HAVING may compare it with text. Where files were mapped to several
+   * types the operators have none for it, and group 5 and '5' apart: here they become one, whoever asks.
+   */
   #affinity(key: Expression): Affinity {
     if (key.kind === 'cast') return key.type;
     if (key.kind !== 'column') return '';

@@ -3,7 +3,7 @@ import type { Mutant } from './mutant.ts';
 export const operator: readonly Mutant[] = [
   {
     name: 'rows that are not renumbered yet are taken for damaged',
-    file: 'src/operator/store/file-rows.ts',
+    file: 'src/operator/store/members.ts',
     from: 'return new Set([...now, ...had]',
     to: 'return new Set([...now]',
     tests: ['test/unit/operator/renumber.test.ts'],
@@ -91,6 +91,27 @@ export const operator: readonly Mutant[] = [
     from: "    if (this.#of === 'stored data') return;\n",
     to: '    if (this.leftOut > 0) return;\n',
     tests: ['test/unit/operator/one-column.test.ts'],
+  },
+  {
+    name: 'a watched file that waits for room on the disk is a failure',
+    file: 'src/operator/watch.ts',
+    from: 'FILE(?!_TABLE_NO_ROOM)',
+    to: 'FILE',
+    tests: ['test/unit/operator/watch.test.ts'],
+  },
+  {
+    name: 'rows that have not their new number yet are there twice when their file comes again',
+    file: 'src/operator/store/apply.ts',
+    from: 'this.#books.membersOf(record.origin)',
+    to: 'new Set([String(this.#books.member(record.origin, 0))])',
+    tests: ['test/unit/operator/renumber.test.ts'],
+  },
+  {
+    name: 'acknowledged rows of a buffer are held to what new data is held to',
+    file: 'src/operator/store/apply.ts',
+    from: "digest: sha256Hex(content), of: 'stored data'",
+    to: "digest: sha256Hex(content), of: 'new data'",
+    tests: ['test/unit/operator/date-column.test.ts'],
   },
   {
     name: 'a database that was made anew is set aside for the one that was damaged',

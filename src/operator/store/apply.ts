@@ -137,14 +137,18 @@ class Application {
       findHolder(this.#db, dbms, hash, digest) ??
       (knownHash === undefined ? undefined : findHolder(this.#db, dbms, knownHash, digest));
     if (holder !== undefined) return { kind: 'duplicate', record: holder.record };
-    return this.#storeOwn(job, content, hash, digest);
+    return this.#storeOwn(job, content, { hash, digest, of: 'new data' });
   }
 
-  #storeOwn(target: Target, content: Uint8Array, hash: string, digest: string): JobResult {
+  #storeOwn(
+    target: Target,
+    content: Uint8Array,
+    { hash, digest, of }: Pick<FileRecord, 'hash' | 'digest'> & Pick<RowTarget, 'of'>,
+  ): JobResult {
     const { dbms, table, columns, time, source, instructions } = target;
     const { origin } = this.#batch;
     const file = this.next;
-    const inserted = this.#insert(content, { origin, file, table, columns, time }, 'new data');
+    const inserted = this.#insert(content, { origin, file, table, columns, time }, of);
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
     const about = { dbms, table, source, instructions, hash, time, rows, columns, digest };
     const record: FileRecord = { origin, file, ...about, status: 'stored' };
@@ -184,8 +188,9 @@ class Application {
   /** Rows of a file whose record was lost would be there twice. */
   #clearStrays({ record, content }: FileCopy): void {
     this.#ensureTable(content, record, 'stored data', record);
-    const member = this.#books.member(record.origin, this.#batch.members.get(record.origin) ?? 0);
-    if (clearStraysOf(this.#db, record, member, content) > 0) this.#books.forgetRows(record.table);
+    this.#books.member(record.origin, this.#batch.members.get(record.origin) ?? 0);
+    if (clearStraysOf(this.#db, record, this.#books.membersOf(record.origin), content) > 0)
+      this.#books.forgetRows(record.table);
   }
 
   /** One transaction: the rows go and come again from the copy, the record stays. Nothing where all is right. */
@@ -335,7 +340,8 @@ class Application {
     ) ?? ['0', '0'];
     const hash = contentHash(dbms, table, content, `${this.#batch.origin}.${this.next}`);
     const target = { ...job, source: String(source), instructions: String(instructions) };
-    const stored = this.#storeOwn(target, content, hash, sha256Hex(content));
+    // Its rows are acknowledged: what new data is held to was asked when they came, maybe by an earlier version that asked less.
+    const stored = this.#storeOwn(target, content, { hash, digest: sha256Hex(content), of: 'stored data' });
     this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);
     return { ...stored, content } as JobResult;
   }

@@ -1,19 +1,9 @@
 import type { ReadConnection, SqlRow } from '../../sqlite/sqlite.ts';
 import type { FileRecord } from '../file-record.ts';
 import { RowSum } from '../row-sums.ts';
+import { membersOf } from './members.ts';
 import type { PlacedRecord } from './records.ts';
 import { columnsOfTable, quoted } from './user-tables.ts';
-
-/**
- * What rows of an origin carry as `tsd_name`: its member number, and while they are renumbered the one that it had; empty for an
- * origin without rows.
- */
-export const membersOf = (db: ReadConnection, origin: string): ReadonlySet<string> => {
-  const exists = db.get(`select 1 from sqlite_master where name = 'holdfast_renumbering'`) !== undefined;
-  const had = exists ? db.all('select had from holdfast_renumbering where origin = ?', [origin]) : [];
-  const now = db.all('select member from holdfast_origins where origin = ?', [origin]);
-  return new Set([...now, ...had].map(([member]) => String(member)));
-};
 
 /** The columns of a file's rows as {@link RowSum} takes them; one that the table has lost reads as null. */
 const columnList = (db: ReadConnection, { table, columns }: FileRecord): string => {

@@ -3,6 +3,7 @@ import type { ReadConnection, SqlRow, SqlValue, WriteConnection } from '../../sq
 import type { Column } from '../../topology/topology.ts';
 import type { Finding } from '../file-check.ts';
 import type { FileRecord } from '../file-record.ts';
+import { membersOf } from './members.ts';
 import { quoted } from './user-tables.ts';
 
 /** A record with the place of its rows. */
@@ -94,6 +95,7 @@ export class Bookkeeping {
   readonly #mappings = new Map<string, number>();
   readonly #lastRows = new Map<string, number>();
   readonly #members = new Map<string, number>();
+  readonly #carried = new Map<string, ReadonlySet<string>>();
   #change: number | undefined;
 
   constructor(db: WriteConnection) {
@@ -139,6 +141,11 @@ export class Bookkeeping {
       this.#db.run('insert into holdfast_origins values (?, ?)', [origin, member]);
       return member;
     });
+  }
+
+  /** The numbers that rows of an origin carry which has one. */
+  membersOf(origin: string): ReadonlySet<string> {
+    return remembered(this.#carried, origin, () => membersOf(this.#db, origin));
   }
 
   #number(sql: string, ...params: readonly SqlValue[]): number {

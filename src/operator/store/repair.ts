@@ -4,7 +4,8 @@ import type { SqlRow, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
 import type { RowChange } from '../file-check.ts';
 import { eachMappedRow, rowDigest, sumOfContent } from '../row-sums.ts';
-import { membersOf, OF_SOME_FILE, rowsOfFile } from './file-rows.ts';
+import { OF_SOME_FILE, rowsOfFile } from './file-rows.ts';
+import { membersOf } from './members.ts';
 import type { PlacedRecord } from './records.ts';
 import { columnsOfTable, quoted } from './user-tables.ts';
 
@@ -129,11 +130,17 @@ export const setRowsAside = (
 
 /**
  * Takes out rows that carry the name of a file whose record is not here, before its copy brings them again: a record
- * that was lost would otherwise double its rows. One look into an index where there are none.
+ * that was lost would otherwise double its rows. One look into an index where there are none. `members`: what they may carry.
  */
-export const clearStraysOf = (db: WriteConnection, record: FileRecord, member: number, content: Uint8Array): number => {
-  const condition = `from ${quoted(record.table)} r where tsd_name = ? and tsd_id = ?`;
-  const name = [String(member), record.file];
+export const clearStraysOf = (
+  db: WriteConnection,
+  record: FileRecord,
+  members: ReadonlySet<string>,
+  content: Uint8Array,
+): number => {
+  const places = [...members].map(() => '?').join(', ');
+  const condition = `from ${quoted(record.table)} r where tsd_name in (${places}) and tsd_id = ?`;
+  const name = [...members, record.file];
   if (db.get(`select 1 ${condition} limit 1`, name) === undefined) return 0;
   const strays = db.all(`select row_id ${condition} and not ${OF_SOME_FILE}`, [...name, record.table]);
   if (strays.length === 0) return 0;
@@ -145,7 +152,7 @@ export const clearStraysOf = (db: WriteConnection, record: FileRecord, member: n
     expectedRows(
       db,
       record,
-      String(member),
+      members,
       content,
       strays.map(([rowId]) => Number(rowId)),
     ),
@@ -156,12 +163,12 @@ export const clearStraysOf = (db: WriteConnection, record: FileRecord, member: n
 const expectedRows = (
   db: WriteConnection,
   record: FileRecord,
-  member: string,
+  members: ReadonlySet<string>,
   content: Uint8Array,
   rowIds: readonly number[],
 ): ReadonlySet<string> => {
   const made = new Set<string>();
-  const members = new Set([member]);
+  const [member = '0'] = members;
   eachMappedRow(content, record, member, (row) => made.add(rowDigest(row, members)));
   const names = db.all('select name from pragma_table_info(?)', [record.table]).map(([name]) => String(name));
   const list = names.map(quoted).join(', ');

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { RowMapper } from '../../../src/operator/mapping.ts';
 import type { SqlValue } from '../../../src/sqlite/sqlite.ts';
+import type { Column } from '../../../src/topology/topology.ts';
+import { openFileStore } from '../../support/file-store-fixture.ts';
 import { openOperator } from '../../support/operator-fixture.ts';
 import { allRows } from '../../support/table-rows.ts';
 
@@ -25,6 +27,31 @@ describe('a column of dates', () => {
       expect(mapped('stored data', day)).toMatch(/^2026-01-3[01]$/);
     },
   );
+
+  test('takes rows of a buffer that were acknowledged with a time of day, as by an earlier version: they are no failure of a file', async () => {
+    const fixture = await openFileStore();
+    try {
+      const about = {
+        dbms: 'plant',
+        table: 'readings',
+        time: '2026-01-31T10:00:00.000000Z',
+        source: '0',
+        instructions: '0',
+      };
+      const columns = (type: string): readonly Column[] => [{ name: 'day', type }];
+      await fixture.store.submit({
+        kind: 'append',
+        ...about,
+        columns: columns('timestamp'),
+        content: Buffer.from('{"day":"2026-01-31T10:20:30Z"}\n'),
+      });
+      const flush = { kind: 'flush', ...about, columns: columns('date'), bytesMax: 1_000 } as const;
+      expect(await fixture.store.submit(flush)).toMatchObject({ kind: 'stored', record: { rows: 1 } });
+      expect((await allRows(fixture.sqlite, 'plant', 'readings')).map(({ day }) => day)).toEqual(['2026-01-31']);
+    } finally {
+      await fixture.close();
+    }
+  });
 
   test('that was inferred from a file of dates takes no later time; the file names the line and what to do', async () => {
     const fixture = await openOperator();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writing } from '../../../src/operator/store/write-procedures.ts';
 import { rowsText } from '../../conformance/file-store.ts';
+import { sabotage } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
 
@@ -54,6 +55,19 @@ describe('rows of a member whose number changes', () => {
     expect(await names()).toEqual({ '9.1': 15_000, '9.2': 15_000, '9.3': 15_000, '9.4': 5 });
     expect(await proofs()).toEqual(['proved', 'proved', 'proved', 'proved']);
     expect(await step()).toBe(false);
+  });
+
+  test('whose record was lost before they got it are not there twice when their file comes again', async () => {
+    const [third] = await fixture.store.readMany('own', [[3, 3]], { files: 1, bytes: 0 });
+    await step();
+    await step();
+    await fixture.close();
+    sabotage(join(dir, 'dbms', 'plant.sqlite'), (db) => db.exec('delete from holdfast_files where file = 3'));
+    fixture = await openFileStore({ dir });
+    expect(await fixture.store.store([third!])).toEqual(['stored']);
+    expect(await names()).toEqual({ '9.1': 15_000, '9.2': 15_000, '9.3': 15_000 });
+    const kept = await selectRows(fixture.sqlite, 'plant', 'select count(*) as n from holdfast_aside');
+    expect(kept).toEqual([{ n: 0 }]);
   });
 
   test('end with the number that the policies say last, also where it changes meanwhile', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { fault } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { ErrorDirectory } from '../../../src/operator/error-directory.ts';
 import { WatchDirectory } from '../../../src/operator/watch.ts';
@@ -12,12 +13,13 @@ let dir: string;
 let errors: ErrorDirectory;
 let watching: WatchDirectory;
 let taken: string[];
-const start = (): Promise<WatchDirectory> =>
+const start = (clock = systemClock, before = (): void => {}): Promise<WatchDirectory> =>
   WatchDirectory.start(join(dir, 'watch'), 1, {
-    clock: systemClock,
+    clock,
     log: silentLogger,
     errors,
     ingest: async (_name, content) => {
+      before();
       taken.push(Buffer.from(content).toString());
       return { duplicate: false };
     },
@@ -67,6 +69,20 @@ describe('watch directory', () => {
     await watching.close();
     expect(await left()).toEqual([]);
     expect(errors.count).toBe(0);
+  });
+
+  test('one for which a table cannot be written anew for want of room is no failure of the file: it is tried until there is', async () => {
+    await watching.close();
+    let tries = 0;
+    const soon = { ...systemClock, after: (_: number, task: () => void) => systemClock.after(1, task) };
+    watching = await start(soon, () => {
+      tries += 1;
+      if (tries < 3) throw fault('FILE_TABLE_NO_ROOM', 'no room');
+    });
+    await writeFile(join(dir, 'watch', 'plant.readings.json'), '{"n":1}');
+    await waitFor(() => taken.length === 1);
+    await watching.close();
+    expect([tries, errors.count, await left()]).toEqual([3, 0, []]);
   });
 
   test('a file from a clock that goes ahead is taken', async () => {
