@@ -143,6 +143,13 @@ export const policy: readonly Mutant[] = [
     tests: ['test/unit/policy/erasure-judge.test.ts'],
   },
   {
+    name: 'who redeemed an invite first is not looked for again',
+    file: 'src/policy/authority/authority.ts',
+    from: "      this.#redeemers.delete(cap ?? '');\n",
+    to: '',
+    tests: ['test/unit/policy/many-joins.test.ts', 'test/property/authority.property.test.ts'],
+  },
+  {
     name: 'a book that lacks what an entry says does not say so',
     file: 'src/policy/missing-bodies.ts',
     from: 'fact.erasure?.inForce !== true',

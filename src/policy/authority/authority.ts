@@ -34,6 +34,8 @@ export class Authority {
   readonly #cuts = new Map<string, { readonly seq: number; readonly reason: VoidReason }>();
   /** Whether a join is signed with the key of its invite, a rotation with the new key, by hash: this never changes. */
   readonly #proven = new Map<string, boolean>();
+  /** The join that has redeemed an invite. */
+  readonly #redeemers = new Map<string, Fact | undefined>();
   /** Verdicts on grants, joins and revocations. */
   readonly #verdicts = new Map<Fact, VoidReason | undefined>();
   /** What links give: an admin may replace the key at the end of a void chain of any length. */
@@ -58,6 +60,10 @@ export class Authority {
   /** Takes up entries; returns the facts whose verdict may be another now. */
   add(facts: readonly Fact[]): ReadonlySet<Fact> {
     const acts = facts.filter((fact) => this.graph.add(fact));
+    for (const { hash, cap } of acts) {
+      this.#redeemers.delete(hash);
+      this.#redeemers.delete(cap ?? '');
+    }
     return acts.length === 0 ? NOTHING : this.#affectedBy(acts);
   }
 
@@ -67,6 +73,7 @@ export class Authority {
     this.#verdicts.clear();
     this.#rights.clear();
     this.#proven.clear();
+    this.#redeemers.clear();
     this.#endings.begin();
     this.revision += 1;
     return new Set(this.graph.all());
@@ -138,6 +145,11 @@ export class Authority {
 
   /** The join that has redeemed an invite: the first in the ledger's order that is signed with its key, in time. */
   redeemerOf(invite: string): Fact | undefined {
+    if (!this.#redeemers.has(invite)) this.#redeemers.set(invite, this.#findRedeemer(invite));
+    return this.#redeemers.get(invite);
+  }
+
+  #findRedeemer(invite: string): Fact | undefined {
     const link = this.graph.link(invite);
     if (link?.act.op !== 'grant') return undefined;
     const { fact: above, act } = link;
@@ -199,7 +211,9 @@ export class Authority {
   #restsOn(fact: Fact, act: AuthorityAct): readonly Fact[] {
     const { graph } = this;
     if (act.op === 'revoke') return [];
-    const rivals = act.op === 'join' ? graph.joinsOf(fact.cap ?? '') : [];
+    // By form alone, whatever becomes of it: any other join takes nothing from these.
+    const redeems = act.op === 'join' && this.redeemerOf(fact.cap ?? '') === fact;
+    const rivals = redeems ? graph.joinsOf(fact.cap ?? '') : [];
     const ended = act.op === 'rotate' ? graph.citingBy(fact.cap ?? '', fact.author) : [];
     const others = [...graph.revocationsOf(fact.hash), ...rivals].map((each) => each.fact);
     return [...graph.citing(fact.hash), ...others, ...ended.filter(({ seq }) => seq > fact.seq)];

@@ -19,6 +19,11 @@ interface Rotation {
   readonly act: RotateAct;
 }
 
+interface Join {
+  readonly fact: Fact;
+  readonly act: JoinAct;
+}
+
 /** Who cites what: every fact under the grant that it names, whether or not that grant is known, or good for anything. */
 export class GrantGraph {
   readonly #acts = new Map<string, { readonly fact: Fact; readonly act: AuthorityAct }>();
@@ -28,6 +33,8 @@ export class GrantGraph {
   readonly #ending = new Map<Fact, Revocation>();
   /** Links by their holder. */
   readonly #held = new Map<string, Link[]>();
+  /** By the invite that they cite, in the ledger's order. */
+  readonly #joins = new Map<string, Join[]>();
   /** By the grant that is handed on and its holder: asked for at each entry. */
   readonly #rotations = new Map<string, Rotation[]>();
 
@@ -48,6 +55,7 @@ export class GrantGraph {
       this.#ending.set(fact, ending);
       listIn(this.#revocations, revocation.grant).push(ending);
     }
+    if (act.op === 'join') this.#fileJoin({ fact, act });
     if (act.op === 'rotate') listIn(this.#rotations, rotationKey(fact.cap ?? '', fact.author)).push({ fact, act });
     return true;
   }
@@ -108,12 +116,8 @@ export class GrantGraph {
   }
 
   /** The joins that cite an invite, in the ledger's order. */
-  joinsOf(invite: string): readonly { readonly fact: Fact; readonly act: JoinAct }[] {
-    const joins = this.citing(invite).flatMap((fact) => {
-      const act = this.actOf(fact);
-      return act?.op === 'join' ? { fact, act } : [];
-    });
-    return joins.sort((a, b) => compareFacts(a.fact, b.fact));
+  joinsOf(invite: string): readonly Join[] {
+    return this.#joins.get(invite) ?? [];
   }
 
   /** The rotations by which an author hands on what it holds by a grant. */
@@ -205,6 +209,14 @@ export class GrantGraph {
       cap = this.#acts.get(cap)?.fact.cap ?? null;
     }
     return caps;
+  }
+
+  #fileJoin(join: Join): void {
+    const joins = listIn(this.#joins, join.fact.cap ?? '');
+    const last = joins.at(-1);
+    joins.push(join);
+    if (last !== undefined && compareFacts(last.fact, join.fact) > 0)
+      joins.sort((a, b) => compareFacts(a.fact, b.fact));
   }
 
   #file(fact: Fact): void {

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { Authority } from '../../../src/policy/authority/authority.ts';
+import { type Fact, factOf } from '../../../src/policy/facts.ts';
+import { authorKey, entryOf } from '../../support/policy-entries.ts';
+
+const [ROOT, INVITE] = ['0', 'e'].map(authorKey) as [string, string];
+const NET = 'f'.repeat(64);
+const PROOF = 'a'.repeat(128);
+const JOINS = 300;
+
+/** A network with one invite; only proofs of {@link PROOF} hold. */
+const world = () => {
+  let looks = 0;
+  const authority = new Authority({
+    hold: (_key, _text, proof) => {
+      looks += 1;
+      return Buffer.from(proof).toString('hex') === PROOF;
+    },
+  });
+  authority.begin({ network: NET, admission: 'invite', roots: new Set([ROOT]) });
+  const content = { v: 1, key: INVITE, roles: ['member'], scope: { types: ['pump'] }, grants: false, expires: 10_000 };
+  const invite = factOf(entryOf({ author: ROOT, cap: NET, op: 'grant', content, net: NET, time: 1 }));
+  const join = (time: number, proof = PROOF): Fact =>
+    factOf(
+      entryOf({
+        ...{ author: time.toString(16).padStart(64, '0'), cap: invite.hash, op: 'join', net: NET, time },
+        content: { v: 1, proof },
+      }),
+    );
+  return { authority, invite, join, looks: () => looks };
+};
+
+test('a join that redeems nothing has no other judged again, whoever made it', () => {
+  const { authority, invite, join } = world();
+  authority.add([invite]);
+  const first = join(1_000);
+  authority.add([first]);
+  for (let at = 1; at < JOINS; at += 1) {
+    expect(authority.add([join(1_000 + at)]).size).toBe(1);
+    expect(authority.add([join(1_000 - at, 'b'.repeat(128))]).size).toBe(1);
+  }
+  expect(authority.redeemerOf(invite.hash)).toBe(first);
+});
+
+test('an earlier one takes the invite from those after it, in whatever order they and the invite come', () => {
+  const { authority, invite, join, looks } = world();
+  const joins = Array.from({ length: JOINS }, (_, at) => join(2_000 + at));
+  authority.add(joins);
+  authority.add([invite]);
+  expect(joins.map((fact) => authority.reasonOf(fact)?.by).slice(0, 3)).toEqual([
+    undefined,
+    joins[0]?.hash,
+    joins[0]?.hash,
+  ]);
+  const early = join(1_999);
+  expect(authority.add([early]).size).toBe(1 + JOINS);
+  expect(authority.reasonOf(early)).toBeUndefined();
+  for (const fact of joins) expect(authority.reasonOf(fact)?.by).toBe(early.hash);
+  expect(looks()).toBe(1 + JOINS);
+});
