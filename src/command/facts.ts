@@ -46,3 +46,9 @@ export const nodeVariables = (context: CommandContext): Readonly<Record<string, 
 
 /** Scripts test the first word. */
 export const versionText = (version: string): string => `AnyLog Version: Holdfast ${version}`;
+
+/** Why the columns of tables cannot be read from their policies, one sentence each. */
+export const unreadTables = ({ topology }: Pick<CommandContext, 'topology'>): readonly string[] =>
+  topology()
+    .tables()
+    .flatMap(({ unread }) => (unread === undefined ? [] : [unread.message]));

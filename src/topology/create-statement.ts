@@ -129,6 +129,13 @@ export const columnsOf = (statement: string): readonly Column[] => {
   return columns;
 };
 
+/** The same of a statement that makes a table: with one such column at least. Throws `TOPOLOGY_CREATE_STATEMENT`. */
+export const columnsToMake = (statement: string): readonly Column[] => {
+  const columns = columnsOf(statement);
+  if (columns.length === 0) throw malformed('it names no columns');
+  return columns;
+};
+
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** A type as it may stand in a statement: words, digits and parentheses, nothing that could end the column. */

@@ -2,7 +2,7 @@ import { asFault, fault, type HoldfastError } from '../base/errors.ts';
 import { isJsonObject, type JsonObject } from '../codec/json.ts';
 import type { PolicyBook, PolicyState } from '../policy/book.ts';
 import { NODE_TYPES } from '../policy/kinds/registry.ts';
-import { columnsOf } from './create-statement.ts';
+import { columnsToMake } from './create-statement.ts';
 import type { ClusterInfo, ClusterTable, Column, NodeInfo, OperatorInfo, TableInfo, Topology } from './topology.ts';
 
 const textOf = (value: JsonObject, ...names: readonly string[]): string | undefined => {
@@ -148,9 +148,7 @@ const statementOf = ({ id, value }: PolicyState): Statement => {
 
 const readStatement = (id: string, value: JsonObject): Statement => {
   try {
-    const columns = columnsOf(textOf(value, 'create') ?? '');
-    if (columns.length > 0) return { columns, unread: undefined };
-    return { columns, unread: unreadable(id, value, 'its statement names no columns') };
+    return { columns: columnsToMake(textOf(value, 'create') ?? ''), unread: undefined };
   } catch (caught) {
     return { columns: [], unread: unreadable(id, value, asFault(caught).message) };
   }

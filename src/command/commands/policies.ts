@@ -2,10 +2,11 @@ import { asFault, fault } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
 import { isForAdmins } from '../../policy/kinds/registry.ts';
 import { policyWarnings } from '../../policy/shape.ts';
+import { columnsToMake } from '../../topology/create-statement.ts';
 import type { CommandContext } from '../context.ts';
 import { address, anyText, bool, json, optional, repeated, required, type OptionTable } from '../options.ts';
 import { checkAdmin } from '../access/door.ts';
-import { define, type Call, type Command, type Surroundings } from '../registry.ts';
+import { define, type Call, type Command, type Registry, type Surroundings } from '../registry.ts';
 import { givesJson, says, SILENT, type Reply } from '../reply.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
 import { refuseIdleEntries } from './permission-words.ts';
@@ -34,13 +35,33 @@ const checkMayWrite = ({ context, session }: Surroundings, type: string, ...valu
     checkAdmin(context, session, `write policies of type ${type}${isForAdmins(type, {}) ? '' : ' that hold a script'}`);
 };
 
+/** What a policy says in vain, as far as it takes commands or topology to know it. `POLICY_STRUCTURE`. */
+const refuseInVain = (registry: Registry, type: string, value: JsonObject): void => {
+  refuseIdleEntries(registry, type, value);
+  if (type === 'table') refuseUnreadable(value);
+};
+
+/** A table whose statement says no columns takes no rows. */
+const refuseUnreadable = ({ create }: JsonObject): void => {
+  if (typeof create !== 'string' || create === '') return;
+  try {
+    columnsToMake(create);
+  } catch (caught) {
+    const { message, hint } = asFault(caught);
+    throw fault('POLICY_STRUCTURE', `table policy: create is ${message}`, {
+      data: { type: 'table', attribute: 'create' },
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+};
+
 /** Silent as documented, except for what should be mended. */
 const inserted = async (surroundings: Surroundings, policy: JsonObject): Promise<Reply> => {
   const { context, registry } = surroundings;
   const { policies } = context;
   const { type, value } = rootOf(policy);
   checkMayWrite(surroundings, type, value);
-  refuseIdleEntries(registry, type, value);
+  refuseInVain(registry, type, value);
   const [state, granted] = await sayingGrants(context, () => policies.insert(policy));
   const warnings = policyWarnings(policy).map((warning) => `Warning: ${warning}`);
   return { text: [...warnings, ...granted].join('\n'), json: policies.document(state) };
@@ -98,7 +119,7 @@ const update = async (call: Call<OptionTable>, id: string, policy: JsonValue, wh
   checkMayWrite(call, type, value);
   const changes = changesTo(call, id, policy, whole);
   checkMayWrite(call, type, changes);
-  refuseIdleEntries(call.registry, type, changes);
+  refuseInVain(call.registry, type, changes);
   const [state, granted] = await sayingGrants(call.context, () => policies.update(id, changes));
   return { text: granted.join('\n'), json: policies.document(state) };
 };

@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../codec/json.ts';
 import { voidEntries } from '../../policy/void-entries.ts';
 import { CLUSTERS_OK, danglingOf, diffPolicies, testBook, testClusters } from '../../policy/checks.ts';
 import type { CommandContext } from '../context.ts';
+import { unreadTables } from '../facts.ts';
 import { anyText, json, optional, span, withDefault, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -102,6 +103,7 @@ const ledgerTest = (call: Call<OptionTable>): Reply => {
     voidAuthors === 0 ? '' : `${voidAuthors} authors that contradicted themselves`,
     ...testBook(book),
     ...idlePermissions(call),
+    ...unreadTables(context),
   ].filter((problem) => problem !== '');
   const verdict = problems[0] ?? 'OK';
   const counts = `${context.ledger.size} entries, ${policies} policies, ${voids.length} without effect`;

@@ -3,7 +3,7 @@ import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
 import { shortKey } from '../commands/common.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
-import { ownOperator } from '../facts.ts';
+import { ownOperator, unreadTables } from '../facts.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import type { OwnPolicy } from './own-address.ts';
 import { damageFor, failureFor, type MayReach, peerFor, textForAll } from './reach.ts';
@@ -44,10 +44,7 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     scriptFailure: context.startScript?.failure,
     threadFailures: [...(context.threadFailures?.values() ?? [])],
     tilesFailure: context.archiving?.tiles()?.failure,
-    tablesUnread: context
-      .topology()
-      .tables()
-      .flatMap(({ unread }) => (unread === undefined ? [] : [unread.message])),
+    tablesUnread: unreadTables(context),
     historyNeeded: context.policies.pruning?.need()?.message,
   };
 };

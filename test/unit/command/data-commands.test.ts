@@ -51,10 +51,26 @@ describe('databases', () => {
 });
 
 describe('a table policy whose statement creates no table', () => {
-  it('is a fault that names it, and no table is made from it', async () => {
+  it('is refused where it is written; one that is there is a fault that names it, and no table is made from it', async () => {
     const insert = { table: { dbms: 'litsanleandro', name: 'garbage', create: 'DROP EVERYTHING' } };
-    await node.run(`blockchain insert where policy = ${JSON.stringify(insert)} and local = true`);
-    const id = await node.text('blockchain get table where name = garbage bring [*][id]');
+    for (const create of [insert.table.create, 'CREATE TABLE garbage ()', 'CREATE TABLE garbage (tsd_id INT)'])
+      expect(
+        await faultOf(
+          node,
+          `blockchain insert where policy = ${JSON.stringify({ table: { ...insert.table, create } })}`,
+        ),
+      ).toMatchObject({
+        code: 'POLICY_STRUCTURE',
+        message: expect.stringContaining('table policy: create is not a statement that creates a table') as string,
+        hint: expect.stringContaining('CREATE TABLE') as string,
+      });
+    const { id } = await node.context.policies.insert(insert);
+    expect(
+      await faultOf(node, `blockchain update where id = ${id} and policy = {"table": {"create": "x"}}`),
+    ).toMatchObject({
+      code: 'POLICY_STRUCTURE',
+    });
+    expect(JSON.stringify(await node.json('blockchain test'))).toContain(`table policy ${id} of litsanleandro.garbage`);
     const status = (await node.json('get status where format = json')) as { readonly faults: readonly object[] };
     expect(status.faults).toContainEqual(
       expect.objectContaining({
