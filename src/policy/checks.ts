@@ -5,6 +5,7 @@ import { documentOf } from './get-path.ts';
 import { type Change, differences } from './history.ts';
 import { describeKey } from './kinds/kind.ts';
 import { kindOf, NODE_TYPES } from './kinds/registry.ts';
+import { nameKeys } from './names.ts';
 import { CLUSTER_STATUS, objectionsTo } from './objections.ts';
 import { normalValue } from './shape.ts';
 
@@ -23,6 +24,11 @@ export const testBook = (book: PolicyBook): readonly string[] => {
     for (const { key } of kindOf(type)?.claims(value) ?? []) {
       const holder = holders.get(key);
       if (holder !== undefined) problems.push(`policy ${id}: ${describeKey(key)} is also held by policy ${holder}`);
+      holders.set(key, id);
+    }
+    for (const key of nameKeys(type, value)) {
+      const holder = holders.get(key);
+      if (holder !== undefined) problems.push(`policy ${id}: a ${type} of that name is policy ${holder}, too`);
       holders.set(key, id);
     }
   }

@@ -11,6 +11,7 @@ import type { LedgerFold } from './fold.ts';
 import { type Claim, describeKey } from './kinds/kind.ts';
 import { MEMBER_MAX } from './kinds/operator.ts';
 import { kindOf } from './kinds/registry.ts';
+import { nameKeys, refuseNameTaken } from './names.ts';
 import { refuseObjections } from './objections.ts';
 import { rightsIn, sameRights } from './permissions/grants.ts';
 import { checkSize, policyId, readPolicy } from './shape.ts';
@@ -47,7 +48,8 @@ export const decideInsert = (view: View, policy: unknown, writer: Writer): Decis
   refuseObjections(view, { type, value: own, author: writer.key, owner: writer.key }, Object.keys(own));
   const claims = kindOf(type)?.claims(own) ?? [];
   checkClaims(view, id, claims);
-  const keys = [idKey(id), ...claims.map(({ key }) => key)];
+  refuseNameTaken(view, type, id, own);
+  const keys = [idKey(id), ...nameKeys(type, own), ...claims.map(({ key }) => key)];
   const value = type === 'operator' ? placed(view, id, own, keys) : own;
   if (type === 'cluster') checkParent(view, value);
   if (type === 'member') checkRoot(view, value);
@@ -79,7 +81,8 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
   refuseObjections(view, { type, value: after, author: writer.key, owner }, Object.keys(content));
   const claims = kindOf(type)?.claims(after) ?? [];
   checkClaims(view, id, claims);
-  const keys = [idKey(id), ...claims.map(({ key }) => key)];
+  if (Object.hasOwn(content, 'name')) refuseNameTaken(view, type, id, after);
+  const keys = [idKey(id), ...nameKeys(type, after), ...claims.map(({ key }) => key)];
   if (type === 'operator') checkMove(view, id, content, after, keys);
   if (type === 'cluster') checkParent(view, after);
   if (type === 'member') checkRoot(view, after);

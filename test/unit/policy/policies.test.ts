@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import { createMemoryLedger } from '../../../src/ledger/memory-ledger.ts';
+import { testBook } from '../../../src/policy/checks.ts';
 import { COMPANY, codeOf, cluster, firstNode, joined, nodeOn, operator, pass } from '../../support/policy-node.ts';
 import { stateHash } from '../../support/state-hash.ts';
 
@@ -87,6 +88,30 @@ describe('insert', () => {
     await expect(member).rejects.toMatchObject({ code: 'POLICY_NOT_UNIQUE', data: { holder: op.id, member: 145 } });
     const parent = policies.insert({ cluster: { company: COMPANY, name: 'other', parent: id } });
     await expect(parent).rejects.toMatchObject({ code: 'POLICY_PARENT' });
+  });
+
+  it('a name of a cluster or a node of another company is taken, too; children have the name of their parent', async () => {
+    const { ledger, policies } = await firstNode();
+    const { id } = await policies.insert(cluster());
+    const op = await policies.insert(operator(id, 7848));
+    const other = { cluster: { company: 'Other', name: 'lsl-cluster2' } };
+    await expect(policies.insert(other)).rejects.toMatchObject({ code: 'POLICY_NOT_UNIQUE', data: { holder: id } });
+    const named = policies.insert(operator(id, 7849, { company: 'Other', name: 'op7848' }));
+    await expect(named).rejects.toMatchObject({ code: 'POLICY_NOT_UNIQUE', data: { holder: op.id } });
+    const child = { company: COMPANY, name: 'lsl-cluster2', parent: id, table: [{ dbms: 'd', name: 't' }] };
+    await policies.insert({ cluster: child });
+    const second = await policies.insert(operator(id, 7849, { company: 'Other' }));
+    expect(await codeOf(policies.update(second.id, { name: 'op7848' }))).toBe('POLICY_NOT_UNIQUE');
+    expect(testBook(policies.book)).toEqual([]);
+    // Written at once elsewhere: it stays, is told, and holds up no update of something else.
+    const twin = {
+      ...({ op: 'insert', type: 'cluster', id: 'twin', replaces: null } as const),
+      content: other.cluster,
+    };
+    await ledger.append(twin);
+    await policies.caughtUp();
+    expect(testBook(policies.book)).toEqual([`policy twin: a cluster of that name is policy ${id}, too`]);
+    expect((await policies.update('twin', { note: 'x' })).value).toMatchObject({ note: 'x' });
   });
 
   it('accepts the operator policy of the documentation: no name, no company, a list around it, a quoted port', async () => {
