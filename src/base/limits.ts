@@ -116,6 +116,8 @@ export const SYNC_KEEPERS_WAIT_MS_AN_ENTRY = 20;
 export const SYNC_KEEPERS_FORGOTTEN_MS = 300_000;
 /** Peers whose clocks are remembered when they are gone. */
 export const SYNC_PEERS_REMEMBERED_MAX = 256;
+/** Authors whom nobody else has told of, in the clock of a peer that is gone. */
+export const SYNC_UNHEARD_AUTHORS_MAX = 1_000;
 /** How long a node waits at its start for a known peer to tell it its own log. */
 export const LEDGER_OWN_LOG_TIMEOUT_MS = 10_000;
 /** Nodes that run with the same key: how often peers are asked for them, and how long what was heard of one counts. */

@@ -17,12 +17,13 @@ import type { EntryHeader, RawEntry } from '../../entry/entry.ts';
 import type { Address, Channel, Network, PeerKey } from '../../network/network.ts';
 import type { Cover } from '../cover.ts';
 import type { Ledger } from '../ledger.ts';
+import { ForeignPeers } from './foreign-peers.ts';
 import { LedgerGossip } from './gossip.ts';
 import { type AskMessage, type HaveMessage, LEDGER_SYNC_BEFORE_ID, LEDGER_SYNC_ID } from './messages.ts';
 import { OwnLog } from './own-log.ts';
 import { Patience } from './patience.ts';
 import { PeerLink } from './peer-link.ts';
-import { type PeerRecord, PeerRecords } from './peer-records.ts';
+import { PeerRecords } from './peer-records.ts';
 import { answer, headsOf, isOtherNetwork, type Pulled } from './protocol.ts';
 import { Serving } from './serving.ts';
 import { type Holdings, holdingsOf, isNothing, lacking, NOTHING, withNews } from './state.ts';
@@ -84,6 +85,7 @@ class Synchronizer implements LedgerSync {
   readonly #options: LedgerSyncOptions;
   readonly #log: Logger;
   readonly #records = new PeerRecords();
+  readonly #foreign: ForeignPeers;
   readonly #links = new Map<PeerKey, PeerLink>();
   /** The one channel on which each peer asks us. */
   readonly #served = new Map<PeerKey, Channel>();
@@ -105,6 +107,7 @@ class Synchronizer implements LedgerSync {
     this.#options = options;
     this.#log = options.log.child('sync');
     const { ledger, network, clock } = options;
+    this.#foreign = new ForeignPeers({ ...options, log: this.#log });
     this.#turns = new Turns(clock);
     this.#patience = new Patience(clock);
     this.#serving = new Serving(clock, () => ledger.size);
@@ -234,7 +237,7 @@ class Synchronizer implements LedgerSync {
     this.#served.delete(peer);
     this.#paces.delete(peer);
     this.#patience.failed(peer);
-    this.#records.away(peer, (key) => this.#links.has(key));
+    this.#records.away(peer, this.#holdings(), (key) => this.#links.has(key));
     this.#ownLog.look();
   }
 
@@ -299,7 +302,7 @@ class Synchronizer implements LedgerSync {
     if (net !== null && isOtherNetwork(mine.network, net)) {
       const { network, clock } = this.#options;
       record.holdings = { ...NOTHING, network: net, version };
-      this.#metForeign(peer, record, net);
+      this.#foreign.met(peer, record, net);
       record.lastError = `LEDGER_OTHER_NETWORK: the peer belongs to network ${net}; this node to ${mine.network}`;
       clock.after(FAREWELL_MS, () => {
         if (!this.#closed) void network.disconnect(peer);
@@ -363,27 +366,10 @@ class Synchronizer implements LedgerSync {
     this.#log.debug(`no exchange with ${peer}: ${message}`, { code });
     if (VIOLATIONS.has(code)) this.#options.network.blame(peer, caught);
     if (hasCode(caught, 'LEDGER_OTHER_NETWORK')) {
-      this.#metForeign(peer, record, String(asFault(caught).data['theirs']));
+      this.#foreign.met(peer, record, String(asFault(caught).data['theirs']));
       void this.#options.network.disconnect(peer);
     }
     this.#ownLog.exchanged(peer, undefined);
-  }
-
-  /** Said once: it is redialled, and found foreign again, for as long as its address is known. */
-  #metForeign(peer: PeerKey, record: PeerRecord, theirs: string): void {
-    const { network, ledger } = this.#options;
-    const met = network.peers().find(({ key }) => key === peer);
-    const known = record.foreign;
-    const address = met?.address ?? known?.address ?? '';
-    const dialled = met?.outbound === true || known?.dialled === true;
-    record.foreign = { network: theirs, address, dialled };
-    if (dialled) this.#options.onForeignSeed?.(address);
-    if (known?.network === theirs && known.dialled === dialled) return;
-    void ownNetworkName(ledger).then((name) => {
-      const text = `the node at ${address} belongs to the network ${theirs}, this node to "${name}" (${ledger.network})`;
-      if (!dialled) this.#log.warn(`${text}: nothing is exchanged with it`, { peer });
-      else this.#log.error(`${text}: start without that seed, or with another --dir to join that network`, { peer });
-    });
   }
 
   #onLedgerChanged(newsInMs: number): void {
@@ -435,12 +421,4 @@ const grantOf = (entry: RawEntry, isGranted: LedgerSyncOptions['isGranted']): bo
   } catch {
     return undefined;
   }
-};
-
-/** The name in the genesis entry, for a peer's users to read; empty where the entry is damaged here, which `status` tells. */
-const ownNetworkName = async (ledger: Ledger): Promise<string> => {
-  // It rejects only where the ledger closes meanwhile.
-  const genesis = ledger.network === undefined ? undefined : await ledger.byHash(ledger.network).catch(() => undefined);
-  const name = genesis?.entry.content['name'];
-  return typeof name === 'string' ? name : '';
 };

@@ -1,7 +1,7 @@
 import { SYNC_PEERS_REMEMBERED_MAX } from '../../base/limits.ts';
 import type { PeerKey } from '../../network/network.ts';
 import type { HaveMessage } from './messages.ts';
-import { type Holdings, NOTHING } from './state.ts';
+import { type Holdings, NOTHING, rememberedOf } from './state.ts';
 import type { ForeignPeer } from './sync.ts';
 
 /** What is remembered of a peer, also while it is away. */
@@ -42,10 +42,12 @@ export class PeerRecords {
     return this.#records.entries();
   }
 
-  /** A peer went away: its record becomes the youngest of those that may be forgotten. */
-  away(peer: PeerKey, isConnected: (peer: PeerKey) => boolean): void {
+  /** A peer went away: its record becomes the youngest of those that may be forgotten, and keeps no more than `mine` is good for. */
+  away(peer: PeerKey, mine: Holdings, isConnected: (peer: PeerKey) => boolean): void {
     const record = this.#records.get(peer);
     if (record === undefined) return;
+    record.holdings = rememberedOf(record.holdings, mine);
+    record.news = [];
     this.#records.delete(peer);
     this.#records.set(peer, record);
     const gone = [...this.#records.keys()].filter((key) => !isConnected(key));

@@ -9,6 +9,7 @@ import {
   SYNC_COVERED_LOG_HASHES,
   SYNC_COVERED_MAX,
   SYNC_PROOFS_MAX,
+  SYNC_UNHEARD_AUTHORS_MAX,
 } from '../../base/limits.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { type Fork, versionOf } from '../chain.ts';
@@ -142,6 +143,20 @@ export const withNews = (known: Holdings, news: HaveMessage): Holdings => {
   for (const [author, seq] of news.forks)
     if ((forks.get(author) ?? seq) >= seq && hasRoom(forks, author)) forks.set(author, seq);
   return { network, version: news.version, heads, forks };
+};
+
+/** What is kept of what a peer told that is away: of authors that nobody else has told of it may have made up any number. */
+export const rememberedOf = (theirs: Holdings, mine: Holdings): Holdings => {
+  const isFew = (map: ReadonlyMap<string, unknown>): boolean => map.size <= SYNC_UNHEARD_AUTHORS_MAX;
+  if (isFew(theirs.heads) && isFew(theirs.forks)) return theirs;
+  let left = SYNC_UNHEARD_AUTHORS_MAX;
+  const isKept = ([author]: readonly [string, unknown]): boolean =>
+    mine.heads.has(author) || mine.forks.has(author) || left-- > 0;
+  return {
+    ...theirs,
+    heads: new Map([...theirs.heads].filter(isKept)),
+    forks: new Map([...theirs.forks].filter(isKept)),
+  };
 };
 
 const hasRoom = (map: ReadonlyMap<string, unknown>, author: string): boolean =>
