@@ -541,8 +541,9 @@ export const REST_CONNECTIONS_MAX = 1_000;
 export const REST_WHOLE_CHARS_MAX = 262_144;
 /** Commands and PUTs worked on at the same time; the next is refused with 503. */
 export const REST_RUNNING_MAX = 128;
-/** Of them, commands of one person who is no admin; and places that are kept for admins. */
+/** Of them, commands of one person who is no admin, and PUTs of rows; and places that are kept for admins. */
 export const REST_RUNNING_OF_ONE_MAX = 32;
+export const REST_ROWS_OF_ONE_MAX = 96;
 export const REST_RUNNING_KEPT = 8;
 /** How long a command may take where the request does not say, and at most. */
 export const REST_TIMEOUT_MS = 60_000;
@@ -558,7 +559,7 @@ export const REST_KEEP_ALIVE_MS = 10_000;
 /** Users that one node knows, and the characters of a name or password. */
 export const USERS_MAX = 1_000;
 export const USER_CHARS_MAX = 128;
-/** After so many wrong passwords in a row an address waits; addresses remembered. */
+/** After so many wrong passwords in a row a name waits at the address that they came from; how many are remembered. */
 export const PASSWORD_TRIES_MAX = 5;
 export const PASSWORD_PAUSE_MS = 30_000;
 export const PASSWORD_ADDRESSES_MAX = 4_096;

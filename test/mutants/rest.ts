@@ -2,6 +2,27 @@ import type { Mutant } from './mutant.ts';
 
 export const rest: readonly Mutant[] = [
   {
+    name: 'rows of one user take all places',
+    file: 'src/rest/places.ts',
+    from: 'rows: REST_ROWS_OF_ONE_MAX }',
+    to: 'rows: REST_RUNNING_MAX }',
+    tests: ['test/unit/rest/hostile.test.ts'],
+  },
+  {
+    name: 'an address may guess without end where each guess is for another name',
+    file: 'src/command/access/users.ts',
+    from: 'Math.max(ofNameMs, ofAddressMs)',
+    to: 'ofNameMs',
+    tests: ['test/unit/command/access.test.ts'],
+  },
+  {
+    name: 'wrong passwords of one name lock all names of its address',
+    file: 'src/command/access/users.ts',
+    from: 'const here = `${from} ${name}`;',
+    to: 'const here = from;',
+    tests: ['test/unit/command/access.test.ts'],
+  },
+  {
     name: 'what is assigned to the key of a user with permissions is forgotten',
     file: 'src/command/access/door.ts',
     from: 'together([ofUser, ofKey])',

@@ -18,6 +18,9 @@ import { Tries } from '../../base/tries.ts';
 import { hash } from '../../codec/fields.ts';
 import { hashPassword, type PasswordHash, passwordHolds, passwordMark, SALT_BYTES } from './password.ts';
 
+/** After so many wrong passwords in a row an address waits with all names. */
+export const PASSWORD_TRIES_OF_ADDRESS_MAX = 5 * PASSWORD_TRIES_MAX;
+
 /** `user`: all commands but those by which an `admin` says who may do what, and ends or copies the node. */
 export const USER_TYPES = ['user', 'admin'] as const;
 
@@ -41,6 +44,15 @@ export interface AdmittedUser extends User {
 
 interface Kept extends User {
   readonly password?: PasswordHash | undefined;
+}
+
+/** A password that is to be looked at. */
+interface Check {
+  readonly name: string;
+  readonly user: Kept | undefined;
+  readonly password: string;
+  readonly mark: Buffer;
+  readonly from: string;
 }
 
 const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
@@ -107,7 +119,9 @@ export class Users {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #kept: Map<string, Kept>;
+  /** By address and name, and by address alone. */
   readonly #tries: Tries;
+  readonly #triesOfAddress: Tries;
   readonly #markKey: Uint8Array;
   /** Marks of passwords that were found right, so that only the first request of a user pays for the hash. */
   readonly #marks = new Map<string, Buffer>();
@@ -122,11 +136,9 @@ export class Users {
     this.#clock = clock;
     this.#random = random;
     this.#kept = new Map(kept.map((user) => [user.name, user]));
-    this.#tries = new Tries(clock, {
-      most: PASSWORD_TRIES_MAX,
-      pauseMs: PASSWORD_PAUSE_MS,
-      keysMax: PASSWORD_ADDRESSES_MAX,
-    });
+    const bounds = { pauseMs: PASSWORD_PAUSE_MS, keysMax: PASSWORD_ADDRESSES_MAX };
+    this.#tries = new Tries(clock, { most: PASSWORD_TRIES_MAX, ...bounds });
+    this.#triesOfAddress = new Tries(clock, { most: PASSWORD_TRIES_OF_ADDRESS_MAX, ...bounds });
     this.#markKey = random.bytes(32);
   }
 
@@ -198,36 +210,43 @@ export class Users {
   async verify(name: string, password: string, from: string): Promise<AdmittedUser | undefined> {
     const kept = this.#kept.get(name);
     const user = kept !== undefined && this.#isInTime(kept) ? kept : undefined;
-    if (password.length > USER_CHARS_MAX) return undefined;
+    // No user has such a one, and names are remembered.
+    if (Math.max(name.length, password.length) > USER_CHARS_MAX) return undefined;
     const mark = passwordMark(this.#markKey, password);
     const known = this.#marks.get(name);
     if (user !== undefined && known !== undefined && timingSafeEqual(known, mark)) return admitted(user);
     const key = `${name}\n${mark.toString('hex')}`;
     const running =
-      this.#running.get(key) ?? this.#check(user, password, mark, from).finally(() => this.#running.delete(key));
+      this.#running.get(key) ??
+      this.#check({ name, user, password, mark, from }).finally(() => this.#running.delete(key));
     this.#running.set(key, running);
     return running;
   }
 
-  async #check(
-    user: Kept | undefined,
-    password: string,
-    mark: Buffer,
-    from: string,
-  ): Promise<AdmittedUser | undefined> {
-    const waitMs = this.#tries.waitMs(from);
-    if (waitMs > 0)
-      throw fault('ACCESS_TRIES', 'too many wrong passwords came from this address', {
-        hint: `try again in ${Math.ceil(waitMs / 1_000)} s`,
-      });
+  async #check({ name, user, password, mark, from }: Check): Promise<AdmittedUser | undefined> {
+    const here = `${from} ${name}`;
+    this.#assertMayTry(here, from);
     // Counted before it is looked at: tries side by side are tries too.
-    this.#tries.wrong(from);
+    this.#tries.wrong(here);
+    this.#triesOfAddress.wrong(from);
     if (!(await this.#inTurn(() => passwordHolds(password, user?.password)))) return undefined;
-    this.#tries.right(from);
+    this.#tries.right(here);
+    this.#triesOfAddress.right(from);
     // The user may have been changed while the hash was made.
     if (user === undefined || this.#kept.get(user.name) !== user) return undefined;
     this.#marks.set(user.name, mark);
     return admitted(user);
+  }
+
+  /** Many users may share an address: wrong passwords of one name are no matter of the others, until there are many. */
+  #assertMayTry(here: string, from: string): void {
+    const [ofNameMs, ofAddressMs] = [this.#tries.waitMs(here), this.#triesOfAddress.waitMs(from)];
+    const waitMs = Math.max(ofNameMs, ofAddressMs);
+    if (waitMs === 0) return;
+    const whose = ofAddressMs > 0 ? '' : ' for this name';
+    throw fault('ACCESS_TRIES', `too many wrong passwords${whose} came from this address`, {
+      hint: `try again in ${Math.ceil(waitMs / 1_000)} s`,
+    });
   }
 
   #isInTime({ expires }: User): boolean {

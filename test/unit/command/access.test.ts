@@ -8,7 +8,7 @@ import { systemRandom } from '../../../src/base/random.ts';
 import { Access, type ShownCertificate } from '../../../src/command/access/access.ts';
 import { findRunning, noteRunning } from '../../../src/command/access/running-nodes.ts';
 import { keepToken, readToken } from '../../../src/command/access/token-file.ts';
-import { type User, Users } from '../../../src/command/access/users.ts';
+import { PASSWORD_TRIES_OF_ADDRESS_MAX, type User, Users } from '../../../src/command/access/users.ts';
 import { createSession } from '../../../src/command/executor.ts';
 import { CommandNodes } from '../../support/command-node.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
@@ -185,20 +185,38 @@ describe('users', () => {
     expect(await users.verify('ann', 'three', HERE)).toBeDefined();
   });
 
-  it('after some wrong passwords an address waits; others, and who was let in before, do not', async () => {
+  it('after some wrong passwords a name waits at the address that they came from; others, and who was let in before, do not', async () => {
     const users = await openUsers();
     await users.add(ANN, 'right');
     await users.add({ ...ANN, name: 'bob' }, 'right');
+    await users.add({ ...ANN, name: 'carl' }, 'right');
     await users.verify('ann', 'right', HERE);
     for (let index = 0; index < PASSWORD_TRIES_MAX; index += 1)
-      expect(await users.verify(index % 2 === 0 ? 'bob' : 'nobody', `wrong ${index}`, HERE)).toBeUndefined();
+      expect(await users.verify('bob', `wrong ${index}`, HERE)).toBeUndefined();
     await expect(users.verify('bob', 'right', HERE)).rejects.toMatchObject({ code: 'ACCESS_TRIES' });
     expect(await users.verify('ann', 'right', HERE)).toBeDefined();
+    expect(await users.verify('carl', 'right', HERE)).toBeDefined();
     expect(await users.verify('bob', 'right', '10.0.0.9')).toBeDefined();
     await users.setPassword('bob', 'other');
     await expect(users.verify('bob', 'other', HERE)).rejects.toMatchObject({ code: 'ACCESS_TRIES' });
     await clock.advance(PASSWORD_PAUSE_MS);
     expect(await users.verify('bob', 'other', HERE)).toBeDefined();
+  });
+
+  it('after wrong passwords for many names an address waits with all names, but for who was let in before', async () => {
+    const users = await openUsers();
+    await users.add(ANN, 'right');
+    await users.add({ ...ANN, name: 'bob' }, 'right');
+    await users.verify('ann', 'right', HERE);
+    const wrong = Array.from({ length: PASSWORD_TRIES_OF_ADDRESS_MAX }, (_, index) =>
+      users.verify(`nobody ${index}`, 'wrong', HERE),
+    );
+    expect(await Promise.all(wrong)).toEqual(wrong.map(() => undefined));
+    await expect(users.verify('bob', 'right', HERE)).rejects.toMatchObject({ code: 'ACCESS_TRIES' });
+    expect(await users.verify('ann', 'right', HERE)).toBeDefined();
+    expect(await users.verify('bob', 'right', '10.0.0.9')).toBeDefined();
+    await clock.advance(PASSWORD_PAUSE_MS);
+    expect(await users.verify('carl', 'wrong', HERE)).toBeUndefined();
   });
 
   it('guesses side by side are counted as well; a client that begins with many requests makes one', async () => {

@@ -9,6 +9,7 @@ import {
   REST_LINGER_MS,
   REST_RUNNING_KEPT,
   REST_RUNNING_MAX,
+  REST_ROWS_OF_ONE_MAX,
   REST_RUNNING_OF_ONE_MAX,
   REST_STALL_MS,
 } from '../../../src/base/limits.ts';
@@ -136,19 +137,35 @@ describe('bodies are bounded', () => {
     await waitFor(async () => (await ask('get status')).status === 200);
   });
 
-  test('one user takes its share of them, and all users leave some to admins', async () => {
+  const ofUsers = async () => {
     await node.close();
     node = await startRestNode({
       access: {
         admit: async (authorization) => ({ by: 'user', name: authorization ?? '', admin: authorization === undefined }),
       },
     });
-    const ask = (name: string, command: string, method = 'POST') =>
+    return (name: string, command: string, method = 'POST') =>
       fetch(node.url, {
         method,
         headers: { 'User-Agent': 'AnyLog/1.23', Authorization: name, command, dbms: 'edge', table: command },
         ...(method === 'PUT' ? { body: '{}' } : {}),
       });
+  };
+
+  test('the rows of one user leave places for those of others, and for commands', async () => {
+    const ask = await ofUsers();
+    const bobs = Array.from({ length: REST_ROWS_OF_ONE_MAX }, () => ask('bob', 'slow', 'PUT'));
+    await waitFor(() => node.puts.length === REST_ROWS_OF_ONE_MAX);
+    expect((await ask('bob', 'edge', 'PUT')).status).toBe(503);
+    expect((await ask('bob', 'get status')).status).toBe(200);
+    expect((await ask('carl', 'edge', 'PUT')).status).toBe(200);
+    node.release();
+    expect((await Promise.all(bobs)).every(({ status }) => status === 200)).toBe(true);
+    expect((await ask('bob', 'edge', 'PUT')).status).toBe(200);
+  });
+
+  test('one user takes its share of them, and all users leave some to admins', async () => {
+    const ask = await ofUsers();
     const others = REST_RUNNING_MAX - REST_RUNNING_KEPT - REST_RUNNING_OF_ONE_MAX;
     const anns = Array.from({ length: REST_RUNNING_OF_ONE_MAX }, () => ask('ann', 'hang'));
     await waitFor(() => node.executed.length === REST_RUNNING_OF_ONE_MAX);
