@@ -181,11 +181,17 @@ const inviteStatus = ({ redeemedBy, deleted, expires, void: reason }: Invite, no
   return nowMs * 1_000 > expires ? 'expired' : 'open';
 };
 
+/** A join says its own date, and what a member hands on is judged by that. */
+const EXPIRED_NOTE =
+  'Who has the line of an expired invite can still date a join back, and a member can hand that on. To end it: delete invite where id = INVITE';
+
 const getInvites = ({ context }: Call<OptionTable>): Reply => {
   const names = nodeNames(context);
   const nowMs = context.clock.wallMs();
   const invites = context.policies.members.invites();
+  const expired = invites.some((invite) => inviteStatus(invite, nowMs) === 'expired');
   return givesTable({
+    ...(expired ? { above: EXPIRED_NOTE } : {}),
     titles: ['Invite', 'Name', 'Roles', 'Scope', 'By', 'Expires', 'Status', 'Redeemed By'],
     rows: invites.map((invite) => [
       invite.grant,
@@ -294,7 +300,7 @@ export const memberCommands = (): readonly Command[] => [
     remote: 'never',
     admin: true,
     explanation:
-      'lets one node join: prints a line to start it with (holdfast start --invite LINE); the line is a secret until it is redeemed',
+      'lets one node join: prints a line to start it with (holdfast start --invite LINE); the line is a secret for good: delete invite ends one that nobody has redeemed',
     examples: [
       'create invite where role = operator and cluster = 64999c0d4d8762f67f6fe4f120c7a54b and expires = 1 day',
       'create invite where role = member and type = query and name = query-c',
@@ -315,7 +321,7 @@ export const memberCommands = (): readonly Command[] => [
     method: 'POST',
     remote: 'never',
     admin: true,
-    explanation: 'takes back an invite that nobody has redeemed',
+    explanation: 'takes back an invite that nobody has redeemed, also one that has expired',
     examples: ['delete invite where id = 9d40af23b10c4f04…'],
     options: inviteId,
     run: deleteInvite,

@@ -19,7 +19,7 @@ const schema = z.object({
   expires: z.int().min(0),
 });
 
-/** Everything that a node needs to join: what `create invite` prints as one line. It is a secret until it is redeemed. */
+/** Everything that a node needs to join: what `create invite` prints as one line. It is a secret for good. */
 export interface InviteToken {
   /** Network id, and its name for people. */
   readonly net: string;
