@@ -16,6 +16,13 @@ export const ledger: readonly Mutant[] = [
     tests: ['test/unit/ledger/erasure.test.ts'],
   },
   {
+    name: 'an entry without its body comes by gossip, before the one that has it',
+    file: 'src/ledger/sync/gossip.ts',
+    from: "    if (entry.body.byteLength === 0) return 'ignore';\n",
+    to: '',
+    tests: ['test/unit/ledger/sync/gossip.test.ts'],
+  },
+  {
     name: 'entry without body is taken in though nothing erased it',
     file: 'src/ledger/erasures.ts',
     from: '    if (!this.knowsOf(target.hash)) return false;\n',

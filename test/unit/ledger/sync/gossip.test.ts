@@ -39,6 +39,11 @@ const hear = async (data: Uint8Array, from: PeerKey, acceptance: Acceptance, gra
 const entry = encodeEntries([author.next().raw]);
 const accepted: Acceptance = { verdict: 'accept' };
 
+test('an entry without its body is left to the exchange, whoever sends it', async () => {
+  const bare = encodeEntries([{ ...author.next().raw, body: new Uint8Array() }]);
+  expect(await hear(bare, OTHER, accepted, true)).toEqual({ verdict: 'ignore', blamed: [], offered: 0 });
+});
+
 interface Case {
   readonly entry: string;
   readonly acceptance?: Acceptance;
