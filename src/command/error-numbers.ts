@@ -111,7 +111,7 @@ const CODES: Readonly<Record<number, readonly string[]>> = {
   149: ['POLICY_ADDRESS_TAKEN'],
   150: ['LEDGER_OWN_LOG_BEHIND'],
   // What a policy said is not on this node: another has it.
-  151: ['COMMAND_WAIT_EXPIRED ENTRY_ARCHIVED'],
+  151: ['COMMAND_WAIT_EXPIRED ENTRY_ARCHIVED ENTRY_BODY_MISSING'],
   155: ['COMMAND_DESTINATION_NONE'],
   156: ['REST_METHOD REST_VERB'],
   161: ['COMMAND_FORMAT'],

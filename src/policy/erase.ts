@@ -28,7 +28,7 @@ type View = Pick<LedgerFold, 'authority' | 'fact' | 'get' | 'factsOf' | 'settled
 /**
  * May `author` erase the body of an entry? Throws `POLICY_ENTRY_UNKNOWN`, `POLICY_ENTRY_KEPT` for one whose body cannot be erased,
  * `POLICY_ENTRY_ERASED` for one whose is, `POLICY_ERASE_NOT_OWNER`, `POLICY_ENTRY_NEEDED` where a policy in force needs what it gave,
- * `POLICY_ERASE_REASON`, `ENTRY_ARCHIVED` where the names of what it gave are not here.
+ * `POLICY_ERASE_REASON`, `ENTRY_ARCHIVED` and `ENTRY_BODY_MISSING` where the names of what it gave are not here.
  */
 export const decideErase = (view: View, author: string, { entry, reason }: ErasureWish): Decision => {
   if (!isReason(reason) || reason === '')
@@ -54,6 +54,15 @@ export const decideErase = (view: View, author: string, { entry, reason }: Erasu
       hint: 'run it on the node that wrote the entry, or on a root node or one of an admin: get members',
     });
   if (target.archived) throw archivedFault(`what entry ${entry} says`, undefined);
+  if (target.bodiless && target.erasure === undefined)
+    throw fault(
+      'ENTRY_BODY_MISSING',
+      `what entry ${entry} says is missing here, and with it the names of what it gave`,
+      {
+        data: { entry },
+        hint: 'it is asked for, see get status; or run it on a node that has it',
+      },
+    );
   checkNotNeeded(view, target);
   const content: JsonObject = { v: 1, entry, ...namesIn(target), reason };
   return {

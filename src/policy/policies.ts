@@ -56,7 +56,7 @@ export interface Policies extends Resource {
   delete(id: string): Promise<void>;
   /**
    * Erases what an entry says, on every node. `POLICY_ENTRY_UNKNOWN`, `POLICY_ENTRY_KEPT`, `POLICY_ENTRY_ERASED`,
-   * `POLICY_ENTRY_NEEDED`, `POLICY_ERASE_NOT_OWNER`, `POLICY_ERASE_REASON`.
+   * `POLICY_ENTRY_NEEDED`, `POLICY_ERASE_NOT_OWNER`, `POLICY_ERASE_REASON`, `ENTRY_ARCHIVED`, `ENTRY_BODY_MISSING`.
    */
   erase(wish: ErasureWish): Promise<HeldEntry>;
   /** The policy with the id and date it would get; nothing is written. */

@@ -46,6 +46,17 @@ test('an answer of a node that lacks what an entry says tells so beside it, unti
   expect(await node.run(`blockchain get table as of ${said.hash}`)).toMatchObject({ json: { asOf: { missing: 0 } } });
 });
 
+test('an erasure waits for the body: without it nobody could tell what is gone', async () => {
+  const { node, said } = await nodeThatLacks();
+  const erase = `blockchain erase where entry = ${said.hash} and reason = r`;
+  await expect(node.run(erase)).rejects.toMatchObject({ code: 'ENTRY_BODY_MISSING' });
+  await waitFor(() => node.ledger.missedBodies().length === 1);
+  await offerAll(node.ledger, [said]);
+  await node.policies.caughtUp();
+  // Now it is known what a table needs.
+  await expect(node.run(erase)).rejects.toMatchObject({ code: 'POLICY_ENTRY_NEEDED' });
+});
+
 test('another node says it of its answer too', async () => {
   const { node, id } = await nodeThatLacks();
   const other = await nodes.add();
