@@ -142,7 +142,7 @@ class NodeExecutor implements CommandExecutor {
         return { reply: SILENT, wantsJson: false };
       case 'variable':
         restriction?.check(plainAct(VARIABLES));
-        return { reply: shownVariable(resolveReference(statement.reference, dictionary)), wantsJson: false };
+        return { reply: shownVariable(resolveReference(statement.reference, dictionary)), wantsJson: statement.json };
       case 'if':
         return this.#line(
           meets(statement.condition, dictionary) ? statement.then : statement.otherwise,

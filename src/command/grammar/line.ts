@@ -25,7 +25,7 @@ export type Statement =
   | { readonly kind: 'client'; readonly destination: string; readonly command: string }
   | { readonly kind: 'on-error'; readonly rule: OnError }
   /** `!name`, `get !name`, `$NAME`: prints the value. */
-  | { readonly kind: 'variable'; readonly reference: string }
+  | { readonly kind: 'variable'; readonly reference: string; readonly json: boolean }
   | { readonly kind: 'command'; readonly text: string; readonly tokens: readonly Token[]; readonly here: boolean };
 
 /** `if CONDITION then COMMAND else COMMAND`; empty where a part is missing. */
@@ -132,11 +132,14 @@ export const readOnError = (tokens: readonly Token[]): OnError => {
   );
 };
 
-/** `!name`, `get !name`: the whole line names a variable. */
-const readReference = (tokens: readonly Token[]): string | undefined => {
-  const named = isKeyword(tokens[0], 'get') ? tokens[1] : tokens[0];
-  const isReference = named?.kind === 'variable' || named?.kind === 'environment';
-  return isReference && tokens.at(-1) === named ? named.raw : undefined;
+/** `!name`, `get !name`: the whole line names a variable; as each get, the second takes `format = json`, also without `where`. */
+const readReference = (tokens: readonly Token[]): Statement | undefined => {
+  const isGet = isKeyword(tokens[0], 'get');
+  const [named, ...rest] = isGet ? tokens.slice(1) : tokens;
+  if (named?.kind !== 'variable' && named?.kind !== 'environment') return undefined;
+  const words = (isKeyword(rest[0], 'where') ? rest.slice(1) : rest).map(({ text }) => text.toLowerCase());
+  const json = isGet && words.join(' ') === 'format = json';
+  return rest.length === 0 || json ? { kind: 'variable', reference: named.raw, json } : undefined;
 };
 
 /**
@@ -160,6 +163,6 @@ export const parseLine = (typed: string): Statement => {
   if (isKeyword(tokens[0], 'on') && isKeyword(tokens[1], 'error'))
     return { kind: 'on-error', rule: readOnError(tokens) };
   const reference = readReference(tokens);
-  if (reference !== undefined) return { kind: 'variable', reference };
+  if (reference !== undefined) return reference;
   return { kind: 'command', text, tokens, here };
 };

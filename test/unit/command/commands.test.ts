@@ -41,6 +41,7 @@ describe('policies', () => {
     expect(JSON.parse(await node.text('get !new_policy'))).toEqual({
       plant: { name: 'North 1', port: 32148, tags: ['a', 'b'] },
     });
+    expect(await node.text('get !cid where format = json')).toBe(JSON.stringify(cluster));
   });
 
   it('updates, shows the life of a policy, and ends it', async () => {

@@ -335,8 +335,12 @@ describe('lines', () => {
 
   it('reads the rest', () => {
     expect(parseLine('  # only a comment')).toEqual({ kind: 'empty' });
-    expect(parseLine('!x')).toEqual({ kind: 'variable', reference: '!x' });
-    expect(parseLine('get !x.int')).toEqual({ kind: 'variable', reference: '!x.int' });
+    expect(parseLine('!x')).toEqual({ kind: 'variable', reference: '!x', json: false });
+    expect(parseLine('get !x.int')).toEqual({ kind: 'variable', reference: '!x.int', json: false });
+    for (const line of ['get !x where format = json', 'get !x format=json'])
+      expect(parseLine(line)).toEqual({ kind: 'variable', reference: '!x', json: true });
+    for (const line of ['!x where format = json', 'get !x where format', 'get !x where sort = json'])
+      expect(parseLine(line)).toMatchObject({ kind: 'command' });
     expect(parseLine('if not !x then x = 3')).toMatchObject({ kind: 'if', then: 'x = 3' });
     expect(parseLine('if !x then echo one else echo two')).toMatchObject({ then: 'echo one', otherwise: 'echo two' });
     expect(parseLine("if !x then echo 'one else two'")).toMatchObject({ then: "echo 'one else two'", otherwise: '' });
