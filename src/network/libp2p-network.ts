@@ -46,6 +46,7 @@ import { Redialer } from './redial.ts';
 import { callByTcp } from './tcp-call.ts';
 import { SelfCalls } from './self-calls.ts';
 import { StreamChannel } from './stream-channel.ts';
+import { gatherWindowUpdates } from './window-updates.ts';
 
 export interface Libp2pNetworkOptions {
   /** The node's private Ed25519 key, 32 bytes: its identity here is the same as in the ledger. */
@@ -166,6 +167,7 @@ class Libp2pNetwork implements Network {
     if (key === undefined) return;
     const gossip = this.#links.on(key, connection)?.gossip ?? this.#gossipWatch();
     gossip.restart();
+    gatherWindowUpdates(stream);
     stream.addEventListener('message', ({ data }) => {
       if (this.#gatekeeper.isExpelled(key)) return;
       try {
@@ -318,6 +320,7 @@ class Libp2pNetwork implements Network {
   }
 
   #channel(stream: Stream, peer: PeerKey): StreamChannel {
+    gatherWindowUpdates(stream);
     return new StreamChannel(stream, peer, this.#options.clock, (caught) => this.blame(peer, caught));
   }
 

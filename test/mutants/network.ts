@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const network: readonly Mutant[] = [
   {
+    name: 'window of a stream is never opened again',
+    file: 'src/network/window-updates.ts',
+    from: '>= WINDOW_UPDATE_BYTES_MIN) update();',
+    to: '> stream.recvWindow) update();',
+    tests: ['test/unit/network/window-updates.test.ts'],
+  },
+  {
     name: 'redial is forgotten after a failure',
     file: 'src/network/redial.ts',
     from: '    this.#run();\n  }\n}\n',
