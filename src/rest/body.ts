@@ -181,7 +181,10 @@ export const unpack = async (
   } catch (caught) {
     if (caught instanceof RangeError) throw oversize({ limit, hint });
     if (caught instanceof Error && 'errno' in caught)
-      throw fault('REST_BODY_ENCODING', `the body is not whole gzip data: ${caught.message}`, { cause: caught });
+      throw fault('REST_BODY_ENCODING', `the body is not whole gzip data: ${caught.message}`, {
+        cause: caught,
+        hint: 'pack it again, or send it as it is',
+      });
     throw caught;
   }
 };
@@ -191,6 +194,6 @@ export const textOfBody = (body: Buffer): string => {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch (caught) {
-    throw fault('REST_BODY_ENCODING', 'the body is not UTF-8 text', { cause: caught });
+    throw fault('REST_BODY_ENCODING', 'the body is not UTF-8 text', { cause: caught, hint: 'send it in UTF-8' });
   }
 };

@@ -32,6 +32,8 @@ export const agentOf = (headers: RestHeaders): Agent => {
   return headers.has('command') ? 'client' : 'unknown';
 };
 
+const BODY_HINT = 'expected {"command": …, "destination": …} or {"dbms": …, "sql": …}';
+
 /** A time-out in seconds, or with a unit: `2 minutes`. Throws `REST_HEADERS`. */
 const timeoutOf = (headers: RestHeaders): { readonly ms: number; readonly text: string | undefined } => {
   const given = headers.get('timeout');
@@ -70,7 +72,9 @@ const assigned = (command: string, headers: RestHeaders): string => {
   const name = headers.get('assignment');
   if (name === undefined || name === '') return command;
   if (!/^[A-Za-z_][\w-]{0,127}$/.test(name))
-    throw fault('REST_HEADERS', `assignment: ${JSON.stringify(name.slice(0, 40))} is not the name of a variable`);
+    throw fault('REST_HEADERS', `assignment: ${JSON.stringify(name.slice(0, 40))} is not the name of a variable`, {
+      hint: 'a name has letters, digits and _: the reply is then got by: get !NAME',
+    });
   return `${name} = ${command}`;
 };
 
@@ -115,7 +119,7 @@ const readJsonBody = (body: string): JsonCommand | undefined => {
   try {
     parsed = JSON.parse(body);
   } catch (caught) {
-    throw fault('REST_BODY_JSON', 'the body is not well-formed JSON', { cause: caught });
+    throw fault('REST_BODY_JSON', 'the body is not well-formed JSON', { cause: caught, hint: BODY_HINT });
   }
   const members = Object.entries(parsed as object).map(([name, value]) => [name.toLowerCase(), value as unknown]);
   const command = jsonCommand.safeParse(Object.fromEntries(members));
@@ -124,7 +128,7 @@ const readJsonBody = (body: string): JsonCommand | undefined => {
       'REST_BODY_JSON',
       `the body is no command: ${command.error.issues.map((issue) => `${issue.path.join('.')} ${sentenceOf(issue)}`).join('; ')}`,
       {
-        hint: 'expected {"command": …, "destination": …} or {"dbms": …, "sql": …}',
+        hint: BODY_HINT,
       },
     );
   return command.data;
@@ -138,7 +142,9 @@ const quotedSql = (sql: string): string => {
 
 const networkQuery = (dbms: string, sql: string): string => {
   if (!/^[\w-]{1,64}$/.test(dbms))
-    throw fault('REST_BODY_JSON', `"dbms": ${JSON.stringify(dbms.slice(0, 80))} is not a name`);
+    throw fault('REST_BODY_JSON', `"dbms": ${JSON.stringify(dbms.slice(0, 80))} is not a name`, {
+      hint: 'see: get databases',
+    });
   return `run client () sql ${dbms} format = json ${quotedSql(sql)}`;
 };
 

@@ -130,7 +130,9 @@ class Responder {
   async #get({ path, headers, ended, request }: Exchange, person: Person): Promise<RestReply> {
     const { executor } = this.#options;
     if (!headers.has('command') && path !== '/')
-      throw fault('REST_PATH', `there is nothing at ${JSON.stringify(path.slice(0, 200))}`);
+      throw fault('REST_PATH', `there is nothing at ${JSON.stringify(path.slice(0, 200))}`, {
+        hint: 'commands and rows go to /, with headers; beside it there are /health and /api/status',
+      });
     const agent = agentOf(headers);
     if (agent === 'grafana') return text('OK');
     if (agent === 'unknown') return text('');

@@ -295,6 +295,26 @@ describe('rows by PUT', () => {
   });
 });
 
+test('a request that is refused is told what to send instead', async () => {
+  const refused = [
+    post(AGENT, '{"command": '),
+    post(AGENT, '{"command": 5}'),
+    post(AGENT, '{"dbms": "a b", "sql": "select 1"}'),
+    post({ ...AGENT, command: 'get x', assignment: 'a b' }),
+    fetch(`${node.url}/nowhere`),
+    ...[{ mode: 'nosuch' }, { type: 'sql' }, { 'Content-Encoding': 'br' }, { 'Content-Encoding': 'gzip' }].map(
+      (header) => put({ dbms: 'plant', table: 't', ...header }, 'rows'),
+    ),
+  ];
+  for (const response of await Promise.all(refused)) {
+    const refusal: unknown = await response.json();
+    expect(refusal).toMatchObject({
+      code: expect.stringMatching(/^REST_/) as string,
+      hint: expect.any(String) as string,
+    });
+  }
+});
+
 describe('what is not served', () => {
   test.each(['DELETE', 'PATCH', 'PROPFIND'])('%s is 501', async (method) => {
     await expectError(await fetch(node.url, { method }), 501, 156, method);
