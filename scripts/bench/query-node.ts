@@ -24,6 +24,7 @@ export const benchTopology = (clusters: readonly ClusterInfo[]): Topology => ({
   table: () => TABLE,
   tables: () => [TABLE],
   clustersOf: () => clusters,
+  dropsOf: () => [],
   operatorByPeer: () => undefined,
 });
 
@@ -60,7 +61,11 @@ export const startBenchNode = async (
     operating: () =>
       operator === undefined
         ? undefined
-        : { operator, filled: true, heard: true, held: () => new Map(), shortfall: () => ({ lacking: 0, overdue: 0 }) },
+        : {
+            ...{ operator, filled: true, heard: true, held: () => new Map() },
+            drops: { isApplied: () => true, isDropping: () => false },
+            shortfall: () => ({ lacking: 0, overdue: 0 }),
+          },
     committedRanges: () => Promise.resolve(new Map()),
   });
   return { network, query, fill: (rows) => sqlite.write(benchRows, 'fill', rows) };

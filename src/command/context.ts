@@ -10,6 +10,7 @@ import type { ArchiveSource } from '../ledger/archive/client.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerSync } from '../ledger/sync/sync.ts';
 import type { Address, Network } from '../network/network.ts';
+import type { Holdings } from '../operator/file-record.ts';
 import type { Operator, OperatorOptions } from '../operator/operator.ts';
 import type { Refusal } from '../policy/introduction/introductions.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -149,6 +150,8 @@ export interface CommandContext {
   topology(): Topology;
   /** Undefined while not running; ask anew, never keep. */
   operator(): Operator | undefined;
+  /** Up to which file of each origin an operator of a cluster knows of any, as `[[1, file]]`. `REPLICATION_COMMITTED_UNKNOWN` where none says it. */
+  knownFiles(cluster: string, signal?: AbortSignal): Promise<Holdings>;
   distributor(): Distributor | undefined;
   consumer(): Consumer | undefined;
   /** The last backup since the start; undefined where there was none. */

@@ -401,9 +401,8 @@ class Libp2pNetwork implements Network {
   }
 
   #drop(key: PeerKey, reason: string): void {
-    let isNews = false;
-    for (const { connection } of this.#links.of(key)) isNews = abortOpen(connection, reason) || isNews;
-    if (isNews) this.#log.info(`dropped ${key}: ${reason}`);
+    this.#log.info(`dropping ${key}: ${reason}`);
+    for (const { connection } of this.#links.of(key)) abortOpen(connection, reason);
   }
 
   /**

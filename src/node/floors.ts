@@ -32,7 +32,7 @@ import { openDoor } from '../policy/admission/protocol.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { OwnOperator, QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
-import { createCommitted } from '../replication/committed/protocol.ts';
+import { createCommitted, type KnownOf } from '../replication/committed/protocol.ts';
 import type { Replication } from '../replication/replication.ts';
 import { noticingDamage } from '../sqlite/noticing-damage.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
@@ -151,21 +151,22 @@ interface QueryFloors extends Pick<QueryPorts, 'checkAsker'> {
   readonly log: Logger;
 }
 
-const queryPorts = ({ network, sqlite, topology, parts, log, ...rest }: QueryFloors): QueryPorts => {
+/** Beside the ports, who says up to where files of a cluster are known. */
+const queryPorts = ({
+  network,
+  sqlite,
+  topology,
+  parts,
+  log,
+  ...rest
+}: QueryFloors): { readonly ports: QueryPorts; readonly knownFiles: KnownOf } => {
   const isUp = ({ peer }: OperatorInfo): boolean =>
     peer === network.self || network.peers().some(({ key }) => key === peer);
-  return {
-    ...rest,
-    ...{ network, sqlite, topology, isUp },
-    clock: systemClock,
-    log: log.child('query'),
-    operating: () => operatingOf(parts),
-    committedRanges: createCommitted({
-      ...{ network, topology, isUp },
-      clock: systemClock,
-      operating: () => parts.sharing,
-    }),
-  };
+  const common = { network, topology, isUp, clock: systemClock };
+  const { committedOf, knownOf } = createCommitted({ ...common, operating: () => parts.sharing });
+  const operating = (): OwnOperator | undefined => operatingOf(parts);
+  const ports = { ...rest, ...common, sqlite, log: log.child('query'), operating, committedRanges: committedOf };
+  return { ports, knownFiles: knownOf };
 };
 
 const operatingOf = ({ operator, replication }: Parts): OwnOperator | undefined =>
@@ -174,6 +175,7 @@ const operatingOf = ({ operator, replication }: Parts): OwnOperator | undefined 
     filled: replication?.filled === true,
     heard: replication?.heard === true,
     held: () => operator.store.holdings(),
+    drops: operator.drops,
     shortfall: (needed) => replication?.shortfall(needed) ?? { lacking: 0, overdue: 0 },
   };
 
@@ -381,17 +383,17 @@ export const startFloors = async (
   );
   base.made.backups = backups;
   base.damaged.on('database', (name) => parts.databaseDamaged(name));
-  const query = createQueryService(
-    queryPorts({
-      ...{ network, sqlite, topology, parts, log },
-      checkAsker: (key, dbms, table) => checkAsker(context, key, dbms, table),
-    }),
-  );
+  const { ports, knownFiles } = queryPorts({
+    ...{ network, sqlite, topology, parts, log },
+    checkAsker: (key, dbms, table) => checkAsker(context, key, dbms, table),
+  });
+  const query = createQueryService(ports);
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
     ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
     ...{ access: outside.access, receipts, startScript: { failure: undefined } },
     threadFailures: new Map(),
+    knownFiles,
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,

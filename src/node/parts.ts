@@ -68,7 +68,10 @@ export class Parts implements Resource {
   readonly #ports: PartsPorts;
   readonly #endpoint: TransferEndpoint;
   readonly #scrubEndpoint: ScrubEndpoint;
-  readonly #refresh = (): void => this.#running?.replication.refresh();
+  readonly #refresh = (): void => {
+    this.#running?.operator.refresh();
+    this.#running?.replication.refresh();
+  };
   #running: Operating | undefined;
   /** Starts and stops of the operator go one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -157,6 +160,7 @@ export class Parts implements Resource {
         log: log.child('operator'),
         registry: createTableRegistry({ policies, topology, operator: origin, log: log.child('operator') }),
         members: () => new Map([...topology().operators.values()].map(({ id, member }) => [id, member])),
+        drops: () => topology().dropsOf(topology().operators.get(origin)?.cluster ?? ''),
         numberingAllowed: ownFilesKnown.promise,
         mayWrite: async () => {
           await this.#ports.mayWrite();

@@ -24,11 +24,13 @@ import type {
   PutRequest,
   TableRegistry,
 } from './operator.ts';
+import type { TableDrop } from '../topology/topology.ts';
 import { SqliteFileStore, type Success } from './sqlite-file-store.ts';
 import { reading } from './store/read-procedures.ts';
 import { refuseLoneSurrogates } from './surrogates.ts';
 import { StreamBuffers } from './streaming.ts';
 import { TableColumns } from './table-columns.ts';
+import { bufferedRows, TableDrops } from './table-drops.ts';
 import { microsAfter, recordTime } from './timestamps.ts';
 import { TsdKeeper } from './tsd-keeper.ts';
 import { WatchDirectory } from './watch.ts';
@@ -43,6 +45,8 @@ export interface OperatorPorts {
   readonly disk?: DiskHealth;
   /** Member numbers of the cluster's operators by their operator policy id, as the policies have them now. */
   members(): ReadonlyMap<string, number>;
+  /** What was dropped in the cluster, as the policies have it now. Default: nothing. */
+  drops?(): readonly TableDrop[];
   /** Resolves when own files may be numbered: after a lost disk, when they were taken back. Default: at once. */
   readonly numberingAllowed?: Promise<void>;
   /** Asked before each numbering: rejects where this node must write nothing, with the reason. Default: it may. */
@@ -64,6 +68,7 @@ interface Parts {
   readonly store: SqliteFileStore;
   readonly errors: ErrorDirectory;
   readonly columns: TableColumns;
+  readonly drops: TableDrops;
 }
 
 const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promise<Parts> => {
@@ -84,11 +89,14 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   });
   const errors = await ErrorDirectory.open(options.errDir, log);
   const arrivals = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
-  return { queue, budget, arrivals, store, errors, columns: new TableColumns({ sqlite, registry }, options) };
+  const columns = new TableColumns({ sqlite, registry }, options);
+  const drops = await TableDrops.open({ sqlite, clock, log, registry, drops: () => ports.drops?.() ?? [] }, store);
+  return { queue, budget, arrivals, store, errors, columns, drops };
 };
 
 class SqliteOperator implements Operator {
   readonly store: SqliteFileStore;
+  readonly drops: TableDrops;
   readonly #ports: OperatorPorts;
   readonly #options: OperatorOptions;
   readonly #parts: Parts;
@@ -111,6 +119,7 @@ class SqliteOperator implements Operator {
     this.#options = options;
     this.#parts = parts;
     this.store = parts.store;
+    this.drops = parts.drops;
     const stopped = new Promise<never>((_, reject) => {
       this.#stop = () => reject(fault('OPERATOR_CLOSED', 'the operator is stopped'));
     });
@@ -128,6 +137,7 @@ class SqliteOperator implements Operator {
     stack.defer(() => parts.store.archived());
     stack.defer(() => parts.queue.close());
     stack.use(new TsdKeeper({ ...ports, tables: options.updateTsdInfo }, parts.store));
+    stack.use(parts.drops);
     stack.defer(() => operator.#buffers.close());
     stack.use(new AsideWatch(clock, [() => parts.errors.look(), () => parts.store.lookAside()]));
     operator.#watch = stack.use(
@@ -188,6 +198,10 @@ class SqliteOperator implements Operator {
     };
   }
 
+  refresh(): void {
+    this.drops.refresh();
+  }
+
   failures(limit: number): readonly IngestFailure[] {
     return this.#parts.errors.failures(limit);
   }
@@ -208,7 +222,7 @@ class SqliteOperator implements Operator {
         clock,
         log,
         apply: (job, onResult) => this.store.apply(job, onResult),
-        columns: (name) => this.#parts.columns.of(name, undefined),
+        columns: (name) => this.#columnsOfBuffer(name),
         time: () => this.#time(),
         numberingAllowed: () => this.#numberingAllowed(clock.monotonicMs()),
         onPoison: async (name, content, caught) => {
@@ -217,6 +231,13 @@ class SqliteOperator implements Operator {
       },
       stored,
     );
+  }
+
+  /** Where the table was dropped since its rows were acknowledged, they say what it is. */
+  async #columnsOfBuffer(name: TableName): ReturnType<TableColumns['of']> {
+    const { sqlite, registry } = this.#ports;
+    const isKnown = registry.columns(name.dbms, name.table) !== undefined;
+    return this.#parts.columns.of(name, isKnown ? undefined : await bufferedRows(sqlite, name.dbms, name.table));
   }
 
   async #ingestFile(name: DataFileName, content: Uint8Array): Promise<{ readonly duplicate: boolean }> {

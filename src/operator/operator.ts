@@ -108,9 +108,22 @@ export interface OperatorStatus {
   readonly setAside: readonly string[];
 }
 
+/** What others need to know of the drops at an operator. */
+export interface DropsView {
+  /** Whether a drop, by its policy id, was applied to the end here. */
+  isApplied(policy: string): boolean;
+  /** Whether rows of a table that was dropped may be here still: then queries of it are not answered. */
+  isDropping(dbms: string, table: () => string): boolean;
+  /** What the last try of a drop failed with; undefined while all is well. */
+  readonly failure: string | undefined;
+}
+
 /** Runs what `run operator` starts: ingest from the watch directory and by REST into the local databases. */
 export interface Operator extends Resource {
   readonly store: FileStore;
+  readonly drops: DropsView;
+  /** The policies have changed: what they say was dropped is dropped. */
+  refresh(): void;
   /** File mode: resolves when rows and record are durable and visible. `INGEST_…` errors name line and reason. */
   put(request: PutRequest): Promise<PutOutcome>;
   /** Streaming mode: resolves when the rows are durable in the buffer. */

@@ -8,7 +8,7 @@ import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
 import { type ByteBudget, shared } from './contents.ts';
 import { plainFile } from './error-directory.ts';
-import { checkDigest } from './file-order.ts';
+import { asDuplicate, checkDigest } from './file-order.ts';
 import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
@@ -298,6 +298,12 @@ export class SqliteFileStore implements FileStore {
     );
   }
 
+  /** Counts anew what is stored, where files have lost their rows. */
+  recount(): Promise<void> {
+    const { queue, sqlite } = this.#ports;
+    return queue.between(async () => void Object.assign(this.totals, await sqlite.read(reading, 'totals')));
+  }
+
   /** Resolves when what was stored so far is in the archive. */
   archived(): Promise<void> {
     return this.#contents.kept();
@@ -329,7 +335,12 @@ export class SqliteFileStore implements FileStore {
         this.#knows(result.record);
       } else if (result.kind === 'held') this.#knows(result.record);
       else if (result.kind === 'repaired') this.#mended(result);
-      else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
+      else if (result.kind === 'handed') {
+        if (job.kind === 'hand' && !job.copy.rebuilt) kept.push(this.#contents.keep(result.record, job.copy.content));
+        this.notices.emit('file:mended', result.record);
+      } else if (result.kind === 'dropped') {
+        if (result.last !== undefined) this.notices.emit('file:mended', asDuplicate(result.last));
+      } else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
         this.#onDamaged(String(result.fault.data['database']));
       onResult?.(result);
     });
@@ -455,6 +466,8 @@ const outcomeOf = (result: Success): StoreOutcome => {
     case 'repaired':
     case 'noted':
     case 'aside':
+    case 'handed':
+    case 'dropped':
       throw fault('INTERNAL', `a copy cannot be ${result.kind}`);
   }
 };

@@ -26,12 +26,13 @@ interface Waiting {
 }
 
 const contentOf = (job: FileJob): Uint8Array | undefined => {
-  if (job.kind === 'copy' || job.kind === 'repair') return job.copy.content;
+  if (job.kind === 'copy' || job.kind === 'repair' || job.kind === 'hand') return job.copy.content;
   return job.kind === 'new' || job.kind === 'append' ? job.content : undefined;
 };
 
 const withContent = (job: FileJob, content: Uint8Array): FileJob => {
-  if (job.kind === 'copy' || job.kind === 'repair') return { ...job, copy: { ...job.copy, content } };
+  if (job.kind === 'copy' || job.kind === 'repair' || job.kind === 'hand')
+    return { ...job, copy: { ...job.copy, content } };
   return job.kind === 'new' || job.kind === 'append' ? { ...job, content } : job;
 };
 

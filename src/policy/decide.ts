@@ -64,6 +64,7 @@ export const decideInsert = (view: View, policy: unknown, writer: Writer): Decis
  */
 export const decideUpdate = (view: View, id: string, changes: JsonObject, writer: Writer): Decision | undefined => {
   const { type, before, value, replaces, owner } = currentOf(view, id);
+  checkNotFinal(type, id);
   for (const fixed of ['id', 'date', 'ledger'])
     if (Object.hasOwn(changes, fixed) && !sameJson(changes[fixed], before[fixed]))
       throw fault('POLICY_STRUCTURE', `${fixed} of a policy does not change`, {
@@ -105,13 +106,14 @@ export const decideDelete = (view: View, id: string, writer: Writer): Decision =
   if (state?.type === 'cluster') checkClusterFree(view, id);
   if (state?.type === 'permissions') checkNotAssigned(view, id);
   const [type, before] = [found.type, found.value];
+  checkNotFinal(type, id);
   const replaces = state === undefined ? (waiting?.entry ?? null) : replacedBy(state);
   const cap = authorised(view, { author: writer.key, type, id, before, after: undefined });
   return { proposal: { op: 'delete', type, id, replaces, content: {}, cap }, keys: [idKey(id)] };
 };
 
 /** The grant to cite for a change; undefined before there is a network. Throws `POLICY_NOT_AUTHORISED`. */
-const authorised = ({ authority }: View, change: Change): string | undefined => {
+export const authorised = ({ authority }: Pick<View, 'authority'>, change: Change): string | undefined => {
   if (authority.genesis === undefined) return undefined;
   const caps = capsOf(authority, change.author);
   const cap = caps.find((held) => {
@@ -163,6 +165,15 @@ const checkNotAssigned = (view: View, id: string): void => {
       hint: 'insert other permissions and update the assignments to name them, or delete the assignments first',
     },
   );
+};
+
+/** Who has not heard of it would not do what all others have done. */
+const checkNotFinal = (type: string, id: string): void => {
+  if (kindOf(type)?.isFinal !== true) return;
+  throw fault('POLICY_IN_USE', `policy ${id} cannot be changed or deleted: what a ${type} did is done`, {
+    data: { id, type },
+    hint: 'leave it: it says nothing of data that came later',
+  });
 };
 
 /** It gives nothing, but people believe what stands there. */

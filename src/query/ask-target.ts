@@ -150,7 +150,7 @@ const endPart = (part: PartRecord, caught: unknown, signal: AbortSignal): void =
 
 const answer = async (
   ports: AskPorts,
-  { dbms, cluster }: Target,
+  { dbms, table, cluster }: Target,
   { operator, local }: Candidate,
   { sql, deadlineMs, needs, behind }: Question & Need,
   listener: AnswerListener,
@@ -164,7 +164,7 @@ const answer = async (
     await askQuery(ports.lines, peer, query, listener, signal);
     return;
   }
-  listener.accepted(cluster === undefined ? 0 : await readyToAnswer(ports, { needs, behind }));
+  listener.accepted(cluster === undefined ? 0 : await readyToAnswer(ports, { needs, behind }, dbms, () => table));
   const nowMicros = Math.floor(ports.clock.wallMs() * 1_000);
   const members = cluster === undefined ? undefined : memberNumbers(ports.topology(), sql);
   const select = { dbms, sql, nowMicros, timeoutMs, members };

@@ -6,11 +6,15 @@ import type { Holdings } from '../operator/file-record.ts';
 import { uniteHoldings } from '../replication/announced.ts';
 import { lackingOf } from '../replication/transfer/holdings.ts';
 import { filesOf } from './remote/messages.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { OwnOperator, QueryPorts } from './ports.ts';
+import type { TableName } from './targets.ts';
 
 const BEHIND = 'QUERY_OPERATOR_BEHIND';
 const NOTHING: Holdings = new Map();
 const LOOK_MS = 10;
+/** The last drops of a table: a message names so many files, and later drops say what earlier ones said. */
+const QUERY_DROPS_NEEDED_MAX = 16;
 
 /** An operator lacks files that are known to exist: another one is to be asked first. */
 export const behindFault = (files: number): HoldfastError =>
@@ -26,6 +30,24 @@ export interface Need {
   readonly behind: 'refuse' | 'answer';
 }
 
+/** The drops of a cluster's table that an answer must show, named as the files that are needed are: each is one file of itself. */
+export const dropsNeeded = (
+  topology: Pick<Topology, 'dropsOf'>,
+  cluster: string,
+  { dbms, table }: TableName,
+): Holdings =>
+  new Map(
+    topology
+      .dropsOf(cluster)
+      .filter((drop) => drop.dbms === dbms && drop.table === table)
+      .slice(-QUERY_DROPS_NEEDED_MAX)
+      .map(({ id }) => [id, [[1, 1]]] as const),
+  );
+
+/** Without the drops that were applied here. */
+const filesNeeded = (needs: Holdings, { drops }: OwnOperator): Holdings =>
+  new Map([...needs].filter(([origin]) => !drops.isApplied(origin)));
+
 /**
  * Whether this node's operator may answer now; resolves to the files that it lacks. One that has just started waits a moment
  * for its peers to say what they hold, and one that is to answer anyway for what is needed. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`, `QUERY_OPERATOR_BEHIND`: another
@@ -34,13 +56,18 @@ export interface Need {
 export const readyToAnswer = async (
   ports: Pick<QueryPorts, 'operating' | 'clock'>,
   { needs, behind }: Need,
+  dbms: string,
+  table: () => string,
 ): Promise<number> => {
   while (!serving(ports).heard) await sleep(ports.clock, LOOK_MS);
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
     const own = serving(ports);
-    const { lacking, overdue } = own.shortfall(needs);
+    if (own.drops.isDropping(dbms, table))
+      throw fault('QUERY_OPERATOR_NOT_FILLED', 'this operator still drops rows of the table that was dropped');
+    const files = filesNeeded(needs, own);
+    const { lacking, overdue } = own.shortfall(files);
     if (behind === 'refuse' && lacking > 0) throw behindFault(lacking);
-    const mayCome = lackingOf(needs, own.held()).length > 0 && waitedMs < QUERY_CATCH_UP_MS;
+    const mayCome = lackingOf(files, own.held()).length > 0 && waitedMs < QUERY_CATCH_UP_MS;
     if (overdue === 0 || !mayCome) return overdue;
     await sleep(ports.clock, LOOK_MS);
   }

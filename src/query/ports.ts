@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Network, PeerKey } from '../network/network.ts';
 import type { Holdings } from '../operator/file-record.ts';
+import type { DropsView } from '../operator/operator.ts';
 import type { Shortfall } from '../replication/announced.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
@@ -14,6 +15,8 @@ export interface OwnOperator {
   /** One that has just started waits a moment for what its peers hold: it would not know what it lacks. */
   readonly heard: boolean;
   held(): Holdings;
+  /** What was dropped of its cluster's tables, and how far that is here. */
+  readonly drops: Omit<DropsView, 'failure'>;
   /** What is known to be lacking here, of what peers told of and of what is needed. */
   shortfall(needed: Holdings): Shortfall;
 }

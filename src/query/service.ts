@@ -5,7 +5,7 @@ import type { SqlRow } from '../sqlite/sqlite.ts';
 import { readableColumns, type Column } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
 import { type AskPorts, asTimeout, askTarget } from './ask-target.ts';
-import { heldNow, readyToAnswer, Shown } from './behind.ts';
+import { dropsNeeded, heldNow, readyToAnswer, Shown } from './behind.ts';
 import { type AnswerCollector, Budget, type Keep, ResultRoom } from './collector.ts';
 import { committedCondition, unnamedFiles } from './committed.ts';
 import { mergeSql } from './executable.ts';
@@ -35,7 +35,7 @@ const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, typ
 export const createQueryService = (ports: QueryPorts, options: QueryServiceOptions = {}): QueryService => {
   serveQueries(ports, async ({ dbms, sql, timeoutMs, needs, behind }, asker) => {
     ports.checkAsker?.(asker, dbms, () => tableIn(sql));
-    const lacking = await readyToAnswer(ports, { needs: new Map(needs), behind });
+    const lacking = await readyToAnswer(ports, { needs: new Map(needs), behind }, dbms, () => tableIn(sql));
     const chunks = ports.sqlite.stream(queryStreams, 'select', {
       ...{ dbms, sql, timeoutMs, nowMicros: nowMicros(ports), members: memberNumbers(ports.topology(), sql) },
     });
@@ -260,7 +260,8 @@ class Queries implements QueryService {
     const condition =
       cluster === undefined || committed === undefined ? undefined : committedCondition(cluster, committed);
     const unnamed = cluster === undefined || committed === undefined ? 0 : unnamedFiles(cluster, committed);
-    const needs = committed ?? this.#shown.of(cluster?.id ?? '');
+    const files = committed ?? this.#shown.of(cluster?.id ?? '');
+    const needs = new Map([...dropsNeeded(this.#ports.topology(), cluster?.id ?? '', target), ...files]);
     const sql = printSelect({ ...restricted(part, condition), table: target.table });
     if (sql.length > SQL_CHARS_MAX)
       throw fault('SQL_TOO_LONG', `the SQL for the operators has ${sql.length} characters; at most ${SQL_CHARS_MAX}`);

@@ -3,7 +3,16 @@ import { isJsonObject, type JsonObject } from '../codec/json.ts';
 import type { PolicyBook, PolicyState } from '../policy/book.ts';
 import { NODE_TYPES } from '../policy/kinds/registry.ts';
 import { columnsToMake } from './create-statement.ts';
-import type { ClusterInfo, ClusterTable, Column, NodeInfo, OperatorInfo, TableInfo, Topology } from './topology.ts';
+import type {
+  ClusterInfo,
+  ClusterTable,
+  Column,
+  NodeInfo,
+  OperatorInfo,
+  TableDrop,
+  TableInfo,
+  Topology,
+} from './topology.ts';
 
 const textOf = (value: JsonObject, ...names: readonly string[]): string | undefined => {
   for (const name of names) {
@@ -189,6 +198,22 @@ const deriveTables = (book: PolicyBook): ReadonlyMap<string, TableInfo> => {
   return tables;
 };
 
+/** What was read of drops: asked for with each query. */
+const dropsRead = new WeakMap<JsonObject, TableDrop>();
+
+const dropOf = ({ id, value }: PolicyState): TableDrop => {
+  const known = dropsRead.get(value);
+  if (known !== undefined) return known;
+  const files = new Map(
+    Object.entries(isJsonObject(value['files']) ? value['files'] : {}).flatMap(([origin, upTo]) =>
+      typeof upTo === 'number' ? [[origin, upTo] as const] : [],
+    ),
+  );
+  const drop = { id, dbms: textOf(value, 'dbms') ?? '', table: textOf(value, 'table') ?? '', files };
+  dropsRead.set(value, drop);
+  return drop;
+};
+
 /** What the policies in force say of who serves what. Pure: equal books give equal topologies. */
 export const deriveTopology = (book: PolicyBook): Topology => {
   const policies = new Map(book.ofType('cluster').map((state) => [state.id, state]));
@@ -200,6 +225,7 @@ export const deriveTopology = (book: PolicyBook): Topology => {
   );
   const clusters = deriveClusters(policies, [...operators.values()]);
   const tables = deriveTables(book);
+  const drops = groupBy(book.ofType('drop'), ({ value }) => rootOf(policies, textOf(value, 'cluster') ?? ''));
   const byPeer = new Map(
     [...operators.values()].flatMap((operator) =>
       operator.peer === undefined ? [] : [[operator.peer, operator] as const],
@@ -219,6 +245,7 @@ export const deriveTopology = (book: PolicyBook): Topology => {
     tables: () => [...tables.values()],
     clustersOf: (dbms, table) =>
       (holding.get(tableKey(dbms, table)) ?? []).map(({ cluster }) => cluster).sort((a, b) => compareText(a.id, b.id)),
+    dropsOf: (cluster) => (drops.get(cluster) ?? []).map(dropOf),
     operatorByPeer: (peer) => byPeer.get(peer),
   };
 };

@@ -75,6 +75,16 @@ export interface NodeInfo {
   readonly peer: string | undefined;
 }
 
+/** A table that was dropped in a cluster, by its policy. */
+export interface TableDrop {
+  /** Its policy id. */
+  readonly id: string;
+  readonly dbms: string;
+  readonly table: string;
+  /** Origin → its files up to this one are dropped. */
+  readonly files: ReadonlyMap<string, number>;
+}
+
 export interface Topology {
   readonly clusters: ReadonlyMap<string, ClusterInfo>;
   readonly operators: ReadonlyMap<string, OperatorInfo>;
@@ -83,5 +93,7 @@ export interface Topology {
   tables(): readonly TableInfo[];
   /** Clusters that hold a table, by cluster id. */
   clustersOf(dbms: string, table: string): readonly ClusterInfo[];
+  /** What was dropped in a cluster, the earliest first. */
+  dropsOf(cluster: string): readonly TableDrop[];
   operatorByPeer(peer: string): OperatorInfo | undefined;
 }

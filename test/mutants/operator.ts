@@ -2,6 +2,27 @@ import type { Mutant } from './mutant.ts';
 
 export const operator: readonly Mutant[] = [
   {
+    name: 'a file that comes after the drop of its table has rows',
+    file: 'src/operator/store/apply.ts',
+    from: '    if (isDropped(this.#db, record)) return this.#keepRecord(record);\n',
+    to: '',
+    tests: ['test/unit/operator/table-drops.test.ts'],
+  },
+  {
+    name: 'own numbers that a drop names are given again',
+    file: 'src/operator/table-drops.ts',
+    from: '(files.get(this.#store.origin) ?? 0) + 1',
+    to: '0',
+    tests: ['test/unit/operator/table-drops.test.ts'],
+  },
+  {
+    name: 'a drop takes the rows of a content that came again since',
+    file: 'src/operator/table-drops.ts',
+    from: '    await this.#handOver(drop);\n',
+    to: '',
+    tests: ['test/property/table-drops.property.test.ts'],
+  },
+  {
     name: 'rows that are not renumbered yet are taken for damaged',
     file: 'src/operator/store/members.ts',
     from: 'return new Set([...now, ...had]',
@@ -53,8 +74,8 @@ export const operator: readonly Mutant[] = [
   {
     name: 'columns of a duplicate do not count',
     file: 'src/operator/store/apply.ts',
-    from: "      if (placement.outcome === 'duplicate') ensureTable(this.#db, record.table, record.columns);\n      insertRecord",
-    to: '      insertRecord',
+    from: "      if (placement.outcome === 'duplicate') ensureTable(this.#db, record.table, record.columns);\n",
+    to: '',
     tests: ['test/property/column-types.property.test.ts'],
   },
   {
@@ -172,8 +193,8 @@ export const operator: readonly Mutant[] = [
   {
     name: 'digest of a copy is not checked',
     file: 'src/operator/store/apply.ts',
-    from: '    checkDigest(copy);\n    const holder',
-    to: '    const holder',
+    from: '    checkDigest(copy);\n    const holder = this.#holder(record.hash, record.digest);\n    const placement',
+    to: '    const holder = this.#holder(record.hash, record.digest);\n    const placement',
     tests: ['test/unit/operator/sqlite-file-store.test.ts'],
   },
   {
@@ -186,7 +207,7 @@ export const operator: readonly Mutant[] = [
   {
     name: 'own number is used again after a copy came back',
     file: 'src/operator/store/apply.ts',
-    from: '    if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);\n',
+    from: '    if (origin === this.#batch.origin) this.next = Math.max(this.next, file + 1);\n',
     to: '',
     tests: [
       'test/unit/operator/sqlite-file-store.test.ts',

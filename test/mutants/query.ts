@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const query: readonly Mutant[] = [
   {
+    name: 'an operator answers for a table that it still has dropped rows of',
+    file: 'src/query/behind.ts',
+    from: 'if (own.drops.isDropping(dbms, table))',
+    to: 'if (dbms.length > 64 && own.drops.isDropping(dbms, table))',
+    tests: ['test/unit/query/behind.test.ts'],
+  },
+  {
     name: 'a committed query is answered while rows get other member numbers',
     file: 'src/query/numbered.ts',
     from: "!names(where, 'tsd_name')",

@@ -94,6 +94,8 @@ const createTestOperator = (options: OperatorOptions): TestOperator => {
       leftOut: 0,
       setAside: [],
     }),
+    drops: { isApplied: () => true, isDropping: () => false, failure: undefined },
+    refresh: () => {},
     close: async () => {},
   };
   return operator;
@@ -368,6 +370,7 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
+    knownFiles: async () => parts.operator?.store.holdings() ?? new Map(),
     ...(options.archiving === undefined ? {} : { archiving: options.archiving }),
     backup: () => parts.backup,
     scrubber: () => parts.scrubber,

@@ -62,13 +62,15 @@ export interface WorldNode {
   /** Files that it holds, and that peers have told it of. */
   held: Holdings;
   told: Holdings;
+  drops: OwnOperator['drops'];
   rows(rows: readonly Partial<SensorRow>[], table?: string): Promise<void>;
 }
 
-const ownOperator = ({ operator, filled, held, told }: WorldNode): OwnOperator => ({
+const ownOperator = ({ operator, filled, held, told, drops }: WorldNode): OwnOperator => ({
   heard: true,
   ...{ operator: operator.id, filled },
   held: () => held,
+  drops,
   shortfall: (needed) => {
     const lacking = countFiles(lackingOf(uniteHoldings([told, needed]), held));
     return { lacking, overdue: lacking };
@@ -174,6 +176,7 @@ export class QueryWorld {
       sqlite,
       service: this.#service(network, sqlite, () => ownOperator(node)),
       ...{ filled: true, held: new Map(), told: new Map() },
+      drops: { isApplied: () => false, isDropping: () => false },
       rows: (rows, table = 'readings') =>
         sqlite.write(
           target,
@@ -226,6 +229,7 @@ export class QueryWorld {
       nodes: [],
       table: (dbms, name) => this.#tables.find((table) => table.dbms === dbms && table.name === name),
       tables: () => this.#tables,
+      dropsOf: () => [],
       clustersOf: (dbms, table) =>
         this.#clusters.filter(({ tables }) => tables.some((held) => held.dbms === dbms && held.table === table)),
       operatorByPeer: (peer) => [...this.nodes.values()].find(({ operator }) => operator.peer === peer)?.operator,

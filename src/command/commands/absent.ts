@@ -47,8 +47,7 @@ const ABSENT: Readonly<Record<string, readonly string[]>> = {
       ...['get table exist status', 'get table exists status', 'get table local status', 'get table blockchain status'],
       ...['get table rows count', 'get table complete status'],
     ],
-  'end the cluster policy that names the table (blockchain delete policy where id = ID), then on each operator: drop table TABLE where dbms = DBMS':
-    ['drop network table'],
+  'drop table TABLE where dbms = DBMS, for each cluster that has it: and cluster = ID': ['drop network table'],
   [PARTITIONS]: ['partition', 'drop partition'],
   'buffers are part of the operator: exit operator, flush buffers': ['exit streamer'],
   [NO_BROKER]: [

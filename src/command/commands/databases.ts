@@ -1,26 +1,18 @@
-import { fault, hasCode } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
 import { writing } from '../../operator/store/write-procedures.ts';
 import { inspectReads, inspectWrites, SYSTEM_COLUMNS } from '../inspect.ts';
+import { localTables } from '../local-tables.ts';
 import { namedTable } from './common.ts';
 import { anyText, bool, nameOrAll, nameText, oneOf, optional, required, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
+import { dropTableCommand } from './drop-table.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { readableColumns } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 
 const databaseNames = ({ sqlite }: CommandContext): Promise<readonly string[]> => sqlite.read(inspectReads, 'names');
-
-/** Tables that the databases have, empty for a database that does not exist. */
-const localTables = async ({ sqlite }: CommandContext, dbms: string): Promise<readonly string[]> => {
-  try {
-    return await sqlite.read(inspectReads, 'tables', dbms);
-  } catch (caught) {
-    if (hasCode(caught, 'SQLITE_NO_DATABASE')) return [];
-    throw caught;
-  }
-};
 
 const nameArgument = (call: Call<OptionTable>, name: string): string =>
   nameText.read(call.args.tokens(name), call.dictionary);
@@ -217,38 +209,6 @@ const createTable = async (call: Call<typeof inDatabase>): Promise<Reply> => {
   return SILENT;
 };
 
-/** How it ends that the cluster of this operator keeps the table the same on all its members, a step for each policy; none where it does not. */
-const waysToEnd = (context: CommandContext, dbms: string, table: string): readonly string[] =>
-  context
-    .topology()
-    .clustersOf(dbms, table)
-    .filter(({ operators }) => operators.some(({ peer }) => peer === context.network.self))
-    .flatMap(({ id, tables }) =>
-      tables
-        .filter((each) => each.dbms === dbms && each.table === table)
-        .map(({ policy }) =>
-          policy === id
-            ? `take it from the table list of the cluster policy ${id} (blockchain update)`
-            : `blockchain delete policy where id = ${policy}`,
-        ),
-    );
-
-const dropTable = async (call: Call<typeof inDatabase>): Promise<Reply> => {
-  const table = nameArgument(call, 'table');
-  const { dbms } = call.options;
-  const ways = waysToEnd(call.context, dbms, table);
-  if (ways.length > 0)
-    throw fault('COMMAND_TABLE_IN_USE', `the cluster of this operator serves the table ${dbms}.${table}`, {
-      hint: `dropped here alone it would differ between the copies: first ${ways.join(', ')}; then drop it on every operator of the cluster, before data comes again`,
-    });
-  if (!(await localTables(call.context, dbms)).includes(table))
-    throw fault('COMMAND_TABLE_UNKNOWN', `there is no table ${dbms}.${table} on this node`, {
-      hint: `see: get tables where dbms = ${dbms}`,
-    });
-  await call.context.sqlite.write(writing, 'dropTable', dbms, table);
-  return SILENT;
-};
-
 const inDatabase = { dbms: required(nameText, 'database') };
 
 const wholeDatabases = (): readonly Command[] => [
@@ -323,15 +283,7 @@ const inDatabases = (): readonly Command[] => [
     touches: tableInDatabase,
     run: createTable,
   }),
-  define({
-    patterns: ['drop table <table>'],
-    method: 'POST',
-    explanation: 'drops a table of this node that its cluster does not serve',
-    examples: ['drop table old where dbms = lsl_demo'],
-    options: inDatabase,
-    touches: tableInDatabase,
-    run: dropTable,
-  }),
+  dropTableCommand(),
   define({
     patterns: ['get partitions'],
     method: 'GET',

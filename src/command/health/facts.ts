@@ -35,6 +35,8 @@ export interface OperatorFacts {
   readonly setAside: readonly string[];
   readonly damages: readonly Damage[];
   readonly scrubError: string | undefined;
+  /** Why rows of a table that was dropped are still here. */
+  readonly dropFailure: string | undefined;
 }
 
 /** What another node of the network told of itself, with its name. */

@@ -84,6 +84,7 @@ const operatorFacts = (context: CommandContext, mayReach: MayReach): OperatorFac
     watchFailure: forAll(operator.status().watchFailure),
     setAside: operator.status().setAside.map((path) => textForAll(mayReach, path)),
     damages: operator.store.damages().map(damageFor(mayReach)),
+    dropFailure: forAll(operator.drops.failure),
     scrubError: forAll(context.scrubber()?.status().lastError),
   };
 };

@@ -399,6 +399,10 @@ export const FAULT_KINDS = {
     nextStep: 'see: get scrub; it is tried again',
     causes: ofOperator(({ scrubError }) => when(scrubError !== undefined, scrubError ?? '')),
   },
+  TABLE_DROP_WAITS: {
+    nextStep: `mend what the cause names; ${BY_ITSELF}, and until then queries of the table are left to the other operators`,
+    causes: ofOperator(({ dropFailure }) => when(dropFailure !== undefined, dropFailure ?? '')),
+  },
 } as const satisfies Readonly<Record<string, FaultKind>>;
 
 export type FaultCode = keyof typeof FAULT_KINDS;

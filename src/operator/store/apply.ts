@@ -12,19 +12,12 @@ import { recordDigest } from '../row-sums.ts';
 import { eachRow } from '../rows.ts';
 import { type Inserted, insertRows, mapAll, type RowTarget } from './insert-rows.ts';
 import type { Applied, Batch, FileJob, JobResult, TakenFromBuffer, Target } from './jobs.ts';
-import {
-  Bookkeeping,
-  demoteRecord,
-  findHolder,
-  findRecord,
-  insertRecord,
-  noteSum,
-  type PlacedRecord,
-} from './records.ts';
+import { Bookkeeping, findHolder, findRecord, insertRecord, noteSum, type PlacedRecord } from './records.ts';
+import { applyDrop, checkNotAwaited, dropFile, isDropped } from './drops.ts';
 import { sumOfRows } from './file-rows.ts';
 import { clearStraysOf, compareRows, deleteRowsOf, setRowsAside, sumOfCopy } from './repair.ts';
 import { prepareDatabase, storesOf, takeUndone } from './schema.ts';
-import { ensureTable, forgetTables, isTableRewritten, quoted, type TableColumns, withTables } from './user-tables.ts';
+import { ensureTable, forgetTables, isTableRewritten, type TableColumns, withTables } from './user-tables.ts';
 
 /** The next own file id by the thread's databases, once it was read from them. */
 const numbering = new WeakMap<WriteDatabases, Map<string, number>>();
@@ -109,6 +102,10 @@ class Application {
         return this.#takeNew(job);
       case 'copy':
         return this.#takeCopy(job.copy, job.takesOrphans);
+      case 'hand':
+        return this.#takeOver(job.copy);
+      case 'drop':
+        return { kind: 'dropped', ...applyDrop(this.#db, this.#books, job, job.step) };
       case 'repair':
         return this.#repair(job);
       case 'note':
@@ -134,8 +131,7 @@ class Application {
     const hash = contentHash(dbms, table, content);
     const digest = sha256Hex(content);
     const holder =
-      findHolder(this.#db, dbms, hash, digest) ??
-      (knownHash === undefined ? undefined : findHolder(this.#db, dbms, knownHash, digest));
+      this.#holder(hash, digest) ?? (knownHash === undefined ? undefined : this.#holder(knownHash, digest));
     if (holder !== undefined) return { kind: 'duplicate', record: holder.record };
     return this.#storeOwn(job, content, { hash, digest, of: 'new data' });
   }
@@ -162,19 +158,18 @@ class Application {
     checkRecord(record);
     const held = findRecord(this.#db, this.#dbms, record.origin, record.file);
     if (held !== undefined) return { kind: 'held', record: held.record };
+    if (isDropped(this.#db, record)) return this.#keepRecord(record);
     checkDigest(copy);
-    const holder = findHolder(this.#db, this.#dbms, record.hash, record.digest);
+    const holder = this.#holder(record.hash, record.digest);
     const placement = placeCopy(record, holder?.record);
     if (placement.outcome === 'orphan' && !takesOrphans) return { kind: 'orphan' };
-    if (record.origin === this.#batch.origin) this.next = Math.max(this.next, record.file + 1);
     if (placement.outcome !== 'stored') {
-      const duplicate = asDuplicate(record);
       // Where it came before the record that has the rows, its own were in the table. Those of an orphan went with a table that was dropped.
       if (placement.outcome === 'duplicate') ensureTable(this.#db, record.table, record.columns);
-      insertRecord(this.#db, this.#books, { record: duplicate, rows: null });
-      return { kind: 'duplicate', record: duplicate };
+      return this.#keepRecord(record);
     }
-    if (holder !== undefined) this.#demote(holder);
+    this.#numberBehind(record);
+    if (holder !== undefined) dropFile(this.#db, this.#books, holder);
     this.#clearStrays(copy);
     const inserted = this.#insert(copy.content, record, 'stored data');
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
@@ -183,6 +178,42 @@ class Application {
     if (record.origin === this.#batch.origin) this.#forgetFlushed(copy);
     const replaced = holder === undefined ? undefined : asDuplicate(holder.record);
     return { kind: 'stored', record, replaced, leftOut: inserted.leftOut };
+  }
+
+  /** Of a file that has no rows here: its number counts as held. */
+  #keepRecord(record: FileRecord): JobResult {
+    this.#numberBehind(record);
+    const duplicate = asDuplicate(record);
+    insertRecord(this.#db, this.#books, { record: duplicate, rows: null });
+    return { kind: 'duplicate', record: duplicate };
+  }
+
+  #numberBehind({ origin, file }: FileRecord): void {
+    if (origin === this.#batch.origin) this.next = Math.max(this.next, file + 1);
+  }
+
+  /** The record that has the rows of some content. One that was dropped loses them now: the drop has not come to it yet. */
+  #holder(hash: string, digest: string): PlacedRecord | undefined {
+    const holder = findHolder(this.#db, this.#dbms, hash, digest);
+    if (holder === undefined || !isDropped(this.#db, holder.record)) return holder;
+    checkNotAwaited(this.#db, holder.record);
+    dropFile(this.#db, this.#books, holder);
+    return undefined;
+  }
+
+  /** The rows that a file lacks because one before a drop had them. Nothing where another has them by now. */
+  #takeOver(copy: FileCopy): JobResult {
+    const { record } = copy;
+    const held = findRecord(this.#db, this.#dbms, record.origin, record.file);
+    if (held?.record.status !== 'duplicate' || isDropped(this.#db, record)) return { kind: 'noted' };
+    checkDigest(copy);
+    const holder = findHolder(this.#db, this.#dbms, record.hash, record.digest);
+    if (holder !== undefined && !isDropped(this.#db, holder.record)) return { kind: 'noted' };
+    if (holder !== undefined) dropFile(this.#db, this.#books, holder);
+    const { rows } = this.#insert(copy.content, record, 'stored data');
+    const stored = { ...record, rows: rows[1] - rows[0] + 1 };
+    insertRecord(this.#db, this.#books, { record: stored, rows });
+    return { kind: 'handed', record: stored };
   }
 
   /** Rows of a file whose record was lost would be there twice. */
@@ -238,12 +269,6 @@ class Application {
     this.#clearStrays({ record, content, rebuilt: true });
     const { rows } = this.#insert(content, record, 'stored data');
     insertRecord(this.#db, this.#books, { record, rows });
-  }
-
-  #demote({ record, rows }: PlacedRecord): void {
-    if (rows !== null) this.#db.run(`delete from ${quoted(record.table)} where row_id between ? and ?`, [...rows]);
-    this.#books.forgetRows(record.table);
-    demoteRecord(this.#db, this.#books, record);
   }
 
   #insert(
@@ -360,7 +385,7 @@ const checkRows = (record: FileRecord, rows: number): void => {
 };
 
 const dbmsOf = (job: FileJob): string =>
-  job.kind === 'copy' || job.kind === 'repair' ? job.copy.record.dbms : job.dbms;
+  job.kind === 'copy' || job.kind === 'repair' || job.kind === 'hand' ? job.copy.record.dbms : job.dbms;
 
 const allFailed = (jobs: readonly FileJob[], caught: unknown): JobResult[] =>
   jobs.map(() => ({ kind: 'failed', fault: imageOf(caught) }));

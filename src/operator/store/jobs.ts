@@ -2,6 +2,7 @@ import type { FaultImage } from '../../sqlite/procedure-host.ts';
 import type { Column } from '../../topology/topology.ts';
 import type { Finding, Repair } from '../file-check.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
+import type { Dropped, DropStep } from './drops.ts';
 
 /** What a file's rows go to and what its record says. */
 export interface Target {
@@ -20,6 +21,10 @@ export type FileJob =
   | (Target & { readonly kind: 'new'; readonly content: Uint8Array; readonly knownHash: string | undefined })
   /** `takesOrphans`: of a duplicate without its original the record is kept all the same. */
   | { readonly kind: 'copy'; readonly copy: FileCopy; readonly takesOrphans: boolean }
+  /** Gives a file that is held as a duplicate of one whose table was dropped since the rows of that content. */
+  | { readonly kind: 'hand'; readonly copy: FileCopy }
+  /** A step of dropping what a drop covers of a table. */
+  | { readonly kind: 'drop'; readonly dbms: string; readonly table: string; readonly step: DropStep }
   /** Makes rows and record of a file those of a copy; `sum`: what its rows must be, needed where it was made from rows. */
   | { readonly kind: 'repair'; readonly copy: FileCopy; readonly sum: string | undefined }
   /** Remembers what was found of files. */
@@ -55,7 +60,10 @@ export type JobResult =
       readonly before: FileRecord | undefined;
       readonly replaced: FileRecord | undefined;
     }
+  /** `record`: a duplicate until now. */
+  | { readonly kind: 'handed'; readonly record: FileRecord }
   | { readonly kind: 'aside'; readonly rows: number }
+  | ({ readonly kind: 'dropped' } & Dropped)
   | { readonly kind: 'appended'; readonly rows: number; readonly bytes: number }
   /** `buffer`: what could not be flushed, to be put into the error directory. */
   | {

@@ -9,6 +9,7 @@ import { checkColumns } from '../names.ts';
 import { uniteRanges } from '../ranges.ts';
 import { mapAll } from './insert-rows.ts';
 import { type PlacedRecord, selectRecords } from './records.ts';
+import { dropsDone, firstKept, handovers } from './drops.ts';
 import { sumOfRows } from './file-rows.ts';
 import { storesOf } from './schema.ts';
 import { quoted } from './user-tables.ts';
@@ -181,10 +182,43 @@ const tablesHeld = (databases: ReadDatabases): readonly string[] =>
     db.all('select distinct table_name from holdfast_files').map(([table]) => `${dbms}.${String(table)}`),
   );
 
+/** The first rows that lie in a streaming buffer, up to so many bytes; none where it is empty. */
+const buffered = (databases: ReadDatabases, dbms: string, table: string, bytesMax: number): Uint8Array => {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const sql = 'select content from holdfast_buffers where table_name = ? order by id';
+  for (const [content] of databases.read(dbms).iterate(sql, [table])) {
+    const chunk = content instanceof Uint8Array ? content : new Uint8Array();
+    bytes += chunk.byteLength;
+    if (chunks.length > 0 && bytes > bytesMax) break;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+};
+
+/** Of one database where it holds files. */
+const ofStore = <T>(databases: ReadDatabases, dbms: string, read: (db: ReadConnection) => T): T | undefined => {
+  const store = storesOf(databases).find((each) => each.dbms === dbms);
+  return store && read(store.db);
+};
+
+/** The policies of drops that were applied to the end, with their database. */
+const appliedDrops = (databases: ReadDatabases): readonly string[] =>
+  storesOf(databases).flatMap(({ dbms, db }) => dropsDone(db).map((policy) => `${dbms} ${policy}`));
+
+const handoversOf = (databases: ReadDatabases, dbms: string, table: string, limit: number) =>
+  ofStore(databases, dbms, (db) => handovers(db, dbms, table, limit)) ?? [];
+
+const keptOf = (databases: ReadDatabases, dbms: string, table: string): FileRecord | undefined =>
+  ofStore(databases, dbms, (db) => firstKept(db, dbms, table));
+
 /**
  * What runs in the reader threads.
  * @public The thread looks for it by this name.
  */
-export const procedures = { holdings, records, countRows, rebuild, fitting, buffers, totals, rowsByOrigin, tablesHeld };
+export const procedures = {
+  ...{ holdings, records, countRows, rebuild, fitting, buffers, buffered, totals, rowsByOrigin, tablesHeld },
+  ...{ appliedDrops, handovers: handoversOf, kept: keptOf },
+};
 
 export const reading = { module: import.meta.url, procedures };

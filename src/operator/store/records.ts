@@ -51,14 +51,17 @@ const placed = (dbms: string, row: SqlRow): PlacedRecord => {
   };
 };
 
-/** Which columns files of which table were mapped to. Reads all records. */
+/** Which columns files of which table were mapped to, by a condition on `f`. Reads all records. */
 export const mappedTables = (
   db: ReadConnection,
+  condition: string,
+  params: readonly SqlValue[] = [],
 ): readonly { readonly table: string; readonly columns: readonly Column[] }[] =>
   db
     .all(
       `select distinct table_name, columns from holdfast_files f join holdfast_mappings m on m.id = f.mapping
-       where status = 'stored'`,
+       where ${condition}`,
+      params,
     )
     .map(([table, columns]) => ({ table: String(table), columns: columnsOf(String(columns)) }));
 

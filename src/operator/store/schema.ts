@@ -30,7 +30,8 @@ const FORMAT = 1;
 /**
  * What came later and earlier versions need not know: the sums of rows that were proved right, with what is damaged, and
  * rows that were taken out of their table because they belong to no file, the steps that brought the database over, and
- * the number that rows of an origin had and may have still, up to which file they have the one of `holdfast_origins`.
+ * the number that rows of an origin had and may have still, up to which file they have the one of `holdfast_origins`, and
+ * up to which file of an origin a table was dropped, with the policies of the drops that were applied to the end.
  */
 const ADDED = `
 create table if not exists holdfast_sums (
@@ -40,11 +41,14 @@ create table if not exists holdfast_aside (
 create table if not exists holdfast_steps (step text primary key) without rowid;
 create table if not exists holdfast_renumbering (
   origin text primary key, had integer not null, up_to integer not null) without rowid;
+create table if not exists holdfast_drops (
+  table_name text not null, origin text not null, up_to integer not null, primary key (table_name, origin)) without rowid;
+create table if not exists holdfast_drops_done (policy text primary key) without rowid;
 `;
 
 /** What was done once to a database of an earlier version. */
 const STEPS: readonly (readonly [string, (db: WriteConnection) => void])[] = [
-  ['types by all files', (db) => bringTablesOver(db, mappedTables(db))],
+  ['types by all files', (db) => bringTablesOver(db, mappedTables(db, `status = 'stored'`))],
 ];
 
 const ready = new WeakSet<WriteConnection>();

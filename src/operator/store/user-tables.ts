@@ -3,7 +3,7 @@ import { fault } from '../../base/errors.ts';
 import type { ReadConnection, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { Column } from '../../topology/topology.ts';
 import { type Affinity, affinityOf, joinedAffinity, neededAffinity, sqliteType } from '../affinity.ts';
-import { checkColumns } from '../names.ts';
+import { ADDED_COLUMNS, checkColumns } from '../names.ts';
 import { kindOf } from '../values.ts';
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
@@ -193,6 +193,40 @@ const rewriteTable = (db: WriteConnection, table: string, changed: TableColumns)
   for (const [sql] of indexes) db.exec(String(sql));
 };
 
+/** The affinities that follow from the columns of all files of a table. */
+const neededBy = (mapped: readonly (readonly Column[])[]): TableColumns => {
+  const needed = new Map<string, Affinity>();
+  for (const { name, type } of mapped.flat()) {
+    const affinity = neededAffinity(type);
+    needed.set(name.toLowerCase(), joinedAffinity(needed.get(name.toLowerCase()) ?? affinity, affinity));
+  }
+  return needed;
+};
+
+/**
+ * Makes a table what it would be had it never had other files than those of these columns, inside the open transaction:
+ * the columns of others are gone, and no affinity is owed to them. `FILE_TABLE_NO_ROOM`.
+ */
+export const fitTable = (db: WriteConnection, table: string, mapped: readonly (readonly Column[])[]): void => {
+  const added = new Set<string>(ADDED_COLUMNS);
+  const present = [...columnsOfTable(db, table)].filter(([name]) => !added.has(name));
+  const needed = neededBy(mapped);
+  if (present.length === needed.size && present.every(([name, affinity]) => needed.get(name) === affinity)) return;
+  assertRoom(db, [table]);
+  for (const [index] of db.all(
+    `select name from sqlite_master where type = 'index' and tbl_name = ? and sql is not null`,
+    [table],
+  ))
+    db.exec(`drop index ${quoted(String(index))}`);
+  db.exec(`alter table ${quoted(table)} rename to holdfast_rewritten`);
+  forgetTables(db);
+  for (const columns of mapped) ensureTable(db, table, columns);
+  const names = [...ADDED_COLUMNS, ...needed.keys()].map(quoted).join(', ');
+  db.exec(`insert into ${quoted(table)} (${names}) select ${names} from holdfast_rewritten order by row_id`);
+  db.exec('drop table holdfast_rewritten');
+  forgetTables(db);
+};
+
 /**
  * Gives the tables of a database of an earlier version the affinities that follow from all of their files: it kept those
  * that followed from the first. `files`: each mapping of each table, once. `FILE_TABLE_NO_ROOM`.
@@ -203,11 +237,7 @@ export const bringTablesOver = (
 ): void => {
   const rewritten = new Map<string, TableColumns>();
   for (const [table, of] of Map.groupBy(files, (file) => file.table)) {
-    const needed = new Map<string, Affinity>();
-    for (const { name, type } of of.flatMap(({ columns }) => columns)) {
-      const affinity = neededAffinity(type);
-      needed.set(name.toLowerCase(), joinedAffinity(needed.get(name.toLowerCase()) ?? affinity, affinity));
-    }
+    const needed = neededBy(of.map(({ columns }) => columns));
     const present = columnsOfTable(db, table);
     const changed = [...needed].filter(([name, affinity]) => (present.get(name) ?? affinity) !== affinity);
     if (changed.length > 0) rewritten.set(table, new Map(changed));

@@ -22,6 +22,8 @@ export interface PolicyKind {
   readonly isNode: boolean;
   /** Says who may do what: at the doors of a node an admin alone writes it, since the node signs it with its own right. */
   readonly givesRights?: boolean;
+  /** What it did cannot be undone: it is neither changed nor deleted, and at the doors of a node an admin alone writes it. */
+  readonly isFinal?: boolean;
   /** What one policy alone may hold. The value is in normal form. */
   claims(value: JsonObject): readonly Claim[];
   /** What the id is made of where the user gives none; undefined: everything. The value is in normal form. */

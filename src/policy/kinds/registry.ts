@@ -3,6 +3,7 @@ import { assignmentKind } from './assignment.ts';
 import { clusterKind } from './cluster.ts';
 import { configKind } from './config.ts';
 import type { JsonObject } from '../../codec/json.ts';
+import { dropKind } from './drop.ts';
 import type { Claim, PolicyKind } from './kind.ts';
 import { masterKind } from './master.ts';
 import { memberKind } from './member.ts';
@@ -20,6 +21,7 @@ const kinds: ReadonlyMap<string, PolicyKind> = new Map(
     permissionsKind,
     clusterKind,
     configKind,
+    dropKind,
     masterKind,
     memberKind,
     nodeKind,
@@ -34,11 +36,11 @@ const kinds: ReadonlyMap<string, PolicyKind> = new Map(
 export const kindOf = (type: string): PolicyKind | undefined => kinds.get(type);
 
 /**
- * Whether an admin alone writes it at the doors of a node: it gives rights, or holds the `script` that a node runs where its own start script says
+ * Whether an admin alone writes it at the doors of a node: it gives rights, cannot be undone, or holds the `script` that a node runs where its own start script says
  * `config from policy`, so with the rights of that.
  */
 export const isForAdmins = (type: string, value: JsonObject): boolean =>
-  kindOf(type)?.givesRights === true || Object.hasOwn(value, 'script');
+  kindOf(type)?.givesRights === true || kindOf(type)?.isFinal === true || Object.hasOwn(value, 'script');
 
 /** The types of policies that stand for a node that can be dialled. */
 export const NODE_TYPES: readonly string[] = [...kinds.values()].filter((kind) => kind.isNode).map((kind) => kind.type);

@@ -10,7 +10,11 @@ export const COMMITTED_PROTOCOL = '/holdfast/committed/1';
 const TEXT_CHARS_MAX = 2_000;
 const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
-const request = z.object({ cluster: z.string().min(1).max(255) });
+const request = z.object({
+  cluster: z.string().min(1).max(255),
+  /** `known`: instead, up to which file of each origin the operator has heard of any. */
+  of: z.enum(['committed', 'known']).exactOptional(),
+});
 /** Which cluster is meant, by its policy id. */
 export type CommittedRequest = z.infer<typeof request>;
 

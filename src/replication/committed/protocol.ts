@@ -8,6 +8,7 @@ import type { Replication } from '../replication.ts';
 import {
   COMMITTED_PROTOCOL,
   type CommittedAnswer,
+  type CommittedRequest,
   decodeCommittedAnswer,
   decodeCommittedRequest,
   encodeCommittedAnswer,
@@ -24,7 +25,7 @@ export interface CommittedPorts {
   readonly isUp: (operator: OperatorInfo) => boolean;
   /** The operator (policy id) that this node runs and what it shares with its peers, if any. */
   readonly operating: () =>
-    { readonly operator: string; readonly replication: Pick<Replication, 'committedRanges'> } | undefined;
+    { readonly operator: string; readonly replication: Pick<Replication, 'committedRanges' | 'known'> } | undefined;
 }
 
 /**
@@ -33,8 +34,15 @@ export interface CommittedPorts {
  */
 export type CommittedOf = (cluster: string, signal?: AbortSignal) => Promise<Holdings>;
 
+/** Up to which file of each origin an operator of the cluster knows of any, as `[[1, file]]`; the own one where this node runs one. Rejects as {@link CommittedOf} does. */
+export type KnownOf = CommittedOf;
+
+type Of = NonNullable<CommittedRequest['of']>;
+
 /** Answers other nodes from now on, and asks them. Made once for a node: an operator may come and go. */
-export const createCommitted = (ports: CommittedPorts): CommittedOf => {
+export const createCommitted = (
+  ports: CommittedPorts,
+): { readonly committedOf: CommittedOf; readonly knownOf: KnownOf } => {
   const { network, clock } = ports;
   network.handle(COMMITTED_PROTOCOL, async (channel) => {
     const cancel = clock.after(COMMITTED_TIMEOUT_MS, () =>
@@ -42,8 +50,8 @@ export const createCommitted = (ports: CommittedPorts): CommittedOf => {
     );
     try {
       const frame = await firstFrame(channel);
-      const { cluster } = checked(channel, () => decodeCommittedRequest(frame));
-      await channel.send(encodeCommittedAnswer(answerFor(ports, cluster)));
+      const { cluster, of = 'committed' } = checked(channel, () => decodeCommittedRequest(frame));
+      await channel.send(encodeCommittedAnswer(answerFor(ports, cluster, of)));
     } catch (caught) {
       await channel.send(encodeCommittedAnswer(refusalOf(asFault(caught)))).catch(() => {});
     } finally {
@@ -51,7 +59,11 @@ export const createCommitted = (ports: CommittedPorts): CommittedOf => {
       await channel.finish().catch(() => {});
     }
   });
-  return async (cluster, signal) => ownCommitted(ports, cluster) ?? askCluster(ports, cluster, signal);
+  const asking =
+    (of: Of): CommittedOf =>
+    async (cluster, signal) =>
+      ownFiles(ports, cluster, of) ?? askCluster(ports, cluster, of, signal);
+  return { committedOf: asking('committed'), knownOf: asking('known') };
 };
 
 const firstFrame = async (channel: Channel): Promise<Uint8Array> => {
@@ -60,14 +72,17 @@ const firstFrame = async (channel: Channel): Promise<Uint8Array> => {
 };
 
 /** Undefined where this node runs no operator of the cluster, or does not know yet what one that is connected holds. */
-const ownCommitted = ({ operating, topology }: CommittedPorts, cluster: string): Holdings | undefined => {
+const ownFiles = ({ operating, topology }: CommittedPorts, cluster: string, of: Of): Holdings | undefined => {
   const own = operating();
   if (own === undefined || topology().operators.get(own.operator)?.cluster !== cluster) return undefined;
-  return own.replication.committedRanges();
+  return of === 'committed' ? own.replication.committedRanges() : upToLast(own.replication.known());
 };
 
-const answerFor = (ports: CommittedPorts, cluster: string): CommittedAnswer => {
-  const committed = ownCommitted(ports, cluster);
+const upToLast = (files: Holdings): Holdings =>
+  new Map([...files].flatMap(([origin, ranges]) => ranges.slice(-1).map(([, last]) => [origin, [[1, last]]] as const)));
+
+const answerFor = (ports: CommittedPorts, cluster: string, of: Of): CommittedAnswer => {
+  const committed = ownFiles(ports, cluster, of);
   if (committed === undefined)
     throw fault(
       'REPLICATION_NOT_RUNNING',
@@ -82,13 +97,18 @@ const answerFor = (ports: CommittedPorts, cluster: string): CommittedAnswer => {
   return { kind: 'committed', origins: origins.slice(0, COMMITTED_ORIGINS_MAX) };
 };
 
-const askCluster = async (ports: CommittedPorts, id: string, signal: AbortSignal | undefined): Promise<Holdings> => {
+const askCluster = async (
+  ports: CommittedPorts,
+  id: string,
+  of: Of,
+  signal: AbortSignal | undefined,
+): Promise<Holdings> => {
   const cluster = ports.topology().clusters.get(id);
   const failures: string[] = [];
   for (const operator of cluster?.operators ?? []) {
     if (!ports.isUp(operator)) continue;
     try {
-      return await askOperator(ports, operator, id, signal);
+      return await askOperator(ports, operator, { cluster: id, of }, signal);
     } catch (caught) {
       signal?.throwIfAborted();
       failures.push(`${operator.name}: ${textOf(caught)}`);
@@ -100,7 +120,10 @@ const askCluster = async (ports: CommittedPorts, id: string, signal: AbortSignal
     `nobody says what the cluster ${cluster?.name ?? ''} (${id}) holds: ${why}`,
     {
       data: { cluster: id },
-      hint: 'start an operator of the cluster, or ask without `committed = true`',
+      hint:
+        of === 'known'
+          ? 'start an operator of the cluster'
+          : 'start an operator of the cluster, or ask without `committed = true`',
     },
   );
 };
@@ -108,11 +131,11 @@ const askCluster = async (ports: CommittedPorts, id: string, signal: AbortSignal
 const askOperator = async (
   { network }: CommittedPorts,
   { peer }: OperatorInfo,
-  cluster: string,
+  { cluster, of }: { readonly cluster: string; readonly of: Of },
   signal: AbortSignal | undefined,
 ): Promise<Holdings> => {
   if (peer === undefined) throw fault('NETWORK_NOT_CONNECTED', 'its key is not known: it has not been seen yet');
-  const frame = encodeCommittedRequest({ cluster });
+  const frame = encodeCommittedRequest(of === 'known' ? { cluster, of } : { cluster });
   const options = { timeoutMs: COMMITTED_TIMEOUT_MS, signal };
   const answer = decodeCommittedAnswer(await network.request(peer, COMMITTED_PROTOCOL, frame, options));
   if (answer.kind === 'refused') throw fault(answer.code, answer.text);

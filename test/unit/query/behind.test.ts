@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { QUERY_CATCH_UP_MS, QUERY_SHOWN_KEEP_MS } from '../../../src/base/limits.ts';
 import type { Holdings } from '../../../src/operator/file-record.ts';
 import { asFault } from '../../../src/base/errors.ts';
-import { readyToAnswer, Shown } from '../../../src/query/behind.ts';
+import { dropsNeeded, readyToAnswer, Shown } from '../../../src/query/behind.ts';
 import { formatResult, resultValue } from '../../../src/query/format.ts';
 import type { QueryResult } from '../../../src/query/query.ts';
 import { encodeControl, QUERY_PROTOCOL } from '../../../src/query/remote/messages.ts';
@@ -98,11 +98,14 @@ describe('an operator that lacks files', () => {
   });
 });
 
+const READINGS = ['plant', () => 'readings'] as const;
+
 describe('what may answer', () => {
   const own = (held: () => Holdings, lacking: () => number) => ({
     clock: createVirtualClock(0),
     operating: () => ({
       ...{ operator: 'e1', filled: true, heard: true, held },
+      drops: { isApplied: () => false, isDropping: () => false },
       shortfall: () => ({ lacking: lacking(), overdue: lacking() }),
     }),
   });
@@ -110,7 +113,7 @@ describe('what may answer', () => {
   test('waits a moment for what is needed and is on its way', async () => {
     let held = upTo(1);
     const ports = own(() => held, () => (held.get('e2')?.[0]?.[1] === 2 ? 0 : 1)); // prettier-ignore
-    const ready = readyToAnswer(ports, { needs: upTo(2), behind: 'answer' });
+    const ready = readyToAnswer(ports, { needs: upTo(2), behind: 'answer' }, ...READINGS);
     await ports.clock.advance(50);
     held = upTo(2);
     await ports.clock.advance(20);
@@ -125,6 +128,7 @@ describe('what may answer', () => {
     const ready = readyToAnswer(
       { clock, operating: () => ({ ...operating(), heard }) },
       { needs: new Map(), behind: 'refuse' },
+      ...READINGS,
     ).catch((caught: unknown) => (said = asFault(caught).code));
     await clock.advance(500);
     expect(said).toBeUndefined();
@@ -136,10 +140,44 @@ describe('what may answer', () => {
 
   test('no longer than its bound, and not at all for what nobody was shown', async () => {
     const ports = own(() => upTo(1), () => 3); // prettier-ignore
-    expect(await readyToAnswer(ports, { needs: new Map(), behind: 'answer' })).toBe(3);
-    const ready = readyToAnswer(ports, { needs: upTo(2), behind: 'answer' });
+    expect(await readyToAnswer(ports, { needs: new Map(), behind: 'answer' }, ...READINGS)).toBe(3);
+    const ready = readyToAnswer(ports, { needs: upTo(2), behind: 'answer' }, ...READINGS);
     await ports.clock.advance(QUERY_CATCH_UP_MS + 10);
     expect(await ready).toBe(3);
+  });
+});
+
+describe('a table that was dropped', () => {
+  const operator = (isApplied: boolean, isDropping: boolean) => ({
+    clock: createVirtualClock(0),
+    operating: () => ({
+      ...{ operator: 'e1', filled: true, heard: true, held: () => new Map() },
+      drops: { isApplied: () => isApplied, isDropping: () => isDropping },
+      shortfall: (needed: Holdings) => ({ lacking: needed.size, overdue: needed.size }),
+    }),
+  });
+  const dropsOf = () => [
+    { id: 'd1', dbms: 'plant', table: 'readings', files: new Map() },
+    { id: 'd2', dbms: 'plant', table: 'others', files: new Map() },
+  ];
+  const needs = dropsNeeded({ dropsOf }, 'east', { dbms: 'plant', table: 'readings' });
+  const codeOf = (ready: Promise<unknown>): Promise<unknown> =>
+    ready.then(
+      (lacking) => lacking,
+      (caught: unknown) => asFault(caught).code,
+    );
+
+  test('is answered by who has applied what the asking node has heard of, others are behind', async () => {
+    expect([...needs.keys()]).toEqual(['d1']);
+    const question = { needs, behind: 'refuse' } as const;
+    expect(await codeOf(readyToAnswer(operator(true, false), question, ...READINGS))).toBe(0);
+    expect(await codeOf(readyToAnswer(operator(false, false), question, ...READINGS))).toBe('QUERY_OPERATOR_BEHIND');
+  });
+
+  test('is not answered by who has heard of it and has rows of it still', async () => {
+    const question = { needs: new Map(), behind: 'answer' } as const;
+    const ready = readyToAnswer(operator(false, true), question, ...READINGS);
+    expect(await codeOf(ready)).toBe('QUERY_OPERATOR_NOT_FILLED');
   });
 });
 

@@ -60,6 +60,7 @@ describe(`the golden vectors of ${COMMITTED_PROTOCOL}`, () => {
 interface TestNode {
   readonly network: Network;
   readonly committed: CommittedOf;
+  readonly known: CommittedOf;
   /** What its operator would say; undefined: it runs none. */
   holdings: Holdings | undefined;
 }
@@ -107,16 +108,18 @@ describe('who asks which files all operators of a cluster hold', () => {
     for (const name of ['e1', 'e2', 'w1', 'query']) {
       const network = hub.node({ key: sha256Hex(name) });
       const own: { holdings: Holdings | undefined } = { holdings: undefined };
-      const committed = createCommitted({
+      const { committedOf: committed, knownOf: known } = createCommitted({
         ...{ network, clock },
         topology: () => TOPOLOGY,
         isUp: ({ peer }) => network.peers().some(({ key }) => key === peer),
         operating: () => {
           const { holdings } = nodes.get(name) ?? own;
-          return holdings && { operator: name, replication: { committedRanges: () => holdings } };
+          return (
+            holdings && { operator: name, replication: { committedRanges: () => holdings, known: () => holdings } }
+          );
         },
       });
-      nodes.set(name, { network, committed, ...own });
+      nodes.set(name, { network, committed, known, ...own });
       for (const [other, { network: earlier }] of nodes)
         if (other !== name) await clock.runWhile(network.dial({ address: earlier.address }), 1_000);
     }

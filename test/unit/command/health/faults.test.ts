@@ -19,7 +19,7 @@ const peer: PeerReplication = {
 const operator: OperatorFacts = {
   ...{ filled: true, distributor: true, consumer: 'active', peers: [peer], failures: [] },
   failed: { dir: '/e', files: 0, bytes: 0, isFull: false },
-  ...{ watchFailure: undefined, setAside: [], damages: [], scrubError: undefined },
+  ...{ watchFailure: undefined, setAside: [], damages: [], scrubError: undefined, dropFailure: undefined },
 };
 const all = { operator: true, distributor: true, consumer: true };
 const other: NamedPeer = { peer: 'b', name: 'node-b', inCluster: true, clockAheadMs: 20, processes: all };
@@ -207,6 +207,7 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
     /file 5 of o1: rows changed/,
   ],
   SCRUB_FAILED: [own({ scrubError: 'the archive cannot be read' }), /archive/],
+  TABLE_DROP_WAITS: [own({ dropFailure: 'a table that was dropped is not gone yet: no room' }), /no room/],
 };
 
 describe('faults of a node', () => {

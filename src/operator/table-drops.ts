@@ -1,0 +1,183 @@
+import type { Clock } from '../base/clock.ts';
+import { asFault } from '../base/errors.ts';
+import { FILE_BYTES_MAX } from '../base/limits.ts';
+import type { Resource } from '../base/lifecycle.ts';
+import type { Logger } from '../base/log.ts';
+import { giveWay } from '../base/slices.ts';
+import { Trouble } from '../base/trouble.ts';
+import type { Sqlite } from '../sqlite/sqlite.ts';
+import type { TableDrop } from '../topology/topology.ts';
+import type { DropsView, TableRegistry } from './operator.ts';
+import type { SqliteFileStore } from './sqlite-file-store.ts';
+import type { DropStep, Dropped } from './store/drops.ts';
+import { reading } from './store/read-procedures.ts';
+
+/** A drop that failed because of the machine (a full disk) is tried again. */
+const RETRY_MS = 5_000;
+/** Files that get their rows back are looked for so many at a time. */
+const HANDOVERS_AT_ONCE = 32;
+
+export interface TableDropsPorts {
+  readonly sqlite: Sqlite;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly registry: TableRegistry;
+  /** What was dropped in the own cluster, as the policies have it now. */
+  drops(): readonly TableDrop[];
+}
+
+const keyOf = ({ dbms, id }: TableDrop): string => `${dbms} ${id}`;
+
+/**
+ * Applies the drops of the cluster's tables, each once to each database file: the mark is in the file with the rows, so an
+ * older copy of it has the drop applied again. In short steps; what breaks off begins again.
+ */
+export class TableDrops implements DropsView, Resource {
+  readonly #ports: TableDropsPorts;
+  readonly #store: SqliteFileStore;
+  readonly #trouble: Trouble;
+  /** By database and policy. */
+  #applied: Set<string>;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #cancelRetry: () => void = () => {};
+  #closed = false;
+  /** A database was set aside, with its marks. */
+  #lost = false;
+  readonly #onLost = (): void => {
+    this.#lost = true;
+    this.refresh();
+  };
+
+  private constructor(ports: TableDropsPorts, store: SqliteFileStore, applied: readonly string[]) {
+    this.#ports = ports;
+    this.#store = store;
+    this.#applied = new Set(applied);
+    this.#trouble = new Trouble(ports.log, 'the tables that were dropped are gone');
+    store.notices.on('file:lost', this.#onLost);
+    for (const drop of ports.drops()) this.#numberBehind(drop);
+    this.refresh();
+  }
+
+  static async open(ports: TableDropsPorts, store: SqliteFileStore): Promise<TableDrops> {
+    return new TableDrops(ports, store, await ports.sqlite.read(reading, 'appliedDrops'));
+  }
+
+  get failure(): string | undefined {
+    return this.#trouble.text;
+  }
+
+  isApplied(policy: string): boolean {
+    const drop = this.#ports.drops().find(({ id }) => id === policy);
+    return drop !== undefined && this.#applied.has(keyOf(drop));
+  }
+
+  isDropping(dbms: string, table: () => string): boolean {
+    const pending = this.#pending().filter((drop) => drop.dbms === dbms);
+    return pending.length > 0 && pending.some((drop) => drop.table === table());
+  }
+
+  /** The policies may have changed. */
+  refresh(): void {
+    if (this.#closed || (!this.#lost && this.#pending().length === 0)) return;
+    this.#again = true;
+    this.#running ??= this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#store.notices.off('file:lost', this.#onLost);
+    this.#cancelRetry();
+    await this.#running;
+  }
+
+  #pending(): readonly TableDrop[] {
+    return this.#ports.drops().filter((drop) => !this.#applied.has(keyOf(drop)));
+  }
+
+  async #run(): Promise<void> {
+    // Policies that change in this turn of the event loop are looked at once, and `#running` is set before it is unset.
+    await giveWay();
+    this.#cancelRetry();
+    try {
+      while (this.#again && !this.#closed) {
+        this.#again = false;
+        if (this.#lost) await this.#readApplied();
+        for (const drop of this.#pending()) if (!this.#isClosed()) await this.#apply(drop);
+      }
+      this.#trouble.ends();
+    } catch (caught) {
+      this.#trouble.meets(caught, `a table that was dropped is not gone yet: ${asFault(caught).message}`);
+      if (!this.#isClosed()) this.#cancelRetry = this.#ports.clock.after(RETRY_MS, () => this.refresh());
+    }
+    this.#running = undefined;
+  }
+
+  async #readApplied(): Promise<void> {
+    this.#lost = false;
+    try {
+      this.#applied = new Set(await this.#ports.sqlite.read(reading, 'appliedDrops'));
+    } catch (caught) {
+      this.#lost = true;
+      throw caught;
+    }
+  }
+
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
+  async #apply(drop: TableDrop): Promise<void> {
+    const { dbms, table, files } = drop;
+    this.#numberBehind(drop);
+    await this.#step(drop, { do: 'begin', files });
+    await this.#handOver(drop);
+    const gone = { files: 0, rows: 0 };
+    let step = await this.#step(drop, { do: 'rows', after: undefined });
+    for (; step.last !== undefined && !this.#closed; step = await this.#step(drop, { do: 'rows', after: step.last })) {
+      gone.files += step.files;
+      gone.rows += step.rows;
+    }
+    if (this.#closed) return;
+    await this.#declareAgain(drop);
+    await this.#step(drop, { do: 'end', policy: drop.id });
+    await this.#store.recount();
+    this.#applied.add(keyOf(drop));
+    this.#ports.log.info(`the table ${dbms}.${table} was dropped`, gone);
+  }
+
+  /** Numbers that it names are taken, also of own files that nobody has any more: new ones would be dropped with them. */
+  #numberBehind({ files }: TableDrop): void {
+    this.#store.numberFrom((files.get(this.#store.origin) ?? 0) + 1);
+  }
+
+  async #step({ dbms, table }: TableDrop, step: DropStep): Promise<Dropped> {
+    const result = await this.#store.submit({ kind: 'drop', dbms, table, step });
+    return result.kind === 'dropped' ? result : { files: 0, rows: 0, last: undefined };
+  }
+
+  /** What came since with a content that a dropped file has the rows of: they are its own from now on. */
+  async #handOver({ dbms, table }: TableDrop): Promise<void> {
+    for (;;) {
+      const found = await this.#ports.sqlite.read(reading, 'handovers', dbms, table, HANDOVERS_AT_ONCE);
+      let handed = 0;
+      for (const { to, from } of found) {
+        const { content, rebuilt } = await this.#store.read(from.origin, from.file);
+        const copy = { record: { ...to, status: 'stored' as const }, content, rebuilt };
+        if ((await this.#store.submit({ kind: 'hand', copy })).kind === 'handed') handed += 1;
+      }
+      if (handed === 0 || this.#closed) return;
+    }
+  }
+
+  /** Data that was taken while its table was being dropped is to be found by queries. */
+  async #declareAgain({ dbms, table }: TableDrop): Promise<void> {
+    const { sqlite, registry } = this.#ports;
+    const kept = await sqlite.read(reading, 'kept', dbms, table);
+    if (kept !== undefined && !registry.isHeld(dbms, table)) await registry.declare(dbms, table, kept.columns);
+  }
+}
+
+/** The rows that wait in a buffer, for a table that no policy says the columns of any more. */
+export const bufferedRows = (sqlite: Sqlite, dbms: string, table: string): Promise<Uint8Array> =>
+  sqlite.read(reading, 'buffered', dbms, table, FILE_BYTES_MAX);

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { COMPANY, addOperatorNode, faultOf } from '../../support/operator-command-node.ts';
+
+const TABLE = 'dbms = litsanleandro';
+const nodes = new CommandNodes();
+let node: CommandNode;
+let own: string;
+
+const insert = (policy: object): Promise<unknown> =>
+  node.run(`blockchain insert where policy = ${JSON.stringify(policy)} and local = true`);
+const tableIds = (): Promise<string> => node.text('blockchain get table where name = ping_sensor bring [*][id]');
+const drops = (): Promise<unknown> => node.json('blockchain get drop');
+
+beforeAll(async () => {
+  node = await addOperatorNode(nodes);
+  own = await node.text('blockchain get cluster where name = lsl-cluster2 bring.first [*][id]');
+  const operator = await node.text('blockchain get operator where name = op1 bring [*][id]');
+  await node.run(`run operator where policy = ${operator}`);
+});
+afterAll(() => nodes.close());
+
+test('a table that another cluster has keeps its columns; the reply says which and how it is dropped there', async () => {
+  const table = [{ dbms: 'litsanleandro', name: 'ping_sensor' }];
+  await insert({ cluster: { company: COMPANY, name: 'other', table } });
+  const other = await node.text('blockchain get cluster where name = other bring [*][id]');
+  node.parts.operator!.store.put({ content: '{"value":1}', time: '2026-11-23T10:00:00.000000Z' });
+  const reply = await node.text(`drop table ping_sensor where ${TABLE}`);
+  expect(reply).toContain(`dropped on all operators of the cluster lsl-cluster2 (${own})`);
+  expect(reply).toContain('not heard of it yet, and dropping it when they do: op2');
+  expect(reply).toMatch(new RegExp(`hold it still.*other \\(${other}\\)`));
+  expect(node.parts.operator!.flushed).toEqual([['litsanleandro', 'ping_sensor']]);
+  expect(
+    node.context
+      .topology()
+      .clustersOf('litsanleandro', 'ping_sensor')
+      .map(({ id }) => id),
+  ).toEqual([other]);
+  expect(await tableIds()).not.toBe('');
+  const [operator] = node.parts.operator!.store.holdings().keys();
+  expect(await drops()).toMatchObject([
+    {
+      drop: { company: COMPANY, cluster: own, dbms: 'litsanleandro', table: 'ping_sensor', files: { [operator!]: 1 } },
+    },
+  ]);
+});
+
+test('the last cluster that has it ends the table policy, so that new data may have other columns', async () => {
+  await node.run(`drop table ping_sensor where ${TABLE} and cluster = other`);
+  expect(await tableIds()).toBe('');
+  expect(node.context.topology().clustersOf('litsanleandro', 'ping_sensor')).toEqual([]);
+  expect(await node.json('blockchain get cluster where name = other')).toMatchObject([{ cluster: { table: [] } }]);
+});
+
+test('what was dropped cannot be undone', async () => {
+  const [{ drop }] = (await drops()) as [{ drop: { id: string } }];
+  expect((await faultOf(node, `blockchain delete policy where id = ${drop.id}`)).code).toBe('POLICY_IN_USE');
+  const update = `blockchain update where id = ${drop.id} and policy = {"drop": {"table": "x"}}`;
+  expect((await faultOf(node, update)).code).toBe('POLICY_IN_USE');
+});
+
+test('a table of no cluster is this node’s; of one that is elsewhere the hint says where', async () => {
+  await insert({ cluster: { company: COMPANY, name: 'third', table: [{ dbms: 'sensors', name: 'far' }] } });
+  const third = await node.text('blockchain get cluster where name = third bring [*][id]');
+  expect(await faultOf(node, 'drop table far where dbms = sensors')).toMatchObject({
+    code: 'COMMAND_TABLE_UNKNOWN',
+    hint: `to drop it where it is: drop table far where dbms = sensors and cluster = ${third}`,
+  });
+  expect((await faultOf(node, 'drop table far where dbms = sensors and cluster = nowhere')).code).toBe(
+    'POLICY_CLUSTER_UNKNOWN',
+  );
+  expect(await faultOf(node, 'drop table nothing where dbms = sensors')).toMatchObject({
+    code: 'COMMAND_TABLE_UNKNOWN',
+    hint: 'see: get tables where dbms = sensors',
+  });
+});

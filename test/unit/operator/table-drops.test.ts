@@ -1,0 +1,107 @@
+import { afterEach, expect, test } from 'vitest';
+import type { TableDrop } from '../../../src/topology/topology.ts';
+import { copyOf, rowsText } from '../../conformance/file-store.ts';
+import { openOperator, type OperatorFixture } from '../../support/operator-fixture.ts';
+import { selectRows } from '../../support/table-rows.ts';
+import { waitFor } from '../../support/wait.ts';
+
+let fixture: OperatorFixture;
+let heard: readonly TableDrop[] = [];
+afterEach(async () => {
+  heard = [];
+  await fixture.close();
+});
+
+const open = async (): Promise<void> => {
+  fixture = await openOperator({ ports: { drops: () => heard } });
+};
+
+const hear = async (files: Readonly<Record<string, number>>): Promise<void> => {
+  heard = [
+    ...heard,
+    { id: `drop-${heard.length}`, dbms: 'plant', table: 'readings', files: new Map(Object.entries(files)) },
+  ];
+  fixture.operator.refresh();
+  await waitFor(() => heard.every(({ id }) => fixture.operator.drops.isApplied(id)));
+};
+
+const tables = async (): Promise<unknown[]> =>
+  (await selectRows(fixture.sqlite, 'plant', `select name from sqlite_master where type = 'table'`)).map(
+    ({ name }) => name,
+  );
+
+const readings = async (): Promise<unknown[]> =>
+  (await selectRows(fixture.sqlite, 'plant', 'select reading from readings order by reading')).map(
+    ({ reading }) => reading,
+  );
+
+test('a table is gone with its columns, the numbers stay, and the same file is new data', async () => {
+  await open();
+  const before = await fixture.put('{"reading":1,"old":"x"}');
+  await hear({ own: 1 });
+  expect(await tables()).not.toContain('readings');
+  expect(fixture.operator.store.holdings().get('own')).toEqual([[1, 1]]);
+  expect(fixture.operator.status()).toMatchObject({ files: 1, rows: 0, duplicates: 1 });
+  fixture.registry.tables.clear();
+  const again = await fixture.put('{"reading":1,"old":"x"}');
+  expect(again).toMatchObject({ duplicate: false, record: { file: 2, hash: before.record.hash } });
+  expect(await readings()).toEqual([1]);
+});
+
+test('what is not named was not known to whoever dropped it: it stays, and queries find it', async () => {
+  await open();
+  await fixture.put(rowsText(0, 2));
+  await fixture.operator.store.store([copyOf('peer', 1, rowsText(5, 2)), copyOf('peer', 2, rowsText(8, 1))]);
+  fixture.registry.tables.clear();
+  await hear({ own: 1, peer: 1 });
+  expect(await readings()).toEqual([8]);
+  expect(fixture.registry.isHeld('plant', 'readings')).toBe(true);
+});
+
+test('a file that it names comes without its rows, also from who has not heard of it', async () => {
+  await open();
+  await hear({ peer: 1 });
+  expect(await fixture.operator.store.store([copyOf('peer', 1, rowsText(0, 2))])).toEqual(['duplicate']);
+  expect(await tables()).not.toContain('readings');
+});
+
+test('rows that were acknowledged into the buffer survive, though no policy says their columns any more', async () => {
+  await open();
+  await fixture.put(rowsText(0, 2));
+  await fixture.stream(rowsText(7, 2));
+  fixture.registry.tables.clear();
+  await hear({ own: 1 });
+  await fixture.operator.flush();
+  expect(await readings()).toEqual([7, 8]);
+  expect(fixture.operator.status().failed).toBe(0);
+});
+
+test('own numbers go on behind those that it names: new data would be dropped with them', async () => {
+  await open();
+  await hear({ own: 10 });
+  expect((await fixture.put(rowsText(0, 2))).record.file).toBe(11);
+  expect(await readings()).toEqual([0, 1]);
+});
+
+test('queries of the table are not answered until it is gone, those of others are', async () => {
+  await open();
+  await fixture.put(rowsText(0, 2));
+  heard = [{ id: 'drop', dbms: 'plant', table: 'readings', files: new Map([['own', 1]]) }];
+  const { drops } = fixture.operator;
+  expect([drops.isDropping('plant', () => 'readings'), drops.isDropping('plant', () => 'others')]).toEqual([
+    true,
+    false,
+  ]);
+  await hear({});
+  expect(drops.isDropping('plant', () => 'readings')).toBe(false);
+});
+
+test('is not applied again after a start, and is applied to a database that has not seen it', async () => {
+  await open();
+  await fixture.put(rowsText(0, 2));
+  await hear({ own: 1 });
+  fixture = await fixture.restarted();
+  expect(fixture.operator.drops.isApplied('drop-0')).toBe(true);
+  heard = heard.map((drop) => ({ ...drop, dbms: 'other' }));
+  expect(fixture.operator.drops.isApplied('drop-0')).toBe(false);
+});
