@@ -20,7 +20,7 @@ export const operator: readonly Mutant[] = [
     file: 'src/operator/table-drops.ts',
     from: '    await this.#handOver(drop);\n',
     to: '',
-    tests: ['test/property/table-drops.property.test.ts'],
+    tests: ['test/unit/operator/table-drops.test.ts'],
   },
   {
     name: 'rows that are not renumbered yet are taken for damaged',

@@ -65,6 +65,18 @@ test('a file that it names comes without its rows, also from who has not heard o
   expect(await tables()).not.toContain('readings');
 });
 
+test('a file that came since with the same content, as a duplicate, has the rows from then on', async () => {
+  await open();
+  await fixture.put(rowsText(3, 2));
+  const { store } = fixture.operator;
+  const time = '2099-01-01T00:00:00.000000Z';
+  expect(await store.store([copyOf('peer', 1, rowsText(3, 2), { time })])).toEqual(['duplicate']);
+  await hear({ own: 1 });
+  expect(await readings()).toEqual([3, 4]);
+  expect(await store.records('peer', [[1, 1]], 1)).toMatchObject([{ status: 'stored', rows: 2 }]);
+  expect(fixture.operator.status()).toMatchObject({ files: 2, rows: 2, duplicates: 1 });
+});
+
 test('rows that were acknowledged into the buffer survive, though no policy says their columns any more', async () => {
   await open();
   await fixture.put(rowsText(0, 2));
