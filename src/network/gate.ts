@@ -57,10 +57,12 @@ export class Gatekeeper {
     clock.after(EXPEL_GRACE_MS, () => this.#ports.drop(key, error.message));
   }
 
-  /** It did what happens to an honest node now and then. */
+  /** It did what happens to an honest node now and then. Who floods on while it is told why it is cut off is so at once: there is nothing to tell it. */
   strike(key: PeerKey, what: string): void {
     const error = this.#conduct.strike(key, what);
-    if (error !== undefined) this.blame(key, error);
+    if (error === undefined) return;
+    if (this.isExpelled(key)) this.#ports.drop(key, error.message);
+    else this.blame(key, error);
   }
 
   isAdmitted(key: PeerKey): boolean {

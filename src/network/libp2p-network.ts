@@ -401,8 +401,9 @@ class Libp2pNetwork implements Network {
   }
 
   #drop(key: PeerKey, reason: string): void {
-    this.#log.info(`dropping ${key}: ${reason}`);
-    for (const { connection } of this.#links.of(key)) abortOpen(connection, reason);
+    let isNews = false;
+    for (const { connection } of this.#links.of(key)) isNews = abortOpen(connection, reason) || isNews;
+    if (isNews) this.#log.info(`dropped ${key}: ${reason}`);
   }
 
   /**

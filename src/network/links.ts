@@ -79,7 +79,9 @@ export const peerOf = ({ connection, key, address, sinceMs, watch }: Link): Conn
   rttMs: watch.rttMs,
 });
 
-/** Ends a connection at once, where it has not ended. */
-export const abortOpen = (connection: Connection, reason: string): void => {
-  if (connection.status === 'open' || connection.status === 'closing') connection.abort(new Error(reason));
+/** Ends a connection at once; false where it has ended. */
+export const abortOpen = (connection: Connection, reason: string): boolean => {
+  const isOpen = connection.status === 'open' || connection.status === 'closing';
+  if (isOpen) connection.abort(new Error(reason));
+  return isOpen;
 };

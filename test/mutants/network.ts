@@ -58,6 +58,13 @@ export const network: readonly Mutant[] = [
     tests: ['test/unit/network/memory.test.ts'],
   },
   {
+    name: 'who floods on after it was cut off may do so for a while',
+    file: 'src/network/gate.ts',
+    from: 'if (this.isExpelled(key)) this.#ports.drop(key, error.message);',
+    to: 'if (this.isExpelled(key)) return;',
+    tests: ['test/unit/network/gate.test.ts'],
+  },
+  {
     name: 'who was cut off is a member again at once',
     file: 'src/network/gate.ts',
     from: 'return !this.isExpelled(key) && this.#gate.isMember(key);',

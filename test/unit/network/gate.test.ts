@@ -47,6 +47,17 @@ test('the next time takes twice as long; what comes while it is out changes noth
   expect(gate.isMember(KEY)).toBe(true);
 });
 
+test('who floods on after it was cut off loses its connections at once', async () => {
+  const { clock, dropped, gate } = createGate();
+  for (let time = 0; time < STRIKES_MAX; time += 1) gate.strike(KEY, 'it drops channels');
+  gate.strike(KEY, 'it drops channels');
+  expect([gate.isMember(KEY), dropped]).toEqual([false, []]);
+  gate.strike(KEY, 'it drops channels');
+  expect(dropped).toEqual([KEY]);
+  await clock.advance(EXPEL_GRACE_MS);
+  expect(gate.expelled()).toHaveLength(1);
+});
+
 test('what happens to an honest node now and then is no violation, all the time it is one', async () => {
   const { clock, gate } = createGate();
   const strike = (times: number): void => {
