@@ -4,9 +4,9 @@ import type { Logger } from '../base/log.ts';
 import type { Cursor, HeldEntry } from './ledger.ts';
 import type { SignatureMark } from './store.ts';
 
-/** Verified at a time: few, so that a write to disk never waits long for the same thread pool. */
-const SLICE = 8;
-/** Read at a time. */
+/** Verified at any time: few, so that a write to disk never waits long for the same thread pool. */
+const LANES = 8;
+/** Read at a time, while those before are verified. */
 const PIECE = 64;
 /** While entries keep coming the check waits for a pause, since it needs the same cores; but no longer than this, and then it checks so many. */
 const PAUSE_MS = 50;
@@ -121,20 +121,17 @@ export class SignatureCheck {
   }
 
   async #run(): Promise<boolean> {
-    let piece: readonly HeldEntry[] = [];
-    let pieces = 0;
+    let ahead: readonly HeldEntry[] | undefined;
     try {
-      while (!this.#closed && this.#checkedTo < this.#end) {
-        if (piece.length === 0) {
-          if (pieces >= BUSY_PIECES && this.#isBusy()) break;
-          piece = await this.#ports.read(this.#checkedTo, PIECE);
-          pieces += 1;
-        }
-        const slice = piece.slice(0, SLICE);
-        await Promise.all(slice.map((held) => this.#check(held)));
-        const last = slice.at(-1);
-        this.#passTo(last === undefined ? this.#end : last.cursor + 1);
-        piece = piece.filter(({ cursor }) => cursor >= this.#checkedTo);
+      for (let pieces = 0; !this.#closed && this.#checkedTo < this.#end;) {
+        if (ahead === undefined && this.#givesWay(pieces)) break;
+        const end = this.#end;
+        const piece = ahead ?? (await this.#ports.read(this.#checkedTo, PIECE));
+        pieces += 1;
+        const last = piece.at(-1);
+        const next = last === undefined ? end : Math.max(this.#checkedTo, last.cursor + 1);
+        [ahead] = await Promise.all([this.#readAhead(next, pieces), this.#checkAll(piece)]);
+        this.#passTo(next);
       }
       this.#saveMark();
       this.#startAtPause();
@@ -144,6 +141,26 @@ export class SignatureCheck {
       this.#cancelPause = this.#ports.clock?.after(DISK_RETRY_MAX_MS, () => this.start());
       return false;
     }
+  }
+
+  /** What comes after, so that nobody waits for the disk; undefined where it is to be read when it is needed. */
+  async #readAhead(from: Cursor, pieces: number): Promise<readonly HeldEntry[] | undefined> {
+    if (from >= this.#end || this.#closed || this.#givesWay(pieces)) return undefined;
+    const piece = await this.#ports.read(from, PIECE);
+    return piece.length === 0 ? undefined : piece;
+  }
+
+  /** Always so many at a time: the next one begins when any is done. */
+  async #checkAll(piece: readonly HeldEntry[]): Promise<void> {
+    const left = piece.filter(({ cursor }) => cursor >= this.#checkedTo).values();
+    const lane = async (): Promise<void> => {
+      for (const held of left) await this.#check(held);
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+  }
+
+  #givesWay(pieces: number): boolean {
+    return pieces >= BUSY_PIECES && this.#isBusy();
   }
 
   /** More entries are coming, and nobody waits for the check. */

@@ -126,6 +126,42 @@ describe('the check of single signatures', () => {
     expect(checked).toEqual([]);
   });
 
+  test('verifies eight at any time, the next one when any is done, and reads on meanwhile', async () => {
+    const author = createAuthor(2, genesis);
+    const held = Array.from({ length: 70 }, (_, cursor) => ({ entry: author.next(), cursor, receivedMs: 0 }));
+    const reads: number[] = [];
+    const open = new Map<number, (holds: boolean) => void>();
+    const check = new SignatureCheck(
+      {
+        read: async (cursor, limit) => {
+          reads.push(cursor);
+          return held.slice(cursor, cursor + limit);
+        },
+        holds: ({ cursor }) => new Promise((resolve) => open.set(cursor, resolve)),
+        saveMark: () => {},
+        log: silentLogger,
+      },
+      { checkedTo: 0, bad: [] },
+      0,
+    );
+    const answer = async (cursor: number): Promise<void> => {
+      open.get(cursor)?.(true);
+      open.delete(cursor);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    check.extend(70, []);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([...open.keys()]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(reads).toEqual([0, 64]);
+    await answer(3);
+    expect([...open.keys()]).toEqual([0, 1, 2, 4, 5, 6, 7, 8]);
+    expect(check.counts.checked).toBe(0);
+    for (let cursor = 0; cursor < 70; cursor += 1) await answer(cursor);
+    await check.finished();
+    expect(reads).toEqual([0, 64]);
+    expect(check.counts).toEqual({ checked: 70, unchecked: 0, bad: 0 });
+  });
+
   test('is done at once for whoever waits for its end', async () => {
     const { check, checked, grow } = createCheck(true);
     grow(20);
