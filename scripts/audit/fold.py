@@ -5,6 +5,7 @@ from erasures import erase
 from kinds import claims, is_name, key_in, normal
 
 CHANGES = ('insert', 'update', 'delete')
+FINAL = ('drop',)
 
 
 # The fold: entries take their effect in the ledger's order.
@@ -79,7 +80,7 @@ class Fold:
         return True
 
     def update(self, f, life):
-        if life is None or f.type not in (None, life.type):
+        if life is None or f.type not in (None, life.type) or life.type in FINAL:
             return False
         changes, before = without(f.content), life.value
         value, partial = changed(life.type, before, changes, f.erased is not None or life.partial)
@@ -113,7 +114,7 @@ class Fold:
         return True
 
     def delete(self, f, life):
-        if life is None or f.type not in (None, life.type) or not self.authority.covers(f, life.type, life.value, None):
+        if life is None or f.type not in (None, life.type) or life.type in FINAL or not self.authority.covers(f, life.type, life.value, None):
             return False
         del self.lives[f.id]
         if not life.waits:

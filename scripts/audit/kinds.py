@@ -57,6 +57,20 @@ def shape(must, may={}, default={}):
     return read
 
 
+def data_base(v):
+    return need(database(v) != 'almgm' and database(v), 'no database of data')
+
+
+def data_table(v):
+    return need(not re.match('(sqlite|holdfast)_', table_name(v)) and table_name(v), 'no table of data')
+
+
+def files(v):
+    need(isinstance(v, dict) and len(v) <= 512, 'no files')
+    need(all(name and whole(1)(n) and n <= 2**48 for name, n in v.items()), 'no number of a file')
+    return v
+
+
 def tables(v):
     need(isinstance(v, list), 'no list')
     read = [shape({'dbms': database, 'name': table_name}, {'status': string}, {'status': 'active'})(item) for item in v]
@@ -81,6 +95,7 @@ KINDS = {
     'operator': shape({**AT, 'cluster': some}, {**OF, **MAY, 'member': number(3, 255)}),
     'cluster': shape(OF, {'parent': some, 'status': string, 'table': tables}, {'status': 'active'}),
     'table': shape({'dbms': database, 'name': table_name, 'create': some}),
+    'drop': shape({'company': some, 'cluster': some, 'dbms': data_base, 'table': data_table, 'files': files}),
     'config': shape({'name': some}, {'script': listed(string)}),
     'anmp': anmp,
     'permissions': shape({'name': some}, {

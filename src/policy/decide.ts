@@ -6,6 +6,7 @@ import { capsOf } from './authority/members.ts';
 import { type Change, covers } from './authority/rights.ts';
 import type { PolicyState } from './book.ts';
 import { placesKey } from './claims.ts';
+import { checkDrop, checkDropsKept } from './drops.ts';
 import { applyChanges, isTakeover, peerOf } from './facts.ts';
 import type { LedgerFold } from './fold.ts';
 import { type Claim, describeKey } from './kinds/kind.ts';
@@ -52,6 +53,7 @@ export const decideInsert = (view: View, policy: unknown, writer: Writer): Decis
   const keys = [idKey(id), ...nameKeys(type, own), ...claims.map(({ key }) => key)];
   const value = type === 'operator' ? placed(view, id, own, keys) : own;
   if (type === 'cluster') checkParent(view, value);
+  if (type === 'drop') checkDrop(view, value);
   if (type === 'member') checkRoot(view, value);
   checkSize(value);
   const cap = authorised(view, { author: writer.key, type, id, before: undefined, after: value });
@@ -85,7 +87,10 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
   if (Object.hasOwn(content, 'name')) refuseNameTaken(view, type, id, after);
   const keys = [idKey(id), ...nameKeys(type, after), ...claims.map(({ key }) => key)];
   if (type === 'operator') checkMove(view, id, content, after, keys);
-  if (type === 'cluster') checkParent(view, after);
+  if (type === 'cluster') {
+    checkParent(view, after);
+    checkDropsKept(view, id, value, after);
+  }
   if (type === 'member') checkRoot(view, after);
   if (type === 'permissions' && !sameRights(rightsIn(value), rightsIn(after))) checkNotAssigned(view, id);
   checkSize(after);

@@ -65,8 +65,8 @@ const update = (
 ): VoidReason | undefined => {
   const { life } = subject;
   if (life === undefined) return noSuchPolicy(subject);
-  const other = otherType(life, fact);
-  if (other !== undefined) return other;
+  const refused = otherType(life, fact) ?? final(life);
+  if (refused !== undefined) return refused;
   const node = isNodeType(life.type);
   const taken = node && isTakeover(life.value, fact.content, fact.author);
   const foreign = notTheOwner(fact, node && !taken ? peerOf(life.value) : undefined);
@@ -109,8 +109,8 @@ const valueAfter = (life: Life, fact: Fact): ReturnType<typeof applyToRest> | Vo
 const end = (holdings: Holdings, subject: Subject, fact: Fact, rights: Rights | undefined): VoidReason | undefined => {
   const { life } = subject;
   if (life === undefined) return noSuchPolicy(subject);
-  const other = otherType(life, fact);
-  if (other !== undefined) return other;
+  const refused = otherType(life, fact) ?? final(life);
+  if (refused !== undefined) return refused;
   const unauthorised = beyond(rights, fact, life.type, life.value, undefined);
   if (unauthorised !== undefined) return unauthorised;
   subject.life = undefined;
@@ -127,6 +127,12 @@ const otherType = (life: Life, fact: Fact): VoidReason | undefined =>
         text: `policy ${fact.id ?? ''} is of type ${life.type}, not ${fact.type}`,
         by: life.insert.hash,
       };
+
+/** Who has not heard of it yet would never do what all others have done. */
+const final = ({ type, insert: { hash } }: Life): VoidReason | undefined =>
+  kindOf(type)?.isFinal === true
+    ? { rule: 'final', text: `a ${type} is neither changed nor deleted`, by: hash }
+    : undefined;
 
 const noSuchPolicy = ({ id, newest }: Subject): VoidReason =>
   newest === undefined

@@ -214,6 +214,16 @@ const dropOf = ({ id, value }: PolicyState): TableDrop => {
   return drop;
 };
 
+/**
+ * Whether a drop is one of its cluster: a right to write for one company, or in a child of the cluster, reaches no tables of others. One whose content was erased is none.
+ */
+const isDropIn =
+  (clusters: ReadonlyMap<string, ClusterInfo>) =>
+  ({ value }: PolicyState): boolean => {
+    const cluster = clusters.get(textOf(value, 'cluster') ?? '');
+    return cluster?.company === value['company'] && cluster !== undefined && textOf(value, 'table') !== undefined;
+  };
+
 /** What the policies in force say of who serves what. Pure: equal books give equal topologies. */
 export const deriveTopology = (book: PolicyBook): Topology => {
   const policies = new Map(book.ofType('cluster').map((state) => [state.id, state]));
@@ -225,7 +235,7 @@ export const deriveTopology = (book: PolicyBook): Topology => {
   );
   const clusters = deriveClusters(policies, [...operators.values()]);
   const tables = deriveTables(book);
-  const drops = groupBy(book.ofType('drop'), ({ value }) => rootOf(policies, textOf(value, 'cluster') ?? ''));
+  const drops = groupBy(book.ofType('drop').filter(isDropIn(clusters)), ({ value }) => textOf(value, 'cluster') ?? '');
   const byPeer = new Map(
     [...operators.values()].flatMap((operator) =>
       operator.peer === undefined ? [] : [[operator.peer, operator] as const],

@@ -2,6 +2,20 @@ import type { Mutant } from './mutant.ts';
 
 export const policy: readonly Mutant[] = [
   {
+    name: 'a drop of a table is taken back',
+    file: 'src/policy/evolve.ts',
+    from: 'kindOf(type)?.isFinal === true',
+    to: "kindOf(type)?.isFinal === true && hash === ''",
+    tests: ['test/unit/policy/drops.test.ts'],
+  },
+  {
+    name: 'a drop reaches the tables of another company',
+    file: 'src/topology/derive.ts',
+    from: "cluster?.company === value['company'] && cluster !== undefined",
+    to: 'cluster !== undefined',
+    tests: ['test/unit/policy/drops.test.ts'],
+  },
+  {
     name: 'a snapshot needs one root key only',
     file: 'src/policy/snapshot/settle.ts',
     from: 'roots.size < needed ?',

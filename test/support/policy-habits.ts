@@ -68,6 +68,23 @@ const ASSIGNMENT = {
   members: [[], ['a'.repeat(64)], ['A'.repeat(64)], 'a'.repeat(64)],
   cluster: ['p1', null],
 };
+const DROP = {
+  company: ['ab', 'abc', 7],
+  cluster: ['p1', 'p2', ''],
+  dbms: ['d', 'D', 'almgm', 'x y'],
+  table: ['t', 'T', 'sqlite_t', 'Holdfast_t'],
+  files: [
+    {},
+    { p1: 1 },
+    { p1: 2 ** 48, p2: 3 },
+    { p1: 2 ** 48 + 1 },
+    { p1: 0 },
+    { p1: 1.5 },
+    { p1: true },
+    { '': 1 },
+    [],
+  ],
+};
 const FREE = {
   company: ['ab', 'x', 7],
   a: [1, 1.5, -1e-7, 1e21, 9_007_199_254_740_991, null, true, 'x\u0000', '\u2028"\\\n'],
@@ -83,6 +100,7 @@ const KINDS = [
   'cluster',
   'table',
   'config',
+  'drop',
   'member',
   'permissions',
   'assignment',
@@ -101,6 +119,8 @@ const attributesOf = (type: string, author: string, entries: readonly Entry[]) =
       return CLUSTER;
     case 'table':
       return TABLE;
+    case 'drop':
+      return DROP;
     case 'config':
       return CONFIG;
     case 'member':

@@ -1,5 +1,6 @@
 import { fault, hasCode } from '../../base/errors.ts';
 import { writing } from '../../operator/store/write-procedures.ts';
+import { tableName } from '../../operator/names.ts';
 import { reading } from '../../operator/store/read-procedures.ts';
 import type { PolicyState } from '../../policy/book.ts';
 import { authorised } from '../../policy/decide.ts';
@@ -53,10 +54,13 @@ const clusterOf = async (
   { context, options }: Call<typeof dropOptions>,
   name: TableName,
 ): Promise<ClusterInfo | undefined> => {
-  if (options.cluster !== undefined) return clusterNamed(context, options.cluster);
   const own = context.topology().clusters.get(ownOperator(context)?.cluster ?? '');
-  if (own === undefined) return undefined;
-  if (holds(context, name, own.id)) return own;
+  const meant = options.cluster === undefined ? own : clusterNamed(context, options.cluster);
+  if (meant === undefined || holds(context, name, meant.id)) return meant;
+  if (options.cluster !== undefined && meant.id !== own?.id)
+    throw fault('COMMAND_TABLE_UNKNOWN', `the cluster ${named(meant)} has no table ${name.dbms}.${name.table}`, {
+      hint: `see: get data nodes; where its policies are gone and operators have its files, give the command on one of them`,
+    });
   // Its policies are gone, its files are there: on the other operators too.
   return (await context.sqlite.read(reading, 'kept', name.dbms, name.table)) === undefined ? undefined : own;
 };
@@ -142,7 +146,7 @@ const settled = async (call: Call<typeof dropOptions>, state: PolicyState | unde
  */
 const dropIn = async (call: Call<typeof dropOptions>, name: TableName, cluster: ClusterInfo): Promise<Reply> => {
   const { context, signal } = call;
-  const { dbms, table } = name;
+  const { dbms, table } = tableName(name.dbms, name.table);
   if (ownOperator(context)?.cluster === cluster.id) {
     const operator = context.operator();
     if (operator === undefined) throw notRunning('operator', 'run operator');

@@ -22,7 +22,7 @@ export interface PolicyKind {
   readonly isNode: boolean;
   /** Says who may do what: at the doors of a node an admin alone writes it, since the node signs it with its own right. */
   readonly givesRights?: boolean;
-  /** What it did cannot be undone: it is neither changed nor deleted, and at the doors of a node an admin alone writes it. */
+  /** What it did cannot be undone: a change or delete of it has no effect, and at the doors of a node an admin alone writes it. */
   readonly isFinal?: boolean;
   /** What one policy alone may hold. The value is in normal form. */
   claims(value: JsonObject): readonly Claim[];
