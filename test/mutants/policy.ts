@@ -159,9 +159,16 @@ export const policy: readonly Mutant[] = [
   {
     name: 'who redeemed an invite first is not looked for again',
     file: 'src/policy/authority/authority.ts',
-    from: "      this.#redeemers.delete(cap ?? '');\n",
+    from: '      this.#contend(fact);\n',
     to: '',
     tests: ['test/unit/policy/many-joins.test.ts', 'test/property/authority.property.test.ts'],
+  },
+  {
+    name: 'at each join all others of its invite are looked through again',
+    file: 'src/policy/authority/authority.ts',
+    from: '      this.#contend(fact);\n',
+    to: "      this.#redeemers.delete(fact.cap ?? '');\n",
+    tests: ['test/unit/policy/many-joins.test.ts'],
   },
   {
     name: 'a book that lacks what an entry says does not say so',

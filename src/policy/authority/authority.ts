@@ -60,9 +60,9 @@ export class Authority {
   /** Takes up entries; returns the facts whose verdict may be another now. */
   add(facts: readonly Fact[]): ReadonlySet<Fact> {
     const acts = facts.filter((fact) => this.graph.add(fact));
-    for (const { hash, cap } of acts) {
-      this.#redeemers.delete(hash);
-      this.#redeemers.delete(cap ?? '');
+    for (const fact of acts) {
+      this.#redeemers.delete(fact.hash);
+      this.#contend(fact);
     }
     return acts.length === 0 ? NOTHING : this.#affectedBy(acts);
   }
@@ -147,6 +147,16 @@ export class Authority {
   redeemerOf(invite: string): Fact | undefined {
     if (!this.#redeemers.has(invite)) this.#redeemers.set(invite, this.#findRedeemer(invite));
     return this.#redeemers.get(invite);
+  }
+
+  /** A new join beside the one that is known: to look through all again at each would let strangers make each dearer than the last. */
+  #contend(fact: Fact): void {
+    const act = this.graph.actOf(fact);
+    const link = this.graph.link(fact.cap);
+    if (act?.op !== 'join' || link?.act.op !== 'grant' || !this.#redeemers.has(link.fact.hash)) return;
+    const known = this.#redeemers.get(link.fact.hash);
+    if (known !== undefined && compareFacts(known, fact) <= 0) return;
+    if (this.#faultOfJoin(link.fact, link.act, fact, act) === undefined) this.#redeemers.set(link.fact.hash, fact);
   }
 
   #findRedeemer(invite: string): Fact | undefined {

@@ -213,10 +213,14 @@ export class GrantGraph {
 
   #fileJoin(join: Join): void {
     const joins = listIn(this.#joins, join.fact.cap ?? '');
-    const last = joins.at(-1);
-    joins.push(join);
-    if (last !== undefined && compareFacts(last.fact, join.fact) > 0)
-      joins.sort((a, b) => compareFacts(a.fact, b.fact));
+    let [low, high] = [0, joins.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const at = joins[middle];
+      if (at !== undefined && compareFacts(at.fact, join.fact) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    joins.splice(low, 0, join);
   }
 
   #file(fact: Fact): void {

@@ -42,6 +42,30 @@ test('a join that redeems nothing has no other judged again, whoever made it', (
   expect(authority.redeemerOf(invite.hash)).toBe(first);
 });
 
+test.each([
+  ['none has redeemed it', []],
+  ['all come before the one that has', [900_000]],
+  ['all come after the one that has', [500]],
+])('a join in vain is compared with few others, in whatever order they come: %s', (_, good) => {
+  const { authority, invite, join } = world();
+  authority.add([invite, ...good.map((time) => join(time))]);
+  for (const step of [1, -1]) {
+    let compared = 0;
+    for (let at = 1; at <= JOINS; at += 1) {
+      const fact = join(2_000 + step * at, 'b'.repeat(128));
+      const { time } = fact;
+      const counted = Object.defineProperty(fact, 'time', {
+        get: () => {
+          compared += 1;
+          return time;
+        },
+      });
+      for (const affected of authority.add([counted])) authority.reasonOf(affected);
+    }
+    expect(compared).toBeLessThan(JOINS * 30);
+  }
+});
+
 test('an earlier one takes the invite from those after it, in whatever order they and the invite come', () => {
   const { authority, invite, join, looks } = world();
   const joins = Array.from({ length: JOINS }, (_, at) => join(2_000 + at));
