@@ -84,8 +84,10 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
   refuseObjections(view, { type, value: after, author: writer.key, owner }, Object.keys(content));
   const claims = kindOf(type)?.claims(after) ?? [];
   checkClaims(view, id, claims);
-  if (Object.hasOwn(content, 'name')) refuseNameTaken(view, type, id, after);
-  const keys = [idKey(id), ...nameKeys(type, after), ...claims.map(({ key }) => key)];
+  const named = nameKeys(type, after);
+  // A child cluster gets the name of its own by losing its parent, too.
+  if (named[0] !== nameKeys(type, value)[0]) refuseNameTaken(view, type, id, after);
+  const keys = [idKey(id), ...named, ...claims.map(({ key }) => key)];
   if (type === 'operator') checkMove(view, id, content, after, keys);
   if (type === 'cluster') {
     checkParent(view, after);

@@ -99,7 +99,8 @@ describe('insert', () => {
     const named = policies.insert(operator(id, 7849, { company: 'Other', name: 'op7848' }));
     await expect(named).rejects.toMatchObject({ code: 'POLICY_NOT_UNIQUE', data: { holder: op.id } });
     const child = { company: COMPANY, name: 'lsl-cluster2', parent: id, table: [{ dbms: 'd', name: 't' }] };
-    await policies.insert({ cluster: child });
+    const table = await policies.insert({ cluster: child });
+    expect(await codeOf(policies.update(table.id, { parent: null, company: 'Other' }))).toBe('POLICY_NOT_UNIQUE');
     const second = await policies.insert(operator(id, 7849, { company: 'Other' }));
     expect(await codeOf(policies.update(second.id, { name: 'op7848' }))).toBe('POLICY_NOT_UNIQUE');
     expect(testBook(policies.book)).toEqual([]);
