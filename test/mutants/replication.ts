@@ -25,9 +25,23 @@ export const replication: readonly Mutant[] = [
   {
     name: 'a file that always fails is the first of each request',
     file: 'src/replication/transfer/failures.ts',
-    from: 'if (never.length > 0) return never;',
+    from: 'if (never.length === 0) return fewest;',
     to: 'if (never.length >= 0) return files;',
     tests: ['test/unit/replication/core.test.ts'],
+  },
+  {
+    name: 'a file that failed once waits for the end of the backlog',
+    file: 'src/replication/transfer/failures.ts',
+    from: 'return this.#triesAgain ? fewest : never;',
+    to: 'return never;',
+    tests: ['test/unit/replication/catch-up.test.ts'],
+  },
+  {
+    name: 'a duplicate is given up while its original may be among what failed',
+    file: 'src/replication/transfer/state.ts',
+    from: ' && !state.failures.areAmong(state.holdings);',
+    to: ';',
+    tests: ['test/unit/replication/catch-up.test.ts'],
   },
   {
     name: 'an operator answers before it has heard its peers',

@@ -1,6 +1,5 @@
-import { PULL_FAILURES_MAX } from '../../base/limits.ts';
 import type { FileRanges, Holdings } from '../../operator/file-record.ts';
-import { idsOf, inRanges, subtractRanges } from '../../operator/ranges.ts';
+import { inRanges, subtractRanges } from '../../operator/ranges.ts';
 import { backoffMs } from './backoff.ts';
 import { NO_FILES, rangesOf } from './holdings.ts';
 import type { FilesByOrigin } from './messages.ts';
@@ -13,6 +12,8 @@ interface Failure {
 /** The files that one peer failed to deliver: each is left alone for a while, longer each time. Pure. */
 export class Failures {
   readonly #files = new Map<string, Map<number, Failure>>();
+  /** Whether what failed had its turn the last time that there was anything else. */
+  #triesAgain = true;
 
   get count(): number {
     let count = 0;
@@ -60,23 +61,34 @@ export class Failures {
   }
 
   /**
-   * Of some files those that failed the fewest times. One that always fails would else be the first of each request, and
-   * where it fills an answer alone, nothing behind it would ever come.
+   * Of some files those to ask for next: in turn what never failed, and of what did the files that failed the fewest times. One that always fails
+   * would else be the first of each request, and where it fills an answer alone, nothing behind it would ever come. What failed once would wait for the
+   * end of all else, and its duplicates be given up meanwhile.
    */
-  fewest(files: FilesByOrigin): FilesByOrigin {
+  inTurn(files: FilesByOrigin): FilesByOrigin {
     if (this.#files.size === 0) return files;
     const never = keepFiles(files, (origin, ranges) =>
       subtractRanges(ranges, rangesOf(this.#files.get(origin)?.keys() ?? [])),
     );
-    if (never.length > 0) return never;
-    const timesOf = (origin: string, ranges: FileRanges): readonly (readonly [number, number])[] =>
-      idsOf(ranges, PULL_FAILURES_MAX).map((file) => [file, this.#times(origin, file)]);
-    let fewest = Number.POSITIVE_INFINITY;
-    for (const [origin, ranges] of files)
-      for (const [, times] of timesOf(origin, ranges)) fewest = Math.min(fewest, times);
-    return keepFiles(files, (origin, ranges) =>
-      rangesOf(timesOf(origin, ranges).flatMap(([file, times]) => (times === fewest ? [file] : []))),
+    const fewest = this.#fewest(files);
+    if (never.length === 0) return fewest;
+    if (fewest.length === 0) return never;
+    this.#triesAgain = !this.#triesAgain;
+    return this.#triesAgain ? fewest : never;
+  }
+
+  #fewest(files: FilesByOrigin): FilesByOrigin {
+    const failed = files.flatMap(([origin, ranges]) =>
+      [...(this.#files.get(origin) ?? [])].flatMap(([file, { times }]) =>
+        inRanges(ranges, file) ? [{ origin, file, times }] : [],
+      ),
     );
+    const fewest = failed.reduce((least, { times }) => Math.min(least, times), Number.POSITIVE_INFINITY);
+    const byOrigin = Map.groupBy(
+      failed.filter(({ times }) => times === fewest),
+      ({ origin }) => origin,
+    );
+    return [...byOrigin].map(([origin, some]) => [origin, rangesOf(some.map(({ file }) => file))] as const);
   }
 
   #times(origin: string, file: number): number {

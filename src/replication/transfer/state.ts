@@ -294,9 +294,11 @@ export class PullPlanner {
       ([origin, files]) => [origin, rangesOf(files.map(([, file]) => file))] as const,
     );
     const round = state.orphans.note(orphans, nowMs);
+    // An original may be among what it failed to deliver, and comes later.
+    const areSettled = round >= ORPHAN_TRIES_MAX && !state.failures.areAmong(state.holdings);
     for (const [origin, ranges] of orphans) {
       if (origin === this.#self) this.#ownOrphans = uniteRanges(this.#ownOrphans, ranges);
-      else if (round >= ORPHAN_TRIES_MAX && request.windowed)
+      else if (areSettled && request.windowed)
         state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
     }
   }
@@ -322,7 +324,7 @@ export class PullPlanner {
     if (underWay >= PULLS_PER_PEER_MAX) return undefined;
     const ofOrigin = (origin: string): FileRanges => this.#lacking(state, origin, view, asked, mode);
     const mine = ofOrigin(this.#self);
-    if (mine.length > 0) return firstFiles(state.failures.fewest([[this.#self, mine]]), PULL_FILES_MAX);
+    if (mine.length > 0) return firstFiles(state.failures.inTurn([[this.#self, mine]]), PULL_FILES_MAX);
     if (view.scope === 'own' && mode === 'usual') return undefined;
     const lacking: (readonly [string, FileRanges])[] = [];
     for (const origin of state.holdings.keys()) {
@@ -332,7 +334,7 @@ export class PullPlanner {
     }
     if (lacking.length === 0) return undefined;
     lacking.sort(([a], [b]) => (a < b ? -1 : 1));
-    return firstFiles(state.failures.fewest(lacking), this.#share(countFiles(lacking)));
+    return firstFiles(state.failures.inTurn(lacking), this.#share(countFiles(lacking)));
   }
 
   /** Requests shrink as less is lacking, so that no peer is left alone with the last large one. */
