@@ -116,8 +116,15 @@ export const operator: readonly Mutant[] = [
   {
     name: 'a watched file that waits for room on the disk is a failure',
     file: 'src/operator/watch.ts',
-    from: 'FILE(?!_TABLE_NO_ROOM)',
-    to: 'FILE',
+    from: 'FILE(?!_TABLE_NO_ROOM|',
+    to: 'FILE(?!',
+    tests: ['test/unit/operator/watch.test.ts'],
+  },
+  {
+    name: 'a watched file that waits for the drop of its table is a failure',
+    file: 'src/operator/watch.ts',
+    from: '_NO_ROOM|_DROP_WAITS)',
+    to: '_NO_ROOM)',
     tests: ['test/unit/operator/watch.test.ts'],
   },
   {

@@ -71,13 +71,16 @@ describe('watch directory', () => {
     expect(errors.count).toBe(0);
   });
 
-  test('one for which a table cannot be written anew for want of room is no failure of the file: it is tried until there is', async () => {
+  test.each([
+    ['for which a table cannot be written anew for want of room', 'FILE_TABLE_NO_ROOM'],
+    ['whose rows wait for the drop of their table', 'FILE_DROP_WAITS'],
+  ])('one %s is no failure of the file: it is tried until it is stored', async (_, code) => {
     await watching.close();
     let tries = 0;
     const soon = { ...systemClock, after: (_: number, task: () => void) => systemClock.after(1, task) };
     watching = await start(soon, () => {
       tries += 1;
-      if (tries < 3) throw fault('FILE_TABLE_NO_ROOM', 'no room');
+      if (tries < 3) throw fault(code, 'not now');
     });
     await writeFile(join(dir, 'watch', 'plant.readings.json'), '{"n":1}');
     await waitFor(() => taken.length === 1);
