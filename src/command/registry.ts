@@ -34,6 +34,8 @@ export interface CommandSpec<O extends OptionTable> {
   readonly formats?: readonly string[];
   /** What it works on; default: what its option `dbms` names, with `table` where it has that; all where it names none. */
   touches?(call: Call<O>): readonly Touch[];
+  /** Whether it leaves out what its caller may not reach (`mayReach`) and says neither `touches` nor `dbms`. */
+  readonly filtered?: boolean;
   run(call: Call<O>): Promise<Reply> | Reply;
 }
 
@@ -165,6 +167,8 @@ export interface Command {
   actOn(registry: Registry, touches: readonly Touch[]): Act;
   /** The same, with what its options say that it would touch. Throws what its options throw. */
   actOf(invocation: Invocation): Act;
+  /** The same where another node runs it, which leaves out nothing for the caller: what it does not name it shows all of. */
+  actElsewhere(invocation: Invocation): Act;
   run(invocation: Invocation): Promise<Answer>;
 }
 
@@ -247,6 +251,14 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
       touches,
     }),
     actOf: (invocation) => actOf(readCall(invocation).call),
+    actElsewhere(invocation) {
+      const { call } = readCall(invocation);
+      const act = actOf(call);
+      const shows = command.worksOnData || spec.filtered === true;
+      if (act.touches.length > 0 || !shows) return act;
+      const named = touchedBy(table, call.options);
+      return { ...act, touches: named.length > 0 ? named : [{ dbms: '*', table: '*' }] };
+    },
     async run(invocation) {
       const { context, session } = invocation;
       if (command.admin) checkAdmin(context, session, 'run this command');

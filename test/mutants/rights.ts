@@ -66,4 +66,11 @@ export const rights: readonly Mutant[] = [
     to: 'Promise<string> => Promise.resolve(resolve(path));',
     tests: TESTS,
   },
+  {
+    name: 'another node lists tables out of reach of who asks',
+    file: 'src/command/remote/client.ts',
+    from: 'found.command.actElsewhere(',
+    to: 'found.command.actOf(',
+    tests: ['test/unit/command/reach.test.ts'],
+  },
 ];

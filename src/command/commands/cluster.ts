@@ -114,7 +114,7 @@ const metadataJson = (
   })),
 });
 
-const clusterInfo = ({ context }: Call<OptionTable>): Reply => {
+const clusterInfo = ({ context, mayReach }: Call<OptionTable>): Reply => {
   const { operator, cluster } = ownCluster(context);
   const operators = cluster.operators.map((each): readonly Cell[] => [
     each.ip,
@@ -122,7 +122,8 @@ const clusterInfo = ({ context }: Call<OptionTable>): Reply => {
     { right: paddedMember(each.member, 3) },
     operatorStatus(context, each),
   ]);
-  const tables = cluster.tables.map(({ dbms, table }): readonly Cell[] => [cluster.company, dbms, table]);
+  const served = cluster.tables.filter(({ dbms, table }) => mayReach(dbms, table));
+  const tables = served.map(({ dbms, table }): readonly Cell[] => [cluster.company, dbms, table]);
   const text = [
     `Cluster ID : ${cluster.id}`,
     `Cluster Name : ${clean(cluster.name)}`,
@@ -145,7 +146,7 @@ const clusterInfo = ({ context }: Call<OptionTable>): Reply => {
         name: each.name,
         status: operatorStatus(context, each),
       })),
-      'Tables Supported': cluster.tables.map(({ dbms, table }) => ({ company: cluster.company, dbms, table })),
+      'Tables Supported': served.map(({ dbms, table }) => ({ company: cluster.company, dbms, table })),
     },
   };
 };
@@ -250,6 +251,7 @@ export const clusterCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows the cluster of this operator: its members and the tables that it serves',
     examples: ['get cluster info', 'get cluster info where format = json'],
+    filtered: true,
     run: clusterInfo,
   }),
   define({

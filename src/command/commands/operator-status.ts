@@ -127,6 +127,7 @@ export const operatorStatusCommands = (): readonly Command[] => [
     explanation:
       'shows what the operator of this node has taken up, and the last file that failed; of it: summary, config, inserts, error',
     examples: ['get operator', 'get operator inserts', 'get operator where format = json'],
+    filtered: true,
     run: getOperator,
   }),
 ];

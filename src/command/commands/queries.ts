@@ -96,6 +96,7 @@ export const queryCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows which operators took part in a query, and how it ended',
     examples: ['query status', 'query status all', 'query status 12'],
+    filtered: true,
     run: status,
   }),
   define({
@@ -103,6 +104,7 @@ export const queryCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows where a query went',
     examples: ['query destination all'],
+    filtered: true,
     run: destination,
   }),
   define({
@@ -110,6 +112,7 @@ export const queryCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows what was sent to the operators and what merged their answers',
     examples: ['query explain'],
+    filtered: true,
     run: explain,
   }),
 ];

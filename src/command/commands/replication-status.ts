@@ -108,6 +108,7 @@ export const replicationStatusCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows how each peer of the cluster stands with the push side, and the last error with it',
     examples: ['get distributor'],
+    filtered: true,
     run: (call) => peersReply(call, 'distributor', {}, call.context.distributor()?.peers()),
   }),
   define({
@@ -115,6 +116,7 @@ export const replicationStatusCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows how each peer of the cluster stands with the pull side, and the last error with it',
     examples: ['get consumer'],
+    filtered: true,
     run: (call) => {
       const consumer = call.context.consumer();
       return peersReply(

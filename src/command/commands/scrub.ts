@@ -162,6 +162,7 @@ export const scrubCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows how far the scrub is, what it found and mended, and what is damaged, with the next step',
     examples: ['get scrub', 'get scrub where format = json'],
+    filtered: true,
     run: getScrub,
   }),
   define({

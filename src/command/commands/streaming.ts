@@ -156,6 +156,7 @@ export const streamingCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows the streaming buffers',
     examples: ['get streaming where format = json'],
+    filtered: true,
     run: streaming,
   }),
   define({

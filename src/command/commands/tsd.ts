@@ -338,6 +338,7 @@ export const tsdCommands = (): readonly Command[] => [
       'get tsd details where table = * and start_date = -3d and end_date = -2d and format = json',
     ],
     options: tsdOptions,
+    filtered: true,
     run: details,
   }),
   define({
@@ -346,6 +347,7 @@ export const tsdCommands = (): readonly Command[] => [
     explanation: 'sums up files and rows by table',
     examples: ['get tsd summary where table = *'],
     options: tsdOptions,
+    filtered: true,
     run: summary,
   }),
   define({
@@ -360,6 +362,7 @@ export const tsdCommands = (): readonly Command[] => [
     explanation: 'lists the files that failed, with line and reason',
     examples: ['get tsd errors'],
     options: tsdOptions,
+    filtered: true,
     run: errors,
   }),
   define({

@@ -171,7 +171,12 @@ const permitRemote = (surroundings: Surroundings, text: string): void => {
   if (statement.kind === 'variable') restriction.check(plainAct('get dictionary'));
   else if (statement.kind === 'command') {
     const found = registry.get(statement.tokens);
-    const act = found.command.actOf({ ...surroundings, ...found, dictionary: NO_VARIABLES, text: statement.text });
+    const act = found.command.actElsewhere({
+      ...surroundings,
+      ...found,
+      dictionary: NO_VARIABLES,
+      text: statement.text,
+    });
     restriction.check(act);
     // What it writes there would be written with this node's right.
     if (found.command.remote !== 'always')

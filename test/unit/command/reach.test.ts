@@ -24,12 +24,13 @@ const running = () => {
 };
 
 /** A user who may reach these tables of the database `plant`. */
-const guest = async (tables: readonly string[]): Promise<(line: string) => Promise<CommandOutput>> => {
-  const value = { name: `of ${tables.join(' ')}`, enable: ['get', 'test'], databases: ['plant'], tables };
+const guest = async (tables: readonly string[], at = () => node): Promise<(line: string) => Promise<CommandOutput>> => {
+  const enable = ['get', 'test', 'run client', 'query status', 'blockchain query metadata'];
+  const value = { name: `of ${tables.join(' ')}`, enable, databases: ['plant'], tables };
   const { json } = await node.run(`blockchain insert where policy = ${JSON.stringify({ permissions: value })}`);
   const { id } = (json as { readonly permissions: { readonly id: string } }).permissions;
   const person = { by: 'user', name: 'ann', admin: false, permissions: id } as const;
-  return (line) => node.run(line, createSession({ isolated: true, caller: 'rest', person }));
+  return (line) => at().run(line, createSession({ isolated: true, caller: 'rest', person }));
 };
 /** A peer whose last error, and a scrub whose deeds, are of several tables. */
 const failing: PeerReplication = {
@@ -94,7 +95,7 @@ test('faults and counts of an operator show what lies in tables that the caller 
   expect(JSON.stringify((await ann('get operator')).json)).toContain('of_sensors');
 });
 
-test('lists of tables show what the caller may reach; a table out of reach that is named is refused', async () => {
+const twoTables = async (): Promise<void> => {
   for (const table of ['wages', 'sensors']) {
     const create = `CREATE TABLE ${table} (a int)`;
     await node.run(
@@ -105,6 +106,10 @@ test('lists of tables show what the caller may reach; a table out of reach that 
     );
     await node.run(`create table ${table} where dbms = plant`);
   }
+};
+
+test('lists of tables show what the caller may reach; a table out of reach that is named is refused', async () => {
+  await twoTables();
   const ann = await guest(['sensors']);
   const lists = ['get data nodes', 'get virtual tables', 'get virtual tables info', 'get rows count', 'get tables'];
   for (const list of lists) {
@@ -119,6 +124,35 @@ test('lists of tables show what the caller may reach; a table out of reach that 
     const named = ann(`${list} where dbms = plant and table = wages`);
     await expect(named, list).rejects.toMatchObject({ code: 'ACCESS_REFUSED' });
   }
+  const cluster = await ann('get cluster info');
+  expect(shown(cluster)).not.toContain('wages');
+  expect(shown(cluster)).toContain('sensors');
+  expect(shown(await node.run('get cluster info'))).toContain('wages');
+});
+
+test('what another node lists is for who may reach all of it: that node leaves out nothing', async () => {
+  await twoTables();
+  const other = await nodes.add();
+  const ann = await guest(['*', '-plant.wages'], () => other);
+  await other.policies.caughtUp();
+  const lists = [
+    ...['get tables where dbms = *', 'get tables where dbms = plant', 'get data nodes', 'get virtual tables'],
+    ...['get virtual tables info', 'get rows count', 'get rows count where dbms = plant', 'blockchain query metadata'],
+    ...['get cluster info', 'get tsd details', 'get tsd summary', 'get tsd errors', 'get tsd sums', 'get streaming'],
+    ...['get operator', 'get operator inserts', 'get scrub', 'get consumer', 'get distributor', 'query status all'],
+    'test cluster data',
+  ];
+  for (const { network } of [node, other])
+    for (const line of lists)
+      await expect(ann(`run client (${network.address}) ${line}`), line).rejects.toMatchObject({
+        code: 'ACCESS_REFUSED',
+        message: /leave out what it would reach/,
+      });
+  await ann(`run client (${node.network.address}) get rows count where dbms = plant and table = sensors`);
+  const whole = await guest(['*'], () => other);
+  await other.policies.caughtUp();
+  for (const line of ['get tables where dbms = plant', 'get data nodes where dbms = plant'])
+    expect(shown(await whole(`run client (${node.network.address}) ${line}`)), line).toContain('wages');
 });
 
 test('the comparison of a cluster shows tables that the caller may reach, and mends for who may reach all', async () => {
