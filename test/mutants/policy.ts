@@ -164,6 +164,13 @@ export const policy: readonly Mutant[] = [
     tests: ['test/unit/policy/many-joins.test.ts', 'test/property/authority.property.test.ts'],
   },
   {
+    name: 'a node cites its join though it has a grant that rests on none',
+    file: 'src/policy/authority/members.ts',
+    from: '.sort((a, b) => a.joins - b.joins)',
+    to: '',
+    tests: ['test/unit/policy/caps.test.ts'],
+  },
+  {
     name: 'at each join all others of its invite are looked through again',
     file: 'src/policy/authority/authority.ts',
     from: '      this.#contend(fact);\n',

@@ -147,10 +147,23 @@ export const mayCiteGenesis = (authority: Authority, key: string): boolean => {
   );
 };
 
-/** The grants that a key may cite now, best first; the network id stands for what genesis gives. Empty: it may not write. */
+/**
+ * The grants that a key may cite now, best first: with the fewest joins above them, then in the ledger's order; the network id stands for
+ * what genesis gives. Empty: it may not write.
+ */
 export const capsOf = (authority: Authority, key: string): readonly string[] => {
   const { genesis } = authority;
   if (genesis === undefined) return [];
   const grants = membershipsOf(authority, authority.graph.linksOf(key)).filter(isInForce);
-  return [...(mayCiteGenesis(authority, key) ? [genesis.network] : []), ...grants.map(({ grant }) => grant)];
+  const held = grants
+    .map(({ grant }) => ({ grant, joins: joinsIn(authority, grant) }))
+    .sort((a, b) => a.joins - b.joins);
+  return [...(mayCiteGenesis(authority, key) ? [genesis.network] : []), ...held.map(({ grant }) => grant)];
+};
+
+/** Joins on which a grant rests: each falls, with all that was written by it, to one dated back by whoever has the line of its invite. */
+const joinsIn = ({ graph }: Authority, grant: string): number => {
+  const link = graph.link(grant);
+  const chain = link === undefined ? [] : [grant, ...graph.above(link.fact)];
+  return chain.filter((cap) => graph.link(cap)?.act.op === 'join').length;
 };
