@@ -56,8 +56,10 @@ export class RowMapper {
   readonly #byName = new Map<string, number>();
   readonly #exact = new ExactRow();
   readonly #of: 'new data' | 'stored data';
-  /** Values left out because their attribute has no column, or, in stored data, because a later one of the row took it. */
+  /** Values left out because their attribute has no column; in stored data also those whose column a later one of the row took, and times of day. */
   leftOut = 0;
+  /** Times of day that columns of dates did not keep, in stored data: in new data they are refused. */
+  cut = 0;
 
   /** Two attributes of a row that become one column are refused in new data; stored data is mapped as it always was. */
   constructor(columns: readonly Column[], of: 'new data' | 'stored data' = 'stored data') {
@@ -110,7 +112,7 @@ export class RowMapper {
   #convert(place: number, value: JsonValue, line: number, text: string, attribute: string): SqlValue {
     const target = this.#targets[place] as Target;
     if (typeof value === 'object' && isDeep(value)) throw rowTooDeep(line, `the value of ${target.name}`);
-    if (target.kind === 'date' && this.#of === 'new data') checkDate(target, value, line);
+    if (target.kind === 'date' && hasTime(value)) this.#cuts(target, value, line);
     const converted = target.convert(this.#exact.value(target.kind, value, text, line, attribute));
     if (converted !== undefined) return converted;
     throw rowFault(
@@ -121,6 +123,19 @@ export class RowMapper {
     );
   }
 
+  /** A column of dates would cut the time of day without a word, as it may have been inferred from a file of dates alone. */
+  #cuts({ name }: Target, value: JsonValue, line: number): void {
+    if (this.#of === 'new data')
+      throw rowFault(
+        'VALUE',
+        line,
+        `${shown(value)} has a time of day, which the column ${name} (date) does not keep`,
+        'send the date alone, or let the policy of the table say timestamp for this column',
+      );
+    this.cut += 1;
+    this.leftOut += 1;
+  }
+
   #place(attribute: string): number {
     // A name too long for a column is none of ours.
     const place = attribute.length > 1_024 ? NO_COLUMN : (this.#byName.get(safeColumnName(attribute)) ?? NO_COLUMN);
@@ -129,16 +144,8 @@ export class RowMapper {
   }
 }
 
-/** A column of dates would cut the time of day without a word, as it may have been inferred from a file of dates alone. */
-const checkDate = ({ name }: Target, value: JsonValue, line: number): void => {
-  if (typeof value !== 'string' || dateOf(value) === undefined || isMidnight(value)) return;
-  throw rowFault(
-    'VALUE',
-    line,
-    `${shown(value)} has a time of day, which the column ${name} (date) does not keep`,
-    'send the date alone, or let the policy of the table say timestamp for this column',
-  );
-};
+const hasTime = (value: JsonValue): boolean =>
+  typeof value === 'string' && dateOf(value) !== undefined && !isMidnight(value);
 
 const safeColumnName = (attribute: string): string => {
   try {

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import { Trouble } from '../base/trouble.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Column } from '../topology/topology.ts';
+import type { FileRecord } from './file-record.ts';
 import type { TableName } from './names.ts';
 import type { BufferStatus, BufferThreshold } from './operator.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
@@ -239,6 +240,7 @@ export class StreamBuffers {
         if (landed.kind === 'stored') {
           buffer.flushedMs = this.#ports.clock.monotonicMs();
           this.#forget(buffer, { rows: landed.record.rows, bytes: landed.content?.byteLength ?? 0 });
+          this.#tellCut(landed.record, landed.cut ?? 0);
         } else if (landed.kind === 'empty') this.#forget(buffer, buffer);
       },
     );
@@ -252,6 +254,14 @@ export class StreamBuffers {
     });
     if (discarded.kind === 'failed') throw fromImage(discarded.fault);
     return content.byteLength;
+  }
+
+  /** The rows were acknowledged: nobody is there to be told but who reads the log. */
+  #tellCut({ dbms, table, file }: FileRecord, cut: number): void {
+    if (cut === 0) return;
+    this.#ports.log.warn(
+      `${cut} values of file ${file} of ${dbms}.${table}, which came as rows, have a time of day that a column of dates does not keep; where it is archived, it has them whole`,
+    );
   }
 
   /** Rows have left the buffer; what came meanwhile waits from now on. */

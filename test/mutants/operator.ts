@@ -46,8 +46,8 @@ export const operator: readonly Mutant[] = [
   {
     name: 'column of dates cuts the time of new data',
     file: 'src/operator/mapping.ts',
-    from: "    if (target.kind === 'date' && this.#of === 'new data') checkDate(target, value, line);\n",
-    to: '',
+    from: "if (this.#of === 'new data')",
+    to: 'if (line < 0)',
     tests: ['test/unit/operator/date-column.test.ts'],
   },
   {
@@ -133,6 +133,13 @@ export const operator: readonly Mutant[] = [
     from: 'this.#books.membersOf(record.origin)',
     to: 'new Set([String(this.#books.member(record.origin, 0))])',
     tests: ['test/unit/operator/renumber.test.ts'],
+  },
+  {
+    name: 'nobody hears that acknowledged times of day are cut',
+    file: 'src/operator/mapping.ts',
+    from: '    this.cut += 1;\n',
+    to: '',
+    tests: ['test/unit/operator/date-column.test.ts'],
   },
   {
     name: 'acknowledged rows of a buffer are held to what new data is held to',

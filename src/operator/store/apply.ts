@@ -150,7 +150,7 @@ class Application {
     const record: FileRecord = { origin, file, ...about, status: 'stored' };
     insertRecord(this.#db, this.#books, { record, rows: inserted.rows });
     this.next = file + 1;
-    return { kind: 'stored', record, replaced: undefined, leftOut: inserted.leftOut };
+    return { kind: 'stored', record, replaced: undefined, leftOut: inserted.leftOut, cut: inserted.cut };
   }
 
   #takeCopy(copy: FileCopy, takesOrphans: boolean): JobResult {
@@ -365,7 +365,7 @@ class Application {
     ) ?? ['0', '0'];
     const hash = contentHash(dbms, table, content, `${this.#batch.origin}.${this.next}`);
     const target = { ...job, source: String(source), instructions: String(instructions) };
-    // Its rows are acknowledged: what new data is held to was asked when they came, maybe by an earlier version that asked less.
+    // Its rows are acknowledged: what new data is held to was asked when they came, maybe by an earlier version that asked less, or before another operator declared a column of dates.
     const stored = this.#storeOwn(target, content, { hash, digest: sha256Hex(content), of: 'stored data' });
     this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);
     return { ...stored, content } as JobResult;

@@ -28,8 +28,9 @@ export interface RowTarget {
 export interface Inserted {
   /** `row_id` of the first and last row. */
   readonly rows: readonly [number, number];
-  /** Values whose attribute has no column. */
+  /** As the mapper counts them. */
   readonly leftOut: number;
+  readonly cut: number;
 }
 
 /** Maps the content and inserts its rows, in order and with `row_id`s in one run. Throws `INGEST_…`. */
@@ -62,7 +63,7 @@ export const insertRows = (db: WriteConnection, content: Uint8Array, target: Row
     values = [];
   });
   if (values.length > 0) db.run(sqlFor(values.length / width), values);
-  return { rows: [lastRow + 1, lastRow + count], leftOut: mapper.leftOut };
+  return { rows: [lastRow + 1, lastRow + count], leftOut: mapper.leftOut, cut: mapper.cut };
 };
 
 /** Throws what {@link insertRows} would throw for its rows; returns how many there are. */

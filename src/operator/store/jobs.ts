@@ -48,6 +48,8 @@ export type JobResult =
       readonly leftOut: number;
       /** For a flush: what was taken out of the buffer. */
       readonly content?: Uint8Array;
+      /** For a flush: times of day that columns of dates did not keep. */
+      readonly cut?: number;
     }
   /** `record`: of a new file, the one that holds its content; of a copy, the copy's own, as it is held. */
   | { readonly kind: 'duplicate' | 'held'; readonly record: FileRecord }

@@ -46,7 +46,10 @@ describe('a column of dates', () => {
         content: Buffer.from('{"day":"2026-01-31T10:20:30Z"}\n'),
       });
       const flush = { kind: 'flush', ...about, columns: columns('date'), bytesMax: 1_000 } as const;
-      expect(await fixture.store.submit(flush)).toMatchObject({ kind: 'stored', record: { rows: 1 } });
+      expect(await fixture.store.submit(flush)).toMatchObject({
+        ...{ kind: 'stored', record: { rows: 1 } },
+        ...{ leftOut: 1, cut: 1 },
+      });
       expect((await allRows(fixture.sqlite, 'plant', 'readings')).map(({ day }) => day)).toEqual(['2026-01-31']);
     } finally {
       await fixture.close();

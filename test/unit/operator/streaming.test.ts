@@ -17,6 +17,7 @@ const world = (more: Partial<StreamingPorts> = {}, rowBytes = ROW_BYTES) => {
   const clock = createVirtualClock();
   const state = {
     ...{ rows: [] as number[], stored: 0, flushFails: undefined as string | undefined, discardFails: false },
+    cut: 0,
     /** What one file can hold, what each held, bytes that were refused. */
     ...{ rowsOfFile: Number.POSITIVE_INFINITY, files: [] as number[], poison: [] as number[] },
   };
@@ -39,7 +40,7 @@ const world = (more: Partial<StreamingPorts> = {}, rowBytes = ROW_BYTES) => {
       state.files.push(taken.length);
       state.rows = state.rows.slice(taken.length);
       const { record } = copyOf('own', state.files.length, '', { rows: taken.length });
-      return { kind: 'stored', record, replaced: undefined, leftOut: 0, content };
+      return { kind: 'stored', record, replaced: undefined, leftOut: 0, cut: state.cut, content };
     }
     const failed = { kind: 'failed', fault: imageOf(fault(state.flushFails, 'failed')) } as const;
     if (state.flushFails.startsWith('SQLITE')) return failed;
@@ -75,6 +76,18 @@ describe('streaming buffers', () => {
     await clock.advance(60_000);
     expect(state.stored).toBe(1);
     expect(buffers.status()).toMatchObject([{ rows: 0 }]);
+  });
+
+  test('what a column of dates cuts of acknowledged rows is told', async () => {
+    const told: string[] = [];
+    const { state, buffers } = world({ log: { ...silentLogger, warn: (text) => void told.push(text) } });
+    await buffers.append(append);
+    await buffers.flush();
+    expect(told).toEqual([]);
+    await buffers.append(append);
+    state.cut = 2;
+    await buffers.flush();
+    expect(told).toEqual([expect.stringMatching(/^2 values of file 2 of .* have a time of day/)]);
   });
 
   test('rows that come while refused ones go to the error directory are known and flushed by themselves', async () => {
