@@ -34,7 +34,7 @@ export interface FileStore {
   /** What operators compare. */
   readonly sums: FileSums;
   /**
-   * Damage was met in a database, which is looked through or set aside now: nothing is answered from what may be damaged, nor while its files are
+   * Damage was met in a database, which is looked through or set aside now: nothing is answered, from other databases neither, nor while its files are
    * there no more and `holdings` still names them.
    */
   readonly losing: boolean;
