@@ -148,7 +148,7 @@ class Synchronizer implements LedgerSync {
         connected: this.#links.has(peer),
         version: holdings.version,
         behind: comparable ? lacking(mine, holdings).entries : 0,
-        ahead: comparable && holdings.version !== undefined ? lacking(holdings, mine).entries : 0,
+        ahead: comparable && holdings.isWhole === true ? lacking(holdings, mine).entries : 0,
         lastExchangeMs,
         lastError,
         foreign,
@@ -219,7 +219,7 @@ class Synchronizer implements LedgerSync {
       },
       onTold: (key, theirs) => {
         const record = this.#records.of(key);
-        record.holdings = record.news.reduce(withNews, theirs);
+        record.holdings = record.news.reduce(withNews, { ...theirs, isWhole: true });
       },
       onGave: (key, entries) => this.#patience.gave(key, entries),
       onPulled: (key, pulled) => this.#onPulled(key, pulled),
@@ -251,7 +251,7 @@ class Synchronizer implements LedgerSync {
     if (keepers === undefined) return false;
     const others = [...keepers].filter((key) => {
       const { holdings } = this.#records.of(key);
-      const mayHave = holdings.version === undefined || isNothing(lacking(holdings, theirs));
+      const mayHave = holdings.isWhole !== true || isNothing(lacking(holdings, theirs));
       return key !== peer && this.#links.has(key) && mayHave;
     });
     return !this.#patience.waitsFor(others, lacking(this.#holdings(), theirs).entries);

@@ -31,6 +31,8 @@ export interface Holdings {
   readonly heads: ReadonlyMap<string, Head>;
   /** author → seq from which on the author is proven to have equivocated. */
   readonly forks: ReadonlyMap<string, number>;
+  /** Whether nothing is left out: an exchange told all of it, and none was cut since. Only then does anything say what is lacking there. */
+  readonly isWhole?: boolean;
   /** author → hashes of the two entries that prove it; known of the own ones alone. */
   readonly pairs?: ReadonlyMap<string, Fork['pair']>;
 }
@@ -45,6 +47,7 @@ export const holdingsOf = (
   return {
     network: ledger.network,
     version: ledger.version,
+    isWhole: true,
     heads: new Map([...ledger.clock()].map(([author, seq]) => [author, { seq, hash: hashes.get(author) ?? '' }])),
     forks: new Map(forks.map(({ author, seq }) => [author, seq])),
     pairs: new Map(forks.map((fork) => [fork.author, pairOf(fork)])),
@@ -142,7 +145,7 @@ export const withNews = (known: Holdings, news: HaveMessage): Holdings => {
   const forks = new Map(base.forks);
   for (const [author, seq] of news.forks)
     if ((forks.get(author) ?? seq) >= seq && hasRoom(forks, author)) forks.set(author, seq);
-  return { network, version: news.version, heads, forks };
+  return { network, version: news.version, isWhole: base.isWhole === true, heads, forks };
 };
 
 /** What is kept of what a peer told that is away: of authors that nobody else has told of it may have made up any number. */
@@ -152,11 +155,10 @@ export const rememberedOf = (theirs: Holdings, mine: Holdings): Holdings => {
   let left = SYNC_UNHEARD_AUTHORS_MAX;
   const isKept = ([author]: readonly [string, unknown]): boolean =>
     mine.heads.has(author) || mine.forks.has(author) || left-- > 0;
-  return {
-    ...theirs,
-    heads: new Map([...theirs.heads].filter(isKept)),
-    forks: new Map([...theirs.forks].filter(isKept)),
-  };
+  const heads = new Map([...theirs.heads].filter(isKept));
+  const forks = new Map([...theirs.forks].filter(isKept));
+  const isCut = heads.size < theirs.heads.size || forks.size < theirs.forks.size;
+  return { ...theirs, isWhole: theirs.isWhole === true && !isCut, heads, forks };
 };
 
 const hasRoom = (map: ReadonlyMap<string, unknown>, author: string): boolean =>

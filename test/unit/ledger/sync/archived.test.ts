@@ -121,6 +121,25 @@ describe('a node that begins with a pruned one', () => {
     },
   );
 
+  test('waits for one that keeps all until that has told what it holds, also where it asks first', async () => {
+    const { clock, a, hub, start, root } = await prunedWorld();
+    const keeper = hub.node({ key: 'e'.repeat(64) });
+    keeper.handle(LEDGER_SYNC_ID, async (channel) => {
+      for await (const frame of channel) if (frame.byteLength === 0) break;
+    });
+    const keepers = async (): Promise<ReadonlySet<string>> => new Set([keeper.self]);
+    const late = await start({ archived: { ...TAKES, prove: async () => root, keepers } });
+    await clock.runWhile(keeper.dial({ address: late.network.address }), 1_000);
+    const channel = await clock.runWhile(keeper.open(late.key, LEDGER_SYNC_ID), 1_000);
+    await channel.send(encodeControl({ kind: 'ask', net: a.ledger.network ?? '', version: '0'.repeat(32) }));
+    await clock.advance(100);
+    late.network.keepDialled([{ address: a.network.address }]);
+    await clock.advance(1_000);
+    expect(late.ledger.size).toBeLessThan(a.ledger.size);
+    await clock.runUntil(() => holdTheSame(a, late), 120_000);
+    await keeper.close();
+  });
+
   test('speaks with one of the version before, which leaves archived entries out', async () => {
     const { clock, a, hub } = await prunedWorld();
     const old = hub.node({ key: 'e'.repeat(64) });

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { SYNC_AUTHORS_MAX, SYNC_UNHEARD_AUTHORS_MAX } from '../../../../src/base/limits.ts';
+import type { HaveMessage } from '../../../../src/ledger/sync/messages.ts';
 import { PeerRecords } from '../../../../src/ledger/sync/peer-records.ts';
-import { type Holdings, NOTHING } from '../../../../src/ledger/sync/state.ts';
+import { type Holdings, NOTHING, withNews } from '../../../../src/ledger/sync/state.ts';
 
 const PEER = 'a'.repeat(64);
 const authors = (from: number, count: number): readonly string[] =>
@@ -32,4 +33,26 @@ test('what an honest peer told stays as it is while it is away', () => {
   records.of(PEER).holdings = told;
   records.away(PEER, NOTHING, () => false);
   expect(records.of(PEER).holdings).toBe(told);
+});
+
+test('of whose authors some were cut, nothing says what it lacks, whatever it tells until it is asked again', () => {
+  const records = new PeerRecords();
+  const told = { ...holding(authors(0, SYNC_UNHEARD_AUTHORS_MAX + 1)), isWhole: true };
+  for (const [mine, isWhole] of [
+    [NOTHING, false],
+    [told, true],
+  ] as const) {
+    records.of(PEER).holdings = told;
+    records.away(PEER, mine, () => false);
+    const { holdings } = records.of(PEER);
+    expect(holdings.isWhole).toBe(isWhole);
+    const news = {
+      kind: 'have' as const,
+      net: 'f'.repeat(64),
+      version: 'w',
+      heads: [],
+      forks: [],
+    } satisfies HaveMessage;
+    expect(withNews(holdings, news)).toMatchObject({ version: 'w', isWhole });
+  }
 });
