@@ -27,10 +27,12 @@ export interface TableDropsPorts {
 }
 
 const keyOf = ({ dbms, id }: TableDrop): string => `${dbms} ${id}`;
+const notGone = ({ dbms, table }: TableDrop): string => `${dbms}.${table} was dropped and is not gone yet`;
 
 /**
  * Applies the drops of the cluster's tables, each once to each database file: the mark is in the file with the rows, so an
- * older copy of it has the drop applied again. In short steps; what breaks off begins again.
+ * older copy of it has the drop applied again. All begin before any goes on, and one that fails holds no other up. In short
+ * steps; what breaks off begins again.
  */
 export class TableDrops implements DropsView, Resource {
   readonly #ports: TableDropsPorts;
@@ -38,7 +40,13 @@ export class TableDrops implements DropsView, Resource {
   readonly #trouble: Trouble;
   /** By database and policy. */
   #applied: Set<string>;
+  /** Those whose mark is in the database since this start. */
+  readonly #begun = new Set<string>();
+  /** Tables of which data stayed, and no policy says it yet. */
+  readonly #undeclared = new Set<TableDrop>();
   #running: Promise<void> | undefined;
+  /** Something failed in this run. */
+  #failed = false;
   #again = false;
   #cancelRetry: () => void = () => {};
   #closed = false;
@@ -79,7 +87,7 @@ export class TableDrops implements DropsView, Resource {
 
   /** The policies may have changed. */
   refresh(): void {
-    if (this.#closed || (!this.#lost && this.#pending().length === 0)) return;
+    if (this.#closed || (!this.#lost && this.#pending().length === 0 && this.#undeclared.size === 0)) return;
     this.#again = true;
     this.#running ??= this.#run();
   }
@@ -99,22 +107,47 @@ export class TableDrops implements DropsView, Resource {
     // Policies that change in this turn of the event loop are looked at once, and `#running` is set before it is unset.
     await giveWay();
     this.#cancelRetry();
-    try {
-      while (this.#again && !this.#closed) {
-        this.#again = false;
-        if (this.#lost) await this.#readApplied();
-        for (const drop of this.#pending()) if (!this.#isClosed()) await this.#apply(drop);
-      }
-      this.#trouble.ends();
-    } catch (caught) {
-      this.#trouble.meets(caught, `a table that was dropped is not gone yet: ${asFault(caught).message}`);
-      if (!this.#isClosed()) this.#cancelRetry = this.#ports.clock.after(RETRY_MS, () => this.refresh());
+    this.#failed = false;
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      if (this.#lost) await this.#tried('what was dropped cannot be read', () => this.#readApplied());
+      await this.#beginHeard();
+      for (const drop of this.#pending())
+        if (this.#begun.has(keyOf(drop))) await this.#tried(notGone(drop), () => this.#apply(drop));
+      for (const drop of this.#undeclared) await this.#declareAgain(drop);
     }
+    if (!this.#hasFailed()) this.#trouble.ends();
+    else if (!this.#isClosed()) this.#cancelRetry = this.#ports.clock.after(RETRY_MS, () => this.refresh());
     this.#running = undefined;
+  }
+
+  /** What fails holds nothing else up: it is tried again later. */
+  async #tried(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.#closed) return;
+    try {
+      await work();
+    } catch (caught) {
+      this.#failed = true;
+      this.#trouble.meets(caught, `${what}: ${asFault(caught).message}`);
+    }
+  }
+
+  /** Before any rows go, also of other drops: what comes from now on is new data. Whether there was any that was not begun. */
+  async #beginHeard(): Promise<boolean> {
+    const before = this.#begun.size;
+    for (const drop of this.#pending())
+      if (!this.#begun.has(keyOf(drop)))
+        await this.#tried(notGone(drop), async () => {
+          this.#numberBehind(drop);
+          await this.#step(drop, { do: 'begin', files: drop.files });
+          this.#begun.add(keyOf(drop));
+        });
+    return this.#begun.size > before;
   }
 
   async #readApplied(): Promise<void> {
     this.#lost = false;
+    this.#begun.clear();
     try {
       this.#applied = new Set(await this.#ports.sqlite.read(reading, 'appliedDrops'));
     } catch (caught) {
@@ -127,19 +160,29 @@ export class TableDrops implements DropsView, Resource {
     return this.#closed;
   }
 
+  #hasFailed(): boolean {
+    return this.#failed;
+  }
+
   async #apply(drop: TableDrop): Promise<void> {
-    const { dbms, table, files } = drop;
-    this.#numberBehind(drop);
-    await this.#step(drop, { do: 'begin', files });
+    const { dbms, table } = drop;
     await this.#handOver(drop);
     const gone = { files: 0, rows: 0 };
-    let step = await this.#step(drop, { do: 'rows', after: undefined });
-    for (; step.last !== undefined && !this.#closed; step = await this.#step(drop, { do: 'rows', after: step.last })) {
+    let last: Dropped['last'];
+    do {
+      // One that is heard of meanwhile may be of this table: then there is more to hand over first, and to go from the start on.
+      if (await this.#beginHeard()) {
+        await this.#handOver(drop);
+        last = undefined;
+      }
+      if (this.#closed) return;
+      const step = await this.#step(drop, { do: 'rows', after: last });
       gone.files += step.files;
       gone.rows += step.rows;
-    }
-    if (this.#closed) return;
+      ({ last } = step);
+    } while (last !== undefined);
     await this.#declareAgain(drop);
+    if (this.#isClosed()) return;
     await this.#step(drop, { do: 'end', policy: drop.id });
     await this.#store.recount();
     this.#applied.add(keyOf(drop));
@@ -171,10 +214,15 @@ export class TableDrops implements DropsView, Resource {
   }
 
   /** Data that was taken while its table was being dropped is to be found by queries. */
-  async #declareAgain({ dbms, table }: TableDrop): Promise<void> {
+  async #declareAgain(drop: TableDrop): Promise<void> {
+    const { dbms, table } = drop;
     const { sqlite, registry } = this.#ports;
-    const kept = await sqlite.read(reading, 'kept', dbms, table);
-    if (kept !== undefined && !registry.isHeld(dbms, table)) await registry.declare(dbms, table, kept.columns);
+    this.#undeclared.add(drop);
+    await this.#tried(`queries do not find what came to ${dbms}.${table} after it was dropped`, async () => {
+      const kept = await sqlite.read(reading, 'kept', dbms, table);
+      if (kept !== undefined && !registry.isHeld(dbms, table)) await registry.declare(dbms, table, kept.columns);
+      this.#undeclared.delete(drop);
+    });
   }
 }
 

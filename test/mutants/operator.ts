@@ -18,8 +18,8 @@ export const operator: readonly Mutant[] = [
   {
     name: 'a drop takes the rows of a content that came again since',
     file: 'src/operator/table-drops.ts',
-    from: '    await this.#handOver(drop);\n',
-    to: '',
+    from: '    await this.#handOver(drop);\n    const gone',
+    to: '    const gone',
     tests: ['test/unit/operator/table-drops.test.ts'],
   },
   {

@@ -117,3 +117,71 @@ test('is not applied again after a start, and is applied to a database that has 
   heard = heard.map((drop) => ({ ...drop, dbms: 'other' }));
   expect(fixture.operator.drops.isApplied('drop-0')).toBe(false);
 });
+
+const dropOf = (id: string, table: string, files: Readonly<Record<string, number>> = {}): TableDrop => ({
+  id,
+  dbms: 'plant',
+  table,
+  files: new Map(Object.entries(files)),
+});
+/** No operator takes data, and so no drop, for this database. */
+const impossible: TableDrop = { ...dropOf('impossible', 'tsd_info'), dbms: 'almgm' };
+
+test('a drop that cannot be applied holds no other up, and the failure names it', async () => {
+  await open();
+  await fixture.put(rowsText(0, 2));
+  heard = [impossible, dropOf('drop', 'readings', { own: 1 })];
+  fixture.operator.refresh();
+  const { drops } = fixture.operator;
+  await waitFor(() => drops.isApplied('drop'));
+  expect(await tables()).not.toContain('readings');
+  expect(drops.failure).toMatch(/^almgm\.tsd_info was dropped and is not gone yet: /);
+  expect(drops.isApplied('impossible')).toBe(false);
+});
+
+test('a table that may not be declared again is dropped all the same, and declared when that is possible', async () => {
+  await open();
+  await fixture.put(rowsText(0, 2));
+  await fixture.put(rowsText(5, 2));
+  fixture.registry.tables.clear();
+  const { registry } = fixture;
+  const declare = registry.declare.bind(registry);
+  registry.declare = () => Promise.reject(new Error('not authorised'));
+  heard = [dropOf('drop', 'readings', { own: 1 }), dropOf('other', 'others')];
+  fixture.operator.refresh();
+  const { drops } = fixture.operator;
+  await waitFor(() => drops.isApplied('drop') && drops.isApplied('other'));
+  expect(await readings()).toEqual([5, 6]);
+  await waitFor(() => drops.failure !== undefined);
+  expect(drops.failure).toMatch(/^queries do not find what came to plant\.readings .*not authorised/);
+  registry.declare = declare;
+  fixture.operator.refresh();
+  await waitFor(() => registry.isHeld('plant', 'readings'));
+  await waitFor(() => drops.failure === undefined);
+});
+
+test('all drops begin before any goes on: the same data is new while one before it has not ended', async () => {
+  await open();
+  await fixture.put(rowsText(0, 2));
+  await fixture.put(rowsText(5, 2), 'others');
+  await fixture.put(rowsText(8, 2), 'others');
+  const { registry } = fixture;
+  registry.tables.delete('plant.others');
+  const asked = Promise.withResolvers();
+  const held = Promise.withResolvers();
+  const declare = registry.declare.bind(registry);
+  registry.declare = async (...args) => {
+    if (args[1] === 'others') {
+      asked.resolve(undefined);
+      await held.promise;
+    }
+    return declare(...args);
+  };
+  heard = [dropOf('first', 'others', { own: 2 }), dropOf('second', 'readings', { own: 1 })];
+  fixture.operator.refresh();
+  await asked.promise;
+  const again = await fixture.put(rowsText(0, 2)).finally(() => held.resolve(undefined));
+  expect(again.duplicate).toBe(false);
+  await waitFor(() => heard.every(({ id }) => fixture.operator.drops.isApplied(id)));
+  expect(await readings()).toEqual([0, 1]);
+});
