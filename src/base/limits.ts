@@ -559,10 +559,9 @@ export const REST_KEEP_ALIVE_MS = 10_000;
 /** Users that one node knows, and the characters of a name or password. */
 export const USERS_MAX = 1_000;
 export const USER_CHARS_MAX = 128;
-/** After so many wrong passwords in a row a name waits at the address that they came from; how many are remembered. */
+/** After so many wrong passwords in a row a name waits at the address that they came from. */
 export const PASSWORD_TRIES_MAX = 5;
 export const PASSWORD_PAUSE_MS = 30_000;
-export const PASSWORD_ADDRESSES_MAX = 4_096;
 /** Passwords checked at the same time (32 MiB each), and those that may wait for it. */
 export const PASSWORD_CHECKS_AT_ONCE = 2;
 export const PASSWORD_CHECKS_WAITING_MAX = 32;

@@ -13,7 +13,14 @@ export const rest: readonly Mutant[] = [
     file: 'src/command/access/users.ts',
     from: 'Math.max(ofNameMs, ofAddressMs)',
     to: 'ofNameMs',
-    tests: ['test/unit/command/access.test.ts'],
+    tests: ['test/unit/command/password-turns.test.ts'],
+  },
+  {
+    name: 'two addresses take all places of passwords that are checked',
+    file: 'src/command/access/users.ts',
+    from: 'ofAddress < PASSWORD_CHECKS_OF_ADDRESS_MAX',
+    to: 'ofAddress >= 0',
+    tests: ['test/unit/command/password-turns.test.ts'],
   },
   {
     name: 'wrong passwords of one name lock all names of its address',

@@ -5,7 +5,6 @@ import type { Clock } from '../../base/clock.ts';
 import { fault, systemCode, textOf, type HoldfastError } from '../../base/errors.ts';
 import { writeFileDurably } from '../../base/files.ts';
 import {
-  PASSWORD_ADDRESSES_MAX,
   PASSWORD_CHECKS_AT_ONCE,
   PASSWORD_CHECKS_WAITING_MAX,
   PASSWORD_PAUSE_MS,
@@ -20,6 +19,11 @@ import { hashPassword, type PasswordHash, passwordHolds, passwordMark, SALT_BYTE
 
 /** After so many wrong passwords in a row an address waits with all names. */
 export const PASSWORD_TRIES_OF_ADDRESS_MAX = 5 * PASSWORD_TRIES_MAX;
+/** Passwords of one address that are checked or wait for it: a few addresses do not take all places. */
+export const PASSWORD_CHECKS_OF_ADDRESS_MAX = PASSWORD_CHECKS_WAITING_MAX / 4;
+
+/** Addresses whose wrong passwords are remembered. */
+const PASSWORD_ADDRESSES_MAX = 4_096;
 
 /** `user`: all commands but those by which an `admin` says who may do what, and ends or copies the node. */
 export const USER_TYPES = ['user', 'admin'] as const;
@@ -128,6 +132,8 @@ export class Users {
   /** Checks that are being made, by name and mark: a client that begins with many requests at once makes one try. */
   readonly #running = new Map<string, Promise<AdmittedUser | undefined>>();
   #checking = 0;
+  /** How many are being made or wait, by address. */
+  readonly #checksOf = new Map<string, number>();
   readonly #waiting: (() => void)[] = [];
   #writing: Promise<void> = Promise.resolve();
 
@@ -226,10 +232,12 @@ export class Users {
   async #check({ name, user, password, mark, from }: Check): Promise<AdmittedUser | undefined> {
     const here = `${from} ${name}`;
     this.#assertMayTry(here, from);
+    // Nobody has guessed where nothing is looked at.
+    this.#assertHasPlace(from);
     // Counted before it is looked at: tries side by side are tries too.
     this.#tries.wrong(here);
     this.#triesOfAddress.wrong(from);
-    if (!(await this.#inTurn(() => passwordHolds(password, user?.password)))) return undefined;
+    if (!(await this.#inTurn(from, () => passwordHolds(password, user?.password)))) return undefined;
     this.#tries.right(here);
     this.#triesOfAddress.right(from);
     // The user may have been changed while the hash was made.
@@ -286,16 +294,23 @@ export class Users {
     await done;
   }
 
-  /** Each check takes memory and a core: few at a time, and few that wait. */
-  async #inTurn<T>(check: () => Promise<T>): Promise<T> {
-    if (this.#checking >= PASSWORD_CHECKS_AT_ONCE) {
-      if (this.#waiting.length >= PASSWORD_CHECKS_WAITING_MAX)
-        throw fault('ACCESS_BUSY', 'too many passwords are being checked', { hint: 'try again in a moment' });
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#checking += 1;
+  /** Each check takes memory and a core: few at a time, few that wait, and fewer of one address. */
+  #assertHasPlace(from: string): void {
+    const ofAddress = this.#checksOf.get(from) ?? 0;
+    if (this.#waiting.length < PASSWORD_CHECKS_WAITING_MAX && ofAddress < PASSWORD_CHECKS_OF_ADDRESS_MAX) return;
+    throw fault('ACCESS_BUSY', 'too many passwords are being checked', { hint: 'try again in a moment' });
+  }
+
+  async #inTurn<T>(from: string, check: () => Promise<T>): Promise<T> {
+    this.#checksOf.set(from, (this.#checksOf.get(from) ?? 0) + 1);
+    if (this.#checking >= PASSWORD_CHECKS_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#checking += 1;
     try {
       return await check();
     } finally {
+      const left = (this.#checksOf.get(from) ?? 0) - 1;
+      if (left > 0) this.#checksOf.set(from, left);
+      else this.#checksOf.delete(from);
       const next = this.#waiting.shift();
       if (next === undefined) this.#checking -= 1;
       else next();

@@ -8,7 +8,7 @@ import { systemRandom } from '../../../src/base/random.ts';
 import { Access, type ShownCertificate } from '../../../src/command/access/access.ts';
 import { findRunning, noteRunning } from '../../../src/command/access/running-nodes.ts';
 import { keepToken, readToken } from '../../../src/command/access/token-file.ts';
-import { PASSWORD_TRIES_OF_ADDRESS_MAX, type User, Users } from '../../../src/command/access/users.ts';
+import { type User, Users } from '../../../src/command/access/users.ts';
 import { createSession } from '../../../src/command/executor.ts';
 import { CommandNodes } from '../../support/command-node.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
@@ -201,22 +201,6 @@ describe('users', () => {
     await expect(users.verify('bob', 'other', HERE)).rejects.toMatchObject({ code: 'ACCESS_TRIES' });
     await clock.advance(PASSWORD_PAUSE_MS);
     expect(await users.verify('bob', 'other', HERE)).toBeDefined();
-  });
-
-  it('after wrong passwords for many names an address waits with all names, but for who was let in before', async () => {
-    const users = await openUsers();
-    await users.add(ANN, 'right');
-    await users.add({ ...ANN, name: 'bob' }, 'right');
-    await users.verify('ann', 'right', HERE);
-    const wrong = Array.from({ length: PASSWORD_TRIES_OF_ADDRESS_MAX }, (_, index) =>
-      users.verify(`nobody ${index}`, 'wrong', HERE),
-    );
-    expect(await Promise.all(wrong)).toEqual(wrong.map(() => undefined));
-    await expect(users.verify('bob', 'right', HERE)).rejects.toMatchObject({ code: 'ACCESS_TRIES' });
-    expect(await users.verify('ann', 'right', HERE)).toBeDefined();
-    expect(await users.verify('bob', 'right', '10.0.0.9')).toBeDefined();
-    await clock.advance(PASSWORD_PAUSE_MS);
-    expect(await users.verify('carl', 'wrong', HERE)).toBeUndefined();
   });
 
   it('guesses side by side are counted as well; a client that begins with many requests makes one', async () => {
