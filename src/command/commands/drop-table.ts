@@ -128,15 +128,20 @@ const unheard = (context: CommandContext, state: PolicyState | undefined, cluste
   return operators.filter(({ peer }) => peer === undefined || !holders.has(peer));
 };
 
+/** Why the own operator has not done it yet; undefined: it has, or has nothing to do with it. */
+const undone = (context: CommandContext, state: PolicyState | undefined, cluster: string): string | undefined => {
+  const drops = context.operator()?.drops;
+  if (ownOperator(context)?.cluster !== cluster || state === undefined || drops === undefined) return undefined;
+  return drops.isApplied(state.id) ? undefined : (drops.failure ?? 'it goes on');
+};
+
 /** Those that are up hear of it within a moment, and this operator does it; the reply waits for that, and for nobody else. */
 const settled = async (call: Call<typeof dropOptions>, state: PolicyState | undefined, cluster: string) => {
   const { context, signal } = call;
   const ends = context.clock.monotonicMs() + HEARD_WAIT_MS;
   const isWaitedFor = (): boolean =>
     unheard(context, state, cluster).some((operator) => operatorStatus(context, operator) === 'active') ||
-    (ownOperator(context)?.cluster === cluster &&
-      state !== undefined &&
-      context.operator()?.drops.isApplied(state.id) === false);
+    undone(context, state, cluster) !== undefined;
   while (isWaitedFor() && context.clock.monotonicMs() < ends) await sleepUnless(context.clock, LOOK_MS, signal);
 };
 
@@ -177,6 +182,8 @@ const replyOf = (
     .clustersOf(dbms, table)
     .filter(({ id }) => id !== cluster.id);
   const lines = [`${dbms}.${table} is dropped on all operators of the cluster ${named(cluster)}`];
+  const undoneHere = undone(context, state, cluster.id);
+  if (undoneHere !== undefined) lines.push(`not done here yet: ${undoneHere}`);
   if (waiting.length > 0) lines.push(`not heard of it yet, and dropping it when they do: ${waiting.join(', ')}`);
   if (others.length > 0)
     lines.push(
@@ -187,6 +194,7 @@ const replyOf = (
     cluster: cluster.id,
     policy: state?.id,
     waiting,
+    undone: undoneHere,
     others: others.map(({ id }) => id),
   });
 };

@@ -74,3 +74,16 @@ test('a table of no cluster is this node’s; of one that is elsewhere the hint 
     hint: 'see: get tables where dbms = sensors',
   });
 });
+
+test('the reply says where the own operator has not done it yet, and why', async () => {
+  await insert({
+    cluster: { company: COMPANY, parent: own, name: 'lsl-cluster2', table: [{ dbms: 'litsanleandro', name: 'stuck' }] },
+  });
+  const operator = node.parts.operator!;
+  const { drops: whole } = operator;
+  Object.assign(operator, { drops: { ...whole, isApplied: () => false, failure: 'no room' } });
+  const reply = await node
+    .text(`drop table stuck where ${TABLE}`)
+    .finally(() => Object.assign(operator, { drops: whole }));
+  expect(reply).toContain('not done here yet: no room');
+});
