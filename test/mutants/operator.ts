@@ -9,6 +9,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/table-drops.test.ts'],
   },
   {
+    name: 'numbers that are used up are given again',
+    file: 'src/operator/store/apply.ts',
+    from: 'if (file >= Number.MAX_SAFE_INTEGER)',
+    to: 'if (file >= Number.MAX_VALUE)',
+    tests: ['test/unit/operator/table-drops.test.ts'],
+  },
+  {
     name: 'own numbers that a drop names are given again',
     file: 'src/operator/table-drops.ts',
     from: '(files.get(this.#store.origin) ?? 0) + 1',

@@ -144,6 +144,11 @@ class Application {
     const { dbms, table, columns, time, source, instructions } = target;
     const { origin } = this.#batch;
     const file = this.next;
+    // Beyond it two numbers may be one, and the second file would take the place of the first.
+    if (file >= Number.MAX_SAFE_INTEGER)
+      throw fault('FILE_NUMBERS_USED_UP', `${origin} has given the last file number there is`, {
+        hint: 'create another operator policy for this node, and run it: run operator where policy = ID',
+      });
     const inserted = this.#insert(content, { origin, file, table, columns, time }, of);
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
     const about = { dbms, table, source, instructions, hash, time, rows, columns, digest };

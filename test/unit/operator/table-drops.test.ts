@@ -95,6 +95,15 @@ test('own numbers go on behind those that it names: new data would be dropped wi
   expect(await readings()).toEqual([0, 1]);
 });
 
+test('no number is given twice where numbers are used up', async () => {
+  await open();
+  fixture.operator.store.numberFrom(Number.MAX_SAFE_INTEGER - 1);
+  expect((await fixture.put(rowsText(0, 2))).record.file).toBe(Number.MAX_SAFE_INTEGER - 1);
+  for (const at of [5, 8])
+    await expect(fixture.put(rowsText(at, 2))).rejects.toMatchObject({ code: 'FILE_NUMBERS_USED_UP' });
+  expect(await readings()).toEqual([0, 1]);
+});
+
 test('queries of the table are not answered until it is gone, those of others are', async () => {
   await open();
   await fixture.put(rowsText(0, 2));
