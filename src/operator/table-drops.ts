@@ -183,7 +183,7 @@ export class TableDrops implements DropsView, Resource {
     } while (last !== undefined);
     await this.#declareAgain(drop);
     if (this.#isClosed()) return;
-    await this.#step(drop, { do: 'end', policy: drop.id });
+    await this.#step(drop, { do: 'end', policy: drop.id, files: drop.files });
     await this.#store.recount();
     this.#applied.add(keyOf(drop));
     this.#ports.log.info(`the table ${dbms}.${table} was dropped`, gone);

@@ -23,8 +23,8 @@ export type DropStep =
   | { readonly do: 'begin'; readonly files: ReadonlyMap<string, number> }
   /** The next files that it covers, in the order of (origin, file), lose their rows. */
   | { readonly do: 'rows'; readonly after: FileName | undefined }
-  /** The table is as if these files had never come; the drop is done. */
-  | { readonly do: 'end'; readonly policy: string };
+  /** The table is as if these files had never come; the drop is done, also in a database that was made anew since it began. */
+  | { readonly do: 'end'; readonly policy: string; readonly files: ReadonlyMap<string, number> };
 
 /** What lost its rows in a step. */
 export interface Dropped {
@@ -102,20 +102,25 @@ export const applyDrop = (
 ): Dropped => {
   switch (step.do) {
     case 'begin':
-      for (const [origin, upTo] of step.files)
-        db.run(
-          `insert into holdfast_drops values (?, ?, ?) on conflict (table_name, origin)
-           do update set up_to = max(up_to, excluded.up_to)`,
-          [table, origin, upTo],
-        );
+      cover(db, table, step.files);
       return NOTHING;
     case 'rows':
       return dropRows(db, books, dbms, table, step.after);
     case 'end':
+      cover(db, table, step.files);
       endTable(db, table);
       db.run('insert or ignore into holdfast_drops_done values (?)', [step.policy]);
       return NOTHING;
   }
+};
+
+const cover = (db: WriteConnection, table: string, files: ReadonlyMap<string, number>): void => {
+  for (const [origin, upTo] of files)
+    db.run(
+      `insert into holdfast_drops values (?, ?, ?) on conflict (table_name, origin)
+       do update set up_to = max(up_to, excluded.up_to)`,
+      [table, origin, upTo],
+    );
 };
 
 const dropRows = (
