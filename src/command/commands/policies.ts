@@ -1,4 +1,4 @@
-import { asFault, fault } from '../../base/errors.ts';
+import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
 import { isForAdmins } from '../../policy/kinds/registry.ts';
 import { policyWarnings } from '../../policy/shape.ts';
@@ -41,6 +41,13 @@ const refuseInVain = (registry: Registry, type: string, value: JsonObject): void
   if (type === 'table') refuseUnreadable(value);
 };
 
+/** Numbers that no operator has come to would drop what it takes in later, and a drop is for good. */
+const notByHand = (): HoldfastError =>
+  fault('POLICY_STRUCTURE', 'a drop policy is not written by hand: it names the files that the operators have', {
+    data: { type: 'drop' },
+    hint: 'give the command: drop table TABLE where dbms = DBMS',
+  });
+
 /** A table whose statement says no columns takes no rows. */
 const refuseUnreadable = ({ create }: JsonObject): void => {
   if (typeof create !== 'string' || create === '') return;
@@ -61,6 +68,7 @@ const inserted = async (surroundings: Surroundings, policy: JsonObject): Promise
   const { policies } = context;
   const { type, value } = rootOf(policy);
   checkMayWrite(surroundings, type, value);
+  if (type === 'drop') throw notByHand();
   refuseInVain(registry, type, value);
   const [state, granted] = await sayingGrants(context, () => policies.insert(policy));
   const warnings = policyWarnings(policy).map((warning) => `Warning: ${warning}`);

@@ -52,6 +52,14 @@ test('the last cluster that has it ends the table policy, so that new data may h
   expect(await node.json('blockchain get cluster where name = other')).toMatchObject([{ cluster: { table: [] } }]);
 });
 
+test('a drop is not written by hand: numbers that nobody came to would drop what comes later, for good', async () => {
+  const by = { company: COMPANY, cluster: own, dbms: 'litsanleandro', table: 'other', files: { nobody: 7 } };
+  expect(await faultOf(node, `blockchain insert where policy = ${JSON.stringify({ drop: by })}`)).toMatchObject({
+    code: 'POLICY_STRUCTURE',
+    hint: 'give the command: drop table TABLE where dbms = DBMS',
+  });
+});
+
 test('what was dropped cannot be undone', async () => {
   const [{ drop }] = (await drops()) as [{ drop: { id: string } }];
   expect((await faultOf(node, `blockchain delete policy where id = ${drop.id}`)).code).toBe('POLICY_IN_USE');
