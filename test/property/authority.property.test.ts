@@ -13,6 +13,9 @@ import { simulatedSignatures } from '../support/simulated-signatures.ts';
 const HISTORIES = Number(process.env['HOLDFAST_AUTHORITY_RUNS'] ?? 100_000);
 const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
 
+/** Histories that show a wrong order of weighing revocations: one in some 20,000 does, so a short run draws none. */
+const RARE_SEEDS = [1_023_312, 2_015_999, 3_001_026];
+
 /** Real signatures took half of the time; the second test has them. */
 const QUICKLY = { ...UNSIGNED, signatures: simulatedSignatures };
 
@@ -54,8 +57,8 @@ describe('authority is a function of the set of entries', () => {
     `A1 ${HISTORIES} hostile histories, each in an order of its own, give what the rules say`,
     { timeout: 600_000 },
     () => {
-      for (let run = 0; run < HISTORIES; run += 1) {
-        const seed = FIRST_SEED + run;
+      for (let run = -RARE_SEEDS.length; run < HISTORIES; run += 1) {
+        const seed = RARE_SEEDS.at(run < 0 ? run : RARE_SEEDS.length) ?? FIRST_SEED + run;
         const random = createSeededRandom(seed);
         const entries = hostileHistory(random, random.integer(3, 24), QUICKLY);
         const cuts = drawCuts(random, entries);
