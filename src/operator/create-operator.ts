@@ -139,7 +139,7 @@ class SqliteOperator implements Operator {
     stack.use(new TsdKeeper({ ...ports, tables: options.updateTsdInfo }, parts.store));
     stack.use(parts.drops);
     stack.defer(() => operator.#buffers.close());
-    stack.use(new AsideWatch(clock, [() => parts.errors.look(), () => parts.store.lookAside()]));
+    stack.use(new AsideWatch(clock, [() => parts.errors.look(), () => parts.store.damagedDatabases.look()]));
     operator.#watch = stack.use(
       await WatchDirectory.start(options.watchDir, options.threads, {
         clock,
@@ -189,7 +189,7 @@ class SqliteOperator implements Operator {
     return {
       options: this.#options,
       ...store.totals,
-      setAside: store.setAsidePaths,
+      setAside: store.damagedDatabases.paths,
       failed: errors.count,
       leftInWatch: this.#watch?.left ?? [],
       watchFailure: this.#watch?.failure,

@@ -1,26 +1,25 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault } from '../base/errors.ts';
-import { ASIDE_REST_TIMES, SCRUB_LISTED_MAX, SQLITE_CHECK_PAGES_MAX, WHOLE_REST_MS_MAX } from '../base/limits.ts';
+import { SCRUB_LISTED_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { fromImage } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Archive } from './archive.ts';
 import { type ByteBudget, shared } from './contents.ts';
-import { plainFile } from './error-directory.ts';
+import { DamagedDatabases } from './damaged-databases.ts';
 import { asDuplicate, checkDigest } from './file-order.ts';
 import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays } from './file-check.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
 import { FileContents } from './file-contents.ts';
 import type { FileSums } from './file-sums.ts';
-import { addToRanges, countRanges, heldOf, idsOf, inRanges, subtractRanges } from './ranges.ts';
+import { HeldFiles, type StoreTotals } from './held-files.ts';
+import { countRanges, heldOf, idsOf } from './ranges.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { readGroups, withinRows } from './read-groups.ts';
 import { reading, type StoredBuffer } from './store/read-procedures.ts';
-import type { Verdict } from './store/schema.ts';
 import { scrubbing } from './store/scrub-reads.ts';
-import { writing } from './store/write-procedures.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 export interface SqliteFileStorePorts {
@@ -40,43 +39,29 @@ export interface SqliteFileStorePorts {
 /** Copies up to this size are checked before any of a call is stored; all are checked in the writer. */
 const CHECKED_EARLY_BYTES = 1_048_576;
 
-/** Counts of what is stored, for `get operator`. */
-export interface StoreTotals {
-  files: number;
-  rows: number;
-  duplicates: number;
-  repeated: number;
-  /** Values whose attribute has no column, since start. */
-  leftOut: number;
-}
-
 /** The files of this operator: records and rows in SQLite, contents in the archive. */
 export class SqliteFileStore implements FileStore {
   readonly notices = new EventEmitter<FileStoreNotices>();
   readonly origin: string;
   readonly sums: FileSums;
-  readonly totals: StoreTotals = { files: 0, rows: 0, duplicates: 0, repeated: 0, leftOut: 0 };
+  readonly damagedDatabases: DamagedDatabases;
   readonly #ports: SqliteFileStorePorts;
-  readonly #holdings: Map<string, FileRanges>;
+  readonly #held: HeldFiles;
   readonly #contents: FileContents;
   /** What lay in the streaming buffers at the start. */
   buffered: readonly StoredBuffer[] = [];
-  #told: FileRecord[] = [];
-  /** By database. */
-  readonly #settingAside = new Map<string, Promise<string | undefined>>();
-  /** Databases that were found whole, and until when that is believed; monotonic. */
-  readonly #wholeUntilMs = new Map<string, number>();
-  /** A database is set aside, and what is held without it was not read yet. */
-  #losing = false;
-  /** Database files that were set aside since start. */
-  readonly setAsidePaths: string[] = [];
   #damages: readonly Damage[] = [];
 
-  private constructor(ports: SqliteFileStorePorts, holdings: Map<string, FileRanges>) {
+  private constructor(ports: SqliteFileStorePorts) {
     this.#ports = ports;
-    this.#holdings = holdings;
     this.origin = ports.origin;
-    const { sqlite, archive, queue } = ports;
+    const { sqlite, archive, queue, log, clock } = ports;
+    this.#held = new HeldFiles(sqlite, (records) => this.notices.emit('file:stored', records));
+    this.damagedDatabases = new DamagedDatabases({
+      ...{ sqlite, queue, log, clock },
+      newestOwn: () => this.#held.ranges.get(ports.origin)?.at(-1)?.[1] ?? 0,
+      lookAgain: () => this.#lookAgain(),
+    });
     queue.whenUnsure(() => this.#lookAgain());
     this.#contents = new FileContents(sqlite, archive);
     this.sums = {
@@ -88,26 +73,32 @@ export class SqliteFileStore implements FileStore {
   }
 
   static async open(ports: SqliteFileStorePorts): Promise<SqliteFileStore> {
-    const store = new SqliteFileStore(ports, new Map());
+    const store = new SqliteFileStore(ports);
     for (;;) {
       try {
         await ports.sqlite.read(scrubbing, 'pagesToCheck');
         store.buffered = await ports.sqlite.read(reading, 'buffers');
-        await store.#load();
+        await store.#held.load();
+        await store.#readDamages();
         return store;
       } catch (caught) {
         const { code, data } = asFault(caught);
-        if (code !== 'SQLITE_CORRUPT' || (await store.#setAside(String(data['database']))) === undefined) throw caught;
+        const dbms = String(data['database']);
+        if (code !== 'SQLITE_CORRUPT' || (await store.damagedDatabases.setAsideNow(dbms)) === undefined) throw caught;
       }
     }
   }
 
   get losing(): boolean {
-    return this.#losing || this.#settingAside.size > 0;
+    return this.damagedDatabases.losing;
+  }
+
+  get totals(): StoreTotals {
+    return this.#held.totals;
   }
 
   holdings(): Holdings {
-    return this.#holdings;
+    return this.#held.ranges;
   }
 
   records(origin: string, ranges: FileRanges, limit: number): Promise<readonly FileRecord[]> {
@@ -155,7 +146,7 @@ export class SqliteFileStore implements FileStore {
   }
 
   async check(origin: string, ranges: FileRanges, limits: CheckLimits): Promise<readonly FileCheck[]> {
-    const held = heldOf(this.#holdings, origin, ranges);
+    const held = heldOf(this.#held.ranges, origin, ranges);
     const ids = idsOf(held, limits.files);
     const records = new Map(
       (await this.records(origin, held, limits.files)).map((record) => [record.file, record] as const),
@@ -220,44 +211,7 @@ export class SqliteFileStore implements FileStore {
   }
 
   setDatabaseAside(dbms: string): Promise<string | undefined> {
-    const underWay = this.#settingAside.get(dbms);
-    if (underWay !== undefined) return underWay;
-    const done = this.#setAsideIfDamaged(dbms).finally(() => this.#settingAside.delete(dbms));
-    this.#settingAside.set(dbms, done);
-    return done;
-  }
-
-  /**
-   * A large database is looked at by a reader: it takes long, and data is taken meanwhile. What was found whole is left alone for a while, whoever met something: each notice would start it again.
-   */
-  async #setAsideIfDamaged(dbms: string): Promise<string | undefined> {
-    const { sqlite, queue, clock } = this.#ports;
-    const beganMs = clock.monotonicMs();
-    if (beganMs < (this.#wholeUntilMs.get(dbms) ?? beganMs)) return undefined;
-    const looked = await queue.between(async () => {
-      const verdict = await sqlite.write(writing, 'judge', dbms, SQLITE_CHECK_PAGES_MAX);
-      return { verdict, path: await this.#lose(dbms, verdict) };
-    });
-    let { path } = looked;
-    if (looked.verdict.found === 'large') {
-      const verdict = await sqlite.read(scrubbing, 'judge', dbms);
-      path = await queue.between(() => this.#lose(dbms, verdict));
-    }
-    const nowMs = clock.monotonicMs();
-    const restMs = Math.min(WHOLE_REST_MS_MAX, ASIDE_REST_TIMES * (nowMs - beganMs));
-    if (path === undefined) this.#wholeUntilMs.set(dbms, nowMs + restMs);
-    return path;
-  }
-
-  async #lose(dbms: string, verdict: Verdict): Promise<string | undefined> {
-    if (verdict.found !== 'damaged') return undefined;
-    this.#losing = true;
-    try {
-      return await this.#setAside(dbms, verdict);
-    } finally {
-      // Where that fails nothing is answered until it was read.
-      await this.#lookAgain().catch(() => this.#ports.queue.lookAgain());
-    }
+    return this.damagedDatabases.setAside(dbms);
   }
 
   /**
@@ -300,8 +254,7 @@ export class SqliteFileStore implements FileStore {
 
   /** Counts anew what is stored, where files have lost their rows. */
   recount(): Promise<void> {
-    const { queue, sqlite } = this.#ports;
-    return queue.between(async () => void Object.assign(this.totals, await sqlite.read(reading, 'totals')));
+    return this.#ports.queue.between(() => this.#held.recount());
   }
 
   /** Resolves when what was stored so far is in the archive. */
@@ -321,107 +274,32 @@ export class SqliteFileStore implements FileStore {
 
   #apply(job: FileJob, kept: Promise<void>[], onResult?: (result: JobResult) => void): Promise<JobResult> {
     return this.#ports.queue.submit(job, (result) => {
-      if (result.kind === 'stored') {
-        this.#took(result.record);
-        this.totals.leftOut += result.leftOut;
-        if (result.replaced !== undefined) {
-          this.totals.duplicates += 1;
-          this.totals.rows -= result.record.rows;
-        }
-        kept.push(this.#keep(job, result));
-      } else if (result.kind === 'duplicate' && job.kind === 'copy') this.#took(result.record);
-      else if (result.kind === 'duplicate') {
-        this.totals.repeated += 1;
-        this.#knows(result.record);
-      } else if (result.kind === 'held') this.#knows(result.record);
-      else if (result.kind === 'repaired') this.#mended(result);
+      this.#held.note(job, result);
+      if (result.kind === 'stored') kept.push(this.#keep(job, result));
       else if (result.kind === 'handed') {
         if (job.kind === 'hand' && !job.copy.rebuilt) kept.push(this.#contents.keep(result.record, job.copy.content));
         this.notices.emit('file:mended', result.record);
       } else if (result.kind === 'dropped') {
         if (result.last !== undefined) this.notices.emit('file:mended', asDuplicate(result.last));
       } else if (result.kind === 'failed' && result.fault.code === 'SQLITE_CORRUPT')
-        this.#onDamaged(String(result.fault.data['database']));
+        this.damagedDatabases.met(String(result.fault.data['database']));
       onResult?.(result);
     });
   }
 
-  #onDamaged(dbms: string): void {
-    this.setDatabaseAside(dbms).catch((caught: unknown) => {
-      this.#ports.log.error(`the damaged database ${dbms} cannot be set aside: ${asFault(caught).message}`);
-    });
-  }
-
-  #took(record: FileRecord): void {
-    this.#holdings.set(record.origin, addToRanges(this.#holdings.get(record.origin) ?? [], record.file));
-    this.totals.files += 1;
-    this.totals.rows += record.rows;
-    if (record.status === 'duplicate') this.totals.duplicates += 1;
-    // After the other results of the same commit, before anyone who waits for one of them goes on.
-    if (this.#told.length === 0) queueMicrotask(() => this.#tell());
-    this.#told.push(record);
-  }
-
-  /** A file that the database has counts as held, whatever was thought: else it would be fetched again and again. */
-  #knows(record: FileRecord): void {
-    if (!inRanges(this.#holdings.get(record.origin) ?? [], record.file)) this.#took(record);
-  }
-
-  #mended({ record, before, replaced }: Extract<JobResult, { kind: 'repaired' }>): void {
-    // Its number was held before, unless the operator was started since the record was lost.
-    if (before === undefined) this.#knows(record);
-    else this.totals.rows += record.rows - before.rows;
-    if (replaced === undefined) return;
-    this.totals.duplicates += 1;
-    this.totals.rows -= record.rows;
-  }
-
-  /** Forgets the damaged databases whose files somebody has removed. */
-  async lookAside(): Promise<void> {
-    const paths = this.setAsidePaths.slice();
-    for (const path of paths)
-      if ((await plainFile(path)) === undefined) this.setAsidePaths.splice(this.setAsidePaths.indexOf(path), 1);
-  }
-
-  async #setAside(dbms: string, known?: Verdict): Promise<string | undefined> {
-    const { sqlite, origin, log, queue } = this.#ports;
-    // What is lost took some.
-    queue.numberFrom((this.#holdings.get(origin)?.at(-1)?.[1] ?? 0) + 1);
-    const path = await sqlite.write(writing, 'setDamagedAside', dbms, known);
-    if (path !== undefined) {
-      this.setAsidePaths.push(path);
-      log.error(`the database ${dbms} is damaged; it lies in ${path}, and its files come again from the peers`);
-    }
-    return path;
-  }
-
-  /** What the databases hold, in place of what was thought. No commit may come meanwhile: its files would be forgotten. */
-  async #load(): Promise<void> {
-    const { sqlite } = this.#ports;
-    const [held, totals] = await Promise.all([sqlite.read(reading, 'holdings'), sqlite.read(reading, 'totals')]);
-    this.#holdings.clear();
-    for (const [origin, ranges] of held) this.#holdings.set(origin, ranges);
-    Object.assign(this.totals, totals);
-    await this.#readDamages();
-  }
-
   /**
-   * What is held may be other than was thought: a commit that was taken for failed may be there all the same (what it left is
-   * told as if it came now), or a database was set aside.
+   * What is held may be other than was thought: a commit that was taken for failed may be there all the same (what it
+   * left is told as if it came now), or a database was set aside.
    */
   async #lookAgain(): Promise<void> {
-    const before = [...this.#holdings];
     try {
-      await this.#load();
+      const { fresh, isLess } = await this.#held.load();
+      await this.#readDamages();
       const news: FileRecord[] = [];
-      for (const [origin, ranges] of this.#holdings) {
-        const fresh = subtractRanges(ranges, new Map(before).get(origin) ?? []);
-        if (fresh.length > 0) news.push(...(await this.records(origin, fresh, countRanges(fresh))));
-      }
+      for (const [origin, ranges] of fresh) news.push(...(await this.records(origin, ranges, countRanges(ranges))));
       if (news.length > 0) this.notices.emit('file:stored', news);
-      const isLost = before.some(([origin, had]) => subtractRanges(had, this.#holdings.get(origin) ?? []).length > 0);
-      if (isLost || this.#losing) this.notices.emit('file:lost');
-      this.#losing = false;
+      if (isLess || this.damagedDatabases.unread) this.notices.emit('file:lost');
+      this.damagedDatabases.wasRead();
     } catch (caught) {
       this.#ports.log.error(`what is held is read again later: ${asFault(caught).message}`);
       throw caught;
@@ -430,12 +308,6 @@ export class SqliteFileStore implements FileStore {
 
   async #readDamages(): Promise<void> {
     this.#damages = await this.#ports.sqlite.read(scrubbing, 'damages', SCRUB_LISTED_MAX);
-  }
-
-  #tell(): void {
-    const records = this.#told;
-    this.#told = [];
-    this.notices.emit('file:stored', records);
   }
 
   #keep(job: FileJob, { record, content: flushed }: Extract<JobResult, { kind: 'stored' }>): Promise<void> {
