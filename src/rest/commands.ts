@@ -4,7 +4,7 @@ import { sentenceOf } from '../base/zod-text.ts';
 import { REST_LINES_MAX, REST_TIMEOUT_MS, REST_TIMEOUT_MS_MAX } from '../base/limits.ts';
 import { atOnce } from '../base/slices.ts';
 import { parseSpan } from '../command/grammar/dates.ts';
-import { splittingScript } from '../command/grammar/script.ts';
+import { splitScript } from '../command/grammar/script.ts';
 import type { RestHeaders } from './headers.ts';
 
 /** What a request asks to run. */
@@ -193,7 +193,7 @@ export const planOfPost = (headers: RestHeaders, body: string): CommandPlan => {
     throw fault('REST_MAPPING', 'no message client takes data for this topic', {
       hint: 'send the rows of a table with PUT and the headers dbms and table',
     });
-  const lines = atOnce(splittingScript(text, REST_LINES_MAX));
+  const lines = atOnce(splitScript(text, REST_LINES_MAX));
   if (lines.length > REST_LINES_MAX)
     throw fault('REST_LINES', `the body has more than ${REST_LINES_MAX} commands`, {
       hint: 'put many into a script: process FILE',

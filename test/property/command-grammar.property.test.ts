@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { HoldfastError } from '../../src/base/errors.ts';
+import { atOnce } from '../../src/base/slices.ts';
 import { complete } from '../../src/command/completion.ts';
 import { allCommands } from '../../src/command/commands/all.ts';
 import { parseDate } from '../../src/command/grammar/dates.ts';
@@ -88,7 +89,7 @@ describe('the grammar answers or throws a typed error, whatever it is given', ()
   it.each<readonly [string, (text: string) => unknown]>([
     ['tokens', tokenize],
     ['lines', parseLine],
-    ['scripts', splitScript],
+    ['scripts', (text) => atOnce(splitScript(text))],
     ['options', (text) => readPairs(tokenize(text))],
     ['JSON', (text) => literalOf(text, NO_LOOKUP)],
     ['dates', (text) => parseDate(text, 0)],

@@ -1,6 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX } from '../../base/limits.ts';
-import { atOnce, type Sliced } from '../../base/slices.ts';
+import type { Sliced } from '../../base/slices.ts';
 
 /** One command of a script: a line, or a `<…>` block of several. */
 export interface ScriptLine {
@@ -11,12 +11,10 @@ export interface ScriptLine {
 
 /**
  * Cuts a script into commands: a line each, except that a line which starts with `<` goes on to the line that ends with
- * `>`. Empty lines and comments fall away. Throws `COMMAND_SCRIPT_OVERSIZE`, `COMMAND_SCRIPT_BLOCK` (a block that never ends).
+ * `>`. Empty lines and comments fall away. In slices, since half a million lines take long; it ends after `commandsMax`
+ * commands and one more. Throws `COMMAND_SCRIPT_OVERSIZE`, `COMMAND_SCRIPT_BLOCK` (a block that never ends).
  */
-export const splitScript = (content: string): readonly ScriptLine[] => atOnce(splittingScript(content));
-
-/** The same in slices: half a million lines take long. `commandsMax`: it ends after so many and one more. */
-export const splittingScript = function* (
+export const splitScript = function* (
   content: string,
   commandsMax = Number.POSITIVE_INFINITY,
 ): Sliced<readonly ScriptLine[]> {

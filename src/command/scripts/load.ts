@@ -5,8 +5,8 @@ import { buffer } from 'node:stream/consumers';
 import { asFault, fault, textOf, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_BYTES_MAX } from '../../base/limits.ts';
 import { inSlices } from '../../base/slices.ts';
-import { readingProgram, type Program } from '../grammar/program.ts';
-import { splittingScript } from '../grammar/script.ts';
+import { readProgram, type Program } from '../grammar/program.ts';
+import { splitScript } from '../grammar/script.ts';
 import { typedForm } from '../grammar/values.ts';
 import type { Surroundings } from '../registry.ts';
 import { atLine } from './place.ts';
@@ -61,7 +61,7 @@ const readFlow = async (
   signal: AbortSignal | undefined,
 ): Promise<Program> => {
   try {
-    return await inSlices(readingProgram(await inSlices(splittingScript(content), signal)), signal);
+    return await inSlices(readProgram(await inSlices(splitScript(content), signal)), signal);
   } catch (caught) {
     const failure = asFault(caught);
     const { line } = failure.data;

@@ -1,6 +1,6 @@
 import { asFault, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_OUTPUT_CHARS_MAX } from '../../base/limits.ts';
-import { Flow } from '../grammar/program.ts';
+import { Flow } from '../grammar/flow.ts';
 import type { Surroundings } from '../registry.ts';
 import type { Script } from './load.ts';
 import { atLine } from './place.ts';

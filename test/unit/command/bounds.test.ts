@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { COMMANDS_FROM_PEER_MAX, DICTIONARY_CHARS_MAX, SESSION_CHARS_MAX } from '../../../src/base/limits.ts';
 import { createSession } from '../../../src/command/executor.ts';
-import { readingProgram } from '../../../src/command/grammar/program.ts';
-import { splitScript, splittingScript } from '../../../src/command/grammar/script.ts';
+import { readProgram } from '../../../src/command/grammar/program.ts';
+import { splitScript } from '../../../src/command/grammar/script.ts';
 import { parseDestination } from '../../../src/command/remote/destination.ts';
-import type { Sliced } from '../../../src/base/slices.ts';
+import { atOnce, type Sliced } from '../../../src/base/slices.ts';
 import { Variables } from '../../../src/command/variables.ts';
 import { asFault } from '../../../src/base/errors.ts';
 import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
@@ -69,9 +69,9 @@ describe('what is read at once', () => {
 
   it('of a long script is cut in slices', () => {
     const script = 'x = 1\n'.repeat(170_000);
-    expect(slices(splittingScript(script))).toBeGreaterThan(30);
-    expect(slices(readingProgram(splitScript(script.slice(0, 60_000))))).toBeGreaterThan(10);
-    expect(splitScript('\uFEFFa\r\n\n# no\n<b\r\nc>\nd\r')).toEqual([
+    expect(slices(splitScript(script))).toBeGreaterThan(30);
+    expect(slices(readProgram(atOnce(splitScript(script.slice(0, 60_000)))))).toBeGreaterThan(10);
+    expect(atOnce(splitScript('\uFEFFa\r\n\n# no\n<b\r\nc>\nd\r'))).toEqual([
       { text: 'a', line: 1 },
       { text: '<b\nc>', line: 4 },
       { text: 'd', line: 6 },

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { HoldfastError } from '../../../src/base/errors.ts';
+import { atOnce } from '../../../src/base/slices.ts';
 import type { JsonValue } from '../../../src/codec/json.ts';
 import { perLine } from '../../../src/command/grammar/budget.ts';
 import { meets, parseCondition } from '../../../src/command/grammar/condition.ts';
@@ -361,7 +362,7 @@ describe('scripts', () => {
   it('cuts lines and blocks', () => {
     const script =
       '# first\r\nget status\n\n<run operator where policy = x and\n    threads = 3>\n  echo done # well\n';
-    expect(splitScript(script)).toEqual([
+    expect(atOnce(splitScript(script))).toEqual([
       { text: 'get status', line: 2 },
       { text: '<run operator where policy = x and\n    threads = 3>', line: 4 },
       { text: 'echo done # well', line: 6 },
@@ -369,8 +370,8 @@ describe('scripts', () => {
   });
 
   it('refuses a block without an end, and what is too long', () => {
-    expect(codeOf(() => splitScript('a\n<b\nc'))).toBe('COMMAND_SCRIPT_BLOCK');
-    expect(codeOf(() => splitScript('x'.repeat(2_000_000)))).toBe('COMMAND_SCRIPT_OVERSIZE');
+    expect(codeOf(() => atOnce(splitScript('a\n<b\nc')))).toBe('COMMAND_SCRIPT_BLOCK');
+    expect(codeOf(() => atOnce(splitScript('x'.repeat(2_000_000))))).toBe('COMMAND_SCRIPT_OVERSIZE');
   });
 });
 

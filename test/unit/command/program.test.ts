@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { fault, HoldfastError } from '../../../src/base/errors.ts';
 import { SCRIPT_STEPS_MAX, VALUE_CHARS_MAX } from '../../../src/base/limits.ts';
-import { Flow, readProgram } from '../../../src/command/grammar/program.ts';
+import { atOnce } from '../../../src/base/slices.ts';
+import { Flow } from '../../../src/command/grammar/flow.ts';
+import { readProgram } from '../../../src/command/grammar/program.ts';
 import { splitScript } from '../../../src/command/grammar/script.ts';
 import type { Lookup } from '../../../src/command/grammar/values.ts';
 
 const NOTHING: Lookup = { variable: () => undefined, environment: () => undefined };
+
+const flowOf = (script: string): Flow => new Flow(atOnce(readProgram(atOnce(splitScript(script)))));
 
 const codeOf = (work: () => unknown): string => {
   try {
@@ -19,7 +23,7 @@ const codeOf = (work: () => unknown): string => {
 describe('the flow of a script', () => {
   /** The lines that it runs, in order; those that are `fail` fail. */
   const ran = (script: string, variables: Readonly<Record<string, string>> = {}): readonly string[] => {
-    const flow = new Flow(readProgram(splitScript(script)));
+    const flow = flowOf(script);
     const lines: string[] = [];
     const lookup: Lookup = { variable: (name) => variables[name], environment: () => undefined };
     for (let line = flow.next(lookup); line !== undefined; line = flow.next(lookup)) {
@@ -90,7 +94,7 @@ describe('the flow of a script', () => {
   });
 
   it('tells the first failure, and that what it led to failed', () => {
-    const flow = new Flow(readProgram(splitScript('on error goto oops\nfail\n:oops:\nfail')));
+    const flow = flowOf('on error goto oops\nfail\n:oops:\nfail');
     for (const _ of [1, 2]) flow.next(NOTHING);
     expect(flow.failed(fault('COMMAND_VALUE', 'first', { hint: 'do this' }))).toBeUndefined();
     flow.next(NOTHING);
@@ -142,12 +146,12 @@ describe('the flow of a script', () => {
   });
 
   it('gives back each line, also one that only leads on, so that others have their turn in a loop without commands', () => {
-    const flow = new Flow(readProgram(splitScript(':a:\nif !x then goto a\ngoto a')));
+    const flow = flowOf(':a:\nif !x then goto a\ngoto a');
     expect([1, 2, 3].map(() => flow.next(NOTHING))).toEqual([1, 2, 3].map(() => ({ command: undefined })));
   });
 
   it('may go on for ever where a line waits in between', () => {
-    const flow = new Flow(readProgram(splitScript(':a:\nwait 1\ngoto a')));
+    const flow = flowOf(':a:\nwait 1\ngoto a');
     for (let turn = 0; turn < SCRIPT_STEPS_MAX; turn += 1)
       if (flow.next(NOTHING)?.command !== undefined && turn % 1_000 === 0) flow.rested();
     expect(flow.next(NOTHING)).toBeDefined();
