@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { atOnce } from '../../src/base/slices.ts';
+import { canonicalJson } from '../../src/codec/canonical.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
 import type { Entry } from '../../src/entry/entry.ts';
 import { signingKeyFromSeed } from '../../src/entry/keys.ts';
@@ -9,7 +10,7 @@ import { frontierOf } from '../../src/policy/closure.ts';
 import { createFold } from '../../src/policy/fold.ts';
 import { frontierText, readFrontier } from '../../src/policy/moment.ts';
 import { type Chronicle, pastAt } from '../../src/policy/past.ts';
-import { leafOf } from '../../src/policy/state-root.ts';
+import { originLeaves } from '../../src/policy/state-root.ts';
 
 /**
  * Writes the vectors of `src/policy/SPEC.md`: entries, one a line, and what frontiers of them give:
@@ -105,8 +106,7 @@ const expected = frontiers.map((frontier) => {
   const moment = readFrontier(frontier);
   if (moment === undefined) throw new Error(`no frontier: ${frontier}`);
   const { book, entries: count, root } = atOnce(pastAt(chronicle, moment));
-  const states = [...book.ofType()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const leaves = states.map((state) => Buffer.from(atOnce(leafOf(state, book))).toString());
+  const leaves = atOnce(originLeaves(book)).map(canonicalJson);
   return { frontier, entries: count, root, leaves };
 });
 

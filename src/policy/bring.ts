@@ -1,6 +1,6 @@
 import { fault } from '../base/errors.ts';
 import { joinAddress } from '../base/host.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
+import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { type Document, mainOf, type Path, readPath, syntax, textOfValue, valuesAt } from './get-path.ts';
 import { dateMicros } from './get-compare.ts';
 import { childrenOf, type Hierarchy, parentsOf, withObject, withPaths } from './hierarchy.ts';
@@ -359,15 +359,4 @@ export const applyBring = (given: readonly Document[], bring: Bring, context: Br
   }
   const separator = bring.separator ?? (variants.has('ip_port') ? ',' : '');
   return { kind: 'text', text: linesOf(documents, bring, context.ownIp).join(separator) };
-};
-
-/** Whether an answer holds nothing: an assigned variable then stays undefined. */
-export const isEmptyResult = (result: BringResult): boolean => {
-  if (result.kind === 'policies') return result.policies.length === 0;
-  if (result.kind === 'text') return result.text === '';
-  if (result.kind === 'table') return result.rows.length === 0;
-  return (
-    (Array.isArray(result.value) && result.value.length === 0) ||
-    (isJsonObject(result.value) && Object.keys(result.value).length === 0)
-  );
 };

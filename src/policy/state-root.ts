@@ -27,11 +27,6 @@ export const originLeaf = function* ({ id, type, value }: PolicyState, book: Ori
   };
 };
 
-/** Its bytes. */
-export const leafOf = function* (state: PolicyState, book: OriginsBook): Sliced<Uint8Array> {
-  return canonicalBytes(yield* originLeaf(state, book));
-};
-
 /** The leaves of all policies in force, in the order of the root. */
 export const originLeaves = function* (fold: LedgerFold): Sliced<readonly OriginLeaf[]> {
   const ids = yield* sortInSlices(fold.ids(), (a, b) => (a < b ? -1 : 1));

@@ -7,7 +7,7 @@ import { isJsonObject, type JsonValue } from '../../src/codec/json.ts';
 import { parseEntry, signatureHolds } from '../../src/entry/check.ts';
 import { signingKeyFromSeed } from '../../src/entry/keys.ts';
 import { type EntryDraft, makeEntry } from '../../src/entry/make.ts';
-import { parsePolicyDate, policyDate } from '../../src/entry/time.ts';
+import { policyDate } from '../../src/entry/time.ts';
 
 const numRuns = Number(process.env['HOLDFAST_PROPERTY_RUNS'] ?? 200);
 const key = signingKeyFromSeed(new Uint8Array(32).fill(9));
@@ -124,10 +124,11 @@ describe('canonical JSON', () => {
   });
 });
 
-test('policy dates of all times go there and back', () => {
+test('policy dates of all times name their microsecond', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }), (timeMicros) => {
-      expect(parsePolicyDate(policyDate(timeMicros))).toBe(timeMicros);
+      const [, millis = '', micros = ''] = /^(.{23})(\d{3})Z$/.exec(policyDate(timeMicros)) ?? [];
+      expect(Date.parse(`${millis}Z`) * 1_000 + Number(micros)).toBe(timeMicros);
     }),
     { numRuns },
   );

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
-import { applyBring, type BringResult, isEmptyResult, parseBring } from '../../../src/policy/bring.ts';
+import { applyBring, type BringResult, parseBring } from '../../../src/policy/bring.ts';
 import { createFold } from '../../../src/policy/fold.ts';
 import { documentOf, textOfValue } from '../../../src/policy/get-path.ts';
 import { parseGet, type PolicySource, runGet } from '../../../src/policy/query.ts';
@@ -308,14 +308,12 @@ describe('bring on plain objects and empty results', () => {
     });
   });
 
-  it('knows an empty result of each kind', () => {
-    for (const text of [
-      'nothing',
-      'nothing bring [*][id]',
-      'nothing bring.json [*][id]',
-      'nothing bring.table [*][id]',
-    ])
-      expect(isEmptyResult(get(text))).toBe(true);
-    expect(isEmptyResult(get('operator bring [*][id]'))).toBe(false);
+  it.each([
+    ['nothing', { kind: 'policies', policies: [] }],
+    ['nothing bring [*][id]', { kind: 'text', text: '' }],
+    ['nothing bring.json [*][id]', { kind: 'json', value: [] }],
+    ['nothing bring.table [*][id]', { kind: 'table', headings: ['Id'], rows: [] }],
+  ])('%s gives an empty result of its kind', (text, expected) => {
+    expect(get(text)).toEqual(expected);
   });
 });
