@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '../base/clock.ts';
 import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
-import { ENTRIES_WANTED_MAX, GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts';
+import { GROUP_COMMIT_ENTRIES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { signatureHolds, signatureHoldsInBackground } from '../entry/check.ts';
@@ -19,6 +19,7 @@ import { CommitQueue, type Job } from './commit-queue.ts';
 import { DamagedLines } from './damaged-lines.ts';
 import { Draft } from './draft.ts';
 import { Erasures } from './erasures.ts';
+import { ForkProofs } from './fork-proofs.ts';
 import type {
   Acceptance,
   Cursor,
@@ -36,7 +37,7 @@ import type {
 } from './ledger.ts';
 import { genesisEntry, nextOwnEntry, type OwnEntryPorts, Salts } from './own-entry.ts';
 import { OwnSignatures, SIGNED_AT_ONCE_MAX } from './own-signatures.ts';
-import { proveFork, type VoucherSource, voucherSource, vouchersOf } from './proof.ts';
+import { type VoucherSource, voucherSource, vouchersOf } from './proof.ts';
 import { acceptAll, acceptDue } from './proven.ts';
 import { Reader } from './reader.ts';
 import { RecentEntries } from './recent.ts';
@@ -47,6 +48,7 @@ import type { EntryStore } from './store.ts';
 import type { Candidate } from './vouch.ts';
 import { tell } from './tell.ts';
 import { WaitingRoom } from './waiting-room.ts';
+import { wantedOf } from './wanted.ts';
 
 export interface LedgerPorts {
   readonly key: SigningKey;
@@ -80,9 +82,7 @@ export class StoredLedger implements Ledger {
   readonly #waiting = new WaitingRoom();
   readonly #recent = new RecentEntries();
   readonly #queue = new CommitQueue((group) => this.#commit(group));
-  readonly #proofs = new Map<string, Equivocation>();
-  /** Authors with a fork whose two entries could not be read. */
-  readonly #unproven = new Set<string>();
+  readonly #proofs: ForkProofs;
   readonly #signatures: SignatureCheck;
   readonly #reader: Reader;
   readonly #vouching: VoucherSource;
@@ -118,8 +118,7 @@ export class StoredLedger implements Ledger {
     };
     this.#erasures = new Erasures({
       ...{ chains: this.#chains, recent: this.#recent, store, clock, log },
-      // The proof holds what was erased.
-      onErased: (author) => void (this.#proofs.has(author) ? this.#prove(author) : undefined),
+      onErased: (author) => void this.#proofs.erased(author),
     });
     this.#signatures = new SignatureCheck(signaturePorts, store.signatureMark(), this.#chains.size);
     this.#reader = new Reader({
@@ -128,12 +127,13 @@ export class StoredLedger implements Ledger {
       isErased: (hash) => this.#erasures.by(hash) !== undefined,
     });
     this.#vouching = voucherSource(chains, this.#reader, this.#signatures, signatures);
+    this.#proofs = new ForkProofs(this.#vouching, this.notices, log);
     this.bodies = new Bodies({ chains, store, recent: this.#recent, reader: this.#reader, erasures: this.#erasures });
   }
 
   /** Reads the proofs of equivocation, then begins to check signatures in the background. */
   async start(): Promise<void> {
-    for (const author of this.#chains.forks().keys()) await this.#prove(author);
+    for (const author of this.#chains.forks().keys()) await this.#proofs.prove(author);
     this.#signatures.start();
     const { failure } = this.#ports.store;
     if (failure !== undefined) this.#recovery.failed(failure);
@@ -209,19 +209,11 @@ export class StoredLedger implements Ledger {
   }
 
   equivocations(): readonly Equivocation[] {
-    return [...this.#proofs.values()];
+    return this.#proofs.list();
   }
 
   wanted(from = 0): readonly string[] {
-    const wanted = new Set<string>(this.#waiting.missed());
-    for (const { pair } of this.#chains.forks().values())
-      for (const hash of pair) {
-        const prev = this.#chains.get(hash)?.prev ?? undefined;
-        if (prev !== undefined && this.#chains.get(prev) === undefined) wanted.add(prev);
-      }
-    const all = [...wanted];
-    const first = all.length <= ENTRIES_WANTED_MAX ? 0 : from % all.length;
-    return [...all.slice(first), ...all.slice(0, first)].slice(0, ENTRIES_WANTED_MAX);
+    return wantedOf(this.#chains, this.#waiting, from);
   }
 
   status(): LedgerStatus {
@@ -406,8 +398,7 @@ export class StoredLedger implements Ledger {
 
   async #publish(draft: Draft, held: readonly HeldEntry[]): Promise<void> {
     const forked = new Set<string>();
-    // An entry that could not be read may have come again.
-    for (const { place } of draft.staged) if (this.#unproven.has(place.author)) forked.add(place.author);
+    for (const { place } of draft.staged) if (this.#proofs.lacks(place.author)) forked.add(place.author);
     for (const [at, { place }] of draft.staged.entries()) {
       const entry = held[at];
       if (entry !== undefined) this.#recent.add(entry);
@@ -415,7 +406,7 @@ export class StoredLedger implements Ledger {
       if (this.#chains.add(place)) forked.add(place.author);
     }
     this.#network = draft.network;
-    for (const author of forked) await this.#prove(author);
+    for (const author of forked) await this.#proofs.prove(author);
     const first = draft.staged[0]?.place.cursor;
     if (first === undefined) return;
     this.#signatures.extend(
@@ -423,23 +414,6 @@ export class StoredLedger implements Ledger {
       draft.staged.flatMap(({ place, ownHolds }) => (ownHolds ? place.cursor : [])),
     );
     tell(this.notices, this.#ports.log, 'ledger:appended', first);
-  }
-
-  async #prove(author: string): Promise<void> {
-    const fork = this.#chains.fork(author);
-    if (fork === undefined) return;
-    const { log } = this.#ports;
-    const proof = await proveFork(this.#vouching, author, fork).catch((caught: unknown) => {
-      log.error('a proof of equivocation cannot be read', { author, text: asFault(caught).message });
-    });
-    if (proof === undefined) {
-      this.#unproven.add(author);
-      return;
-    }
-    this.#unproven.delete(author);
-    this.#proofs.set(author, proof);
-    log.warn('an author equivocated; its entries are void from there on', { author, seq: fork.seq });
-    tell(this.notices, log, 'ledger:equivocation', proof);
   }
 
   #lookAgainLater(): void {

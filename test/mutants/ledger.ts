@@ -129,7 +129,7 @@ export const ledger: readonly Mutant[] = [
   },
   {
     name: 'hashes that nobody has keep all others from being asked for',
-    file: 'src/ledger/stored-ledger.ts',
+    file: 'src/ledger/wanted.ts',
     from: '? 0 : from % all.length;',
     to: '? 0 : 0 * from;',
     tests: ['test/unit/ledger/forks.test.ts'],
