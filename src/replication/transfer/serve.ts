@@ -21,6 +21,9 @@ import type { TooLarge } from './too-large.ts';
 /** Records looked through at a time for those in the window. */
 const RECORDS_PAGE = 512;
 
+/** What serving asks of a channel. */
+export type ServedChannel = Pick<TransferChannel, 'read' | 'send' | 'sendBundle'>;
+
 /** Something that many tasks wake and one waits for. */
 export class Bell {
   #rung = false;
@@ -39,7 +42,7 @@ export class Bell {
   }
 }
 
-const sendHoldings = async (channel: TransferChannel, files: FilesByOrigin, full: boolean): Promise<void> => {
+const sendHoldings = async (channel: ServedChannel, files: FilesByOrigin, full: boolean): Promise<void> => {
   const messages = inMessages(files);
   for (const [index, origins] of messages.entries()) {
     const more = index < messages.length - 1;
@@ -57,7 +60,7 @@ const mutable = (files: FilesByOrigin): [string, [number, number][]][] =>
  * addition can tell, all holdings are said again.
  */
 export const serveWatch = async (
-  channel: TransferChannel,
+  channel: ServedChannel,
   store: FileStore,
   clock: Clock,
   changes: (task: (lost: boolean) => void) => () => void,
@@ -123,7 +126,7 @@ export interface PullPorts {
 }
 
 /** Serves one who pulls until it leaves: requests in turn, each answered to its end or to the bound of one answer. */
-export const servePull = async (channel: TransferChannel, store: FileStore, ports: PullPorts): Promise<void> => {
+export const servePull = async (channel: ServedChannel, store: FileStore, ports: PullPorts): Promise<void> => {
   const wants: Want[] = [];
   const bell = new Bell();
   let [ended, gone] = [false, false];
@@ -159,7 +162,7 @@ export const servePull = async (channel: TransferChannel, store: FileStore, port
 
 /** One answer: reads, packs and sends a batch while the next is read. */
 class PullAnswerer {
-  readonly #channel: TransferChannel;
+  readonly #channel: ServedChannel;
   readonly #store: FileStore;
   readonly #want: Want;
   readonly #ports: PullPorts;
@@ -173,7 +176,7 @@ class PullAnswerer {
   /** Why the last file that could not be read could not. */
   #trouble: string | undefined;
 
-  constructor(channel: TransferChannel, store: FileStore, want: Want, ports: PullPorts, isGone: () => boolean) {
+  constructor(channel: ServedChannel, store: FileStore, want: Want, ports: PullPorts, isGone: () => boolean) {
     this.#channel = channel;
     this.#store = store;
     this.#want = want;

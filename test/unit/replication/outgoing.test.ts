@@ -5,9 +5,8 @@ import { CHANNEL_STALL_MS, TRANSFER_READ_TURN_MS } from '../../../src/base/limit
 import type { FileCopy } from '../../../src/operator/file-record.ts';
 import { PushLine } from '../../../src/replication/push-line.ts';
 import { encodeTransfer, TRANSFER_PROTOCOL } from '../../../src/replication/transfer/messages.ts';
-import type { TransferChannel } from '../../../src/replication/transfer/protocol.ts';
 import { LINE_MS, Outgoing, type Reading } from '../../../src/replication/transfer/outgoing.ts';
-import { servePull } from '../../../src/replication/transfer/serve.ts';
+import { servePull, type ServedChannel } from '../../../src/replication/transfer/serve.ts';
 import { TooLarge } from '../../../src/replication/transfer/too-large.ts';
 import { copyOf } from '../../conformance/file-store.ts';
 import { linkedWorld } from '../../support/linked-world.ts';
@@ -127,21 +126,21 @@ const askingFor = (
   origin: string,
   files: number,
   takes: () => Promise<void> = async () => {},
-): { readonly channel: TransferChannel; readonly sent: string[] } => {
+): { readonly channel: ServedChannel; readonly sent: string[] } => {
   const sent: string[] = [];
   let asked = false;
-  const channel = {
+  const channel: ServedChannel = {
     async read() {
       if (asked) return undefined;
       asked = true;
       return { message: { type: 'want', id: 1, files: [[origin, [[1, files]]]] }, payload: new Uint8Array() };
     },
-    send: async ({ type }: { readonly type: string }) => void sent.push(type),
+    send: async ({ type }) => void sent.push(type),
     sendBundle: async () => {
       await takes();
       sent.push('bundle');
     },
-  } as unknown as TransferChannel;
+  };
   return { channel, sent };
 };
 
@@ -156,7 +155,7 @@ test('one that does not take its large file holds up large files of others alone
   };
   const served = Object.assign({ ...store, origin: store.origin, holdings: () => store.holdings() }, { readMany });
   const outgoing = new Outgoing(world.clock, TOTAL, SMALL);
-  const serve = (channel: TransferChannel): Promise<void> =>
+  const serve = (channel: ServedChannel): Promise<void> =>
     servePull(channel, served, { ...PORTS, tooLarge: new TooLarge(world.clock), outgoing });
   const hangs = askingFor(store.origin, 1, () => new Promise(() => {}));
   void serve(hangs.channel);
