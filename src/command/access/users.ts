@@ -1,53 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import { timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
 import type { Clock } from '../../base/clock.ts';
-import { fault, systemCode, textOf, type HoldfastError } from '../../base/errors.ts';
+import { fault, textOf } from '../../base/errors.ts';
 import { writeFileDurably } from '../../base/files.ts';
-import {
-  PASSWORD_CHECKS_AT_ONCE,
-  PASSWORD_CHECKS_WAITING_MAX,
-  PASSWORD_PAUSE_MS,
-  PASSWORD_TRIES_MAX,
-  USER_CHARS_MAX,
-  USERS_MAX,
-} from '../../base/limits.ts';
+import { USER_CHARS_MAX, USERS_MAX } from '../../base/limits.ts';
 import type { Random } from '../../base/random.ts';
-import { Tries } from '../../base/tries.ts';
-import { hash } from '../../codec/fields.ts';
 import { hashPassword, type PasswordHash, passwordHolds, passwordMark, SALT_BYTES } from './password.ts';
-
-/** After so many wrong passwords in a row an address waits with all names. */
-export const PASSWORD_TRIES_OF_ADDRESS_MAX = 5 * PASSWORD_TRIES_MAX;
-/** Passwords of one address that are checked or wait for it: a few addresses do not take all places. */
-export const PASSWORD_CHECKS_OF_ADDRESS_MAX = PASSWORD_CHECKS_WAITING_MAX / 4;
-
-/** Addresses whose wrong passwords are remembered. */
-const PASSWORD_ADDRESSES_MAX = 4_096;
-
-/** `user`: all commands but those by which an `admin` says who may do what, and ends or copies the node. */
-export const USER_TYPES = ['user', 'admin'] as const;
-
-/** A user of REST as others may see it. */
-export interface User {
-  readonly name: string;
-  readonly type: (typeof USER_TYPES)[number];
-  /** Milliseconds since 1970; undefined where it does not end. */
-  readonly expires: number | undefined;
-  /** Id of the permissions policy that it goes by; absent for who may do all that its type may. */
-  readonly permissions?: string | undefined;
-  /** SHA-256 of the public key of the TLS certificate by which it is let in, 64 hex digits; absent for who has a password alone. */
-  readonly key?: string | undefined;
-}
+import { PasswordTries } from './password-tries.ts';
+import { type Kept, readUsers, type User } from './users-file.ts';
 
 /** A user who is let in. */
 export interface AdmittedUser extends User {
   /** Another with each password that is set, so that one of the same name is not taken for this one; absent where the key alone says who it is. */
   readonly stamp?: string;
-}
-
-interface Kept extends User {
-  readonly password?: PasswordHash | undefined;
 }
 
 /** A password that is to be looked at. */
@@ -58,53 +22,6 @@ interface Check {
   readonly mark: Buffer;
   readonly from: string;
 }
-
-const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
-const fileSchema = z.strictObject({
-  v: z.literal(1),
-  users: z
-    .array(
-      z.strictObject({
-        name: z.string(),
-        type: z.enum(USER_TYPES),
-        expires: z.number().optional(),
-        permissions: z.string().optional(),
-        key: hash.optional(),
-        password: z
-          .strictObject({
-            salt: hex,
-            hash: hex,
-            // So that a file that was written to cannot make a check take all memory.
-            N: z.int().max(1_048_576),
-            r: z.int().max(16),
-            p: z.int().max(16),
-          })
-          .optional(),
-      }),
-    )
-    .max(USERS_MAX),
-});
-
-const readUsers = async (path: string): Promise<readonly Kept[]> => {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (caught) {
-    if (systemCode(caught) === 'ENOENT') return [];
-    throw unreadable(path, caught);
-  }
-  try {
-    return fileSchema.parse(JSON.parse(text)).users.map((user) => ({ ...user, expires: user.expires }));
-  } catch (caught) {
-    throw unreadable(path, caught);
-  }
-};
-
-const unreadable = (path: string, caught: unknown): HoldfastError =>
-  fault('NODE_DIR_UNUSABLE', `the users in ${path} cannot be read: ${textOf(caught)}`, {
-    hint: 'restore the file, or remove it: then there are no users, and the token still lets you in',
-    cause: caught,
-  });
 
 const shownUser = ({ name, type, expires, permissions, key }: User): User => ({
   ...{ name, type, expires },
@@ -123,18 +40,12 @@ export class Users {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #kept: Map<string, Kept>;
-  /** By address and name, and by address alone. */
-  readonly #tries: Tries;
-  readonly #triesOfAddress: Tries;
+  readonly #tries: PasswordTries;
   readonly #markKey: Uint8Array;
   /** Marks of passwords that were found right, so that only the first request of a user pays for the hash. */
   readonly #marks = new Map<string, Buffer>();
   /** Checks that are being made, by name and mark: a client that begins with many requests at once makes one try. */
   readonly #running = new Map<string, Promise<AdmittedUser | undefined>>();
-  #checking = 0;
-  /** How many are being made or wait, by address. */
-  readonly #checksOf = new Map<string, number>();
-  readonly #waiting: (() => void)[] = [];
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, kept: readonly Kept[], clock: Clock, random: Random) {
@@ -142,9 +53,7 @@ export class Users {
     this.#clock = clock;
     this.#random = random;
     this.#kept = new Map(kept.map((user) => [user.name, user]));
-    const bounds = { pauseMs: PASSWORD_PAUSE_MS, keysMax: PASSWORD_ADDRESSES_MAX };
-    this.#tries = new Tries(clock, { most: PASSWORD_TRIES_MAX, ...bounds });
-    this.#triesOfAddress = new Tries(clock, { most: PASSWORD_TRIES_OF_ADDRESS_MAX, ...bounds });
+    this.#tries = new PasswordTries(clock);
     this.#markKey = random.bytes(32);
   }
 
@@ -230,31 +139,12 @@ export class Users {
   }
 
   async #check({ name, user, password, mark, from }: Check): Promise<AdmittedUser | undefined> {
-    const here = `${from} ${name}`;
-    this.#assertMayTry(here, from);
-    // Nobody has guessed where nothing is looked at.
-    this.#assertHasPlace(from);
-    // Counted before it is looked at: tries side by side are tries too.
-    this.#tries.wrong(here);
-    this.#triesOfAddress.wrong(from);
-    if (!(await this.#inTurn(from, () => passwordHolds(password, user?.password)))) return undefined;
-    this.#tries.right(here);
-    this.#triesOfAddress.right(from);
+    const holds = (): Promise<boolean> => passwordHolds(password, user?.password);
+    if (!(await this.#tries.check(name, from, holds))) return undefined;
     // The user may have been changed while the hash was made.
     if (user === undefined || this.#kept.get(user.name) !== user) return undefined;
     this.#marks.set(user.name, mark);
     return admitted(user);
-  }
-
-  /** Many users may share an address: wrong passwords of one name are no matter of the others, until there are many. */
-  #assertMayTry(here: string, from: string): void {
-    const [ofNameMs, ofAddressMs] = [this.#tries.waitMs(here), this.#triesOfAddress.waitMs(from)];
-    const waitMs = Math.max(ofNameMs, ofAddressMs);
-    if (waitMs === 0) return;
-    const whose = ofAddressMs > 0 ? '' : ' for this name';
-    throw fault('ACCESS_TRIES', `too many wrong passwords${whose} came from this address`, {
-      hint: `try again in ${Math.ceil(waitMs / 1_000)} s`,
-    });
   }
 
   #isInTime({ expires }: User): boolean {
@@ -292,28 +182,5 @@ export class Users {
     });
     this.#writing = done.catch(() => {});
     await done;
-  }
-
-  /** Each check takes memory and a core: few at a time, few that wait, and fewer of one address. */
-  #assertHasPlace(from: string): void {
-    const ofAddress = this.#checksOf.get(from) ?? 0;
-    if (this.#waiting.length < PASSWORD_CHECKS_WAITING_MAX && ofAddress < PASSWORD_CHECKS_OF_ADDRESS_MAX) return;
-    throw fault('ACCESS_BUSY', 'too many passwords are being checked', { hint: 'try again in a moment' });
-  }
-
-  async #inTurn<T>(from: string, check: () => Promise<T>): Promise<T> {
-    this.#checksOf.set(from, (this.#checksOf.get(from) ?? 0) + 1);
-    if (this.#checking >= PASSWORD_CHECKS_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#checking += 1;
-    try {
-      return await check();
-    } finally {
-      const left = (this.#checksOf.get(from) ?? 0) - 1;
-      if (left > 0) this.#checksOf.set(from, left);
-      else this.#checksOf.delete(from);
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#checking -= 1;
-      else next();
-    }
   }
 }

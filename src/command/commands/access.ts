@@ -2,7 +2,7 @@ import { fault } from '../../base/errors.ts';
 import { isLoopback, splitAddress } from '../../base/host.ts';
 import { isHash } from '../../codec/fields.ts';
 import { policyDate } from '../../entry/time.ts';
-import { USER_TYPES } from '../access/users.ts';
+import { USER_TYPES } from '../access/users-file.ts';
 import type { CommandContext } from '../context.ts';
 import { anyText, oneOf, optional, type OptionTable, required, span, withDefault } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';

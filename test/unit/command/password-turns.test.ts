@@ -12,9 +12,9 @@ import { systemRandom } from '../../../src/base/random.ts';
 import {
   PASSWORD_CHECKS_OF_ADDRESS_MAX,
   PASSWORD_TRIES_OF_ADDRESS_MAX,
-  type User,
-  Users,
-} from '../../../src/command/access/users.ts';
+} from '../../../src/command/access/password-tries.ts';
+import { Users } from '../../../src/command/access/users.ts';
+import type { User } from '../../../src/command/access/users-file.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
 const gate = vi.hoisted(() => ({ opened: Promise.resolve(undefined) }));
