@@ -1,7 +1,8 @@
 import { COMMAND_CHARS_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import type { PolicyState } from './book.ts';
-import { applyBring, type Bring, type BringContext, type BringResult, parseBring } from './bring.ts';
+import { applyBring, type BringContext, type BringResult } from './apply-bring.ts';
+import { type Bring, parseBring } from './bring.ts';
 import { documentOf, syntax } from './get-path.ts';
 import { type Found, type Relation, related } from './join.ts';
 import { matcher } from './matching.ts';

@@ -1,6 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
-import { applyBring, parseBring, type BringResult } from '../../policy/bring.ts';
+import { applyBring, type BringResult } from '../../policy/apply-bring.ts';
+import { parseBring } from '../../policy/bring.ts';
 import { splitAsOf, splitKnownAt } from '../../policy/as-of.ts';
 import { documentOf } from '../../policy/get-path.ts';
 import { parseGet, runGet, type GetContext, type PolicySource } from '../../policy/query.ts';

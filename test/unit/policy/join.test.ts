@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
-import type { BringResult } from '../../../src/policy/bring.ts';
+import type { BringResult } from '../../../src/policy/apply-bring.ts';
 import { createFold } from '../../../src/policy/fold.ts';
 import { parseGet, type PolicySource, runGet } from '../../../src/policy/query.ts';
 import { entryOf } from '../../support/policy-entries.ts';

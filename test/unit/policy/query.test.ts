@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
-import { applyBring, type BringResult, parseBring } from '../../../src/policy/bring.ts';
+import { applyBring, type BringResult } from '../../../src/policy/apply-bring.ts';
+import { parseBring } from '../../../src/policy/bring.ts';
 import { createFold } from '../../../src/policy/fold.ts';
 import { documentOf, textOfValue } from '../../../src/policy/get-path.ts';
 import { parseGet, type PolicySource, runGet } from '../../../src/policy/query.ts';
