@@ -1,14 +1,12 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault, systemCode, textOf } from '../base/errors.ts';
 import { makeDirectory } from '../base/files.ts';
-import { FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Trouble } from '../base/trouble.ts';
-import { unzip } from '../base/unzip.ts';
-import { SMALL_BYTES } from './contents.ts';
+import { isSame, type Look, readData } from './data-file.ts';
 import { type ErrorDirectory, type FailedTable, plainFile } from './error-directory.ts';
 import { type DataFileName, isDataFile, parseDataFileName } from './names.ts';
 
@@ -53,14 +51,6 @@ type Candidate = {
   /** How it looked the last time, where the clocks do not say whether it is quiet. */
   readonly looked?: Look | undefined;
 };
-
-/** What tells whether a file has changed. */
-interface Look {
-  readonly bytes: number;
-  readonly mtimeMs: number;
-}
-
-const isSame = (a: Look, b: Look | undefined): boolean => a.bytes === b?.bytes && a.mtimeMs === b.mtimeMs;
 
 /** Takes up the files that appear in a directory. A crash at any moment neither loses a file nor takes it up twice. */
 export class WatchDirectory {
@@ -375,40 +365,3 @@ export class WatchDirectory {
     this.#timers.add(cancel);
   }
 }
-
-const oversize = (what: string): Error =>
-  fault('INGEST_FILE_BYTES', `${what} more than ${FILE_BYTES_MAX} bytes`, { hint: 'split it into several files' });
-
-/** The first bytes of a file; large ones in memory that threads share, as the store wants them: no second copy is made there. */
-const readPlain = async (path: string, bytes: number): Promise<Buffer> => {
-  const content = bytes > SMALL_BYTES ? Buffer.from(new SharedArrayBuffer(bytes)) : Buffer.alloc(bytes);
-  await using file = await open(path);
-  for (let at = 0; at < bytes;) {
-    const { bytesRead } = await file.read(content, at, bytes - at, at);
-    if (bytesRead === 0) return content.subarray(0, at);
-    at += bytesRead;
-  }
-  return content;
-};
-
-/** The content of a data file, unpacked within the bound of a file. */
-const readData = async (
-  path: string,
-  zipped: boolean,
-): Promise<{ readonly content: Uint8Array; readonly look: Look }> => {
-  const found = await plainFile(path);
-  if (found === undefined)
-    throw fault('INGEST_FILE_KIND', 'it is no plain file', { hint: 'links and devices are not read' });
-  if (found.bytes > FILE_BYTES_MAX) throw oversize('the file has');
-  const bytes = await readPlain(path, found.bytes);
-  // What came between the look and the reading shows as a change, too.
-  const look = { bytes: bytes.byteLength, mtimeMs: found.mtimeMs };
-  if (!zipped) return { content: bytes, look };
-  try {
-    return { content: await unzip(bytes, FILE_BYTES_MAX), look };
-  } catch (caught) {
-    if (systemCode(caught) === 'ERR_BUFFER_TOO_LARGE') throw oversize('unpacked it has');
-    const hint = 'a file named .gz is one that gzip made: compress it again, or name it .json';
-    throw fault('INGEST_FILE_ZIP', `it cannot be unpacked: ${textOf(caught)}`, { cause: caught, hint });
-  }
-};
