@@ -5,24 +5,16 @@ import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { parseErasable } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
+import { BodyChanges } from './body-changes.ts';
 import { type Place, placeOf } from './place.ts';
 import type { PlaceTable } from './place-table.ts';
 import type { IndexRecord } from './index-record.ts';
 import type { LedgerIndex } from './index.ts';
-import {
-  decodeLine,
-  encodeLine,
-  erasedLine,
-  identifyLine,
-  type JournalLine,
-  linesOf,
-  reviveEntry,
-} from './journal-line.ts';
+import { decodeLine, encodeLine, identifyLine, linesOf, reviveEntry } from './journal-line.ts';
 import type { Journal } from './journal.ts';
 import type { Position } from './journal-files.ts';
 import { KnownLines } from './known-lines.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
-import type { Replacement } from './journal-rewrite.ts';
 import { OneByOne } from './one-by-one.ts';
 import type { EntryStore, PlacedBody, SignatureMark } from './store.ts';
 import { Retry } from '../base/retry.ts';
@@ -60,12 +52,19 @@ export class DiskStore implements EntryStore {
   /** What writes at the end of the journal, and what changes lines that are there. */
   readonly #appends = new OneByOne();
   readonly #changes = new OneByOne();
+  readonly #bodies: BodyChanges;
 
   constructor(parts: DiskStoreParts) {
     this.#parts = parts;
     const pauses = { minMs: DISK_RETRY_MIN_MS, maxMs: DISK_RETRY_MAX_MS };
     this.#indexRetry = new Retry(parts.clock, pauses, () => this.#takeIndexBack());
     this.#use(parts.index);
+    this.#bodies = new BodyChanges({
+      ...{ journal: parts.journal, appends: this.#appends },
+      positions: () => this.#lines.positions,
+      beforeSwap: async () => this.#index?.distrustDurably(),
+      moved: () => this.#rebuildIndex(),
+    });
   }
 
   get index(): 'level' | 'memory' {
@@ -161,91 +160,15 @@ export class DiskStore implements EntryStore {
   }
 
   eraseBodies(places: readonly Place[]): Promise<void> {
-    return this.#changes.take(() => this.#eraseBodies(places));
+    return this.#changes.take(() => this.#bodies.erase(places));
   }
 
   archiveBodies(places: readonly Place[], signal?: AbortSignal): Promise<number> {
-    const archived = ({ raw, receivedMs }: JournalLine): Buffer | undefined =>
-      raw.body.byteLength === 0 ? undefined : encodeLine(raw, receivedMs, true);
-    return this.#changes.take(() => this.#rewrite(places, archived, signal));
+    return this.#changes.take(() => this.#bodies.archive(places, signal));
   }
 
   async restoreBodies(bodies: readonly PlacedBody[], signal?: AbortSignal): Promise<void> {
-    const byCursor = new Map(bodies.map(({ place, body }) => [place.cursor, body]));
-    const restored = ({ raw, receivedMs, isArchived }: JournalLine, { cursor }: Place): Buffer | undefined => {
-      const body = byCursor.get(cursor);
-      return isArchived && body !== undefined ? encodeLine({ ...raw, body }, receivedMs) : undefined;
-    };
-    const places = bodies.map(({ place }) => place);
-    await this.#changes.take(() => this.#rewrite(places, restored, signal));
-  }
-
-  /** Replaces lines, file by file, by longer or shorter ones; resolves with the bytes that this has freed. */
-  async #rewrite(
-    places: readonly Place[],
-    lineFor: (line: JournalLine, place: Place) => Buffer | undefined,
-    signal?: AbortSignal,
-  ): Promise<number> {
-    const { journal } = this.#parts;
-    const byFile = new Map<number, Place[]>();
-    for (const place of places) {
-      const file = this.#lines.positions.at(place.cursor)?.file;
-      if (file === undefined) continue;
-      const ofFile = byFile.get(file);
-      if (ofFile === undefined) byFile.set(file, [place]);
-      else ofFile.push(place);
-    }
-    if (byFile.has(journal.end.file)) await this.#appends.take(() => journal.seal());
-    let freed = 0;
-    for (const [file, ofFile] of byFile) {
-      signal?.throwIfAborted();
-      freed += await this.#rewriteFile(file, ofFile, lineFor);
-    }
-    // Not after a failure: then it is not certain where lines lie after a power cut, and the index stays distrusted.
-    if (freed !== 0) await this.#rebuildIndex();
-    return freed;
-  }
-
-  async #rewriteFile(
-    file: number,
-    places: readonly Place[],
-    lineFor: (line: JournalLine, place: Place) => Buffer | undefined,
-  ): Promise<number> {
-    const { journal } = this.#parts;
-    const replacements: Replacement[] = [];
-    const inOrder = [...places].sort((a, b) => a.cursor - b.cursor);
-    for (let at = 0; at < inOrder.length; at += SCAN_SLICE) {
-      const slice = inOrder.slice(at, at + SCAN_SLICE);
-      const positions = slice.flatMap(({ cursor }) => this.#lines.positions.at(cursor) ?? []);
-      const lines = await journal.read(positions);
-      for (const [number, place] of slice.entries()) {
-        const [position, bytes] = [positions[number], lines[number]];
-        const decoded = bytes === undefined ? undefined : decodeLine(bytes);
-        const line = decoded === undefined ? undefined : lineFor(decoded, place);
-        if (position !== undefined && line !== undefined) replacements.push({ position, line });
-      }
-    }
-    if (replacements.length === 0) return 0;
-    let freed = 0;
-    for (const { position, line } of replacements) freed += position.length - line.byteLength;
-    await journal.rewrite(file, replacements, {
-      beforeSwap: async () => this.#index?.distrustDurably(),
-      swapped: () => this.#move(file, replacements),
-    });
-    return freed;
-  }
-
-  /** The lines of a file lie where they lie after it was rewritten. */
-  #move(file: number, replacements: readonly Replacement[]): void {
-    const lengths = new Map(replacements.map(({ position, line }) => [position.offset, line.byteLength]));
-    let offset = 0;
-    for (let cursor = 0; cursor < this.#lines.positions.length; cursor += 1) {
-      const position = this.#lines.positions.at(cursor);
-      if (position?.file !== file) continue;
-      const length = lengths.get(position.offset) ?? position.length;
-      this.#lines.positions.set(cursor, { file, offset, length });
-      offset += length;
-    }
+    await this.#changes.take(() => this.#bodies.restore(bodies, signal));
   }
 
   /** After the journal was rewritten: what the index says of its lines is out of date, and it knows that. */
@@ -260,18 +183,6 @@ export class DiskStore implements EntryStore {
       this.#parts.disk.failed('ledger index', caught);
       this.#use(undefined);
     }
-  }
-
-  async #eraseBodies(places: readonly Place[]): Promise<void> {
-    const positions = places.flatMap(({ cursor }) => this.#lines.positions.at(cursor) ?? []);
-    const lines = await this.#parts.journal.read(positions);
-    const changes = positions.flatMap((position, at) => {
-      const line = lines[at];
-      const decoded = line === undefined ? undefined : decodeLine(line);
-      if (line === undefined || decoded === undefined || decoded.raw.body.byteLength === 0) return [];
-      return [{ position, line: erasedLine(line) }];
-    });
-    await this.#parts.journal.overwrite(changes);
   }
 
   bytesOf({ cursor }: Place): number {
