@@ -1,7 +1,7 @@
-import { crc32 } from 'node:zlib';
-import type { Place } from './place.ts';
 import type { Cursor } from './ledger.ts';
 import type { Position } from './journal-files.ts';
+import type { Place } from './place.ts';
+import { type RecordReader, readerOf, RecordWriter } from './record-bytes.ts';
 
 /** What the index knows of one line: an entry, or a line that cannot be read. */
 export interface IndexRecord {
@@ -16,7 +16,6 @@ export interface RecordGroup {
 }
 
 const HASH_BYTES = 32;
-const CRC_BYTES = 4;
 
 /** Flags, one byte a record. */
 const IS_ENTRY = 0x01;
@@ -58,7 +57,7 @@ export const encodeGroup = (
   authors: AuthorTable,
   cursorOf: (hash: string) => Cursor | undefined,
 ): Buffer => {
-  const writer = new Writer();
+  const writer = new RecordWriter();
   const first = records[0]?.position;
   let timeBefore = Number.POSITIVE_INFINITY;
   writer.varint(records.length);
@@ -86,7 +85,7 @@ const flagsOf = ({ prev, id }: Place, isNewAuthor: boolean, isPrevHash: boolean,
   (id !== null && /^(?:[0-9a-f]{2})+$/.test(id) ? IS_ID_HEX : 0);
 
 const encodePlace = (
-  writer: Writer,
+  writer: RecordWriter,
   place: Place,
   { cursor, length, timeBefore }: { readonly cursor: Cursor; readonly length: number; readonly timeBefore: number },
   authors: AuthorTable,
@@ -131,8 +130,8 @@ export const decodeGroup = (
   authors: AuthorTable,
   hashAt: (cursor: Cursor) => string | undefined,
 ): RecordGroup | undefined => {
-  if (bytes.byteLength < CRC_BYTES || crc32(bytes.subarray(CRC_BYTES)) !== bytes.readUInt32BE(0)) return undefined;
-  const reader = new Reader(bytes, CRC_BYTES);
+  const reader = readerOf(bytes);
+  if (reader === undefined) return undefined;
   const count = reader.varint();
   const file = reader.varint();
   let offset = reader.varint();
@@ -154,7 +153,7 @@ export const decodeGroup = (
 };
 
 const decodePlace = (
-  reader: Reader,
+  reader: RecordReader,
   flags: number,
   { cursor, timeBefore }: { readonly cursor: Cursor; readonly timeBefore: number },
   authors: AuthorTable,
@@ -179,88 +178,3 @@ const decodePlace = (
   const id = (flags & HAS_ID) === 0 ? null : reader.text((flags & IS_ID_HEX) === 0 ? 'utf8' : 'hex');
   return { cursor, hash, author, seq, prev, time, parents, id };
 };
-
-class Writer {
-  #buffer = Buffer.allocUnsafe(1_024);
-  #at = CRC_BYTES;
-
-  byte(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#at] = value;
-    this.#at += 1;
-  }
-
-  /** LEB128 of a safe integer. */
-  varint(value: number): void {
-    this.#reserve(8);
-    let rest = value;
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
-      this.#buffer[this.#at] = (rest % 0x80) | 0x80;
-      this.#at += 1;
-    }
-    this.#buffer[this.#at] = rest;
-    this.#at += 1;
-  }
-
-  hex(digits: string): void {
-    this.#reserve(digits.length / 2);
-    this.#at += this.#buffer.write(digits, this.#at, 'hex');
-  }
-
-  bytes(bytes: Buffer): void {
-    this.#reserve(bytes.byteLength);
-    this.#at += bytes.copy(this.#buffer, this.#at);
-  }
-
-  sealed(): Buffer {
-    const bytes = this.#buffer.subarray(0, this.#at);
-    bytes.writeUInt32BE(crc32(bytes.subarray(CRC_BYTES)), 0);
-    return bytes;
-  }
-
-  #reserve(more: number): void {
-    if (this.#at + more <= this.#buffer.byteLength) return;
-    const larger = Buffer.allocUnsafe(2 * (this.#at + more));
-    this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
-  }
-}
-
-/** Reads what {@link Writer} wrote; the CRC was checked before. */
-class Reader {
-  readonly #bytes: Buffer;
-  #at: number;
-
-  constructor(bytes: Buffer, at: number) {
-    this.#bytes = bytes;
-    this.#at = at;
-  }
-
-  byte(): number {
-    const value = this.#bytes[this.#at] ?? 0;
-    this.#at += 1;
-    return value;
-  }
-
-  varint(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 0x80) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-    }
-  }
-
-  hex(count: number): string {
-    const digits = this.#bytes.toString('hex', this.#at, this.#at + count);
-    this.#at += count;
-    return digits;
-  }
-
-  text(encoding: 'utf8' | 'hex'): string {
-    const count = this.varint();
-    const text = this.#bytes.toString(encoding, this.#at, this.#at + count);
-    this.#at += count;
-    return text;
-  }
-}
