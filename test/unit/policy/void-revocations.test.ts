@@ -1,48 +1,35 @@
 import { expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
-import { factOf } from '../../../src/policy/facts.ts';
-import { Authority } from '../../../src/policy/authority/authority.ts';
-import { authorKey, entryOf } from '../../support/policy-entries.ts';
+import {
+  ANN as ADMIN,
+  authorityWorld,
+  BOB as MEMBER,
+  CARL as STRANGER,
+  DAVE as NEXT,
+  EVE as LAST,
+  NET,
+  PROOF,
+  ROOT,
+} from '../../support/authority-world.ts';
 
-const [ROOT, ADMIN, MEMBER, STRANGER, NEXT, LAST] = ['0', 'a', 'b', 'c', 'd', 'e'].map(authorKey) as [
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-];
-const NET = 'f'.repeat(64);
 const WRITTEN = 20;
 
-/** An admin below the root, a member below the admin; root and member have written. `write` returns the hash, and how many entries are judged again. */
+/** An admin below the root, a member below the admin; root and member have written. */
 const world = () => {
-  const authority = new Authority({ hold: () => true });
-  authority.begin({ network: NET, admission: 'open', roots: new Set([ROOT]) });
-  const seqs = new Map<string, number>();
-  const write = (
-    author: string,
-    cap: string,
-    op: string,
-    content: JsonObject = {},
-  ): { hash: string; judged: number } => {
-    const seq = (seqs.get(author) ?? 0) + 1;
-    seqs.set(author, seq);
-    const fact = factOf(
-      entryOf({ author, cap, op, content, seq, net: NET, id: op === 'insert' ? `${author} ${seq}` : null }),
-    );
-    return { hash: fact.hash, judged: authority.add([fact]).size };
+  const { authority, write } = authorityWorld('open');
+  const insert = (author: string, cap: string): void => {
+    for (let count = 1; count <= WRITTEN; count += 1) write(author, cap, 'insert', { id: `${author} ${count}` });
   };
   const grant = (author: string, cap: string, key: string, role: string, more: JsonObject = {}) =>
-    write(author, cap, 'grant', { v: 1, key, roles: [role], scope: {}, grants: true, ...more });
+    write(author, cap, 'grant', { content: { key, roles: [role], scope: {}, grants: true, ...more } });
   const revoke = (author: string, cap: string, what: string, more: JsonObject = {}) =>
-    write(author, cap, 'revoke', { v: 1, grant: what, from: 1, ...more });
+    write(author, cap, 'revoke', { content: { grant: what, from: 1, ...more } });
   const rotate = (author: string, cap: string, key: string): string =>
-    write(author, cap, 'rotate', { v: 1, key, proof: 'a'.repeat(128) }).hash;
+    write(author, cap, 'rotate', { content: { key, proof: PROOF } }).hash;
   const admin = grant(ROOT, NET, ADMIN, 'admin').hash;
   const member = grant(ADMIN, admin, MEMBER, 'admin').hash;
-  for (let count = 0; count < WRITTEN; count += 1) write(ROOT, NET, 'insert');
-  for (let count = 0; count < WRITTEN; count += 1) write(MEMBER, member, 'insert');
+  insert(ROOT, NET);
+  insert(MEMBER, member);
   return { authority, grant, revoke, rotate, admin, member };
 };
 
