@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { systemClock } from '../base/clock.ts';
-import { fault, hasCode } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { startCollecting } from '../base/collection.ts';
 import { ClockMonitor } from '../base/clock-monitor.ts';
 import { joinAddress } from '../base/host.ts';
@@ -58,7 +58,7 @@ import { joinByInvite } from './joining.ts';
 import { startListening } from './listening.ts';
 import { settleNetwork } from './own-network.ts';
 import { endRotation, rotateKey } from './rotation.ts';
-import { Parts } from './parts.ts';
+import { Parts, unlessArchived } from './parts.ts';
 import { readSavedStates, stateStore } from './saved-states.ts';
 import { takeRestored } from './restore/mark.ts';
 import { WriteGuard } from './restore/write-guard.ts';
@@ -219,10 +219,6 @@ const pruningOf = async (
     });
   },
 });
-
-const unlessArchived = (caught: unknown): void => {
-  if (!hasCode(caught, 'ENTRY_ARCHIVED')) throw caught;
-};
 
 const startBase = async (
   stack: ResourceStack,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { DiskHealth } from '../base/disk.ts';
-import { asFault, fault, textOf } from '../base/errors.ts';
+import { asFault, fault, hasCode, textOf } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -61,6 +61,11 @@ const followPeers = (topology: () => Topology, self: string): (() => readonly Cl
     );
     return peers;
   };
+};
+
+/** What is in force is known all the same, but for what is being fetched. */
+export const unlessArchived = (caught: unknown): void => {
+  if (!hasCode(caught, 'ENTRY_ARCHIVED')) throw caught;
 };
 
 /** The parts of a node that commands start and stop: operator, distributor, consumer. */
@@ -161,6 +166,7 @@ export class Parts implements Resource {
         registry: createTableRegistry({ policies, topology, operator: origin, log: log.child('operator') }),
         members: () => new Map([...topology().operators.values()].map(({ id, member }) => [id, member])),
         drops: () => topology().dropsOf(topology().operators.get(origin)?.cluster ?? ''),
+        heard: () => policies.caughtUp().catch(unlessArchived),
         numberingAllowed: ownFilesKnown.promise,
         mayWrite: async () => {
           await this.#ports.mayWrite();

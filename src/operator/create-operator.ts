@@ -47,6 +47,8 @@ export interface OperatorPorts {
   members(): ReadonlyMap<string, number>;
   /** What was dropped in the cluster, as the policies have it now. Default: nothing. */
   drops?(): readonly TableDrop[];
+  /** Resolves when `drops` says all that others may know this node has heard of. Default: at once. */
+  readonly heard?: () => Promise<void>;
   /** Resolves when own files may be numbered: after a lost disk, when they were taken back. Default: at once. */
   readonly numberingAllowed?: Promise<void>;
   /** Asked before each numbering: rejects where this node must write nothing, with the reason. Default: it may. */
@@ -91,6 +93,7 @@ const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promis
   const arrivals = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   const columns = new TableColumns({ sqlite, registry }, options);
   const drops = await TableDrops.open({ sqlite, clock, log, registry, drops: () => ports.drops?.() ?? [] }, store);
+  queue.beginsWith(() => drops.unbegun());
   return { queue, budget, arrivals, store, errors, columns, drops };
 };
 
@@ -261,6 +264,7 @@ class SqliteOperator implements Operator {
       const { source, instructions, content } = await this.#accepted(request);
       const columns = await this.#parts.columns.of(name, content);
       await this.#numberingAllowed(arrivedMs);
+      await this.#ports.heard?.();
       const about = { dbms: name.dbms, table: name.table, source, instructions, columns, content, knownHash };
       const result = await this.store.submit({ kind: 'new', ...about, time: this.#time() });
       const outcome = outcomeOf(result);

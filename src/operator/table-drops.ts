@@ -85,6 +85,11 @@ export class TableDrops implements DropsView, Resource {
     return pending.length > 0 && pending.some((drop) => drop.table === table());
   }
 
+  /** Those that the policies say and that may not have begun. */
+  unbegun(): readonly TableDrop[] {
+    return this.#pending().filter((drop) => !this.#begun.has(keyOf(drop)));
+  }
+
   /** The policies may have changed. */
   refresh(): void {
     if (this.#closed || (!this.#lost && this.#pending().length === 0 && this.#undeclared.size === 0)) return;
@@ -135,13 +140,12 @@ export class TableDrops implements DropsView, Resource {
   /** Before any rows go, also of other drops: what comes from now on is new data. Whether there was any that was not begun. */
   async #beginHeard(): Promise<boolean> {
     const before = this.#begun.size;
-    for (const drop of this.#pending())
-      if (!this.#begun.has(keyOf(drop)))
-        await this.#tried(notGone(drop), async () => {
-          this.#numberBehind(drop);
-          await this.#step(drop, { do: 'begin', files: drop.files });
-          this.#begun.add(keyOf(drop));
-        });
+    for (const drop of this.unbegun())
+      await this.#tried(notGone(drop), async () => {
+        this.#numberBehind(drop);
+        await this.#step(drop, { do: 'begin', files: drop.files });
+        this.#begun.add(keyOf(drop));
+      });
     return this.#begun.size > before;
   }
 

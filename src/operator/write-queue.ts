@@ -4,6 +4,7 @@ import { GROUP_COMMIT_BYTES_MAX, GROUP_COMMIT_FILES_MAX, UNSURE_LOOK_MS } from '
 import type { Logger } from '../base/log.ts';
 import { imageOf } from '../sqlite/procedure-host.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
+import type { TableDrop } from '../topology/topology.ts';
 import { pack } from './contents.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { writing } from './store/write-procedures.ts';
@@ -52,6 +53,7 @@ export class WriteQueue {
   #untried = false;
   #cancelLook: () => void = () => {};
   #ownFrom = 1;
+  #heard: () => readonly TableDrop[] = () => [];
   readonly #onMended = (): void => this.lookAgain();
   #running: Promise<void> | undefined;
   #closed = false;
@@ -64,6 +66,11 @@ export class WriteQueue {
   /** From now on own file ids are at least that, whatever the databases say. */
   numberFrom(atLeast: number): void {
     this.#ownFrom = Math.max(this.#ownFrom, atLeast);
+  }
+
+  /** Asked before each transaction for the drops that are to begin with it, in its database. */
+  beginsWith(heard: () => readonly TableDrop[]): void {
+    this.#heard = heard;
   }
 
   get length(): number {
@@ -155,7 +162,7 @@ export class WriteQueue {
     let results: readonly JobResult[];
     try {
       const applied = await sqlite.write(writing, 'apply', {
-        ...{ origin, members: this.#ports.members(), ownFrom: this.#ownFrom, jobs },
+        ...{ origin, members: this.#ports.members(), ownFrom: this.#ownFrom, heard: this.#heard(), jobs },
       });
       results = applied.results;
       for (const { text, data } of applied.undone)

@@ -9,6 +9,20 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/table-drops.test.ts'],
   },
   {
+    name: 'what is sent again before a drop has begun counts as what goes with it',
+    file: 'src/operator/create-operator.ts',
+    from: '  queue.beginsWith(() => drops.unbegun());\n',
+    to: '',
+    tests: ['test/unit/operator/drop-heard.test.ts'],
+  },
+  {
+    name: 'data is taken before the drops that were heard of are known',
+    file: 'src/operator/create-operator.ts',
+    from: '      await this.#ports.heard?.();\n',
+    to: '',
+    tests: ['test/unit/operator/drop-heard.test.ts'],
+  },
+  {
     name: 'numbers that are used up are given again',
     file: 'src/operator/store/apply.ts',
     from: 'if (file >= Number.MAX_SAFE_INTEGER)',

@@ -28,8 +28,12 @@ const numberingOf = (databases: WriteDatabases): Map<string, number> => {
   return known;
 };
 
-const nextOwnFile = (databases: WriteDatabases, { origin, ownFrom }: Batch): number =>
-  Math.max(ownFrom, numberingOf(databases).get(origin) ?? newestOwn(databases, origin) + 1);
+const nextOwnFile = (databases: WriteDatabases, { origin, ownFrom, heard }: Batch): number =>
+  Math.max(
+    ownFrom,
+    numberingOf(databases).get(origin) ?? newestOwn(databases, origin) + 1,
+    ...heard.map(({ files }) => (files.get(origin) ?? 0) + 1),
+  );
 
 const newestOwn = (databases: WriteDatabases, origin: string): number => {
   const newest = storesOf(databases).map(({ db }) =>
@@ -75,7 +79,12 @@ class Application {
   }
 
   run(jobs: readonly FileJob[]): JobResult[] {
-    return withTables(this.#db, () => jobs.map((job) => this.#attempt(job)));
+    return withTables(this.#db, () => {
+      // In the same transaction: what is acknowledged as a duplicate must not be one of what was dropped.
+      for (const drop of this.#batch.heard)
+        if (drop.dbms === this.#dbms) applyDrop(this.#db, this.#books, drop, { do: 'begin', files: drop.files });
+      return jobs.map((job) => this.#attempt(job));
+    });
   }
 
   #attempt(job: FileJob): JobResult {

@@ -1,5 +1,5 @@
 import type { FaultImage } from '../../sqlite/procedure-host.ts';
-import type { Column } from '../../topology/topology.ts';
+import type { Column, TableDrop } from '../../topology/topology.ts';
 import type { Finding, Repair } from '../file-check.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
 import type { Dropped, DropStep } from './drops.ts';
@@ -96,5 +96,7 @@ export interface Batch {
   readonly members: ReadonlyMap<string, number>;
   /** Own file ids are at least that, whatever the databases say: some may have been lost with what is known of them. */
   readonly ownFrom: number;
+  /** Drops that this node has heard of and that may not have begun: they begin before any job. */
+  readonly heard: readonly TableDrop[];
   readonly jobs: readonly FileJob[];
 }

@@ -35,7 +35,13 @@ test('the number of a file whose commit failed is given to no other: it may be t
   const faults = new CommitFaults();
   const databases = new FailingDirectory({ dir, clock: systemClock, durable: false }, faults);
   const put = (...jobs: readonly FileJob[]): readonly unknown[] => {
-    const { results } = apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom: 1, jobs });
+    const { results } = apply(databases, {
+      origin: 'own',
+      members: new Map([['own', 7]]),
+      ownFrom: 1,
+      heard: [],
+      jobs,
+    });
     databases.rest();
     return results.map((result) => (result.kind === 'stored' ? result.record.file : result.kind));
   };
@@ -59,7 +65,7 @@ test('from where own numbers go on holds for a writer that begins anew, too', ()
     const databases = new WriteDirectory({ dir, clock: systemClock, durable: false });
     const job = newFile('a', number);
     expect(
-      apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom, jobs: [job] }).results,
+      apply(databases, { origin: 'own', members: new Map([['own', 7]]), ownFrom, heard: [], jobs: [job] }).results,
     ).toMatchObject([{ kind: 'stored', record: { file: number } }]);
     databases.close();
   }
@@ -85,6 +91,7 @@ test('no memory for a file is no fault of the file', () => {
     origin: 'own',
     members: new Map([['own', 7]]),
     ownFrom: 1,
+    heard: [],
     jobs: [newFile('a', 1)],
   });
   expect(results).toMatchObject([{ kind: 'failed', fault: { code: 'SQLITE_OVERLOADED' } }]);

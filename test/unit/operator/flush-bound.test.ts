@@ -11,7 +11,7 @@ test('a flush makes a file of what one can hold, at least of the first rows, and
   const columns = fixture.registry.tables.get('plant.readings')!;
   const about = { dbms: 'plant', table: 'readings', columns, time: '2026-01-01T00:00:00.000000Z' };
   const flush = async (bytesMax: number): Promise<number> => {
-    const batch = { origin: 'own', members: new Map<string, number>(), ownFrom: 1 };
+    const batch = { origin: 'own', members: new Map<string, number>(), ownFrom: 1, heard: [] };
     const jobs = [{ kind: 'flush', ...about, bytesMax }] as const;
     const { results } = await fixture.sqlite.write(writing, 'apply', { ...batch, jobs });
     const [result] = results;

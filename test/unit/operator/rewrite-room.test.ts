@@ -56,7 +56,7 @@ test('rows of a buffer that need it stay there until the disk has room', async (
   await fixture.put('{"v":5}\n', { columns: columns('int') });
   const about = { dbms: 'plant', table: 'readings', columns: columns('varchar'), time: '2026-01-01T00:00:00.000000Z' };
   const apply = async (job: FileJob): Promise<JobResult | undefined> => {
-    const batch = { origin: 'own', members: new Map<string, number>(), ownFrom: 1, jobs: [job] };
+    const batch = { origin: 'own', members: new Map<string, number>(), ownFrom: 1, heard: [], jobs: [job] };
     return (await fixture.sqlite.write(writing, 'apply', batch)).results[0];
   };
   const content = Buffer.from('{"v":"a"}\n');

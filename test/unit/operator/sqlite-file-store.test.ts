@@ -41,6 +41,7 @@ describe('SQLite file store', () => {
       origin: 'own',
       members: new Map([['peer', 8]]),
       ownFrom: 1,
+      heard: [],
       jobs: [job],
     });
     expect([...fixture.store.holdings()]).toEqual([]);
