@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { insertPolicy } from '../../scripts/demo/network.ts';
-import { NodeProcess } from '../../scripts/demo/node-process.ts';
+import type { NodeProcess } from '../../scripts/demo/node-process.ts';
+import { nodeProcesses } from '../support/node-processes.ts';
 import { waitFor } from '../support/wait.ts';
 
 const SECRET = 'Jane-Doe-4711';
@@ -21,22 +21,7 @@ const saying = async (at: string): Promise<readonly string[]> => {
   return found;
 };
 
-let dir: string;
-let nodes: NodeProcess[];
-const start = async (name: string, ...args: readonly string[]): Promise<NodeProcess> => {
-  const node = await NodeProcess.start({ dir: join(dir, name), name, args });
-  nodes.push(node);
-  return node;
-};
-
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-archive-'));
-  nodes = [];
-});
-afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.stop('SIGKILL')));
-  await rm(dir, { recursive: true, force: true });
-});
+const { at, keep, start } = nodeProcesses();
 
 test(
   'a node that joins as an archive is known to keep everything, also as static files, an erased body apart',
@@ -65,7 +50,7 @@ test(
     // It writes nothing.
     await expect(attic.run('blockchain insert where policy = {"site": {"name": "x"}}')).rejects.toThrow('210');
     // Its static files come by themselves, and go on after a kill.
-    const files = join(dir, 'attic', 'tiles');
+    const files = at('attic', 'tiles');
     const published = async (node: NodeProcess): Promise<boolean> => {
       const { tiles } = (await node.json('get archives where format = json')) as { tiles: { published: number } };
       return tiles.published === Number(/(\d+) entries/.exec(await node.run('get processes'))?.[1]);
@@ -73,8 +58,7 @@ test(
     await waitFor(() => published(attic), { timeoutMs: 20_000 });
     await attic.stop('SIGKILL');
     const { id } = await insertPolicy(root, 'site', { name: SECRET });
-    const back = await attic.restart([]);
-    nodes.push(back);
+    const back = keep(await attic.restart([]));
     await waitFor(() => published(back), { timeoutMs: 20_000 });
     expect(await saying(files)).toHaveLength(1);
     const history = (await root.json(`blockchain history where id = ${id} and format = json`)) as readonly {

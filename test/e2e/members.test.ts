@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { copyFile, rename, rm } from 'node:fs/promises';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { becomeOperator, insertPolicy } from '../../scripts/demo/network.ts';
-import { CommandRefused, NodeProcess } from '../../scripts/demo/node-process.ts';
+import { CommandRefused, type NodeProcess } from '../../scripts/demo/node-process.ts';
 import { holdfast } from '../support/executable.ts';
 import { sensorRows } from '../support/network-fixture.ts';
+import { nodeProcesses } from '../support/node-processes.ts';
 import { waitFor } from '../support/wait.ts';
 
 const COMPANY = 'Acme';
@@ -18,15 +17,9 @@ interface Member {
 }
 
 describe('a network that lets in by invite', () => {
-  let dir: string;
+  const { at, keep, start } = nodeProcesses();
   let root: NodeProcess;
-  let nodes: NodeProcess[];
 
-  const start = async (name: string, ...args: readonly string[]): Promise<NodeProcess> => {
-    const node = await NodeProcess.start({ dir: join(dir, name), name, args });
-    nodes.push(node);
-    return node;
-  };
   const invite = async (node: NodeProcess, options: string): Promise<string> =>
     (await node.run(`create invite where ${options}`)).trim();
   const refusal = async (work: Promise<unknown>): Promise<{ err_code: number; err_text: string }> => {
@@ -47,13 +40,7 @@ describe('a network that lets in by invite', () => {
   };
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-members-'));
-    nodes = [];
     root = await start('root', '--network', 'acme', '--company', COMPANY);
-  });
-  afterEach(async () => {
-    await Promise.all(nodes.map((node) => node.stop('SIGKILL')));
-    await rm(dir, { recursive: true, force: true });
   });
 
   test('an operator joins, works within its grant, comes back, and is out once it is revoked', async () => {
@@ -77,7 +64,7 @@ describe('a network that lets in by invite', () => {
     const second = await holdfast([
       'start',
       '--dir',
-      join(dir, 'second'),
+      at('second'),
       '--listen',
       '127.0.0.1:0',
       '--rest',
@@ -89,8 +76,7 @@ describe('a network that lets in by invite', () => {
 
     // Later starts need no invite.
     await op.stop();
-    const back = await op.restart(['--company', COMPANY]);
-    nodes.push(back);
+    const back = keep(await op.restart(['--company', COMPANY]));
     await waitFor(() => isConnected(back, root));
 
     await root.run('revoke member where name = op and reason = "stolen"');
@@ -110,8 +96,7 @@ describe('a network that lets in by invite', () => {
     const fresh = await start('fresh', '--invite', await invite(root, 'role = admin'));
     await insertPolicy(fresh, 'site', { name: 'meanwhile' });
     await root.stop();
-    const back = await away.restart(['--seed', fresh.facts.listen]);
-    nodes.push(back);
+    const back = keep(await away.restart(['--seed', fresh.facts.listen]));
     await waitFor(async () => (await back.run('blockchain get site')).includes('meanwhile'), { timeoutMs: 20_000 });
     await waitFor(async () => (await isConnected(back, fresh)) && (await isConnected(fresh, back)));
     expect((await members(back)).map(({ key }) => key)).toContain(fresh.facts.peer);
@@ -127,8 +112,7 @@ describe('a network that lets in by invite', () => {
     await waitFor(async () => (await root.run('get members')).includes('handed to a new key'));
     await expect(op.run('blockchain delete policy where id = x')).rejects.toThrow();
     await op.stop();
-    const back = await op.restart(['--script', join(dir, 'op', 'operator.al')]);
-    nodes.push(back);
+    const back = keep(await op.restart(['--script', at('op', 'operator.al')]));
     expect(back.facts.peer).not.toBe(op.facts.peer);
     expect(rotated).toContain(back.facts.peer);
     const ofRoot = async () =>
@@ -151,11 +135,9 @@ describe('a network that lets in by invite', () => {
     await root.run('rotate key');
     await root.stop();
     // As a kill leaves it that comes after the ledger has the rotation and before the new key is in its place.
-    const at = (file: string): string => join(dir, 'root', file);
-    await rename(at('node.key'), at('node.key.next'));
-    await copyFile(at('node.key.former'), at('node.key'));
-    const again = await root.restart([]);
-    nodes.push(again);
+    await rename(at('root', 'node.key'), at('root', 'node.key.next'));
+    await copyFile(at('root', 'node.key.former'), at('root', 'node.key'));
+    const again = keep(await root.restart([]));
     expect(again.facts.peer).not.toBe(root.facts.peer);
     await waitFor(() => isConnected(again, before), { timeoutMs: 20_000 });
     await insertPolicy(again, 'site', { name: 'after' });
@@ -177,12 +159,12 @@ describe('a network that lets in by invite', () => {
       node.run('sql plant format = json "select count(*) from readings"');
     await waitFor(async () => (await rowsOf(two)).includes('10'), { timeoutMs: 20_000 });
     await one.stop('SIGKILL');
-    await rm(join(dir, 'one'), { recursive: true });
+    await rm(at('one'), { recursive: true });
 
     expect(await refusal(two.run('create invite where replaces = one'))).toMatchObject({ err_code: 210 });
     const token = await invite(root, 'replaces = one');
     const fresh = await start('fresh', '--recover', '--operator', policy.id, '--invite', token);
-    await waitFor(() => /^recovered .*missing=0$/m.test(readFileSync(join(dir, 'fresh', 'node.log'), 'utf8')), {
+    await waitFor(() => /^recovered .*missing=0$/m.test(readFileSync(at('fresh', 'node.log'), 'utf8')), {
       timeoutMs: 60_000,
     });
     expect(await rowsOf(fresh)).toContain('10');
@@ -202,7 +184,7 @@ describe('a network that lets in by invite', () => {
     const stranger = await start('stranger', '--seed', root.facts.listen);
     // It dials the seed, is let go again, and dials anew: twice says that it was there.
     await waitFor(async () => /127\.0\.0\.1/.test(await stranger.run('get connections')));
-    const said = (): string => readFileSync(join(dir, 'stranger', 'node.log'), 'utf8');
+    const said = (): string => readFileSync(at('stranger', 'node.log'), 'utf8');
     await waitFor(() => /^warn join: .*by invite only.*--invite LINE/m.test(said()));
     expect(stranger.facts.network).toBeNull();
     expect((await stranger.run('blockchain get cluster')).trim()).toBe('[]');
@@ -217,13 +199,12 @@ describe('a network that lets in by invite', () => {
   test('a node of another network that names it as its seed says so', async () => {
     const first = await start('other', '--network', 'other');
     await first.stop();
-    const other = await first.restart(['--seed', root.facts.listen]);
-    nodes.push(other);
+    const other = keep(await first.restart(['--seed', root.facts.listen]));
     for (const command of ['get status', 'get synchronizer', 'get connections'])
       await waitFor(async () =>
         (await other.run(command)).includes(`belongs to the network ${String(root.facts.network)}`),
       );
-    const log = readFileSync(join(dir, 'other', 'node.log'), 'utf8');
+    const log = readFileSync(at('other', 'node.log'), 'utf8');
     expect(log).toMatch(/^warn join: .*belongs to the network/m);
   }, 120_000);
 
@@ -250,7 +231,7 @@ describe('a network that lets in by invite', () => {
     await root.run(`delete invite where id = ${list.find(({ status }) => status === 'open')?.grant ?? ''}`);
     const expired = await invite(root, 'role = auditor and expires = 1 second');
     const joining = (token: string, name: string) =>
-      holdfast(['start', '--dir', join(dir, name), '--listen', '127.0.0.1:0', '--rest', '127.0.0.1:0'], {
+      holdfast(['start', '--dir', at(name), '--listen', '127.0.0.1:0', '--rest', '127.0.0.1:0'], {
         environment: { HOLDFAST_INVITE: token },
       });
     expect(await joining(deleted, 'x')).toMatchObject({

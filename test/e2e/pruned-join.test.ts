@@ -1,28 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { insertPolicy } from '../../scripts/demo/network.ts';
-import { NodeProcess } from '../../scripts/demo/node-process.ts';
+import type { NodeProcess } from '../../scripts/demo/node-process.ts';
+import { nodeProcesses } from '../support/node-processes.ts';
 import { waitFor } from '../support/wait.ts';
 
-let dir: string;
-let nodes: NodeProcess[];
-const keep = (node: NodeProcess): NodeProcess => {
-  nodes.push(node);
-  return node;
-};
-const start = async (name: string, ...args: readonly string[]): Promise<NodeProcess> =>
-  keep(await NodeProcess.start({ dir: join(dir, name), name, args }));
-
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-pruned-join-'));
-  nodes = [];
-});
-afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.stop('SIGKILL')));
-  await rm(dir, { recursive: true, force: true });
-});
+const { keep, start } = nodeProcesses();
 
 const bookOf = async (node: NodeProcess): Promise<unknown> => [
   await node.run('get frontier'),

@@ -1,35 +1,19 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { insertPolicy } from '../../scripts/demo/network.ts';
-import { NodeProcess } from '../../scripts/demo/node-process.ts';
+import type { NodeProcess } from '../../scripts/demo/node-process.ts';
 import { holdfast } from '../support/executable.ts';
+import { nodeProcesses } from '../support/node-processes.ts';
 import { waitFor } from '../support/wait.ts';
 
 const DROPPED = 'name-4711';
 
-let dir: string;
-let nodes: NodeProcess[];
-const keep = (node: NodeProcess): NodeProcess => {
-  nodes.push(node);
-  return node;
-};
-const start = async (name: string, ...args: readonly string[]): Promise<NodeProcess> =>
-  keep(await NodeProcess.start({ dir: join(dir, name), name, args }));
-
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-pruning-'));
-  nodes = [];
-});
-afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.stop('SIGKILL')));
-  await rm(dir, { recursive: true, force: true });
-});
+const { at, keep, start } = nodeProcesses();
 
 /** Whether some file of the node's ledger holds the text that is to be dropped. */
 const isOnDisk = async (): Promise<boolean> => {
-  const journal = join(dir, 'root', 'ledger', 'journal');
+  const journal = at('root', 'ledger', 'journal');
   const files = await Promise.all((await readdir(journal)).map((name) => readFile(join(journal, name))));
   return files.some((bytes) => bytes.includes(DROPPED));
 };
@@ -81,10 +65,11 @@ test(
     };
     await isPruned(root);
     // Its bundle is whole: the bodies are borrowed from the one that has them, and proven by their headers.
-    const bundle = join(dir, 'bundle.tar');
-    expect(
-      await holdfast(['audit', 'export', '--dir', join(dir, 'root'), '--out', bundle, '--as-of', early]),
-    ).toMatchObject({ status: 0, stderr: '' });
+    const bundle = at('bundle.tar');
+    expect(await holdfast(['audit', 'export', '--dir', at('root'), '--out', bundle, '--as-of', early])).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
     expect(await holdfast(['audit', 'verify', bundle, '--root', root.facts.peer])).toMatchObject({ status: 0 });
     expect(await readFile(bundle, 'latin1')).toContain(DROPPED);
     expect(await isOnDisk()).toBe(false);
@@ -98,7 +83,7 @@ test(
     expect(await third.run('get status')).toContain('2 bodies archived');
     await third.stop();
     expect(await root.run('blockchain audit')).toMatch(/Ledger +\|sound +\|.*Bodies archived, not checked +\| +2\|/s);
-    const copy = join(dir, 'copy');
+    const copy = at('copy');
     await root.run(`run backup where dir = "${copy}"`);
     await waitFor(async () => (await root.run('get backup')).includes('done'));
     expect(await readdir(join(copy, 'ledger', 'states'))).toHaveLength(1);
@@ -109,7 +94,7 @@ test(
     // What it kept is lost: it starts and has no answer; others tell the state.
     await other.stop();
     await again.stop();
-    await rm(join(dir, 'root', 'ledger', 'states'), { recursive: true });
+    await rm(at('root', 'ledger', 'states'), { recursive: true });
     const bare = keep(await again.restart([]));
     await expect(bare.run('blockchain get site')).rejects.toThrow('ENTRY_ARCHIVED');
     expect(await bare.run('get status')).toContain('Fault HISTORY_NEEDED');
