@@ -14,6 +14,15 @@ export const sabotage = (path: string, work: (db: BetterSqlite3.Database) => voi
   }
 };
 
+/** Gives `v` of `readings` the type that versions before left it after whole numbers: a later start is to bring it over. */
+export const leaveReal = (path: string): void =>
+  sabotage(path, (db) =>
+    db.exec(
+      'delete from holdfast_steps; alter table readings add column old real; update readings set old = v;' +
+        'alter table readings drop column v; alter table readings rename column old to v',
+    ),
+  );
+
 const rangeOf = (db: BetterSqlite3.Database, origin: string, file: number): [number, number] =>
   db
     .prepare('select first_row, last_row from holdfast_files where origin = ? and file = ?')

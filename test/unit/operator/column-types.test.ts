@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writing } from '../../../src/operator/store/write-procedures.ts';
 import type { Column } from '../../../src/topology/topology.ts';
-import { sabotage } from '../../support/damage.ts';
+import { leaveReal, sabotage } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { allRows, selectRows } from '../../support/table-rows.ts';
 
@@ -95,12 +95,7 @@ describe('a table whose columns have other types in later files', () => {
     await fixture.put('{"v":5}\n', { columns: columns('float') });
     await fixture.put('{"v":6}\n', { columns: columns('int') });
     await fixture.close();
-    sabotage(join(dir, 'dbms', 'plant.sqlite'), (db) =>
-      db.exec(
-        'delete from holdfast_steps; alter table readings add column old real; update readings set old = v;' +
-          'alter table readings drop column v; alter table readings rename column old to v',
-      ),
-    );
+    leaveReal(join(dir, 'dbms', 'plant.sqlite'));
     fixture = await openFileStore({ dir });
     await fixture.put('{"v":7}\n', { columns: [{ name: 'w', type: 'int' }] });
     const types = await selectRows(

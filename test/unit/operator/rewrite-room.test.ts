@@ -6,7 +6,7 @@ import { createLogger } from '../../../src/base/log.ts';
 import type { FileJob, JobResult } from '../../../src/operator/store/jobs.ts';
 import { writing } from '../../../src/operator/store/write-procedures.ts';
 import type { Column } from '../../../src/topology/topology.ts';
-import { sabotage } from '../../support/damage.ts';
+import { leaveReal } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
 
@@ -99,12 +99,7 @@ test('a database of an earlier version stays as it is while there is no room, an
   await fixture.put('{"v":5}\n', { columns: columns('float') });
   await fixture.put('{"v":6}\n', { columns: columns('int') });
   await fixture.close();
-  sabotage(join(dir, 'dbms', 'plant.sqlite'), (db) =>
-    db.exec(
-      'delete from holdfast_steps; alter table readings add column old real; update readings set old = v;' +
-        'alter table readings drop column v; alter table readings rename column old to v',
-    ),
-  );
+  leaveReal(join(dir, 'dbms', 'plant.sqlite'));
   free = 0;
   fixture = await open();
   await fixture.put('{"v":7.5}\n', { columns: columns('float') });
