@@ -25,20 +25,15 @@ import type { DialTarget, Network } from '../network/network.ts';
 import { startReceipts } from '../receipt/receipt-service.ts';
 import { createPolicies, type PoliciesPorts } from '../policy/ledger-policies.ts';
 import { mayCite } from '../policy/authority/may-cite.ts';
-import { JOIN_PROTOCOL } from '../policy/admission/messages.ts';
-import { INTRODUCE_PROTOCOL } from '../policy/introduction/messages.ts';
-import { Introductions } from '../policy/introduction/introductions.ts';
-import { openDoor } from '../policy/admission/protocol.ts';
+import type { Introductions } from '../policy/introduction/introductions.ts';
 import type { Policies } from '../policy/policies.ts';
-import type { OwnOperator, QueryPorts } from '../query/ports.ts';
 import { createQueryService } from '../query/service.ts';
-import { createCommitted, type KnownOf } from '../replication/committed/protocol.ts';
 import type { Replication } from '../replication/replication.ts';
 import { noticingDamage } from '../sqlite/noticing-damage.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { startSqliteThreads } from '../sqlite/threads.ts';
 import { followTopology } from '../topology/derive.ts';
-import type { OperatorInfo, Topology } from '../topology/topology.ts';
+import type { Topology } from '../topology/topology.ts';
 import {
   archivedPorts,
   archivesToDial,
@@ -56,9 +51,11 @@ import { HistoryKeeper } from './history-keeper.ts';
 import { ownIdentity } from './identity.ts';
 import { joinByInvite } from './joining.ts';
 import { startListening } from './listening.ts';
+import { guardNetwork } from './network-gate.ts';
 import { settleNetwork } from './own-network.ts';
 import { endRotation, rotateKey } from './rotation.ts';
 import { Parts, unlessArchived } from './parts.ts';
+import { queryPorts } from './query-ports.ts';
 import { readSavedStates, stateStore } from './saved-states.ts';
 import { takeRestored } from './restore/mark.ts';
 import { WriteGuard } from './restore/write-guard.ts';
@@ -95,36 +92,6 @@ const createSeedFrom =
     await ledgerSync.syncNow();
   };
 
-/** Members connect, others may redeem an invite or show that they are members; who loses its grant is dropped at once. */
-const guardNetwork = (
-  stack: ResourceStack,
-  { network, ledger, policies, foreign }: Pick<Base, 'network' | 'ledger' | 'policies' | 'foreign'>,
-  { invite }: NodeConfig,
-  log: Logger,
-): Introductions => {
-  const introductions = stack.use(
-    new Introductions({
-      ...{ network, ledger, policies, log },
-      onForeignSeed: (address) => foreign.emit('seed', address),
-      clock: systemClock,
-      isJoining: () =>
-        invite !== undefined && (ledger.network === undefined || !policies.members.isMember(ledger.author)),
-    }),
-  );
-  openDoor({
-    ...{ network, ledger },
-    clock: systemClock,
-    authority: policies.book.authority,
-    caughtUp: () => policies.caughtUp(),
-  });
-  network.setGate({
-    isMember: (key) => policies.members.mayConnect(key) || introductions.isIntroduced(key),
-    guestProtocols: new Set([JOIN_PROTOCOL, INTRODUCE_PROTOCOL]),
-  });
-  policies.notices.on('members:changed', () => network.recheck());
-  return introductions;
-};
-
 const joinNetwork = async (
   { key, ledger, ledgerSync, network, policies }: Base,
   { invite, name }: NodeConfig,
@@ -142,42 +109,6 @@ const joinNetwork = async (
   });
   await policies.caughtUp().catch(unlessArchived);
 };
-
-interface QueryFloors extends Pick<QueryPorts, 'checkAsker'> {
-  readonly network: Network;
-  readonly sqlite: Sqlite;
-  readonly topology: () => Topology;
-  readonly parts: Parts;
-  readonly log: Logger;
-}
-
-/** Beside the ports, who says up to where files of a cluster are known. */
-const queryPorts = ({
-  network,
-  sqlite,
-  topology,
-  parts,
-  log,
-  ...rest
-}: QueryFloors): { readonly ports: QueryPorts; readonly knownFiles: KnownOf } => {
-  const isUp = ({ peer }: OperatorInfo): boolean =>
-    peer === network.self || network.peers().some(({ key }) => key === peer);
-  const common = { network, topology, isUp, clock: systemClock };
-  const { committedOf, knownOf } = createCommitted({ ...common, operating: () => parts.sharing });
-  const operating = (): OwnOperator | undefined => operatingOf(parts);
-  const ports = { ...rest, ...common, sqlite, log: log.child('query'), operating, committedRanges: committedOf };
-  return { ports, knownFiles: knownOf };
-};
-
-const operatingOf = ({ operator, replication }: Parts): OwnOperator | undefined =>
-  operator && {
-    operator: operator.store.origin,
-    filled: replication?.filled === true,
-    heard: replication?.heard === true,
-    held: () => operator.store.holdings(),
-    drops: operator.drops,
-    shortfall: (needed) => replication?.shortfall(needed) ?? { lacking: 0, overdue: 0 },
-  };
 
 const sharingOf = ({ replication }: Parts): Watched['sharing'] =>
   replication && { filled: replication.filled, peers: replication.peers() };
@@ -275,7 +206,7 @@ const startBase = async (
   await endRotation(paths, policies, ledger.author);
   // Not before: a book that is still being read lacks what settles it.
   stack.use(new HistoryKeeper({ policies, clock: ports.clock, log: log.child('archive') }));
-  const introductions = guardNetwork(stack, { network, ledger, policies, foreign }, config, log.child('join'));
+  const introductions = guardNetwork(stack, { network, ledger, policies, foreign, log: log.child('join') }, config);
   return {
     introductions,
     archive,
