@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { fault, type HoldfastError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { NUMBERING_LEAP, PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -8,14 +8,15 @@ import { ByteBudget } from '../operator/contents.ts';
 import type { FileRanges, Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
 import { uniteRanges } from '../operator/ranges.ts';
-import { Announced, type Shortfall } from './announced.ts';
+import type { Shortfall } from './announced.ts';
 import { Arrivals } from './arrivals.ts';
 import { PullingConsumer } from './consumer.ts';
 import { PushingDistributor } from './distributor.ts';
 import { FillState } from './fill.ts';
 import { FilledKeeper, type Kept, keptOf } from './filled-flag.ts';
 import { Intake } from './intake.ts';
-import { PeerLinks, type PeerTally } from './links.ts';
+import { PeerLinks } from './links.ts';
+import { PeerStandings } from './peer-standings.ts';
 import { Puller } from './puller.ts';
 import type {
   ClusterPeer,
@@ -29,9 +30,7 @@ import type {
 import type { ScrubEndpoint } from './scrub/protocol.ts';
 import { Scrubber } from './scrub/scrubber.ts';
 import { ReplicationServer } from './server.ts';
-import { Lags } from './lags.ts';
-import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/holdings.ts';
-import type { FilesByOrigin } from './transfer/messages.ts';
+import { intersectRanges, NO_FILES } from './transfer/holdings.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
 import { PullPlanner } from './transfer/state.ts';
 import { Outgoing } from './transfer/outgoing.ts';
@@ -60,11 +59,6 @@ export interface ReplicationPorts {
 export const createReplication = async (ports: ReplicationPorts): Promise<Replication> =>
   new ClusterReplication(ports, await keptOf(ports));
 
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-}
-
 class ClusterReplication implements Replication {
   readonly #ports: ReplicationPorts;
   readonly #planner: PullPlanner;
@@ -72,6 +66,7 @@ class ClusterReplication implements Replication {
   readonly #keeper: FilledKeeper;
   readonly #intake: Intake;
   readonly #links: PeerLinks;
+  readonly #standings: PeerStandings;
   readonly #puller: Puller;
   readonly #server: ReplicationServer;
   readonly scrubber: Scrubber;
@@ -79,10 +74,8 @@ class ClusterReplication implements Replication {
   readonly #onLost = (): void => this.#fillAgain();
   #distributor: PushingDistributor | undefined;
   #consumer: PullingConsumer | undefined;
-  readonly #ownWaiters: Waiter[] = [];
+  readonly #ownFiles = Promise.withResolvers<undefined>();
   readonly #compared = new Set<string>();
-  readonly #lags = new Lags();
-  readonly #announced = new Announced();
   readonly #tooLarge: TooLarge;
   readonly #outgoing: Outgoing;
   /** Files that were held here before the start; a peer that was not heard of since may hold them. */
@@ -136,6 +129,12 @@ class ClusterReplication implements Replication {
       inFlightTo: (operator) => this.#distributor?.inFlightTo(operator) ?? NO_FILES,
     });
     this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
+    this.#standings = new PeerStandings({
+      ...{ store, clock, planner: this.#planner, links: this.#links, tooLarge: this.#tooLarge },
+      belongsHere: accepts,
+    });
+    // Where nobody waits for them.
+    this.#ownFiles.promise.catch(() => {});
     this.scrubber = new Scrubber({
       ...{ network, clock, store, room, clusterPeers },
       endpoint: ports.scrubEndpoint,
@@ -158,7 +157,7 @@ class ClusterReplication implements Replication {
   }
 
   peers(): readonly PeerReplication[] {
-    return this.#ports.clusterPeers().map((peer) => this.#standingOf(peer));
+    return this.#ports.clusterPeers().map((peer) => this.#standings.of(peer, this.#fill.filled));
   }
 
   startDistributor(): Distributor {
@@ -170,7 +169,7 @@ class ClusterReplication implements Replication {
       holdingsOf: (operator) => this.#planner.holdingsOf(operator),
       onDelivered: (operator, files) => {
         this.#planner.announced(operator, [[store.origin, files]], clock.monotonicMs());
-        this.#noteNews(operator);
+        this.#standings.noteNews(operator);
       },
       isReturning: (file) => this.#intake.isReturning(file),
       tally: (operator) => this.#links.tally(operator),
@@ -210,9 +209,7 @@ class ClusterReplication implements Replication {
 
   ownFilesKnown(): Promise<void> {
     this.#look();
-    if (this.#ownKnown) return Promise.resolve();
-    if (this.#closed) return Promise.reject(stopped());
-    return new Promise((resolve, reject) => this.#ownWaiters.push({ resolve, reject }));
+    return this.#ownFiles.promise;
   }
 
   known(): Holdings {
@@ -225,18 +222,17 @@ class ClusterReplication implements Replication {
 
   shortfall(needed: Holdings): Shortfall {
     const told = this.#ports.clusterPeers().flatMap(({ operator }) => {
-      const holdings = this.#toldBy(operator);
+      const holdings = this.#standings.toldBy(operator);
       return holdings === undefined ? [] : [this.#ofCluster(holdings)];
     });
     if (!this.#comparedAll) told.push(this.#ofCluster(this.#lost));
-    const nowMs = this.#ports.clock.monotonicMs();
-    return this.#announced.shortfall({ own: this.#ports.store.holdings(), told, needed, nowMs });
+    return this.#standings.shortfall(told, needed);
   }
 
   committedRanges(): Holdings | undefined {
     const told: Holdings[] = [];
     for (const operator of this.#links.active()) {
-      const holdings = this.#toldBy(operator);
+      const holdings = this.#standings.toldBy(operator);
       if (holdings === undefined) return undefined;
       told.push(holdings);
     }
@@ -272,7 +268,7 @@ class ClusterReplication implements Replication {
     await this.#server.close();
     await this.scrubber.close();
     if (this.#fill.filled) await this.#keeper.close(this.#ports.store.holdings());
-    for (const { reject } of this.#ownWaiters.splice(0)) reject(stopped());
+    this.#ownFiles.reject(fault('REPLICATION_STOPPED', 'the operator stops'));
   }
 
   #linkListener(): ConstructorParameters<typeof PeerLinks>[1] {
@@ -284,7 +280,7 @@ class ClusterReplication implements Replication {
       },
       compared: (peer, holdings) => {
         this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
-        this.#noteNews(peer.operator);
+        this.#standings.noteNews(peer.operator);
         this.#compared.add(peer.operator);
         this.#fill.compared(peer.operator, this.#ofCluster(holdings));
         this.#puller.soon();
@@ -292,7 +288,7 @@ class ClusterReplication implements Replication {
       },
       announced: (peer, files) => {
         this.#planner.announced(peer.operator, files, this.#ports.clock.monotonicMs());
-        this.#noteNews(peer.operator);
+        this.#standings.noteNews(peer.operator);
         this.#puller.soon();
       },
     };
@@ -352,7 +348,7 @@ class ClusterReplication implements Replication {
       if (this.#lost.size > 0) this.#leapOverLost();
     }
     this.#ownKnown = true;
-    for (const { resolve } of this.#ownWaiters.splice(0)) resolve();
+    this.#ownFiles.resolve(undefined);
   }
 
   get #comparedAll(): boolean {
@@ -368,75 +364,7 @@ class ClusterReplication implements Replication {
     const newest = [this.#lost, store.holdings()].map((files) => files.get(this.#self)?.at(-1)?.[1] ?? 0);
     store.numberFrom(Math.max(...newest) + NUMBERING_LEAP);
   }
-
-  /** A peer told of files: notes what, and since when it or this operator lacks some. */
-  #noteNews(operator: string): void {
-    const own = this.#ports.store.holdings();
-    const theirs = this.#planner.holdingsOf(operator) ?? new Map<string, FileRanges>();
-    this.#announced.note(operator, theirs, this.#ports.clock.monotonicMs());
-    const differs = lackingOf(own, theirs).length > 0 || this.#wantedOf(theirs, own).length > 0;
-    this.#lags.note(operator, differs, this.#ports.clock.monotonicMs());
-  }
-
-  /** What a peer holds; of one that is away, when it was last heard of. */
-  #toldBy(operator: string): Holdings | undefined {
-    return this.#planner.holdingsOf(operator) ?? this.#announced.lastOf(operator);
-  }
-
-  #wantedOf(theirs: Holdings, own: Holdings): FilesByOrigin {
-    return lackingOf(theirs, own).filter(([origin]) => this.#belongsHere(origin));
-  }
-
-  #standingOf({ operator, name, member }: ClusterPeer): PeerReplication {
-    const own = this.#ports.store.holdings();
-    const theirs = this.#planner.holdingsOf(operator);
-    const tally = this.#links.tally(operator);
-    const { sent, received, lastExchangeMs } = tally;
-    const wanted = this.#wantedOf(theirs ?? new Map(), own);
-    const skipped = wanted.map(
-      ([origin, ranges]) => [origin, intersectRanges(ranges, this.#planner.skippedBy(operator, origin))] as const,
-    );
-    const outside = countFiles(skipped);
-    // Of one that is away: it cannot have got what this operator has taken in since from here.
-    const told = this.#toldBy(operator);
-    const lacking = told === undefined ? [] : lackingOf(own, told);
-    const filesBehind = countFiles(lacking);
-    const filesAhead = countFiles(wanted) - outside;
-    const { clock } = this.#ports;
-    return {
-      ...{ operator, name, member, sent, received },
-      connected: this.#links.isUp(operator),
-      ...{ filesBehind, filesAhead, lacking: new Map(lacking) },
-      lagMs: this.#lags.note(operator, filesBehind + filesAhead > 0, clock.monotonicMs()),
-      lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
-      lastError:
-        errorOf(tally, filesBehind > 0, wanted.length > 0)?.message ??
-        this.#tooLarge.reason(lacking) ??
-        (this.#fill.filled ? undefined : outsideWindow(outside)),
-    };
-  }
 }
-
-/** What failed for want of room, a database or a path is over when the files are there, by whatever way they came. */
-const PASSING = /^(DISK|SQLITE|NETWORK|OPERATOR)_/;
-
-/** The last error with a peer that still matters: `behind`, it lacks something; `ahead`, this operator does. Pure. */
-const errorOf = (
-  { linkError, pushError, fileError }: PeerTally,
-  behind: boolean,
-  ahead: boolean,
-): HoldfastError | undefined => {
-  const ofFile = fileError !== undefined && (ahead || !PASSING.test(fileError.code)) ? fileError : undefined;
-  return linkError ?? (behind ? pushError : undefined) ?? ofFile;
-};
 
 const alreadyRunning = (what: string): Error =>
   fault('REPLICATION_ALREADY_RUNNING', `the ${what} is running already`, { hint: `end it first: exit ${what}` });
-
-/** Why an operator whose window leaves out files of its peers does not answer queries. */
-const outsideWindow = (files: number): string | undefined =>
-  files === 0
-    ? undefined
-    : `not filled, so no answers to queries: ${files} files of this peer are outside the consumer's window; an earlier start_date takes them`;
-
-const stopped = (): Error => fault('REPLICATION_STOPPED', 'the operator stops');

@@ -94,7 +94,7 @@ export const query: readonly Mutant[] = [
   },
   {
     name: 'what a peer told is forgotten when it goes away',
-    file: 'src/replication/create-replication.ts',
+    file: 'src/replication/peer-standings.ts',
     from: ' ?? this.#announced.lastOf(operator)',
     to: '',
     tests: ['test/unit/replication/announced.test.ts'],

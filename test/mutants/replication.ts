@@ -243,7 +243,7 @@ export const replication: readonly Mutant[] = [
   },
   {
     name: 'push that failed is told when its file is long there',
-    file: 'src/replication/create-replication.ts',
+    file: 'src/replication/peer-standings.ts',
     from: '(behind ? pushError : undefined)',
     to: 'pushError',
     tests: ['test/unit/replication/failing-store.test.ts'],

@@ -1,0 +1,106 @@
+import type { Clock } from '../base/clock.ts';
+import type { HoldfastError } from '../base/errors.ts';
+import type { FileRanges, Holdings } from '../operator/file-record.ts';
+import type { FileStore } from '../operator/file-store.ts';
+import { Announced, type Shortfall } from './announced.ts';
+import { Lags } from './lags.ts';
+import type { PeerLinks, PeerTally } from './links.ts';
+import type { ClusterPeer, PeerReplication } from './replication.ts';
+import { countFiles, intersectRanges, lackingOf } from './transfer/holdings.ts';
+import type { FilesByOrigin } from './transfer/messages.ts';
+import type { PullPlanner } from './transfer/state.ts';
+import type { TooLarge } from './transfer/too-large.ts';
+
+export interface StandingPorts {
+  readonly store: Pick<FileStore, 'holdings'>;
+  readonly clock: Clock;
+  readonly planner: Pick<PullPlanner, 'holdingsOf' | 'skippedBy'>;
+  readonly links: Pick<PeerLinks, 'isUp' | 'tally'>;
+  readonly tooLarge: TooLarge;
+  /** Whether files of an origin are of this cluster. */
+  belongsHere(origin: string): boolean;
+}
+
+/** How this operator and its peers stand: who lacks what of whom, since when and why. */
+export class PeerStandings {
+  readonly #ports: StandingPorts;
+  readonly #lags = new Lags();
+  readonly #announced = new Announced();
+
+  constructor(ports: StandingPorts) {
+    this.#ports = ports;
+  }
+
+  /** A peer told of files: notes what, and since when it or this operator lacks some. */
+  noteNews(operator: string): void {
+    const { store, planner, clock } = this.#ports;
+    const own = store.holdings();
+    const theirs = planner.holdingsOf(operator) ?? new Map<string, FileRanges>();
+    this.#announced.note(operator, theirs, clock.monotonicMs());
+    const differs = lackingOf(own, theirs).length > 0 || this.#wantedOf(theirs, own).length > 0;
+    this.#lags.note(operator, differs, clock.monotonicMs());
+  }
+
+  /** What a peer holds; of one that is away, when it was last heard of. */
+  toldBy(operator: string): Holdings | undefined {
+    return this.#ports.planner.holdingsOf(operator) ?? this.#announced.lastOf(operator);
+  }
+
+  /** What is not held here of all that was told and all that is needed. */
+  shortfall(told: readonly Holdings[], needed: Holdings): Shortfall {
+    const { store, clock } = this.#ports;
+    return this.#announced.shortfall({ own: store.holdings(), told, needed, nowMs: clock.monotonicMs() });
+  }
+
+  /** `filled`: whether this operator has had all that its peers hold. */
+  of({ operator, name, member }: ClusterPeer, filled: boolean): PeerReplication {
+    const { store, planner, links, tooLarge, clock } = this.#ports;
+    const own = store.holdings();
+    const tally = links.tally(operator);
+    const { sent, received, lastExchangeMs } = tally;
+    const wanted = this.#wantedOf(planner.holdingsOf(operator) ?? new Map(), own);
+    const skipped = wanted.map(
+      ([origin, ranges]) => [origin, intersectRanges(ranges, planner.skippedBy(operator, origin))] as const,
+    );
+    const outside = countFiles(skipped);
+    // Of one that is away: it cannot have got what this operator has taken in since from here.
+    const told = this.toldBy(operator);
+    const lacking = told === undefined ? [] : lackingOf(own, told);
+    const filesBehind = countFiles(lacking);
+    const filesAhead = countFiles(wanted) - outside;
+    return {
+      ...{ operator, name, member, sent, received },
+      connected: links.isUp(operator),
+      ...{ filesBehind, filesAhead, lacking: new Map(lacking) },
+      lagMs: this.#lags.note(operator, filesBehind + filesAhead > 0, clock.monotonicMs()),
+      lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
+      lastError:
+        errorOf(tally, filesBehind > 0, wanted.length > 0)?.message ??
+        tooLarge.reason(lacking) ??
+        (filled ? undefined : outsideWindow(outside)),
+    };
+  }
+
+  #wantedOf(theirs: Holdings, own: Holdings): FilesByOrigin {
+    return lackingOf(theirs, own).filter(([origin]) => this.#ports.belongsHere(origin));
+  }
+}
+
+/** What failed for want of room, a database or a path is over when the files are there, by whatever way they came. */
+const PASSING = /^(DISK|SQLITE|NETWORK|OPERATOR)_/;
+
+/** The last error with a peer that still matters: `behind`, it lacks something; `ahead`, this operator does. Pure. */
+const errorOf = (
+  { linkError, pushError, fileError }: PeerTally,
+  behind: boolean,
+  ahead: boolean,
+): HoldfastError | undefined => {
+  const ofFile = fileError !== undefined && (ahead || !PASSING.test(fileError.code)) ? fileError : undefined;
+  return linkError ?? (behind ? pushError : undefined) ?? ofFile;
+};
+
+/** Why an operator whose window leaves out files of its peers does not answer queries. */
+const outsideWindow = (files: number): string | undefined =>
+  files === 0
+    ? undefined
+    : `not filled, so no answers to queries: ${files} files of this peer are outside the consumer's window; an earlier start_date takes them`;
