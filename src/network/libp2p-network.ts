@@ -4,10 +4,8 @@ import { EventEmitter } from 'node:events';
 import { type Message, TopicValidatorResult } from '@libp2p/gossipsub';
 import type { Connection, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { asFault, fault, textOf } from '../base/errors.ts';
+import { fault, textOf } from '../base/errors.ts';
 import {
-  CHANNEL_FIRST_FRAME_MS,
-  CHANNEL_LINGER_MS,
   CHANNEL_OPEN_TIMEOUT_MS,
   CHANNELS_BURST_MAX,
   CHANNELS_PER_PEER_MAX,
@@ -20,6 +18,7 @@ import { joinAddress, splitAddress } from '../base/host.ts';
 import type { Logger } from '../base/log.ts';
 import { Pace } from '../base/pace.ts';
 import { addressOfMultiaddr, multiaddrText } from './addresses.ts';
+import { ChannelServer } from './channel-server.ts';
 import { abortedFault, exchange, expelledFault, rejectedFault } from './exchange.ts';
 import { Gatekeeper } from './gate.ts';
 import { GossipWatch } from './gossip-watch.ts';
@@ -100,6 +99,7 @@ class Libp2pNetwork implements Network {
   readonly #liveness: Liveness;
   readonly #redialer: Redialer;
   readonly #gatekeeper: Gatekeeper;
+  readonly #server: ChannelServer;
   #closed = false;
 
   constructor(
@@ -133,6 +133,7 @@ class Libp2pNetwork implements Network {
       announce: (key, isUp) => this.#announce(key, isUp),
       drop: (key, reason) => this.#drop(key, reason),
     });
+    this.#server = new ChannelServer(options.clock, this.#log, this.#links, this.#gatekeeper);
     node.addEventListener('connection:open', (event) => this.#onOpen(event.detail));
     node.addEventListener('connection:close', (event) => this.#onClosed(event.detail));
     this.handle(PING_PROTOCOL, answerPings);
@@ -192,7 +193,8 @@ class Libp2pNetwork implements Network {
       if (key === undefined) stream.abort(new Error('not an Ed25519 key'));
       else if (protocol !== PING_PROTOCOL && !this.#gatekeeper.mayUse(key, protocol))
         stream.abort(new Error('no member of the network'));
-      else if (this.#mayOpen(stream, connection, key)) void this.#serve(this.#channel(stream, key), protocol, serve);
+      else if (this.#server.mayOpen(stream, connection, key))
+        void this.#server.serve(this.#channel(stream, key), protocol, serve);
     };
     // What is beyond is noticed here: libp2p would reset it without a word.
     const limits = { maxInboundStreams: 4 * CHANNELS_PER_PEER_MAX, maxOutboundStreams: CHANNELS_PER_PEER_MAX };
@@ -322,39 +324,6 @@ class Libp2pNetwork implements Network {
   #channel(stream: Stream, peer: PeerKey): StreamChannel {
     gatherWindowUpdates(stream);
     return new StreamChannel(stream, peer, this.#options.clock, (caught) => this.blame(peer, caught));
-  }
-
-  /** Whether the peer may open one more channel: not too many at a time of one protocol, nor too many a second. */
-  #mayOpen(stream: Stream, connection: Connection, key: PeerKey): boolean {
-    const isOne = ({ protocol, direction }: Stream): boolean => protocol === stream.protocol && direction === 'inbound';
-    if (this.#links.on(key, connection)?.pace.take() === false)
-      this.blame(key, fault('NETWORK_FLOOD', 'it opens channels without end'));
-    else if (connection.streams.filter(isOne).length <= 2 * CHANNELS_PER_PEER_MAX) return true;
-    else this.#gatekeeper.strike(key, `it has more than ${2 * CHANNELS_PER_PEER_MAX} channels of one protocol open`);
-    stream.abort(new Error('too many channels'));
-    return false;
-  }
-
-  async #serve(channel: StreamChannel, protocol: string, serve: (channel: Channel) => Promise<void>): Promise<void> {
-    const { peer } = channel;
-    const cancel = this.#options.clock.after(CHANNEL_FIRST_FRAME_MS, () => {
-      if (channel.asked || channel.ended) return;
-      channel.abort(fault('NETWORK_TIMEOUT', `nothing was asked within ${CHANNEL_FIRST_FRAME_MS} ms`));
-      this.#gatekeeper.strike(peer, 'it opens channels and asks nothing');
-    });
-    try {
-      await serve(channel);
-      await channel.wind(CHANNEL_LINGER_MS);
-    } catch (caught) {
-      const error = asFault(caught);
-      const level = error.code.startsWith('NETWORK_') ? 'debug' : 'warn';
-      this.#log[level](`${protocol} with ${peer} ended: ${error.message}`, { code: error.code });
-      // A lost connection takes with it what was just opened.
-      if (!channel.asked && this.#links.isOpen(peer)) this.#gatekeeper.strike(peer, 'it opens channels and drops them');
-      channel.abort(caught);
-    } finally {
-      cancel();
-    }
   }
 
   #onOpen(connection: Connection): void {
