@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { systemCode, textOf } from '../base/errors.ts';
+import { FewAtATime } from '../base/few-at-a-time.ts';
 import { ARCHIVE_BATCH_FILES_MAX, ARCHIVE_WRITES_AT_ONCE, FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { unzip } from '../base/unzip.ts';
@@ -60,8 +61,7 @@ class DirectoryArchive implements Archive {
   #writingSmall = false;
   /** The folders that were looked through last for files under numbers that no member has any more, the latest last. */
   readonly #listed = new Map<string, Listed>();
-  readonly #waiting: (() => void)[] = [];
-  #writingLarge = 0;
+  readonly #largeWrites = new FewAtATime(ARCHIVE_WRITES_AT_ONCE);
 
   constructor(dir: string, ports: ArchivePorts) {
     this.#dir = dir;
@@ -70,7 +70,7 @@ class DirectoryArchive implements Archive {
 
   async keep(record: FileRecord, content: Uint8Array): Promise<void> {
     const path = archivePath(record, this.#ports.memberOf(record.origin));
-    if (content.byteLength > SMALL_BYTES) return this.#keepLarge(path, content);
+    if (content.byteLength > SMALL_BYTES) return this.#largeWrites.run(() => this.#keepLarge(path, content));
     const kept = new Promise<void>((resolve) => this.#small.push({ path, content, done: resolve }));
     if (!this.#writingSmall) void this.#writeSmall();
     return kept;
@@ -188,17 +188,12 @@ class DirectoryArchive implements Archive {
   }
 
   async #keepLarge(path: string, content: Uint8Array): Promise<void> {
-    if (this.#writingLarge >= ARCHIVE_WRITES_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#writingLarge += 1;
     try {
       const packed = await zip(content, LEVEL);
       await mkdir(dirname(join(this.#dir, path)), { recursive: true });
       await writeFile(join(this.#dir, path), packed);
     } catch (caught) {
       this.#warn(`${path}: ${textOf(caught)}`);
-    } finally {
-      this.#writingLarge -= 1;
-      this.#waiting.shift()?.();
     }
   }
 

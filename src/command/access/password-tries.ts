@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
+import { FewAtATime } from '../../base/few-at-a-time.ts';
 import {
   PASSWORD_CHECKS_AT_ONCE,
   PASSWORD_CHECKS_WAITING_MAX,
@@ -21,10 +22,9 @@ export class PasswordTries {
   /** By address and name, and by address alone. */
   readonly #tries: Tries;
   readonly #triesOfAddress: Tries;
-  #checking = 0;
+  readonly #checks = new FewAtATime(PASSWORD_CHECKS_AT_ONCE);
   /** How many are being made or wait, by address. */
   readonly #checksOf = new Map<string, number>();
-  readonly #waiting: (() => void)[] = [];
 
   constructor(clock: Clock) {
     const bounds = { pauseMs: PASSWORD_PAUSE_MS, keysMax: PASSWORD_ADDRESSES_MAX };
@@ -60,23 +60,18 @@ export class PasswordTries {
 
   #assertHasPlace(from: string): void {
     const ofAddress = this.#checksOf.get(from) ?? 0;
-    if (this.#waiting.length < PASSWORD_CHECKS_WAITING_MAX && ofAddress < PASSWORD_CHECKS_OF_ADDRESS_MAX) return;
+    if (this.#checks.waiting < PASSWORD_CHECKS_WAITING_MAX && ofAddress < PASSWORD_CHECKS_OF_ADDRESS_MAX) return;
     throw fault('ACCESS_BUSY', 'too many passwords are being checked', { hint: 'try again in a moment' });
   }
 
   async #inTurn<T>(from: string, check: () => Promise<T>): Promise<T> {
     this.#checksOf.set(from, (this.#checksOf.get(from) ?? 0) + 1);
-    if (this.#checking >= PASSWORD_CHECKS_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#checking += 1;
     try {
-      return await check();
+      return await this.#checks.run(check);
     } finally {
       const left = (this.#checksOf.get(from) ?? 0) - 1;
       if (left > 0) this.#checksOf.set(from, left);
       else this.#checksOf.delete(from);
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#checking -= 1;
-      else next();
     }
   }
 }
