@@ -54,47 +54,114 @@ const NOBODY = 'QUERY_NOBODY_BEHIND';
  * to answer nevertheless when nobody that is up has them; the answer says so. `QUERY_CLUSTER_UNAVAILABLE` names the
  * cluster and what each operator said; an error in the SQL itself goes on as it is.
  */
-export const askTarget = async (
+export const askTarget = (
   ports: AskPorts,
   target: Target,
   question: Question,
   options: QueryServiceOptions,
-): Promise<AnswerCollector> => {
-  const hedgeSlowMs = options.hedgeSlowMs ?? QUERY_HEDGE_SLOW_MS;
-  const behind: { readonly candidate: Candidate; readonly files: number }[] = [];
-  let asked = 0;
-  const askFirst = async (candidate: Candidate, ...rest: [AbortSignal, () => void]): Promise<AnswerCollector> => {
-    asked += 1;
+): Promise<AnswerCollector> => new Asking(ports, target, question, options).run();
+
+/** How an operator that lacks needed files is to take a question, and who waits for the answer. */
+interface Try extends Pick<Need, 'behind'> {
+  readonly signal: AbortSignal;
+  readonly alive: () => void;
+}
+
+class Asking {
+  readonly #ports: AskPorts;
+  readonly #target: Target;
+  readonly #question: Question;
+  readonly #hedgeMs: number;
+  readonly #hedgeSlowMs: number;
+  /** Who said that it lacks files. */
+  readonly #behind: { readonly candidate: Candidate; readonly files: number }[] = [];
+  /** How many are at work that may lack nothing. */
+  #asked = 0;
+
+  constructor(ports: AskPorts, target: Target, question: Question, options: QueryServiceOptions) {
+    this.#ports = ports;
+    this.#target = target;
+    this.#question = question;
+    this.#hedgeMs = options.hedgeMs ?? QUERY_HEDGE_MS;
+    this.#hedgeSlowMs = options.hedgeSlowMs ?? QUERY_HEDGE_SLOW_MS;
+  }
+
+  run(): Promise<AnswerCollector> {
+    const { cluster, candidates } = this.#target;
+    const ask = (step: Step, signal: AbortSignal, alive: () => void): Promise<AnswerCollector> =>
+      step === 'behind' ? this.#askBehind(signal, alive) : this.#askFirst(step, signal, alive);
+    // The local databases are the only ones asked: who is slow is waited for.
+    const steps = cluster === undefined ? candidates : stepsOf(candidates);
+    return inTurn<Step, AnswerCollector>(steps, ask, {
+      clock: this.#ports.clock,
+      signal: this.#question.signal,
+      ...{ hedgeMs: this.#hedgeMs, hedgeSlowMs: this.#hedgeSlowMs },
+      isFinal: (error) => cluster === undefined || error.code.startsWith('SQL_') || FINAL.has(error.code),
+      exhausted: (failures) => unavailable(this.#target, failures),
+    });
+  }
+
+  async #askFirst(candidate: Candidate, signal: AbortSignal, alive: () => void): Promise<AnswerCollector> {
+    this.#asked += 1;
     try {
-      return await attempt(ports, target, candidate, { ...question, behind: 'refuse' }, ...rest);
+      return await this.#attempt(candidate, { behind: 'refuse', signal, alive });
     } catch (caught) {
       const files = filesBehind(asFault(caught));
-      if (files !== undefined) behind.push({ candidate, files });
+      if (files !== undefined) this.#behind.push({ candidate, files });
       throw caught;
     } finally {
-      asked -= 1;
+      this.#asked -= 1;
     }
-  };
-  const askBehind = async (signal: AbortSignal, alive: () => void): Promise<AnswerCollector> => {
-    const best = behind.sort((a, b) => a.files - b.files).shift();
+  }
+
+  async #askBehind(signal: AbortSignal, alive: () => void): Promise<AnswerCollector> {
+    const best = this.#behind.sort((a, b) => a.files - b.files).shift();
     if (best === undefined) throw fault(NOBODY, 'nobody lacks files');
     // Somebody is still at work who may lack nothing.
-    if (asked > 0) await sleep(ports.clock, hedgeSlowMs, signal);
-    return attempt(ports, target, best.candidate, { ...question, behind: 'answer' }, signal, alive);
-  };
-  const ask = (step: Step, signal: AbortSignal, alive: () => void): Promise<AnswerCollector> =>
-    step === 'behind' ? askBehind(signal, alive) : askFirst(step, signal, alive);
-  // The local databases are the only ones asked: who is slow is waited for.
-  const steps = target.cluster === undefined ? target.candidates : stepsOf(target.candidates);
-  return inTurn<Step, AnswerCollector>(steps, ask, {
-    clock: ports.clock,
-    signal: question.signal,
-    hedgeMs: options.hedgeMs ?? QUERY_HEDGE_MS,
-    hedgeSlowMs,
-    isFinal: (error) => target.cluster === undefined || error.code.startsWith('SQL_') || FINAL.has(error.code),
-    exhausted: (failures) => unavailable(target, failures),
-  });
-};
+    if (this.#asked > 0) await sleep(this.#ports.clock, this.#hedgeSlowMs, signal);
+    return this.#attempt(best.candidate, { behind: 'answer', signal, alive });
+  }
+
+  async #attempt(candidate: Candidate, one: Try): Promise<AnswerCollector> {
+    const { width, keep, budget, job } = this.#question;
+    const { operator } = candidate;
+    const address = operator === undefined ? '' : joinAddress({ host: operator.ip, port: operator.port });
+    const part = job.part({ cluster: this.#target.cluster?.id ?? '', operator: operator?.id ?? '', address });
+    const collector = new AnswerCollector(width, keep, budget, part, one.alive);
+    try {
+      await this.#answer(candidate, one, collector);
+      one.signal.throwIfAborted();
+      part.end('done');
+      return collector;
+    } catch (caught) {
+      collector.drop();
+      endPart(part, caught, one.signal);
+      throw caught;
+    }
+  }
+
+  async #answer({ operator, local }: Candidate, { behind, signal }: Try, listener: AnswerListener): Promise<void> {
+    const { dbms, table, cluster } = this.#target;
+    const { sql, deadlineMs, needs } = this.#question;
+    const { clock, lines, sqlite } = this.#ports;
+    const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.monotonicMs()));
+    if (!local) {
+      const peer = operator?.peer;
+      if (peer === undefined) throw fault('QUERY_OPERATOR_UNKNOWN', 'its key is not known: it has not been seen yet');
+      await askQuery(lines, peer, { dbms, sql, timeoutMs, needs: filesOf(needs), behind }, listener, signal);
+      return;
+    }
+    const ready = cluster === undefined ? 0 : await readyToAnswer(this.#ports, { needs, behind }, dbms, () => table);
+    listener.accepted(ready);
+    const nowMicros = Math.floor(clock.wallMs() * 1_000);
+    const members = cluster === undefined ? undefined : memberNumbers(this.#ports.topology(), sql);
+    for await (const { bytes } of sqlite.stream(queryStreams, 'select', { dbms, sql, nowMicros, timeoutMs, members })) {
+      signal.throwIfAborted();
+      listener.chunk(bytes);
+    }
+    listener.ended(await heldNow(this.#ports));
+  }
+}
 
 /** Those believed up, then again those of them that lack files, then the others in the same way. */
 const stepsOf = (candidates: readonly Candidate[]): readonly Step[] =>
@@ -118,61 +185,10 @@ const unavailable = (
   });
 };
 
-const attempt = async (
-  ports: AskPorts,
-  target: Target,
-  candidate: Candidate,
-  question: Question & Need,
-  signal: AbortSignal,
-  alive: () => void,
-): Promise<AnswerCollector> => {
-  const { operator } = candidate;
-  const address = operator === undefined ? '' : joinAddress({ host: operator.ip, port: operator.port });
-  const part = question.job.part({ cluster: target.cluster?.id ?? '', operator: operator?.id ?? '', address });
-  const collector = new AnswerCollector(question.width, question.keep, question.budget, part, alive);
-  try {
-    await answer(ports, target, candidate, question, collector, signal);
-    signal.throwIfAborted();
-    part.end('done');
-    return collector;
-  } catch (caught) {
-    collector.drop();
-    endPart(part, caught, signal);
-    throw caught;
-  }
-};
-
 const endPart = (part: PartRecord, caught: unknown, signal: AbortSignal): void => {
   const error = asFault(caught);
   if (signal.reason === REPLACED) part.end('Replaced');
   else part.end(filesBehind(error) === undefined ? 'Error' : 'Behind', error.message);
-};
-
-const answer = async (
-  ports: AskPorts,
-  { dbms, table, cluster }: Target,
-  { operator, local }: Candidate,
-  { sql, deadlineMs, needs, behind }: Question & Need,
-  listener: AnswerListener,
-  signal: AbortSignal,
-): Promise<void> => {
-  const timeoutMs = Math.max(1, Math.ceil(deadlineMs - ports.clock.monotonicMs()));
-  if (!local) {
-    const peer = operator?.peer;
-    if (peer === undefined) throw fault('QUERY_OPERATOR_UNKNOWN', 'its key is not known: it has not been seen yet');
-    const query = { dbms, sql, timeoutMs, needs: filesOf(needs), behind };
-    await askQuery(ports.lines, peer, query, listener, signal);
-    return;
-  }
-  listener.accepted(cluster === undefined ? 0 : await readyToAnswer(ports, { needs, behind }, dbms, () => table));
-  const nowMicros = Math.floor(ports.clock.wallMs() * 1_000);
-  const members = cluster === undefined ? undefined : memberNumbers(ports.topology(), sql);
-  const select = { dbms, sql, nowMicros, timeoutMs, members };
-  for await (const { bytes } of ports.sqlite.stream(queryStreams, 'select', select)) {
-    signal.throwIfAborted();
-    listener.chunk(bytes);
-  }
-  listener.ended(await heldNow(ports));
 };
 
 /** The time-out of the query, whoever noticed it. */
