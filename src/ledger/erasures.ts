@@ -66,13 +66,13 @@ export class Erasures {
   }
 
   /** Whether an erase entry about it is held, or came along, that may have been right: only then is it taken in without its body. */
-  async mayLackBody(target: Entry, waiting: (hash: string) => Entry | undefined): Promise<boolean> {
+  async mayLackBody(target: Entry, find: (hash: string) => Entry | undefined): Promise<boolean> {
     if (this.by(target.hash) !== undefined) return true;
     if (!this.knowsOf(target.hash)) return false;
     const heard = this.#heard.get(target.hash) ?? [];
     // As many as are kept: the one that counts may have been among those before.
     if (heard.length >= HEARD_OF_ONE_MAX) return true;
-    return this.judge?.mayErase(target, heard, waiting) ?? true;
+    return this.judge?.mayErase(target, heard, find) ?? true;
   }
 
   /** The entry was well signed and is on its way in. */

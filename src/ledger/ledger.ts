@@ -56,7 +56,8 @@ export interface DamagedLine {
 export interface ErasureJudge {
   /**
    * Whether one of these erase entries, or one that is held, may have been right somewhere: by the grants that it rests on, whatever has ended them
-   * since. True where they are not all held, and `find` does not know them either, or the network is not known yet.
+   * since. True where they are not all held, `find` does not know the rest either, and those that are known do not rule it out; or where the
+   * network is not known yet.
    */
   mayErase(target: Entry, heard: readonly Entry[], find: (hash: string) => Entry | undefined): Promise<boolean>;
 }

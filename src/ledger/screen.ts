@@ -167,12 +167,14 @@ const withErasures = async (
   refused: Map<string, Acceptance>,
 ): Promise<readonly Candidate[]> => {
   for (const { entry } of candidates) erasures.hear(entry);
+  const along = new Map(candidates.map(({ entry }) => [entry.hash, entry]));
+  const find = (hash: string): Entry | undefined => waiting.find(hash) ?? along.get(hash);
   const goOn: Candidate[] = [];
   for (const candidate of candidates) {
     const { entry } = candidate;
     if (entry.bodiless !== true) goOn.push(candidate);
     else if (covered?.has(entry) === true) goOn.push({ ...candidate, entry: archivedEntry(entry) });
-    else if (await erasures.mayLackBody(entry, (hash) => waiting.find(hash))) goOn.push(candidate);
+    else if (await erasures.mayLackBody(entry, find)) goOn.push(candidate);
     // Who was told of an erasure and judges it otherwise breaks no rule.
     else refused.set(entry.hash, covered === undefined || erasures.knowsOf(entry.hash) ? NO_BODY : NOT_COVERED);
   }

@@ -1,5 +1,6 @@
 import { doors } from './doors.ts';
 import { entry } from './entry.ts';
+import { erasures } from './erasures.ts';
 import { ledger } from './ledger.ts';
 import { network } from './network.ts';
 import { node } from './node.ts';
@@ -18,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...entry,
   ...receipt,
   ...policy,
+  ...erasures,
   ...node,
   ...operator,
   ...replication,

@@ -150,13 +150,6 @@ export const policy: readonly Mutant[] = [
     ],
   },
   {
-    name: 'an entry without its body waits for the grants of who erased it, which wait for it',
-    file: 'src/policy/erasure-judge.ts',
-    from: 'alone === undefined || (',
-    to: 'alone !== undefined && (',
-    tests: ['test/unit/policy/erasure-judge.test.ts'],
-  },
-  {
     name: 'who redeemed an invite first is not looked for again',
     file: 'src/policy/authority/authority.ts',
     from: '      this.#contend(fact);\n',
@@ -183,13 +176,6 @@ export const policy: readonly Mutant[] = [
     from: 'fact.erasure?.inForce !== true',
     to: 'fact.erasure?.inForce === true',
     tests: ['test/unit/command/missing-bodies.test.ts'],
-  },
-  {
-    name: 'the erase entry of a stranger is enough for an entry without its body',
-    file: 'src/policy/erasure-judge.ts',
-    from: 'alone.reasonOf(erase) === undefined && ',
-    to: '',
-    tests: ['test/unit/policy/erasure-judge.test.ts'],
   },
   {
     name: 'what ends nothing has everything judged again that it names',

@@ -7,7 +7,7 @@ import type { Authority } from './authority.ts';
  * where the grant that it cites is not here yet.
  */
 export const mayCite = (
-  { genesis, graph }: Authority,
+  { genesis, graph }: Pick<Authority, 'genesis' | 'graph'>,
   { author, cap, op }: Pick<EntryHeader, 'author' | 'cap' | 'op'>,
 ): boolean | undefined => {
   if (genesis === undefined || op === 'genesis') return undefined;

@@ -62,6 +62,26 @@ describe('an entry that comes without its body, once the network is known', () =
     expect(ledger.status().bodies.missing).toBe(0);
   });
 
+  test.each(['held', 'waiting'])(
+    'does not where what erased it cites an entry that is no grant, and %s',
+    async (how) => {
+      const { ledger, bob, eve, said, erase } = await world();
+      const other = bob.next(how === 'held' ? {} : { parents: ['ab'.repeat(32)] });
+      await offerAll(ledger, [other]);
+      expect(await offerAll(ledger, [erase(eve, other.hash), bare(said)])).toContain('ignore LEDGER_BODY_MISSING');
+    },
+  );
+
+  test('does not where what erased it cites what is not its author’s, though what lies above that is not known', async () => {
+    const { ledger, root, bob, eve, said, erase, grant } = await world();
+    const first = grant(root, bob.author, 'admin');
+    const second = grant(bob, bob.author, 'admin', first.hash);
+    const stolen = grant(eve, eve.author, 'admin', second.hash);
+    const acts = [second, erase(eve, second.hash), stolen, erase(eve, stolen.hash)];
+    expect(await offerAll(ledger, [...acts, bare(said)])).toContain('ignore LEDGER_BODY_MISSING');
+    expect(await offerAll(ledger, [erase(bob, second.hash), bare(said)])).toContain('accept');
+  });
+
   test('is asked for where what let it in never comes in itself, to be judged', async () => {
     const { ledger, policies, eve, said, erase } = await world();
     erase(eve); // Withheld: what follows it waits for ever.
