@@ -149,11 +149,7 @@ class NodeExecutor implements CommandExecutor {
           ...([statement.here ? onThisNode(request) : request, depth + 1] as const),
         );
       case 'assign':
-        dictionary.assign(
-          statement.name,
-          await this.#assigned(statement, statement.here ? onThisNode(request) : request, depth),
-        );
-        return { reply: SILENT, wantsJson: false };
+        return this.#assign(statement, statement.here ? onThisNode(request) : request, depth);
       case 'client':
         return this.#client(statement.destination, statement.command, request, depth);
       case 'command':
@@ -161,42 +157,27 @@ class NodeExecutor implements CommandExecutor {
     }
   }
 
-  /** The right side of an assignment: a command's output, JSON, or text. */
-  async #assigned(
-    statement: Statement & { kind: 'assign' },
-    request: CommandRequest,
-    depth: number,
-  ): Promise<JsonValue> {
+  async #assign(statement: Statement & { kind: 'assign' }, request: CommandRequest, depth: number): Promise<Answer> {
+    const dictionary = this.#dictionaryOf(request.session, restrictionOf(this.#context, request.session.person));
+    const assigned = (value: JsonValue, note?: Note): Answer => {
+      dictionary.assign(statement.name, value);
+      return { reply: SILENT, wantsJson: false, note };
+    };
     const tokens = tokenize(statement.right);
     const first = tokens[0];
-    const dictionary = this.#dictionaryOf(request.session, restrictionOf(this.#context, request.session.person));
     const isClient = isKeyword(first, 'run') && isKeyword(tokens[1], 'client');
-    if (first === undefined) return '';
+    if (first === undefined) return assigned('');
     const isCommand = (): boolean => isClient || this.#registry.find(tokens) !== undefined || this.#isAbsent(tokens);
-    if (first.kind !== 'word' || !isCommand()) return valueOfRun(tokens, dictionary);
+    if (first.kind !== 'word' || !isCommand()) return assigned(valueOfRun(tokens, dictionary));
     let answer: Answer;
     try {
       answer = await this.#line(statement.right, request, depth + 1);
     } catch (caught) {
       // Documented: `x = blockchain wait …` says false instead of failing.
-      if (hasCode(caught, 'COMMAND_WAIT_EXPIRED')) return 'false';
+      if (hasCode(caught, 'COMMAND_WAIT_EXPIRED')) return assigned('false');
       throw caught;
     }
-    const { reply } = answer;
-    const output = outputOf(answer);
-    const whole = await textUpTo(output, VALUE_CHARS_MAX);
-    if (whole.length > VALUE_CHARS_MAX)
-      throw fault(
-        'COMMAND_VALUE_OVERSIZE',
-        `the output for ${statement.name} is longer than ${VALUE_CHARS_MAX} characters`,
-        {
-          hint: 'a variable holds less: aggregate, or add a LIMIT',
-        },
-      );
-    if (statement.collect !== 'value' && reply.json !== undefined) return collected(statement.collect, reply);
-    const text = whole.trim();
-    // Nothing found leaves the variable undefined: scripts ask `if not !x`.
-    return text === '[]' || isNothing(reply.json) ? '' : text;
+    return assigned(await valueOf(statement, answer), outputOf(answer).note);
   }
 
   /** One word alone is what a variable may well be told: `kind = file`, `source = stream`. */
@@ -292,7 +273,7 @@ class NodeExecutor implements CommandExecutor {
         const output = outputOf(await this.#line(text, inner, depth + 1));
         return output.pieces === undefined
           ? output
-          : { text: await textUpTo(output, SCRIPT_OUTPUT_CHARS_MAX), json: undefined };
+          : { text: await textUpTo(output, SCRIPT_OUTPUT_CHARS_MAX), json: undefined, note: output.note };
       },
     };
   }
@@ -305,6 +286,20 @@ const onThisNode = (request: CommandRequest): CommandRequest => ({
 });
 
 /** `x[] = …` holds the answers of the nodes, `x{} = …` the same by their addresses; of one node alone, its answer. */
+/** What a command's output is as the value of a variable. */
+const valueOf = async ({ name, collect }: Statement & { kind: 'assign' }, answer: Answer): Promise<JsonValue> => {
+  const { reply } = answer;
+  const whole = await textUpTo(outputOf(answer), VALUE_CHARS_MAX);
+  if (whole.length > VALUE_CHARS_MAX)
+    throw fault('COMMAND_VALUE_OVERSIZE', `the output for ${name} is longer than ${VALUE_CHARS_MAX} characters`, {
+      hint: 'a variable holds less: aggregate, or add a LIMIT',
+    });
+  if (collect !== 'value' && reply.json !== undefined) return collected(collect, reply);
+  const text = whole.trim();
+  // Nothing found leaves the variable undefined: scripts ask `if not !x`.
+  return text === '[]' || isNothing(reply.json) ? '' : text;
+};
+
 const collected = (as: 'list' | 'object', { json, byNode }: Reply): JsonValue => {
   if (byNode !== undefined) return (as === 'list' ? Object.values(byNode) : byNode) as JsonValue;
   return (as === 'list' && !Array.isArray(json) ? [json] : json) as JsonValue;

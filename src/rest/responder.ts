@@ -198,16 +198,18 @@ class Responder {
     session.destination = plan.standing;
     const format = /\bapplication\/json\b/i.test(request.headers.accept ?? '') ? 'json' : undefined;
     const giveBack = this.#places.take(person, 'command');
+    let note: Note | undefined;
     const output = await this.#within({ ms: plan.timeoutMs, ended, giveBack }, async (signal) => {
       for (const line of plan.before) {
-        await executor.execute({ text: line, format: undefined, signal, session });
+        const before = await executor.execute({ text: line, format: undefined, signal, session });
+        note ??= before.note;
         // What waits for nothing would have all its lines in one turn.
         await giveWay();
         signal.throwIfAborted();
       }
       return executor.execute({ text: plan.command, format, signal, session });
     });
-    const headers = noteHeaders(output.note);
+    const headers = noteHeaders(note ?? output.note);
     if (output.pieces !== undefined) return { ...(await longText(output.pieces())), headers };
     if (output.file === undefined) return { ...text(shown(output, format)), headers };
     return { status: 200, type: FILE, body: Readable.from(output.file, { objectMode: false }), headers };

@@ -9,8 +9,8 @@ import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 
 const finished = async (call: Call<OptionTable>, script: Script, onLine?: (line: number) => void): Promise<Reply> => {
-  const printed = await runScript(call, script, call.signal, onLine);
-  return says(printed.join('\n'), printed);
+  const { texts, note } = await runScript(call, script, call.signal, onLine);
+  return { ...says(texts.join('\n'), texts), note };
 };
 
 /** Whose scripts in the background they are; an admin's need no name, since admins command all. */
@@ -58,9 +58,10 @@ const startThread = async (call: Call<OptionTable>, threads: Threads): Promise<R
     },
     async (signal) => {
       try {
-        const printed = await runScript(call, script, signal);
+        const { texts, note } = await runScript(call, script, signal);
         context.log.info(`the script ${script.path} has run in the background`, {
-          printed: withoutTokens(printed.join('\n')).slice(0, PRINTED_CHARS_LOGGED),
+          printed: withoutTokens(texts.join('\n')).slice(0, PRINTED_CHARS_LOGGED),
+          ...(note === undefined ? {} : { note: note.text }),
         });
       } catch (caught) {
         if (!signal.aborted) context.log.error(`the script ${script.path} stopped: ${withoutTokens(textOf(caught))}`);

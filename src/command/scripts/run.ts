@@ -1,6 +1,8 @@
 import { asFault, type HoldfastError } from '../../base/errors.ts';
 import { SCRIPT_OUTPUT_CHARS_MAX } from '../../base/limits.ts';
+import type { CommandOutput } from '../executor.ts';
 import { Flow } from '../grammar/flow.ts';
+import type { Note } from '../note.ts';
 import type { Surroundings } from '../registry.ts';
 import type { Script } from './load.ts';
 import { atLine } from './place.ts';
@@ -9,12 +11,20 @@ import { atLine } from './place.ts';
 const LINES_AT_ONCE = 100;
 const LINE_MS_AT_ONCE = 5;
 
+/** What the lines of a script have printed, and what was to be known about the first answer that had a note. */
+interface Printed {
+  readonly texts: readonly string[];
+  readonly note: Note | undefined;
+}
+
 /** What the lines of a script print, up to a bound: a loop prints without end. */
 class Outputs {
   readonly texts: string[] = [];
+  note: Note | undefined;
   #chars = 0;
 
-  add(text: string): void {
+  add({ text, note }: CommandOutput): void {
+    this.note ??= note;
     if (text === '' || this.#chars > SCRIPT_OUTPUT_CHARS_MAX) return;
     this.#chars += text.length + 1;
     this.texts.push(this.#chars > SCRIPT_OUTPUT_CHARS_MAX ? '… more is not shown' : text);
@@ -27,7 +37,7 @@ export const runScript = async (
   { name, path, program }: Script,
   signal: AbortSignal | undefined,
   onLine: (line: number) => void = () => {},
-): Promise<readonly string[]> => {
+): Promise<Printed> => {
   const flow = new Flow(program);
   const lines = surroundings.newScript({ index: flow.index, rested: flow.rested, signal });
   const outputs = new Outputs();
@@ -55,7 +65,7 @@ export const runScript = async (
     if (line.command === undefined) continue;
     onLine(flow.line);
     try {
-      outputs.add((await lines.execute(line.command)).text);
+      outputs.add(await lines.execute(line.command));
       done += 1;
     } catch (caught) {
       signal?.throwIfAborted();
@@ -65,5 +75,5 @@ export const runScript = async (
       log.warn(`the script goes on after a failure, as it says itself: ${failure.message}`);
     }
   }
-  return outputs.texts;
+  return outputs;
 };

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Entry, RawEntry } from '../../../src/entry/entry.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
@@ -44,6 +46,20 @@ test('an answer of a node that lacks what an entry says tells so beside it, unti
   for (const command of ['blockchain get table where name = t', `blockchain history where id = ${id}`])
     expect((await node.run(command)).note).toBeUndefined();
   expect(await node.run(`blockchain get table as of ${said.hash}`)).toMatchObject({ json: { asOf: { missing: 0 } } });
+});
+
+test('who keeps an answer in a variable is told all the same, in a script too', async () => {
+  const { node } = await nodeThatLacks();
+  const note = { code: 'ENTRY_BODY_MISSING' };
+  expect(await node.run('found = blockchain get table')).toMatchObject({ text: '', note });
+  expect(await node.run('if 1 = 1 then found = blockchain get table')).toMatchObject({ note });
+  expect((await node.run('found = 1')).note).toBeUndefined();
+  const other = await nodes.add();
+  const script = `found = run client (${node.network.address}) blockchain get table\nfound = 1`;
+  const { scripts } = other.context.facts.directories;
+  await mkdir(scripts, { recursive: true });
+  await writeFile(join(scripts, 'find.al'), script);
+  expect(await other.run('process find.al')).toMatchObject({ note });
 });
 
 test('an erasure waits for the body: without it nobody could tell what is gone', async () => {
