@@ -152,8 +152,15 @@ export const policy: readonly Mutant[] = [
   {
     name: 'who redeemed an invite first is not looked for again',
     file: 'src/policy/authority/authority.ts',
-    from: '      this.#contend(fact);\n',
-    to: '',
+    from: 'const before = this.#contend(fact);',
+    to: 'const before = undefined as Fact | undefined;',
+    tests: ['test/unit/policy/many-joins.test.ts', 'test/property/authority.property.test.ts'],
+  },
+  {
+    name: 'who redeemed an invite first keeps it when one before that comes',
+    file: 'src/policy/authority/authority.ts',
+    from: '[...acts, ...displaced]',
+    to: 'acts',
     tests: ['test/unit/policy/many-joins.test.ts', 'test/property/authority.property.test.ts'],
   },
   {
@@ -166,8 +173,8 @@ export const policy: readonly Mutant[] = [
   {
     name: 'at each join all others of its invite are looked through again',
     file: 'src/policy/authority/authority.ts',
-    from: '      this.#contend(fact);\n',
-    to: "      this.#redeemers.delete(fact.cap ?? '');\n",
+    from: 'const before = this.#contend(fact);',
+    to: "this.#redeemers.delete(fact.cap ?? '');\n      const before = undefined as Fact | undefined;",
     tests: ['test/unit/policy/many-joins.test.ts'],
   },
   {
@@ -225,8 +232,8 @@ export const policy: readonly Mutant[] = [
   {
     name: 'invite is redeemed twice',
     file: 'src/policy/authority/authority.ts',
-    from: 'return first === undefined || first === fact\n',
-    to: 'return first === undefined || first.op === fact.op\n',
+    from: 'return first === undefined || first === fact ? undefined',
+    to: 'return first === undefined || first.op === fact.op ? undefined',
     tests: [
       'test/unit/policy/rights.test.ts',
       'test/unit/policy/admission.test.ts',

@@ -60,11 +60,13 @@ export class Authority {
   /** Takes up entries; returns the facts whose verdict may be another now. */
   add(facts: readonly Fact[]): ReadonlySet<Fact> {
     const acts = facts.filter((fact) => this.graph.add(fact));
+    const displaced: Fact[] = [];
     for (const fact of acts) {
       this.#redeemers.delete(fact.hash);
-      this.#contend(fact);
+      const before = this.#contend(fact);
+      if (before !== undefined) displaced.push(before);
     }
-    return acts.length === 0 ? NOTHING : this.#affectedBy(acts);
+    return acts.length === 0 ? NOTHING : this.#affectedBy([...acts, ...displaced]);
   }
 
   /** The genesis entry has come; returns every fact that was taken up before it. */
@@ -116,7 +118,8 @@ export class Authority {
   reasonOf(fact: Fact): VoidReason | undefined {
     if (!AUTHORITY_OPS.has(fact.op)) return this.#judge(fact);
     if (!this.#verdicts.has(fact)) this.#verdicts.set(fact, fact.void ?? this.#judge(fact));
-    return this.#verdicts.get(fact);
+    const verdict = this.#verdicts.get(fact);
+    return verdict === REDEEMED ? { ...REDEEMED, by: this.redeemerOf(fact.cap ?? '')?.hash } : verdict;
   }
 
   /** What the grant that an entry cites lets its author do; undefined for everything. Only of entries with authority. */
@@ -149,14 +152,19 @@ export class Authority {
     return this.#redeemers.get(invite);
   }
 
-  /** A new join beside the one that is known: to look through all again at each would let strangers make each dearer than the last. */
-  #contend(fact: Fact): void {
+  /**
+   * A new join beside the one that is known: to look through all again at each would let strangers make each dearer than the last. Returns the one
+   * that has not redeemed the invite after all; the others go on having come too late.
+   */
+  #contend(fact: Fact): Fact | undefined {
     const act = this.graph.actOf(fact);
     const link = this.graph.link(fact.cap);
-    if (act?.op !== 'join' || link?.act.op !== 'grant' || !this.#redeemers.has(link.fact.hash)) return;
+    if (act?.op !== 'join' || link?.act.op !== 'grant' || !this.#redeemers.has(link.fact.hash)) return undefined;
     const known = this.#redeemers.get(link.fact.hash);
-    if (known !== undefined && compareFacts(known, fact) <= 0) return;
-    if (this.#faultOfJoin(link.fact, link.act, fact, act) === undefined) this.#redeemers.set(link.fact.hash, fact);
+    if (known !== undefined && compareFacts(known, fact) <= 0) return undefined;
+    if (this.#faultOfJoin(link.fact, link.act, fact, act) !== undefined) return undefined;
+    this.#redeemers.set(link.fact.hash, fact);
+    return known;
   }
 
   #findRedeemer(invite: string): Fact | undefined {
@@ -221,11 +229,8 @@ export class Authority {
   #restsOn(fact: Fact, act: AuthorityAct): readonly Fact[] {
     const { graph } = this;
     if (act.op === 'revoke') return [];
-    // By form alone, whatever becomes of it: any other join takes nothing from these.
-    const redeems = act.op === 'join' && this.redeemerOf(fact.cap ?? '') === fact;
-    const rivals = redeems ? graph.joinsOf(fact.cap ?? '') : [];
     const ended = act.op === 'rotate' ? graph.citingBy(fact.cap ?? '', fact.author) : [];
-    const others = [...graph.revocationsOf(fact.hash), ...rivals].map((each) => each.fact);
+    const others = graph.revocationsOf(fact.hash).map((each) => each.fact);
     return [...graph.citing(fact.hash), ...others, ...ended.filter(({ seq }) => seq > fact.seq)];
   }
 
@@ -337,9 +342,7 @@ export class Authority {
     const wrong = this.#faultOfJoin(invite, above, fact, act);
     if (wrong !== undefined) return wrong;
     const first = this.redeemerOf(invite.hash);
-    return first === undefined || first === fact
-      ? undefined
-      : { rule: 'invite-redeemed', text: 'the invite was redeemed before', by: first.hash };
+    return first === undefined || first === fact ? undefined : REDEEMED;
   }
 
   /** What is wrong with a join by itself, whoever else has redeemed the invite. */
@@ -383,5 +386,8 @@ export class Authority {
 }
 
 const NOTHING: ReadonlySet<Fact> = new Set();
+
+/** By whom is said when it is asked: that may have become another, by form alone, and nothing else has. */
+const REDEEMED: VoidReason = { rule: 'invite-redeemed', text: 'the invite was redeemed before', by: undefined };
 
 const without = (text: string, by?: string): VoidReason => ({ rule: 'no-authority', text, by });

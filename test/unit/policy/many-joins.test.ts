@@ -42,6 +42,19 @@ test('a join that redeems nothing has no other judged again, whoever made it', (
   expect(authority.redeemerOf(invite.hash)).toBe(first);
 });
 
+test('a join that redeems takes the invite from the one before alone, however many there are', () => {
+  const { authority, invite, join } = world();
+  authority.add([invite]);
+  const joins = Array.from({ length: JOINS }, (_, at) => join(2_000 - at));
+  for (const [at, fact] of joins.entries()) {
+    const affected = authority.add([fact]);
+    expect(affected.size).toBe(at === 0 ? 1 : 2);
+    for (const each of affected) authority.reasonOf(each);
+  }
+  for (const fact of joins.slice(0, -1)) expect(authority.reasonOf(fact)?.by).toBe(joins.at(-1)?.hash);
+  expect(authority.reasonOf(joins.at(-1)!)).toBeUndefined();
+});
+
 test.each([
   ['none has redeemed it', []],
   ['all come before the one that has', [900_000]],
@@ -77,7 +90,7 @@ test('an earlier one takes the invite from those after it, in whatever order the
     joins[0]?.hash,
   ]);
   const early = join(1_999);
-  expect(authority.add([early]).size).toBe(1 + JOINS);
+  expect(authority.add([early])).toEqual(new Set([early, joins[0]]));
   expect(authority.reasonOf(early)).toBeUndefined();
   for (const fact of joins) expect(authority.reasonOf(fact)?.by).toBe(early.hash);
   expect(looks()).toBe(1 + JOINS);
