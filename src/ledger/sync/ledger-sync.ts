@@ -254,7 +254,7 @@ class Synchronizer implements LedgerSync {
       const mayHave = holdings.isWhole !== true || isNothing(lacking(holdings, theirs));
       return key !== peer && this.#links.has(key) && mayHave;
     });
-    return !this.#patience.waitsFor(others, lacking(this.#holdings(), theirs).entries);
+    return !this.#patience.waitsFor(others, peer, lacking(this.#holdings(), theirs).entries);
   }
 
   async #serve(channel: Channel, knowsArchived: boolean): Promise<void> {

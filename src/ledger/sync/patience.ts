@@ -17,6 +17,8 @@ export class Patience {
   readonly #clock: Clock;
   /** Exchanges in a row that brought nothing, of those waited for; also over several connections. */
   readonly #failures = new Map<PeerKey, number>();
+  /** The pruned peers that were met while bodies are waited for. */
+  readonly #pruned = new Set<PeerKey>();
   #sinceMs = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
   #earnedMs = 0;
@@ -26,15 +28,23 @@ export class Patience {
     this.#clock = clock;
   }
 
-  /** Whether one of these is waited for. `lacks`: entries that the pruned peer has and this node has not; more than were lacking at first earn no time. */
-  waitsFor(peers: readonly PeerKey[], lacks: number): boolean {
+  /**
+   * Whether one of these is waited for. `lacks`: entries that the pruned peer has and this node has not; more than were lacking when such a peer was
+   * first met earn no time.
+   */
+  waitsFor(peers: readonly PeerKey[], pruned: PeerKey, lacks: number): boolean {
     if (peers.length === 0) return false;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#lastMs > SYNC_KEEPERS_FORGOTTEN_MS) {
       this.#failures.clear();
-      [this.#sinceMs, this.#earnedMs, this.#earnedMsMax] = [nowMs, 0, lacks * SYNC_KEEPERS_WAIT_MS_AN_ENTRY];
+      this.#pruned.clear();
+      [this.#sinceMs, this.#earnedMs, this.#earnedMsMax] = [nowMs, 0, 0];
     }
     this.#lastMs = nowMs;
+    if (!this.#pruned.has(pruned) && this.#pruned.size < SYNC_PEERS_REMEMBERED_MAX) {
+      this.#pruned.add(pruned);
+      this.#earnedMsMax = Math.max(this.#earnedMsMax, lacks * SYNC_KEEPERS_WAIT_MS_AN_ENTRY);
+    }
     for (const peer of peers) this.#note(peer, this.#failures.get(peer) ?? 0);
     return (
       nowMs - this.#sinceMs < SYNC_KEEPERS_WAIT_MS + this.#earnedMs &&
