@@ -7,6 +7,7 @@ import { type JournalFiles, type Position, systemJournalFiles } from './journal-
 import { decodeLine, linesOf, NEWLINE } from './journal-line.ts';
 import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal-overwrite.ts';
 import { JournalReads, readBytes } from './journal-reads.ts';
+import { OneByOne } from './one-by-one.ts';
 import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
@@ -70,6 +71,8 @@ export class Journal {
   /** Sizes of the files up to the last complete line. */
   readonly #sizes: Map<number, number>;
   readonly #reads: JournalReads;
+  /** What changes lines in place, and what must not run beside that. */
+  readonly #overwrites = new OneByOne();
   #last: { file: number; offset: number };
   /** From here on the last file was not read back since it was opened. */
   #checkedTo = 0;
@@ -182,12 +185,22 @@ export class Journal {
 
   /** Replaces lines by others of the same length, so that what they said is gone from the disk. `LEDGER_DISK_FAILED`. */
   async overwrite(changes: readonly Overwrite[]): Promise<void> {
-    const { dir, log } = this.#options;
     try {
-      await overwriteLines({ dir, log, files: this.#files, path: (file) => this.path(file) }, changes);
+      await this.#overwrite(changes);
     } catch (caught) {
       throw this.#diskFault(caught);
     }
+  }
+
+  #overwrite(changes: readonly Overwrite[]): Promise<void> {
+    const { dir, log } = this.#options;
+    const ports = { dir, log, files: this.#files, path: (file: number) => this.path(file) };
+    return this.#overwrites.take(() => overwriteLines(ports, changes));
+  }
+
+  /** Runs `work` while no line is overwritten; files may be rewritten meanwhile, for whoever reads one reads it as it was. */
+  besideNoOverwrite<T>(work: () => Promise<T>): Promise<T> {
+    return this.#overwrites.take(work);
   }
 
   /** Begins a new file, unless the last one is empty: what is there is not appended to any more. Not beside `append`. */
@@ -211,18 +224,17 @@ export class Journal {
     replacements: readonly Replacement[],
     on: { readonly beforeSwap: () => Promise<void>; readonly swapped: () => void },
   ): Promise<void> {
-    const { dir, log } = this.#options;
     const path = this.path(file);
     try {
       // An erasure that could not be finished knows lines by their positions.
-      await overwriteLines({ dir, log, files: this.#files, path: (number) => this.path(number) }, []);
+      await this.#overwrite([]);
       const handle = await this.#reads.handle(file);
       const bytes = this.#sizes.get(file) ?? 0;
       const end = await rewriteFile(this.#files, { path, handle, bytes }, replacements, on.beforeSwap);
       this.#reads.replaced(file, handle);
       this.#sizes.set(file, end);
       on.swapped();
-      await this.#files.syncDirectory(dir);
+      await this.#files.syncDirectory(this.#options.dir);
     } catch (caught) {
       throw this.#diskFault(caught);
     }

@@ -123,7 +123,7 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'line that is being erased counts as damaged',
     file: 'src/ledger/disk-store.ts',
-    from: 'const again = await this.#changes.take(() => this.#readLines(open));',
+    from: 'const again = await this.#parts.journal.besideNoOverwrite(() => this.#readLines(open));',
     to: 'const again = open.map(() => undefined);',
     tests: ['test/unit/ledger/erasure.test.ts'],
   },

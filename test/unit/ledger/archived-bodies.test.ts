@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import { openLedger } from '../../../src/ledger/open-ledger.ts';
 import type { StoredLedger } from '../../../src/ledger/stored-ledger.ts';
 import { createFailingJournalFiles } from '../../support/failing-journal-files.ts';
 import { proposal, seedOf } from '../../support/ledger-authors.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const FILLER = 'x'.repeat(600);
 
@@ -158,6 +159,31 @@ test('a crash after any step on the disk loses nothing', async () => {
     if (ended) break;
   }
   expect(steps).toBeGreaterThan(10);
+});
+
+test('a damaged line is found while files are written anew: its entry is asked for again at once', async () => {
+  let [goOn, isRewriting] = [() => {}, false];
+  const gate = new Promise<void>((resolve) => (goOn = resolve));
+  const files: JournalFiles = {
+    ...systemJournalFiles,
+    async rename(from, to) {
+      isRewriting = true;
+      await gate;
+      await systemJournalFiles.rename(from, to);
+    },
+  };
+  const ledger = await open('a', files);
+  const before = await fill(ledger);
+  const journal = join(root, 'a', 'journal', readdirSync(join(root, 'a', 'journal')).sort()[0] ?? '');
+  const lines = readFileSync(journal);
+  lines.write('X', lines.indexOf(`${FILLER}2`));
+  const archiving = ledger.bodies.archive(chosenOf(before).slice(-1));
+  await waitFor(() => isRewriting);
+  writeFileSync(journal, lines);
+  await ledger.follow(0, 1_000, 'stored');
+  expect(ledger.status().damaged).toHaveLength(1);
+  goOn();
+  await archiving;
 });
 
 test('a disk that fails keeps the bodies, and later lets them go', async () => {
