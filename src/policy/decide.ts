@@ -31,7 +31,7 @@ export interface Writer {
   isOwn(type: string, value: JsonObject): boolean;
 }
 
-type View = Pick<LedgerFold, 'get' | 'ofType' | 'holderOf' | 'memberHolder' | 'waiting' | 'authority'>;
+type View = Pick<LedgerFold, 'get' | 'ofType' | 'holderOf' | 'namedBy' | 'memberHolder' | 'waiting' | 'authority'>;
 
 /** The key that stands for a policy's id. */
 const idKey = (id: string): string => `id\u0000${id}`;

@@ -68,6 +68,8 @@ export interface LedgerFold extends PolicyFold {
   makeShown(type?: string): Sliced<void>;
   /** Id of the policy in force that holds a claim. */
   holderOf(key: string): string | undefined;
+  /** Ids of the policies in force that are meant by a name (`names.ts`). */
+  namedBy(key: string): Iterable<string>;
   /** Id of the operator that has a member number in a cluster. */
   memberHolder(cluster: string, member: number): string | undefined;
   /** A policy that is inserted and without effect because another holds what it claims; its newest entry and the reason. */
@@ -257,6 +259,10 @@ class Fold implements LedgerFold {
 
   holderOf(key: string): string | undefined {
     return this.#holdings.holderOf(key)?.id;
+  }
+
+  namedBy(key: string): Iterable<string> {
+    return this.#shown.namedBy(key);
   }
 
   memberHolder(cluster: string, member: number): string | undefined {

@@ -4,6 +4,7 @@ import { anmpByPolicy, mergeAnmp } from './anmp.ts';
 import type { PolicyState } from './book.ts';
 import type { Subject } from './claims.ts';
 import { compareFacts, type Fact } from './facts.ts';
+import { MeantNames } from './names.ts';
 import { showInSlices, shownBy } from './state.ts';
 
 /** The policies in force as they are asked for: made then, and kept until one of them may be another. */
@@ -13,10 +14,12 @@ export class ShownPolicies {
   readonly #byType = new Map<string, Set<Subject>>();
   readonly #shown = new Map<string, JsonObject>();
   readonly #ofType = new Map<string | undefined, readonly PolicyState[]>();
+  readonly #names: MeantNames;
   #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
 
   constructor(subjects: ReadonlyMap<string, Subject>) {
     this.#subjects = subjects;
+    this.#names = new MeantNames(subjects);
   }
 
   /** The subject has an insert of that type. */
@@ -48,6 +51,10 @@ export class ShownPolicies {
     return list;
   }
 
+  namedBy(key: string): Iterable<string> {
+    return this.#names.holders(key);
+  }
+
   types(): readonly string[] {
     return [...new Set(this.ofType().map(({ type }) => type))].sort();
   }
@@ -75,7 +82,11 @@ export class ShownPolicies {
     for (const subject of subjects) {
       subject.state = undefined;
       this.#shown.delete(subject.id);
-      for (const { op, type } of subject.facts) if (op === 'insert') this.#forgetType(type ?? '');
+      for (const { op, type } of subject.facts)
+        if (op === 'insert') {
+          this.#forgetType(type ?? '');
+          this.#names.moved(type ?? '', subject);
+        }
     }
   }
 

@@ -157,6 +157,13 @@ export const policy: readonly Mutant[] = [
     tests: ['test/unit/policy/many-joins.test.ts', 'test/property/authority.property.test.ts'],
   },
   {
+    name: 'a name is taken by whom it was first, whatever has become of that policy',
+    file: 'src/policy/shown.ts',
+    from: "          this.#names.moved(type ?? '', subject);\n",
+    to: '',
+    tests: ['test/unit/policy/policies.test.ts', 'test/property/policy-fold.property.test.ts'],
+  },
+  {
     name: 'who redeemed an invite first keeps it when one before that comes',
     file: 'src/policy/authority/authority.ts',
     from: '[...acts, ...displaced]',

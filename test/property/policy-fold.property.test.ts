@@ -4,6 +4,7 @@ import type { JsonObject } from '../../src/codec/json.ts';
 import type { Entry } from '../../src/entry/entry.ts';
 import { compareEntries } from '../../src/entry/entry.ts';
 import { createFold, type LedgerFold } from '../../src/policy/fold.ts';
+import { nameKeys } from '../../src/policy/names.ts';
 import { authorKey, entryOf } from '../support/policy-entries.ts';
 import { stateHash } from '../support/state-hash.ts';
 
@@ -108,6 +109,10 @@ const entriesOf = (acts: readonly Act[]): readonly Entry[] => {
   return entries;
 };
 
+const NAMES = ['n1', 'n2', 'n3', 'n4', 'k1', 'k2'].flatMap((name) =>
+  ['operator', 'cluster'].flatMap((type) => nameKeys(type, { name })),
+);
+
 const viewOf = (fold: LedgerFold, entries: readonly Entry[]) => ({
   hash: stateHash(fold),
   policies: fold.ofType(),
@@ -117,6 +122,7 @@ const viewOf = (fold: LedgerFold, entries: readonly Entry[]) => ({
   waiting: IDS.map((id) => fold.waiting(id)),
   unknown: fold.unknown,
   types: fold.types(),
+  named: NAMES.map((key) => [...fold.namedBy(key)].sort()),
 });
 
 describe('the book is a function of the set of entries', () => {
@@ -159,6 +165,7 @@ describe('the book is a function of the set of entries', () => {
           fold.get(IDS[batches % IDS.length]!);
           fold.ofType('operator');
           fold.shown('p1');
+          void fold.namedBy('');
           at += size;
         }
         for (const { author, seq } of proofs) fold.voidAuthor(author, seq, 'proof');
@@ -179,6 +186,9 @@ describe('the book is a function of the set of entries', () => {
         unique(operators.map((value) => `${JSON.stringify(value['cluster'])}:${JSON.stringify(value['member'])}`));
         unique(fold.ofType('table').map(({ value }) => JSON.stringify([value['dbms'], value['name']])));
         for (const { value } of fold.ofType('operator')) expect(value['member']).toBeTypeOf('number');
+        const named = fold.ofType().flatMap(({ type, id, value }) => nameKeys(type, value).map((key) => [key, id]));
+        for (const key of NAMES)
+          expect(new Set(fold.namedBy(key))).toEqual(new Set(named.flatMap(([of, id]) => (of === key ? id : []))));
       }),
       { numRuns },
     );
