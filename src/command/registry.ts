@@ -34,8 +34,8 @@ export interface CommandSpec<O extends OptionTable> {
   readonly formats?: readonly string[];
   /** What it works on; default: what its option `dbms` names, with `table` where it has that; all where it names none. */
   touches?(call: Call<O>): readonly Touch[];
-  /** Whether it leaves out what its caller may not reach (`mayReach`) and says neither `touches` nor `dbms`. */
-  readonly filtered?: boolean;
+  /** Whether it leaves out what its caller may not reach (`mayReach`) and says neither `touches` nor `dbms`: all of that, or words alone. */
+  readonly filtered?: true | 'words';
   run(call: Call<O>): Promise<Reply> | Reply;
 }
 
@@ -169,6 +169,8 @@ export interface Command {
   actOf(invocation: Invocation): Act;
   /** The same where another node runs it, which leaves out nothing for the caller: what it does not name it shows all of. */
   actElsewhere(invocation: Invocation): Act;
+  /** Whether its words may tell of any table, where they are not for its caller. */
+  readonly tellsOfAll: boolean;
   run(invocation: Invocation): Promise<Answer>;
 }
 
@@ -243,6 +245,7 @@ export const define = <O extends OptionTable = OptionTable>(spec: CommandSpec<O>
     admin: spec.admin ?? false,
     explanation: spec.explanation,
     examples: spec.examples,
+    tellsOfAll: spec.filtered === 'words',
     options: { ...table, ...format },
     worksOnData: spec.touches !== undefined || Object.hasOwn(table, 'dbms'),
     actOn: (registry, touches) => ({

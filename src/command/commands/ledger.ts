@@ -105,6 +105,7 @@ export const ledgerCommands = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows how the exchange of the ledger with each node stands',
     examples: ['get synchronizer'],
+    filtered: 'words',
     run: synchronizer,
   }),
   define({

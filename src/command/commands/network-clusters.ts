@@ -1,5 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import type { ClusterInfo } from '../../topology/topology.ts';
+import { type MayReach, reachesNamed } from '../health/reach.ts';
 import type { OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
@@ -28,8 +29,14 @@ const membersOf = async (call: Call<OptionTable>, cluster: ClusterInfo): Promise
   return processes.map((reply, index) => ({
     member: reply.member,
     setup: problemsOf(reply) || 'OK',
-    tables: tablesIn(sums[index]?.reply.answer?.json),
+    tables: reached(tablesIn(sums[index]?.reply.answer?.json), call.mayReach),
   }));
+};
+
+/** Of what a member says, the tables that the caller may reach. */
+const reached = (tables: TableSums | undefined, mayReach: MayReach): TableSums | undefined => {
+  const isReached = reachesNamed(mayReach);
+  return tables && Object.fromEntries(Object.entries(tables).filter(([table]) => isReached({ table })));
 };
 
 const filesOf = (tables: TableSums, table?: string): number =>
@@ -110,6 +117,7 @@ export const networkClusterCommands = (): readonly Command[] => [
     explanation:
       'asks every operator of every cluster whether it replicates, and compares the files and the content of all tables: every row is read',
     examples: ['test network clusters', 'test network clusters where format = json'],
+    filtered: true,
     run: testClusters,
   }),
 ];

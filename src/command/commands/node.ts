@@ -221,6 +221,7 @@ const shown = (): readonly Command[] => [
       'says that the node runs, and names each fault that it knows of (disk, ledger, clocks, peers, replication, damage, failed files) with its cause and the next step; in JSON under faults',
     examples: ['get status', 'get status where format = json'],
     options: statusOptions,
+    filtered: 'words',
     run: status,
   }),
   define({
@@ -228,6 +229,7 @@ const shown = (): readonly Command[] => [
     method: 'GET',
     explanation: 'shows which parts of the node run, and the faults of get status; in JSON under faults',
     examples: ['get processes'],
+    filtered: 'words',
     run: processes,
   }),
   define({

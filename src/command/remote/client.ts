@@ -6,7 +6,7 @@ import { addressOf, isAt } from '../addresses.ts';
 import type { CommandContext } from '../context.ts';
 import { errorNumber } from '../error-numbers.ts';
 import type { CommandOutput } from '../executor.ts';
-import { plainAct } from '../access/door.ts';
+import { allows, plainAct } from '../access/door.ts';
 import { mergedNotes } from '../note.ts';
 import { isKeyword, tokenize } from '../grammar/lexer.ts';
 import { parseLine } from '../grammar/line.ts';
@@ -21,6 +21,9 @@ export interface NodeReply {
   readonly answer: CommandOutput | undefined;
   readonly failure: HoldfastError | undefined;
 }
+
+/** Whom a command may go to for its caller. */
+type AskedNodes = 'all' | 'this';
 
 /** Who can be asked at an address. */
 type Reached = { readonly kind: 'self' } | { readonly kind: 'peer'; readonly key: PeerKey };
@@ -48,13 +51,18 @@ const askOne = async (
   address: string,
   text: string,
   timeoutMs: number,
+  asked: AskedNodes,
 ): Promise<NodeReply> => {
-  const { context, remote, signal, asked } = surroundings;
+  const { context, remote, signal, asked: format } = surroundings;
   try {
     const reached = await reach(context, address, timeoutMs);
-    if (reached.kind === 'peer')
-      return { address, answer: await remote.ask(reached.key, text, asked, { timeoutMs, signal }), failure: undefined };
-    return { address, answer: await surroundings.execute(text, asked), failure: undefined };
+    if (reached.kind === 'self')
+      return { address, answer: await surroundings.execute(text, format), failure: undefined };
+    if (asked === 'this')
+      throw fault('ACCESS_REFUSED', 'what another node tells here is for who may reach all tables', {
+        hint: 'ask that node itself, by its own REST: it leaves out what you may not reach',
+      });
+    return { address, answer: await remote.ask(reached.key, text, format, { timeoutMs, signal }), failure: undefined };
   } catch (caught) {
     signal?.throwIfAborted();
     return { address, answer: undefined, failure: asFault(caught) };
@@ -67,12 +75,13 @@ export const askAll = async (
   addresses: readonly string[],
   text: string,
   timeoutMs: number,
+  asked: AskedNodes = 'all',
 ): Promise<readonly NodeReply[]> => {
   const replies: NodeReply[] = [];
   const waiting = [...addresses.entries()];
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      replies[next[0]] = await askOne(surroundings, next[1], text, timeoutMs);
+      replies[next[0]] = await askOne(surroundings, next[1], text, timeoutMs, asked);
   };
   await Promise.all(Array.from({ length: Math.min(COMMAND_NODES_AT_ONCE, addresses.length) }, work));
   return replies;
@@ -163,27 +172,26 @@ export const NO_VARIABLES: Surroundings['dictionary'] = {
   assign: () => {},
 };
 
-/** The other node judges this node's key, so what the caller may do is judged here. `ACCESS_REFUSED`. */
-const permitRemote = (surroundings: Surroundings, text: string): void => {
+/** The other node judges this node's key, so what the caller may do is judged here, and which nodes may be asked. `ACCESS_REFUSED`. */
+const permitRemote = (surroundings: Surroundings, text: string): AskedNodes => {
   const { restriction, registry } = surroundings;
-  if (restriction === undefined) return;
+  if (restriction === undefined) return 'all';
   const statement = parseLine(text);
   if (statement.kind === 'variable') restriction.check(plainAct('get dictionary'));
   else if (statement.kind === 'command') {
     const found = registry.get(statement.tokens);
-    const act = found.command.actElsewhere({
-      ...surroundings,
-      ...found,
-      dictionary: NO_VARIABLES,
-      text: statement.text,
-    });
+    const invocation = { ...surroundings, ...found, dictionary: NO_VARIABLES, text: statement.text };
+    const act = found.command.actElsewhere(invocation);
     restriction.check(act);
     // What it writes there would be written with this node's right.
     if (found.command.remote !== 'always')
       throw fault('ACCESS_REFUSED', 'who goes by permissions sends to other nodes only what changes nothing there', {
         hint: 'run it on the node itself',
       });
+    const ofAll = { ...act, touches: [{ dbms: '*', table: '*' }] };
+    if (found.command.tellsOfAll && !allows(restriction, ofAll)) return 'this';
   } else throw fault('ACCESS_REFUSED', 'only a command can be sent to other nodes');
+  return 'all';
 };
 
 /** `run client (destination) command`: `sql` to the query floor, everything else to each node by itself. */
@@ -194,7 +202,7 @@ export const runClient = async (surroundings: Surroundings, destination: string,
     const addresses = parsed.to.kind === 'network' ? undefined : await addressesOf(surroundings, parsed.to);
     return sqlAcross(surroundings, { addresses, subset: parsed.subset, timeoutMs: parsed.timeoutMs }, text, tokens);
   }
-  permitRemote(surroundings, text);
+  const asked = permitRemote(surroundings, text);
   const addresses = await addressesOf(surroundings, parsed.to);
-  return mergeReplies(await askAll(surroundings, addresses, text, parsed.timeoutMs), parsed.subset);
+  return mergeReplies(await askAll(surroundings, addresses, text, parsed.timeoutMs, asked), parsed.subset);
 };

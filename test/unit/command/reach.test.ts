@@ -140,7 +140,7 @@ test('what another node lists is for who may reach all of it: that node leaves o
     ...['get virtual tables info', 'get rows count', 'get rows count where dbms = plant', 'blockchain query metadata'],
     ...['get cluster info', 'get tsd details', 'get tsd summary', 'get tsd errors', 'get tsd sums', 'get streaming'],
     ...['get operator', 'get operator inserts', 'get scrub', 'get consumer', 'get distributor', 'query status all'],
-    'test cluster data',
+    ...['test cluster data', 'test network clusters'],
   ];
   for (const { network } of [node, other])
     for (const line of lists)
@@ -148,11 +148,26 @@ test('what another node lists is for who may reach all of it: that node leaves o
         code: 'ACCESS_REFUSED',
         message: /leave out what it would reach/,
       });
+  for (const line of ['get status', 'get processes', 'get synchronizer']) {
+    await ann(`run client (${other.network.address}) ${line}`);
+    await expect(ann(`run client (${node.network.address}) ${line}`), line).rejects.toMatchObject({
+      code: 'ACCESS_REFUSED',
+      message: /for who may reach all tables/,
+    });
+  }
   await ann(`run client (${node.network.address}) get rows count where dbms = plant and table = sensors`);
   const whole = await guest(['*'], () => other);
   await other.policies.caughtUp();
   for (const line of ['get tables where dbms = plant', 'get data nodes where dbms = plant'])
     expect(shown(await whole(`run client (${node.network.address}) ${line}`)), line).toContain('wages');
+});
+
+test('the comparison of all clusters counts files of tables that the caller may reach', async () => {
+  for (const table of ['wages', 'sensors'])
+    running().store.put({ dbms: 'plant', table, content: '{"a":1}\n', time: '2026-11-01T10:00:00.000000Z' });
+  const ann = await guest(['sensors']);
+  expect((await ann('test network clusters')).json).toMatchObject([{ node: 'op1', files: 1 }]);
+  expect((await node.run('test network clusters')).json).toMatchObject([{ node: 'op1', files: 2 }]);
 });
 
 test('the comparison of a cluster shows tables that the caller may reach, and mends for who may reach all', async () => {
