@@ -545,6 +545,9 @@ export const REST_RUNNING_MAX = 128;
 export const REST_RUNNING_OF_ONE_MAX = 32;
 export const REST_ROWS_OF_ONE_MAX = 96;
 export const REST_RUNNING_KEPT = 8;
+/** The last of the others are for who holds fewer than so many. */
+export const REST_RUNNING_SPARE = 16;
+export const REST_RUNNING_FEW = 4;
 /** How long a command may take where the request does not say, and at most. */
 export const REST_TIMEOUT_MS = 60_000;
 export const REST_TIMEOUT_MS_MAX = 3_600_000;

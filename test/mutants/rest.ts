@@ -9,6 +9,13 @@ export const rest: readonly Mutant[] = [
     tests: ['test/unit/rest/hostile.test.ts'],
   },
   {
+    name: 'two users share out all places between them',
+    file: 'src/rest/places.ts',
+    from: 'held < REST_RUNNING_FEW ? 0 : REST_RUNNING_SPARE',
+    to: 'held < REST_RUNNING_FEW ? 0 : 0',
+    tests: ['test/unit/rest/hostile.test.ts'],
+  },
+  {
     name: 'an address may guess without end where each guess is for another name',
     file: 'src/command/access/password-tries.ts',
     from: 'Math.max(ofNameMs, ofAddressMs)',

@@ -7,10 +7,12 @@ import {
   REST_COMMAND_BODY_BYTES_MAX,
   REST_HEADER_BYTES_MAX,
   REST_LINGER_MS,
+  REST_RUNNING_FEW,
   REST_RUNNING_KEPT,
   REST_RUNNING_MAX,
   REST_ROWS_OF_ONE_MAX,
   REST_RUNNING_OF_ONE_MAX,
+  REST_RUNNING_SPARE,
   REST_STALL_MS,
 } from '../../../src/base/limits.ts';
 import { BodyBudget } from '../../../src/rest/body.ts';
@@ -164,9 +166,9 @@ describe('bodies are bounded', () => {
     expect((await ask('bob', 'edge', 'PUT')).status).toBe(200);
   });
 
-  test('one user takes its share of them, and all users leave some to admins', async () => {
+  test('one user takes its share of them, two leave some to others, and all users leave some to admins', async () => {
     const ask = await ofUsers();
-    const others = REST_RUNNING_MAX - REST_RUNNING_KEPT - REST_RUNNING_OF_ONE_MAX;
+    const others = REST_RUNNING_MAX - REST_RUNNING_KEPT - REST_RUNNING_SPARE - REST_RUNNING_OF_ONE_MAX;
     const anns = Array.from({ length: REST_RUNNING_OF_ONE_MAX }, () => ask('ann', 'hang'));
     await waitFor(() => node.executed.length === REST_RUNNING_OF_ONE_MAX);
     expect((await ask('ann', 'get status')).status).toBe(503);
@@ -174,6 +176,11 @@ describe('bodies are bounded', () => {
     expect((await ask('bob', 'get status')).status).toBe(200);
     const rows = Array.from({ length: others }, () => ask('bob', 'slow', 'PUT'));
     await waitFor(() => node.puts.length === others + 1);
+    expect((await ask('bob', 'edge', 'PUT')).status).toBe(503);
+    expect((await ask('carl', 'get status')).status).toBe(200);
+    const few = Array.from({ length: REST_RUNNING_SPARE }, (_, at) => `user ${Math.floor(at / REST_RUNNING_FEW)}`);
+    const last = few.map((name) => ask(name, 'hang'));
+    await waitFor(() => node.executed.filter(({ text }) => text === 'hang').length === anns.length + few.length);
     for (const [name, method] of [
       ['carl', 'POST'],
       ['bob', 'PUT'],
@@ -182,7 +189,7 @@ describe('bodies are bounded', () => {
     const admin = await fetch(node.url, { headers: { 'User-Agent': 'AnyLog/1.23', command: 'get status' } });
     expect(admin.status).toBe(200);
     node.release();
-    const answers = await Promise.all([...anns, ...rows]);
+    const answers = await Promise.all([...anns, ...rows, ...last]);
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     expect((await ask('ann', 'get status')).status).toBe(200);
   });
