@@ -20,12 +20,11 @@ import { NETWORK_NONE_STEP } from '../command/health/kinds.ts';
 import type { PeerWatch } from '../command/health/peer-watch.ts';
 import { watchPeers } from './watch-peers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { takeLedgerDirectory } from '../ledger/open-ledger.ts';
 import type { NodeConfig } from './config.ts';
 import { type Outside, startFloors } from './floors.ts';
 import { bookKnown } from './history-keeper.ts';
 import { type NodeJson, nodeJsonText } from './node-facts.ts';
-import { createDirectories, nodePaths, type NodePaths } from './paths.ts';
+import { createDirectories, nodePaths, type NodePaths, takeDirectory } from './paths.ts';
 import { prepareRecovery } from './recover/prepare.ts';
 import { recover } from './recover/recover.ts';
 import { remember } from './remember.ts';
@@ -144,7 +143,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
     const paths = nodePaths(config.dir);
     await createDirectories(paths, log);
     // Before anything there is read or changed: a live node may be using it.
-    const taken = stack.use(await takeLedgerDirectory(paths.ledger, log.child('ledger')));
+    const taken = stack.use(await takeDirectory(paths, log.child('ledger')));
     const recovery = await prepareRecovery(config, paths);
     const exit = Promise.withResolvers<undefined>();
     const bound: { rest?: string; peers?: PeerWatch; context?: CommandContext } = {};

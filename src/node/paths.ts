@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asFault, systemCode } from '../base/errors.ts';
+import { asFault, fault, hasCode, systemCode } from '../base/errors.ts';
 import { makeDirectory } from '../base/files.ts';
 import type { Logger } from '../base/log.ts';
+import { takeLedgerDirectory, type TakenDirectory } from '../ledger/open-ledger.ts';
 import { REMEMBERED_FILE } from './config.ts';
 
 /** Where a node keeps what, under its one directory. */
@@ -95,4 +96,18 @@ export const hasJournal = async ({ ledger }: Pick<NodePaths, 'ledger'>): Promise
     throw caught;
   });
   return names.length > 0;
+};
+
+/** Takes the ledger of a node's directory, which is what keeps two nodes out of one: the user is told of the directory that he gave. `LEDGER_DIR_IN_USE`. */
+export const takeDirectory = async ({ dir, ledger }: NodePaths, log: Logger): Promise<TakenDirectory> => {
+  try {
+    return await takeLedgerDirectory(ledger, log);
+  } catch (caught) {
+    if (!hasCode(caught, 'LEDGER_DIR_IN_USE')) throw caught;
+    throw fault('LEDGER_DIR_IN_USE', `another running node uses ${dir}`, {
+      data: { dir },
+      hint: 'stop that node, or give this one a directory of its own (--dir); commands for that node: holdfast exec --dir DIR COMMAND',
+      cause: caught,
+    });
+  }
 };

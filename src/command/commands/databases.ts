@@ -2,7 +2,7 @@ import { fault } from '../../base/errors.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
 import { writing } from '../../operator/store/write-procedures.ts';
 import { inspectReads, inspectWrites, SYSTEM_COLUMNS } from '../inspect.ts';
-import { localTables } from '../local-tables.ts';
+import { databaseNames, howToConnect, localTables, seeTables } from '../local-tables.ts';
 import { namedTable } from './common.ts';
 import { anyText, bool, nameOrAll, nameText, oneOf, optional, required, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -11,8 +11,6 @@ import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { readableColumns } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
-
-const databaseNames = ({ sqlite }: CommandContext): Promise<readonly string[]> => sqlite.read(inspectReads, 'names');
 
 const nameArgument = (call: Call<OptionTable>, name: string): string =>
   nameText.read(call.args.tokens(name), call.dictionary);
@@ -65,7 +63,7 @@ const connect = async (call: Call<typeof connectOptions>): Promise<Reply> => {
 
 const noDatabase = (name: string): Error =>
   fault('COMMAND_DBMS_UNKNOWN', `there is no logical database ${name}`, {
-    hint: 'see: get databases, get tables where dbms = *',
+    hint: `see: get databases, get tables where dbms = *; ${howToConnect(name)}`,
   });
 
 const disconnect = async (call: Call<OptionTable>): Promise<Reply> => {
@@ -140,7 +138,7 @@ const columnsOf = async (context: CommandContext, dbms: string, table: string): 
   if (declared === undefined)
     throw fault('COMMAND_TABLE_UNKNOWN', `there is no table ${dbms}.${table}, neither here nor in the ledger`, {
       data: { dbms, table },
-      hint: `see: get tables where dbms = ${dbms}`,
+      hint: await seeTables(context, dbms),
     });
   return [
     { name: 'row_id', type: 'integer' },

@@ -1,3 +1,4 @@
+import { fault } from '../../base/errors.ts';
 import type { CommandContext } from '../context.ts';
 import { checkEnvironment } from '../environment.ts';
 import { perLine } from '../grammar/budget.ts';
@@ -66,7 +67,9 @@ const wait = async (call: Call<OptionTable>): Promise<Reply> => {
   return SILENT;
 };
 
-const environment = ({ args, context, session }: Call<OptionTable>): Reply => {
+const environment = ({ args, context, session, text }: Call<OptionTable>): Reply => {
+  if (/\benv\s+var\s*$/i.test(text))
+    throw fault('COMMAND_STRUCTURE', 'the name of the variable is missing', { hint: 'usage: get env var <name>' });
   const name = args.raw('name').replace(/^\$/, '');
   checkEnvironment(session.caller, name);
   const value = context.environment(name);

@@ -8,7 +8,7 @@ import { isJsonObject, type JsonObject } from '../../codec/json.ts';
 import type { ClusterInfo } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
-import { localTables } from '../local-tables.ts';
+import { localTables, seeTables } from '../local-tables.ts';
 import { anyText, nameText, optional, required } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { says, SILENT, type Reply } from '../reply.ts';
@@ -72,7 +72,7 @@ const dropHere = async ({ context }: Call<typeof dropOptions>, { dbms, table }: 
     throw fault('COMMAND_TABLE_UNKNOWN', `there is no table ${dbms}.${table} on this node`, {
       hint:
         elsewhere.length === 0
-          ? `see: get tables where dbms = ${dbms}`
+          ? await seeTables(context, dbms)
           : `to drop it where it is: drop table ${table} where dbms = ${dbms} and cluster = ${elsewhere.map(({ id }) => id).join(', or ')}`,
     });
   await context.sqlite.write(writing, 'dropTable', dbms, table);

@@ -288,6 +288,9 @@ describe('the node', () => {
   it('keeps its environment from other nodes', async () => {
     expect(await node.text('get env var HOME')).toBe('/root');
     expect(await node.text('get env var HOLDFAST_NOWHERE')).toBe('HOLDFAST_NOWHERE is not set');
+    for (const line of ['get env var', 'x = get env VAR '])
+      await expect(node.run(line)).rejects.toMatchObject({ code: 'COMMAND_STRUCTURE', data: {} });
+    expect(await node.text('get env var var')).toBe('var is not set');
     // What is not there leaves a variable undefined, as before.
     await node.run('nowhere = get env var HOLDFAST_NOWHERE');
     expect(await node.text('!nowhere')).toBe(await node.text('!never_said'));

@@ -12,6 +12,16 @@ beforeAll(async () => {
   node = await addOperatorNode(nodes);
 });
 
+it('of a table whose database is missing it is said that this is missing too, and what makes it', async () => {
+  for (const line of ['get columns where dbms = nosuch and table = t', 'drop table t where dbms = nosuch'])
+    expect((await faultOf(node, line)).hint).toMatch(/no database nosuch either.*connect dbms nosuch/);
+  const beside = 'get columns where dbms = litsanleandro and table = nosuch';
+  expect((await faultOf(node, beside)).hint).toBe('see: get tables where dbms = litsanleandro');
+  expect((await faultOf(node, 'get tables where dbms = nosuch')).hint).toMatch(
+    /connect dbms nosuch where type = sqlite/,
+  );
+});
+
 describe('wrong input gives the documented number', () => {
   it.each<readonly [number, string]>([
     [1, 'get databses'],
