@@ -1,0 +1,38 @@
+import { ENTRY_BODY_BYTES_MAX } from './entry.ts';
+
+/** Content of one policy entry: the body also holds the salt. */
+export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
+/** An attribute, policy type or id; they also travel in the header. */
+export const POLICY_NAME_CHARS_MAX = 128;
+/** Grants between an entry and genesis; deeper ones give nothing. */
+export const GRANT_DEPTH_MAX = 16;
+/** Rotations between an entry and genesis, of all keys on the way; a chain in all has no more links than both together. */
+export const ROTATIONS_MAX = 160;
+export const GRANT_CHAIN_MAX = GRANT_DEPTH_MAX + ROTATIONS_MAX;
+/** Policy types that one grant names. */
+export const GRANT_TYPES_MAX = 64;
+/** Versions listed as in conflict; an update that ends it names them all in its header. */
+export const POLICY_CONFLICT_MAX = 16;
+/** Results of a join of policies, and pairs that it compares. */
+export const POLICY_JOIN_ROWS_MAX = 10_000;
+export const POLICY_JOIN_PAIRS_MAX = 1_000_000;
+/** Paths that lead to one policy. */
+export const POLICY_PATHS_MAX = 1_000;
+/**
+ * Entries that the book takes up at once; between two batches other work gets its turn. More at a time are no faster: what is read
+ * outlives the collections of young objects then, and is copied by each.
+ */
+export const POLICY_FOLLOW_ENTRIES = 250;
+/** Heads of a frontier: its text fits in a command. */
+export const FRONTIER_HEADS_MAX = 3_900;
+/** Heads of the frontier in a snapshot entry: they fit in its body. */
+export const SNAPSHOT_HEADS_MAX = 900;
+/** Questions about the past that are worked on at the same time: each folds a book of its own. */
+export const POLICY_PASTS_MAX = 4;
+/** Entries that `blockchain log` and `blockchain conflicts` list. */
+export const LOG_ENTRIES_DEFAULT = 100;
+export const LOG_ENTRIES_MAX = 10_000;
+/** Policies of one type and name whose history is shown. */
+export const HISTORY_POLICIES_MAX = 100;
+/** The statement of a table policy: what a policy can hold. */
+export const CREATE_CHARS_MAX = POLICY_BYTES_MAX;
