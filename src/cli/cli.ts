@@ -155,6 +155,7 @@ const buildProgram = (
     .description('run one command on a running node')
     .argument('<COMMAND>', 'in quotes, for example "get status"', readCommand)
     .option('--json', 'print JSON where the command has it')
+    .showHelpAfterError('  hint: the command stands in quotes: holdfast exec "get status"; see holdfast exec --help')
     .action((command: string, options: NodeOptions) => finish(execute(terminal, targetOf(options), command, options)));
   addTimeout(addTarget(program.command('shell')))
     .description('type commands to a running node: history, completion')

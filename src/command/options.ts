@@ -4,7 +4,7 @@ import { parseDate, parseSize, parseSpan, typedSpan } from './grammar/dates.ts';
 import { tokenize, type Token } from './grammar/lexer.ts';
 import { splitList, type Pair } from './grammar/pairs.ts';
 import { maybe } from './grammar/suggest.ts';
-import { quoted } from './grammar/syntax.ts';
+import { quoted, syntaxFault } from './grammar/syntax.ts';
 import { referencedName, textOfValue, valueOfRun, type Lookup } from './grammar/values.ts';
 
 /** What a value may be, as help shows it, and how it is read from what was typed. */
@@ -205,6 +205,15 @@ const ownerOf = (key: string, table: OptionTable): string | undefined => {
   return Object.keys(table).find((name) => name === spelt || (table[name] as Option<unknown>).aliases.includes(spelt));
 };
 
+/** What follows a value without `and` would be part of it. */
+const checkJoined = ({ value }: Pair, isOption: (key: string) => boolean): void => {
+  const next = value.find(
+    ({ kind, text }, at) =>
+      at > 0 && kind === 'word' && value[at + 1]?.kind === 'equals' && isOption(spelling(text.toLowerCase())),
+  );
+  if (next !== undefined) throw syntaxFault('options are joined by and', next.at, next.raw, `'and' before ${next.raw}`);
+};
+
 const collect = (pairs: readonly Pair[], table: OptionTable, beside: readonly string[]): Map<string, Pair[]> => {
   const given = new Map<string, Pair[]>();
   for (const pair of pairs) {
@@ -220,6 +229,7 @@ const collect = (pairs: readonly Pair[], table: OptionTable, beside: readonly st
         ),
       });
     }
+    checkJoined(pair, (key) => ownerOf(key, table) !== undefined || beside.includes(key));
     const held = given.get(name);
     if (held === undefined) given.set(name, [pair]);
     else if (table[name]?.need === 'repeated') held.push(pair);

@@ -29,9 +29,16 @@ export const unknownCommand = (commands: readonly Spelled[], tokens: readonly To
     )}`,
     {
       data: { maybe: near, word: tokens[0]?.raw.slice(0, 200) ?? '' },
-      hint: near.length === 0 ? 'see all commands: help' : `Maybe: ${near.join(', ')}`,
+      hint: near.length === 0 ? howToFind(commands, tokens) : `Maybe: ${near.join(', ')}`,
     },
   );
+};
+
+/** Commands that begin with the same word are seen by it. */
+const howToFind = (commands: readonly Spelled[], tokens: readonly Token[]): string => {
+  const first = tokens[0]?.raw.slice(0, WORD_CHARS_COMPARED).toLowerCase() ?? '';
+  const isFirst = commands.some(({ patterns }) => patterns.some(({ lead }) => lead[0] === first));
+  return isFirst ? `see those that begin so: help ${first}` : 'see all commands: help';
 };
 
 /** Commands whose words are close to those typed, best first, at most three. */

@@ -29,7 +29,7 @@ const nodesToTest = ({ context, args }: Call<OptionTable>): readonly NodeInfo[] 
     'COMMAND_NO_PEERS',
     wanted === '' ? 'no policy stands for a node' : `no policy of a node is of type ${wanted}`,
     {
-      hint: 'insert operator, query or node policies; nodes connected without one: get connections',
+      hint: 'insert operator, query or node policies; nodes connected without one: get connections; of clusters: test network clusters',
     },
   );
 };

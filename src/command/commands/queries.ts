@@ -1,5 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import type { QueryJob } from '../../query/query.ts';
+import { quoted } from '../grammar/syntax.ts';
 import { integer, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
@@ -11,6 +12,10 @@ const jobsOf = ({ context, args, dictionary, mayReach }: Call<OptionTable>): rea
   const wanted = args.text('job').toLowerCase();
   if (wanted === 'all') return jobs;
   if (wanted === '') return jobs.slice(0, 1);
+  if (!/^\d+$/.test(wanted))
+    throw fault('COMMAND_VALUE', `${quoted(wanted)} is no number of a query`, {
+      hint: 'a number, or all; see them: query status all',
+    });
   const number = integer(0, Number.MAX_SAFE_INTEGER).read(args.tokens('job'), dictionary);
   const found = jobs.filter(({ job }) => job === number);
   if (found.length > 0) return found;

@@ -81,7 +81,7 @@ const findSelect = (
 /** Reads a `sql` command. Throws `COMMAND_STRUCTURE`, and what options throw. */
 const parseSql = (text: string, tokens: readonly Token[], surroundings: Surroundings): SqlCommand => {
   const name = tokens[1];
-  if (name === undefined) throw missing('the database is missing');
+  if (name === undefined || /^\s*select\s/i.test(name.text)) throw missing('the database is missing');
   const dbms = nameText.read([name], surroundings.dictionary);
   const { select, from } = findSelect(tokens, text, surroundings);
   const first = isKeyword(tokens[2], 'where') ? 3 : 2;

@@ -162,7 +162,9 @@ const addressesOf = async (surroundings: Surroundings, to: Destination['to']): P
   const { text } = await surroundings.execute(get);
   const addresses = text.split(/[\s,]+/).filter((word) => word !== '');
   if (addresses.length > 0) return [...new Set(addresses)];
-  throw fault('COMMAND_DESTINATION_NONE', 'no policy gives a destination', { hint: `check it: ${to.get}` });
+  throw fault('COMMAND_DESTINATION_NONE', 'no policy gives a destination', {
+    hint: `check it: ${to.get}; or name nodes: run client (IP:PORT, …) COMMAND, run client () sql …`,
+  });
 };
 
 /** The other node has variables of its own: what they would give cannot be known here, so none are filled in. */

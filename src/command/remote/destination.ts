@@ -75,6 +75,8 @@ const readAddresses = (text: string): readonly string[] => {
   return [...new Set(addresses)];
 };
 
+const IP_ALONE = /^\d{1,3}(?:\.\d{1,3}){3}$/;
+
 const readTarget = (text: string, tokens: readonly Token[], lookup: Lookup): Destination['to'] => {
   const first = tokens[0];
   if (first === undefined) return { kind: 'network' };
@@ -86,6 +88,8 @@ const readTarget = (text: string, tokens: readonly Token[], lookup: Lookup): Des
     if (dbms === undefined || table === undefined || pairs.size !== 2) throw wrongDestination(text);
     return { kind: 'table', dbms: dbms.toLowerCase(), table: table.toLowerCase() };
   }
+  if (tokens.length === 1 && IP_ALONE.test(first.raw))
+    throw fault('COMMAND_DESTINATION', `${first.raw} names no port`, { hint: `write: (${first.raw}:PORT)` });
   if (tokens.length === 1 && (first.kind === 'word' || first.kind === 'group') && !first.text.includes(':'))
     return { kind: 'policies', get: `blockchain get ${first.raw}` };
   return { kind: 'addresses', addresses: readAddresses(textOfValue(valueOfRun(tokens, lookup))) };

@@ -187,12 +187,19 @@ export class ExpressionParser extends TokenReader {
     if (this.atWord('EXISTS')) throw this.refuse('SQL_NOT_SUPPORTED', 'EXISTS is not accepted');
     const name = this.name('a value, a column or a function');
     if (this.atSign('(') && token.kind === 'word') return this.#call(name.toLowerCase(), token.at);
-    if (token.kind === 'word' && !this.atSign('.')) {
-      if (/^(?:true|false)$/i.test(name)) return number(/^t/i.test(name) ? 1 : 0);
-      if (/^current_timestamp$/i.test(name)) return { kind: 'now', shifts: this.#shifts() };
-    }
+    const constant = token.kind === 'word' && !this.atSign('.') ? this.#constant(name, token.at) : undefined;
+    if (constant !== undefined) return constant;
     if (!this.takeSign('.')) return { kind: 'column', name, qualifier: undefined, at: token.at };
     return { kind: 'column', name: this.name('a column'), qualifier: name, at: token.at };
+  }
+
+  /** A word that is no column, whatever the table has. */
+  #constant(name: string, at: number): Expression | undefined {
+    if (/^(?:true|false)$/i.test(name)) return number(/^t/i.test(name) ? 1 : 0);
+    if (/^current_timestamp$/i.test(name)) return { kind: 'now', shifts: this.#shifts() };
+    if (/^now$/i.test(name) && this.#atShift())
+      throw this.refuse('SQL_SYNTAX', 'now has parentheses: now() - 3 days', at);
+    return undefined;
   }
 
   #call(name: string, at: number): Expression {
@@ -224,6 +231,11 @@ export class ExpressionParser extends TokenReader {
       operands.push(this.expression());
     }
     return operands;
+  }
+
+  #atShift(): boolean {
+    const isUnit = this.peek(2).kind === 'word' && timeUnit(this.peek(2).value) !== undefined;
+    return (this.atSign('-') || this.atSign('+')) && this.peek(1).kind === 'number' && isUnit;
   }
 
   /** `- 3 days`, `+1hour`, …, as often as written, after `now()`. */

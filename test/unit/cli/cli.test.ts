@@ -94,6 +94,12 @@ describe('holdfast', () => {
   });
 });
 
+test('a command that is not in quotes is said to need them', async () => {
+  const { status, stderr } = await run(['exec', 'get', 'status']);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/hint: the command stands in quotes: holdfast exec "get status"/);
+});
+
 describe('exec and shell', () => {
   let server: Server;
   let node: string;

@@ -22,6 +22,21 @@ it('of a table whose database is missing it is said that this is missing too, an
   );
 });
 
+it.each([
+  ['get rows count where dbms = plant table = t', "expected 'and' before table"],
+  ['get tables where dbms = plant, format = json', "expected 'and' before format"],
+  ['id add user where name = ann password = SECRET-WORDS', "expected 'and' before password"],
+  ['run client (127.0.0.1) get status', 'write: (127.0.0.1:PORT)'],
+  ['run client sql plant "select 1"', /name nodes: run client \(IP:PORT/],
+  ['run client () sql "select 1"', /^usage: sql DBMS/],
+  ['test network cluster', /of clusters: test network clusters$/],
+  ['query status al', /a number, or all/],
+  ['drop dbms plant', 'see those that begin so: help drop'],
+  ['exit', 'see those that begin so: help exit'],
+])('%s: the hint says what is missing', async (line, hint) => {
+  expect((await faultOf(node, line)).hint).toEqual(typeof hint === 'string' ? hint : expect.stringMatching(hint));
+});
+
 describe('wrong input gives the documented number', () => {
   it.each<readonly [number, string]>([
     [1, 'get databses'],

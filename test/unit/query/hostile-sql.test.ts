@@ -34,6 +34,12 @@ describe('SQL that is not one plain SELECT is refused', () => {
     expect(refusal('select a, sum(b) from readings group by 2').hint).toBe('name columns that are no aggregates');
   });
 
+  test('now without its parentheses, before a span of time, is said to lack them', () => {
+    for (const sql of ['select a from readings where b >= NOW - 1 day', 'select now + 3 hours from readings'])
+      expect(refusal(sql).message).toMatch(/now has parentheses: now\(\) - 3 days$/);
+    expect(refusal('select now - 3 from readings').message).not.toMatch(/parentheses/);
+  });
+
   test.each([
     ['SQL_NOT_A_SELECT', ''],
     ['SQL_NOT_A_SELECT', ' ; '],
