@@ -47,7 +47,7 @@ export const SYNC_SERVED_PER_SECOND = 1_000;
 export const SYNC_REST_MS_MAX = 5_000;
 /**
  * Who says that it has everything whole is waited for before anything is taken without its body: until so many exchanges in a row brought
- * nothing, and no longer than this, and this more for each entry that came, of as many as were lacking at first. All of it is forgotten where nothing was waited for that long.
+ * nothing, and no longer than this, and this more for each entry that came, of as many as were lacking when a pruned peer was first met. All of it is forgotten where nothing was waited for that long.
  */
 export const SYNC_KEEPER_FAILURES_MAX = 3;
 export const SYNC_KEEPERS_WAIT_MS = 60_000;
