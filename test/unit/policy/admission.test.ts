@@ -213,9 +213,11 @@ describe('the door', () => {
     expect(withoutTokens(`an invite:\n${text}\nand ${text}.`)).toBe(
       'an invite:\nholdfast-invite-1.…\nand holdfast-invite-1.….',
     );
+    const brokenAtKey = JSON.stringify(token).replace(`:"${token.key}`, `:${token.key.replace(/^\d*/, '')}`);
     for (const wrong of [
       '',
       'x',
+      `holdfast-invite-1.${Buffer.from(brokenAtKey).toString('base64url')}`,
       text.slice(0, -9),
       text.replace('-1.', '-2.'),
       `holdfast-invite-1.${'A'.repeat(50)}`,
