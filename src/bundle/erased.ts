@@ -4,6 +4,7 @@ import { ERASE_OP, factOf, type Fact } from '../policy/facts.ts';
 import { createFold } from '../policy/fold.ts';
 import type { BundledEntry } from './entries.ts';
 import { bundleFault } from './faults.ts';
+import type { ErasedBody } from './report.ts';
 
 /**
  * What the fold keeps of a bundle's entries, once it is judged which bodies are erased by right. The body of any other entry must be
@@ -20,3 +21,11 @@ export const factsIn = (entries: readonly BundledEntry[]): readonly Fact[] => {
       throw bundleFault(`${stem}.body`, 'form', 'it is missing, and no entry erased it by right');
   return fold.facts();
 };
+
+/** Which bodies are erased by right, by whom and why. */
+export const erasedIn = (facts: readonly Fact[]): readonly ErasedBody[] =>
+  facts.flatMap(({ hash, erasure }) =>
+    erasure?.inForce === true
+      ? [{ entry: hash, by: erasure.by, author: erasure.author, time: erasure.time, reason: erasure.reason }]
+      : [],
+  );

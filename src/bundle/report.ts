@@ -76,6 +76,16 @@ export interface BundleKnown {
   readonly witnesses: readonly WitnessTime[];
 }
 
+/** An entry whose body is erased by right: what it said, nobody can prove any more. */
+export interface ErasedBody {
+  readonly entry: string;
+  /** Hash of the erase entry, its author, its stated time (microseconds since 1970) and its reason. */
+  readonly by: string;
+  readonly author: string;
+  readonly time: number;
+  readonly reason: string;
+}
+
 /** The outcome of checking a bundle. Plain data. */
 export interface BundleReport {
   readonly sound: boolean;
@@ -90,6 +100,8 @@ export interface BundleReport {
   readonly receipts: BundleReceipts | undefined;
   /** Of a sound bundle that was asked what a node knew. */
   readonly known: BundleKnown | undefined;
+  /** Of a sound bundle, in the order of its entries. */
+  readonly erased: readonly ErasedBody[] | undefined;
   /** Of a sound bundle: whether its HOWTO is what this version writes; of another nobody has looked at the commands. */
   readonly ownHowTo: boolean | undefined;
 }

@@ -9,7 +9,7 @@ import { forksOf } from '../policy/closure.ts';
 import { type Answer, answerOf } from './answer.ts';
 import { type BundledEntry, checkKeys, checkLedger, readEntries } from './entries.ts';
 import { checkKnown, checkReceipts, knownIn } from './check-receipts.ts';
-import { factsIn } from './erased.ts';
+import { erasedIn, factsIn } from './erased.ts';
 import { bundleFault } from './faults.ts';
 import { howTo } from './how-to.ts';
 import {
@@ -72,6 +72,7 @@ class Check {
       checked: undefined,
       receipts: undefined,
       known: undefined,
+      erased: undefined,
       ownHowTo: undefined,
     };
   }
@@ -112,6 +113,7 @@ class Check {
       ...{ sound: true, fault: undefined, question, trusted, root: past.root },
       receipts: checkedReceipts?.receipts,
       known,
+      erased: erasedIn(facts),
       ownHowTo: isOwnHowTo(files, question, checkedReceipts !== undefined),
       checked: {
         files: files.size,

@@ -2,6 +2,7 @@ import { lstat, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
 import { BUNDLE_BYTES_MAX } from '../base/limits.ts';
+import { type BundleReport, reportText } from './bundle-report.ts';
 import { quoted } from './quoted.ts';
 import { fetchFile } from './rest-client.ts';
 import type { Target } from './target.ts';
@@ -13,48 +14,6 @@ export interface ExportOptions {
   readonly asOf?: string;
   readonly knownAt?: string;
   readonly on?: string;
-}
-
-type Count =
-  'files' | 'entries' | 'authors' | 'signatures' | 'vouched' | 'links' | 'equivocations' | 'void' | 'policies';
-
-/** What checking a bundle gives, as far as it is printed. */
-export interface BundleReport {
-  readonly sound: boolean;
-  readonly fault: { readonly file: string; readonly rule: string; readonly text: string } | undefined;
-  readonly question: { readonly by: string; readonly id: string | null; readonly moment: unknown } | undefined;
-  readonly trusted:
-    | {
-        readonly network: string;
-        readonly name: string;
-        readonly roots: readonly string[];
-        readonly demanded: string | undefined;
-      }
-    | undefined;
-  readonly root: string | undefined;
-  readonly checked: Readonly<Record<Count, number>> | undefined;
-  readonly receipts:
-    | {
-        readonly size: number;
-        readonly later: number;
-        readonly witnesses: readonly WitnessTime[];
-        readonly proofs: readonly { readonly entry: string; readonly witnesses: readonly WitnessTime[] }[];
-      }
-    | undefined;
-  readonly known: Known | undefined;
-  readonly ownHowTo: boolean | undefined;
-}
-
-interface Known {
-  readonly node: string;
-  readonly size: number;
-  readonly witnesses: readonly WitnessTime[];
-}
-
-/** Time in seconds since 1970. */
-interface WitnessTime {
-  readonly witness: string;
-  readonly time: number;
 }
 
 const fileFault = (file: string, caught: unknown): HoldfastError =>
@@ -126,84 +85,6 @@ const readBundle = async (file: string): Promise<Uint8Array> => {
   } catch (caught) {
     throw fileFault(file, caught);
   }
-};
-
-const CHECKED: readonly (readonly [Count, string])[] = [
-  ['files', 'files, each named with its hash in MANIFEST, which the exporting node signed'],
-  ['entries', 'entries: form, content, and the place in their author’s log'],
-  ['authors', 'authors'],
-  ['signatures', 'signatures of entries that hold'],
-  ['vouched', 'entries vouched for by a later one of their author'],
-  ['links', 'links to entries before, each later than those'],
-  ['equivocations', 'authors that signed two entries with one number: void from there on'],
-  ['void', 'entries without effect at the moment asked for'],
-  ['policies', 'policies in force that were asked for: state.json follows from the entries'],
-];
-
-const trustLines = ({ trusted }: BundleReport): readonly string[] => {
-  if (trusted === undefined) return [];
-  const { network, name, roots, demanded } = trusted;
-  const believed =
-    demanded === undefined
-      ? 'no --root was given: the roots are what the bundle itself says; compare them with what you know'
-      : `the root that was demanded: ${demanded}`;
-  return [`network ${name} ${network}`, ...roots.map((key) => `  root ${key}`), `  ${believed}`];
-};
-
-/** Proofs of single entries that are printed; the others are in the JSON. */
-const PROOFS_PRINTED_MAX = 20;
-
-const wordsOf = ({ witness, time }: WitnessTime): string =>
-  `at the latest at ${new Date(time * 1_000).toISOString()}, by the word of ${witness}`;
-
-/** Who had what, when. */
-const receiptLines = ({ receipts, question }: BundleReport): readonly string[] => {
-  const by = question?.by ?? '';
-  if (receipts === undefined)
-    return ['no receipts: nothing shows when the node had these entries, nor that it left none out'];
-  const { size, later, witnesses, proofs } = receipts;
-  return [
-    `receipts: ${by} had signed for ${size} entries, all of them in the bundle`,
-    ...(witnesses.length === 0
-      ? ['  by its own word alone: no registered node has cosigned its checkpoint']
-      : witnesses.map((each) => `  ${wordsOf(each)}`)),
-    ...(later === 0 ? [] : [`  ${later} more came after that checkpoint: nothing shows when, nor that these are all`]),
-    ...(proofs.length === 0 ? [] : [`  ${proofs.length} entries that policies come from, each proven by itself`]),
-    ...proofs
-      .slice(0, PROOFS_PRINTED_MAX)
-      .flatMap(({ entry, witnesses: [first] }) =>
-        first === undefined ? [] : [`    it had ${entry} ${wordsOf(first)}`],
-      ),
-  ];
-};
-
-const knownLines = ({ known }: BundleReport): readonly string[] =>
-  known === undefined
-    ? []
-    : [
-        `known then: ${known.node} had at least ${known.size} entries, and the state is what follows from these`,
-        ...known.witnesses.map((each) => `  ${wordsOf(each)}`),
-      ];
-
-const OTHER_HOW_TO =
-  'HOWTO.txt: not that of this version; what it tells to run was looked at by nobody: read it before you do any of it';
-
-/** What was checked, a line each. */
-const reportText = (report: BundleReport): string => {
-  const { question, root, checked } = report;
-  const asked =
-    question === undefined ? [] : [`exported by ${question.by}`, `asked for ${question.id ?? 'all policies'}`];
-  const counts = CHECKED.map(([name, words]) => `  ${String(checked?.[name] ?? 0).padStart(8)} ${words}`);
-  return [
-    'sound',
-    ...trustLines(report),
-    ...asked,
-    `state root ${root ?? ''}`,
-    ...counts,
-    ...knownLines(report),
-    ...receiptLines(report),
-    ...(report.ownHowTo === true ? [] : [OTHER_HOW_TO]),
-  ].join('\n');
 };
 
 interface VerifyParts {

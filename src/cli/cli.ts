@@ -2,7 +2,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { asFault, hasCode } from '../base/errors.ts';
 import { REST_TIMEOUT_MS_MAX } from '../base/limits.ts';
 import { parseSpan } from '../command/grammar/dates.ts';
-import type { BundleReport, ExportOptions } from './audit.ts';
+import type { ExportOptions } from './audit.ts';
+import type { BundleReport } from './bundle-report.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
 import { printFault, printNote, printText, watchOutput, type Terminal } from './terminal.ts';

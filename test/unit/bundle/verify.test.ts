@@ -62,7 +62,11 @@ describe('a bundle with an erased body', () => {
     expect(bodies(archive)).toBe(2);
     expect(archive.includes('Jane Doe')).toBe(false);
     const before = sound(verifyBundle(await bundleOf(whole, { moment })));
-    expect(sound(verifyBundle(archive)).root).toBe(before.root);
+    const after = sound(verifyBundle(archive));
+    expect(after.root).toBe(before.root);
+    expect(before.erased).toEqual([]);
+    const { hash: by, header } = erasure;
+    expect(after.erased).toEqual([{ entry: insert.hash, by, author: header.author, time: header.time, reason: 'r' }]);
   });
 
   test('does not hold where nobody erased it by right', async () => {
