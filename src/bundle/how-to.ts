@@ -59,13 +59,21 @@ directory and stay there.
 
 sha256sum -c MANIFEST
 
-2. The node with the key ${by}
+2. Each file in keys/ holds the Ed25519 key that is its name, and nothing else. This prints those that do not; there must be none.
+
+for k in keys/*; do n=\${k##*/}; openssl pkey -pubin -in "$k" -outform DER 2> /dev/null | od -An -v -tx1 | tr -d ' \\n' | grep -qx "302a300506032b6570032100\${n%.pem}" || echo "$k"; done
+
+   The node with the key ${by}
    made the export. It says "Signature Verified Successfully".
 
 openssl pkeyutl -verify -pubin -inkey ${keyFile(by)} -rawin -in MANIFEST -sigfile MANIFEST.sig
 
 3. Each entry was signed by the author in its name. entries/SEQ.AUTHOR.json is the signed header, .sig the signature,
-   .body the content. This prints the entries whose own signature does not hold; there should be none. (One that is printed still
+   .body the content. This prints the entries whose header names another author or number; there must be none.
+
+for e in entries/*.json; do n=\${e#entries/}; s=\${n%%.*}; a=\${n#*.}; a=\${a%.json}; grep -q "^{\\"author\\":\\"\${a%-*}\\",.*\\"seq\\":$s,\\"" "$e" || echo "$e"; done
+
+   This prints the entries whose own signature does not hold; there should be none. (One that is printed still
    counts where a later entry of its author names it in "prev" and is signed well.)
 
 for e in entries/*.json; do n=\${e%.json}; a=\${n#*.}; a=\${a%-*}; openssl pkeyutl -verify -pubin -inkey keys/$a.pem -rawin -in $e -sigfile $n.sig > /dev/null 2>&1 || echo "$e"; done
@@ -84,9 +92,9 @@ find entries -name '*.json' -exec grep -oh '"prev":"[0-9a-f]*"' {} + | cut -c9-7
 
 6. Whom it all comes from: the network is named by the hash of its first entry, ${network},
    and "roots" in that entry's body are the keys that may let others in. Compare them with what you were told by another way. This prints
-   the first entry's file.
+   that hash, and the first entry's file.
 
-find entries -name '1.*.json' -exec grep -l '"op":"genesis"' {} +
+find entries -name '1.*.json' -exec grep -l '"op":"genesis"' {} + | xargs sha256sum
 
 ${hasReceipts ? receiptSteps(by) : NO_RECEIPTS}${moment.kind === 'known' ? knownStep(moment.node) : ''}
 9. What follows from the entries, state.json, is the answer to query.json: the policies in force with the entries that gave them ("insert",

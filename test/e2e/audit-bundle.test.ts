@@ -49,13 +49,15 @@ test.skipIf(!HOW_TO_TOOLS)('its HOWTO needs sha256sum and openssl alone (skipped
   const dir = join(network.dir, 'unpacked');
   mkdirSync(dir);
   const steps = followHowTo(bundle, dir).map(({ said }) => said);
-  const [manifest = '', signature, ...lists] = steps;
+  const [manifest = '', keys, signature, ...lists] = steps;
   expect(manifest.match(/: OK$/gm)?.length).toBeGreaterThanOrEqual(15);
+  expect(keys).toBe('');
   expect(signature).toContain('Success');
   expect(readdirSync(join(dir, 'entries')).filter((name) => name.endsWith('.json'))).toHaveLength(4);
-  // Whose signature does not hold, whose content, which links lead nowhere; the first entry.
-  expect(lists.slice(0, 2)).toEqual(['', '']);
-  expect(lists.find((said) => said.includes('entries/1.'))).toMatch(/^entries\/1\.[0-9a-f]{64}\.json\n$/);
+  // Whose name is wrong, whose signature does not hold, whose content; the first entry.
+  expect(lists.slice(0, 3)).toEqual(['', '', '']);
+  const first = lists.find((said) => said.includes('entries/1.'));
+  expect(first).toMatch(new RegExp(`^${node.facts.network ?? ''} {2}entries/1\\.[0-9a-f]{64}\\.json\n$`));
 });
 
 test('a question that has no answer leaves no file behind', async () => {
