@@ -39,6 +39,12 @@ const replyOf = (result: BringResult): Reply => {
 
 const FORMAT_JSON = /\s(?:where\s|and\s)?format\s?=\s?json$/i;
 
+/** Takes `format = json` off the end. */
+const splitFormat = (text: string): { readonly rest: string; readonly isJson: boolean } => {
+  const rest = text.replace(FORMAT_JSON, '');
+  return { rest, isJson: rest !== text };
+};
+
 /** `blockchain read` shows the policies as they were inserted and updated, without what anmp policies put over them. */
 const asWritten = ({ policies }: CommandContext): PolicySource => ({
   book: policies.book,
@@ -52,12 +58,18 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
     throw fault('COMMAND_STRUCTURE', 'the types of the policies are missing', {
       hint: 'for example: blockchain get operator, blockchain get *',
     });
-  const query = text.replace(FORMAT_JSON, '');
+  // Before the moment as well as behind it: a condition on an attribute `format` would find nothing, and say so of the past.
+  const { rest: query, isJson } = splitFormat(text);
   const { rest: untimed, knownAt } = splitKnownAt(query);
   if (knownAt !== undefined) {
-    const request = parseGet(untimed);
+    const plain = splitFormat(untimed);
+    const request = parseGet(plain.rest);
     const known = await knownPast(call, knownAt);
-    return withKnown(known, replyOf(runGet(pastSource(known.past), request, getContext(context))), query !== text);
+    return withKnown(
+      known,
+      replyOf(runGet(pastSource(known.past), request, getContext(context))),
+      isJson || plain.isJson,
+    );
   }
   const { rest, asOf } = splitAsOf(query);
   if (asOf === undefined) {
@@ -67,10 +79,11 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
     if (!isById) await context.policies.shownReady(request.types);
     return replyOf(runGet(present, request, getContext(context)));
   }
-  const request = parseGet(rest);
+  const plain = splitFormat(rest);
+  const request = parseGet(plain.rest);
   const past = await pastOf(call, asOf);
   const reply = replyOf(runGet(pastSource(past), request, getContext(context)));
-  return withMoment(past, reply, query !== text);
+  return withMoment(past, reply, isJson || plain.isJson);
 };
 
 const rootPolicies = ({ context, args }: Call<OptionTable>): Reply => {

@@ -43,6 +43,10 @@ describe('blockchain get … as of', () => {
     expect(JSON.parse(await node.text(`blockchain get valve as of ${before} where format = json`))).toEqual(
       await node.json(`blockchain get valve as of ${before}`),
     );
+    for (const where of ['where name = v1 and format = json', 'where format = json'])
+      expect(JSON.parse(await node.text(`blockchain get valve ${where} as of ${before}`)), where).toEqual(
+        await node.json(`blockchain get valve as of ${before}`),
+      );
   });
 
   it('takes the frontier out of a variable, and a table from bring', async () => {
