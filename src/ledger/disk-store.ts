@@ -85,6 +85,7 @@ export class DiskStore implements EntryStore {
     const index = this.#index;
     const lines = new KnownLines();
     const mark = await index?.load(lines);
+    await this.#parts.journal.beginAppends(endOf(mark === undefined ? undefined : lines));
     if (mark !== undefined && (await this.#fits(lines))) {
       this.#mark = mark;
       this.#lines = lines;
@@ -288,8 +289,7 @@ export class DiskStore implements EntryStore {
     const { journal } = this.#parts;
     const index = this.#index;
     const { places } = this.#lines;
-    const last = this.#lines.positions.at(this.#lines.positions.length - 1);
-    const from = { file: last?.file ?? 0, offset: last === undefined ? 0 : last.offset + last.length };
+    const from = endOf(this.#lines);
     for (const file of journal.files().filter((number) => number >= from.file)) {
       const start = file === from.file ? from.offset : 0;
       const bytes = await journal.readFrom(file, start);
@@ -340,6 +340,12 @@ export class DiskStore implements EntryStore {
     return undefined;
   }
 }
+
+/** Just after the last line that is known. */
+const endOf = (lines: KnownLines | undefined): { readonly file: number; readonly offset: number } => {
+  const last = lines?.positions.at(lines.positions.length - 1);
+  return { file: last?.file ?? 0, offset: last === undefined ? 0 : last.offset + last.length };
+};
 
 /** What the index keeps of a line, checked in full. */
 const recordOf = (bytes: Buffer | undefined, position: Position, cursor: Cursor): IndexRecord => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeFault } from '../base/disk.ts';
 import { fault, HoldfastError, textOf } from '../base/errors.ts';
-import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
+import { JOURNAL_FILE_BYTES_MAX, JOURNAL_ROOM_BYTES } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { type JournalFiles, type Position, systemJournalFiles } from './journal-files.ts';
 import { decodeLine, linesOf, NEWLINE } from './journal-line.ts';
@@ -9,12 +9,12 @@ import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal
 import { JournalReads, readBytes } from './journal-reads.ts';
 import { OneByOne } from './one-by-one.ts';
 import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
+import { JournalRoom, tornLine, writeAll } from './journal-room.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
 /** What was appended is read back after a failure, the newest so much of it. */
 const READ_BACK_BYTES_MAX = 1_048_576;
-/** The room that must be there before appends go on: at least so much, and what the failed one needed. */
-const TRIAL_BYTES_MIN = 4_096;
+/** Before appends go on, there must be room for what the failed one needed, as far as that is not more. */
 const TRIAL_BYTES_MAX = 1_048_576;
 
 const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
@@ -24,12 +24,14 @@ export interface JournalOptions {
   readonly log: Logger;
   /** A new file is begun beyond this size. */
   readonly fileBytesMax?: number;
+  /** So many zeros are written behind the last line at a time. */
+  readonly roomBytes?: number;
   readonly files?: JournalFiles;
 }
 
 /**
- * Opens the journal for reading and, where the disk allows, for writing; finishes an erasure that a crash broke off, and cuts off a
- * torn last line. `LEDGER_JOURNAL_UNREADABLE`.
+ * Opens the journal for reading, up to the last complete line; appends may follow once `beginAppends` was called. Finishes an erasure
+ * that a crash broke off. `LEDGER_JOURNAL_UNREADABLE`.
  */
 export const openJournal = async (options: JournalOptions): Promise<Journal> => {
   const { dir, files = systemJournalFiles } = options;
@@ -39,7 +41,7 @@ export const openJournal = async (options: JournalOptions): Promise<Journal> => 
     await removeLeftovers(files, dir, options.log);
     const sizes = new Map((await numberedFiles(files, dir)).map(({ number, bytes }) => [number, bytes]));
     const journal = new Journal(options, sizes);
-    await journal.openLast();
+    await journal.findEnd();
     return journal;
   } catch (caught) {
     throw fault('LEDGER_JOURNAL_UNREADABLE', `cannot read the ledger's journal in ${dir}: ${textOf(caught)}`, {
@@ -73,7 +75,10 @@ export class Journal {
   readonly #reads: JournalReads;
   /** What changes lines in place, and what must not run beside that. */
   readonly #overwrites = new OneByOne();
+  readonly #room: JournalRoom;
   #last: { file: number; offset: number };
+  /** Of the last file, when it was opened. */
+  #foundBytes = 0;
   /** From here on the last file was not read back since it was opened. */
   #checkedTo = 0;
   #writeHandle: number | undefined;
@@ -84,6 +89,7 @@ export class Journal {
   constructor(options: JournalOptions, sizes: Map<number, number>) {
     this.#options = options;
     this.#files = options.files ?? systemJournalFiles;
+    this.#room = new JournalRoom(this.#files, options.roomBytes);
     this.#sizes = sizes;
     this.#reads = new JournalReads({ files: this.#files, log: options.log, path: (file) => this.path(file) });
     const file = Math.max(0, ...sizes.keys());
@@ -105,24 +111,53 @@ export class Journal {
     return [...this.#sizes.keys()].sort((a, b) => a - b);
   }
 
-  /** Finds the end of the last complete line, and cuts off what follows where the disk allows. */
-  async openLast(): Promise<void> {
-    const { file, offset } = this.#last;
+  /** Finds the end of the last complete line. */
+  async findEnd(): Promise<void> {
+    const { file, offset: size } = this.#last;
     if (file === 0) return;
-    const path = this.path(file);
-    const end = await this.#reads.endOfLines(file, offset);
-    this.#last = { file, offset: end };
-    this.#sizes.set(file, end);
-    this.#checkedTo = end;
+    this.#endAt(file, await this.#reads.endOfLines(file, size));
+    this.#foundBytes = size;
+  }
+
+  /**
+   * Cuts off what follows the last complete line, and before it what a power cut left of the last write, where the disk allows.
+   * `acknowledged`: the end of what is known to have been acknowledged; a line before it is never cut off, whatever it looks like.
+   */
+  async beginAppends(acknowledged: { readonly file: number; readonly offset: number }): Promise<void> {
+    const { file, offset: whole } = this.#last;
+    if (file === 0) return;
     try {
-      this.#writeHandle = await this.#files.open(path, 'write');
-      if (end === offset) return;
+      const end = (await this.#tornEnd(acknowledged)) ?? whole;
+      this.#endAt(file, end);
+      this.#checkedTo = end;
+      this.#writeHandle = await this.#files.open(this.path(file), 'write');
+      const bytes = this.#foundBytes - end;
+      if (bytes === 0) return;
+      const tail = await readBytes(this.#files, this.#writeHandle, end, end + Math.min(bytes, JOURNAL_ROOM_BYTES));
+      const isRoom = tail.every((byte) => byte === 0);
       await this.#files.truncate(this.#writeHandle, end);
       await this.#files.sync(this.#writeHandle);
-      this.#options.log.warn('cut off a line that was not completely written', { file: path, bytes: offset - end });
+      if (!isRoom)
+        this.#options.log.warn('cut off a line that was not completely written', { file: this.path(file), bytes });
     } catch (caught) {
       await this.#fail(caught);
     }
+  }
+
+  /** Where the last write begins to lack something; undefined where it is whole. */
+  async #tornEnd(acknowledged: { readonly file: number; readonly offset: number }): Promise<number | undefined> {
+    const { file, offset: end } = this.#last;
+    // Each write over zeros leaves one behind it, and a journal that is closed has none: zeros in a line are no write then.
+    if (this.#foundBytes === end) return undefined;
+    const from = Math.max(0, end - this.#room.writeBytesMax - 1);
+    const torn = tornLine(await this.#reads.bytes(file, from, end), from === 0);
+    if (torn === undefined || (acknowledged.file === file && acknowledged.offset > from + torn)) return undefined;
+    return from + torn;
+  }
+
+  #endAt(file: number, offset: number): void {
+    this.#last = { file, offset };
+    this.#sizes.set(file, offset);
   }
 
   /**
@@ -152,16 +187,14 @@ export class Journal {
     try {
       const handle = await this.#handleFor(bytes.byteLength);
       const { file, offset: start } = this.#last;
-      for (let done = 0; done < bytes.byteLength;)
-        done += await this.#files.write(handle, done === 0 ? bytes : bytes.subarray(done), start + done);
-      if (this.#files.syncWrites) await this.#files.sync(handle);
+      await this.#room.prepare(handle, start, bytes.byteLength);
+      await writeAll(this.#files, handle, bytes, start);
       let offset = start;
       const positions = lines.map(({ byteLength: length }) => {
         offset += length;
         return { file, offset: offset - length, length };
       });
-      this.#last = { file, offset };
-      this.#sizes.set(file, offset);
+      this.#endAt(file, offset);
       return positions;
     } catch (caught) {
       this.#refused = bytes.byteLength;
@@ -246,7 +279,10 @@ export class Journal {
     const handle = this.#writeHandle;
     this.#writeHandle = undefined;
     await this.#reads.close();
-    if (handle !== undefined) await this.#files.close(handle);
+    if (handle === undefined) return;
+    // Where the disk refuses that, the next start does it.
+    await this.#room.giveBack(handle, this.#last.offset).catch(() => {});
+    await this.#files.close(handle);
   }
 
   /** Remembers why, and lets go of the file: after a failed sync its cached bytes tell nothing of the disk. */
@@ -254,6 +290,7 @@ export class Journal {
     this.#failure = caught instanceof HoldfastError ? caught : this.#diskFault(caught);
     const handle = this.#writeHandle;
     this.#writeHandle = undefined;
+    this.#room.forget();
     if (handle !== undefined) await this.#files.close(handle).catch(() => {});
     return this.#failure;
   }
@@ -275,7 +312,7 @@ export class Journal {
     try {
       await this.#readBack(handle, offset);
       await this.#cut(handle, offset);
-      await this.#tryRoom(handle, offset);
+      await this.#room.make(handle, offset, Math.min(TRIAL_BYTES_MAX, this.#refused));
       this.#checkedTo = offset;
       return handle;
     } catch (caught) {
@@ -315,21 +352,12 @@ export class Journal {
       });
   }
 
-  /** Writes zeros, and takes them back. A crash in between leaves a line without an end, which every start cuts off. */
-  async #tryRoom(handle: number, at: number): Promise<void> {
-    const zeros = Buffer.alloc(Math.min(TRIAL_BYTES_MAX, Math.max(TRIAL_BYTES_MIN, this.#refused)));
-    for (let done = 0; done < zeros.byteLength;)
-      done += await this.#files.write(handle, zeros.subarray(done), at + done);
-    await this.#files.sync(handle);
-    await this.#files.truncate(handle, at);
-    await this.#files.sync(handle);
-  }
-
   /** The handle that takes the next bytes, of a new file where the last one is full. */
   async #handleFor(bytes: number): Promise<number> {
     const { file, offset } = this.#last;
     const isFull = offset > 0 && offset + bytes > (this.#options.fileBytesMax ?? JOURNAL_FILE_BYTES_MAX);
     if (this.#writeHandle !== undefined && !isFull) return this.#writeHandle;
+    if (this.#writeHandle !== undefined) await this.#room.giveBack(this.#writeHandle, offset);
     const handle = await this.#files.open(this.path(file + 1), 'create');
     try {
       await this.#files.syncDirectory(this.#options.dir);
@@ -339,9 +367,9 @@ export class Journal {
     }
     const full = this.#writeHandle;
     this.#writeHandle = handle;
-    this.#last = { file: file + 1, offset: 0 };
+    this.#room.forget();
+    this.#endAt(file + 1, 0);
     this.#checkedTo = 0;
-    this.#sizes.set(file + 1, 0);
     if (full !== undefined) await this.#files.close(full);
     return handle;
   }

@@ -44,15 +44,20 @@ export const stateFiles = async (dir: string): Promise<readonly string[]> => {
   }
 };
 
-/** Length of a file up to the end of its last complete line. */
+/** Length of a file up to the end of its last complete line; behind it there may be zeros, and a line that is being written. */
 const wholeLines = async (path: string): Promise<number> => {
   const handle = await open(path, 'r');
   try {
     const { size } = await handle.stat();
-    const tail = Buffer.alloc(Math.min(size, JOURNAL_LINE_BYTES_MAX));
-    const from = size - tail.byteLength;
-    const { bytesRead } = await handle.read(tail, 0, tail.byteLength, from);
-    return from + tail.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1;
+    for (let end = size; end > 0;) {
+      const tail = Buffer.alloc(Math.min(end, JOURNAL_LINE_BYTES_MAX));
+      const from = end - tail.byteLength;
+      const { bytesRead } = await handle.read(tail, 0, tail.byteLength, from);
+      const newline = tail.subarray(0, bytesRead).lastIndexOf(NEWLINE);
+      if (newline !== -1) return from + newline + 1;
+      end = from;
+    }
+    return 0;
   } finally {
     await handle.close();
   }

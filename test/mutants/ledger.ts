@@ -66,10 +66,31 @@ export const ledger: readonly Mutant[] = [
   },
   {
     name: 'journal is not synced after a write',
-    file: 'src/ledger/journal.ts',
-    from: '      if (this.#files.syncWrites) await this.#files.sync(handle);\n',
+    file: 'src/ledger/journal-room.ts',
+    from: '  if (files.syncWrites) await files.sync(handle);\n',
     to: '',
     tests: ['test/unit/ledger/journal-files.test.ts'],
+  },
+  {
+    name: 'what a power cut left in the middle of a write is kept',
+    file: 'src/ledger/journal.ts',
+    from: 'const end = (await this.#tornEnd(acknowledged)) ?? whole;',
+    to: 'const end = whole;',
+    tests: ['test/property/journal-room.property.test.ts'],
+  },
+  {
+    name: 'a write over zeros leaves none behind it',
+    file: 'src/ledger/journal-room.ts',
+    from: 'end + bytes >= this.#end',
+    to: 'end + bytes > this.#end',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'zeros in an acknowledged line pass for a write that was broken off',
+    file: 'src/ledger/journal.ts',
+    from: 'acknowledged.offset > from + torn)',
+    to: 'acknowledged.offset < 0)',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
   },
   {
     name: 'torn tail of the journal is kept',

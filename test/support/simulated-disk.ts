@@ -18,7 +18,8 @@ interface StoredFile {
   cached: Buffer;
   /** As it is after a power cut, at least. */
   durable: Buffer;
-  /** From `durable`'s end to here no later sync writes anything: the failed one has marked it as written. */
+  /** Between these no later sync writes anything: the failed one has marked it as written. */
+  poisonedFrom: number;
   poisonedTo: number;
   /** Its name survives a power cut. */
   isNamed: boolean;
@@ -54,6 +55,7 @@ export class SimulatedDisk {
       }
       file.durable = this.#leftOf(file);
       file.cached = file.durable;
+      file.poisonedFrom = 0;
       file.poisonedTo = 0;
       file.isNamed = true;
     }
@@ -90,7 +92,8 @@ export class SimulatedDisk {
         const exists = this.#files.has(path);
         if (exists === (how === 'create')) throw failure(exists ? 'EEXIST' : 'ENOENT');
         const empty = Buffer.alloc(0);
-        if (!exists) this.#files.set(path, { cached: empty, durable: empty, poisonedTo: 0, isNamed: false });
+        if (!exists)
+          this.#files.set(path, { cached: empty, durable: empty, poisonedFrom: 0, poisonedTo: 0, isNamed: false });
         const handle = handles.size + 1;
         handles.set(handle, path);
         return handle;
@@ -147,32 +150,58 @@ export class SimulatedDisk {
   }
 
   #sync(file: StoredFile): void {
-    const left = this.#takeFailure('sync');
-    if (left !== undefined) {
+    const share = this.#takeFailure('sync');
+    if (share !== undefined || (this.failing && this.#random.chance(this.#mix.syncFails))) {
       const { cached, durable } = file;
-      file.durable = cached.subarray(
-        0,
-        durable.byteLength + Math.floor((cached.byteLength - durable.byteLength) * left),
-      );
+      const from = firstDifference(cached, durable);
+      file.durable = share === undefined ? this.#leftOf(file) : shareOf(cached, durable, share);
+      file.poisonedFrom = from;
       file.poisonedTo = cached.byteLength;
       throw failure('EIO');
     }
-    if (this.failing && this.#random.chance(this.#mix.syncFails)) {
-      file.durable = this.#leftOf(file);
-      file.poisonedTo = file.cached.byteLength;
-      throw failure('EIO');
-    }
     // Neither is ever changed in place, so both may be the same bytes.
-    const { cached, durable, poisonedTo } = file;
-    file.durable =
-      poisonedTo > durable.byteLength ? Buffer.from(cached).fill(0, durable.byteLength, poisonedTo) : cached;
+    const { cached, durable, poisonedFrom, poisonedTo } = file;
+    if (poisonedTo <= poisonedFrom) file.durable = cached;
+    else {
+      const kept = Buffer.alloc(poisonedTo - poisonedFrom);
+      durable.copy(kept, 0, poisonedFrom);
+      file.durable = Buffer.concat([cached.subarray(0, poisonedFrom), kept, cached.subarray(poisonedTo)]);
+    }
   }
 
-  /** What a power cut leaves: what was durable, and of a tail or a cut that was not, any part. */
+  /** What a power cut leaves: of what was not durable any sector in the middle, and of a tail or a cut any part. */
   #leftOf({ cached, durable }: StoredFile): Buffer {
-    if (cached.byteLength <= durable.byteLength) return this.#random.chance(0.5) ? durable : cached;
-    if (this.#random.chance(0.5)) return durable;
-    const length = this.#random.integer(durable.byteLength, cached.byteLength);
-    return Buffer.concat([durable, cached.subarray(durable.byteLength, length)]);
+    const common = Math.min(cached.byteLength, durable.byteLength);
+    const sectors: Buffer[] = [];
+    for (let from = firstDifference(cached, durable); from < common;) {
+      const to = Math.min(common, (Math.floor(from / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+      if (sectors.length === 0) sectors.push(cached.subarray(0, from));
+      sectors.push((this.#random.chance(0.5) ? cached : durable).subarray(from, to));
+      from = to;
+    }
+    const kept = sectors.length === 0 ? cached.subarray(0, common) : Buffer.concat(sectors);
+    if (cached.byteLength <= common)
+      return this.#random.chance(0.5) ? Buffer.concat([kept, durable.subarray(common)]) : kept;
+    if (this.#random.chance(0.5)) return kept;
+    const length = this.#random.integer(common, cached.byteLength);
+    return Buffer.concat([kept, cached.subarray(common, length)]);
   }
 }
+
+/** A disk writes so many bytes at once or not at all. */
+const SECTOR_BYTES = 512;
+
+const firstDifference = (a: Buffer, b: Buffer): number => {
+  const length = Math.min(a.byteLength, b.byteLength);
+  if (a.compare(b, 0, length, 0, length) === 0) return length;
+  let at = 0;
+  while (a[at] === b[at]) at += 1;
+  return at;
+};
+
+/** What is there when so large a share of what differs was brought to the disk, from its begin. */
+const shareOf = (cached: Buffer, durable: Buffer, share: number): Buffer => {
+  const from = firstDifference(cached, durable);
+  const to = from + Math.floor((cached.byteLength - from) * share);
+  return Buffer.concat([cached.subarray(0, to), durable.subarray(to)]);
+};

@@ -13,6 +13,8 @@ import { simulatedSignatures as signatures } from './simulated-signatures.ts';
 
 /** Small, so that a schedule fills several. */
 const JOURNAL_FILE_BYTES = 8_000;
+/** Some appends are written over zeros, others behind them. */
+const JOURNAL_ROOM_BYTES = 4_000;
 
 /** A ledger over the real journal, without an index, on what a simulated disk holds. */
 export const openSimulatedLedger = async (
@@ -22,7 +24,10 @@ export const openSimulatedLedger = async (
 ): Promise<Ledger> => {
   const ports = { ...about, log: silentLogger, disk: unwatchedDisk };
   const files = simulated.files();
-  const journal = await openJournal({ dir: 'journal', log: silentLogger, files, fileBytesMax: JOURNAL_FILE_BYTES });
+  const journal = await openJournal({
+    ...{ dir: 'journal', log: silentLogger, files },
+    ...{ fileBytesMax: JOURNAL_FILE_BYTES, roomBytes: JOURNAL_ROOM_BYTES },
+  });
   const openIndex = async (): Promise<never> => {
     throw fault('LEDGER_INDEX_FAILED', 'there is no level here');
   };

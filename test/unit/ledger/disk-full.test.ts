@@ -59,7 +59,7 @@ describe.skipIf(!canMount())('a small disk (skipped where a tmpfs cannot be moun
 
   test('that is full: appends fail, reads go on, a start is possible, and space freed is used again', async () => {
     fillDisk();
-    const appends = Array.from({ length: 20 }, (_, at) => ledger.append(proposal(at, { text: 'x'.repeat(4_000) })));
+    const appends = Array.from({ length: 60 }, (_, at) => ledger.append(proposal(at, { text: 'x'.repeat(4_000) })));
     const results = await Promise.allSettled(appends);
     const failed = results.filter((result) => result.status === 'rejected');
     expect(failed.length).toBeGreaterThan(0);

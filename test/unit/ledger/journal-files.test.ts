@@ -42,6 +42,9 @@ it('where a write alone is not durable, an append is acknowledged after a sync',
   };
   const journal = await openJournal({ dir, files, log: silentLogger });
   await journal.append([Buffer.from('one\n')]);
-  expect(done).toEqual(['write', 'sync']);
+  // The zeros that it is written over, and the line.
+  expect(done).toEqual(['write', 'sync', 'write', 'sync']);
+  await journal.append([Buffer.from('two\n')]);
+  expect(done).toEqual(['write', 'sync', 'write', 'sync', 'write', 'sync']);
   await journal.close();
 });

@@ -1,0 +1,72 @@
+import { JOURNAL_ROOM_BYTES } from '../base/limits.ts';
+import type { JournalFiles } from './journal-files.ts';
+import { NEWLINE } from './journal-line.ts';
+
+/**
+ * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file longer leaves
+ * the file system's own records alone, which are a third of the time of a durable one, and more on flash cards.
+ *
+ * A power cut in the middle of such a write may leave any of its sectors, not only the first ones: {@link tornLine}. A large append
+ * is written behind the end as ever, where it becomes visible in its order.
+ */
+export class JournalRoom {
+  readonly #files: JournalFiles;
+  readonly #bytes: number;
+  /** Where the zeros end; 0 where there are none. */
+  #end = 0;
+
+  constructor(files: JournalFiles, bytes = JOURNAL_ROOM_BYTES) {
+    this.#files = files;
+    this.#bytes = bytes;
+  }
+
+  /** The most that one write over zeros has. */
+  get writeBytesMax(): number {
+    return this.#bytes >> 1;
+  }
+
+  /** Before so many bytes are written at `end`: room for them and a zero behind it, or, where they are many, none at all. */
+  async prepare(handle: number, end: number, bytes: number): Promise<void> {
+    if (bytes > this.writeBytesMax) await this.giveBack(handle, end);
+    else if (end + bytes >= this.#end) await this.make(handle, end, 0);
+  }
+
+  /** Room behind `end`, durably, as ever or for so many bytes where they are more. */
+  async make(handle: number, end: number, bytes: number): Promise<void> {
+    const from = Math.max(end, this.#end);
+    const to = end + Math.max(this.#bytes, bytes);
+    await writeAll(this.#files, handle, Buffer.alloc(to - from), from);
+    this.#end = to;
+  }
+
+  /** The file ends at `end` again, durably. */
+  async giveBack(handle: number, end: number): Promise<void> {
+    if (this.#end <= end) return;
+    await this.#files.truncate(handle, end);
+    await this.#files.sync(handle);
+    this.#end = 0;
+  }
+
+  /** Of what a file has behind its end nothing is known any more, or it is another file. */
+  forget(): void {
+    this.#end = 0;
+  }
+}
+
+/** Writes all of the bytes, durably. */
+export const writeAll = async (files: JournalFiles, handle: number, bytes: Buffer, at: number): Promise<void> => {
+  for (let done = 0; done < bytes.byteLength;)
+    done += await files.write(handle, done === 0 ? bytes : bytes.subarray(done), at + done);
+  if (files.syncWrites) await files.sync(handle);
+};
+
+/**
+ * Where in these bytes the first line begins that has a zero in it. No whole line has one, so a write over zeros did not reach the disk
+ * whole there. Undefined where there is none, and where the line begins before `bytes`.
+ */
+export const tornLine = (bytes: Buffer, isFirstByteOfFile: boolean): number | undefined => {
+  const zero = bytes.indexOf(0);
+  if (zero === -1) return undefined;
+  const newline = bytes.lastIndexOf(NEWLINE, zero);
+  return newline === -1 && !isFirstByteOfFile ? undefined : newline + 1;
+};
