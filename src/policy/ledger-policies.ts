@@ -11,7 +11,7 @@ import { archivedFault } from '../ledger/archive/port.ts';
 import type { Cursor, Equivocation, HeldEntry, Ledger } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { PolicyNotices, PolicyState } from './book.ts';
-import type { VoidReason } from './void-reason.ts';
+import { CursorWaiters } from './cursor-waiters.ts';
 import { type Decision, decideDelete, decideInsert, decideUpdate, type Writer } from './decide.ts';
 import { PossibleErasures } from './erasure-judge.ts';
 import { decideErase, type ErasureWish } from './erase.ts';
@@ -21,6 +21,7 @@ import { type PolicyVersion, versionsOf } from './history.ts';
 import { LedgerMembers } from './ledger-members.ts';
 import { LedgerSnapshots } from './ledger-snapshots.ts';
 import type { Moment } from './moment.ts';
+import { overtaken } from './overtaken.ts';
 import { type Chronicle, type Past, pastAt } from './past.ts';
 import type { Policies, PolicyView } from './policies.ts';
 import { Assigning } from './permissions/assigning.ts';
@@ -52,33 +53,10 @@ export interface PoliciesPorts {
 /** Opens the policies of a ledger and begins to take up its entries; `caughtUp` tells when the book is complete. */
 export const createPolicies = (ports: PoliciesPorts): Policies => new LedgerPolicies(ports);
 
-/** Another node's entry came before the own one between decision and append. */
-const overtaken = (id: string, entry: string, { rule, text, by, holder }: VoidReason): HoldfastError =>
-  fault(OVERTAKEN_CODES.get(rule) ?? 'POLICY_VOID', `an entry of another node came first: ${text}`, {
-    data: { id, entry, rule, by, holder },
-    hint: `the attempt stays in the ledger, without effect: blockchain history where id = ${id}`,
-  });
-
-const OVERTAKEN_CODES: ReadonlyMap<string, string> = new Map([
-  ['id-taken', 'POLICY_ID_TAKEN'],
-  ['constraint', 'POLICY_NOT_UNIQUE'],
-  ['cluster-full', 'POLICY_CLUSTER_FULL'],
-  ['not-the-owner', 'POLICY_NOT_OWNER'],
-  ['no-authority', 'POLICY_NOT_AUTHORISED'],
-  ['revoked', 'POLICY_NOT_AUTHORISED'],
-  ['deleted', 'POLICY_UNKNOWN'],
-]);
-
 const writtenOf = (held: HeldEntry | undefined): HeldEntry => {
   if (held === undefined) throw fault('INTERNAL', 'an act of authority or an erasure is always written');
   return held;
 };
-
-interface Waiter {
-  readonly cursor: Cursor;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-}
 
 class LedgerPolicies implements Policies {
   readonly notices = new EventEmitter<PolicyNotices>();
@@ -103,7 +81,7 @@ class LedgerPolicies implements Policies {
   #pasts = 0;
   /** Keys of writes that are decided and not yet in the book; a write that needs one waits for its promise. */
   readonly #inFlight = new Map<string, Promise<unknown>>();
-  #waiters: Waiter[] = [];
+  readonly #waiters = new CursorWaiters();
   #cursor: Cursor = 0;
   #following = false;
   #registered: { readonly revision: number; readonly peers: ReadonlySet<string> } = { revision: -1, peers: new Set() };
@@ -259,7 +237,7 @@ class LedgerPolicies implements Policies {
     this.#closed = true;
     this.#ports.ledger.notices.off('ledger:appended', this.#onAppended);
     this.#ports.ledger.notices.off('ledger:equivocation', this.#onEquivocation);
-    this.#release(() => true, closedFault());
+    this.#waiters.fail(closedFault());
     this.notices.removeAllListeners();
   }
 
@@ -320,10 +298,9 @@ class LedgerPolicies implements Policies {
   #reached(cursor: Cursor): Promise<void> {
     if (this.#cursor >= cursor) return Promise.resolve();
     if (this.#closed) return Promise.reject(closedFault());
-    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-    this.#waiters.push({ cursor, resolve: () => resolve(undefined), reject });
+    const reached = this.#waiters.until(cursor);
     this.#follow();
-    return promise;
+    return reached;
   }
 
   /** Takes up what is new, in batches; own and foreign entries alike. One run at a time. */
@@ -347,24 +324,14 @@ class LedgerPolicies implements Policies {
         this.#noteErasures();
         this.#announce([...new Set([...changed, ...settled])]);
         if (this.#fold.authority.revision !== revision) this.notices.emit('members:changed');
-        this.#release((cursor) => cursor <= this.#cursor);
+        this.#waiters.reached(this.#cursor);
       }
     } catch (caught) {
       this.#log.error('cannot read the ledger', { code: asFault(caught).code, text: asFault(caught).message });
-      this.#release(() => true, caught);
+      this.#waiters.fail(caught);
       this.#ports.clock.after(DISK_LOOK_MS, () => this.#follow());
     } finally {
       this.#following = false;
-    }
-  }
-
-  #release(due: (cursor: Cursor) => boolean, failure?: unknown): void {
-    const waiters = this.#waiters;
-    this.#waiters = waiters.filter(({ cursor }) => !due(cursor));
-    for (const { cursor, resolve, reject } of waiters) {
-      if (!due(cursor)) continue;
-      if (failure === undefined) resolve();
-      else reject(failure);
     }
   }
 
