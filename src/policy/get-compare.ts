@@ -1,3 +1,4 @@
+import { addMonths } from '../base/calendar.ts';
 import type { JsonValue } from '../codec/json.ts';
 import { type Path, textOfValue } from './get-path.ts';
 
@@ -43,17 +44,6 @@ const UNITS_MS: ReadonlyMap<string, number> = new Map([
 const CALENDAR = /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?(Z)?)?$/;
 const FROM_NOW =
   /^(?:now\(\))?\s*([+-])\s*(\d{1,6})\s*(y|m|w|d|h|t|s|years?|months?|weeks?|days?|hours?|minutes?|seconds?)$/i;
-
-/** `-1m` on the 31st is the last day of the month before. */
-const addMonths = (ms: number, months: number): number => {
-  const date = new Date(ms);
-  const day = date.getUTCDate();
-  date.setUTCDate(1);
-  date.setUTCMonth(date.getUTCMonth() + months);
-  const last = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
-  date.setUTCDate(Math.min(day, last));
-  return date.getTime();
-};
 
 const fromNow = (text: string, nowMs: number): number | undefined => {
   const found = FROM_NOW.exec(text);

@@ -1,7 +1,9 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
+import { policyDate } from '../../entry/time.ts';
 import type { Operator } from '../../operator/operator.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
+import type { Checkpoint } from '../../receipt/checkpoint.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import { addressOf } from '../addresses.ts';
 import type { CommandContext } from '../context.ts';
@@ -23,6 +25,13 @@ export const paddedMember = (member: number, digits: number): string => String(m
 
 /** `1 entry`, `2 entries`. */
 export const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;
+
+/** The date of a whole second since 1970. */
+export const secondsDate = (seconds: number): string => policyDate(seconds * 1_000_000);
+
+/** Who cosigned a checkpoint, as JSON. */
+export const cosignaturesJson = ({ cosignatures }: Checkpoint, names: ReadonlyMap<string, string>) =>
+  cosignatures.map(({ witness, time }) => ({ witness, name: names.get(witness) ?? null, time: secondsDate(time) }));
 
 const SHORT_KEY = 16;
 

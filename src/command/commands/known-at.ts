@@ -8,7 +8,7 @@ import type { CommandContext } from '../context.ts';
 import { parseDate } from '../grammar/dates.ts';
 import type { Surroundings } from '../registry.ts';
 import { jsonText, type Reply } from '../reply.ts';
-import { count, shortKey } from './common.ts';
+import { count, cosignaturesJson, secondsDate, shortKey } from './common.ts';
 import { missingParts, momentJson } from './moment.ts';
 
 /** What a node knew at a time: the receipts that say so, and the policies that follow. */
@@ -71,8 +71,6 @@ export const knownPast = async (call: Surroundings, text: KnownAtText): Promise<
   return { past, known, names: authorNames(policies.book) };
 };
 
-const secondsDate = (seconds: number): string => policyDate(seconds * 1_000_000);
-
 const knownJson = ({ past, known, names }: KnownPast): Readonly<Record<string, unknown>> => {
   const { checkpoint, source, final } = known;
   const { node } = checkpoint.origin;
@@ -83,11 +81,7 @@ const knownJson = ({ past, known, names }: KnownPast): Readonly<Record<string, u
     size: checkpoint.size,
     receiptsRoot: checkpoint.root.toString('base64'),
     checkpoint: checkpoint.note,
-    cosignatures: checkpoint.cosignatures.map(({ witness, time }) => ({
-      witness,
-      name: names.get(witness) ?? null,
-      time: secondsDate(time),
-    })),
+    cosignatures: cosignaturesJson(checkpoint, names),
     source,
     final,
   };

@@ -1,5 +1,4 @@
 import { fault } from '../../base/errors.ts';
-import { policyDate } from '../../entry/time.ts';
 import { authorNames } from '../../policy/signed.ts';
 import type { Checkpoint } from '../../receipt/checkpoint.ts';
 import { originText } from '../../receipt/origin.ts';
@@ -7,20 +6,14 @@ import type { Named } from '../../receipt/receipts.ts';
 import { anyText, optional, type OptionTable } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
-import { shortKey } from './common.ts';
+import { cosignaturesJson, secondsDate, shortKey } from './common.ts';
 import { splitViewCommands } from './split-views.ts';
-
-const secondsDate = (seconds: number): string => policyDate(seconds * 1_000_000);
 
 const checkpointJson = (checkpoint: Checkpoint, names: ReadonlyMap<string, string>) => ({
   size: checkpoint.size,
   root: checkpoint.root.toString('base64'),
   checkpoint: checkpoint.note,
-  cosignatures: checkpoint.cosignatures.map(({ witness, time }) => ({
-    witness,
-    name: names.get(witness) ?? null,
-    time: secondsDate(time),
-  })),
+  cosignatures: cosignaturesJson(checkpoint, names),
 });
 
 const receipts = async ({ context }: Call<OptionTable>): Promise<Reply> => {

@@ -1,3 +1,4 @@
+import { addMonths } from '../../base/calendar.ts';
 import { fault } from '../../base/errors.ts';
 import { quoted } from './syntax.ts';
 
@@ -34,17 +35,6 @@ const unitOf = (name: string): 'year' | 'month' | number | undefined => {
   const lower = name.toLowerCase();
   const singular = lower.length > 1 && lower.endsWith('s') ? lower.slice(0, -1) : lower;
   return Object.hasOwn(UNITS, singular) ? UNITS[singular] : undefined;
-};
-
-/** Calendar arithmetic in UTC: a month after January 31 is the last day of February. */
-const addMonths = (ms: number, months: number): number => {
-  const date = new Date(ms);
-  const day = date.getUTCDate();
-  date.setUTCDate(1);
-  date.setUTCMonth(date.getUTCMonth() + months);
-  const last = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
-  date.setUTCDate(Math.min(day, last));
-  return date.getTime() + (ms - Math.trunc(ms));
 };
 
 const relative = (text: string, nowMs: number): number | undefined => {
