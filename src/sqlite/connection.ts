@@ -271,7 +271,8 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
   }
 }
 
-const opened = <T>(
+/** Opens a file, and closes it again where `connect` fails. */
+export const opened = <T>(
   name: string,
   path: string | Buffer,
   how: BetterSqlite3.Options,
@@ -298,47 +299,6 @@ export const openReadConnection = (
   opened(name, path, { readonly: true, fileMustExist: true }, (handle) => {
     handle.pragma('schema_version'); // The first real read: what is wrong with the file shows here.
     return new SqliteReadConnection(name, handle, options);
-  });
-
-/** A database file as it was when it was opened, whatever is written to it meanwhile. */
-export interface Snapshot {
-  close(): void;
-  readonly bytes: number;
-  /**
-   * Copies it to a file, durable when it resolves. `step` is told the bytes still to come, about once a MiB; what it throws ends
-   * the copy. `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT`.
-   */
-  copyTo(path: string, step: (bytesLeft: number) => void): Promise<void>;
-}
-
-const COPY_STEP_BYTES = 1_048_576;
-
-/**
- * Opens a file in a read transaction: SQLite's online backup copies what that sees. Without one each write of another
- * connection would make the backup start again, and under load it would never end.
- */
-export const openSnapshot = (name: string, path: string): Snapshot =>
-  opened(name, path, { readonly: true, fileMustExist: true }, (handle) => {
-    handle.exec('BEGIN');
-    handle.prepare('SELECT count(*) FROM sqlite_schema').get();
-    const pageBytes = Number(handle.pragma('page_size', { simple: true }));
-    const pages = Number(handle.pragma('page_count', { simple: true }));
-    return {
-      bytes: pages * pageBytes,
-      async copyTo(to, step) {
-        try {
-          await handle.backup(to, {
-            progress: ({ remainingPages }) => {
-              step(remainingPages * pageBytes);
-              return Math.max(1, Math.floor(COPY_STEP_BYTES / pageBytes));
-            },
-          });
-        } catch (caught) {
-          throw sqliteFault(caught, name);
-        }
-      },
-      close: () => handle.close(),
-    };
   });
 
 /**

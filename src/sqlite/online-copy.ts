@@ -1,5 +1,5 @@
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
-import { openSnapshot, type Snapshot } from './connection.ts';
+import { openSnapshot, type Snapshot } from './snapshot.ts';
 import type { CopyProgress, DatabasesCopy } from './sqlite.ts';
 
 interface CopiedFile {
