@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { FILE_OVERDUE_MS } from '../../../src/base/limits.ts';
 import type { Holdings } from '../../../src/operator/file-record.ts';
 import { Announced } from '../../../src/replication/announced.ts';
-import { ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
+import { ReplicationWorld } from '../../support/replication-world.ts';
 
 const NOTHING: Holdings = new Map();
 const files = (origin: string, from: number, to: number): Holdings => new Map([[origin, [[from, to]]]]);
@@ -37,7 +37,7 @@ describe('an operator whose consumer is suspended', () => {
 
   test('knows what it lacks while the peer is there and when it is gone, and no longer when it has it', async () => {
     world = await ReplicationWorld.create({ seed: 7, operators: 2 });
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const [one, two] = [world.operator(1), world.operator(2)];
     const { clock } = world;
     await clock.runUntil(
       () => one.replication!.peers()[0]!.connected && two.known && one.known,

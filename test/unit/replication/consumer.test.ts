@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import type { FileCopy } from '../../../src/operator/file-record.ts';
-import { filesOf, linkedWorld } from '../../support/linked-world.ts';
-import { contentsOf, type SimulatedOperator } from '../../support/replication-world.ts';
+import { filesOf, linkedPair, linkedTrio } from '../../support/linked-world.ts';
+import { contentsOf } from '../../support/replication-world.ts';
 
 describe('the consumer', () => {
   test('asks for nothing while it is suspended, and loses nothing', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     two.consumer!.setMode('suspend');
     await one.distributor!.close();
     for (let count = 0; count < 5; count += 1) world.put(one);
@@ -20,9 +18,7 @@ describe('the consumer', () => {
   });
 
   test('takes what it left alone while its wall clock was years ahead', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await world.crash(two);
     for (let count = 0; count < 3; count += 1) world.put(one);
     const trueMs = clock.wallMs();
@@ -36,9 +32,7 @@ describe('the consumer', () => {
   });
 
   test('takes what came after the end of its window once that has moved on', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await world.crash(two);
     await one.distributor!.close();
     const hourAgo = (): number => clock.wallMs() - 3_600_000;
@@ -51,9 +45,7 @@ describe('the consumer', () => {
   });
 
   test('leaves files outside its window alone, asks for them once, and takes those inside', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await world.loseDisk(two);
     for (let count = 0; count < 600; count += 1) world.put(one, 1);
     await clock.advance(60_000);
@@ -77,9 +69,7 @@ describe('the consumer', () => {
   });
 
   test('syncNow compares and pulls without waiting for a push', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await one.distributor!.close();
     world.put(one);
     const startMs = clock.monotonicMs();
@@ -89,9 +79,7 @@ describe('the consumer', () => {
   });
 
   test('takes a file that one peer has damaged from another, and says so', async () => {
-    const world = await linkedWorld(3);
-    const { clock } = world;
-    const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two, three } = await linkedTrio();
     await world.crash(three);
     for (let count = 0; count < 3; count += 1) world.put(one);
     await clock.runUntil(() => filesOf(two) === 3, 5_000);
@@ -108,9 +96,7 @@ describe('the consumer', () => {
   });
 
   test('shows the error when the only peer sends a damaged file, and takes it when it is whole again', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await world.loseDisk(two);
     for (let count = 0; count < 3; count += 1) world.put(one);
     const readMany = one.store.readMany.bind(one.store);
@@ -130,9 +116,7 @@ describe('the consumer', () => {
   });
 
   test('goes on with the other files when one cannot be read by its holder', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await world.crash(two);
     for (let count = 0; count < 5; count += 1) world.put(one);
     const unreadable = fault('FILE_DAMAGED', 'the archive of file 3 is damaged');
@@ -153,9 +137,7 @@ describe('the consumer', () => {
   });
 
   test('waits while its own disk is full, says so, and goes on when there is room', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await world.crash(two);
     for (let count = 0; count < 3; count += 1) world.put(one);
     const store = two.store.store.bind(two.store);

@@ -16,7 +16,7 @@ const startTwo = async (): Promise<[SimulatedOperator, SimulatedOperator]> => {
     10_000,
     'both are linked',
   );
-  return world.operators as [SimulatedOperator, SimulatedOperator];
+  return [world.operator(1), world.operator(2)];
 };
 
 describe('an operator whose store fails', () => {

@@ -8,7 +8,7 @@ let two: SimulatedOperator;
 /** The second was filled, is down, and the first has taken in more since. */
 beforeEach(async () => {
   world = await ReplicationWorld.linked(2);
-  [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  [one, two] = [world.operator(1), world.operator(2)];
   await world.clock.runUntil(() => two.flag.value, 10_000, 'it is filled for good');
   await world.crash(two);
   world.put(one);

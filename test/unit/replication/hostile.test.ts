@@ -24,7 +24,7 @@ let network: Network;
 
 beforeEach(async () => {
   world = await ReplicationWorld.create({ seed: 11, operators: 2 });
-  [victim, honest] = world.operators as [SimulatedOperator, SimulatedOperator];
+  [victim, honest] = [world.operator(1), world.operator(2)];
   const { operator, network: own } = await world.joinHostile();
   foe = operator;
   network = own;

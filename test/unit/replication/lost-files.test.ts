@@ -11,7 +11,7 @@ let two: SimulatedOperator;
 beforeEach(async () => {
   world = await ReplicationWorld.linked(2);
   const { clock, hub } = world;
-  [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  [one, two] = [world.operator(1), world.operator(2)];
   await clock.advance(15_000);
   for (let count = 0; count < FILES; count += 1) world.put(one);
   await clock.runUntil(() => two.store.all().length === FILES, 10_000, 'the second holds them');

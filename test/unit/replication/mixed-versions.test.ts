@@ -9,7 +9,7 @@ import {
   TRANSFER_PROTOCOL,
   type TransferMessage,
 } from '../../../src/replication/transfer/messages.ts';
-import { filesOf, linkedWorld } from '../../support/linked-world.ts';
+import { filesOf, linkedPair, linkedWorld } from '../../support/linked-world.ts';
 import type { SimulatedOperator } from '../../support/replication-world.ts';
 
 const CONTENT = '{"a":1}';
@@ -27,7 +27,7 @@ const peerOf = (of: SimulatedOperator, { id }: SimulatedOperator) =>
 
 test('a peer of a later version, which says more, gives and takes files', async () => {
   const world = await linkedWorld(1);
-  const [one] = world.operators as [SimulatedOperator];
+  const one = world.operator(1);
   const { operator: later, network } = await world.joinHostile();
   const pushed: number[] = [];
   network.handle(TRANSFER_PROTOCOL, async (channel) => {
@@ -57,8 +57,7 @@ test('a peer of a later version, which says more, gives and takes files', async 
 });
 
 test('a peer that speaks another major is said to, holds up nobody, and is a peer once it speaks this one', async () => {
-  const world = await linkedWorld(2);
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const { world, one, two } = await linkedPair();
   const { operator: other, network } = await world.joinHostile();
   network.handle('/holdfast/transfer/2', async () => {});
   await world.clock.advance(5_000);

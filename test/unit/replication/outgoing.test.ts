@@ -9,8 +9,8 @@ import { LINE_MS, Outgoing, type Reading } from '../../../src/replication/transf
 import { servePull, type ServedChannel } from '../../../src/replication/transfer/serve.ts';
 import { TooLarge } from '../../../src/replication/transfer/too-large.ts';
 import { copyOf } from '../../conformance/file-store.ts';
-import { linkedWorld } from '../../support/linked-world.ts';
-import { ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
+import { linkedPair, linkedWorld } from '../../support/linked-world.ts';
+import { ReplicationWorld } from '../../support/replication-world.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const TOTAL = 100;
@@ -223,7 +223,7 @@ test('an answer gives back what it took, file by file', async () => {
 
 test('so does a line that pushes', async () => {
   const world = await ReplicationWorld.linked(2);
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const [one, two] = [world.operator(1), world.operator(2)];
   await one.distributor!.close();
   two.consumer!.setMode('suspend');
   for (let count = 0; count < 8; count += 1) world.put(one);
@@ -243,8 +243,7 @@ test('so does a line that pushes', async () => {
 });
 
 test('a line that pushes leaves what there is no room for to be pulled, and goes on with the rest', async () => {
-  const world = await linkedWorld(2);
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const { world, one, two } = await linkedPair();
   await one.distributor!.close();
   two.consumer!.setMode('suspend');
   for (let count = 0; count < 3; count += 1) world.put(one);

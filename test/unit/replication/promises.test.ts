@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createMemoryFileStore } from '../../../src/operator/memory-file-store.ts';
-import { filesOf, linkedWorld } from '../../support/linked-world.ts';
-import { contentsOf, type SimulatedOperator } from '../../support/replication-world.ts';
+import { filesOf, linkedPair, linkedTrio, linkedWorld } from '../../support/linked-world.ts';
+import { contentsOf } from '../../support/replication-world.ts';
 
 describe('what one operator holds', () => {
   test('is pushed to the others at once, and never pushed on (T9)', async () => {
-    const world = await linkedWorld(3);
-    const { clock } = world;
-    const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two, three } = await linkedTrio();
     world.put(one);
     await clock.runUntil(() => filesOf(two) === 1 && filesOf(three) === 1, 50, 'the push');
     await clock.advance(20_000);
@@ -21,9 +19,7 @@ describe('what one operator holds', () => {
   });
 
   test('is pulled where no distributor runs', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await one.distributor!.close();
     world.put(one);
     await clock.runUntil(() => filesOf(two) === 1, 3_000, 'the pull');
@@ -32,7 +28,7 @@ describe('what one operator holds', () => {
   test('promise 3: reaches the third from the second when the first is dead', async () => {
     const world = await linkedWorld(3);
     const { clock, hub } = world;
-    const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+    const [one, two, three] = [world.operator(1), world.operator(2), world.operator(3)];
     hub.cut(one.key, three.key);
     const content = world.put(one);
     await clock.runUntil(() => filesOf(two) === 1, 1_000, 'the one peer is reached');
@@ -45,7 +41,7 @@ describe('what one operator holds', () => {
   test('promise 4: the same content given to two operators ends as one, under the earlier record, everywhere', async () => {
     const world = await linkedWorld(3);
     const { clock, hub } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const [one, two] = [world.operator(1), world.operator(2)];
     for (const other of world.operators.slice(1)) hub.cut(one.key, other.key);
     const content = world.put(one);
     await clock.advance(5_000);
@@ -63,7 +59,7 @@ describe('what one operator holds', () => {
   test('promise 4: a duplicate is not taken from a peer without the original that it stands for', async () => {
     const world = await linkedWorld(3);
     const { clock, hub } = world;
-    const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+    const [one, two, three] = [world.operator(1), world.operator(2), world.operator(3)];
     hub.cut(one.key, three.key);
     hub.cut(two.key, three.key);
     const content = world.put(one);
@@ -83,7 +79,7 @@ describe('promise 5: a new operator', () => {
   test('fills up from its peers while data flows, and answers only when it holds what they held', async () => {
     const world = await linkedWorld(2);
     const { clock } = world;
-    const [one] = world.operators as [SimulatedOperator];
+    const one = world.operator(1);
     for (let count = 0; count < 2_500; count += 1) world.put(one, 1);
     const fresh = await world.join();
     expect(fresh.consumer!.filled).toBe(false);
@@ -107,7 +103,7 @@ describe('promise 5: a new operator', () => {
   test('resumes where it was interrupted, and does not forget that it was filled', async () => {
     const world = await linkedWorld(2);
     const { clock } = world;
-    const [one] = world.operators as [SimulatedOperator];
+    const one = world.operator(1);
     for (let count = 0; count < 3_000; count += 1) world.put(one, 1);
     const fresh = await world.join();
     await clock.runUntil(() => filesOf(fresh) > 500, 10_000, 'some are there');
@@ -144,7 +140,7 @@ describe('promise 5: a new operator', () => {
   test('that lost its databases since it was filled is filled no more, though the flag is there', async () => {
     const world = await linkedWorld(2);
     const { clock, hub } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const [one, two] = [world.operator(1), world.operator(2)];
     await clock.runUntil(() => two.flag.value, 10_000, 'it is filled, with nothing');
     for (let count = 0; count < 500; count += 1) world.put(one, 1);
     await clock.runUntil(() => filesOf(two) === 500, 10_000, 'it holds them');
@@ -163,9 +159,7 @@ describe('promise 5: a new operator', () => {
   });
 
   test('that takes the place of one whose policy is gone holds its files too, yet none of another cluster', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     for (let count = 0; count < 10; count += 1) world.put(one);
     await clock.runUntil(() => filesOf(two) === 10, 10_000, 'the other holds them');
     const elsewhere = createMemoryFileStore('operator-of-another-cluster');
@@ -189,7 +183,7 @@ describe('promise 5: a new operator', () => {
   test('that reaches none of its peers answers after a while with what it has, until it meets one that has more', async () => {
     const world = await linkedWorld(2);
     const { clock, hub } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const [one, two] = [world.operator(1), world.operator(2)];
     for (let count = 0; count < 2_000; count += 1) world.put(one, 1);
     await world.loseDisk(two);
     hub.cut(one.key, two.key);
@@ -229,9 +223,7 @@ describe('promise 6: an operator whose disk was lost', () => {
     ['out of the window', { startMs: (): number => Date.UTC(2099, 0, 1) }],
     ['not asked for by a suspended consumer', { mode: 'suspend' as const }],
   ])('has an own duplicate back although its original is %s', async (_, options) => {
-    const world = await linkedWorld(3);
-    const { clock } = world;
-    const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two, three } = await linkedTrio();
     two.store.put({ content: '{"n":1}', time: world.recordTime() });
     one.store.put({ content: '{"n":1}', time: '2099-01-01T00:00:00.000000Z' });
     await clock.runUntil(() => filesOf(three) === 2 && world.equal(), 10_000, 'all hold both');
@@ -243,9 +235,7 @@ describe('promise 6: an operator whose disk was lost', () => {
   });
 
   test('waits no longer than a bound for peers that it cannot reach', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     await world.crash(one);
     await world.crash(two);
     await world.start(two);
@@ -255,9 +245,7 @@ describe('promise 6: an operator whose disk was lost', () => {
   });
 
   test('does not number while a peer that announced own files of it does not deliver them', async () => {
-    const world = await linkedWorld(2);
-    const { clock } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const { world, clock, one, two } = await linkedPair();
     world.put(two);
     await clock.runUntil(() => filesOf(one) === 1, 5_000);
     await world.loseDisk(two);
@@ -276,7 +264,7 @@ describe('committed files', () => {
   test('do not become none while a peer that is connected again has not told yet what it holds', async () => {
     const world = await linkedWorld(2);
     const { clock, hub } = world;
-    const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+    const [one, two] = [world.operator(1), world.operator(2)];
     world.put(one);
     const committed = (): number | undefined => one.replication!.committedRanges()?.get(one.id)?.[0]?.[1];
     await clock.runUntil(() => committed() === 1, 5_000);
@@ -298,7 +286,7 @@ describe('committed files', () => {
   test('are not known while one that is connected never said what it holds', async () => {
     const world = await linkedWorld(1);
     const { clock } = world;
-    const [one] = world.operators as [SimulatedOperator];
+    const one = world.operator(1);
     world.put(one);
     expect(one.replication!.committedRanges()).toEqual(one.store.holdings());
     const two = await world.join();
@@ -314,7 +302,7 @@ describe('committed files', () => {
   test('are those that every active operator holds', async () => {
     const world = await linkedWorld(3);
     const { clock, hub } = world;
-    const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+    const [one, two, three] = [world.operator(1), world.operator(2), world.operator(3)];
     world.put(one);
     await clock.runUntil(() => one.replication!.committedRanges()?.get(one.id)?.[0]?.[1] === 1, 5_000);
     hub.cutOneWay(one.key, three.key);

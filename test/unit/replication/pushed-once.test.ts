@@ -3,16 +3,13 @@ import { sleep } from '../../../src/base/clock.ts';
 import { TRANSFER_IDLE_MS } from '../../../src/base/limits.ts';
 import { TRANSFER_PROTOCOL } from '../../../src/replication/transfer/messages.ts';
 import { openTransfer, TransferChannel } from '../../../src/replication/transfer/protocol.ts';
-import { filesOf, linkedWorld } from '../../support/linked-world.ts';
-import type { SimulatedOperator } from '../../support/replication-world.ts';
+import { filesOf, linkedPair, linkedTrio, linkedWorld } from '../../support/linked-world.ts';
 
 /** Longer than a new file is expected as a push. */
 const SLOW_MS = 3_000;
 
 test('a pushed file that its receiver needs long to store is not pulled too', async () => {
-  const world = await linkedWorld(3);
-  const { clock } = world;
-  const [one, two, three] = world.operators as [SimulatedOperator, SimulatedOperator, SimulatedOperator];
+  const { world, clock, one, two, three } = await linkedTrio();
   const store = two.store.store.bind(two.store);
   two.store.store = async (copies) => {
     await sleep(clock, SLOW_MS);
@@ -27,9 +24,7 @@ test('a pushed file that its receiver needs long to store is not pulled too', as
 });
 
 test('a large file may take its receiver as long as its size allows', async () => {
-  const world = await linkedWorld(2);
-  const { clock } = world;
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const { world, clock, one, two } = await linkedPair();
   const store = two.store.store.bind(two.store);
   two.store.store = async (copies) => {
     await sleep(clock, TRANSFER_IDLE_MS + 8_000);
@@ -44,7 +39,7 @@ test('a large file may take its receiver as long as its size allows', async () =
 test('a file on its way as a push is no part of an answer, until it is refused', async () => {
   const world = await linkedWorld(1);
   const { clock } = world;
-  const [one] = world.operators as [SimulatedOperator];
+  const one = world.operator(1);
   const { operator, network } = await world.joinHostile();
   const pushed: { channel: TransferChannel; id: number }[] = [];
   network.handle(TRANSFER_PROTOCOL, async (served) => {

@@ -5,7 +5,7 @@ import { contentHash } from '../../../src/operator/file-order.ts';
 import type { FileRecord } from '../../../src/operator/file-record.ts';
 import { bundlesOf, framesOf } from '../../../src/replication/transfer/bundle.ts';
 import { encodeTransfer, TRANSFER_PROTOCOL } from '../../../src/replication/transfer/messages.ts';
-import { filesOf, linkedWorld } from '../../support/linked-world.ts';
+import { filesOf, linkedPair } from '../../support/linked-world.ts';
 import type { ReplicationWorld, SimulatedOperator } from '../../support/replication-world.ts';
 
 const LARGE = 'x'.repeat(12 * 1_048_576);
@@ -51,8 +51,7 @@ const pushSlowly = async (
 };
 
 test('who pushes a file of another origin slowly does not hold it back', async () => {
-  const world = await linkedWorld(2);
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const { world, one, two } = await linkedPair();
   await one.distributor!.close();
   const { push } = await pushSlowly(world, two);
   await push(one.id);
@@ -61,8 +60,7 @@ test('who pushes a file of another origin slowly does not hold it back', async (
 });
 
 test('an origin that pushes slowly holds back its file from others for as long as an honest one would wait', async () => {
-  const world = await linkedWorld(2);
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const { world, one, two } = await linkedPair();
   const { foe, push } = await pushSlowly(world, two);
   await push(foe.id);
   await one.store.store([{ record: recordOf(foe.id), content: Buffer.from(LARGE), rebuilt: false }]);

@@ -25,7 +25,7 @@ const errorOf = ({ replication }: SimulatedOperator): string => replication!.pee
 
 test('a file that is too large to be sent holds up no other that is pulled, and both sides say so', async () => {
   const world = await ReplicationWorld.linked(2);
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const [one, two] = [world.operator(1), world.operator(2)];
   await world.crash(two);
   for (let count = 0; count < 4; count += 1) world.put(one);
   const reads = outgrow(one);
@@ -47,7 +47,7 @@ test('a file that is too large to be sent holds up no other that is pulled, and 
 
 test('a file that is too large to be sent holds up no other that is pushed', async () => {
   const world = await ReplicationWorld.linked(2);
-  const [one, two] = world.operators as [SimulatedOperator, SimulatedOperator];
+  const [one, two] = [world.operator(1), world.operator(2)];
   await two.consumer!.close();
   outgrow(one);
   for (let count = 0; count < 3; count += 1) world.put(one);
