@@ -1,3 +1,5 @@
+import { FewAtATime } from '../base/few-at-a-time.ts';
+
 /**
  * Works on all items, at most `atOnce` at the same time. The first failure ends the others through their signal and is
  * thrown when all have ended.
@@ -10,21 +12,16 @@ export const forEachBounded = async <T>(
 ): Promise<void> => {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const waiting = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of waiting) {
+  const few = new FewAtATime(atOnce);
+  const one = async (item: T): Promise<void> => {
+    try {
       both.throwIfAborted();
       await work(item, both);
-    }
-  };
-  const workers = Array.from({ length: Math.min(atOnce, items.length) }, async () => {
-    try {
-      await worker();
     } catch (caught) {
       stop.abort(caught);
       throw caught;
     }
-  });
-  const failed = (await Promise.allSettled(workers)).some(({ status }) => status === 'rejected');
-  if (failed) both.throwIfAborted();
+  };
+  const outcomes = await Promise.allSettled(items.map((item) => few.run(() => one(item))));
+  if (outcomes.some(({ status }) => status === 'rejected')) both.throwIfAborted();
 };
