@@ -4,7 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { Network } from '../../src/network/network.ts';
-import { createMemoryFileStore, type MemoryFileStore } from '../../src/operator/memory-file-store.ts';
+import { createMemoryFileStore, type MemoryFileStore } from '../support/memory-file-store.ts';
 import { createReplication } from '../../src/replication/create-replication.ts';
 import type { ClusterPeer, Replication } from '../../src/replication/replication.ts';
 import { ScrubEndpoint } from '../../src/replication/scrub/protocol.ts';

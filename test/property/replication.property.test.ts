@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { TRANSFER_CHUNK_BYTES } from '../../src/base/limits.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import type { FileCopy, FileRanges } from '../../src/operator/file-record.ts';
-import { createMemoryFileStore, type MemoryFileStore } from '../../src/operator/memory-file-store.ts';
+import { createMemoryFileStore, type MemoryFileStore } from '../support/memory-file-store.ts';
 import { countRanges, inRanges, subtractRanges } from '../../src/operator/ranges.ts';
 import { BundleReader, bundlesOf, framesOf, type ReceivedBundle } from '../../src/replication/transfer/bundle.ts';
 import {

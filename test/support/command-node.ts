@@ -19,7 +19,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';
-import { createMemoryFileStore, type MemoryFileStore } from '../../src/operator/memory-file-store.ts';
+import { createMemoryFileStore, type MemoryFileStore } from './memory-file-store.ts';
 import type {
   BufferStatus,
   IngestFailure,

@@ -6,7 +6,7 @@ import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';
 import type { Holdings } from '../../src/operator/file-record.ts';
 import type { FileStore } from '../../src/operator/file-store.ts';
-import { createMemoryFileStore, type MemoryFileStore } from '../../src/operator/memory-file-store.ts';
+import { createMemoryFileStore, type MemoryFileStore } from './memory-file-store.ts';
 import { createReplication } from '../../src/replication/create-replication.ts';
 import type {
   ClusterPeer,

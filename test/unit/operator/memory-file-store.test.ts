@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createMemoryFileStore } from '../../../src/operator/memory-file-store.ts';
+import { createMemoryFileStore } from '../../support/memory-file-store.ts';
 import { describeFileStore } from '../../conformance/file-store.ts';
 
 describeFileStore('memory', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createMemoryFileStore } from '../../../src/operator/memory-file-store.ts';
+import { createMemoryFileStore } from '../../support/memory-file-store.ts';
 import { filesOf, linkedPair, linkedTrio, linkedWorld } from '../../support/linked-world.ts';
 import { contentsOf } from '../../support/replication-world.ts';
 

@@ -1,14 +1,23 @@
 import { EventEmitter } from 'node:events';
-import { fault } from '../base/errors.ts';
-import { sha256Hex } from '../codec/hash.ts';
-import type { Column } from '../topology/topology.ts';
-import { recordDigest } from './row-sums.ts';
-import { asDuplicate, checkDigest, contentHash, placeCopy } from './file-order.ts';
-import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, RowChange, Strays } from './file-check.ts';
-import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
-import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from './file-store.ts';
-import { BucketSums, type FileSum, type FileSums, type SumScope } from './file-sums.ts';
-import { addToRanges, heldOf, idsOf, inRanges } from './ranges.ts';
+import { fault } from '../../src/base/errors.ts';
+import { sha256Hex } from '../../src/codec/hash.ts';
+import type { Column } from '../../src/topology/topology.ts';
+import { recordDigest } from '../../src/operator/row-sums.ts';
+import { asDuplicate, checkDigest, contentHash, placeCopy } from '../../src/operator/file-order.ts';
+import type {
+  CheckLimits,
+  Damage,
+  FileCheck,
+  Finding,
+  PageScope,
+  Repair,
+  RowChange,
+  Strays,
+} from '../../src/operator/file-check.ts';
+import type { FileCopy, FileRanges, FileRecord, Holdings } from '../../src/operator/file-record.ts';
+import type { FileStore, FileStoreNotices, ReadLimits, StoreOutcome } from '../../src/operator/file-store.ts';
+import { BucketSums, type FileSum, type FileSums, type SumScope } from '../../src/operator/file-sums.ts';
+import { addToRanges, heldOf, idsOf, inRanges } from '../../src/operator/ranges.ts';
 
 /** A file that a data source gives to the operator of a memory store. */
 interface NewFile {
