@@ -3,7 +3,7 @@ import type { Pace } from '../base/pace.ts';
 import type { GossipWatch } from './gossip-watch.ts';
 import type { Watch } from './liveness.ts';
 import type { Address, ConnectedPeer, DialTarget, PeerKey } from './network.ts';
-import type { ConnectedView } from './redial.ts';
+import type { ConnectedView } from './redial-state.ts';
 
 /** One connection as libp2p gives it, with what we keep beside it. */
 export interface Link {

@@ -31,7 +31,7 @@ export interface DatabasesOptions extends ConnectionOptions {
 }
 
 /** Whether a logical database may have that name: `[a-z0-9_]{1,64}` and not a device of Windows. */
-export const isDatabaseName = (name: string): boolean => NAME.test(name) && !DEVICE_NAME.test(name);
+const isDatabaseName = (name: string): boolean => NAME.test(name) && !DEVICE_NAME.test(name);
 
 const checkName = (name: string): string => {
   if (isDatabaseName(name)) return name;

@@ -4,6 +4,7 @@ import { fault } from '../../../src/base/errors.ts';
 import { DIAL_TIMEOUT_MS, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_PATIENCE_MIN_MS } from '../../../src/base/limits.ts';
 import { createLogger } from '../../../src/base/log.ts';
 import type { ConnectedPeer, DialTarget } from '../../../src/network/network.ts';
+import { Redialer } from '../../../src/network/redial.ts';
 import {
   callAnswered,
   type ConnectedView,
@@ -16,10 +17,9 @@ import {
   patienceMs,
   peerLost,
   redialDelayMs,
-  Redialer,
   type RedialState,
   retarget,
-} from '../../../src/network/redial.ts';
+} from '../../../src/network/redial-state.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
