@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { becomeOperator, insertPolicy, restartOperator } from '../../scripts/demo/network.ts';
 import { CommandRefused, NodeProcess } from '../../scripts/demo/node-process.ts';
 import { sensorRows } from '../support/network-fixture.ts';
 import { createSmallDisk, DISK_KIND, IS_REAL_DISK, type SmallDisk } from '../support/small-disk.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 
 const [DBMS, TABLE] = ['plant', 'readings'];
@@ -46,7 +46,7 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
 
   beforeEach(async () => {
     disk = createSmallDisk(48);
-    scratch = mkdtempSync(join(tmpdir(), 'holdfast-disk-log-'));
+    scratch = tempDir();
     const { through } = disk;
     const options = { dir: join(disk.dir, 'node'), name: 'op', through, log: join(scratch, 'node.log') };
     node = await NodeProcess.start({ ...options, args: ['--network', 'test'] });
@@ -58,7 +58,6 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
   afterEach(async () => {
     await node.stop('SIGKILL');
     disk.close();
-    rmSync(scratch, { recursive: true });
   });
 
   const servesReads = async (): Promise<void> => {

@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { runCampaign } from '../../scripts/faults/campaign.ts';
 import type { FaultName } from '../../scripts/faults/kinds.ts';
 import { simulationSeeds } from '../support/seeded-random.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 /** A sample of what `npm run test:faults` tries for as long as it is told to. */
 const SAMPLE: readonly FaultName[] = [
@@ -15,10 +13,7 @@ const SAMPLE: readonly FaultName[] = [
 ];
 
 let dir: string;
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-traps-'));
-});
-afterEach(() => rm(dir, { recursive: true, force: true }));
+beforeEach(() => void (dir = tempDir()));
 
 test.each(simulationSeeds(1))(
   'whatever happens to two operators under load, no acknowledged row is lost and none is doubled (HOLDFAST_SEED=%i)',

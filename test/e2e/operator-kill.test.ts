@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { rowsText } from '../conformance/file-store.ts';
 import type { OperatorReply, OperatorRequest } from '../support/operator-process.ts';
 import { createSeededRandom, simulationSeeds } from '../support/seeded-random.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/operator-process.ts', import.meta.url));
@@ -60,10 +60,9 @@ class Operating {
 describe('an operator that is killed at any moment', () => {
   let dir: string;
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-kill-'));
+    dir = tempDir();
     await mkdir(join(dir, 'watch'));
   });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
 
   test.each(simulationSeeds(1))(
     'loses nothing that it acknowledged and doubles nothing (HOLDFAST_SEED=%i)',

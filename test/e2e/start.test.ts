@@ -1,24 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, closeSync, constants, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NodeProcess } from '../../scripts/demo/node-process.ts';
 import { encodeToken } from '../../src/policy/admission/token.ts';
 import { holdfast } from '../support/executable.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 
 const ANY = '127.0.0.1:0';
@@ -35,13 +24,8 @@ describe('holdfast start', () => {
   const refused = (name: string, ...args: string[]): ReturnType<typeof holdfast> =>
     holdfast(['start', '--dir', join(dir, name), '--listen', ANY, '--rest', ANY, ...args]);
 
-  beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
-  });
-  afterEach(async () => {
-    await Promise.all(started.splice(0).map((node) => node.stop('SIGKILL')));
-    rmSync(dir, { recursive: true, force: true });
-  });
+  beforeEach(() => void (dir = tempDir()));
+  afterEach(() => Promise.all(started.splice(0).map((node) => node.stop('SIGKILL'))));
 
   test('writes node.json, keeps its key to itself, says ready once, stops cleanly on SIGTERM and SIGINT', async () => {
     for (const [name, signal] of [

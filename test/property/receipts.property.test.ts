@@ -1,9 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { systemRandom } from '../../src/base/random.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { consistencyRanges, isConsistent, merkleRoot, rootOfInclusion } from '../../src/codec/merkle.ts';
@@ -19,6 +18,7 @@ import { findSplit, readSplitView, type SplitView, splitViewJson } from '../../s
 import { SplitViews } from '../../src/receipt/split-views.ts';
 import { consistencyProof, hashesOf, inclusionProof, rootAt } from '../../src/receipt/tree.ts';
 import { judge } from '../../src/receipt/witness.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const entry = (branch: number, number: number): Buffer => createHash('sha256').update(`${branch} ${number}`).digest();
@@ -144,10 +144,7 @@ test('two checkpoints of one log prove a split exactly when neither is the begin
 
 describe('a witness', () => {
   let dir: string;
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-witness-'));
-  });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
+  beforeEach(() => void (dir = tempDir()));
 
   /** What an asker that lies at will does next. */
   type Deed =
@@ -255,10 +252,7 @@ describe('a witness', () => {
 
 describe('a log on disk', () => {
   let dir: string;
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-receipt-log-'));
-  });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
+  beforeEach(() => void (dir = tempDir()));
 
   test(
     'keeps what was signed whatever a crash left of the rest, and notices when it is not there',

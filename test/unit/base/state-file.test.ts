@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLogger } from '../../../src/base/log.ts';
 import { StateFile } from '../../../src/base/state-file.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -15,7 +15,7 @@ let told: string[];
 let said: string[];
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-state-'));
+  dir = tempDir();
   path = join(dir, 'node.json');
   clock = createVirtualClock();
   [told, said] = [[], []];
@@ -29,10 +29,7 @@ beforeEach(async () => {
     log: createLogger(({ level, text }) => said.push(`${level} ${text}`)),
   });
 });
-afterEach(async () => {
-  await file.close();
-  await rm(dir, { recursive: true });
-});
+afterEach(() => file.close());
 
 test('what cannot be written is written later, the newest only, and said once', async () => {
   // A directory in its place: the rename fails, as on a disk that takes nothing.

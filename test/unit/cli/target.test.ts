@@ -1,20 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { findTarget } from '../../../src/cli/target.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const REST = '127.0.0.1:31999';
 
 describe('the node of a directory', () => {
   let dir: string;
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-target-'));
+    dir = tempDir();
     await writeFile(join(dir, 'rest.token'), 'ab'.repeat(32), { mode: 0o600 });
   });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
 
   const saysOf = (pid: number): Promise<void> => writeFile(join(dir, 'node.json'), JSON.stringify({ rest: REST, pid }));
   const target = (node?: string) => findTarget({ dir, ...(node === undefined ? {} : { node }) }, () => undefined);

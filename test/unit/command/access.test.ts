@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger, type LogRecord, silentLogger } from '../../../src/base/log.ts';
@@ -12,6 +12,7 @@ import { Users } from '../../../src/command/access/users.ts';
 import type { User } from '../../../src/command/access/users-file.ts';
 import { createSession } from '../../../src/command/executor.ts';
 import { CommandNodes } from '../../support/command-node.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
 const HERE = '127.0.0.1';
@@ -20,10 +21,9 @@ const ANN: User = { name: 'ann', type: 'user', expires: undefined };
 let dir: string;
 let clock: VirtualClock;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-access-'));
+  dir = tempDir();
   clock = createVirtualClock();
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const openUsers = (): Promise<Users> => Users.open(join(dir, 'users.json'), { clock, random: systemRandom });
 const basic = (name: string, password: string): string =>

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import {
   PASSWORD_CHECKS_AT_ONCE,
   PASSWORD_CHECKS_WAITING_MAX,
@@ -15,6 +13,7 @@ import {
 } from '../../../src/command/access/password-tries.ts';
 import { Users } from '../../../src/command/access/users.ts';
 import type { User } from '../../../src/command/access/users-file.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
 const gate = vi.hoisted(() => ({ opened: Promise.resolve(undefined) }));
@@ -33,10 +32,9 @@ const ANN: User = { name: 'ann', type: 'user', expires: undefined };
 let dir: string;
 let clock: VirtualClock;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-turns-'));
+  dir = tempDir();
   clock = createVirtualClock();
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const openUsers = async (): Promise<Users> => {
   const users = await Users.open(join(dir, 'users.json'), { clock, random: systemRandom });

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const LAUNCHER = readFileSync(fileURLToPath(new URL('../../../src/holdfast.mjs', import.meta.url)), 'utf8');
 const CHECKOUT: Readonly<Record<string, string>> = {
@@ -27,10 +27,9 @@ const build = (): void => put('dist/main.mjs', "console.log('built')", 50);
 const run = (): string => execFileSync(process.execPath, [join(root, 'src/holdfast.mjs')], { encoding: 'utf8' }).trim();
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'holdfast-built-'));
+  root = tempDir();
   for (const [path, text] of Object.entries(CHECKOUT)) put(path, text, 100);
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 describe('which program the executable runs', () => {
   test('the source where nothing was built', () => {

@@ -1,5 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
@@ -9,6 +8,7 @@ import type { HeldEntry, Ledger } from '../../../src/ledger/ledger.ts';
 import { openLedger } from '../../../src/ledger/open-ledger.ts';
 import { createFailingJournalFiles } from '../../support/failing-journal-files.ts';
 import { createAuthor, offerAll, proposal, seedOf } from '../../support/ledger-authors.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait.ts';
 
 const SECRET = 'Jane-Doe-4711';
@@ -18,12 +18,11 @@ const BRACE = 0x7b;
 let dir: string;
 let opened: Ledger[];
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-erase-'));
+  dir = tempDir();
   opened = [];
 });
 afterEach(async () => {
   for (const ledger of opened) await ledger.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const open = async (at = dir, journalFiles = systemJournalFiles): Promise<Ledger> => {
@@ -197,7 +196,7 @@ describe('a crash while a body is erased', () => {
       await again.close();
       rmSync(copy, { recursive: true });
       rmSync(dir, { recursive: true });
-      dir = mkdtempSync(join(tmpdir(), 'holdfast-erase-'));
+      dir = tempDir();
       if (done) break;
     }
     expect(whole).toBeGreaterThan(1);

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { JournalFiles } from '../../../src/ledger/journal-files.ts';
@@ -10,6 +8,7 @@ import { createPolicies } from '../../../src/policy/ledger-policies.ts';
 import { DISK_LOOK_MS } from '../../../src/base/limits.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { everythingOf, offerAll, proposal, seedOf } from '../../support/ledger-authors.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const failure = (code: string): Error => Object.assign(new Error(`${code}: made by the test`), { code });
@@ -32,17 +31,14 @@ const reopened = async (): Promise<void> => {
 };
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-reads-'));
+  dir = tempDir();
   refused = undefined;
   ledger = await openLedger({ dir, seed: seedOf(1), journalFiles: files });
   await ledger.createNetwork('reads', 'open');
   for (let number = 0; number < 6; number += 1) await ledger.append(proposal(number));
   await reopened();
 });
-afterEach(async () => {
-  await ledger.close();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterEach(() => ledger.close());
 
 test('a file that cannot be opened or read just now is no damage: the read fails, and nothing is set aside', async () => {
   refused = () => 'EMFILE';

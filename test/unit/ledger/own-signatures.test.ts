@@ -1,6 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -16,6 +14,7 @@ import { openJournal } from '../../../src/ledger/journal.ts';
 import { SIGNED_AT_ONCE_MAX } from '../../../src/ledger/own-signatures.ts';
 import { openStoredLedger, type StoredLedger } from '../../../src/ledger/stored-ledger.ts';
 import { proposal, seedOf } from '../../support/ledger-authors.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 /** Signs nothing but Ed25519: X25519 is for agreeing on keys. */
 const UNFIT = generateKeyPairSync('x25519').privateKey;
@@ -41,15 +40,12 @@ const open = async (): Promise<StoredLedger> => {
 };
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-signatures-'));
+  dir = tempDir();
   isUnfit = false;
   ledger = await open();
   await ledger.createNetwork('signatures', 'open');
 });
-afterEach(async () => {
-  await ledger.close();
-  rmSync(dir, { recursive: true });
-});
+afterEach(() => ledger.close());
 
 const appendTogether = (count: number) =>
   Promise.allSettled(Array.from({ length: count }, (_, number) => ledger.append(proposal(number))));

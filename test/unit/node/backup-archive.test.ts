@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type * as FsPromises from 'node:fs/promises';
-import { mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -15,6 +14,7 @@ import { createDirectories, nodePaths } from '../../../src/node/paths.ts';
 import { takeRestored } from '../../../src/node/restore/mark.ts';
 import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
 import type { Sqlite } from '../../../src/sqlite/sqlite.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 vi.mock('node:fs/promises', async (original) => {
   const whole = await original<typeof FsPromises>();
@@ -25,7 +25,7 @@ let root: string;
 let sqlite: Sqlite;
 let job: BackupJob;
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'holdfast-backup-'));
+  root = tempDir();
   const paths = nodePaths(join(root, 'node'));
   await createDirectories(paths, silentLogger);
   await mkdir(join(paths.ledger, 'journal'), { recursive: true });
@@ -36,10 +36,7 @@ beforeEach(async () => {
   const source = { ...about, paths, sqlite, archive, clock: systemClock, script: undefined, configuration: {} };
   job = new BackupJob(source, join(root, 'copy'));
 });
-afterEach(async () => {
-  await sqlite.close();
-  await rm(root, { recursive: true, force: true });
-});
+afterEach(() => sqlite.close());
 
 /** Puts a file into the archive. */
 const archived = (path: string, content: string | Buffer): void => {

@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { createLogger } from '../../../src/base/log.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { createMemoryHub } from '../../../src/network/memory.ts';
@@ -10,14 +8,12 @@ import { createLedgerSync } from '../../../src/ledger/sync/ledger-sync.ts';
 import { joinByInvite } from '../../../src/node/joining.ts';
 import { encodeJoinAnswer, JOIN_PROTOCOL } from '../../../src/policy/admission/messages.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 let dir: string;
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-joining-'));
-});
-afterEach(() => rm(dir, { recursive: true, force: true }));
+beforeEach(() => void (dir = tempDir()));
 
 /** A node whose invite is taken by a peer that gives it no ledger. */
 const letIn = async () => {

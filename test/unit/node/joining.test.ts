@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../../src/base/clock.ts';
@@ -14,6 +12,7 @@ import type { InviteToken } from '../../../src/policy/admission/token.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../../src/policy/policies.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -38,7 +37,7 @@ describe('a machine that joins by an invite, its clock right or wrong', () => {
   });
 
   beforeEach(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'holdfast-joining-'));
+    dir = tempDir();
     clock = createVirtualClock();
     hub = createMemoryHub({ clock, random: createSeededRandom(1) });
     logged = [];
@@ -62,7 +61,6 @@ describe('a machine that joins by an invite, its clock right or wrong', () => {
   afterEach(async () => {
     stopped.abort();
     await rootPolicies.close();
-    rmSync(dir, { recursive: true });
   });
 
   const joining = async (reach: 'connected' | 'dials' = 'connected'): Promise<{ readonly done: Promise<unknown> }> => {

@@ -1,16 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { type GivenOptions, resolveConfig } from '../../../src/node/config.ts';
 import { nodePaths } from '../../../src/node/paths.ts';
 import { prepareRecovery } from '../../../src/node/recover/prepare.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-prepare-'));
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+beforeEach(() => void (dir = tempDir()));
 
 const prepare = (given: GivenOptions = {}) => {
   const config = resolveConfig({ dir, ...given }, {});

@@ -1,8 +1,7 @@
 import { EventEmitter } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { fault, type HoldfastError } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { ledgerFiles } from '../../../src/ledger/ledger-files.ts';
@@ -11,6 +10,7 @@ import { bookKnown, HistoryKeeper } from '../../../src/node/history-keeper.ts';
 import { readSavedStates, stateStore } from '../../../src/node/saved-states.ts';
 import type { PolicyNotices } from '../../../src/policy/book.ts';
 import type { SavedState } from '../../../src/policy/snapshot/saved.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const KEYS = ['a'.repeat(64), 'b'.repeat(64)] as const;
@@ -18,10 +18,7 @@ const STATE: SavedState = { chain: [], leaves: [], reasons: [], gone: 'x', fault
 
 describe('what is kept when bodies are dropped', () => {
   let ledger: string;
-  beforeEach(async () => {
-    ledger = await mkdtemp(join(tmpdir(), 'holdfast-states-'));
-  });
-  afterEach(() => rm(ledger, { recursive: true, force: true }));
+  beforeEach(() => void (ledger = tempDir()));
 
   test('is there again after a start; a damaged file counts as lost', async () => {
     expect(await readSavedStates(ledger, silentLogger)).toEqual(new Map());

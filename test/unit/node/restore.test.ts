@@ -1,9 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { BackupJob } from '../../../src/node/backup/backup-job.ts';
@@ -15,6 +14,7 @@ import { missingOf, progressOf } from '../../../src/node/recover/report.ts';
 import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
 import { filesMarkOf, takeRestored } from '../../../src/node/restore/mark.ts';
 import { type AskedView, whyNotYet } from '../../../src/node/restore/unasked.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -46,10 +46,9 @@ describe('whether a restored node may write', () => {
 describe('the directory of a backup', () => {
   let dir: string;
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-restore-'));
+    dir = tempDir();
     await createDirectories(nodePaths(dir), silentLogger);
   });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
 
   const backUp = async (files: Readonly<Record<string, string>>): Promise<void> => {
     for (const [path, text] of Object.entries(files)) await writeFile(join(dir, path), text);

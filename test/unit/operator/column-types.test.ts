@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writing } from '../../../src/operator/store/write-procedures.ts';
@@ -7,6 +5,7 @@ import type { Column } from '../../../src/topology/topology.ts';
 import { leaveReal, sabotage } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { allRows, selectRows } from '../../support/table-rows.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const LIMITS = { files: 100, rows: 100_000 };
 const columns = (type: string): readonly Column[] => [
@@ -27,13 +26,10 @@ describe('a table whose columns have other types in later files', () => {
     );
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-types-'));
+    dir = tempDir();
     fixture = await openFileStore({ dir });
   });
-  afterEach(async () => {
-    await fixture.close();
-    await rm(dir, { recursive: true, force: true });
-  });
+  afterEach(() => fixture.close());
 
   test('text of digits stays text after numbers, and numbers stay numbers after text', async () => {
     await fixture.put('{"v":5}\n{"v":6}\n', { columns: columns('int') });

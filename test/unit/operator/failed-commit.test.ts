@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { apply } from '../../../src/operator/store/apply.ts';
 import type { FileJob } from '../../../src/operator/store/jobs.ts';
@@ -15,13 +13,11 @@ import type { FileRecord } from '../../../src/operator/file-record.ts';
 import { CommitFaults, FailingDirectory, openFailingSqlite } from '../../support/failing-commits.ts';
 import { openFileStore } from '../../support/file-store-fixture.ts';
 import { openOperator } from '../../support/operator-fixture.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait.ts';
 
 let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-commit-'));
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+beforeEach(() => void (dir = tempDir()));
 
 const newFile = (dbms: string, reading: number): FileJob => ({
   kind: 'new',

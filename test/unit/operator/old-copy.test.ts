@@ -1,11 +1,11 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FileCopy } from '../../../src/operator/file-record.ts';
 import { rowsText } from '../../conformance/file-store.ts';
 import { openOperator, type OperatorFixture } from '../../support/operator-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 describe('an old copy of the disk, with rows in the buffer that the original flushed later', () => {
   let dir: string;
@@ -14,7 +14,7 @@ describe('an old copy of the disk, with rows in the buffer that the original flu
   let returned: FileCopy | undefined;
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-old-copy-'));
+    dir = tempDir();
     original = await openOperator({ dir: join(dir, 'original') });
     await original.stream(rowsText(0, 3));
     await original.stream(rowsText(3, 2));
@@ -30,7 +30,6 @@ describe('an old copy of the disk, with rows in the buffer that the original flu
   afterEach(async () => {
     await original.close();
     await restored.close();
-    await rm(dir, { recursive: true });
   });
 
   const readings = async (): Promise<unknown[]> =>

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writing } from '../../../src/operator/store/write-procedures.ts';
@@ -7,6 +5,7 @@ import { rowsText } from '../../conformance/file-store.ts';
 import { sabotage } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const LIMITS = { files: 100, rows: 1_000_000 };
 
@@ -29,15 +28,12 @@ describe('rows of a member whose number changes', () => {
     (await fixture.store.check('own', [[1, 9]], LIMITS)).map(({ proof }) => proof);
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-renumber-'));
+    dir = tempDir();
     fixture = await openFileStore({ dir });
     for (const from of [1, 2, 3]) await fixture.put(rowsText(from * 100_000, 15_000));
     await fixture.store.archived();
   });
-  afterEach(async () => {
-    await fixture.close();
-    await rm(dir, { recursive: true, force: true });
-  });
+  afterEach(() => fixture.close());
 
   test('get the new one step by step: meanwhile all are right, files come, and a node that was killed goes on', async () => {
     expect([await step(), await step()]).toEqual([true, true]);

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLogger } from '../../../src/base/log.ts';
@@ -9,6 +7,7 @@ import type { Column } from '../../../src/topology/topology.ts';
 import { leaveReal } from '../../support/damage.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const columns = (type: string): readonly Column[] => [{ name: 'v', type }];
 const NO_ROOM = { code: 'FILE_TABLE_NO_ROOM' };
@@ -29,14 +28,11 @@ const INT = { v: 5, t: 'integer' };
 const TEXT = { v: 'a', t: 'text' };
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-room-'));
+  dir = tempDir();
   free = Number.POSITIVE_INFINITY;
   fixture = await open();
 });
-afterEach(async () => {
-  await fixture.close();
-  await rm(dir, { recursive: true, force: true });
-});
+afterEach(() => fixture.close());
 
 test('a file for which the table is written anew is refused where the disk has no room for that, and no other', async () => {
   await fixture.put('{"v":5}\n', { columns: columns('int') });

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -7,6 +6,7 @@ import { fault } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { ErrorDirectory } from '../../../src/operator/error-directory.ts';
 import { WatchDirectory } from '../../../src/operator/watch.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait.ts';
 
 let dir: string;
@@ -25,16 +25,13 @@ const start = (clock = systemClock, before = (): void => {}): Promise<WatchDirec
     },
   });
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-watch-'));
+  dir = tempDir();
   await mkdir(join(dir, 'watch'));
   errors = await ErrorDirectory.open(join(dir, 'error'), silentLogger);
   taken = [];
   watching = await start();
 });
-afterEach(async () => {
-  await watching.close();
-  await rm(dir, { recursive: true, force: true });
-});
+afterEach(() => watching.close());
 
 const left = (): Promise<string[]> => readdir(join(dir, 'watch', '.taken'));
 

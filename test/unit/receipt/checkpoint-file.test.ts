@@ -1,7 +1,6 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { CheckpointFile } from '../../../src/receipt/checkpoint-file.ts';
 import {
@@ -12,6 +11,7 @@ import {
   signCheckpoint,
   withCosignatures,
 } from '../../../src/receipt/checkpoint.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const log = signingKeyFromSeed(new Uint8Array(32).fill(1));
 const witness = signingKeyFromSeed(new Uint8Array(32).fill(2));
@@ -27,10 +27,9 @@ describe('the file of cosigned checkpoints', () => {
   let dir: string;
   let path: string;
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-checkpoints-'));
+    dir = tempDir();
     path = join(dir, 'checkpoints');
   });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
 
   /** Of sizes 10, 20 …, at times 1000, 1010 …, but one whose witness's clock was behind. */
   const fill = async (count: number): Promise<CheckpointFile> => {

@@ -1,8 +1,6 @@
-import { rm } from 'node:fs/promises';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { systemRandom } from '../../../src/base/random.ts';
@@ -10,12 +8,10 @@ import { createMemoryHub } from '../../../src/network/memory.ts';
 import { readSplitView, splitViewSchema } from '../../../src/receipt/split-view.ts';
 import { SplitViews } from '../../../src/receipt/split-views.ts';
 import { startReceiptNode } from '../../support/receipt-node.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-closing-'));
-});
-afterEach(() => rm(dir, { recursive: true, force: true }));
+beforeEach(() => void (dir = tempDir()));
 
 test('receipts that are closed right after their start have made their directory, and make none afterwards', async () => {
   const hub = createMemoryHub({ clock: systemClock, random: systemRandom });

@@ -1,7 +1,6 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { sha256Hex } from '../../../src/codec/hash.ts';
 import { isConsistent } from '../../../src/codec/merkle.ts';
@@ -9,6 +8,7 @@ import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { type Checkpoint, cosign } from '../../../src/receipt/checkpoint.ts';
 import { type KeeperPorts, ReceiptKeeper } from '../../../src/receipt/keeper.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const key = signingKeyFromSeed(new Uint8Array(32).fill(1));
@@ -24,12 +24,11 @@ describe('the own log of receipts', () => {
   const random = createSeededRandom(1, 'keeper');
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'holdfast-keeper-'));
+    dir = tempDir();
     entries = Array.from({ length: 600 }, (_, at) => sha256Hex(`entry ${at}`));
     shown = undefined;
     offSeconds = 0;
   });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
 
   const keeperIn = (path: string, more: Partial<KeeperPorts> = {}): ReceiptKeeper =>
     new ReceiptKeeper({

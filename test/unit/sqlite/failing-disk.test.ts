@@ -1,16 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { chmodSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { tempDir } from '../../support/temp-dir.ts';
 
 let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
-});
+beforeEach(() => void (dir = tempDir()));
 afterEach(() => {
   chmodSync(dir, 0o755);
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const DATABASES = new URL('../../../src/sqlite/databases.ts', import.meta.url).href;

@@ -1,27 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SQLITE_WAITING_MAX } from '../../../src/base/limits.ts';
 import { createLogger, type LogRecord } from '../../../src/base/log.ts';
 import type { Sqlite } from '../../../src/sqlite/sqlite.ts';
 import { startSqliteThreads } from '../../../src/sqlite/threads.ts';
 import { reading, streaming, writing } from '../../support/sqlite-procedures.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 let dir: string;
 let sqlite: Sqlite;
 let logged: LogRecord[];
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+  dir = tempDir();
   logged = [];
   sqlite = startSqliteThreads({ dir, log: createLogger((record) => logged.push(record)) });
   await sqlite.write(writing, 'create', 'd');
   await sqlite.write(writing, 'insert', 'd', [[1, 1], [2, 2], [3, 3]]); // prettier-ignore
 });
-afterEach(async () => {
-  await sqlite.close();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterEach(() => sqlite.close());
 const rows = () => sqlite.read(reading, 'all', 'd', 'SELECT a FROM t ORDER BY a');
 
 test('a reader that dies rejects its own call alone and is started again', async () => {

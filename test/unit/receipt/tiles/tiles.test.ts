@@ -1,9 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hash } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../../src/base/log.ts';
 import { merkleJoin, merkleLeaf, merkleRoot } from '../../../../src/codec/merkle.ts';
 import { readCheckpoint } from '../../../../src/receipt/checkpoint.ts';
@@ -18,12 +17,10 @@ import {
 } from '../../../../src/receipt/tiles/layout.ts';
 
 import { ArchivingNode, ENTRIES, SECRET } from '../../../support/archiving-node.ts';
+import { tempDir } from '../../../support/temp-dir.ts';
 
 let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-tiles-'));
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+beforeEach(() => void (dir = tempDir()));
 
 const filesUnder = (at = dir): string[] =>
   readdirSync(at, { recursive: true, withFileTypes: true })
