@@ -149,6 +149,9 @@ const readLines = async (
     }
     ask(block.length > 0);
   }
+  // A block that never ends would take all that follows it without a word: the node says what it lacks.
+  const isLost = block.length > 0 && !terminal.stdin.isTTY && terminal.gone?.aborted !== true;
+  if (isLost && !(await commands.run(block.join(' '), new AbortController().signal))) failed += 1;
   return failed;
 };
 

@@ -272,6 +272,20 @@ describe('exec and shell', () => {
   });
 });
 
+test('a block that a piped shell never ends goes to the node as it is: what follows it is not lost without a word', async () => {
+  const server = createServer((request: IncomingMessage, response) => {
+    void text(request).then((command) => {
+      response.statusCode = command.startsWith('<') ? 400 : 200;
+      response.end(JSON.stringify({ err_code: 2, err_text: `refused ${command}` }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const node = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { status, stderr } = await run(['shell', '--node', node], '<one\ntwo\n');
+  expect([status, stderr]).toEqual([1, expect.stringContaining('refused <one two')]);
+  server.close();
+});
+
 describe('a shell at a terminal', () => {
   let server: Server;
   let node: string;
