@@ -167,10 +167,7 @@ export class ExpressionParser extends TokenReader {
 
   #primary(): Expression {
     const token = this.peek();
-    if (token.kind === 'number') {
-      this.next();
-      return { kind: 'number', text: token.value };
-    }
+    if (token.kind === 'number') return this.#number();
     if (token.kind === 'text') {
       this.next();
       return { kind: 'text', value: token.value };
@@ -191,6 +188,14 @@ export class ExpressionParser extends TokenReader {
     if (constant !== undefined) return constant;
     if (!this.takeSign('.')) return { kind: 'column', name, qualifier: undefined, at: token.at };
     return { kind: 'column', name: this.name('a column'), qualifier: name, at: token.at };
+  }
+
+  /** A date without its quotes would be a difference, and compare with nothing that was meant. */
+  #number(): Expression {
+    const { at, value } = this.next();
+    if (/^\d{4}-\d{2}-\d{2}(?![\d.])/.test(this.sql.slice(at, at + 11)))
+      throw this.refuse('SQL_SYNTAX', 'a date stands in single quotes', at);
+    return { kind: 'number', text: value };
   }
 
   /** A word that is no column, whatever the table has. */

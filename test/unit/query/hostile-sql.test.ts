@@ -34,6 +34,12 @@ describe('SQL that is not one plain SELECT is refused', () => {
     expect(refusal('select a, sum(b) from readings group by 2').hint).toBe('name columns that are no aggregates');
   });
 
+  test('a date without its quotes is refused: it would be a number, and the answer another than was meant', () => {
+    const { message } = refusal('select a from readings where b > 2026-01-01');
+    expect(message).toMatch(/near "2026-01-01": a date stands in single quotes$/);
+    expect(accept('select 2026 - 01 - 01, 2026-1-1, 12026-01-01 from readings')).toContain('2026');
+  });
+
   test('now without its parentheses, before a span of time, is said to lack them', () => {
     for (const sql of ['select a from readings where b >= NOW - 1 day', 'select now + 3 hours from readings'])
       expect(refusal(sql).message).toMatch(/now has parentheses: now\(\) - 3 days$/);
