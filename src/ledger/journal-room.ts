@@ -1,6 +1,7 @@
 import { JOURNAL_ROOM_BYTES } from '../base/limits.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { NEWLINE } from './journal-line.ts';
+import { readBytes } from './journal-reads.ts';
 
 /**
  * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file longer leaves
@@ -23,6 +24,15 @@ export class JournalRoom {
   /** The most that one write over zeros has. */
   get writeBytesMax(): number {
     return this.#bytes >> 1;
+  }
+
+  /** Whether all that lies behind `end`, up to `size`, is room that was left by an earlier process; then it is used. */
+  async takeUp(handle: number, end: number, size: number): Promise<boolean> {
+    if (size - end > this.#bytes) return false;
+    const left = await readBytes(this.#files, handle, end, size);
+    if (left.some((byte) => byte !== 0)) return false;
+    this.#end = size;
+    return true;
   }
 
   /** Before so many bytes are written at `end`: room for them and a zero behind it, or, where they are many, none at all. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeFault } from '../base/disk.ts';
 import { fault, HoldfastError, textOf } from '../base/errors.ts';
-import { JOURNAL_FILE_BYTES_MAX, JOURNAL_ROOM_BYTES } from '../base/limits.ts';
+import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { type JournalFiles, type Position, systemJournalFiles } from './journal-files.ts';
 import { decodeLine, linesOf, NEWLINE } from './journal-line.ts';
@@ -120,7 +120,7 @@ export class Journal {
   }
 
   /**
-   * Cuts off what follows the last complete line, and before it what a power cut left of the last write, where the disk allows.
+   * Cuts off what follows the last complete line but is no room, and before it what a power cut left of the last write, where the disk allows.
    * `acknowledged`: the end of what is known to have been acknowledged; a line before it is never cut off, whatever it looks like.
    */
   async beginAppends(acknowledged: { readonly file: number; readonly offset: number }): Promise<void> {
@@ -133,12 +133,10 @@ export class Journal {
       this.#writeHandle = await this.#files.open(this.path(file), 'write');
       const bytes = this.#foundBytes - end;
       if (bytes === 0) return;
-      const tail = await readBytes(this.#files, this.#writeHandle, end, end + Math.min(bytes, JOURNAL_ROOM_BYTES));
-      const isRoom = tail.every((byte) => byte === 0);
+      if (await this.#room.takeUp(this.#writeHandle, end, this.#foundBytes)) return;
       await this.#files.truncate(this.#writeHandle, end);
       await this.#files.sync(this.#writeHandle);
-      if (!isRoom)
-        this.#options.log.warn('cut off a line that was not completely written', { file: this.path(file), bytes });
+      this.#options.log.warn('cut off a line that was not completely written', { file: this.path(file), bytes });
     } catch (caught) {
       await this.#fail(caught);
     }

@@ -38,8 +38,15 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
   };
   const networkCount = (): Promise<number> => count(`run client () sql ${DBMS} ${COUNT}`);
   const put = (from: number, rows: number): Promise<string> => node.put(DBMS, TABLE, sensorRows(from, rows));
-  const addSite = (name: string): Promise<string> =>
-    node.run(`blockchain insert where policy = {"site": {"name": "${name}"}}`);
+  let sites = 0;
+  const addSite = async (text = ''): Promise<void> => {
+    await node.run(`blockchain insert where policy = {"site": {"name": "site-${sites}", "text": "${text}"}}`);
+    sites += 1;
+  };
+  /** The ledger has room for some small entries at any time: until one is refused. */
+  const addSites = async (): Promise<void> => {
+    for (let more = 0; more < 10; more += 1) await addSite('x'.repeat(30_000));
+  };
   const diskState = async (): Promise<string> =>
     ((await node.json('get status where format = json')) as { disk: { state: string } }).disk.state;
   const log = (): string => readFileSync(join(scratch, 'node.log'), 'utf8');
@@ -49,6 +56,7 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
     scratch = tempDir();
     const { through } = disk;
     const options = { dir: join(disk.dir, 'node'), name: 'op', through, log: join(scratch, 'node.log') };
+    sites = 0;
     node = await NodeProcess.start({ ...options, args: ['--network', 'test'] });
     const { id } = await insertPolicy(node, 'cluster', { company: 'Acme', name: 'plant-1' });
     await becomeOperator(node, 'Acme', id);
@@ -71,7 +79,7 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
     const writes: [() => Promise<unknown>, string[]][] = [
       [() => put(1_000, 10), ['DISK_NO_ROOM', 'SQLITE_DISK_FAILED']],
       [streamed, ['DISK_NO_ROOM', 'SQLITE_DISK_FAILED']],
-      [() => addSite('refused'), ['LEDGER_DISK_FAILED']],
+      [addSites, ['LEDGER_DISK_FAILED']],
     ];
     for (const [write, codes] of writes) {
       const { status, code, hint } = await refusalOf(write());
@@ -80,7 +88,7 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
     }
   };
   const goesOn = async (rows: number): Promise<void> => {
-    await waitFor(() => addSite('taken').then(() => true), { what: log });
+    await waitFor(() => addSite().then(() => true), { what: log });
     await waitFor(() => put(5_000, 50).then(() => true), { what: log });
     let counted = -1;
     const what = (): string => `${counted} rows are ${rows + 50}\n${log()}`;
@@ -88,7 +96,7 @@ describe(`a node whose disk takes no writes (${DISK_KIND})`, () => {
     await waitFor(async () => (await diskState()) === 'ok', { what: log });
     const told = (): unknown => JSON.parse(readFileSync(join(node.options.dir, 'node.json'), 'utf8'));
     await waitFor(() => (told() as { pid: number }).pid === node.facts.pid);
-    expect((await node.json('blockchain get site')) as unknown[]).toHaveLength(1);
+    expect((await node.json('blockchain get site')) as unknown[]).toHaveLength(sites);
   };
 
   test.each(['SIGTERM', 'SIGKILL'] as const)(

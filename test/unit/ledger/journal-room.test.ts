@@ -40,6 +40,18 @@ describe('the zeros behind the last line', () => {
     expect(bytesOf(files).byteLength).toBe(100 + ROOM + 100);
   });
 
+  it('are used again after a process that did not close the journal', async () => {
+    const files = createPowerCutFiles();
+    await (await open(files)).append([line(100)]);
+    files.restart();
+    const again = await open(files);
+    await again.beginAppends({ file: 0, offset: 0 });
+    expect(bytesOf(files).byteLength).toBe(ROOM);
+    await again.append([line(100)]);
+    expect(bytesOf(files).byteLength).toBe(ROOM);
+    expect(bytesOf(files).lastIndexOf('\n')).toBe(199);
+  });
+
   it('in a line that was acknowledged are damage: nothing is cut off', async () => {
     const files = createPowerCutFiles();
     await (await open(files)).append([line(400), line(300)]);
@@ -48,7 +60,7 @@ describe('the zeros behind the last line', () => {
     const known = await open(files);
     await known.beginAppends({ file: 1, offset: 700 });
     expect(known.end).toEqual({ file: 1, offset: 700 });
-    expect(bytesOf(files).byteLength).toBe(700);
+    expect(bytesOf(files).indexOf(0)).toBe(350);
   });
 
   it('in a line that nothing knows of are a write that was broken off, unless the journal was closed', async () => {
