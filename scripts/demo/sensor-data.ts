@@ -1,19 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { SensorFile } from '../fixtures-sensor.ts';
 
 const FIXTURES = new URL('../../fixtures/sensor/', import.meta.url);
 
-/** A file of measured rows, as `fixtures/sensor/manifest.json` lists it. */
-export interface SensorFile {
-  readonly file: string;
-  readonly site: 'a' | 'b';
-  readonly dbms: string;
-  readonly table: string;
-  readonly source: string;
-  readonly hash: string;
-  readonly rows: number;
-}
-
+/** The files of measured rows of a site, as `fixtures/sensor/manifest.json` lists them. */
 export const sensorFiles = (site: 'a' | 'b'): readonly SensorFile[] =>
   (JSON.parse(readFileSync(new URL('manifest.json', FIXTURES), 'utf8')) as SensorFile[]).filter(
     (file) => file.site === site,

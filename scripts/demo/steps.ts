@@ -11,7 +11,8 @@ import {
 } from './network.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Screen } from './screen.ts';
-import { countRows, sensorContent, type SensorFile, sensorFileName, sensorFiles } from './sensor-data.ts';
+import type { SensorFile } from '../fixtures-sensor.ts';
+import { countRows, sensorContent, sensorFileName, sensorFiles } from './sensor-data.ts';
 
 const COMPANY = 'Lit San Leandro';
 const DBMS = 'edge';
