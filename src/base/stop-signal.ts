@@ -14,7 +14,10 @@ const SAME_MS = 500;
 /** A launcher that gets no turn on a busy machine passes it on later than that, once. */
 const PASSED_ON_MS = 5_000;
 
-/** Resolves with the first SIGTERM or SIGINT; a later one ends the process at once. `launched`: by a process that passes on what it is told. */
+/**
+ * Resolves with the first SIGTERM or SIGINT; a later one ends the process at once. `launched`: by a process that passes
+ * on what it is told.
+ */
 export const stopSignal = (
   told: StopSignals = process,
   clock: Clock = systemClock,

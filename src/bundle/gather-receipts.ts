@@ -35,8 +35,9 @@ export interface ReceiptFiles {
 const text = (name: string, content: string): TarFile => ({ name, bytes: Buffer.from(content) });
 
 /**
- * The files of a bundle that say what its node had when (SPEC §5). Throws `BUNDLE_ENTRY_MISSING` where the node has signed for entries that it does not hold
- * now, `RECEIPT_…` where the log cannot be read or another one was begun meanwhile.
+ * The files of a bundle that say what its node had when (SPEC §5). Throws `BUNDLE_ENTRY_MISSING` where the node has
+ * signed for entries that it does not hold now, `RECEIPT_…` where the log cannot be read or another one was begun
+ * meanwhile.
  */
 export const gatherReceipts = async (
   source: ReceiptSource,
@@ -72,7 +73,10 @@ export const gatherReceipts = async (
   };
 };
 
-/** The first checkpoint of at least so many entries whose witnesses count, else the newest. Some may be of nodes that are registered no more. */
+/**
+ * The first checkpoint of at least so many entries whose witnesses count, else the newest. Some may be of nodes that
+ * are registered no more.
+ */
 const firstWitnessed = async (
   source: ReceiptSource,
   from: number,

@@ -4,7 +4,10 @@ import type { Question } from './question.ts';
 export interface BundleFault {
   /** The file that it is about. */
   readonly file: string;
-  /** `archive`, `manifest`, `query`, `key`, `form`, `name`, `body`, `root`, `state`, `checkpoint`, `receipts`, `proof`, `policy`, or a rule of the ledger's audit: `signature`, `prev` … */
+  /**
+   * `archive`, `manifest`, `query`, `key`, `form`, `name`, `body`, `root`, `state`, `checkpoint`, `receipts`, `proof`,
+   * `policy`, or a rule of the ledger's audit: `signature`, `prev` …
+   */
   readonly rule: string;
   readonly text: string;
 }

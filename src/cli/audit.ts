@@ -39,8 +39,8 @@ const checkNew = async (out: string): Promise<void> => {
 };
 
 /**
- * `holdfast audit export`: the node's bundle into a new file, which has its name once it is whole: until then it is `FILE.part`, which a failure
- * removes and the next try writes anew. `CLI_…`
+ * `holdfast audit export`: the node's bundle into a new file, which has its name once it is whole: until then it is
+ * `FILE.part`, which a failure removes and the next try writes anew. `CLI_…`
  */
 export const runExport = async (
   terminal: Terminal,

@@ -170,7 +170,10 @@ const splitNode = (node: string): HostPort => {
   });
 };
 
-/** Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, `CLI_INTERRUPTED`, `CLI_TIMEOUT`, or `CLI_COMMAND_FAILED` with the node's own text and hint. */
+/**
+ * Runs one command on a node. `CLI_NODE_ADDRESS`, `CLI_NODE_UNREACHABLE`, `CLI_INTERRUPTED`, `CLI_TIMEOUT`, or
+ * `CLI_COMMAND_FAILED` with the node's own text and hint.
+ */
 export const callNode = async (call: CommandCall): Promise<string> => {
   const answer = await send(call);
   if (answer.status < 200 || answer.status >= 300) throw refusedBy(answer);

@@ -80,8 +80,9 @@ const fileAt = (archive: Uint8Array, at: number): { readonly file: TarFile; read
 };
 
 /**
- * The files of an archive in their order, as views on its bytes; nothing is written anywhere. Only what {@link tarEntry} makes is read: one archive
- * for the same files, so that a changed bit anywhere is seen. Throws `CODEC_TAR`, with the name of the file in `data`.
+ * The files of an archive in their order, as views on its bytes; nothing is written anywhere. Only what
+ * {@link tarEntry} makes is read: one archive for the same files, so that a changed bit anywhere is seen. Throws
+ * `CODEC_TAR`, with the name of the file in `data`.
  */
 export const readTar = (archive: Uint8Array, filesMax: number): readonly TarFile[] => {
   const files: TarFile[] = [];

@@ -150,7 +150,10 @@ export interface CommandContext {
   topology(): Topology;
   /** Undefined while not running; ask anew, never keep. */
   operator(): Operator | undefined;
-  /** Up to which file of each origin an operator of a cluster knows of any, as `[[1, file]]`. `REPLICATION_COMMITTED_UNKNOWN` where none says it. */
+  /**
+   * Up to which file of each origin an operator of a cluster knows of any, as `[[1, file]]`.
+   * `REPLICATION_COMMITTED_UNKNOWN` where none says it.
+   */
   knownFiles(cluster: string, signal?: AbortSignal): Promise<Holdings>;
   distributor(): Distributor | undefined;
   consumer(): Consumer | undefined;

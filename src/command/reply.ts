@@ -11,7 +11,10 @@ export interface Reply {
   readonly json: unknown;
   /** Where other nodes were asked: what each answered, by its address. */
   readonly byNode?: Readonly<Record<string, unknown>>;
-  /** Of an answer that may be long, or whose JSON values cannot hold exactly (long integers): the text, or with `json` the JSON, in pieces that take a few milliseconds each. */
+  /**
+   * Of an answer that may be long, or whose JSON values cannot hold exactly (long integers): the text, or with `json`
+   * the JSON, in pieces that take a few milliseconds each.
+   */
   readonly pieces?: (json: boolean) => Iterable<string>;
   /** What other nodes say beside what they answered. */
   readonly note?: Note | undefined;

@@ -55,8 +55,9 @@ const titleLines = (titles: readonly Title[]): readonly (readonly string[])[] =>
 };
 
 /**
- * The pipe table that users of the language know: titles over dashes that end in `|`, each cell ended by `|`, columns as
- * wide as their longest cell, cells of more than 100 characters continued on further lines, where possible between words. No line end at the end.
+ * The pipe table that users of the language know: titles over dashes that end in `|`, each cell ended by `|`, columns
+ * as wide as their longest cell, cells of more than 100 characters continued on further lines, where possible between
+ * words. No line end at the end.
  */
 export const renderTable = (
   titles: readonly Title[],

@@ -1,6 +1,9 @@
 import { signInBackground, signWith, type SigningKey, verifySignature, verifySignatureInBackground } from './keys.ts';
 
-/** How entries are signed and signatures checked, as a port: real ones take a quarter of a simulation's time. Everything else gets {@link ed25519}. */
+/**
+ * How entries are signed and signatures checked, as a port: real ones take a quarter of a simulation's time. Everything
+ * else gets {@link ed25519}.
+ */
 export interface Signatures {
   /** 64 bytes, the same for the same key and bytes. */
   sign(key: SigningKey, bytes: Uint8Array): Uint8Array;

@@ -33,9 +33,10 @@ export interface AcceptState {
 
 /**
  * Steps 3 and 5 to 7 of accepting an authentic entry, and of everything that waited for it. Stages what is accepted,
- * puts into the waiting room what is early. `ok`: hashes of entries that are staged with what proves them (`proven.ts`). (Steps 1, 2 and 4 are `parseEntry` and `vouch`, step 8 is the book's.)
- * Equivocation is looked at before links and clock: two headers and two signatures prove it without context, so the
- * verdict must not depend on any.
+ * puts into the waiting room what is early. `ok`: hashes of entries that are staged with what proves them
+ * (`proven.ts`). (Steps 1, 2 and 4 are `parseEntry` and `vouch`, step 8 is the book's.) Equivocation is looked at
+ * before links and clock: two headers and two signatures prove it without context, so the verdict must not depend on
+ * any.
  */
 export const accept = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>): Acceptance => {
   const from = state.draft.staged.length;
@@ -116,8 +117,8 @@ const improves = (fork: Fork | undefined, seq: number, hash: string): boolean =>
   fork?.seq === seq && foldFork(fork, seq, [hash]) !== fork;
 
 /**
- * Step 7: whether the entry, with another of its author and seq that is held, waits or came along, shows a fork or an earlier one. Stages the
- * proof, and of what waits what became void and is built on.
+ * Step 7: whether the entry, with another of its author and seq that is held, waits or came along, shows a fork or an
+ * earlier one. Stages the proof, and of what waits what became void and is built on.
  */
 export const showsFork = (state: AcceptState, candidate: Candidate): boolean => {
   const { draft, waiting } = state;
@@ -152,8 +153,8 @@ const restsOnVoid = ({ draft }: AcceptState, { entry, ownHolds, voucher }: Candi
   draft.get(entry.hash) === undefined;
 
 /**
- * The entry, and the void ones after it that vouch for it where its own signature does not hold: together they need nothing else. Undefined where
- * nothing vouches. `voidSeq`: from there on the author's entries are void.
+ * The entry, and the void ones after it that vouch for it where its own signature does not hold: together they need
+ * nothing else. Undefined where nothing vouches. `voidSeq`: from there on the author's entries are void.
  */
 export const proofOf = (
   { draft, signatures }: AcceptState,

@@ -20,8 +20,9 @@ const COPY_BYTES = 1_048_576;
 const REWRITE_SUFFIX = '.new';
 
 /**
- * Writes a file anew with other lines in the place of some, in the order of their offsets, and puts it in the place of the old one: new file, sync,
- * `beforeSwap`, rename. A crash leaves the old file or the new one, whole; which, is certain once the directory is synced. Resolves with the new length.
+ * Writes a file anew with other lines in the place of some, in the order of their offsets, and puts it in the place of
+ * the old one: new file, sync, `beforeSwap`, rename. A crash leaves the old file or the new one, whole; which, is
+ * certain once the directory is synced. Resolves with the new length.
  */
 export const rewriteFile = async (
   files: JournalFiles,

@@ -16,8 +16,9 @@ export const STATES_DIRECTORY = 'states';
 export const STATE_FILE = /^([0-9a-f]{64})\.state$/;
 
 /**
- * The files that a copy of a ledger consists of, while it is written: the journal only grows, so whole lines from its begin
- * are the ledger as it was a moment ago. The index is left out; it is made anew from the journal. Nothing must be dropped or fetched back meanwhile.
+ * The files that a copy of a ledger consists of, while it is written: the journal only grows, so whole lines from its
+ * begin are the ledger as it was a moment ago. The index is left out; it is made anew from the journal. Nothing must be
+ * dropped or fetched back meanwhile.
  */
 export const ledgerFiles = async (dir: string): Promise<readonly LedgerFile[]> => {
   const format = await readFile(join(dir, 'format'));

@@ -38,7 +38,8 @@ export class Salts {
 }
 
 /**
- * The next entry of the own log, after everything that the draft holds; not signed yet. Throws `LEDGER_NO_NETWORK`, `LEDGER_ENTRY_OVERSIZE`.
+ * The next entry of the own log, after everything that the draft holds; not signed yet. Throws `LEDGER_NO_NETWORK`,
+ * `LEDGER_ENTRY_OVERSIZE`.
  */
 export const nextOwnEntry = (ports: OwnEntryPorts, draft: Draft, proposal: Proposal): Entry => {
   const { key, clock, salts } = ports;

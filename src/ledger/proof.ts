@@ -49,9 +49,10 @@ export const proveFork = async (
 };
 
 /**
- * The held entries after a badly signed one, up to the nearest that is signed well: with it they need nothing else, whatever of them is void. Of
- * several branches the shortest, since nobody takes a longer run than `SYNC_ANCESTORS_MAX`; no further than to what the search has found already.
- * Undefined where the search may read no more.
+ * The held entries after a badly signed one, up to the nearest that is signed well: with it they need nothing else,
+ * whatever of them is void. Of several branches the shortest, since nobody takes a longer run than
+ * `SYNC_ANCESTORS_MAX`; no further than to what the search has found already. Undefined where the search may read no
+ * more.
  */
 export const vouchersOf = async (
   source: VoucherSource,

@@ -17,8 +17,8 @@ import type { Acceptance } from './ledger.ts';
 import type { Candidate } from './vouch.ts';
 
 /**
- * Accepts candidates that came together, causes before effects; the verdict on each hash. What forks they show comes first: what is void vouches
- * otherwise than what counts.
+ * Accepts candidates that came together, causes before effects; the verdict on each hash. What forks they show comes
+ * first: what is void vouches otherwise than what counts.
  */
 export const acceptAll = (state: AcceptState, candidates: readonly Candidate[]): Map<string, Acceptance> => {
   const { draft } = state;

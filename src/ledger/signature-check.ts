@@ -8,7 +8,10 @@ import type { SignatureMark } from './store.ts';
 const LANES = 8;
 /** Read at a time, while those before are verified. */
 const PIECE = 64;
-/** While entries keep coming the check waits for a pause, since it needs the same cores; but no longer than this, and then it checks so many. */
+/**
+ * While entries keep coming the check waits for a pause, since it needs the same cores; but no longer than this, and
+ * then it checks so many.
+ */
 const PAUSE_MS = 50;
 const PAUSE_WAIT_MS_MAX = 500;
 const BUSY_PIECES = 4;

@@ -57,7 +57,10 @@ export class Gatekeeper {
     clock.after(EXPEL_GRACE_MS, () => this.#ports.drop(key, error.message));
   }
 
-  /** It did what happens to an honest node now and then. Who floods on while it is told why it is cut off is so at once: there is nothing to tell it. */
+  /**
+   * It did what happens to an honest node now and then. Who floods on while it is told why it is cut off is so at once:
+   * there is nothing to tell it.
+   */
   strike(key: PeerKey, what: string): void {
     const error = this.#conduct.strike(key, what);
     if (error === undefined) return;

@@ -7,7 +7,10 @@ export type PeerKey = string;
 /** A network address as people write it: `HOST:PORT`. */
 export type Address = string;
 
-/** What a receiver says of a stranger's message. `reject` blames the sender, who is cut off; `ignore` does not. Only `accept` is passed on. */
+/**
+ * What a receiver says of a stranger's message. `reject` blames the sender, who is cut off; `ignore` does not. Only
+ * `accept` is passed on.
+ */
 export type Verdict = 'accept' | 'ignore' | 'reject';
 
 export interface ConnectedPeer {

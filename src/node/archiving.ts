@@ -103,7 +103,10 @@ export const createArchiveClient = ({ network, ledger, clock, log }: Ports, late
     nameOf: (key) => nameOf(network, later, key),
   });
 
-/** What the sync does with entries whose bodies were dropped: gives them with what proves the snapshot, and takes them where nobody in reach has more. */
+/**
+ * What the sync does with entries whose bodies were dropped: gives them with what proves the snapshot, and takes them
+ * where nobody in reach has more.
+ */
 export const archivedPorts = (
   { ledger, log }: Pick<Ports, 'ledger' | 'log'>,
   archive: Pick<ArchiveClient, 'confirmed'>,

@@ -55,8 +55,9 @@ export interface NodeConfig {
 }
 
 /**
- * What a node is, and is told once: a start without it is the same node, and does the same. Not what is for one start alone, and not who is let
- * in: that is said each time, and with `--authentication off` also an address of REST that others reach.
+ * What a node is, and is told once: a start without it is the same node, and does the same. Not what is for one start
+ * alone, and not who is let in: that is said each time, and with `--authentication off` also an address of REST that
+ * others reach.
  */
 const REMEMBERED = ['name', 'company', 'listen', 'rest', 'rest-tls', 'tiles', 'reserve', 'script'] as const;
 /** Remembered as they are found from everywhere; `none` takes them back. */

@@ -9,8 +9,8 @@ import type { Address, DialTarget, Network } from '../network/network.ts';
 import type { NodeInfo, Topology } from '../topology/topology.ts';
 
 /**
- * Whom a node keeps dialling: its seeds, every node that a policy names, where the policy's key must answer, and others it needs that no policy names.
- * Never itself.
+ * Whom a node keeps dialling: its seeds, every node that a policy names, where the policy's key must answer, and others
+ * it needs that no policy names. Never itself.
  */
 const dialTargets = (
   seeds: readonly Address[],

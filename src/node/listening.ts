@@ -14,8 +14,8 @@ export const listenedAt = (listen: string, bound: string): string | undefined =>
 };
 
 /**
- * Listens where the node is told to. Port 0 is the one that it was at the start before, where that is free: policies name it, and other nodes
- * call there. Throws what `start` throws.
+ * Listens where the node is told to. Port 0 is the one that it was at the start before, where that is free: policies
+ * name it, and other nodes call there. Throws what `start` throws.
  */
 export const listening = async <T>(
   { listen, listened }: Told,

@@ -7,9 +7,10 @@ type Named = Pick<Ledger, 'network' | 'byHash' | 'createNetwork'>;
 type Told = Pick<NodeConfig, 'network' | 'admission' | 'seeds' | 'dir'>;
 
 /**
- * Makes the directory and the configuration agree: creates the network where `--network` asks for one and there is none,
- * leaves a directory that has one as it is, refuses one of another name, or with another rule for who joins. `mayCreate` throws what else would end
- * this start: a network that was created stays. `NODE_OTHER_NETWORK`, `CONFIG_VALUE`.
+ * Makes the directory and the configuration agree: creates the network where `--network` asks for one and there is
+ * none, leaves a directory that has one as it is, refuses one of another name, or with another rule for who joins.
+ * `mayCreate` throws what else would end this start: a network that was created stays. `NODE_OTHER_NETWORK`,
+ * `CONFIG_VALUE`.
  */
 export const settleNetwork = async (ledger: Named, told: Told, mayCreate: () => Promise<void>): Promise<void> => {
   if (ledger.network !== undefined) return checkNetwork(ledger, ledger.network, told);

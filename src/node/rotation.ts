@@ -37,8 +37,9 @@ const putInPlace = async ({ key, nextKey, formerKey }: KeyFiles): Promise<void> 
 };
 
 /**
- * Ends a rotation that was broken off after the ledger had it and before the new key was in its place: with the old one the node could write nothing.
- * Throws `NODE_KEY_ROTATED` where it did that; the node is then to be started anew, with the key that it has now.
+ * Ends a rotation that was broken off after the ledger had it and before the new key was in its place: with the old one
+ * the node could write nothing. Throws `NODE_KEY_ROTATED` where it did that; the node is then to be started anew, with
+ * the key that it has now.
  */
 export const endRotation = async (
   files: KeyFiles,
@@ -53,8 +54,8 @@ export const endRotation = async (
 };
 
 /**
- * Writes the own key into the node policies of the keys that this node had before; at once where there are none. Tries until it is done: right after a
- * start the peers may not be reached, and nothing may be written yet. Never rejects.
+ * Writes the own key into the node policies of the keys that this node had before; at once where there are none. Tries
+ * until it is done: right after a start the peers may not be reached, and nothing may be written yet. Never rejects.
  */
 export const takeOwnPolicies = async (
   { policies, topology, network, clock }: Pick<CommandContext, 'policies' | 'topology' | 'network' | 'clock'>,

@@ -138,8 +138,8 @@ class DirectoryArchive implements Archive {
   }
 
   /**
-   * The names in a folder whose number no member has now, by the name without it. Looked for seldom, and a part at a time: a folder holds all
-   * files of a day, new ones come all the time, and none of those has an old number.
+   * The names in a folder whose number no member has now, by the name without it. Looked for seldom, and a part at a
+   * time: a folder holds all files of a day, new ones come all the time, and none of those has an old number.
    */
   #strayNames(folder: string, numbers: ReadonlySet<number>): Promise<StrayNames> {
     const dir = join(this.#dir, folder);

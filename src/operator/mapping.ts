@@ -56,7 +56,10 @@ export class RowMapper {
   readonly #byName = new Map<string, number>();
   readonly #exact = new ExactRow();
   readonly #of: 'new data' | 'stored data';
-  /** Values left out because their attribute has no column; in stored data also those whose column a later one of the row took, and times of day. */
+  /**
+   * Values left out because their attribute has no column; in stored data also those whose column a later one of the
+   * row took, and times of day.
+   */
   leftOut = 0;
   /** Times of day that columns of dates did not keep, in stored data: in new data they are refused. */
   cut = 0;

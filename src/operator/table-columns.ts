@@ -25,8 +25,9 @@ export class TableColumns {
   }
 
   /**
-   * `content` is what a new table is made from; where it is refused nothing is declared. Throws `INGEST_TABLE_EXCLUDED`, `INGEST_TABLE_UNDECLARED`, what reading
-   * the content throws, and what publishing the policies throws.
+   * `content` is what a new table is made from; where it is refused nothing is declared. Throws
+   * `INGEST_TABLE_EXCLUDED`, `INGEST_TABLE_UNDECLARED`, what reading the content throws, and what publishing the
+   * policies throws.
    */
   async of({ dbms, table }: TableName, content: Uint8Array | undefined): Promise<readonly Column[]> {
     const key = `${dbms}.${table}`;

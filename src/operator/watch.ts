@@ -32,7 +32,10 @@ export interface WatchPorts {
   ingest(name: DataFileName, content: Uint8Array): Promise<{ readonly duplicate: boolean }>;
 }
 
-/** A failure of the file itself: it goes to the error directory. Anything else is tried again, as what only lacks room on the disk, or waits for a drop of its table. */
+/**
+ * A failure of the file itself: it goes to the error directory. Anything else is tried again, as what only lacks room
+ * on the disk, or waits for a drop of its table.
+ */
 const isOfFile = (caught: unknown): boolean =>
   /^(?:INGEST|FILE(?!_TABLE_NO_ROOM|_DROP_WAITS)|POLICY_(?!CLOSED))/.test(asFault(caught).code);
 

@@ -182,7 +182,10 @@ export const restore = (held: Fact, { content, malformed, bodiless, archived }: 
   return true;
 };
 
-/** The public key that a policy's value names as its node's. What an erasure has left may have anything there: what is no key names none. */
+/**
+ * The public key that a policy's value names as its node's. What an erasure has left may have anything there: what is
+ * no key names none.
+ */
 export const peerOf = (value: JsonObject): string | undefined => {
   const { peer } = value;
   return typeof peer === 'string' && isHash(peer) ? peer : undefined;

@@ -98,7 +98,10 @@ const followersOf = (judged: readonly Judged[]): readonly (string | undefined)[]
   return followers.reverse();
 };
 
-/** What an entry changed of what was in force before it, and what is after it; undefined where that cannot be told, since some of it is archived. */
+/**
+ * What an entry changed of what was in force before it, and what is after it; undefined where that cannot be told,
+ * since some of it is archived.
+ */
 const changesIn = (
   { fact, effect }: Judged,
   type: string,

@@ -35,8 +35,8 @@ export interface SnapshotDesk {
   /** What the last snapshot in force covers, for one that begins with it; undefined while none is in force. */
   cover(): Promise<SettledCover | undefined>;
   /**
-   * The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`,
-   * `ENTRY_…`.
+   * The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here.
+   * `LEDGER_SYNC_UNPROVEN`, `ENTRY_…`.
    */
   prove(network: string, proof: readonly RawEntry[]): Promise<string | undefined>;
   /** The leaves of that state as they are known here, in their canonical form and the order of the root; undefined where they are not. */

@@ -98,8 +98,8 @@ export class Pruning {
   }
 
   /**
-   * Drops what can go: first what follows from it is kept, durably. `isSafe` looks whether others have it, and rejects where they do not; it is asked
-   * once this node is {@link busy}. `LEDGER_DISK_FAILED`, `POLICY_PRUNING_BUSY`.
+   * Drops what can go: first what follows from it is kept, durably. `isSafe` looks whether others have it, and rejects
+   * where they do not; it is asked once this node is {@link busy}. `LEDGER_DISK_FAILED`, `POLICY_PRUNING_BUSY`.
    */
   prune(signal?: AbortSignal, isSafe: () => Promise<unknown> = async () => {}): Promise<Pruned> {
     return this.#alone(async () => {

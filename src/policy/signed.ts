@@ -22,8 +22,8 @@ export interface Signed {
 }
 
 /**
- * Names of keys: of the node whose policy carries it, or carries one that stands in for it; else by which it was let in. Not of who may write alone: who
- * wrote what is asked long after.
+ * Names of keys: of the node whose policy carries it, or carries one that stands in for it; else by which it was let
+ * in. Not of who may write alone: who wrote what is asked long after.
  */
 export const authorNames = (book: PolicyBook): ReadonlyMap<string, string> => {
   const names = nodeNames(book);

@@ -34,8 +34,9 @@ const OVERFLOW = {
 
 /**
  * Anything that a call into SQLite threw, as our error. `SQLITE_DISK_FAILED` (full, read-only or failing disk),
- * `SQLITE_CORRUPT`, `SQLITE_BUSY`, `SQLITE_OVERLOADED` (no memory), `SQLITE_CONSTRAINT`, `SQLITE_TOO_LARGE`; every other refusal by SQLite or its
- * binding (syntax, unknown table, wrong parameters) is `SQLITE_STATEMENT`. `data.sqlite` is SQLite's own code.
+ * `SQLITE_CORRUPT`, `SQLITE_BUSY`, `SQLITE_OVERLOADED` (no memory), `SQLITE_CONSTRAINT`, `SQLITE_TOO_LARGE`; every
+ * other refusal by SQLite or its binding (syntax, unknown table, wrong parameters) is `SQLITE_STATEMENT`. `data.sqlite`
+ * is SQLite's own code.
  */
 export const sqliteFault = (caught: unknown, database: string): HoldfastError => {
   if (caught instanceof HoldfastError) return caught;

@@ -215,7 +215,8 @@ const dropOf = ({ id, value }: PolicyState): TableDrop => {
 };
 
 /**
- * Whether a drop is one of its cluster: a right to write for one company, or in a child of the cluster, reaches no tables of others. One whose content was erased is none.
+ * Whether a drop is one of its cluster: a right to write for one company, or in a child of the cluster, reaches no
+ * tables of others. One whose content was erased is none.
  */
 const isDropIn =
   (clusters: ReadonlyMap<string, ClusterInfo>) =>

@@ -7,8 +7,9 @@ import type { AdmittedUser, Users } from './users.ts';
 /** Who speaks at a front door. */
 export interface Person {
   /**
-   * `token`: who can read the node's token file; `user`: by name and password, or the key of its certificate; `certificate`: by a TLS certificate whose key a
-   * member policy names; `anyone`: while authentication is off; `node`: another node, whose commands come by the network.
+   * `token`: who can read the node's token file; `user`: by name and password, or the key of its certificate;
+   * `certificate`: by a TLS certificate whose key a member policy names; `anyone`: while authentication is off; `node`:
+   * another node, whose commands come by the network.
    */
   readonly by: 'token' | 'user' | 'certificate' | 'anyone' | 'node';
   /** Of the user or the member policy; empty for the others. */
@@ -115,8 +116,9 @@ export class Access {
   }
 
   /**
-   * Who that is today: one let in before may have lost that since. Undefined where it would not be let in any more, or not with the same
-   * rights: a user of the same name that was added anew is another, and so is one whose password was changed, since that locks out who knew the old.
+   * Who that is today: one let in before may have lost that since. Undefined where it would not be let in any more, or
+   * not with the same rights: a user of the same name that was added anew is another, and so is one whose password was
+   * changed, since that locks out who knew the old.
    */
   current(person: Person): Person | undefined {
     const { by, name, key, untilMs } = person;

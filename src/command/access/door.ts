@@ -74,8 +74,8 @@ const together = (restrictions: readonly (Restriction | undefined)[]): Restricti
 };
 
 /**
- * Whether and how somebody is restricted here; undefined for who has the rights of its kind. A user goes by its own permissions and by what is
- * assigned to its key, and may do what both allow.
+ * Whether and how somebody is restricted here; undefined for who has the rights of its kind. A user goes by its own
+ * permissions and by what is assigned to its key, and may do what both allow.
  */
 export const restrictionOf = (context: CommandContext, person: Person | undefined): Restriction | undefined => {
   if (person === undefined) return undefined;
@@ -96,8 +96,8 @@ export const commandsAll = (context: CommandContext, { caller, person }: Pick<Se
   caller === 'local' || isAdmin(context, person);
 
 /**
- * The one check of what is left to admins, wherever it is said that something is: by a command, an option, or a kind of policy. `ACCESS_REFUSED`.
- * `what`: as in "only an admin may …".
+ * The one check of what is left to admins, wherever it is said that something is: by a command, an option, or a kind of
+ * policy. `ACCESS_REFUSED`. `what`: as in "only an admin may …".
  */
 export const checkAdmin = (
   context: CommandContext,

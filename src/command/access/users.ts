@@ -10,7 +10,10 @@ import { type Kept, readUsers, type User } from './users-file.ts';
 
 /** A user who is let in. */
 export interface AdmittedUser extends User {
-  /** Another with each password that is set, so that one of the same name is not taken for this one; absent where the key alone says who it is. */
+  /**
+   * Another with each password that is set, so that one of the same name is not taken for this one; absent where the
+   * key alone says who it is.
+   */
   readonly stamp?: string;
 }
 

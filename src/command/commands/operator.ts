@@ -94,8 +94,8 @@ const realPath = async (path: string): Promise<string> => {
 const isWithin = (path: string, dir: string): boolean => path === dir || path.startsWith(`${dir}${sep}`);
 
 /**
- * What lies in a watch directory is taken up and gone, or moved to the errors: never what the node itself keeps, nor what it took up before.
- * `COMMAND_VALUE`.
+ * What lies in a watch directory is taken up and gone, or moved to the errors: never what the node itself keeps, nor
+ * what it took up before. `COMMAND_VALUE`.
  */
 const checkWatchDir = async (
   { watchDir, ...others }: Pick<OperatorOptions, 'watchDir' | 'errDir' | 'archiveDir' | 'prepDir'>,

@@ -23,8 +23,8 @@ const idle = (attribute: IdleEntry['attribute'], entry: string, why: string): Om
 });
 
 /**
- * Entries of permissions that mean no command of this program: what they were to allow or forbid is not. What goes on beyond the words of a command
- * stands for all of it where it forbids, and for nothing where it enables.
+ * Entries of permissions that mean no command of this program: what they were to allow or forbid is not. What goes on
+ * beyond the words of a command stands for all of it where it forbids, and for nothing where it enables.
  */
 export const idleEntries = (registry: Registry, value: JsonObject): readonly IdleEntry[] => {
   const spellings = [...registry.commands.flatMap(spellingsOf), PUT];

@@ -45,8 +45,8 @@ const settledBy = (context: CommandContext): SnapshotReport => {
 };
 
 /**
- * Nodes in reach that say now that they have everything, and hold all that the snapshot covers. The role alone is no proof of that, and neither is
- * what a node said before.
+ * Nodes in reach that say now that they have everything, and hold all that the snapshot covers. The role alone is no
+ * proof of that, and neither is what a node said before.
  */
 const keepersOf = async (
   { archiving, policies, ledgerSync }: CommandContext,

@@ -51,7 +51,10 @@ const isFailure = (answer: JsonValue): boolean => isJsonObject(answer) && Object
 const answersOf = (held: JsonValue, counts: (answer: JsonValue) => boolean): JsonValue | undefined =>
   membersOf(held)?.filter(counts).length;
 
-/** A text that is no number, or an integer that a number cannot hold, stays as it is: the command that needs one says which option is wrong. */
+/**
+ * A text that is no number, or an integer that a number cannot hold, stays as it is: the command that needs one says
+ * which option is wrong.
+ */
 const castNumber = (value: JsonValue, fits: (n: number) => boolean, shape: (n: number) => number): JsonValue => {
   const text = textOfValue(value).trim();
   const number = text === '' ? Number.NaN : Number(text);

@@ -9,7 +9,8 @@ import type { OwnPolicy } from './own-address.ts';
 import { damageFor, failureFor, type MayReach, peerFor, textForAll } from './reach.ts';
 
 /**
- * What is known of the node at this moment; asks nobody and waits for nothing. What tells of tables tells of those that whoever asks may reach.
+ * What is known of the node at this moment; asks nobody and waits for nothing. What tells of tables tells of those that
+ * whoever asks may reach.
  */
 export const healthFacts = (context: CommandContext, mayReach: MayReach): HealthFacts => {
   const { ledger, network, ledgerSync } = context;

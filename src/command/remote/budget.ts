@@ -17,8 +17,8 @@ interface Account {
 }
 
 /**
- * How much of this node the commands of others take: so many at once, of all and of one; and of one so much of the time, beyond which its next waits.
- * A command that waits itself counts little.
+ * How much of this node the commands of others take: so many at once, of all and of one; and of one so much of the
+ * time, beyond which its next waits. A command that waits itself counts little.
  */
 export class CommandBudget {
   readonly #clock: Clock;

@@ -46,9 +46,9 @@ interface Claim {
 }
 
 /**
- * Where the archives of the network are, as they say themselves or as others have heard it of them: an archive need not have a policy that tells it.
- * All that is said counts, what was said last first, since nobody knows who is right: only the right key gets an answer. What is passed on is the
- * word of the archive itself, so that no rumour goes round.
+ * Where the archives of the network are, as they say themselves or as others have heard it of them: an archive need not
+ * have a policy that tells it. All that is said counts, what was said last first, since nobody knows who is right: only
+ * the right key gets an answer. What is passed on is the word of the archive itself, so that no rumour goes round.
  */
 export class ArchiveAddresses implements Resource {
   readonly #ports: ArchiveAddressesPorts;

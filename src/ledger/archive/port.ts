@@ -20,8 +20,9 @@ export interface Archive {
   /** Those of the bodies that somebody reachable has, in any order, each as it comes. Ends early, without error, where nobody has more. */
   bodies(hashes: readonly string[], signal?: AbortSignal): AsyncIterable<ArchivedBody>;
   /**
-   * The leaves of the state that a snapshot settles, in the order of its root, each as the exact bytes that the root is made of (`policy/SPEC.md` 3).
-   * `snapshot`: hash of the content that its entries share (`snapshotKey`). Undefined where nobody reachable has them.
+   * The leaves of the state that a snapshot settles, in the order of its root, each as the exact bytes that the root is
+   * made of (`policy/SPEC.md` 3). `snapshot`: hash of the content that its entries share (`snapshotKey`). Undefined
+   * where nobody reachable has them.
    */
   leaves(snapshot: string, signal?: AbortSignal): Promise<readonly Uint8Array[] | undefined>;
   /** Whom to ask: the nodes known to keep everything, in reach or not. */

@@ -19,8 +19,9 @@ type Range = WantMessage['ranges'][number];
 
 /**
  * Frames of entries that answer a `want`: proofs first, then what is missed by name with what leads to it, then the
- * ranges in the ledger's order, so that causes come before effects (SPEC L4). Before an entry whose body is erased comes what erased it;
- * one whose body is archived goes only to whom takes it so, behind what proves the snapshot that covers it; one whose body is missing is left out.
+ * ranges in the ledger's order, so that causes come before effects (SPEC L4). Before an entry whose body is erased
+ * comes what erased it; one whose body is archived goes only to whom takes it so, behind what proves the snapshot that
+ * covers it; one whose body is missing is left out.
  */
 export async function* answerFrames(
   ledger: AnswerLedger,
@@ -118,7 +119,10 @@ const rangeCheck = (ranges: readonly Range[]): ((header: EntryHeader) => boolean
   };
 };
 
-/** The entry with that hash and those before it in its log, oldest first, except what the ranges bring anyway: with what vouches for it no more than may come for a hash. */
+/**
+ * The entry with that hash and those before it in its log, oldest first, except what the ranges bring anyway: with what
+ * vouches for it no more than may come for a hash.
+ */
 const lineage = async (
   ledger: AnswerLedger,
   hash: string,

@@ -11,7 +11,10 @@ export interface ForeignPeersPorts {
   readonly onForeignSeed?: (address: Address) => void;
 }
 
-/** Says of peers that they belong to another network: once, for each is redialled, and found foreign again, for as long as its address is known. */
+/**
+ * Says of peers that they belong to another network: once, for each is redialled, and found foreign again, for as long
+ * as its address is known.
+ */
 export class ForeignPeers {
   readonly #ports: ForeignPeersPorts;
 

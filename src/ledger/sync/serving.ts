@@ -27,9 +27,9 @@ interface Account {
 const mostOf = (size: number): number => 2 * size + SYNC_SERVED_SPARE;
 
 /**
- * How much each peer is given. An honest one needs each entry once, and once more where its disk was lost: so much goes as fast as it can, and
- * every new entry as well. Who wants the same over and over gets it a little at a time, so that others are served meanwhile; also under
- * another connection.
+ * How much each peer is given. An honest one needs each entry once, and once more where its disk was lost: so much goes
+ * as fast as it can, and every new entry as well. Who wants the same over and over gets it a little at a time, so that
+ * others are served meanwhile; also under another connection.
  */
 export class Serving {
   readonly #clock: Clock;

@@ -95,8 +95,8 @@ export const isNothing = ({ ranges, proofs, rivals }: Lacking): boolean =>
   ranges.length === 0 && proofs.length === 0 && rivals.length === 0;
 
 /**
- * Authors of whose forks the peer holds other proofs: which of three and more entries prove one depends on what came. Its version alone shows it,
- * and not of which author: all of them, or none.
+ * Authors of whose forks the peer holds other proofs: which of three and more entries prove one depends on what came.
+ * Its version alone shows it, and not of which author: all of them, or none.
  */
 export const otherProofs = (mine: Holdings, theirs: Holdings): readonly string[] => {
   if (theirs.forks.size === 0 || !isNothing(lacking(mine, theirs))) return [];

@@ -35,8 +35,9 @@ export const markRestored = async (paths: NodePaths, about: string): Promise<voi
 };
 
 /**
- * Looks whether the directory comes from a backup. One that no node was started in yet is checked against its manifest, then
- * turned into the directory of a restored node. `alone`: the user says that there is nobody to ask. `BACKUP_INCOMPLETE`, `BACKUP_DAMAGED`, `BACKUP_FORMAT_NEWER`.
+ * Looks whether the directory comes from a backup. One that no node was started in yet is checked against its manifest,
+ * then turned into the directory of a restored node. `alone`: the user says that there is nobody to ask.
+ * `BACKUP_INCOMPLETE`, `BACKUP_DAMAGED`, `BACKUP_FORMAT_NEWER`.
  */
 export const takeRestored = async (
   paths: NodePaths,

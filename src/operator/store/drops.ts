@@ -64,8 +64,8 @@ export const dropsDone = (db: ReadConnection): readonly string[] =>
   hasDrops(db) ? db.all('select policy from holdfast_drops_done').map(([policy]) => String(policy)) : [];
 
 /**
- * Files that came after a drop while rows of the same content were held under one before it: a duplicate with the record that has its rows and
- * loses them. Of one content the first by (time, origin) gets them.
+ * Files that came after a drop while rows of the same content were held under one before it: a duplicate with the
+ * record that has its rows and loses them. Of one content the first by (time, origin) gets them.
  */
 export const handovers = (
   db: ReadConnection,

@@ -93,7 +93,10 @@ export type Verdict =
   /** `file`: which one it was that does not hold together. */
   | { readonly found: 'damaged'; readonly file: string | undefined };
 
-/** Whether a database file holds together, by SQLite's own check of every page, as one that is not there does; not of one of more than `pagesMax` pages. */
+/**
+ * Whether a database file holds together, by SQLite's own check of every page, as one that is not there does; not of
+ * one of more than `pagesMax` pages.
+ */
 export const judgeFile = (
   databases: ReadDatabases,
   dbms: string,

@@ -3,15 +3,18 @@ import type { GrantGraph, Revocation } from './graph.ts';
 
 /** How the rules judge a revocation. */
 export interface EndingRules {
-  /** Whether the form of the grants says that its author may end what it names: that alone, so that nobody asks for a verdict in a circle. */
+  /**
+   * Whether the form of the grants says that its author may end what it names: that alone, so that nobody asks for a
+   * verdict in a circle.
+   */
   isAble(revocation: Revocation): boolean;
   /** Whether it has authority, and ends what it names. */
   holds(revocation: Revocation): boolean;
 }
 
 /**
- * The revocations that may count, by what they end, and which of them do. Anybody can write any number that end nothing: these are not looked at
- * when an entry is judged, and no entry is judged again on account of them.
+ * The revocations that may count, by what they end, and which of them do. Anybody can write any number that end
+ * nothing: these are not looked at when an entry is judged, and no entry is judged again on account of them.
  */
 export class Endings {
   readonly #graph: GrantGraph;

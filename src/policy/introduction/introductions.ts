@@ -164,7 +164,10 @@ export class Introductions implements Resource {
       throw fault('JOIN_NOT_PROVEN', 'an entry is not the one of its author’s log');
   }
 
-  /** Whether they hold an entry of this node that it lacks itself: its directory is an older copy, and takes its log back from whoever has it. */
+  /**
+   * Whether they hold an entry of this node that it lacks itself: its directory is an older copy, and takes its log
+   * back from whoever has it.
+   */
   #isBehind(facts: readonly Fact[]): boolean {
     const { ledger } = this.#ports;
     const held = ledger.clock().get(ledger.author) ?? 0;

@@ -35,8 +35,8 @@ export interface PolicyKind {
 const SEPARATOR = '\u0000';
 
 /**
- * A claim on the values of `names`, taken from `from`; undefined where one is missing. What an erasure has left may have anything there: only
- * whole numbers and texts without NUL count, so keys of different values differ.
+ * A claim on the values of `names`, taken from `from`; undefined where one is missing. What an erasure has left may
+ * have anything there: only whole numbers and texts without NUL count, so keys of different values differ.
  */
 export const claimOn = (
   type: string,

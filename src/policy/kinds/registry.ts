@@ -36,8 +36,8 @@ const kinds: ReadonlyMap<string, PolicyKind> = new Map(
 export const kindOf = (type: string): PolicyKind | undefined => kinds.get(type);
 
 /**
- * Whether an admin alone writes it at the doors of a node: it gives rights, cannot be undone, or holds the `script` that a node runs where its own start script says
- * `config from policy`, so with the rights of that.
+ * Whether an admin alone writes it at the doors of a node: it gives rights, cannot be undone, or holds the `script`
+ * that a node runs where its own start script says `config from policy`, so with the rights of that.
  */
 export const isForAdmins = (type: string, value: JsonObject): boolean =>
   kindOf(type)?.givesRights === true || kindOf(type)?.isFinal === true || Object.hasOwn(value, 'script');

@@ -28,9 +28,9 @@ const isSame = ({ value: { id: _id, date: _date, ...held } }: PolicyState, given
 };
 
 /**
- * Writes of policies, and with those of assignments the grants and revocations that they mean. All is decided before the first entry is
- * written. What ends is written first, what is granted last, so what a crash between leaves is an assignment without one of its grants, never
- * a grant without its assignment; the same command again does what is left.
+ * Writes of policies, and with those of assignments the grants and revocations that they mean. All is decided before
+ * the first entry is written. What ends is written first, what is granted last, so what a crash between leaves is an
+ * assignment without one of its grants, never a grant without its assignment; the same command again does what is left.
  */
 export class Assigning {
   readonly #ports: AssigningPorts;

@@ -92,8 +92,9 @@ const leavesOut = ({ databases, tables = [] }: Permissions, touch: Touch): boole
   isOut(namesOf(databases).out, touch, false) || isOut(namesOf(tables).out, touch, true);
 
 /**
- * What is missing for an act; undefined where it may be done. One of the permissions has to enable it and reach all that it touches; what any
- * of them disables or leaves out is refused, whatever the others say. What is not named is not given, but for the tables of a database.
+ * What is missing for an act; undefined where it may be done. One of the permissions has to enable it and reach all
+ * that it touches; what any of them disables or leaves out is refused, whatever the others say. What is not named is
+ * not given, but for the tables of a database.
  */
 export const judge = (held: readonly Permissions[], act: Act): string | undefined => {
   const [command = ''] = act.spellings;

@@ -44,9 +44,9 @@ export const coverOf = function* (fold: LedgerFold): Sliced<SettledCover | undef
 const notProven = (text: string): Error => fault('LEDGER_SYNC_UNPROVEN', `ledger sync: ${text}`);
 
 /**
- * The root over the logs of the snapshot that some entries prove, which hold by themselves: each is well signed, and a majority of the root keys of the
- * genesis entry says the same. Undefined where what is known here speaks against it: the sender need not know that. `LEDGER_SYNC_UNPROVEN`,
- * `ENTRY_…`.
+ * The root over the logs of the snapshot that some entries prove, which hold by themselves: each is well signed, and a
+ * majority of the root keys of the genesis entry says the same. Undefined where what is known here speaks against it:
+ * the sender need not know that. `LEDGER_SYNC_UNPROVEN`, `ENTRY_…`.
  */
 export const provenLogs = function* (
   network: string,
@@ -78,7 +78,10 @@ export const provenLogs = function* (
   return signedBy(supposed, fold.snapshots.filed(), needed)?.logs;
 };
 
-/** Asks for the verdict on each link once, those that stand above others first: a rotation is signed a second time, by the key that it names. */
+/**
+ * Asks for the verdict on each link once, those that stand above others first: a rotation is signed a second time, by
+ * the key that it names.
+ */
 const judged = function* (authority: Authority, entries: readonly Entry[]): Sliced<void> {
   const links = entries.flatMap(({ hash }) => authority.graph.link(hash) ?? []);
   links.sort((a, b) => compareFacts(a.fact, b.fact));

@@ -35,8 +35,8 @@ export interface DraftSource {
 
 /**
  * The snapshot of all that everybody holds, or the one that other root keys have signed and that needs this one. Throws
- * `POLICY_SNAPSHOT_NOTHING` where that is no more than what is settled, `POLICY_SNAPSHOT_EARLY` where it does not have the snapshot in force,
- * `POLICY_FRONTIER_OVERSIZE`.
+ * `POLICY_SNAPSHOT_NOTHING` where that is no more than what is settled, `POLICY_SNAPSHOT_EARLY` where it does not have
+ * the snapshot in force, `POLICY_FRONTIER_OVERSIZE`.
  */
 export const draftSnapshot = function* (source: DraftSource): Sliced<SnapshotDraft> {
   const pending = pendingFor(source);

@@ -8,9 +8,10 @@ import type { SettleMemory } from './settle.ts';
 const SLICE = 5_000;
 
 /**
- * Hashes of the entries whose bodies a node can do without: inserts and updates that the last snapshot in force covers and that no settled policy's
- * value follows from. None while this node itself could not look at what is settled. Of a log that is void from some entry on, as what is
- * covered shows it, the void part is kept: the snapshot's `logs` do not name it.
+ * Hashes of the entries whose bodies a node can do without: inserts and updates that the last snapshot in force covers
+ * and that no settled policy's value follows from. None while this node itself could not look at what is settled. Of a
+ * log that is void from some entry on, as what is covered shows it, the void part is kept: the snapshot's `logs` do not
+ * name it.
  */
 export const droppable = function* (fold: LedgerFold): Sliced<readonly string[]> {
   const { settled } = fold.snapshots;

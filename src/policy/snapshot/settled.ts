@@ -34,8 +34,8 @@ export const inSettledOrder = (facts: readonly Fact[], { covered, chain }: Settl
 type FindFact = (hash: string) => Fact | undefined;
 
 /**
- * A policy as its leaf has it (FOLD.md, Z6): each attribute as the entry that gave it says, as far as its body is still there. Undefined where
- * nothing of it is in force in what is settled.
+ * A policy as its leaf has it (FOLD.md, Z6): each attribute as the entry that gave it says, as far as its body is still
+ * there. Undefined where nothing of it is in force in what is settled.
  */
 export const settledPolicy = (
   { id, facts }: Pick<Subject, 'id' | 'facts'>,

@@ -23,7 +23,10 @@ export interface Settlement {
 
 const WAITS: VoidReason = { rule: 'snapshot-waits', text: 'it is being looked at', by: undefined };
 
-/** The snapshot entries of a fold, and what they have settled. What follows from them is worked out apart (`settle.ts`), for it takes long. */
+/**
+ * The snapshot entries of a fold, and what they have settled. What follows from them is worked out apart (`settle.ts`),
+ * for it takes long.
+ */
 export class Snapshots {
   readonly #filed: FiledSnapshot[] = [];
   #stamp = 0;

@@ -19,8 +19,8 @@ export interface TakeoverPorts {
 }
 
 /**
- * What becomes of the policies when a book begins to hold to what is settled. It is worked out beside the book, which may change meanwhile: what has
- * is looked at again before {@link put}, and nothing is changed until then.
+ * What becomes of the policies when a book begins to hold to what is settled. It is worked out beside the book, which
+ * may change meanwhile: what has is looked at again before {@link put}, and nothing is changed until then.
  */
 export class Takeover {
   readonly #settled: Settled | undefined;
@@ -46,7 +46,10 @@ export class Takeover {
     yield;
   }
 
-  /** Puts it in place. `done`: policies that are what they come to; `other`: those to be evaluated; `latest`: the last entry that is not covered. */
+  /**
+   * Puts it in place. `done`: policies that are what they come to; `other`: those to be evaluated; `latest`: the last
+   * entry that is not covered.
+   */
   put(): { readonly done: Iterable<Subject>; readonly other: ReadonlySet<Subject>; readonly latest: Fact | undefined } {
     for (const [fact, reason] of this.#voids) fact.void = reason;
     for (const [subject, { life, newest }] of this.#done) Object.assign(subject, { life, newest });

@@ -100,7 +100,10 @@ export class TileLog {
     return writeFileDurably(join(this.#dir, path), bytes);
   }
 
-  /** The hashes of a tile above the leaves, each over a full tile of the level below; those that a partial one holds are taken from there. */
+  /**
+   * The hashes of a tile above the leaves, each over a full tile of the level below; those that a partial one holds are
+   * taken from there.
+   */
   async #hashesBelow({ level, index, width }: Tile): Promise<Buffer> {
     const hashes: Buffer[] = this.#trusts ? [...(await this.#longestPartial({ level, index, width }))] : [];
     for (let at = hashes.length; at < width; at += 1) {
