@@ -5,7 +5,7 @@ import { GrantGraph } from './authority/graph.ts';
 import { mayCite } from './authority/may-cite.ts';
 import type { LedgerFold } from './fold.ts';
 import { mayErase } from './erasures.ts';
-import { AUTHORITY_OPS, type Fact, factOf } from './facts.ts';
+import { type Fact, factOf } from './facts.ts';
 
 /** Acts that may lie above one entry: its chain, and the grants whose place others in it took. */
 const ABOVE_MAX = 2 * GRANT_CHAIN_MAX;
@@ -14,12 +14,13 @@ const KEPT_MAX = 16;
 
 /** What is known of what an erase entry rests on. */
 interface Above {
-  readonly acts: readonly Fact[];
+  /** As it says: some may be no acts of authority. */
+  readonly facts: readonly Fact[];
   /** Whether that is all of it. */
   readonly isWhole: boolean;
 }
 
-const WHOLE: Above = { acts: [], isWhole: true };
+const WHOLE: Above = { facts: [], isWhole: true };
 
 /**
  * Whether an entry may have been erased by right: by what the erase entry rests on alone. What has ended that since does not count, for the others
@@ -48,18 +49,17 @@ export class PossibleErasures {
     const cap = erase.cap ?? '';
     const kept = this.#alone.get(cap);
     const above = kept === undefined ? this.#above(cap, find) : WHOLE;
-    if (above === undefined) return false;
-    if (!above.isWhole) return this.#holdsSoFar(erase, above.acts);
-    const alone = kept ?? this.#keep(cap, above.acts);
+    if (!above.isWhole) return this.#holdsSoFar(erase, above.facts);
+    const alone = kept ?? this.#keep(cap, above.facts);
     return alone.reasonOf(erase) === undefined && mayErase(alone, erase, target);
   }
 
-  /** Whether each is well-formed and cites what is its author's, as far as that is known. */
-  #holdsSoFar(erase: Fact, acts: readonly Fact[]): boolean {
+  /** Whether each gives something by its form, and cites what is its author's, as far as that is known. */
+  #holdsSoFar(erase: Fact, above: readonly Fact[]): boolean {
     const { genesis } = this.#book.authority;
     const graph = new GrantGraph();
-    for (const act of acts) if (!graph.add({ ...act })) return false;
-    return [erase, ...acts].every((fact) => mayCite({ genesis, graph }, fact) !== false);
+    for (const fact of above) if (!graph.add({ ...fact })) return false;
+    return [erase, ...above].every((fact) => mayCite({ genesis, graph }, fact) !== false);
   }
 
   #keep(cap: string, above: readonly Fact[]): Authority {
@@ -69,15 +69,13 @@ export class PossibleErasures {
     return alone;
   }
 
-  /** Undefined where something of it is known to be no grant at all. */
-  #above(cap: string, find: (hash: string) => Entry | undefined): Above | undefined {
+  #above(cap: string, find: (hash: string) => Entry | undefined): Above {
     const found = new Map<string, Fact>();
     const open = [cap];
     let isWhole = true;
     for (let hash = open.pop(); hash !== undefined; hash = open.pop()) {
       if (hash === this.#book.authority.genesis?.network || found.has(hash)) continue;
       const fact = this.#known(hash, find);
-      if (fact !== undefined && !AUTHORITY_OPS.has(fact.op)) return undefined;
       if (fact === undefined || found.size >= ABOVE_MAX) {
         isWhole = false;
         continue;
@@ -85,7 +83,7 @@ export class PossibleErasures {
       found.set(hash, fact);
       open.push(fact.cap ?? '', ...replacedBy(fact));
     }
-    return { acts: [...found.values()], isWhole };
+    return { facts: [...found.values()], isWhole };
   }
 
   /** Held, or on its way in. */

@@ -5,7 +5,7 @@ export const erasures: readonly Mutant[] = [
   {
     name: 'an entry without its body waits for the grants of who erased it, which wait for it',
     file: 'src/policy/erasure-judge.ts',
-    from: 'if (!above.isWhole) return this.#holdsSoFar(erase, above.acts);',
+    from: 'if (!above.isWhole) return this.#holdsSoFar(erase, above.facts);',
     to: 'if (!above.isWhole) return false;',
     tests: ['test/unit/policy/erasure-judge.test.ts'],
   },
@@ -19,15 +19,15 @@ export const erasures: readonly Mutant[] = [
   {
     name: 'a grant to somebody else is enough for an entry without its body while what lies above it is not known',
     file: 'src/policy/erasure-judge.ts',
-    from: 'if (!above.isWhole) return this.#holdsSoFar(erase, above.acts);',
+    from: 'if (!above.isWhole) return this.#holdsSoFar(erase, above.facts);',
     to: 'if (!above.isWhole) return true;',
     tests: ['test/unit/policy/erasure-judge.test.ts'],
   },
   {
     name: 'an entry that is no grant is enough for an entry without its body',
     file: 'src/policy/erasure-judge.ts',
-    from: 'if (fact !== undefined && !AUTHORITY_OPS.has(fact.op)) return undefined;',
-    to: '',
+    from: 'if (!graph.add({ ...fact })) return false;',
+    to: 'graph.add({ ...fact });',
     tests: ['test/unit/policy/erasure-judge.test.ts'],
   },
 ];
