@@ -295,7 +295,7 @@ export const startFloors = async (
   const mayWrite = (): Promise<void> => guard.allowed();
   const archiving = stack.use(startArchiving({ ...base, config, paths, receipts, clock, log }));
   const parts = stack.use(
-    new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, disk, log }),
+    new Parts({ clock, random, network, policies, sqlite, topology, paths, mayWrite, asked: guard.asked, disk, log }),
   );
   const backups = stack.use(
     new Backups(

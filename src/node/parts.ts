@@ -30,6 +30,8 @@ export interface PartsPorts {
   readonly paths: NodePaths;
   /** Rejects where this node must write nothing, with the reason. */
   readonly mayWrite: () => Promise<void>;
+  /** Resolves when a node that was restored has asked its peers for what it lacks of the ledger. */
+  readonly asked: Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -190,7 +192,7 @@ export class Parts implements Resource {
           return cluster !== undefined && cluster !== operators.get(origin)?.cluster;
         },
         filledFlag: createFilledFlag(filledFile),
-        askEveryPeer: older !== undefined,
+        ...(older && { older: this.#ports.asked.then(() => policies.caughtUp().catch(unlessArchived)) }),
         log,
       });
     } catch (caught) {

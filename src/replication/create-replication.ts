@@ -48,8 +48,11 @@ export interface ReplicationPorts {
   /** Whether an id is that of an operator of another cluster, as the policies are now. Default: none is known to be. */
   readonly isForeign?: (operator: string) => boolean;
   readonly filledFlag: FilledFlag;
-  /** The store is older than what this operator once numbered: own files are known only when every peer was compared. */
-  readonly askEveryPeer?: boolean;
+  /**
+   * The store is that of a backup, older than what this operator once held and numbered: it answers and numbers only when every
+   * peer was compared. Resolves when the policies are as new as those of the peers, so that these are all known.
+   */
+  readonly older?: Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -80,19 +83,23 @@ class ClusterReplication implements Replication {
   readonly #outgoing: Outgoing;
   /** Files that were held here before the start; a peer that was not heard of since may hold them. */
   readonly #lost: Holdings;
+  readonly #ownLost: boolean;
+  #peersKnown: boolean;
   readonly #startedMs: number;
   #ownKnown = false;
   #waited = false;
   #cancelWait: () => void;
   #closed = false;
 
-  constructor(ports: ReplicationPorts, { held: kept, lost }: Kept) {
+  constructor(ports: ReplicationPorts, { filled, remembered, lost, ownLost }: Kept) {
     this.#ports = ports;
     this.#lost = lost;
+    this.#ownLost = ownLost;
+    this.#peersKnown = ports.older === undefined;
     this.#startedMs = ports.clock.monotonicMs();
     const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
-    this.#keeper = new FilledKeeper(ports.filledFlag, kept, clock);
-    this.#fill = new FillState(kept !== undefined);
+    this.#keeper = new FilledKeeper(ports.filledFlag, { filled, files: remembered }, clock);
+    this.#fill = new FillState(filled, ports.older !== undefined);
     this.#planner = new PullPlanner(store.origin);
     this.#intake = new Intake(store);
     this.#tooLarge = new TooLarge(clock);
@@ -146,6 +153,10 @@ class ClusterReplication implements Replication {
     store.notices.on('file:lost', this.#onLost);
     this.#cancelWait = this.#waitForPeers(store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS);
     this.refresh();
+    void ports.older?.then(() => {
+      this.#peersKnown = true;
+      this.#look();
+    });
   }
 
   get filled(): boolean {
@@ -209,7 +220,7 @@ class ClusterReplication implements Replication {
 
   ownFilesKnown(): Promise<void> {
     this.#look();
-    return this.#ownFiles.promise;
+    return this.#ownFiles.promise.then(() => this.#keeper.saved());
   }
 
   known(): Holdings {
@@ -285,6 +296,7 @@ class ClusterReplication implements Replication {
         this.#fill.compared(peer.operator, this.#ofCluster(holdings));
         this.#puller.soon();
         this.#look();
+        if (!this.#fill.filled) this.#keeper.want(this.#fill.wanted);
       },
       announced: (peer, files) => {
         this.#planner.announced(peer.operator, files, this.#ports.clock.monotonicMs());
@@ -305,7 +317,7 @@ class ClusterReplication implements Replication {
   /** Files were lost with their database: queries are answered when the peers have returned them, as after a start. */
   #fillAgain(): void {
     if (this.#closed) return;
-    this.#fill = new FillState(false);
+    this.#fill = new FillState(false, this.#fill.older);
     for (const { operator } of this.#ports.clusterPeers()) {
       const holdings = this.#planner.holdingsOf(operator);
       if (holdings === undefined) continue;
@@ -334,6 +346,7 @@ class ClusterReplication implements Replication {
       own: this.#ports.store.holdings(),
       peers: this.#ports.clusterPeers().map(({ operator }) => operator),
       waited: this.#waited,
+      peersKnown: this.#peersKnown,
     });
   }
 
@@ -342,10 +355,11 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     this.#answers();
     if (this.#fill.filled) this.#keeper.note(this.#ports.store.holdings());
-    if (this.#ownKnown || this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
+    if (this.#ownKnown || this.#fill.older) return;
+    if (this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
     if (!this.#comparedAll) {
-      if (!this.#waited || this.#ports.askEveryPeer === true) return;
-      if (this.#lost.size > 0) this.#leapOverLost();
+      if (!this.#waited) return;
+      if (this.#ownLost) this.#leapOverLost();
     }
     this.#ownKnown = true;
     this.#ownFiles.resolve(undefined);

@@ -9,6 +9,8 @@ export interface FillView {
   readonly peers: readonly string[];
   /** Peers that could not be reached have been waited for long enough. */
   readonly waited: boolean;
+  /** The policies are as new as those of the peers: a node that was restored may not know all of these. */
+  readonly peersKnown: boolean;
 }
 
 /**
@@ -17,16 +19,29 @@ export interface FillView {
  * `filled` for good follows from a comparison with every peer alone: a newcomer that is as empty proves nothing. Files
  * that the consumer's window leaves out are lacking like any other: an answer without them would be partial. An operator
  * that knows no peers, or reaches none, answers with what it has, since nobody could do better; a peer that turns up
- * later and holds more takes that back until it is here.
+ * later and holds more takes that back until it is here. One that comes from a backup knows that it may lack files: it has
+ * to hear of every peer first.
  */
 export class FillState {
   #filled: boolean;
+  #older: boolean;
   readonly #compared = new Set<string>();
   readonly #wanted = new Map<string, FileRanges>();
 
-  /** `filled`: as it was kept from an earlier run. */
-  constructor(filled: boolean) {
-    this.#filled = filled;
+  /** `filled`: as it was kept from an earlier run. `older`: the store is that of a backup, which counts for more. */
+  constructor(filled: boolean, older = false) {
+    this.#filled = filled && !older;
+    this.#older = older;
+  }
+
+  /** The store is that of a backup, and not every peer was heard of since. */
+  get older(): boolean {
+    return this.#older;
+  }
+
+  /** What peers held that were compared. */
+  get wanted(): Holdings {
+    return this.#wanted;
   }
 
   /** Whether it is filled for good and may be kept as such. */
@@ -45,10 +60,12 @@ export class FillState {
   /** Whether queries may be answered now. */
   answers(view: FillView): boolean {
     if (this.#filled) return true;
+    const comparedAll = view.peers.every((peer) => this.#compared.has(peer));
+    if (this.#older && !(comparedAll && view.peersKnown)) return false;
+    this.#older = false;
     for (const [origin, ranges] of this.#wanted) {
       if (subtractRanges(ranges, view.own.get(origin) ?? NO_FILES).length > 0) return false;
     }
-    const comparedAll = view.peers.every((peer) => this.#compared.has(peer));
     if (!comparedAll && !view.waited) return false;
     if (comparedAll && this.#compared.size > 0) this.#filled = true;
     return true;

@@ -4,16 +4,22 @@ import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { StateFile } from '../base/state-file.ts';
-import type { FileRanges, Holdings } from '../operator/file-record.ts';
+import type { Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
-import type { FilledFlag } from './replication.ts';
+import { uniteHoldings } from './announced.ts';
+import type { FilledFlag, Remembered } from './replication.ts';
 import { countFiles, lackingOf } from './transfer/holdings.ts';
 
 /** So often at most the flag is brought up to date: what came after it is held, or is lacking like after any pause. */
 const KEEP_MS = 10_000;
 
 const id = z.int().positive();
-const heldSchema = z.object({ held: z.array(z.tuple([z.string(), z.array(z.tuple([id, id]))])) });
+const files = z.array(z.tuple([z.string(), z.array(z.tuple([id, id]))]));
+/** An earlier version knows `held` alone: to it, what is not filled says nothing. */
+const flagSchema = z.union([
+  z.object({ held: files }).transform(({ held }) => ({ filled: true, files: new Map(held) })),
+  z.object({ wanted: files }).transform(({ wanted }) => ({ filled: false, files: new Map(wanted) })),
+]);
 
 /**
  * The flag as a small file with what was held, so that a node whose databases were lost or moved away since is not
@@ -22,50 +28,53 @@ const heldSchema = z.object({ held: z.array(z.tuple([z.string(), z.array(z.tuple
 export const createFilledFlag = (file: StateFile): FilledFlag => ({
   async load() {
     try {
-      const parsed = heldSchema.safeParse(JSON.parse(await readFile(file.path, 'utf8')));
-      return parsed.success ? new Map(parsed.data.held) : undefined;
+      const parsed = flagSchema.safeParse(JSON.parse(await readFile(file.path, 'utf8')));
+      return parsed.success ? parsed.data : undefined;
     } catch (caught) {
       if (systemCode(caught) === 'ENOENT' || caught instanceof SyntaxError) return undefined;
       throw caught;
     }
   },
-  save: (held) => file.keep(`${JSON.stringify({ held: [...held] })}\n`),
+  save: ({ filled, files: known }) => file.keep(`${JSON.stringify({ [filled ? 'held' : 'wanted']: [...known] })}\n`),
 });
 
-/** What was held when this operator was last known to be filled. */
+/** What is known of an earlier run. */
 export interface Kept {
-  /** undefined: it was never filled, or some of it is lost: databases can be lost or moved away from beside the flag. */
-  readonly held: Holdings | undefined;
+  readonly filled: boolean;
+  readonly remembered: Holdings;
+  /** What is not here of it: databases can be lost or moved away from beside the flag, or peers had not given all that they held. */
   readonly lost: Holdings;
+  /** Own files may be lost that nobody remembers. */
+  readonly ownLost: boolean;
 }
 
-/** Says in the log where some of it is lost. */
+/** Says in the log where files are lost. */
 export const keptOf = async (ports: {
   readonly filledFlag: FilledFlag;
   readonly store: FileStore;
   readonly log: Logger;
 }): Promise<Kept> => {
   const { filledFlag, store, log } = ports;
-  const held = await filledFlag.load();
-  const lost = new Map(lackingOf(held ?? new Map<string, FileRanges>(), store.holdings()));
-  if (lost.size === 0) return { held, lost };
-  const files = countFiles(lost);
-  log.warn(
-    `${files} files that were held here are lost: answers say that they lack them until the peers have returned them`,
-  );
-  return { held: undefined, lost };
+  const { filled, files: remembered } = (await filledFlag.load()) ?? { filled: false, files: new Map() };
+  const lost = new Map(lackingOf(remembered, store.holdings()));
+  const ownLost = lost.size > 0 && (filled || lost.has(store.origin));
+  if (lost.size > 0)
+    log.warn(
+      `${countFiles(lost)} files that ${filled ? 'were held here are lost' : 'peers held are not here yet'}: answers say that they lack them until the peers have ${filled ? 'returned' : 'given'} them`,
+    );
+  return { filled: filled && lost.size === 0, remembered, lost, ownLost };
 };
 
 /** Keeps the flag up to date with what a filled operator holds. */
 export class FilledKeeper {
   readonly #flag: FilledFlag;
   readonly #clock: Clock;
-  #kept: Holdings | undefined;
+  #kept: Remembered;
   #nextMs = 0;
   #saving: Promise<void> = Promise.resolve();
 
-  /** `kept`: what the flag says; undefined: it is not set. */
-  constructor(flag: FilledFlag, kept: Holdings | undefined, clock: Clock) {
+  /** `kept`: what is known of an earlier run. */
+  constructor(flag: FilledFlag, kept: Remembered, clock: Clock) {
     this.#flag = flag;
     this.#kept = kept;
     this.#clock = clock;
@@ -73,7 +82,7 @@ export class FilledKeeper {
 
   /** The operator is filled and holds this: the flag says so soon. Cheap to call often. */
   note(own: Holdings): void {
-    if (this.#kept === undefined || this.#clock.monotonicMs() >= this.#nextMs) this.#save(own);
+    if (!this.#kept.filled || this.#clock.monotonicMs() >= this.#nextMs) this.#save(own);
   }
 
   /** As `note`, the last time: resolves when the flag says it, or cannot now. */
@@ -82,12 +91,25 @@ export class FilledKeeper {
     await this.#saving;
   }
 
+  /** It is not filled, and its peers held this: they may be away at the next start. */
+  want(wanted: Holdings): void {
+    const files = uniteHoldings([this.#kept.files, wanted]);
+    if (this.#kept.filled || lackingOf(files, this.#kept.files).length > 0) this.#write({ filled: false, files });
+  }
+
+  /** Resolves when what was said so far is kept, or cannot be now. */
+  saved(): Promise<void> {
+    return this.#saving;
+  }
+
   #save(own: Holdings): void {
-    const before = this.#kept;
-    if (before !== undefined && lackingOf(own, before).length === 0) return;
-    const held = new Map(own);
-    this.#kept = held;
+    if (this.#kept.filled && lackingOf(own, this.#kept.files).length === 0) return;
     this.#nextMs = this.#clock.monotonicMs() + KEEP_MS;
-    this.#saving = this.#saving.then(() => this.#flag.save(held));
+    this.#write({ filled: true, files: new Map(own) });
+  }
+
+  #write(kept: Remembered): void {
+    this.#kept = kept;
+    this.#saving = this.#saving.then(() => this.#flag.save(kept));
   }
 }

@@ -60,15 +60,20 @@ export interface Consumer extends Resource {
   syncNow(): Promise<void>;
 }
 
-/**
- * That this operator was filled once and what it held since, kept over restarts: it counts only while all of that is held.
- * Forms: `createFilledFlag` (a small file), memory (tests).
- */
+/** What an operator remembers over restarts. */
+export interface Remembered {
+  /** It was filled: that counts only while all of the files are held. */
+  readonly filled: boolean;
+  /** What it held since; before it is filled, with what its peers held when they were heard of. */
+  readonly files: Holdings;
+}
+
+/** Whether this operator was filled once, kept over restarts. Forms: `createFilledFlag` (a small file), memory (tests). */
 export interface FilledFlag {
-  /** undefined: it was never filled. */
-  load(): Promise<Holdings | undefined>;
+  /** undefined: it was never filled, and knows nothing that it lacks. */
+  load(): Promise<Remembered | undefined>;
   /** Never rejects: where the disk does not take it, it is written later. */
-  save(held: Holdings): Promise<void>;
+  save(remembered: Remembered): Promise<void>;
 }
 
 /** What the scrub does and found, for `get scrub`. */

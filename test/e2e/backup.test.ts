@@ -114,8 +114,10 @@ describe('backup and restore, on real processes', () => {
     expect(existsSync(join(copy, 'restored.json'))).toBe(false);
   }, 180_000);
 
-  test('restored while its peers are away it writes nothing and says why; when they are back it goes on', async () => {
-    await twoOperators();
+  test('restored while the other operator is away it writes and answers nothing and says why; when it is back it goes on', async () => {
+    await network.start('op1', 'op2', 'query');
+    await network.cluster('cluster1', 'op1', 'op2');
+    const counted = (): Promise<number> => network.queryNumber('query', DBMS, `select count(*) from ${TABLE}`);
     await put('op1', 0, 10);
     await waitFor(async () => (await rows('op2')) === 10, { timeoutMs: 20_000 });
     await backUp('op1', copy);
@@ -130,6 +132,8 @@ describe('backup and restore, on real processes', () => {
     await waitFor(async () => /Operator +\|Running/.test(await restored.run('get processes')), { timeoutMs: 20_000 });
     await expect(put('op1', 20, 10)).rejects.toThrow(/restored from a backup/);
     expect(await rows('op1')).toBe(10);
+    await waitFor(async () => (await network.node('query').run('test network')).includes('op1'));
+    await expect(counted()).rejects.toThrow(/op1: this operator does not hold yet/);
     await network.revive('op2');
     await waitFor(
       () =>
@@ -141,6 +145,7 @@ describe('backup and restore, on real processes', () => {
     );
     await put('op1', 20, 10);
     for (const name of ['op1', 'op2']) await waitFor(async () => (await rows(name)) === 30, { timeoutMs: 30_000 });
+    await waitFor(async () => (await counted()) === 30, { timeoutMs: 20_000 });
     await network.settled();
     await auditIsClean('op2');
   }, 180_000);

@@ -4,7 +4,7 @@ export const replication: readonly Mutant[] = [
   {
     name: 'numbers of own files that were lost are given again',
     file: 'src/replication/create-replication.ts',
-    from: 'if (this.#lost.size > 0) this.#leapOverLost();',
+    from: 'if (this.#ownLost) this.#leapOverLost();',
     to: '',
     tests: ['test/unit/replication/lost-files.test.ts'],
   },
@@ -137,6 +137,20 @@ export const replication: readonly Mutant[] = [
       'test/unit/replication/promises.test.ts',
       'test/unit/replication/consumer.test.ts',
     ],
+  },
+  {
+    name: 'an operator that was restored from a backup answers alone',
+    file: 'src/replication/fill.ts',
+    from: '    if (this.#older && !(comparedAll && view.peersKnown)) return false;\n',
+    to: '',
+    tests: ['test/unit/replication/core.test.ts', 'test/unit/replication/restored.test.ts'],
+  },
+  {
+    name: 'what peers held is forgotten at a start',
+    file: 'src/replication/create-replication.ts',
+    from: '        if (!this.#fill.filled) this.#keeper.want(this.#fill.wanted);\n',
+    to: '',
+    tests: ['test/unit/replication/restored.test.ts'],
   },
   {
     name: 'operator that met nobody is filled for good',

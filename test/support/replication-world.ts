@@ -46,6 +46,8 @@ export class SimulatedOperator {
   replication: Replication | undefined;
   distributor: Distributor | undefined;
   consumer: Consumer | undefined;
+  /** Its store is that of a backup, at the next starts. */
+  older: Promise<void> | undefined;
   /** Own numbering may go on: the own files are known. */
   known = false;
   /** The others by the policies, and as of when. */
@@ -84,11 +86,11 @@ const memoryFlag = (): MemoryFlag => ({
   value: false,
   held: new Map(),
   async load() {
-    return this.value ? this.held : undefined;
+    return { filled: this.value, files: this.held };
   },
-  async save(held) {
-    this.value = true;
-    this.held = held;
+  async save({ filled, files }) {
+    this.value = filled;
+    this.held = files;
   },
 });
 
@@ -181,6 +183,7 @@ export class ReplicationWorld {
       clusterPeers: () => this.peersOf(operator),
       isForeign: (origin) => this.foreign.has(origin),
       filledFlag: operator.flag,
+      ...(operator.older && { older: operator.older }),
       clock: this.clock,
       random: this.random.fork(`${operator.id} ${this.clock.monotonicMs()}`),
       log: this.#log.child(operator.id),

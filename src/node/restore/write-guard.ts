@@ -37,6 +37,7 @@ export class WriteGuard implements Resource {
   #cancel: () => void = () => {};
   #warned = '';
   #closed = false;
+  readonly #asked = Promise.withResolvers<undefined>();
   /** The original was found where a policy says this node is. */
   #originalAt: string | undefined;
 
@@ -44,7 +45,13 @@ export class WriteGuard implements Resource {
     this.#ports = ports;
     this.#log = ports.log;
     this.#restored = ports.restored;
-    if (ports.restored !== undefined) this.#forbid(notYet('its peers have not been asked yet'));
+    if (ports.restored === undefined) this.#asked.resolve(undefined);
+    else this.#forbid(notYet('its peers have not been asked yet'));
+  }
+
+  /** Resolves when the peers have been asked what this node wrote, and with it for all that they know: at once where it was not restored. */
+  get asked(): Promise<void> {
+    return this.#asked.promise;
   }
 
   /** Begins to look, once it is known whom the policies name. `ownAddresses`: where they say that this node is. */
@@ -148,6 +155,7 @@ export class WriteGuard implements Resource {
     }
     this.#allow();
     this.#reason = undefined;
+    this.#asked.resolve(undefined);
     for (const done of [...this.#waiters]) done();
   }
 

@@ -32,7 +32,7 @@ beforeEach(async () => {
   const sqlite = openInlineSqlite({ dir: join(dir, 'dbms') });
   const topology = followTopology(policies.book);
   clock = createVirtualClock();
-  const outside = { clock, random: systemRandom, log: silentLogger, disk: unwatchedDisk };
+  const outside = { clock, random: systemRandom, log: silentLogger, disk: unwatchedDisk, asked: Promise.resolve() };
   parts = new Parts({ ...outside, network, policies, sqlite, topology, paths, mayWrite: async () => {} });
   open.push(parts, sqlite, policies, ledger, network);
   const directories = { watchDir: paths.watch, errDir: paths.error, archiveDir: paths.archive, prepDir: paths.prep };

@@ -301,7 +301,9 @@ describe('the planner', () => {
 });
 
 describe('whether an operator is filled', () => {
-  const view = (own: Holdings, peers: string[], waited = false) => ({ own, peers, waited });
+  const view = (own: Holdings, peers: string[], waited = false, peersKnown = true) => ({
+    ...{ own, peers, waited, peersKnown },
+  });
 
   test('follows from the first comparison with every peer', () => {
     const fill = new FillState(false);
@@ -339,10 +341,23 @@ describe('whether an operator is filled', () => {
     expect(fill.answers(view(new Map(), ['a']))).toBe(true);
   });
 
+  test('of a backup it waits for every peer, and until the policies name them all', () => {
+    const fill = new FillState(true, true);
+    expect(fill.answers(view(new Map(), [], true, false))).toBe(false);
+    fill.compared('a', new Map());
+    expect(fill.answers(view(new Map(), ['a', 'b'], true))).toBe(false);
+    fill.compared('b', holdings({ a: [[1, 1]] }));
+    expect(fill.answers(view(new Map(), ['a', 'b'], true, false))).toBe(false);
+    expect(fill.older).toBe(true);
+    expect(fill.answers(view(new Map(), ['a', 'b'], true))).toBe(false);
+    expect(fill.answers(view(holdings({ a: [[1, 1]] }), ['a', 'b'], true))).toBe(true);
+    expect([fill.filled, fill.older]).toEqual([true, false]);
+  });
+
   test('needs what the window leaves out: an answer without it would be partial', () => {
     const fill = new FillState(false);
     fill.compared('a', holdings({ a: [[1, 5]] }));
-    expect(fill.answers({ own: holdings({ a: [[4, 5]] }), peers: ['a'], waited: true })).toBe(false);
+    expect(fill.answers(view(holdings({ a: [[4, 5]] }), ['a'], true))).toBe(false);
   });
 
   test('is kept in a file', async () => {
@@ -352,8 +367,11 @@ describe('whether an operator is filled', () => {
       const file = new StateFile(path, { clock: systemClock, disk: unwatchedDisk, log: silentLogger });
       const flag = createFilledFlag(file);
       expect(await flag.load()).toBeUndefined();
-      await flag.save(holdings({ a: [[1, 3]], b: [] }));
-      expect(await createFilledFlag(file).load()).toEqual(holdings({ a: [[1, 3]], b: [] }));
+      for (const filled of [true, false]) {
+        const files = holdings({ a: [[1, 3]], b: [] });
+        await flag.save({ filled, files });
+        expect(await createFilledFlag(file).load()).toEqual({ filled, files });
+      }
       for (const broken of ['filled\n', '{"held":[["a",[[1,"3"]]]]}', '']) {
         await writeFile(path, broken);
         expect(await flag.load(), broken).toBeUndefined();
