@@ -25,6 +25,8 @@ const NUMBERS: Readonly<Record<string, number>> = {
 const PROCESS_FAILURE = 3;
 const NAME_BYTES_MAX = 200;
 const REPORT_SUFFIX = '.reason.json';
+/** Of what was refused: so that a start need not read all of them to find the others. */
+const REFUSED_SUFFIX = `.refused${REPORT_SUFFIX}`;
 const LOOKED_AT_ONCE = 64;
 
 const report = z.object({
@@ -145,13 +147,14 @@ export class ErrorDirectory {
       line: typeof line === 'number' ? line : undefined,
       time: new Date(nowMs).toISOString(),
     };
-    await writeFileDurably(`${path}${REPORT_SUFFIX}`, `${JSON.stringify(failure, undefined, 2)}\n`);
+    const reportPath = `${path}${failure.refused ? REFUSED_SUFFIX : REPORT_SUFFIX}`;
+    await writeFileDurably(reportPath, `${JSON.stringify(failure, undefined, 2)}\n`);
     try {
       if ('path' in failed) await moveDurably(failed.path, path);
       else await writeFileDurably(path, failed.content);
     } catch (caught) {
       // It is tried again under another name: no reason may stay without its file.
-      if ((await plainFile(path)) === undefined) await rm(`${path}${REPORT_SUFFIX}`, { force: true });
+      if ((await plainFile(path)) === undefined) await rm(reportPath, { force: true });
       throw caught;
     }
     const bytes = counted('path' in failed ? ((await plainFile(path))?.bytes ?? 0) : failed.content.byteLength);
@@ -189,7 +192,7 @@ export class ErrorDirectory {
     const names = (await readdir(this.#dir)).filter((name) => name.endsWith(REPORT_SUFFIX));
     this.count = names.length;
     names.sort((a, b) => epoch(a) - epoch(b));
-    for (const name of names.slice(-FAILURES_LISTED_MAX)) {
+    for (const name of newestOf(names)) {
       try {
         const { line, ...rest } = report.parse(JSON.parse(await readFile(join(this.#dir, name), 'utf8')));
         this.#note({ ...rest, line });
@@ -199,6 +202,17 @@ export class ErrorDirectory {
     }
   }
 }
+
+/** As {@link forgetOne} leaves them, by their names: oldest first. */
+const newestOf = (reports: readonly string[]): readonly string[] => {
+  const [refused = [], others = []] = [true, false].map((is) =>
+    reports.filter((name) => name.endsWith(REFUSED_SUFFIX) === is),
+  );
+  const kept = new Set(others.slice(-FAILURES_LISTED_MAX));
+  const room = FAILURES_LISTED_MAX - kept.size;
+  if (room > 0) for (const name of refused.slice(-room)) kept.add(name);
+  return reports.filter((name) => kept.has(name));
+};
 
 /** The oldest that was refused, or any number of refusals would hide what lies nowhere else; without one the oldest. */
 export const forgetOne = (failures: IngestFailure[]): void => {

@@ -23,6 +23,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/drop-heard.test.ts'],
   },
   {
+    name: 'after a start refusals hide what lies nowhere else',
+    file: 'src/operator/error-directory.ts',
+    from: 'of newestOf(names))',
+    to: 'of names.slice(-FAILURES_LISTED_MAX))',
+    tests: ['test/unit/operator/error-directory.test.ts'],
+  },
+  {
     name: 'numbers that are used up are given again',
     file: 'src/operator/store/apply.ts',
     from: 'if (file >= Number.MAX_SAFE_INTEGER)',

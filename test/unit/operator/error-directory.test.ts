@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FAILURES_LISTED_MAX } from '../../../src/base/limits.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { ErrorDirectory, forgetOne } from '../../../src/operator/error-directory.ts';
 import { openOperator } from '../../support/operator-fixture.ts';
@@ -54,6 +55,21 @@ describe('the error directory', () => {
     forgetOne(left);
     forgetOne(left);
     expect(left).toEqual([third]);
+  });
+
+  test('nor do any number of refusals hide it after a start', async () => {
+    const errors = await ErrorDirectory.open(dir, silentLogger);
+    await writeFile(join(dir, '..', 'only.json'), 'no JSON');
+    const { path } = await errors.take({ path: join(dir, '..', 'only.json') }, table, new Error('bad'), 0);
+    const refused = await fail(errors, 1);
+    const report = (await readdir(dir)).find((name) => name.startsWith(`${basename(refused.path)}.`)) ?? '';
+    const copies = Array.from({ length: FAILURES_LISTED_MAX }, (_, at) =>
+      copyFile(join(dir, report), join(dir, report.replace(/\.\d+\.json/, `.${at + 10}.json`))),
+    );
+    await Promise.all(copies);
+    const again = await ErrorDirectory.open(dir, silentLogger);
+    expect(again.failures(FAILURES_LISTED_MAX)).toHaveLength(FAILURES_LISTED_MAX);
+    expect(again.failures(FAILURES_LISTED_MAX).at(-1)?.path).toBe(path);
   });
 
   test('what lies nowhere else goes in, however full it is', async () => {
