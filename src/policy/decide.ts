@@ -133,7 +133,7 @@ export const authorised = ({ authority }: Pick<View, 'authority'>, change: Chang
     'POLICY_NOT_AUTHORISED',
     caps.length === 0
       ? 'this node has no grant: it may read what it holds, and write nothing'
-      : `this node may not write ${change.type} ${change.id}: its grants are those of ${roles.join(', ')}`,
+      : `this node may not write ${[change.type, change.id].filter((part) => part !== '').join(' ')}: its grants are those of ${roles.join(', ')}`,
     {
       data: { type: change.type, id: change.id, roles },
       hint: 'see what it may do with: get members; ask an admin or a root node to write it, or for another invite',

@@ -5,6 +5,7 @@ import { reading } from '../../operator/store/read-procedures.ts';
 import type { PolicyState } from '../../policy/book.ts';
 import { authorised } from '../../policy/decide.ts';
 import { isJsonObject, type JsonObject } from '../../codec/json.ts';
+import { policyDate } from '../../entry/time.ts';
 import type { ClusterInfo } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
@@ -13,7 +14,8 @@ import { anyText, nameText, optional, required } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { says, SILENT, type Reply } from '../reply.ts';
 import { sleepUnless } from '../wait.ts';
-import { notRunning, operatorStatus } from './common.ts';
+import { notRunning, operatorStatus, shortKey } from './common.ts';
+import { nodeNames } from './members.ts';
 
 /** How long the reply waits for those that are up to hear of it: who was heard to know it takes new data as of a new table. */
 const HEARD_WAIT_MS = 5_000;
@@ -49,34 +51,50 @@ const clusterNamed = (context: CommandContext, wanted: string): ClusterInfo => {
   });
 };
 
-/** The cluster that is meant; undefined: the table is this node's alone. */
-const clusterOf = async (
-  { context, options }: Call<typeof dropOptions>,
-  name: TableName,
-): Promise<ClusterInfo | undefined> => {
+interface Meant {
+  /** undefined: the node is no operator, and the command names none. */
+  readonly cluster: ClusterInfo | undefined;
+  readonly isOwn: boolean;
+  /** It has the table: by its policies, or, where these are gone, the own operator has files of it. */
+  readonly isHeld: boolean;
+}
+
+const meantBy = async ({ context, options }: Call<typeof dropOptions>, name: TableName): Promise<Meant> => {
   const own = context.topology().clusters.get(ownOperator(context)?.cluster ?? '');
-  const meant = options.cluster === undefined ? own : clusterNamed(context, options.cluster);
-  if (meant === undefined || holds(context, name, meant.id)) return meant;
-  if (options.cluster !== undefined && meant.id !== own?.id)
-    throw fault('COMMAND_TABLE_UNKNOWN', `the cluster ${named(meant)} has no table ${name.dbms}.${name.table}`, {
-      hint: `see: get data nodes; where its policies are gone and operators have its files, give the command on one of them`,
-    });
-  // Its policies are gone, its files are there: on the other operators too.
-  return (await context.sqlite.read(reading, 'kept', name.dbms, name.table)) === undefined ? undefined : own;
+  const cluster = options.cluster === undefined ? own : clusterNamed(context, options.cluster);
+  const isOwn = cluster?.id === own?.id;
+  const isKept = async (): Promise<boolean> =>
+    (await context.sqlite.read(reading, 'kept', name.dbms, name.table)) !== undefined;
+  const isHeld = cluster !== undefined && (holds(context, name, cluster.id) || (isOwn && (await isKept())));
+  return { cluster, isOwn, isHeld };
 };
 
-const dropHere = async ({ context }: Call<typeof dropOptions>, { dbms, table }: TableName): Promise<Reply> => {
-  const tables = await localTables(context, dbms);
-  const elsewhere = context.topology().clustersOf(dbms, table);
-  if (!tables.includes(table))
-    throw fault('COMMAND_TABLE_UNKNOWN', `there is no table ${dbms}.${table} on this node`, {
-      hint:
-        elsewhere.length === 0
-          ? await seeTables(context, dbms)
-          : `to drop it where it is: drop table ${table} where dbms = ${dbms} and cluster = ${elsewhere.map(({ id }) => id).join(', or ')}`,
+const unknownTable = async (
+  context: CommandContext,
+  { dbms, table }: TableName,
+  { cluster, isOwn }: Meant,
+): Promise<Error> => {
+  if (cluster !== undefined && !isOwn)
+    return fault('COMMAND_TABLE_UNKNOWN', `the cluster ${named(cluster)} has no table ${dbms}.${table}`, {
+      hint: `see: get data nodes; where its policies are gone and operators have its files, give the command on one of them`,
     });
-  await context.sqlite.write(writing, 'dropTable', dbms, table);
-  return SILENT;
+  const elsewhere = context.topology().clustersOf(dbms, table);
+  return fault('COMMAND_TABLE_UNKNOWN', `there is no table ${dbms}.${table} on this node`, {
+    hint:
+      elsewhere.length === 0
+        ? await seeTables(context, dbms)
+        : `to drop it where it is: drop table ${table} where dbms = ${dbms} and cluster = ${elsewhere.map(({ id }) => id).join(', or ')}`,
+  });
+};
+
+/** The last drop of a cluster's table. */
+const lastDrop = (context: CommandContext, name: TableName, cluster: string): PolicyState | undefined => {
+  const { dbms, table } = tableName(name.dbms, name.table);
+  const drop = context
+    .topology()
+    .dropsOf(cluster)
+    .findLast((each) => each.dbms === dbms && each.table === table);
+  return drop && context.policies.book.get(drop.id);
 };
 
 /** Whoever drops the same at the same time may have been first. */
@@ -165,24 +183,50 @@ const dropIn = async (call: Call<typeof dropOptions>, name: TableName, cluster: 
   const change = { author: context.ledger.author, type: 'drop', id: '', before: undefined, after: drop };
   authorised({ authority: context.policies.book.authority }, change);
   await endPolicies(context, name, cluster.id);
-  const state = await insertDrop(context, drop);
+  const state = (await insertDrop(context, drop)) ?? lastDrop(context, name, cluster.id);
   await settled(call, state, cluster.id);
-  return replyOf(context, name, cluster, state);
+  return replyOf(context, name, cluster, state, 'is');
 };
+
+/** It is not there, or going; undefined: nobody dropped it, or it came again since. */
+const droppedBefore = async (
+  call: Call<typeof dropOptions>,
+  name: TableName,
+  { cluster }: Meant,
+  isHere: boolean,
+): Promise<Reply | undefined> => {
+  if (cluster === undefined) return undefined;
+  const { context } = call;
+  const state = lastDrop(context, name, cluster.id);
+  // What is here may be going, and must not be taken from those who are to have its rows.
+  if (state === undefined || (isHere && undone(context, state, cluster.id) === undefined)) return undefined;
+  await settled(call, state, cluster.id);
+  return replyOf(context, name, cluster, state, 'was');
+};
+
+const writerOf = (context: CommandContext, { author }: PolicyState): string =>
+  nodeNames(context).get(author) ?? `node ${shortKey(author)}`;
 
 const replyOf = (
   context: CommandContext,
   { dbms, table }: TableName,
   cluster: ClusterInfo,
   state: PolicyState | undefined,
+  when: 'is' | 'was',
 ): Reply => {
   const waiting = unheard(context, state, cluster.id).map(({ name }) => name);
   const others = context
     .topology()
     .clustersOf(dbms, table)
     .filter(({ id }) => id !== cluster.id);
-  const lines = [`${dbms}.${table} is dropped on all operators of the cluster ${named(cluster)}`];
   const undoneHere = undone(context, state, cluster.id);
+  const where = `on all operators of the cluster ${named(cluster)}`;
+  const before = state === undefined ? '' : `, by ${writerOf(context, state)} on ${policyDate(state.time)}`;
+  const lines = [
+    when === 'was'
+      ? `${dbms}.${table} was dropped already ${where}${before}`
+      : `${dbms}.${table} is ${undoneHere === undefined ? '' : 'being '}dropped ${where}`,
+  ];
   if (undoneHere !== undefined) lines.push(`not done here yet: ${undoneHere}`);
   if (waiting.length > 0) lines.push(`not heard of it yet, and dropping it when they do: ${waiting.join(', ')}`);
   if (others.length > 0)
@@ -219,7 +263,13 @@ export const dropTableCommand = (): Command =>
     touches: (call) => [tableOf(call)],
     run: async (call) => {
       const name = tableOf(call);
-      const cluster = await clusterOf(call, name);
-      return cluster === undefined ? dropHere(call, name) : dropIn(call, name, cluster);
+      const meant = await meantBy(call, name);
+      if (meant.cluster !== undefined && meant.isHeld) return dropIn(call, name, meant.cluster);
+      const isHere = meant.isOwn && (await localTables(call.context, name.dbms)).includes(name.table);
+      const before = await droppedBefore(call, name, meant, isHere);
+      if (before !== undefined) return before;
+      if (!isHere) throw await unknownTable(call.context, name, meant);
+      await call.context.sqlite.write(writing, 'dropTable', name.dbms, name.table);
+      return SILENT;
     },
   });

@@ -242,12 +242,19 @@ const sumTables = (
   countStrays: boolean,
 ): readonly { readonly dbms: string; readonly table: string; readonly strays: number }[] =>
   storesOf(databases).flatMap(({ dbms, db }) =>
-    tablesOf(db).map((table) => ({
-      dbms,
-      table,
-      strays: countStrays ? straysIn(db, table, SCRUB_STRAYS_LISTED_MAX).count : 0,
-    })),
+    tablesOf(db)
+      .filter((table) => isThere(db, table))
+      .map((table) => ({
+        dbms,
+        table,
+        strays: countStrays ? straysIn(db, table, SCRUB_STRAYS_LISTED_MAX).count : 0,
+      })),
   );
+
+/** Of a table that was dropped records are left, without rows. */
+const isThere = (db: ReadConnection, table: string): boolean =>
+  columnsOfTable(db, table).size > 0 ||
+  db.get(`select 1 from holdfast_files where table_name = ? and status = 'stored' limit 1`, [table]) !== undefined;
 
 /**
  * What runs in the reader threads.

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { localTables } from '../../../src/command/local-tables.ts';
+import { writing } from '../../../src/operator/store/write-procedures.ts';
 import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
 import { COMPANY, addOperatorNode, faultOf } from '../../support/operator-command-node.ts';
 
@@ -93,5 +95,31 @@ test('the reply says where the own operator has not done it yet, and why', async
   const reply = await node
     .text(`drop table stuck where ${TABLE}`)
     .finally(() => Object.assign(operator, { drops: whole }));
-  expect(reply).toContain('not done here yet: no room');
+  expect(reply).toMatch(/stuck is being dropped .*\nnot done here yet: no room/);
+});
+
+test.each(['', ' and cluster = other'])('given again it says who dropped it, and when%s', async (cluster) => {
+  const [count, again] = [(await drops()) as unknown[], `drop table ping_sensor where ${TABLE}${cluster}`];
+  const reply = await node.text(again);
+  const [at = ''] = (cluster === '' ? [`lsl-cluster2 (${own})`] : /other \([^)]+\)/.exec(reply)) ?? [];
+  expect(reply).toContain(`ping_sensor was dropped already on all operators of the cluster ${at}, by `);
+  expect(reply).toMatch(/, by \S.* on 20\d\d-\d\d-\d\dT/);
+  expect(await drops()).toHaveLength(count.length);
+});
+
+test('what goes here is not taken from those who are to have its rows', async () => {
+  const operator = node.parts.operator!;
+  const { drops: whole } = operator;
+  await node.context.sqlite.write(writing, 'createTable', 'litsanleandro', 'ping_sensor', [
+    { name: 'value', type: 'int' },
+  ]);
+  Object.assign(operator, { drops: { ...whole, isApplied: () => false } });
+  const reply = await node
+    .text(`drop table ping_sensor where ${TABLE}`)
+    .finally(() => Object.assign(operator, { drops: whole }));
+  expect(reply).toContain('was dropped already');
+  expect(await localTables(node.context, 'litsanleandro')).toContain('ping_sensor');
+  // One of no cluster that was made since is this node's.
+  await node.run(`drop table ping_sensor where ${TABLE}`);
+  expect(await localTables(node.context, 'litsanleandro')).not.toContain('ping_sensor');
 });

@@ -40,6 +40,7 @@ test('a table is gone with its columns, the numbers stay, and the same file is n
   const before = await fixture.put('{"reading":1,"old":"x"}');
   await hear({ own: 1 });
   expect(await tables()).not.toContain('readings');
+  expect(await fixture.operator.store.sums.tables(true)).toEqual([]);
   expect(fixture.operator.store.holdings().get('own')).toEqual([[1, 1]]);
   expect(fixture.operator.status()).toMatchObject({ files: 1, rows: 0, duplicates: 1 });
   fixture.registry.tables.clear();
