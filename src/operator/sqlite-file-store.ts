@@ -340,6 +340,7 @@ const outcomeOf = (result: Success): StoreOutcome => {
     case 'aside':
     case 'handed':
     case 'dropped':
+    case 'absent':
       throw fault('INTERNAL', `a copy cannot be ${result.kind}`);
   }
 };

@@ -42,6 +42,8 @@ export class TableDrops implements DropsView, Resource {
   #applied: Set<string>;
   /** Those whose mark is in the database since this start. */
   readonly #begun = new Set<string>();
+  /** Those whose database is not there: whatever comes to it begins with them, and nothing is there to go. */
+  readonly #absent = new Set<string>();
   /** Tables of which data stayed, and no policy says it yet. */
   readonly #undeclared = new Set<TableDrop>();
   #running: Promise<void> | undefined;
@@ -77,7 +79,7 @@ export class TableDrops implements DropsView, Resource {
 
   isApplied(policy: string): boolean {
     const drop = this.#ports.drops().find(({ id }) => id === policy);
-    return drop !== undefined && this.#applied.has(keyOf(drop));
+    return drop !== undefined && this.#isDone(drop);
   }
 
   isDropping(dbms: string, table: () => string): boolean {
@@ -87,7 +89,7 @@ export class TableDrops implements DropsView, Resource {
 
   /** Those that the policies say and that may not have begun. */
   unbegun(): readonly TableDrop[] {
-    return this.#pending().filter((drop) => !this.#begun.has(keyOf(drop)));
+    return this.#ports.drops().filter((drop) => !this.#applied.has(keyOf(drop)) && !this.#begun.has(keyOf(drop)));
   }
 
   /** The policies may have changed. */
@@ -105,7 +107,11 @@ export class TableDrops implements DropsView, Resource {
   }
 
   #pending(): readonly TableDrop[] {
-    return this.#ports.drops().filter((drop) => !this.#applied.has(keyOf(drop)));
+    return this.#ports.drops().filter((drop) => !this.#isDone(drop));
+  }
+
+  #isDone(drop: TableDrop): boolean {
+    return this.#applied.has(keyOf(drop)) || this.#absent.has(keyOf(drop));
   }
 
   async #run(): Promise<void> {
@@ -140,18 +146,20 @@ export class TableDrops implements DropsView, Resource {
   /** Before any rows go, also of other drops: what comes from now on is new data. Whether there was any that was not begun. */
   async #beginHeard(): Promise<boolean> {
     const before = this.#begun.size;
-    for (const drop of this.unbegun())
-      await this.#tried(notGone(drop), async () => {
-        this.#numberBehind(drop);
-        await this.#step(drop, { do: 'begin', files: drop.files });
-        this.#begun.add(keyOf(drop));
-      });
+    for (const drop of this.#pending())
+      if (!this.#begun.has(keyOf(drop)))
+        await this.#tried(notGone(drop), async () => {
+          this.#numberBehind(drop);
+          const begun = await this.#step(drop, { do: 'begin', files: drop.files });
+          (begun === undefined ? this.#absent : this.#begun).add(keyOf(drop));
+        });
     return this.#begun.size > before;
   }
 
   async #readApplied(): Promise<void> {
     this.#lost = false;
     this.#begun.clear();
+    this.#absent.clear();
     try {
       this.#applied = new Set(await this.#ports.sqlite.read(reading, 'appliedDrops'));
     } catch (caught) {
@@ -180,16 +188,17 @@ export class TableDrops implements DropsView, Resource {
         last = undefined;
       }
       if (this.#closed) return;
-      const step = await this.#step(drop, { do: 'rows', after: last });
-      gone.files += step.files;
-      gone.rows += step.rows;
-      ({ last } = step);
+      const step: Dropped | undefined = await this.#step(drop, { do: 'rows', after: last });
+      gone.files += step?.files ?? 0;
+      gone.rows += step?.rows ?? 0;
+      last = step?.last;
     } while (last !== undefined);
     await this.#declareAgain(drop);
     if (this.#isClosed()) return;
-    await this.#step(drop, { do: 'end', policy: drop.id, files: drop.files });
+    const ended = await this.#step(drop, { do: 'end', policy: drop.id, files: drop.files });
     await this.#store.recount();
-    this.#applied.add(keyOf(drop));
+    if (ended === undefined) this.#begun.delete(keyOf(drop));
+    (ended === undefined ? this.#absent : this.#applied).add(keyOf(drop));
     this.#ports.log.info(`the table ${dbms}.${table} was dropped`, gone);
   }
 
@@ -198,9 +207,10 @@ export class TableDrops implements DropsView, Resource {
     this.#store.numberFrom((files.get(this.#store.origin) ?? 0) + 1);
   }
 
-  async #step({ dbms, table }: TableDrop, step: DropStep): Promise<Dropped> {
+  /** undefined: there is no database. */
+  async #step({ dbms, table }: TableDrop, step: DropStep): Promise<Dropped | undefined> {
     const result = await this.#store.submit({ kind: 'drop', dbms, table, step });
-    return result.kind === 'dropped' ? result : { files: 0, rows: 0, last: undefined };
+    return result.kind === 'dropped' ? result : undefined;
   }
 
   /** What came since with a content that a dropped file has the rows of: they are its own from now on. */

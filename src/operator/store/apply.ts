@@ -424,6 +424,9 @@ const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, undone: 
   let application: Application | undefined;
   try {
     if (dbms === TSD_DBMS) throw fault('INGEST_NAME', 'almgm takes no data');
+    // What comes later begins with what was heard of.
+    if (batch.jobs.every(({ kind }) => kind === 'drop') && !databases.names().includes(dbms))
+      return batch.jobs.map(() => ({ kind: 'absent' }));
     const db = databases.write(dbms);
     prepareDatabase(db);
     const left = takeUndone(db);

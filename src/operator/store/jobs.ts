@@ -66,6 +66,8 @@ export type JobResult =
   | { readonly kind: 'handed'; readonly record: FileRecord }
   | { readonly kind: 'aside'; readonly rows: number }
   | ({ readonly kind: 'dropped' } & Dropped)
+  /** Of a drop: its database is not there, and was not made. */
+  | { readonly kind: 'absent' }
   | { readonly kind: 'appended'; readonly rows: number; readonly bytes: number }
   /** `buffer`: what could not be flushed, to be put into the error directory. */
   | {

@@ -6,6 +6,7 @@ test('a drop that ends in a database which was made anew since it began covers t
   const fixture = await openFileStore();
   const { store } = fixture;
   try {
+    await store.store([copyOf('other', 1, rowsText(5, 2))]);
     const step = { do: 'end', policy: 'drop', files: new Map([['peer', 1]]) } as const;
     await store.submit({ kind: 'drop', dbms: 'plant', table: 'readings', step });
     expect(await store.store([copyOf('peer', 1, rowsText(0, 2))])).toEqual(['duplicate']);

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { TableDrop } from '../../../src/topology/topology.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
@@ -59,11 +61,18 @@ test('what is not named was not known to whoever dropped it: it stays, and queri
   expect(fixture.registry.isHeld('plant', 'readings')).toBe(true);
 });
 
-test('a file that it names comes without its rows, also from who has not heard of it', async () => {
+test('a file that it names comes without its rows, also from who has not heard of it, and makes the first database', async () => {
   await open();
   await hear({ peer: 1 });
+  expect(await readdir(join(fixture.dir, 'dbms')).catch(() => [])).not.toContain('plant.sqlite');
+  expect(fixture.operator.drops.isDropping('plant', () => 'readings')).toBe(false);
   expect(await fixture.operator.store.store([copyOf('peer', 1, rowsText(0, 2))])).toEqual(['duplicate']);
   expect(await tables()).not.toContain('readings');
+  // As if it had been there.
+  fixture = await fixture.restarted();
+  fixture.operator.refresh();
+  await waitFor(() => fixture.operator.drops.isApplied('drop-0'));
+  expect(fixture.operator.status()).toMatchObject({ files: 1, rows: 0, duplicates: 1 });
 });
 
 test('a file that came since with the same content, as a duplicate, has the rows from then on', async () => {
