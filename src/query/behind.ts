@@ -6,14 +6,14 @@ import type { Holdings } from '../operator/file-record.ts';
 import { uniteHoldings } from '../replication/announced.ts';
 import { lackingOf } from '../replication/transfer/holdings.ts';
 import { filesOf } from './remote/messages.ts';
-import type { Topology } from '../topology/topology.ts';
+import type { TableDrop, Topology } from '../topology/topology.ts';
 import type { OwnOperator, QueryPorts } from './ports.ts';
 import type { TableName } from './targets.ts';
 
 const BEHIND = 'QUERY_OPERATOR_BEHIND';
 const NOTHING: Holdings = new Map();
 const LOOK_MS = 10;
-/** The last drops of a table: a message names so many files, and later drops say what earlier ones said. */
+/** A message names so many files. */
 const QUERY_DROPS_NEEDED_MAX = 16;
 
 /** An operator lacks files that are known to exist: another one is to be asked first. */
@@ -37,12 +37,20 @@ export const dropsNeeded = (
   { dbms, table }: TableName,
 ): Holdings =>
   new Map(
-    topology
-      .dropsOf(cluster)
-      .filter((drop) => drop.dbms === dbms && drop.table === table)
-      .slice(-QUERY_DROPS_NEEDED_MAX)
+    sayingMost(topology.dropsOf(cluster).filter((drop) => drop.dbms === dbms && drop.table === table))
+      .slice(0, QUERY_DROPS_NEEDED_MAX)
       .map(({ id }) => [id, [[1, 1]]] as const),
   );
+
+/** Without the drops of a table that later ones say too, newest first: whoever wrote a later one may have known fewer files. */
+const sayingMost = (drops: readonly TableDrop[]): readonly TableDrop[] => {
+  const said = new Map<string, number>();
+  return drops.toReversed().filter(({ files }) => {
+    const news = [...files].filter(([origin, upTo]) => upTo > (said.get(origin) ?? 0));
+    for (const [origin, upTo] of news) said.set(origin, upTo);
+    return news.length > 0;
+  });
+};
 
 /** Without the drops that were applied here. */
 const filesNeeded = (needs: Holdings, { drops }: OwnOperator): Holdings =>

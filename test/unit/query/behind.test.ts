@@ -157,8 +157,8 @@ describe('a table that was dropped', () => {
     }),
   });
   const dropsOf = () => [
-    { id: 'd1', dbms: 'plant', table: 'readings', files: new Map() },
-    { id: 'd2', dbms: 'plant', table: 'others', files: new Map() },
+    { id: 'd1', dbms: 'plant', table: 'readings', files: new Map([['e1', 1]]) },
+    { id: 'd2', dbms: 'plant', table: 'others', files: new Map([['e1', 2]]) },
   ];
   const needs = dropsNeeded({ dropsOf }, 'east', { dbms: 'plant', table: 'readings' });
   const codeOf = (ready: Promise<unknown>): Promise<unknown> =>
@@ -172,6 +172,16 @@ describe('a table that was dropped', () => {
     const question = { needs, behind: 'refuse' } as const;
     expect(await codeOf(readyToAnswer(operator(true, false), question, ...READINGS))).toBe(0);
     expect(await codeOf(readyToAnswer(operator(false, false), question, ...READINGS))).toBe('QUERY_OPERATOR_BEHIND');
+  });
+
+  test('is behind without an earlier drop by who knew more, not without one that later ones say too', () => {
+    const drops = [{ e1: 5 }, { e1: 3, e2: 9 }, ...Array.from({ length: 20 }, (_, at) => ({ e1: 10 + at }))];
+    const named = drops.map((files, at) => ({
+      ...{ id: `d${at}`, dbms: 'plant', table: 'readings' },
+      files: new Map(Object.entries(files)),
+    }));
+    const needed = dropsNeeded({ dropsOf: () => named }, 'east', { dbms: 'plant', table: 'readings' });
+    expect([...needed.keys()]).toEqual(['d21', 'd1']);
   });
 
   test('is not answered by who has heard of it and has rows of it still', async () => {
