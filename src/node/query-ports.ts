@@ -28,15 +28,15 @@ export const queryPorts = ({
     peer === network.self || network.peers().some(({ key }) => key === peer);
   const common = { network, topology, isUp, clock: systemClock };
   const { committedOf, knownOf } = createCommitted({ ...common, operating: () => parts.sharing });
-  const operating = (): OwnOperator | undefined => operatingOf(parts);
+  const operating = (dbms?: string): OwnOperator | undefined => operatingOf(parts, dbms);
   const ports = { ...rest, ...common, sqlite, log: log.child('query'), operating, committedRanges: committedOf };
   return { ports, knownFiles: knownOf };
 };
 
-const operatingOf = ({ operator, replication }: Parts): OwnOperator | undefined =>
+const operatingOf = ({ operator, replication }: Parts, dbms: string | undefined): OwnOperator | undefined =>
   operator && {
     operator: operator.store.origin,
-    filled: replication?.filled === true,
+    filled: (dbms === undefined ? replication?.filled : replication?.answersFrom(dbms)) === true,
     heard: replication?.heard === true,
     held: () => operator.store.holdings(),
     drops: operator.drops,

@@ -40,9 +40,9 @@ export class DamagedDatabases {
     return this.#unread;
   }
 
-  /** One is unread, or looked through. */
-  get losing(): boolean {
-    return this.#unread || this.#settingAside.size > 0;
+  /** One is unread, or that one is looked through; any, without a name. */
+  losing(dbms?: string): boolean {
+    return this.#unread || (dbms === undefined ? this.#settingAside.size > 0 : this.#settingAside.has(dbms));
   }
 
   /** What is held was read anew. */

@@ -34,10 +34,10 @@ export interface FileStore {
   /** What operators compare. */
   readonly sums: FileSums;
   /**
-   * Damage was met in a database, which is looked through or set aside now: nothing is answered, from other databases neither, nor while its files are
-   * there no more and `holdings` still names them.
+   * Damage was met in a database, which is looked through or set aside now: nothing is answered from it; from none where one is
+   * there no more and `holdings` still names its files. Without a name: whether that is so of any.
    */
-  readonly losing: boolean;
+  losing(dbms?: string): boolean;
   /** In memory, always current: costs nothing to ask. */
   holdings(): Holdings;
   /** Records of an origin with ids in `ranges`, ascending, at most `limit`. */

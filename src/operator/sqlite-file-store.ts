@@ -89,8 +89,8 @@ export class SqliteFileStore implements FileStore {
     }
   }
 
-  get losing(): boolean {
-    return this.damagedDatabases.losing;
+  losing(dbms?: string): boolean {
+    return this.damagedDatabases.losing(dbms);
   }
 
   get totals(): StoreTotals {

@@ -67,9 +67,9 @@ export const readyToAnswer = async (
   dbms: string,
   table: () => string,
 ): Promise<number> => {
-  while (!serving(ports).heard) await sleep(ports.clock, LOOK_MS);
+  while (!serving(ports, dbms).heard) await sleep(ports.clock, LOOK_MS);
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
-    const own = serving(ports);
+    const own = serving(ports, dbms);
     if (own.drops.isDropping(dbms, table))
       throw fault('QUERY_OPERATOR_NOT_FILLED', 'this operator still drops rows of the table that was dropped');
     const files = filesNeeded(needs, own);
@@ -81,8 +81,8 @@ export const readyToAnswer = async (
   }
 };
 
-const serving = ({ operating }: Pick<QueryPorts, 'operating'>): OwnOperator => {
-  const own = operating();
+const serving = ({ operating }: Pick<QueryPorts, 'operating'>, dbms: string): OwnOperator => {
+  const own = operating(dbms);
   if (own === undefined) throw fault('QUERY_NOT_AN_OPERATOR', 'this node runs no operator');
   if (!own.filled)
     throw fault('QUERY_OPERATOR_NOT_FILLED', 'this operator does not hold yet what its peers held when it joined');

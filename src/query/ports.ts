@@ -10,7 +10,7 @@ import type { OperatorInfo, Topology } from '../topology/topology.ts';
 /** The operator that this node runs, as it is at this moment. */
 export interface OwnOperator {
   readonly operator: string;
-  /** One that is not filled yet answers no network queries. */
+  /** One that is not filled yet answers no network queries; nor one of the database that was named while that may be damaged. */
   readonly filled: boolean;
   /** One that has just started waits a moment for what its peers hold: it would not know what it lacks. */
   readonly heard: boolean;
@@ -31,8 +31,8 @@ export interface QueryPorts {
   topology(): Topology;
   /** Whether an operator is believed to answer. A wrong belief costs time, never a wrong result. */
   isUp(operator: OperatorInfo): boolean;
-  /** The operator that this node runs, if any. */
-  operating(): OwnOperator | undefined;
+  /** The operator that this node runs, if any; as it is for queries of a database, where one is named. */
+  operating(dbms?: string): OwnOperator | undefined;
   /** Throws where a node's key may not ask a table here; absent where all may. */
   checkAsker?(asker: PeerKey, dbms: string, table: () => string): void;
   /**

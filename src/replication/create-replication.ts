@@ -160,7 +160,15 @@ class ClusterReplication implements Replication {
   }
 
   get filled(): boolean {
-    return this.#answers() && !this.scrubber.holdsBack && !this.#ports.store.losing;
+    return this.#mayAnswer && !this.#ports.store.losing();
+  }
+
+  answersFrom(dbms: string): boolean {
+    return this.#mayAnswer && !this.#ports.store.losing(dbms);
+  }
+
+  get #mayAnswer(): boolean {
+    return this.#answers() && !this.scrubber.holdsBack;
   }
 
   get heard(): boolean {

@@ -117,8 +117,10 @@ export interface Scrubbing {
  * its own files back, and knows what they hold. Distributor and consumer come and go on top of it.
  */
 export interface Replication extends Resource {
-  /** As `Consumer.filled`, without a consumer too. */
+  /** As `Consumer.filled`, without a consumer too, and while none of its databases may be damaged. */
   readonly filled: boolean;
+  /** Whether queries of a database are answered: while another one is looked through, too. */
+  answersFrom(dbms: string): boolean;
   /** Whether all peers said what they hold since the start, or were waited for: what came meanwhile is known to be lacking. */
   readonly heard: boolean;
   peers(): readonly PeerReplication[];

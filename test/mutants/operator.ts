@@ -186,7 +186,7 @@ export const operator: readonly Mutant[] = [
   {
     name: 'queries are answered from a database in which damage was met',
     file: 'src/operator/damaged-databases.ts',
-    from: 'return this.#unread || this.#settingAside.size > 0;',
+    from: 'return this.#unread || (dbms === undefined ? this.#settingAside.size > 0 : this.#settingAside.has(dbms));',
     to: 'return this.#unread;',
     tests: ['test/unit/operator/damaged-database.test.ts'],
   },

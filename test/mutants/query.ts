@@ -18,7 +18,7 @@ export const query: readonly Mutant[] = [
   {
     name: 'a query does not wait for what the peers of an operator hold',
     file: 'src/query/behind.ts',
-    from: '  while (!serving(ports).heard) await sleep(ports.clock, LOOK_MS);\n',
+    from: '  while (!serving(ports, dbms).heard) await sleep(ports.clock, LOOK_MS);\n',
     to: '',
     tests: ['test/unit/query/behind.test.ts'],
   },

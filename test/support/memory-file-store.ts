@@ -82,7 +82,7 @@ class MemoryFiles implements MemoryFileStore {
     this.origin = origin;
   }
 
-  get losing(): boolean {
+  losing(): boolean {
     return false;
   }
 

@@ -273,7 +273,7 @@ export class ReplicationWorld {
       notices: store.notices,
       origin: store.origin,
       sums: store.sums,
-      losing: false,
+      losing: () => false,
       holdings: () => store.holdings(),
       records: (...about) => after(() => store.records(...about)),
       countRows: (files) => after(() => store.countRows(files)),

@@ -64,17 +64,20 @@ describe('a damaged database file', () => {
     const write = sqlite.write.bind(sqlite);
     const seen: [string, boolean][] = [];
     sqlite.read = async (...call) => {
-      seen.push([call[1], store.losing]);
+      seen.push([call[1], store.losing()]);
       return read(...call);
     };
     sqlite.write = async (...call) => {
-      seen.push([call[1], store.losing]);
+      seen.push([call[1], store.losing()]);
       return write(...call);
     };
-    store.notices.on('file:lost', () => seen.push(['file:lost', store.losing]));
+    store.notices.on('file:lost', () => seen.push(['file:lost', store.losing()]));
     await store.setDatabaseAside('other');
     expect(seen).toEqual([['judge', true]]);
-    expect(store.losing).toBe(false);
+    const looked = store.setDatabaseAside('third');
+    expect([store.losing(), store.losing('third'), store.losing('plant')]).toEqual([true, true, false]);
+    await looked;
+    expect(store.losing()).toBe(false);
     await store.setDatabaseAside('plant');
     expect(Object.fromEntries(seen)).toMatchObject({
       judge: true,
@@ -82,7 +85,7 @@ describe('a damaged database file', () => {
       holdings: true,
       'file:lost': true,
     });
-    expect(store.losing).toBe(false);
+    expect(store.losing()).toBe(false);
   });
 
   test('that is large is looked through by a reader: data is taken meanwhile', async () => {
@@ -153,10 +156,10 @@ describe('a damaged database file', () => {
     expect(await store.setDatabaseAside('plant')).toBeDefined();
     // Between other work, so that what was to be tried at once is over.
     await fixture.queue.between(async () => {});
-    expect([store.losing, told]).toEqual([true, 0]);
+    expect([store.losing(), told]).toEqual([true, 0]);
     sqlite.read = read;
     await fixture.put(rowsText(100, 1), { dbms: 'other' });
-    await waitFor(() => !store.losing);
+    await waitFor(() => !store.losing());
     expect(told).toBe(1);
     expect(store.holdings()).toEqual(await read(reading, 'holdings'));
   });

@@ -191,6 +191,20 @@ describe('a table that was dropped', () => {
   });
 });
 
+test('who looks through a database does not answer from that one, but from others', async () => {
+  const operating = (dbms?: string) => ({
+    ...{ operator: 'e1', filled: dbms !== 'plant', heard: true, held: () => new Map() },
+    drops: { isApplied: () => true, isDropping: () => false },
+    shortfall: () => ({ lacking: 0, overdue: 0 }),
+  });
+  const ports = { clock: createVirtualClock(0), operating };
+  const question = { needs: new Map(), behind: 'refuse' } as const;
+  await expect(readyToAnswer(ports, question, 'plant', () => 'readings')).rejects.toMatchObject({
+    code: 'QUERY_OPERATOR_NOT_FILLED',
+  });
+  expect(await readyToAnswer(ports, question, 'other', () => 'readings')).toBe(0);
+});
+
 describe('what was shown', () => {
   test('only grows, and what nobody has held for long is forgotten', () => {
     const shown = new Shown();
