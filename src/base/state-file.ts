@@ -6,6 +6,7 @@ import { writeFileDurably } from './files.ts';
 import type { Resource } from './lifecycle.ts';
 import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS } from './limits.ts';
 import type { Logger } from './log.ts';
+import { OneByOne } from './one-by-one.ts';
 import { Retry } from './retry.ts';
 import { Trouble } from './trouble.ts';
 
@@ -16,7 +17,8 @@ export class StateFile implements Resource {
   readonly #retry: Retry;
   readonly #trouble: Trouble;
   #content = '';
-  #writing: Promise<void> = Promise.resolve();
+  /** Two at a time would share the name of the new file. */
+  readonly #writes = new OneByOne();
 
   constructor(path: string, ports: { readonly clock: Clock; readonly disk: DiskHealth; readonly log: Logger }) {
     this.path = path;
@@ -35,14 +37,11 @@ export class StateFile implements Resource {
   /** No further attempt; resolves when the one that runs has ended. */
   async close(): Promise<void> {
     await this.#retry.close();
-    await this.#writing;
+    await this.#writes.idle();
   }
 
-  /** One at a time: two would share the name of the new file. */
   #write(): Promise<void> {
-    const written = this.#writing.then(() => this.#attempt());
-    this.#writing = written.catch(() => {});
-    return written;
+    return this.#writes.take(() => this.#attempt());
   }
 
   async #attempt(): Promise<void> {

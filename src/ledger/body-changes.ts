@@ -1,7 +1,7 @@
+import type { OneByOne } from '../base/one-by-one.ts';
 import { decodeLine, encodeLine, erasedLine, type JournalLine } from './journal-line.ts';
 import type { Replacement } from './journal-rewrite.ts';
 import type { Journal } from './journal.ts';
-import type { OneByOne } from './one-by-one.ts';
 import type { Place } from './place.ts';
 import type { Positions } from './positions.ts';
 import type { PlacedBody } from './store.ts';

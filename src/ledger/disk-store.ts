@@ -15,7 +15,7 @@ import type { Journal } from './journal.ts';
 import type { Position } from './journal-files.ts';
 import { KnownLines } from './known-lines.ts';
 import type { Cursor, DamagedLine, HeldEntry } from './ledger.ts';
-import { OneByOne } from './one-by-one.ts';
+import { OneByOne } from '../base/one-by-one.ts';
 import type { EntryStore, PlacedBody, SignatureMark } from './store.ts';
 import { Retry } from '../base/retry.ts';
 

@@ -7,7 +7,7 @@ import { type JournalFiles, type Position, systemJournalFiles } from './journal-
 import { decodeLine, linesOf, NEWLINE } from './journal-line.ts';
 import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal-overwrite.ts';
 import { JournalReads, readBytes } from './journal-reads.ts';
-import { OneByOne } from './one-by-one.ts';
+import { OneByOne } from '../base/one-by-one.ts';
 import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
 import { JournalRoom, tornLine, writeAll } from './journal-room.ts';
 

@@ -1,5 +1,6 @@
 import { fault, type HoldfastError, textOf } from '../base/errors.ts';
 import { CHANNEL_READ_AHEAD_BYTES, FRAME_BYTES_MAX } from '../base/limits.ts';
+import { OneByOne } from '../base/one-by-one.ts';
 import { Inbox } from './inbox.ts';
 import type { Channel, PeerKey } from './network.ts';
 
@@ -31,7 +32,7 @@ class MemoryChannel implements Channel {
   #bytesOnTheWay = 0;
   #failure: HoldfastError | undefined;
   #finished = false;
-  #lastSend: Promise<void> = Promise.resolve();
+  readonly #sends = new OneByOne();
   #wake: (() => void) | undefined;
 
   constructor(self: PeerKey, peer: PeerKey, carry: Carry, blame: Blame) {
@@ -46,15 +47,13 @@ class MemoryChannel implements Channel {
   }
 
   send(frame: Uint8Array): Promise<void> {
-    const turn = this.#lastSend.then(() => this.#sendNow(frame));
-    this.#lastSend = turn.catch(() => {});
-    return turn;
+    return this.#sends.take(() => this.#sendNow(frame));
   }
 
   async finish(): Promise<void> {
     if (this.#finished) return;
     this.#finished = true;
-    await this.#lastSend;
+    await this.#sends.idle();
     this.#throwIfFailed();
     this.#toOther((other) => other.#inbox.end());
   }

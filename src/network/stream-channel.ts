@@ -2,6 +2,7 @@ import type { Stream } from '@libp2p/interface';
 import type { Clock } from '../base/clock.ts';
 import { asFault, fault, hasCode, type HoldfastError, textOf } from '../base/errors.ts';
 import { CHANNEL_FRAMES_WAITING_MAX, CHANNEL_READ_AHEAD_BYTES, CHANNEL_STALL_MS } from '../base/limits.ts';
+import { OneByOne } from '../base/one-by-one.ts';
 import { encodeFrame, FrameDecoder } from '../codec/frames.ts';
 import { Inbox } from './inbox.ts';
 import type { Channel, PeerKey } from './network.ts';
@@ -22,7 +23,7 @@ export class StreamChannel implements Channel {
   #asked = false;
   #paused = false;
   /** Sends take turns: a frame is never torn apart by another. */
-  #lastSend: Promise<void> = Promise.resolve();
+  readonly #sends = new OneByOne();
 
   /** `blame`: the peer sent what no honest node sends. */
   constructor(stream: Stream, peer: PeerKey, clock: Clock, blame: (caught: unknown) => void) {
@@ -44,15 +45,13 @@ export class StreamChannel implements Channel {
   }
 
   send(frame: Uint8Array): Promise<void> {
-    const turn = this.#lastSend.then(() => this.#sendNow(frame));
-    this.#lastSend = turn.catch(() => {});
-    return turn;
+    return this.#sends.take(() => this.#sendNow(frame));
   }
 
   async finish(): Promise<void> {
     if (this.#finished) return;
     this.#finished = true;
-    await this.#lastSend;
+    await this.#sends.idle();
     if (this.#failure !== undefined) throw this.#failure;
     try {
       await this.#stream.close({ signal: AbortSignal.timeout(CHANNEL_STALL_MS) });

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { fault, textOf } from '../../base/errors.ts';
 import { writeFileDurably } from '../../base/files.ts';
 import { USER_CHARS_MAX, USERS_MAX } from '../../base/limits.ts';
+import { OneByOne } from '../../base/one-by-one.ts';
 import type { Random } from '../../base/random.ts';
 import { hashPassword, type PasswordHash, passwordHolds, passwordMark, SALT_BYTES } from './password.ts';
 import { PasswordTries } from './password-tries.ts';
@@ -49,7 +50,7 @@ export class Users {
   readonly #marks = new Map<string, Buffer>();
   /** Checks that are being made, by name and mark: a client that begins with many requests at once makes one try. */
   readonly #running = new Map<string, Promise<AdmittedUser | undefined>>();
-  #writing: Promise<void> = Promise.resolve();
+  readonly #changes = new OneByOne();
 
   private constructor(path: string, kept: readonly Kept[], clock: Clock, random: Random) {
     this.#path = path;
@@ -168,8 +169,8 @@ export class Users {
   }
 
   /** One change at a time: made, then written; a change that cannot be written is taken back. */
-  async #change(make: () => Promise<void>): Promise<void> {
-    const done = this.#writing.then(async () => {
+  #change(make: () => Promise<void>): Promise<void> {
+    return this.#changes.take(async () => {
       const before = [...this.#kept];
       await make();
       try {
@@ -183,7 +184,5 @@ export class Users {
         });
       }
     });
-    this.#writing = done.catch(() => {});
-    await done;
   }
 }

@@ -9,7 +9,7 @@ export class OneByOne {
   }
 
   /** Resolves when all of it is done. */
-  async idle(): Promise<void> {
-    await this.#last;
+  idle(): Promise<unknown> {
+    return this.#last;
   }
 }
