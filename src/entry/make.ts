@@ -5,21 +5,11 @@ import { ownEntry } from './check.ts';
 import type { Entry, EntryHeader } from './entry.ts';
 import { signWith, type SigningKey } from './keys.ts';
 
-/** Everything that makes an entry: the same draft and key always give the same bytes. */
-export interface EntryDraft {
-  /** Network id; empty for genesis. */
-  readonly net: string;
-  readonly seq: number;
-  readonly prev: string | null;
-  /** In any order; the header gets them sorted. */
-  readonly parents: readonly string[];
-  /** Microseconds since 1970, from `nextTime`. */
-  readonly time: number;
-  readonly cap: string | null;
-  readonly op: string;
-  readonly type: string | null;
-  readonly id: string | null;
-  readonly replaces: string | readonly string[] | null;
+/**
+ * Everything that makes an entry: the same draft and key always give the same bytes. The parents come in any order, the
+ * time from `nextTime`.
+ */
+export interface EntryDraft extends Omit<EntryHeader, 'v' | 'author' | 'body'> {
   readonly content: JsonObject;
   /** 16 random bytes. */
   readonly salt: Uint8Array;

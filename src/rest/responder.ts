@@ -30,12 +30,13 @@ export interface RestReply {
 }
 
 export interface ResponderOptions {
+  /** The node's name, for replies. */
   readonly node: string;
   readonly executor: CommandExecutor;
   readonly access: Pick<Access, 'admit'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Room for the bodies of all requests. */
+  /** Room for the bodies of all requests; that of the limits where left out. */
   readonly bodies?: BodyBudget;
 }
 

@@ -18,27 +18,16 @@ import {
   REST_STALL_MS,
 } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import type { Access } from '../command/access/access.ts';
-import type { CommandExecutor } from '../command/executor.ts';
-import type { BodyBudget } from './body.ts';
 import { errorReply, methodFault, transportFault, type TransportError } from './faults.ts';
 import { checkProvenance } from './guard.ts';
-import { createResponder, JSON_TYPE, type RestReply } from './responder.ts';
+import { createResponder, JSON_TYPE, type ResponderOptions, type RestReply } from './responder.ts';
 import { readTlsFiles, secureOptions, type TlsFiles } from './tls.ts';
 
-export interface RestOptions {
+export interface RestOptions extends ResponderOptions {
   /** Name or address to bind to. */
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** The node's name, for replies. */
-  readonly node: string;
-  readonly executor: CommandExecutor;
-  readonly access: Pick<Access, 'admit'>;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Room for the bodies of all requests; that of the limits where left out. */
-  readonly bodies?: BodyBudget;
   /** How long a client may take nothing of its reply; that of the limits where left out. */
   readonly stallMs?: number;
   /** Directory with the certificate and key for TLS; undefined for plain HTTP. */

@@ -1,4 +1,5 @@
 import type { Sliced } from '../../base/slices.ts';
+import type { EntryHeader } from '../../entry/entry.ts';
 import { type Fork, voidFrom } from '../chain.ts';
 import type { AuditFault } from './report.ts';
 
@@ -6,13 +7,8 @@ import type { AuditFault } from './report.ts';
 const FACTS_AT_ONCE = 8_192;
 
 /** What an audit keeps of an entry that is well-formed. */
-export interface Fact {
+export interface Fact extends Pick<EntryHeader, 'author' | 'seq' | 'prev' | 'parents' | 'time'> {
   readonly hash: string;
-  readonly author: string;
-  readonly seq: number;
-  readonly prev: string | null;
-  readonly parents: readonly string[];
-  readonly time: number;
   /** Its own hash where it is a genesis entry. */
   readonly net: string;
   readonly isSigned: boolean;
