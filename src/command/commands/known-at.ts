@@ -31,7 +31,7 @@ const nodeOf = ({ policies, network }: CommandContext, text: string | undefined)
   if (key !== undefined && named.length === 1) return key;
   throw fault(
     'RECEIPT_NODE_UNKNOWN',
-    `${named.length === 0 ? 'no node' : `${named.length} nodes`} is called ${text.slice(0, 128)}`,
+    `${named.length === 0 ? 'no node is' : `${named.length} nodes are`} called ${text.slice(0, 128)}`,
     {
       data: { name: text.slice(0, 128), keys: named },
       hint: 'name a node policy in force, a member (get members), or a key of 64 hex digits',
