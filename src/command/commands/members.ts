@@ -1,7 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import { signingKeyFromSeed } from '../../entry/keys.ts';
 import { policyDate } from '../../entry/time.ts';
-import { type Invite, isInForce, type Membership } from '../../policy/authority/members.ts';
+import { excludedBy, type Invite, isInForce, type Membership } from '../../policy/authority/members.ts';
 import type { Rights, Scope } from '../../policy/authority/rights.ts';
 import { ROLES } from '../../policy/authority/roles.ts';
 import { encodeToken } from '../../policy/admission/token.ts';
@@ -131,10 +131,11 @@ const scopeText = ({ scope, grants }: Rights): string =>
 const memberStatus = ({ void: reason, revoked, rotated }: Membership): string => {
   if (reason !== undefined) return `void: ${reason.text}`;
   if (rotated !== undefined) return 'handed to a new key';
-  return revoked === undefined
-    ? 'active'
-    : `revoked from entry ${revoked.from} on${revoked.reason === undefined ? '' : `: ${revoked.reason}`}`;
+  return revoked === undefined ? 'active' : revokedText(revoked);
 };
+
+const revokedText = ({ from, reason }: { readonly from: number; readonly reason: string | undefined }): string =>
+  `revoked from entry ${from} on${reason === undefined ? '' : `: ${reason}`}`;
 
 const MEMBER_TITLES = ['Key', 'Name', 'Roles', 'Scope', 'By', 'Since', 'Status', 'Grant'];
 
@@ -143,6 +144,8 @@ const getMembers = ({ context }: Call<OptionTable>): Reply => {
   const names = nodeNames(context);
   const roots = [...(authority.genesis?.roots ?? [])].map((key) => ({ key, role: 'root' }));
   const members = context.policies.members.list();
+  const excluded = excludedBy(authority);
+  const authorOf = (by: string): string => names.get(by) ?? `${by.slice(0, 16)}…`;
   const rows = [
     ...roots.map(({ key }) => [
       key,
@@ -159,10 +162,20 @@ const getMembers = ({ context }: Call<OptionTable>): Reply => {
       names.get(member.key) ?? member.name ?? '',
       member.rights.roles.join(', '),
       scopeText(member.rights),
-      names.get(member.by) ?? `${member.by.slice(0, 16)}…`,
+      authorOf(member.by),
       policyDate(member.since),
       memberStatus(member),
       member.grant,
+    ]),
+    ...excluded.map((each) => [
+      each.key,
+      names.get(each.key) ?? '',
+      '',
+      '',
+      authorOf(each.by),
+      policyDate(each.since),
+      revokedText(each),
+      authority.genesis?.network ?? '',
     ]),
   ];
   const isOpen = authority.genesis?.admission === 'open';
@@ -170,7 +183,7 @@ const getMembers = ({ context }: Call<OptionTable>): Reply => {
     titles: MEMBER_TITLES,
     rows,
     ...(isOpen ? { above: 'Admission is open: every key may join and write, whether or not it is listed here.' } : {}),
-    json: { admission: authority.genesis?.admission ?? null, roots: roots.map(({ key }) => key), members },
+    json: { admission: authority.genesis?.admission ?? null, roots: roots.map(({ key }) => key), members, excluded },
   });
 };
 
@@ -330,7 +343,7 @@ export const memberCommands = (): readonly Command[] => [
     patterns: ['get members'],
     method: 'GET',
     explanation:
-      'lists everyone who was ever granted something: roles, scope, by whom, since when, and whether it is revoked',
+      'lists everyone who was ever granted something, and whom an open network has shut out: roles, scope, by whom, since when, and whether it is revoked',
     examples: ['get members', 'get members where format = json'],
     run: getMembers,
   }),

@@ -70,6 +70,30 @@ const membershipsOf = (authority: Authority, links: readonly Link[]): readonly M
     };
   });
 
+/** A key that may write no more by what genesis gives everybody. */
+export interface Exclusion {
+  readonly key: string;
+  /** Its entries from this number on are void. */
+  readonly from: number;
+  readonly by: string;
+  /** Microseconds since 1970, as stated. */
+  readonly since: number;
+  readonly reason: string | undefined;
+}
+
+/** Whom an open network has shut out, each key once: they hold no grant, so none of theirs tells of it. */
+export const excludedBy = (authority: Authority): readonly Exclusion[] => {
+  const { genesis, graph } = authority;
+  if (genesis?.admission !== 'open') return [];
+  const keys = new Set(graph.revocationsOf(genesis.network).flatMap(({ act }) => act.key ?? []));
+  return [...keys].flatMap((key) => {
+    const found = authority.revocationOf(genesis.network, key);
+    if (found === undefined) return [];
+    const { fact, act } = found;
+    return [{ key, from: act.from, by: fact.author, since: fact.time, reason: act.reason }];
+  });
+};
+
 /** The names of keys that were let in, whether or not they may write still; who was never let in has none. */
 export const memberNames = (authority: Authority): ReadonlyMap<string, string> =>
   new Map(
