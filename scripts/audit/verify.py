@@ -2,9 +2,10 @@
 """Checks audit bundles of Holdfast without Holdfast, with nothing but Python's standard library: a second reading of src/bundle/SPEC.md (B),
 src/entry/SPEC.md (E, L) and of the pages that fold.py and authority.py name. It shares no code with the first.
 
-    verify.py [--no-signatures] FILE.tar ...
+    verify.py [--root KEY] [--no-signatures] FILE.tar ...
 
 One line a file: its name, a tab, and "sound" with the root of the state, or "fault" with the first one. The status is 0 where all are sound.
+--root KEY: the key that must be a root of the network, 64 hex digits; without it the roots are whoever the file says.
 --no-signatures leaves the signatures of entries to openssl, as HOWTO.txt has it: one takes some milliseconds here."""
 import base64
 import re
@@ -124,7 +125,7 @@ def check_known(files, facts, question, genesis):
     return {'entries': entries}
 
 
-def check_bundle(path, with_signatures):
+def check_bundle(path, with_signatures, root):
     """The root of the state; raises for what is wrong."""
     files = read_archive(path)
     question = parse(files['query.json'])
@@ -133,6 +134,8 @@ def check_bundle(path, with_signatures):
     facts = read_entries(files)
     genesis = next((f for f in facts if f.hash == question['network'] and f.op == 'genesis'), None)
     need(genesis and GENESIS(genesis.content), 'the first entry of the network is not there')
+    roots = genesis.content['roots']
+    need(root is None or root.lower() in roots, f'{root} is no root of this network; its roots: {", ".join(roots)}')
     check_links(facts, genesis.hash)
     erase(facts, Authority(facts, genesis, forks_of(facts)))
     need(all(f.erased is not None for f in facts if f.bare), 'a body is missing, and no entry erased it by right')
@@ -149,11 +152,14 @@ def check_bundle(path, with_signatures):
 
 
 def main(arguments):
-    paths = [each for each in arguments if each != '--no-signatures']
-    status = 0 if paths else 2
-    for path in paths:
+    paths, root = [each for each in arguments if each != '--no-signatures'], None
+    if '--root' in paths:
+        at = paths.index('--root')
+        root, paths = ''.join(paths[at + 1:at + 2]), paths[:at] + paths[at + 2:]
+    status = 2 if not paths or root == '' else 0
+    for path in [] if status else paths:
         try:
-            print(f"{path}\tsound\t{check_bundle(path, '--no-signatures' not in arguments)}")
+            print(f"{path}\tsound\t{check_bundle(path, '--no-signatures' not in arguments, root)}")
         except (Fault, ValueError, KeyError, AttributeError, OSError, RecursionError, tarfile.TarError) as wrong:
             print(f'{path}\tfault\t{type(wrong).__name__}: {wrong}')
             status = 1

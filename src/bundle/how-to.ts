@@ -104,5 +104,5 @@ holdfast audit verify FILE.tar --root KEY
 
    A second program does the same from the written rules, and needs Python 3 alone. It is with Holdfast's source:
 
-python3 scripts/audit/verify.py FILE.tar
+python3 scripts/audit/verify.py --root KEY FILE.tar
 `;
