@@ -9,7 +9,7 @@ import { ed25519, type Signatures } from '../entry/signatures.ts';
 import { placeOf, type Place } from './place.ts';
 import { PlaceTable } from './place-table.ts';
 import type { DamagedLine, HeldEntry, Ledger } from './ledger.ts';
-import { rawBytes } from './recent.ts';
+import { rawBytes } from './own-bytes.ts';
 import type { EntryStore, PlacedBody, SignatureMark } from './store.ts';
 import { openStoredLedger, type StoredLedger } from './stored-ledger.ts';
 

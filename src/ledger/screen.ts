@@ -11,6 +11,7 @@ import type { Chains } from './chain.ts';
 import type { CoveredLogs } from './cover.ts';
 import type { Erasures } from './erasures.ts';
 import type { Acceptance } from './ledger.ts';
+import { onItsOwn } from './own-bytes.ts';
 import { type Candidate, vouch } from './vouch.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
@@ -206,22 +207,11 @@ const parseKnown = ({ chains, waiting, erasures }: ScreenState, raw: RawEntry, h
   if (chains.get(hash) !== undefined && !erasures.misses(hash)) return ignored('LEDGER_DUPLICATE', 'held already');
   if (waiting.has(hash)) return ignored('LEDGER_ENTRY_WAITS', 'waits already');
   try {
-    return parseErasable(copyOf(raw), hash);
+    return parseErasable(onItsOwn(raw), hash);
   } catch (caught) {
     const error = asFault(caught);
     return rejected(error.code, error.message);
   }
-};
-
-/** Bytes of its own: those offered may be a slice of a large frame, which would be kept with them. */
-export const copyOf = ({ header, signature, body }: RawEntry): RawEntry => {
-  const bytes = Buffer.concat([header, signature, body]);
-  const [signatureAt, bodyAt] = [header.byteLength, header.byteLength + signature.byteLength];
-  return {
-    header: bytes.subarray(0, signatureAt),
-    signature: bytes.subarray(signatureAt, bodyAt),
-    body: bytes.subarray(bodyAt),
-  };
 };
 
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

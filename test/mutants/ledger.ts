@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const ledger: readonly Mutant[] = [
   {
+    name: 'an entry keeps the frame that it came in',
+    file: 'src/ledger/own-bytes.ts',
+    from: 'raw.header.buffer.byteLength === size && ',
+    to: '',
+    tests: ['test/unit/ledger/own-bytes.test.ts', 'test/unit/ledger/recent.test.ts'],
+  },
+  {
     name: 'erased body is given out while it is still on the disk',
     file: 'src/ledger/reader.ts',
     from: 'this.#ports.isErased(held.entry.hash) ?',

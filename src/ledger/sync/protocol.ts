@@ -17,7 +17,7 @@ import type { Channel, PeerKey } from '../../network/network.ts';
 import { type Cover, CoveredLogs } from '../cover.ts';
 import type { Acceptance, Ledger } from '../ledger.ts';
 import { voucherSearch } from '../proof.ts';
-import { copyOf } from '../screen.ts';
+import { onItsOwn } from '../own-bytes.ts';
 import { answerFrames } from './answer.ts';
 import {
   type AskMessage,
@@ -309,7 +309,7 @@ class Exchange implements Pulled {
     const { verdict, code = '', text = 'the ledger takes nothing in' } = acceptance;
     if (verdict === 'accept') this.accepted += 1;
     else if (MAY_BE_PROVEN.has(code) && entry !== undefined && this.#mayStayOpen(sha256Hex(entry.header)))
-      this.#open.set(sha256Hex(entry.header), { entry: copyOf(entry), acceptance });
+      this.#open.set(sha256Hex(entry.header), { entry: onItsOwn(entry), acceptance });
     else if (verdict === 'reject') this.#reject(acceptance);
     else if (CANNOT_WRITE.has(code)) throw fault(code, text);
   }

@@ -3,7 +3,8 @@ import { LEDGER_CACHE_ENTRIES_MAX } from '../../../src/base/limits.ts';
 import { parseEntry } from '../../../src/entry/check.ts';
 import { createMemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import type { HeldEntry } from '../../../src/ledger/ledger.ts';
-import { RecentEntries, rawBytes } from '../../../src/ledger/recent.ts';
+import { rawBytes } from '../../../src/ledger/own-bytes.ts';
+import { RecentEntries } from '../../../src/ledger/recent.ts';
 import { proposal } from '../../support/sync-world.ts';
 
 test('a remembered entry keeps no more memory than its own bytes', async () => {
