@@ -26,6 +26,7 @@ import { type Chronicle, type Past, pastAt } from './past.ts';
 import type { Policies, PolicyView } from './policies.ts';
 import { Assigning } from './permissions/assigning.ts';
 import { Pruning, type PruningPorts } from './pruning.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { registeredIn } from './registered.ts';
 import type { SavedState } from './snapshot/saved.ts';
 import { settle, SettleMemory } from './snapshot/settle.ts';
@@ -82,6 +83,7 @@ class LedgerPolicies implements Policies {
   /** Keys of writes that are decided and not yet in the book; a write that needs one waits for its promise. */
   readonly #inFlight = new Map<string, Promise<unknown>>();
   readonly #waiters = new CursorWaiters();
+  readonly #reading: ReadAhead;
   #cursor: Cursor = 0;
   #following = false;
   #registered: { readonly revision: number; readonly peers: ReadonlySet<string> } = { revision: -1, peers: new Set() };
@@ -91,6 +93,7 @@ class LedgerPolicies implements Policies {
 
   constructor(ports: PoliciesPorts) {
     this.#ports = ports;
+    this.#reading = new ReadAhead(ports.ledger, POLICY_FOLLOW_ENTRIES);
     this.#writer = { key: ports.ownKey, isOwn: (type, value) => ports.isOwn?.(type, value) ?? false };
     this.#log = ports.log ?? silentLogger;
     this.members = new LedgerMembers({
@@ -313,14 +316,12 @@ class LedgerPolicies implements Policies {
   async #takeUp(): Promise<void> {
     try {
       while (!this.#closed && (this.#cursor < this.#ports.ledger.size || this.#fold.snapshots.isStale)) {
-        const held = await this.#ports.ledger.follow(this.#cursor, POLICY_FOLLOW_ENTRIES);
+        const { held, next } = await this.#reading.piece(this.#cursor);
         const { revision } = this.#fold.authority;
         for (const { entry, receivedMs } of held) this.#received.set(entry.hash, receivedMs);
         const changed = this.#fold.add(held.map(({ entry }) => entry));
         const settled = await inSlices(settle(this.#fold, this.#memory));
-        const last = held.at(-1);
-        // Nothing up to the end: what is there is damaged, and set aside by the ledger.
-        this.#cursor = last === undefined ? this.#ports.ledger.size : last.cursor + 1;
+        this.#cursor = next;
         this.#noteErasures();
         this.#announce([...new Set([...changed, ...settled])]);
         if (this.#fold.authority.revision !== revision) this.notices.emit('members:changed');
@@ -354,6 +355,7 @@ class LedgerPolicies implements Policies {
   /** Tells the ledger which bodies are erased, and which that it may have dropped are not. */
   #noteErasures(): void {
     for (const note of this.#fold.takeErasures()) {
+      this.#reading.forget();
       this.#ports.ledger.noteErasure(note);
       if (!note.inForce && this.#fold.fact(note.target)?.bodiless === true) void this.#lookForBody(note.target);
     }

@@ -2,6 +2,20 @@ import type { Mutant } from './mutant.ts';
 
 export const policy: readonly Mutant[] = [
   {
+    name: 'what was read before an erasure was known goes into the book as if it still held',
+    file: 'src/policy/ledger-policies.ts',
+    from: '      this.#reading.forget();\n',
+    to: '',
+    tests: ['test/unit/policy/read-ahead.test.ts'],
+  },
+  {
+    name: 'entries that come while the rest of the ledger is found to be damaged are passed over',
+    file: 'src/policy/read-ahead.ts',
+    from: 'last === undefined ? reading.size :',
+    to: 'last === undefined ? this.#ledger.size :',
+    tests: ['test/unit/policy/read-ahead.test.ts'],
+  },
+  {
     name: 'a drop of a table is taken back',
     file: 'src/policy/evolve.ts',
     from: 'kindOf(type)?.isFinal === true',
