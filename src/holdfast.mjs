@@ -16,8 +16,12 @@ const runsTypeScript = (version) => {
 const THIS = fileURLToPath(import.meta.url);
 /** Young objects of the main thread: mebibytes of one half of their space. */
 const YOUNG = '--max-semi-space-size=8';
-/** Memory is given back to the system from few heaps of glibc, of which each thread would have one. */
-const LEAN = { MALLOC_ARENA_MAX: '2' };
+/**
+ * What glibc's malloc is told. It gives memory back from few heaps, of which each thread would have one. Buffers from 64 KiB on, the
+ * slabs among them from which Node cuts small ones, are mapped by themselves and go back once they are collected. By default only the first ones are:
+ * malloc takes the size of each that was freed for its new bound, up to 32 MiB, and what lies in a heap leaves holes there that stay.
+ */
+const LEAN = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '1048576' };
 
 const runOnOwnNode = (runtime) => {
   const child = spawn(runtime, [YOUNG, THIS, ...process.argv.slice(2)], {

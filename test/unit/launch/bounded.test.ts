@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const LAUNCHER = fileURLToPath(new URL('../../../src/holdfast.mjs', import.meta.url));
 const PROGRAM = `
-const told = JSON.stringify({ flags: process.execArgv, args: process.argv.slice(2), process: process.pid, heaps: process.env['MALLOC_ARENA_MAX'] });
+const told = JSON.stringify({ flags: process.execArgv, args: process.argv.slice(2), process: process.pid, malloc: [process.env['MALLOC_ARENA_MAX'], process.env['MALLOC_MMAP_THRESHOLD_'], process.env['MALLOC_TRIM_THRESHOLD_']] });
 if (process.send === undefined) console.log(told);
 else process.send(told, () => process.disconnect());
 `;
@@ -27,28 +27,37 @@ interface Told {
   readonly flags: readonly string[];
   readonly args: readonly string[];
   readonly process: number;
-  readonly heaps?: string;
+  readonly malloc: readonly (string | null)[];
 }
 const read = (text: string): Told => JSON.parse(text) as Told;
 /** What the program sees that the executable runs. */
-const run = (args: readonly string[], flags: readonly string[] = [], options = ''): Told =>
+const run = (
+  args: readonly string[],
+  flags: readonly string[] = [],
+  options = '',
+  environment: Readonly<Record<string, string>> = {},
+): Told =>
   read(
     execFileSync(process.execPath, [...flags, join(root, 'src/holdfast.mjs'), ...args], {
       encoding: 'utf8',
-      env: { ...process.env, NODE_OPTIONS: options },
+      env: { ...process.env, NODE_OPTIONS: options, ...environment },
     }),
   );
 
 describe('what V8 and malloc keep', () => {
   test('is bounded in a node, which keeps its arguments and the flags of Node', () => {
-    const { flags, args, heaps } = run(['start', '--dir', 'a b', ''], ['--no-warnings']);
+    const { flags, args, malloc } = run(['start', '--dir', 'a b', ''], ['--no-warnings']);
     expect(flags).toEqual(['--max-semi-space-size=8', '--no-warnings']);
     expect(args).toEqual(['start', '--dir', 'a b', '']);
-    expect(heaps).toBe('2');
+    expect(malloc).toEqual(['2', '65536', '1048576']);
+  });
+
+  test('of malloc is what the node was told where it was told something', () => {
+    expect(run(['start'], [], '', { MALLOC_ARENA_MAX: '4' }).malloc).toEqual(['4', '65536', '1048576']);
   });
 
   test('is left alone in every other command, and where Node was told another bound', () => {
-    expect(run(['get', 'status', 'start']).flags).toEqual([]);
+    expect(run(['get', 'status', 'start'])).toMatchObject({ flags: [], malloc: [null, null, null] });
     expect(run(['start'], ['--max-semi-space-size=4']).flags).toEqual(['--max-semi-space-size=4']);
     expect(run(['start'], [], '--max-semi-space-size=4').flags).toEqual([]);
   });
@@ -57,7 +66,7 @@ describe('what V8 and malloc keep', () => {
     const options: ForkOptions = { execArgv: [], env: { ...process.env, NODE_OPTIONS: '' } };
     const child = fork(join(root, 'src/holdfast.mjs'), ['start'], options);
     const [told] = (await once(child, 'message')) as [string];
-    expect(read(told)).toEqual({ flags: [], args: ['start'], process: child.pid });
+    expect(read(told)).toEqual({ flags: [], args: ['start'], process: child.pid, malloc: [null, null, null] });
     await once(child, 'exit');
   });
 
