@@ -1,5 +1,6 @@
 import { fault } from '../base/errors.ts';
 import { QUERY_RESULT_BYTES_MAX, QUERY_RESULTS_BYTES_MAX } from '../base/limits.ts';
+import { ownBytes } from '../base/own-bytes.ts';
 import type { Holdings } from '../operator/file-record.ts';
 import { parseChunk } from './answer.ts';
 import type { PartRecord } from './jobs.ts';
@@ -124,10 +125,6 @@ export class AnswerCollector implements AnswerListener {
     this.chunks.length = 0;
   }
 }
-
-/** A view of a larger buffer would hold all of it. */
-const ownBytes = (bytes: Uint8Array): Uint8Array =>
-  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 
 /** What crosses to a thread is copied, unless it lies in memory that threads share. */
 const forThread = (bytes: Uint8Array): Uint8Array => {

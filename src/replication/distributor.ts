@@ -1,5 +1,5 @@
 import { asFault, fault } from '../base/errors.ts';
-import { PULL_RETRY_MIN_MS, PUSH_SHARED_BYTES_MAX, TRANSFER_IDLE_MS } from '../base/limits.ts';
+import { PULL_RETRY_MIN_MS, TRANSFER_IDLE_MS } from '../base/limits.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Network } from '../network/network.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from '../operator/file-record.ts';
@@ -9,6 +9,7 @@ import type { PeerTally } from './links.ts';
 import { PushLine } from './push-line.ts';
 import type { ClusterPeer, Distributor, PeerReplication } from './replication.ts';
 import type { Outgoing } from './transfer/outgoing.ts';
+import { SharedReads } from './shared-reads.ts';
 import type { TooLarge } from './transfer/too-large.ts';
 import { countFiles, NO_FILES, rangesOf } from './transfer/holdings.ts';
 import type { PushTurn } from './transfer/push-window.ts';
@@ -115,70 +116,3 @@ export class PushingDistributor implements Distributor {
     return line;
   }
 }
-
-/** Reads own files for several peers: what one has just read the next need not read again. Bounded in bytes. */
-class SharedReads {
-  readonly #store: FileStore;
-  readonly #worthwhile: () => boolean;
-  /** By file, oldest first. */
-  readonly #held = new Map<number, FileCopy>();
-  readonly #reading = new Map<number, Promise<readonly FileCopy[]>>();
-  #bytes = 0;
-
-  constructor(store: FileStore, worthwhile: () => boolean) {
-    this.#store = store;
-    this.#worthwhile = worthwhile;
-  }
-
-  async read(turn: PushTurn): Promise<readonly FileCopy[]> {
-    const first = turn.ranges[0]?.[0];
-    if (first === undefined) return [];
-    const held = this.#heldFor(turn);
-    if (held.length > 0) return held;
-    const underWay = this.#reading.get(first);
-    if (underWay !== undefined) {
-      await underWay.catch(() => {});
-      const shared = this.#heldFor(turn);
-      if (shared.length > 0) return shared;
-    }
-    const reading = this.#store.readMany(this.#store.origin, turn.ranges, turn);
-    this.#reading.set(first, reading);
-    try {
-      const copies = await reading;
-      if (this.#worthwhile()) for (const copy of copies) this.#keep(copy);
-      return copies;
-    } finally {
-      if (this.#reading.get(first) === reading) this.#reading.delete(first);
-    }
-  }
-
-  /** The first files of a turn, as far as they are held without a gap. */
-  #heldFor({ ranges, files, bytes }: PushTurn): readonly FileCopy[] {
-    const copies: FileCopy[] = [];
-    let left = bytes;
-    for (const [from, to] of ranges) {
-      for (let file = from; file <= to; file += 1) {
-        const copy = this.#held.get(file);
-        if (copy === undefined || copies.length >= files || (copies.length > 0 && left < copy.content.byteLength))
-          return copies;
-        copies.push(copy);
-        left -= copy.content.byteLength;
-      }
-    }
-    return copies;
-  }
-
-  #keep(copy: FileCopy): void {
-    const { file } = copy.record;
-    if (this.#held.has(file) || copy.content.byteLength > PUSH_SHARED_BYTES_MAX) return;
-    this.#held.set(file, copy);
-    this.#bytes += copy.content.byteLength;
-    for (const [oldest, { content }] of this.#held) {
-      if (this.#bytes <= PUSH_SHARED_BYTES_MAX && this.#held.size <= SHARED_FILES_MAX) break;
-      this.#held.delete(oldest);
-      this.#bytes -= content.byteLength;
-    }
-  }
-}
-
-const SHARED_FILES_MAX = 1_024;

@@ -86,6 +86,13 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/outgoing.test.ts'],
   },
   {
+    name: 'a small file that is kept for the next peer keeps the piece of memory that it was cut from',
+    file: 'src/replication/shared-reads.ts',
+    from: 'ownBytes(copy.content)',
+    to: 'copy.content',
+    tests: ['test/unit/replication/shared-reads.test.ts'],
+  },
+  {
     name: 'a file that a peer leaves out is asked for again at once',
     file: 'src/replication/pull-line.ts',
     from: '[...this.failed, ...this.#passedOver()]',
