@@ -15,7 +15,15 @@ import type { Applied, Batch, FileJob, JobResult, TakenFromBuffer, Target } from
 import { Bookkeeping, findHolder, findRecord, insertRecord, noteSum, type PlacedRecord } from './records.ts';
 import { applyDrop, checkNotAwaited, dropFile, isDropped } from './drops.ts';
 import { sumOfRows } from './file-rows.ts';
-import { clearStraysOf, compareRows, deleteRowsOf, setRowsAside, sumOfCopy } from './repair.ts';
+import {
+  bothChanges,
+  clearStraysOf,
+  compareRows,
+  deleteRowsOf,
+  type RowChanges,
+  setRowsAside,
+  sumOfCopy,
+} from './repair.ts';
 import { prepareDatabase, storesOf, takeUndone } from './schema.ts';
 import { ensureTable, forgetTables, isTableRewritten, type TableColumns, withTables } from './user-tables.ts';
 
@@ -121,9 +129,9 @@ class Application {
         for (const finding of job.findings) noteSum(this.#db, finding);
         return { kind: 'noted' };
       case 'aside': {
-        const rows = setRowsAside(this.#db, job.table, job.rows, 'belongs to no file');
+        const { changed } = setRowsAside(this.#db, job.table, job.rows, 'belongs to no file');
         this.#books.forgetRows(job.table);
-        return { kind: 'aside', rows };
+        return { kind: 'aside', rows: changed };
       }
       case 'append':
         return this.#append(job);
@@ -231,11 +239,12 @@ class Application {
   }
 
   /** Rows of a file whose record was lost would be there twice. */
-  #clearStrays({ record, content }: FileCopy): void {
+  #clearStrays({ record, content }: FileCopy): RowChanges {
     this.#ensureTable(content, record, 'stored data', record);
     this.#books.member(record.origin, this.#batch.members.get(record.origin) ?? 0);
-    if (clearStraysOf(this.#db, record, this.#books.membersOf(record.origin), content) > 0)
-      this.#books.forgetRows(record.table);
+    const cleared = clearStraysOf(this.#db, record, this.#books.membersOf(record.origin), content);
+    if (cleared.changed > 0) this.#books.forgetRows(record.table);
+    return cleared;
   }
 
   /** One transaction: the rows go and come again from the copy, the record stays. Nothing where all is right. */
@@ -255,9 +264,9 @@ class Application {
     const rowsRight = found.sum === right.sum && found.rows === right.rows;
     if (!rowsRight || !isPlaced(held, record)) {
       const compared = compareRows(this.#db, held, { record, content: copy.content });
-      this.#applyAgain(held, record, copy.content);
+      const changes = bothChanges(compared, this.#applyAgain(held, record, copy.content));
       noteSum(this.#db, { origin, file, sum: right.sum, damage: undefined });
-      return { ...unchanged, repair: { did: 'rows', rows: right.rows, ...compared }, record };
+      return { ...unchanged, repair: { did: 'rows', rows: right.rows, ...changes }, record };
     }
     noteSum(this.#db, { origin, file, sum: right.sum, damage: undefined });
     if (recordDigest(before) === recordDigest(record) && before.rows === record.rows) return unchanged;
@@ -277,12 +286,14 @@ class Application {
     return { kind: 'repaired', repair, record: taken.record, before: undefined, replaced };
   }
 
-  #applyAgain(held: PlacedRecord, record: FileRecord, content: Uint8Array): void {
+  /** Returns the rows that carried the file's name elsewhere in the table, and are not there any more. */
+  #applyAgain(held: PlacedRecord, record: FileRecord, content: Uint8Array): RowChanges {
     deleteRowsOf(this.#db, held);
     this.#books.forgetRows(held.record.table);
-    this.#clearStrays({ record, content, rebuilt: true });
+    const cleared = this.#clearStrays({ record, content, rebuilt: true });
     const { rows } = this.#insert(content, record, 'stored data');
     insertRecord(this.#db, this.#books, { record, rows });
+    return cleared;
   }
 
   #insert(

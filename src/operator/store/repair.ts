@@ -2,7 +2,7 @@ import { fault } from '../../base/errors.ts';
 import { REPAIR_ROWS_LISTED_MAX } from '../../base/limits.ts';
 import type { SqlRow, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
-import type { RowChange } from '../file-check.ts';
+import type { Repair, RowChange } from '../file-check.ts';
 import { eachMappedRow, rowDigest, sumOfContent } from '../row-sums.ts';
 import { OF_SOME_FILE, rowsOfFile } from './file-rows.ts';
 import { membersOf } from './members.ts';
@@ -40,12 +40,23 @@ const difference = (names: readonly string[], of: SqlRow | undefined, other: Sql
   return listed.join(', ');
 };
 
+/** Rows that were changed: the first of them, and how many. */
+export type RowChanges = Pick<Repair, 'changes' | 'changed'>;
+
+const NO_CHANGES: RowChanges = { changes: [], changed: 0 };
+
+/** What two steps of a repair changed. */
+export const bothChanges = (first: RowChanges, then: RowChanges): RowChanges => ({
+  changes: [...first.changes, ...then.changes].slice(0, REPAIR_ROWS_LISTED_MAX),
+  changed: first.changed + then.changed,
+});
+
 /** What differs between the rows that the table holds of a file and those that it should. The first are listed. */
 export const compareRows = (
   db: WriteConnection,
   placed: PlacedRecord,
   { record, content }: Pick<FileCopy, 'record' | 'content'>,
-): { readonly changes: readonly RowChange[]; readonly changed: number } => {
+): RowChanges => {
   const members = membersOf(db, record.origin);
   const [member = '0'] = members;
   const names = ['insert_timestamp', 'tsd_name', 'tsd_id', ...record.columns.map(({ name }) => name)];
@@ -101,7 +112,7 @@ const rowJson = (names: readonly string[], row: SqlRow): string =>
 
 /**
  * Moves rows that belong to no file out of their table into `holdfast_aside`, in the open transaction; those that belong to
- * one stay. `known` names rows that are held elsewhere: they are deleted. Returns how many rows left the table.
+ * one stay. `known` names rows that are held elsewhere: they are deleted. Returns which rows left the table.
  */
 export const setRowsAside = (
   db: WriteConnection,
@@ -109,23 +120,28 @@ export const setRowsAside = (
   rowIds: readonly number[],
   why: string,
   known: ReadonlySet<string> = new Set(),
-): number => {
+): RowChanges => {
   const names = db.all('select name from pragma_table_info(?)', [table]).map(([name]) => String(name));
   const list = names.map(quoted).join(', ');
   const select = `select ${list} from ${quoted(table)} r where row_id = ? and not ${OF_SOME_FILE}`;
-  let moved = 0;
+  const changes: RowChange[] = [];
+  let changed = 0;
   for (const rowId of rowIds) {
     const row = db.get(select, [rowId, table]);
     if (row === undefined) continue;
     const content = rowJson(names, row);
-    if (!known.has(content))
+    const isKept = !known.has(content);
+    if (isKept)
       db.run('insert into holdfast_aside (table_name, row_id, why, content) values (?, ?, ?, ?)', [
         ...[table, rowId, why, content],
       ]);
     db.run(`delete from ${quoted(table)} where row_id = ?`, [rowId]);
-    moved += 1;
+    changed += 1;
+    if (changes.length >= REPAIR_ROWS_LISTED_MAX || !Number.isSafeInteger(rowId)) continue;
+    const now = isKept ? 'kept in holdfast_aside' : '';
+    changes.push({ row: rowId, change: 'extra', was: difference(names, row, undefined), now });
   }
-  return moved;
+  return { changes, changed };
 };
 
 /**
@@ -137,13 +153,13 @@ export const clearStraysOf = (
   record: FileRecord,
   members: ReadonlySet<string>,
   content: Uint8Array,
-): number => {
+): RowChanges => {
   const places = [...members].map(() => '?').join(', ');
   const condition = `from ${quoted(record.table)} r where tsd_name in (${places}) and tsd_id = ?`;
   const name = [...members, record.file];
-  if (db.get(`select 1 ${condition} limit 1`, name) === undefined) return 0;
+  if (db.get(`select 1 ${condition} limit 1`, name) === undefined) return NO_CHANGES;
   const strays = db.all(`select row_id ${condition} and not ${OF_SOME_FILE}`, [...name, record.table]);
-  if (strays.length === 0) return 0;
+  if (strays.length === 0) return NO_CHANGES;
   return setRowsAside(
     db,
     record.table,

@@ -72,6 +72,20 @@ describe('repair in SQLite', () => {
     ]);
   });
 
+  test('a repair names rows with the name of its file that no file has, and keeps them aside', async () => {
+    run(`insert into readings values (50, '2026-01-01 00:00:00.000000', '8', 2, 5, 'stray')`);
+    run(`update readings set reading = -4 where row_id = 8`);
+    const { changes, changed } = await fixture.store.repair(copies[1] as FileCopy);
+    const stray =
+      'row_id = 50, insert_timestamp = "2026-01-01 00:00:00.000000", tsd_name = "8", tsd_id = 2, reading = 5, device = "stray"';
+    expect(changes).toEqual([
+      { row: 3, change: 'changed', was: 'reading = -4', now: 'reading = 202' },
+      { row: 50, change: 'extra', was: stray, now: 'kept in holdfast_aside' },
+    ]);
+    expect(changed).toBe(2);
+    expect(keptAside()).toEqual(['{"reading":5,"device":"stray"}']);
+  });
+
   test('a lost record that a peer returns after a start does not double its rows', async () => {
     const before = await rows();
     run('delete from holdfast_files where file = 2');
