@@ -29,6 +29,10 @@ export class DamagedDatabases {
   readonly #settingAside = new Map<string, Promise<string | undefined>>();
   /** Databases that were found whole, and until when that is believed; monotonic. */
   readonly #wholeUntilMs = new Map<string, number>();
+  /** The databases that were there at the last look, and which file each was. */
+  #present = new Map<string, string>();
+  /** How many were set aside so far. */
+  #count = 0;
   #unread = false;
 
   constructor(ports: DamagedDatabasesPorts) {
@@ -50,7 +54,7 @@ export class DamagedDatabases {
     this.#unread = false;
   }
 
-  /** A job met damage: nobody waits for what becomes of it. */
+  /** Damage was met: nobody waits for what becomes of it. */
   met(dbms: string): void {
     this.setAside(dbms).catch((caught: unknown) => {
       this.#ports.log.error(`the damaged database ${dbms} cannot be set aside: ${asFault(caught).message}`);
@@ -72,17 +76,31 @@ export class DamagedDatabases {
     // What is lost took some.
     queue.numberFrom(this.#ports.newestOwn() + 1);
     const path = await sqlite.write(writing, 'setDamagedAside', dbms, known);
-    if (path !== undefined) {
-      this.paths.push(path);
-      log.error(`the database ${dbms} is damaged; it lies in ${path}, and its files come again from the peers`);
-    }
+    if (path === undefined) return undefined;
+    this.#count += 1;
+    this.#present.delete(dbms);
+    const isGone = known?.found === 'damaged' && known.file === undefined;
+    if (!isGone) this.paths.push(path);
+    const what = isGone ? 'was deleted while it was in use' : `is damaged; it lies in ${path}`;
+    log.error(`the database ${dbms} ${what}, and its files come again from the peers`);
     return path;
   }
 
-  /** Forgets those whose files somebody has removed. */
+  /** Notices files that somebody has deleted or replaced, and forgets those set aside that somebody has removed. */
   async look(): Promise<void> {
     for (const path of this.paths.slice())
       if ((await plainFile(path)) === undefined) this.paths.splice(this.paths.indexOf(path), 1);
+    const count = this.#count;
+    const now = new Map(await this.#ports.sqlite.write(writing, 'present'));
+    // What was set aside meanwhile may be another file by now.
+    if (count !== this.#count) return;
+    for (const [dbms, file] of this.#present) {
+      if (now.get(dbms) === file) continue;
+      now.set(dbms, file);
+      this.#wholeUntilMs.delete(dbms);
+      this.met(dbms);
+    }
+    this.#present = now;
   }
 
   /**
@@ -94,7 +112,7 @@ export class DamagedDatabases {
     const beganMs = clock.monotonicMs();
     if (beganMs < (this.#wholeUntilMs.get(dbms) ?? beganMs)) return undefined;
     const looked = await queue.between(async () => {
-      const verdict = await sqlite.write(writing, 'judge', dbms, SQLITE_CHECK_PAGES_MAX);
+      const verdict = await sqlite.write(writing, 'judge', dbms, SQLITE_CHECK_PAGES_MAX, this.#present.get(dbms));
       return { verdict, path: await this.#lose(dbms, verdict) };
     });
     let { path } = looked;

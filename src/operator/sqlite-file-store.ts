@@ -80,6 +80,7 @@ export class SqliteFileStore implements FileStore {
         store.buffered = await ports.sqlite.read(reading, 'buffers');
         await store.#held.load();
         await store.#readDamages();
+        await store.damagedDatabases.look();
         return store;
       } catch (caught) {
         const { code, data } = asFault(caught);

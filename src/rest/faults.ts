@@ -44,6 +44,7 @@ const OF_THE_NODE: Readonly<Record<string, number>> = {
   FILE_TABLE_NO_ROOM: 507,
   LEDGER_DISK_FAILED: 503,
   NODE_STARTING: 503,
+  SQLITE_CORRUPT: 503,
   SQLITE_DISK_FAILED: 503,
 };
 

@@ -68,6 +68,12 @@ class Connections<C> {
     return undefined;
   }
 
+  /** Whether the file is another one now, or gone. */
+  isLost(name: string, file: string | undefined): boolean {
+    const opened = this.#open.get(name)?.file;
+    return opened !== undefined && opened !== file;
+  }
+
   put(name: string, opened: Opened<C>): C {
     this.#open.set(name, opened);
     return opened.connection;
@@ -200,7 +206,9 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     const path = this.path(name);
     const resting = this.#resting.get(name);
     if (resting !== undefined) throw resting;
-    const held = this.#writing.get(name, fileOf(path));
+    const file = fileOf(path);
+    if (this.#writing.isLost(name, file)) throw lostFault(name);
+    const held = this.#writing.get(name, file);
     if (held !== undefined) return held;
     try {
       this.#makeReady(path);
@@ -233,11 +241,13 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     return mended;
   }
 
+  isLost(name: string): boolean {
+    return this.#writing.isLost(name, this.fileOf(name));
+  }
+
   drop(name: string): void {
     const path = this.path(name);
-    this.#resting.delete(name);
-    this.forget(name);
-    this.#writing.drop(name);
+    this.#leave(name);
     try {
       // The WAL goes first: one left over would be replayed into a later database of the same name.
       for (const file of [`${path}-wal`, `${path}-shm`, path]) rmSync(file, { force: true });
@@ -248,14 +258,12 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
 
   setAside(name: string): string {
     const path = this.path(name);
-    this.#resting.delete(name);
-    this.forget(name);
-    this.#writing.drop(name);
+    this.#leave(name);
     const aside = `${path}.damaged-${Math.floor(this.options.clock.wallMs())}`;
     try {
       // As in `drop`; with its WAL beside it, it can still be looked into.
       for (const end of ['-wal', '-shm', '']) if (existsSync(path + end)) renameSync(path + end, aside + end);
-      if (this.options.durable) syncDirectory(dirname(path));
+      if (this.options.durable && existsSync(this.options.dir)) syncDirectory(this.options.dir);
     } catch (caught) {
       throw fault('SQLITE_DISK_FAILED', `database ${name} cannot be set aside: ${textOf(caught)}`, { cause: caught });
     }
@@ -280,6 +288,12 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     this.#writing.rest(0);
   }
 
+  #leave(name: string): void {
+    this.#resting.delete(name);
+    this.forget(name);
+    this.#writing.drop(name);
+  }
+
   #makeReady(path: string): void {
     const { dir, durable } = this.options;
     try {
@@ -290,6 +304,13 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     }
   }
 }
+
+/** A new file in its place would look like a database that never held more. */
+const lostFault = (name: string): HoldfastError =>
+  fault('SQLITE_CORRUPT', `the file of the database ${name} was deleted or replaced while it was in use`, {
+    data: { database: name },
+    hint: 'it is set aside, and its files come again from the peers',
+  });
 
 const syncDirectory = (path: string): void => {
   const handle = openSync(path, 'r');

@@ -67,8 +67,13 @@ export interface DatabasesCopy {
   stop(): void;
 }
 export interface WriteDatabases extends ReadDatabases {
-  /** Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`. */
+  /**
+   * Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`, `SQLITE_CORRUPT` for one that is
+   * {@link isLost}.
+   */
   write(name: string): WriteConnection;
+  /** Whether it is open here and its file is another one now, or gone: somebody deleted or replaced it. Until it is dropped or set aside. */
+  isLost(name: string): boolean;
   drop(name: string): void;
   /** Renames the files of a database to `<name>.sqlite.damaged-<time>`, where nobody takes them for one; returns that name. */
   setAside(name: string): string;

@@ -184,6 +184,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/damaged-database.test.ts'],
   },
   {
+    name: 'a database that was deleted is made anew, as if it had never held more',
+    file: 'src/sqlite/databases.ts',
+    from: '    if (this.#writing.isLost(name, file)) throw lostFault(name);\n',
+    to: '',
+    tests: ['test/unit/operator/deleted-database.test.ts'],
+  },
+  {
     name: 'queries are answered from a database in which damage was met',
     file: 'src/operator/damaged-databases.ts',
     from: 'return this.#unread || (dbms === undefined ? this.#settingAside.size > 0 : this.#settingAside.has(dbms));',

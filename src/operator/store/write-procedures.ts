@@ -37,8 +37,19 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
   return true;
 };
 
-const judge = (databases: WriteDatabases, dbms: string, pagesMax?: number): Verdict =>
-  judgeFile(databases, dbms, () => databases.write(dbms), pagesMax);
+/** The databases that there are, and which file each is. */
+const present = (databases: WriteDatabases): readonly (readonly [dbms: string, file: string])[] =>
+  databases.names().flatMap((dbms) => {
+    const file = databases.fileOf(dbms);
+    return file === undefined ? [] : [[dbms, file] as const];
+  });
+
+/** `known`: which file it was; one that is another now, or gone, is lost. */
+const judge = (databases: WriteDatabases, dbms: string, pagesMax?: number, known?: string): Verdict => {
+  const file = databases.fileOf(dbms);
+  if (databases.isLost(dbms) || (known !== undefined && known !== file)) return { found: 'damaged', file };
+  return judgeFile(databases, dbms, () => databases.write(dbms), pagesMax);
+};
 
 /**
  * Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path. What is `known` of
@@ -75,6 +86,7 @@ export const procedures = {
   dropTable,
   deriveTsd,
   renumber,
+  present,
   judge,
   setDamagedAside,
 };

@@ -128,10 +128,25 @@ test('more databases than connections may be open', () => {
 });
 
 test('a left-over WAL of a deleted database is not replayed into a new one of that name', () => {
-  writers.write('d').exec('CREATE TABLE old (a)');
+  writers.write('other');
   const left = openWriteConnection('d', join(dir, 'd.sqlite'), { clock: systemClock, durable: true });
-  left.exec('INSERT INTO old VALUES (1)');
+  left.exec('CREATE TABLE old (a); INSERT INTO old VALUES (1)');
   rmSync(join(dir, 'd.sqlite'));
   expect(writers.write('d').all("SELECT name FROM sqlite_schema WHERE type = 'table'")).toEqual([]);
   left.close();
+});
+
+test('a database whose file is deleted while it is open is not made anew before it was set aside', () => {
+  writers.write('d').exec('CREATE TABLE old (a)');
+  rmSync(join(dir, 'd.sqlite'));
+  for (let count = 0; count < 2; count += 1) {
+    expect(() => writers.write('d')).toThrow(
+      expect.objectContaining({ code: 'SQLITE_CORRUPT', data: { database: 'd' } }),
+    );
+    writers.rest();
+  }
+  expect([writers.isLost('d'), writers.isLost('other')]).toEqual([true, false]);
+  writers.setAside('d');
+  expect(writers.write('d').all("SELECT name FROM sqlite_schema WHERE type = 'table'")).toEqual([]);
+  expect(writers.isLost('d')).toBe(false);
 });

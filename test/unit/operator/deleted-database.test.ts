@@ -1,0 +1,73 @@
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { copyOf, rowsText } from '../../conformance/file-store.ts';
+import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
+import { selectRows } from '../../support/table-rows.ts';
+import { waitFor } from '../../support/wait.ts';
+
+describe('a database file that is deleted or replaced while the operator runs', () => {
+  let fixture: FileStoreFixture;
+  let lost = 0;
+  beforeEach(async () => {
+    lost = 0;
+    fixture = await openFileStore();
+    await fixture.store.store([1, 2].map((file) => copyOf('peer', file, rowsText(file * 100, 4))));
+    await fixture.put(rowsText(0, 5));
+    await fixture.put(rowsText(0, 5), { dbms: 'other' });
+    await fixture.store.damagedDatabases.look();
+    fixture.store.notices.on('file:lost', () => (lost += 1));
+  });
+  afterEach(() => fixture.close());
+
+  const database = (): string => join(fixture.dir, 'dbms', 'plant.sqlite');
+  const held = (): unknown => [...fixture.store.holdings()];
+  const OTHER_ALONE = [['own', [[2, 2]]]];
+  const looked = async (): Promise<void> => {
+    await fixture.store.damagedDatabases.look();
+    await waitFor(() => !fixture.store.losing());
+  };
+  const count = () => selectRows(fixture.sqlite, 'plant', 'select count(*) as n from readings');
+
+  test('what was in it is told as lost, comes again, and its numbers are not given again', async () => {
+    await fixture.store.setDatabaseAside('plant');
+    rmSync(database());
+    await looked();
+    expect(lost).toBe(1);
+    expect(held()).toEqual(OTHER_ALONE);
+    expect(fixture.store.damagedDatabases.paths).toEqual([]);
+    expect(await fixture.store.store([copyOf('peer', 1, rowsText(100, 4))])).toEqual(['stored']);
+    expect((await fixture.put(rowsText(7, 1))).record.file).toBeGreaterThan(2);
+    expect(await count()).toEqual([{ n: 5 }]);
+    await looked();
+    expect(lost).toBe(1);
+  });
+
+  test('one that nothing was written to since the start is missed as well', async () => {
+    await fixture.queue.close();
+    await fixture.sqlite.close();
+    fixture = await openFileStore({ dir: fixture.dir });
+    fixture.store.notices.on('file:lost', () => (lost += 1));
+    rmSync(database());
+    await looked();
+    expect(lost).toBe(1);
+    expect(held()).toEqual(OTHER_ALONE);
+  });
+
+  test('no new file takes its place before that is known', async () => {
+    rmSync(database());
+    await expect(fixture.put(rowsText(7, 1))).rejects.toMatchObject({ code: 'SQLITE_CORRUPT' });
+    await waitFor(() => lost === 1);
+    expect(held()).toEqual(OTHER_ALONE);
+    expect(existsSync(database())).toBe(false);
+  });
+
+  test('an older copy that was put into its place is set aside', async () => {
+    copyFileSync(database(), `${database()}.old`);
+    renameSync(`${database()}.old`, database());
+    await looked();
+    expect(held()).toEqual(OTHER_ALONE);
+    expect(fixture.store.damagedDatabases.paths).toHaveLength(1);
+    expect(readdirSync(join(fixture.dir, 'dbms')).filter((name) => /\.damaged-\d+$/.test(name))).toHaveLength(1);
+  });
+});
