@@ -78,6 +78,8 @@ export interface LedgerStatus {
   /** Entries that wait for another entry, and those that wait for their time. */
   readonly waiting: number;
   readonly heldBack: number;
+  /** How far ahead of this node's clock its newest entry is dated: its clock was ahead when that was written. */
+  readonly ownAheadMs: number;
   /** Authors that equivocated. */
   readonly voidAuthors: number;
   /** Single signatures: checked and holding; still to be checked in the background; not holding though vouched for by a later entry. */

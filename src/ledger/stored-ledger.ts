@@ -220,6 +220,7 @@ export class StoredLedger implements Ledger {
     return {
       entries: this.size,
       ...{ waiting: this.#waiting.size - this.#waiting.heldBack, heldBack: this.#waiting.heldBack },
+      ownAheadMs: Math.max(0, (this.#chains.head(this.author)?.time ?? 0) / 1_000 - this.#ports.clock.wallMs()),
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
       ...{ damaged: this.#damaged.open(), mended: this.#damaged.mended },

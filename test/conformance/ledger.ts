@@ -60,9 +60,11 @@ export const describeLedger = (form: string, create: LedgerFactory): void => {
     test('time goes on although the wall clock goes back', async () => {
       await world.ledger.createNetwork('plant', 'open');
       const before = await world.ledger.append(proposal(1));
+      expect(world.ledger.status().ownAheadMs).toBeLessThan(1);
       world.clock.setWallMs(1);
       const after = await world.ledger.append(proposal(2));
       expect(after.entry.header.time).toBe(before.entry.header.time + 1);
+      expect(world.ledger.status().ownAheadMs).toBe(after.entry.header.time / 1_000 - 1);
     });
 
     test('an append names what others did as parents, and nothing twice', async () => {

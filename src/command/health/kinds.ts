@@ -1,5 +1,5 @@
 import { sized } from '../../base/disk-monitor.ts';
-import { CLOCK_OFF_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
+import { CLOCK_OFF_MS_MAX, ENTRY_FUTURE_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import { wrongAddresses } from './own-address.ts';
 import { byInvite, inviteVoid, joinUnheard, keyRevoked } from './refused.ts';
@@ -239,6 +239,16 @@ export const FAULT_KINDS = {
     nextStep:
       'compare the clocks: that of their author is ahead, or this one behind; they count when their time has come',
     causes: ({ ledger }) => when(ledger.heldBack > 0, `${ledger.heldBack} entries are dated in the future`),
+  },
+  OWN_ENTRIES_FROM_THE_FUTURE: {
+    areas: ['synchronizer'],
+    nextStep:
+      'wait until then; where that is too long, a new key takes its place: when its peers have its files (get distributor), stop it, and start --recover in a new directory with --operator ID --seed HOST:PORT, or with the line of: create invite where replaces = NAME',
+    causes: ({ ledger: { ownAheadMs } }) =>
+      when(
+        ownAheadMs > ENTRY_FUTURE_MS_MAX,
+        `the clock was ahead when this node wrote to the ledger: what it writes is dated ${seconds(ownAheadMs)} ahead, and all others hold it back for so long`,
+      ),
   },
   ADDRESS_WRONG: {
     areas: ['synchronizer'],

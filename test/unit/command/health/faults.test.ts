@@ -31,6 +31,7 @@ const well: HealthFacts = {
       entries: 9,
       waiting: 0,
       heldBack: 0,
+      ownAheadMs: 0,
       voidAuthors: 0,
       damaged: [],
       mended: 0,
@@ -150,6 +151,7 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
   ],
   CLOCK_OFF: [view({ clockAheadMs: -90_000 }), /node-b is 90 s behind/],
   ENTRIES_FROM_THE_FUTURE: [ledger({ heldBack: 3 }), /3 entries/],
+  OWN_ENTRIES_FROM_THE_FUTURE: [ledger({ ownAheadMs: 7_200_000 }), /dated 2\.0 hours ahead/],
   ADDRESS_WRONG: [
     at('10.0.0.1:41000', ['10.0.0.1'], 32148),
     /operator policy o1 says .* at 10\.0\.0\.1, port 32148, and it listens on 10\.0\.0\.1:41000/,
@@ -245,6 +247,7 @@ describe('faults of a node', () => {
       view({ inCluster: false, processes: { operator: false, distributor: false, consumer: false } }),
       own({ distributor: false, consumer: undefined, peers: [] }),
       { hasNetwork: false, ...ledger({ mayAppend: false }) },
+      ledger({ ownAheadMs: 60_000 }),
     ])
       expect(faultsOf({ ...well, ...facts })).toEqual([]);
   });
