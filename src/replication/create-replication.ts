@@ -137,7 +137,7 @@ class ClusterReplication implements Replication {
     });
     this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
     this.#standings = new PeerStandings({
-      ...{ store, clock, planner: this.#planner, links: this.#links, tooLarge: this.#tooLarge },
+      ...{ store, clock, clusterPeers, planner: this.#planner, links: this.#links, tooLarge: this.#tooLarge },
       belongsHere: accepts,
     });
     // Where nobody waits for them.

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import type { FileRanges, Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
-import { Announced, type Shortfall } from './announced.ts';
+import { Announced, type Shortfall, uniteHoldings } from './announced.ts';
 import { Lags } from './lags.ts';
 import type { PeerLinks, PeerTally } from './links.ts';
 import type { ClusterPeer, PeerReplication } from './replication.ts';
@@ -14,6 +14,7 @@ import type { TooLarge } from './transfer/too-large.ts';
 export interface StandingPorts {
   readonly store: Pick<FileStore, 'holdings'>;
   readonly clock: Clock;
+  readonly clusterPeers: () => readonly ClusterPeer[];
   readonly planner: Pick<PullPlanner, 'holdingsOf' | 'skippedBy'>;
   readonly links: Pick<PeerLinks, 'isUp' | 'tally'>;
   readonly tooLarge: TooLarge;
@@ -68,10 +69,11 @@ export class PeerStandings {
     const lacking = told === undefined ? [] : lackingOf(own, told);
     const filesBehind = countFiles(lacking);
     const filesAhead = countFiles(wanted) - outside;
+    const connected = links.isUp(operator);
     return {
-      ...{ operator, name, member, sent, received },
-      connected: links.isUp(operator),
-      ...{ filesBehind, filesAhead, lacking: new Map(lacking) },
+      ...{ operator, name, member, connected, sent, received },
+      ...{ filesBehind, filesAhead, filesAway: connected ? 0 : this.#awayWith(operator, own) },
+      lacking: new Map(lacking),
       lagMs: this.#lags.note(operator, filesBehind + filesAhead > 0, clock.monotonicMs()),
       lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
       lastError:
@@ -79,6 +81,13 @@ export class PeerStandings {
         tooLarge.reason(lacking) ??
         (filled ? undefined : outsideWindow(outside)),
     };
+  }
+
+  /** Of what a peer that is away held when it was last heard of, how many files nobody in reach holds. */
+  #awayWith(operator: string, own: Holdings): number {
+    const { clusterPeers, planner } = this.#ports;
+    const inReach = clusterPeers().flatMap((peer) => planner.holdingsOf(peer.operator) ?? []);
+    return countFiles(this.#wantedOf(this.#announced.lastOf(operator) ?? new Map(), uniteHoldings([own, ...inReach])));
   }
 
   #wantedOf(theirs: Holdings, own: Holdings): FilesByOrigin {

@@ -24,6 +24,8 @@ export interface PeerReplication {
   /** Files that the peer is known to lack of what we hold (of one that is away: as last heard of), and we of what it holds. */
   readonly filesBehind: number;
   readonly filesAhead: number;
+  /** Of one that is away: files that it held when it was last heard of, and that neither this operator nor one in reach holds. */
+  readonly filesAway: number;
   /** Those that the peer lacks: how many rows they have, the store tells. */
   readonly lacking: Holdings;
   /** For how long either of the two has lacked a file that the other has; 0 where both have all. */

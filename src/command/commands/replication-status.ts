@@ -2,7 +2,7 @@ import type { PeerReplication } from '../../replication/replication.ts';
 import type { CommandContext } from '../context.ts';
 import { faultLines, faultsOf } from '../health/faults.ts';
 import { healthFacts } from '../health/gather.ts';
-import type { Area } from '../health/kinds.ts';
+import type { Area } from '../health/kind.ts';
 import { peerFor } from '../health/reach.ts';
 import type { OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';

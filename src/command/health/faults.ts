@@ -1,6 +1,7 @@
 import { oneLine } from '../../base/log.ts';
 import type { HealthFacts } from './facts.ts';
-import { type Area, FAULT_KINDS, type FaultCode, type FaultKind } from './kinds.ts';
+import type { Area, FaultKind } from './kind.ts';
+import { FAULT_KINDS, type FaultCode } from './kinds.ts';
 
 /** Something that is wrong with the node or around it, as long as it is. */
 export interface NodeFault {

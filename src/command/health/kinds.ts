@@ -1,35 +1,13 @@
-import { sized } from '../../base/disk-monitor.ts';
-import { CLOCK_OFF_MS_MAX, ENTRY_FUTURE_MS_MAX, LAG_SHOWN_MS } from '../../base/limits.ts';
-import type { HealthFacts, OperatorFacts } from './facts.ts';
+import { CLOCK_OFF_MS_MAX, ENTRY_FUTURE_MS_MAX } from '../../base/limits.ts';
+import type { HealthFacts } from './facts.ts';
+import { BY_ITSELF, type FaultKind, seconds, when } from './kind.ts';
+import { OPERATOR_KINDS } from './operator-kinds.ts';
 import { wrongAddresses } from './own-address.ts';
 import { byInvite, inviteVoid, joinUnheard, keyRevoked } from './refused.ts';
-
-/** Which commands tell of a fault beside `get status` and `get processes`. */
-export type Area = 'synchronizer' | 'distributor' | 'consumer';
-
-/** One kind of fault: how it is recognised, and what a person does about it. */
-export interface FaultKind {
-  readonly areas?: readonly Area[];
-  /** Clients take a status with the letters "not" for a bad one: a test keeps them out of it. */
-  readonly nextStep: string;
-  /** One cause for each thing at fault, with a next step of its own where the common one would not say it exactly. */
-  causes(facts: HealthFacts): readonly (string | { readonly cause: string; readonly nextStep: string })[];
-}
 
 /** Of a node that was started without saying which network is meant. */
 export const NETWORK_NONE_STEP =
   'create a network (start with --network NAME), or join one (start with --invite LINE or --seed HOST:PORT, or: seed from HOST:PORT)';
-
-const BY_ITSELF = 'it goes on by itself';
-const seconds = (ms: number): string => {
-  const [long, hours] = [Math.abs(ms), ms / 3_600_000];
-  if (long >= 3 * DAY_MS) return `${(ms / DAY_MS).toFixed(0)} days`;
-  if (long >= 7_200_000) return `${hours.toFixed(1)} hours`;
-  return `${(ms / 1_000).toFixed(long < 10_000 ? 1 : 0)} s`;
-};
-const DAY_MS = 86_400_000;
-const when = (holds: boolean | undefined, cause: string): readonly string[] => (holds === true ? [cause] : []);
-const files = (count: number): string => `${count} ${count === 1 ? 'file' : 'files'}`;
 
 /** Anybody's policies may be at fault, and any number of them. */
 const CAUSES_MAX = 5;
@@ -43,20 +21,10 @@ const ofDisk =
   ({ disk }: HealthFacts): readonly string[] =>
     when(disk?.state === state, disk?.cause ?? `the disk is ${state}`);
 
-const ofOperator =
-  (causes: (operator: OperatorFacts, facts: HealthFacts) => readonly string[]) =>
-  (facts: HealthFacts): readonly string[] =>
-    facts.operator === undefined ? [] : causes(facts.operator, facts);
-
 const forbidding =
   (code: string) =>
   ({ ledger: { forbidden } }: HealthFacts): readonly string[] =>
     when(forbidden?.code === code, forbidden?.text ?? '');
-
-const inCluster = (facts: HealthFacts, process: 'distributor' | 'consumer'): readonly string[] =>
-  facts.peers
-    .filter((peer) => peer.inCluster && peer.processes?.operator === true && !peer.processes[process])
-    .map(({ name }) => `${name} runs an operator of this cluster without a ${process}`);
 
 /** Every kind of fault that a node tells of, in the order in which they are shown. */
 export const FAULT_KINDS = {
@@ -280,139 +248,7 @@ export const FAULT_KINDS = {
         .filter(({ connected, lastError }) => connected && lastError !== undefined)
         .map(({ name, lastError }) => `${name}: ${lastError ?? ''}`),
   },
-  OPERATOR_OFF: {
-    areas: ['distributor', 'consumer'],
-    nextStep: 'run operator where policy = ID, run data distributor, run data consumer where start_date = DATE',
-    causes: ({ idleOperator: id }) =>
-      id === undefined
-        ? []
-        : [
-            {
-              cause: `this node has the operator policy ${id} and runs no operator: it takes no data and answers no queries`,
-              nextStep: `run operator where policy = ${id} and create_table = true and update_tsd_info = true and archive = true and distributor = true, run data distributor, run data consumer where start_date = -10y; a file of such lines, told once at a start by --script FILE, runs at each start`,
-            },
-          ],
-  },
-  OPERATOR_UNFILLED: {
-    areas: ['consumer'],
-    nextStep: 'wait until it has what its peers hold (get consumer), or start the consumer with an earlier start_date',
-    causes: ofOperator(({ filled }) =>
-      when(!filled, 'this operator is filling up: other operators answer the queries'),
-    ),
-  },
-  DISTRIBUTOR_OFF: {
-    areas: ['distributor'],
-    nextStep: 'run data distributor',
-    causes: ofOperator(({ distributor, peers }) =>
-      when(!distributor && peers.length > 0, 'this operator hands new data to its peers only when they ask'),
-    ),
-  },
-  CONSUMER_OFF: {
-    areas: ['consumer'],
-    nextStep: 'run data consumer where start_date = DATE',
-    causes: ofOperator(({ consumer, peers }) =>
-      when(consumer === undefined && peers.length > 0, 'this operator asks its peers for none of what it lacks'),
-    ),
-  },
-  CONSUMER_SUSPENDED: {
-    areas: ['consumer'],
-    nextStep: 'set consumer mode = active',
-    causes: ofOperator(({ consumer }) => when(consumer === 'suspend', 'the consumer is suspended')),
-  },
-  MEMBER_WITHOUT_DISTRIBUTOR: {
-    areas: ['distributor'],
-    nextStep: 'on that node: run data distributor',
-    causes: (facts) => inCluster(facts, 'distributor'),
-  },
-  MEMBER_WITHOUT_CONSUMER: {
-    areas: ['consumer'],
-    nextStep: 'on that node: run data consumer where start_date = DATE',
-    causes: (facts) => inCluster(facts, 'consumer'),
-  },
-  MEMBER_WITHOUT_OPERATOR: {
-    areas: ['distributor', 'consumer'],
-    nextStep: 'on that node: run operator where policy = ID, run data distributor, run data consumer',
-    causes: ({ peers }) =>
-      peers
-        .filter(({ inCluster: of, processes }) => of && processes?.operator === false)
-        .map(({ name }) => `${name} has an operator policy of this cluster and runs no operator`),
-  },
-  PEER_BEHIND: {
-    areas: ['distributor'],
-    nextStep: 'see its disk, its consumer and the way to it: get distributor',
-    causes: ofOperator(({ peers }) =>
-      peers
-        .filter(({ filesBehind, lagMs }) => filesBehind > 0 && lagMs >= LAG_SHOWN_MS)
-        .map(
-          ({ name, filesBehind, lagMs }) =>
-            `${name} lacks ${files(filesBehind)} of this operator for ${seconds(lagMs)}`,
-        ),
-    ),
-  },
-  BEHIND_PEER: {
-    areas: ['consumer'],
-    nextStep: 'see the consumer, the disk and the way to that peer: get consumer',
-    causes: ofOperator(({ peers }) =>
-      peers
-        .filter(({ filesAhead, lagMs }) => filesAhead > 0 && lagMs >= LAG_SHOWN_MS)
-        .map(
-          ({ name, filesAhead, lagMs }) => `this operator lacks ${files(filesAhead)} of ${name} for ${seconds(lagMs)}`,
-        ),
-    ),
-  },
-  REPLICATION_FAILED: {
-    areas: ['distributor', 'consumer'],
-    nextStep: 'mend what the error names; it is tried again all the time',
-    causes: ofOperator(({ peers }) =>
-      peers
-        .filter(({ connected, lastError }) => connected && lastError !== undefined)
-        .map(({ name, lastError }) => `${name}: ${lastError ?? ''}`),
-    ),
-  },
-  FILES_WAIT: {
-    nextStep: `see the disk, the rights of the watch directory and the limits of this process (ulimit); ${BY_ITSELF}`,
-    causes: ofOperator(({ watchFailure }) => when(watchFailure !== undefined, watchFailure ?? '')),
-  },
-  FILES_FAILED: {
-    nextStep: 'see: get tsd errors; correct the file, and move it from the error directory into the watch directory',
-    causes: ofOperator(({ failures: [newest, ...older] }) =>
-      newest === undefined
-        ? []
-        : [`${files(older.length + 1)} failed within a day, last ${newest.path}: ${newest.text}`],
-    ),
-  },
-  FAILED_FILES_PILED: {
-    nextStep:
-      'look them through (get tsd errors), and correct or remove them; what lies in the watch directory still goes there',
-    causes: ofOperator(({ failed }) =>
-      when(
-        failed.isFull,
-        `${failed.dir} holds ${sized(failed.bytes)} in ${files(failed.files)}: of data that a sender is refused no copies are kept any more`,
-      ),
-    ),
-  },
-  DATABASE_DAMAGED: {
-    areas: ['consumer'],
-    nextStep: 'its files come again from the peers; look after the disk, then remove the file that was set aside',
-    causes: ofOperator(({ setAside }) => setAside.map((path) => `a database was damaged and lies in ${path}`)),
-  },
-  FILES_DAMAGED: {
-    areas: ['consumer'],
-    nextStep: 'connect a peer of the cluster, it gives them again; see: get scrub',
-    causes: ofOperator(({ damages: [first, ...others] }) =>
-      first === undefined
-        ? []
-        : [`${files(others.length + 1)} damaged, first file ${first.file} of ${first.origin}: ${first.text}`],
-    ),
-  },
-  SCRUB_FAILED: {
-    nextStep: 'see: get scrub; it is tried again',
-    causes: ofOperator(({ scrubError }) => when(scrubError !== undefined, scrubError ?? '')),
-  },
-  TABLE_DROP_WAITS: {
-    nextStep: `mend what the cause names; ${BY_ITSELF}, and until then queries of the table are left to the other operators`,
-    causes: ofOperator(({ dropFailure }) => when(dropFailure !== undefined, dropFailure ?? '')),
-  },
+  ...OPERATOR_KINDS,
 } as const satisfies Readonly<Record<string, FaultKind>>;
 
 export type FaultCode = keyof typeof FAULT_KINDS;

@@ -39,6 +39,7 @@ const NEVER: PeerReplication = {
   filesBehind: 3,
   lagMs: 7_000,
   filesAhead: 1,
+  filesAway: 0,
   lacking: new Map(),
   sent: 7,
   received: 2,

@@ -35,7 +35,13 @@ const guest = async (tables: readonly string[], at = () => node): Promise<(line:
 /** A peer whose last error, and a scrub whose deeds, are of several tables. */
 const failing: PeerReplication = {
   ...{ operator: 'o2', name: 'op2', member: 2, connected: true, filesBehind: 0, filesAhead: 0, lagMs: 0, sent: 0 },
-  ...{ received: 0, lastExchange: undefined, lastError: 'a row of plant.wages: oops', lacking: new Map() },
+  ...{
+    filesAway: 0,
+    received: 0,
+    lastExchange: undefined,
+    lastError: 'a row of plant.wages: oops',
+    lacking: new Map(),
+  },
 };
 const deed = (table: string): ScrubStatus['deeds'][number] => ({
   ...{ operator: 'o', origin: 'o', file: 1, table, did: 'rows', from: 'o2', why: `${table}: a digest`, time: '' },

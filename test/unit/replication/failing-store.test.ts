@@ -65,6 +65,23 @@ describe('an operator whose store fails', () => {
     expect(about()).toMatchObject({ connected: false, filesBehind: 2, filesAhead: 0 });
   });
 
+  test('tells how much a peer that is away held that nobody in reach has', async () => {
+    const [one, two] = await startTwo();
+    const away = (): number | undefined => one.replication!.peers()[0]?.filesAway;
+    one.consumer!.setMode('suspend');
+    await two.distributor!.close();
+    for (let count = 0; count < 3; count += 1) world.put(two);
+    await world.clock.runUntil(() => one.replication!.peers()[0]?.filesAhead === 3, 5_000, 'it is told of them');
+    expect(away()).toBe(0);
+    await world.crash(two);
+    await world.clock.runUntil(() => !one.replication!.peers()[0]!.connected, 10_000, 'it is away');
+    expect(away()).toBe(3);
+    await world.start(two);
+    one.consumer!.setMode('active');
+    await world.clock.runUntil(() => one.store.all().length === 3, 20_000, 'all are here');
+    expect(away()).toBe(0);
+  });
+
   test('does not say that files are gone when its databases are overloaded', async () => {
     const [one, two] = await startTwo();
     await world.crash(two);

@@ -4,7 +4,8 @@ import type { Refusal } from '../../../../src/policy/introduction/introductions.
 import { fault } from '../../../../src/base/errors.ts';
 import type { HealthFacts, NamedPeer, OperatorFacts } from '../../../../src/command/health/facts.ts';
 import { faultLines, faultsOf } from '../../../../src/command/health/faults.ts';
-import { FAULT_KINDS, type FaultCode, type FaultKind } from '../../../../src/command/health/kinds.ts';
+import type { FaultKind } from '../../../../src/command/health/kind.ts';
+import { FAULT_KINDS, type FaultCode } from '../../../../src/command/health/kinds.ts';
 import type { DiskStatus } from '../../../../src/base/disk-monitor.ts';
 import type { PeerReplication } from '../../../../src/replication/replication.ts';
 
@@ -13,7 +14,16 @@ const disk = (state: DiskStatus['state'], cause?: string): DiskStatus => ({
   ...{ nextStep: undefined, lastError: undefined },
 });
 const peer: PeerReplication = {
-  ...{ operator: 'o2', name: 'operator-b', member: 2, connected: true, filesBehind: 0, filesAhead: 0, lagMs: 0 },
+  ...{
+    operator: 'o2',
+    name: 'operator-b',
+    member: 2,
+    connected: true,
+    filesBehind: 0,
+    filesAhead: 0,
+    filesAway: 0,
+    lagMs: 0,
+  },
   ...{ sent: 0, received: 0, lastExchange: undefined, lastError: undefined, lacking: new Map() },
 };
 const operator: OperatorFacts = {
@@ -196,6 +206,10 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
   ],
   PEER_BEHIND: [one({ filesBehind: 12, lagMs: 65_000 }), /operator-b lacks 12 files .* 65 s/],
   BEHIND_PEER: [one({ filesAhead: 1, lagMs: 4_000 }), /lacks 1 file of operator-b for 4\.0 s/],
+  FILES_OUT_OF_REACH: [
+    one({ connected: false, filesAway: 5 }),
+    /5 files that operator-b held when it was last heard of are neither here/,
+  ],
   REPLICATION_FAILED: [one({ lastError: 'the hash is wrong' }), /operator-b: the hash is wrong/],
   FILES_WAIT: [own({ watchFailure: 'no file of /w is taken up now: EMFILE' }), /\/w .*EMFILE/],
   FILES_FAILED: [own({ failures: [failure, failure] }), /2 files .*\/e\/a\.json: line 3/],
