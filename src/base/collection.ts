@@ -59,10 +59,19 @@ export interface CollectionPorts {
   readonly clock: Clock;
   /** How long this thread's event loop was busy so far, milliseconds. */
   readonly busyMs?: () => number;
-  /** Resident memory of the process. */
-  readonly bytes?: () => number;
+  /** Resident memory of the process, where it can be read. */
+  readonly bytes?: () => number | undefined;
   readonly collect?: (kind: Collection) => void;
 }
+
+/** Reading it takes a file descriptor, and a process may have none left. */
+const residentBytes = (): number | undefined => {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
+};
 
 const threadBusyMs = (): number => performance.eventLoopUtilization().active;
 
@@ -81,7 +90,7 @@ const collectorOfV8 = (): ((kind: Collection) => void) => {
 export const startCollecting = ({
   clock,
   busyMs = threadBusyMs,
-  bytes = () => process.memoryUsage.rss(),
+  bytes = residentBytes,
   collect = collectorOfV8(),
 }: CollectionPorts): Resource => {
   let workload = FRESH;
@@ -90,7 +99,9 @@ export const startCollecting = ({
   const look = (): void => {
     const now = { busyMs: busyMs(), atMs: clock.monotonicMs() };
     const [busy, elapsedMs] = [now.busyMs - last.busyMs, now.atMs - last.atMs];
-    const step = nextCollection(workload, { busyMs: busy, elapsedMs, bytes: bytes() });
+    // Unread it counts as not grown.
+    const resident = bytes() ?? workload.floorBytes ?? Number.MAX_SAFE_INTEGER;
+    const step = nextCollection(workload, { busyMs: busy, elapsedMs, bytes: resident });
     last = now;
     ({ workload } = step);
     if (step.collect !== undefined) collect(step.collect);

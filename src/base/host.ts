@@ -38,9 +38,18 @@ const NAME = /^(?![\d.]+$)[\p{L}\p{N}_](?:[\p{L}\p{N}_.-]*[\p{L}\p{N}_])?\.?$/u;
 export const isHost = (text: string): boolean =>
   text.length <= HOST_CHARS_MAX && (isIP(text) === 0 ? NAME.test(text) : !text.includes('%'));
 
-/** The addresses that this machine has now. */
-export const localAddresses = (): readonly string[] =>
-  Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
+let lastAddresses: readonly string[] = [];
+
+/** The addresses that this machine has now; as they were last read where the process has no file descriptor left to read them. */
+export const localAddresses = (): readonly string[] => {
+  try {
+    const addresses = Object.values(networkInterfaces()).flatMap((listed) => listed ?? []);
+    lastAddresses = addresses.map(({ address }) => address);
+  } catch {
+    // As above.
+  }
+  return lastAddresses;
+};
 
 /** Whether only this machine reaches the host. */
 export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/i.test(host);
