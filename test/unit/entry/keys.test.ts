@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseVectors, vectorFile } from '../../../scripts/vectors/entry.ts';
@@ -8,6 +7,7 @@ import { AUTHOR_KEYS_CACHED_MAX } from '../../../src/base/limits.ts';
 import { hasCode } from '../../../src/base/errors.ts';
 import { parseEntry } from '../../../src/entry/check.ts';
 import { publicKeyFromHex, signingKeyFromSeed, signWith, verifySignature } from '../../../src/entry/keys.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const seed = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const codeOf = (work: () => unknown): string => {
@@ -97,35 +97,31 @@ describe.skipIf(!hasTools())('ordinary tools agree (skipped where openssl or sha
   const vectors = parseVectors(readFileSync(vectorFile('valid'), 'utf8')).slice(0, 4);
 
   test.each(vectors)('on $reason', ({ result, raw }) => {
-    const dir = mkdtempSync(join(tmpdir(), 'holdfast-openssl-'));
-    try {
-      const { header } = parseEntry(raw);
-      const path = (name: string): string => join(dir, name);
-      writeFileSync(path('header'), raw.header);
-      writeFileSync(path('signature'), raw.signature);
-      writeFileSync(path('body'), raw.body);
-      writeFileSync(path('key.der'), Buffer.from(`302a300506032b6570032100${header.author}`, 'hex'));
-      const sums = execFileSync('sha256sum', [path('header'), path('body')], { encoding: 'utf8' });
-      expect(sums.split('\n').map((line) => line.slice(0, 64))).toEqual([result, header.body, '']);
-      const verify = (signature: string): string =>
-        execFileSync(
-          'openssl',
-          ['pkeyutl', '-verify', '-pubin', '-keyform', 'DER', '-inkey', path('key.der'), '-rawin'].concat([
-            '-in',
-            path('header'),
-            '-sigfile',
-            signature,
-          ]),
-          { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-        );
-      expect(verify(path('signature'))).toContain('Verified Successfully');
-      writeFileSync(
-        path('forged'),
-        raw.signature.map((byte, at) => (at === 9 ? byte ^ 1 : byte)),
+    const dir = tempDir();
+    const { header } = parseEntry(raw);
+    const path = (name: string): string => join(dir, name);
+    writeFileSync(path('header'), raw.header);
+    writeFileSync(path('signature'), raw.signature);
+    writeFileSync(path('body'), raw.body);
+    writeFileSync(path('key.der'), Buffer.from(`302a300506032b6570032100${header.author}`, 'hex'));
+    const sums = execFileSync('sha256sum', [path('header'), path('body')], { encoding: 'utf8' });
+    expect(sums.split('\n').map((line) => line.slice(0, 64))).toEqual([result, header.body, '']);
+    const verify = (signature: string): string =>
+      execFileSync(
+        'openssl',
+        ['pkeyutl', '-verify', '-pubin', '-keyform', 'DER', '-inkey', path('key.der'), '-rawin'].concat([
+          '-in',
+          path('header'),
+          '-sigfile',
+          signature,
+        ]),
+        { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
       );
-      expect(() => verify(path('forged'))).toThrow();
-    } finally {
-      rmSync(dir, { recursive: true });
-    }
+    expect(verify(path('signature'))).toContain('Verified Successfully');
+    writeFileSync(
+      path('forged'),
+      raw.signature.map((byte, at) => (at === 9 ? byte ^ 1 : byte)),
+    );
+    expect(() => verify(path('forged'))).toThrow();
   });
 });

@@ -1,18 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { type JournalFiles, systemJournalFiles } from '../../../src/ledger/journal-files.ts';
 import { openLedger } from '../../../src/ledger/open-ledger.ts';
 import { createAuthor, genesisOf, offerAll, seedOf } from '../../support/ledger-authors.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const ROUNDS = 8;
 /** So large that the disk is not read from one entry of an author to the next. */
 const NOTE = 'x'.repeat(8_000);
 
 test('logs of several authors are what each is by itself, read from the disk in one go', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'holdfast-logs-'));
+  const dir = tempDir();
   let reads = 0;
   const journalFiles: JournalFiles = {
     ...systemJournalFiles,
@@ -42,6 +40,5 @@ test('logs of several authors are what each is by itself, read from the disk in 
     expect(await ledger.logs([])).toEqual([]);
   } finally {
     await ledger.close();
-    rmSync(dir, { recursive: true });
   }
 });

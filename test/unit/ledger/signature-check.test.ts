@@ -1,5 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
@@ -10,6 +9,7 @@ import type { HeldEntry } from '../../../src/ledger/ledger.ts';
 import { openLedger } from '../../../src/ledger/open-ledger.ts';
 import { SignatureCheck } from '../../../src/ledger/signature-check.ts';
 import { createAuthor, genesisOf, offerAll, seedOf } from '../../support/ledger-authors.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -171,31 +171,27 @@ describe('the check of single signatures', () => {
 });
 
 test('the index stays small where entries come a few at a time', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'holdfast-index-'));
-  try {
-    const dir = join(root, 'ledger');
-    const ledger = await openLedger({ dir, seed: seedOf(3) });
-    const author = createAuthor(2, genesis);
-    await offerAll(ledger, [genesis]);
-    for (let turn = 0; turn < 120; turn += 1) {
-      await offerAll(ledger, [author.next(), author.next()]);
-      await ledger.signaturesChecked();
-    }
-    await ledger.close();
-    const index = join(dir, 'index');
-    const bytes = readdirSync(index).reduce((sum, name) => sum + statSync(join(index, name)).size, 0);
-    // 50 to 70 bytes an entry, and the fixed files of level.
-    expect(bytes / ledger.size).toBeLessThan(80);
-    const again = await openLedger({ dir, seed: seedOf(3) });
-    expect(again.status().signatures).toEqual({ checked: 241, unchecked: 0, bad: 0 });
-    await again.close();
-  } finally {
-    rmSync(root, { recursive: true });
+  const root = tempDir();
+  const dir = join(root, 'ledger');
+  const ledger = await openLedger({ dir, seed: seedOf(3) });
+  const author = createAuthor(2, genesis);
+  await offerAll(ledger, [genesis]);
+  for (let turn = 0; turn < 120; turn += 1) {
+    await offerAll(ledger, [author.next(), author.next()]);
+    await ledger.signaturesChecked();
   }
+  await ledger.close();
+  const index = join(dir, 'index');
+  const bytes = readdirSync(index).reduce((sum, name) => sum + statSync(join(index, name)).size, 0);
+  // 50 to 70 bytes an entry, and the fixed files of level.
+  expect(bytes / ledger.size).toBeLessThan(80);
+  const again = await openLedger({ dir, seed: seedOf(3) });
+  expect(again.status().signatures).toEqual({ checked: 241, unchecked: 0, bad: 0 });
+  await again.close();
 });
 
 test('how far the check came survives a crash, but for the last few', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'holdfast-index-'));
+  const root = tempDir();
   const dir = join(root, 'ledger');
   const ledger = await openLedger({ dir, seed: seedOf(3) });
   try {
@@ -218,6 +214,5 @@ test('how far the check came survives a crash, but for the last few', async () =
     await again.close();
   } finally {
     await ledger.close();
-    rmSync(root, { recursive: true });
   }
 });

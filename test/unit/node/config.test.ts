@@ -1,11 +1,11 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configurationOf, resolveConfig } from '../../../src/node/config.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const configFile = (text: string): string => {
-  const path = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'node.json');
+  const path = join(tempDir(), 'node.json');
   writeFileSync(path, text);
   return path;
 };
@@ -42,7 +42,7 @@ describe('resolveConfig', () => {
   });
 
   test('what a node was told once it takes again, below all that is said anew; not who is let in', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const dir = tempDir();
     const told = {
       dir,
       name: 'a',
@@ -75,7 +75,7 @@ describe('resolveConfig', () => {
   test.each(['{"name": "a"', '', '[]', 'null', '{"name": 7}', '{"listen": "x"}'])(
     'what a node remembers is damaged (%s): it says which file to remove',
     (text) => {
-      const path = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'start.json');
+      const path = join(tempDir(), 'start.json');
       writeFileSync(path, text);
       const told = expect.stringContaining(`remove ${path}, and say once more`) as string;
       expect(faultFrom(() => resolveConfig({ dir: dirname(path) }, {}))).toMatchObject({ hint: told });
@@ -83,20 +83,20 @@ describe('resolveConfig', () => {
   );
 
   test.each(['127.0.0.1:41000', undefined, 7, 'x'])('where port 0 led to before: %j', (listened) => {
-    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const dir = tempDir();
     writeFileSync(join(dir, 'start.json'), JSON.stringify({ listen: '127.0.0.1:0', listened }));
     const known = listened === '127.0.0.1:41000' ? listened : undefined;
     expect(resolveConfig({ dir }, {})).toMatchObject({ listen: '127.0.0.1:0', listened: known });
   });
 
   test('what a newer version remembered beside is left alone', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const dir = tempDir();
     writeFileSync(join(dir, 'start.json'), '{"name": "a", "new": {"x": 1}, "authentication": "off"}');
     expect(resolveConfig({ dir }, {})).toMatchObject({ name: 'a', authentication: 'on', remember: { name: 'a' } });
   });
 
   test('none takes back a path that was told, for later starts too', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const dir = tempDir();
     const told = { dir, tiles: 'tiles', restTls: 'tls', script: 'a.al' };
     writeFileSync(join(dir, 'start.json'), JSON.stringify(resolveConfig(told, {}).remember));
     const paths = { tiles: resolve('tiles'), restTls: resolve('tls'), script: resolve('a.al') };
@@ -109,7 +109,7 @@ describe('resolveConfig', () => {
   });
 
   test('an address of REST that others reach is said again where nobody has to say who it is', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const dir = tempDir();
     const remembered = (rest: string): void => writeFileSync(join(dir, 'start.json'), JSON.stringify({ rest }));
     const off = { dir, authentication: 'off' };
     for (const rest of ['0.0.0.0:1', '[::]:1', '127.example.org:1', '10.0.0.1:1']) {
