@@ -12,15 +12,16 @@ const dropOf = (id: string, own: number): TableDrop => ({
 
 let fixture: OperatorFixture;
 let drops: readonly TableDrop[] = [];
-let heard = Promise.resolve();
+const atOnce = (): Promise<void> => Promise.resolve();
+let heard = atOnce;
 afterEach(async () => {
   drops = [];
-  heard = Promise.resolve();
+  heard = atOnce;
   await fixture.close();
 });
 
 const open = async (): Promise<void> => {
-  fixture = await openOperator({ ports: { drops: () => drops, heard: () => heard } });
+  fixture = await openOperator({ ports: { drops: () => drops, heard: () => heard() } });
 };
 
 /** What a person finds who asks when all is done. */
@@ -50,11 +51,15 @@ test('a drop that has not begun keeps new data off the numbers that it names', a
 test('data waits until the policies say what others may know this node has heard of', async () => {
   await open();
   await fixture.put(rowsText(0, 2));
+  const asked = Promise.withResolvers<undefined>();
   const read = Promise.withResolvers<undefined>();
-  heard = read.promise.then(() => {
-    drops = [dropOf('drop', 1)];
-  });
+  heard = async () => {
+    asked.resolve(undefined);
+    await read.promise;
+  };
   const again = fixture.put(rowsText(0, 2));
+  await asked.promise;
+  drops = [dropOf('drop', 1)];
   read.resolve(undefined);
   expect((await again).duplicate).toBe(false);
   expect(await settled()).toEqual([0, 1]);
