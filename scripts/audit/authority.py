@@ -125,6 +125,11 @@ class Authority:
                 link = None if link.op == 'join' and above and above.op != 'grant' else above
         return {**(given or ALL), 'former': former[::-1]}
 
+    def keys_of(self, key):
+        """The key, and those that it ever stood in for by right."""
+        held = [f for f in self.acts.values() if f.op != 'revoke' and self.holder(f) == key and self.holds(f)]
+        return {key}.union(*(self.rights(f)['former'] for f in held))
+
     def covers(self, f, type, before, after):  # A9
         if f.cap == self.net:
             return True

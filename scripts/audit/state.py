@@ -85,11 +85,21 @@ def leaves_of(fold):
             for id, life in sorted(fold.lives.items(), key=lambda each: units(each[0])) if not life.waits]
 
 
-def registered(facts, genesis):
-    """src/bundle/SPEC.md, B5: the keys of nodes that have a policy in force by all entries."""
-    fold = fold_of([SimpleNamespace(**vars(f)) for f in facts], genesis, forks_of(facts), {})
-    peers = [life.value.get('peer') for life in fold.lives.values() if life.type in NODES and not life.waits]
-    return {peer for peer in peers if isinstance(peer, str)}
+def counting(facts, genesis, node, moment, cosigners):
+    """src/bundle/SPEC.md, K2: whose word counts on what a node had, of those who cosigned it."""
+    facts = [SimpleNamespace(**vars(f)) for f in facts]
+    latest, (had, forks) = fold_of(facts, genesis, forks_of(facts), {}), covered(facts, moment)
+    void, by_all = set(latest.void), peers(latest)
+    then = peers(fold_of(had, genesis, forks, {}))
+    own = latest.authority.keys_of(node)
+    return {key for key in cosigners if not own & latest.authority.keys_of(key)
+            and (any(key == peer for peer, _ in by_all) or any(key == peer and by not in void for peer, by in then))}
+
+
+def peers(fold):
+    """The keys of the nodes that have a policy in force, with the entry that gave it that key."""
+    lives = [life for life in fold.lives.values() if life.type in NODES and not life.waits and isinstance(life.value.get('peer'), str)]
+    return [(life.value['peer'], life.origins['peer']) for life in lives]
 
 
 def date_of(micros):

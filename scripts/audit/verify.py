@@ -18,7 +18,7 @@ from basics import HASH, NAME, NULL, Fault, ascending, dump, either, fits, liste
 from erasures import ERASABLE, erase
 from moments import forks_of
 from notes import cosigners, key_id, read_note
-from state import registered, state_of
+from state import counting, state_of
 
 HEADER = fits({
     'v': one_of(1), 'net': either(HASH, one_of('')), 'author': HASH, 'seq': whole(1), 'prev': either(NULL, HASH), 'parents': ascending(0),
@@ -120,8 +120,8 @@ def check_known(files, facts, question, genesis):
     if 'node' not in moment:
         return moment
     entries, witnesses = check_log(files, facts, 'known/', (question['network'], moment['node']))
-    nodes = registered(facts, genesis)
-    need(any(key in nodes and time * 1_000_000 <= moment['time'] for key, time in witnesses.items()), 'no registered node has cosigned that by then')
+    nodes = counting(facts, genesis, moment['node'], {'entries': entries}, witnesses)
+    need(any(key in nodes and time * 1_000_000 <= moment['time'] for key, time in witnesses.items()), 'no node whose word counts has cosigned that by then')
     return {'entries': entries}
 
 

@@ -7,6 +7,8 @@ import { EVERYTHING, type Moment } from '../policy/moment.ts';
 import { type Chronicle, type Past, pastAt } from '../policy/past.ts';
 import { registeredIn } from '../policy/registered.ts';
 import { originLeaf } from '../policy/state-root.ts';
+import { countingWitnesses, othersThan } from '../policy/whose-word.ts';
+import type { KnownAt } from '../receipt/receipts.ts';
 import type { Question } from './question.ts';
 
 /** What follows from a bundle's entries, and the bytes of `state.json` that say so. */
@@ -17,23 +19,34 @@ export interface Answer {
   readonly bytes: Uint8Array;
   /** Entries that the policies of the answer come from. */
   readonly origins: ReadonlySet<string>;
-  /** Keys of the nodes that have a policy by all entries, whatever the moment: whose word on receipts counts. */
+  /** Keys of the other nodes that have a policy by all entries, whatever the moment: whose word on the receipts of who exports counts (SPEC §5, B5). */
   readonly registered: ReadonlySet<PeerKey>;
+  /** Whose word counts on what the node had that the moment names (K2); empty for other moments. */
+  readonly counting: ReadonlySet<PeerKey>;
 }
 
+/** What the node had that a moment names. */
+export type KnownEntries = Pick<KnownAt, 'checkpoint' | 'entries'>;
+
 const SLICE = 256;
+const NOBODY: ReadonlySet<PeerKey> = new Set();
+
+const cosignedOf = ({ checkpoint: { origin, cosignatures } }: KnownEntries) => ({
+  node: origin.node,
+  by: cosignatures.map(({ witness }) => witness),
+});
 
 /**
  * The answer to a question (SPEC §4): a pure function of the entries, whoever computes it. Throws `POLICY_FRONTIER_UNKNOWN` where the moment names
  * entries that are not among them.
- * `known`: hashes of the entries that the node had which the moment names; empty for other moments.
+ * `known`: what the node had that the moment names; undefined for other moments.
  */
 export const answerOf = function* (
   facts: readonly Fact[],
-  { moment: asked, id }: Question,
-  known: readonly string[] = [],
+  { moment: asked, id, by }: Question,
+  known?: KnownEntries,
 ): Sliced<Answer> {
-  const moment: Moment = asked.kind === 'known' ? { ...asked, kind: 'receipt', entries: known } : asked;
+  const moment: Moment = asked.kind === 'known' ? { ...asked, kind: 'receipt', entries: known?.entries ?? [] } : asked;
   const byHash = new Map(facts.map((fact) => [fact.hash, fact]));
   const chronicle: Chronicle = {
     facts: () => facts,
@@ -57,9 +70,11 @@ export const answerOf = function* (
     v: 1,
     void: voids,
   });
-  const latest = past.entries === facts.length ? past : yield* pastAt(chronicle, EVERYTHING);
+  const { book } = past.entries === facts.length ? past : yield* pastAt(chronicle, EVERYTHING);
   const origins = new Set(policies.flatMap((policy) => policy.origins));
-  return { past, voids, bytes, origins, registered: registeredIn(latest.book) };
+  const registered = new Set(othersThan(by, registeredIn(book), book));
+  const counting = known === undefined ? NOBODY : yield* countingWitnesses(cosignedOf(known), past.book, book);
+  return { past, voids, bytes, origins, registered, counting };
 };
 
 interface AnsweredPolicy {

@@ -6,6 +6,7 @@ import { type Checkpoint, readCheckpoint } from '../receipt/checkpoint.ts';
 import { leafOfEntry, type ProvenPlace, readTlogProof } from '../receipt/evidence.ts';
 import { type Origin, originText } from '../receipt/origin.ts';
 import { TILE_LEAVES } from '../receipt/tree.ts';
+import type { KnownEntries } from './answer.ts';
 import { bundleFault } from './faults.ts';
 import { CHECKPOINT, KNOWN_CHECKPOINT, KNOWN_RECEIPTS, POLICY, readProofName, RECEIPTS } from './names.ts';
 import type { Question } from './question.ts';
@@ -65,18 +66,12 @@ const assertHeld = (file: string, log: Log, held: ReadonlySet<string>): void => 
       throw bundleFault(file, 'receipts', `the node had the entry ${hash}, and it is not in the bundle`);
 };
 
-/** What the node had that the question names: its checkpoint, and the entries of that. */
-export interface KnownLog {
-  readonly checkpoint: Checkpoint;
-  readonly entries: readonly string[];
-}
-
 /** Checks `known/checkpoint` and `known/receipts` (SPEC §5, K1 and K3); undefined where no node's knowledge was asked for. */
 export const knownIn = (
   files: Files,
   held: ReadonlySet<string>,
   { moment, network }: Question,
-): KnownLog | undefined => {
+): KnownEntries | undefined => {
   if (moment.kind !== 'known') {
     const [some] = [KNOWN_CHECKPOINT, KNOWN_RECEIPTS].filter((name) => files.has(name));
     if (some === undefined) return undefined;
@@ -88,25 +83,29 @@ export const knownIn = (
   return { checkpoint, entries: log.entries };
 };
 
-/** Who says that the node had that by the time that was asked for (K2); the keys of all registered cosigners must be there. */
+/** Who says that the node had that by the time that was asked for (K2); the keys of all whose word counts must be there. */
 export const checkKnown = (
-  known: KnownLog | undefined,
-  registered: ReadonlySet<PeerKey>,
+  known: KnownEntries | undefined,
+  counting: ReadonlySet<PeerKey>,
   { moment }: Question,
 ): BundleKnown | undefined => {
   if (known === undefined || moment.kind !== 'known') return undefined;
   const { checkpoint } = known;
-  const witnesses = witnessTimes(checkpoint, registered);
+  const witnesses = witnessTimes(checkpoint, counting);
   const [first] = witnesses;
   if (first === undefined || first.time * 1_000_000 > moment.micros)
-    throw bundleFault(KNOWN_CHECKPOINT, 'known', 'no registered node has cosigned it by the time that was asked for');
+    throw bundleFault(
+      KNOWN_CHECKPOINT,
+      'known',
+      'no node whose word counts has cosigned it by the time that was asked for',
+    );
   return { node: moment.node, size: checkpoint.size, root: checkpoint.root.toString('base64'), witnesses };
 };
 
-/** When registered nodes cosigned, the earliest first: each by itself says that the node had the entries by then. */
-const witnessTimes = ({ cosignatures }: Checkpoint, registered: ReadonlySet<PeerKey>): readonly WitnessTime[] =>
+/** When those cosigned whose word counts, the earliest first: each by itself says that the node had the entries by then. */
+const witnessTimes = ({ cosignatures }: Checkpoint, counting: ReadonlySet<PeerKey>): readonly WitnessTime[] =>
   cosignatures
-    .filter(({ witness }) => registered.has(witness))
+    .filter(({ witness }) => counting.has(witness))
     .map(({ witness, time }) => ({ witness, time }))
     .sort((a, b) => a.time - b.time);
 

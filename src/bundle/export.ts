@@ -8,7 +8,7 @@ import type { Archive } from '../ledger/archive/port.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { Fact } from '../policy/facts.ts';
-import { answerOf } from './answer.ts';
+import { answerOf, type KnownEntries } from './answer.ts';
 import { type WholeFacts, withArchived } from './borrowed.ts';
 import { gatherReceipts, type ReceiptFiles, type ReceiptSource } from './gather-receipts.ts';
 import { howTo } from './how-to.ts';
@@ -26,7 +26,6 @@ import {
   STATE,
 } from './names.ts';
 import { receiptsText } from './receipts.ts';
-import type { KnownAt } from '../receipt/receipts.ts';
 import { type Question, questionBytes } from './question.ts';
 
 export interface ExportPorts {
@@ -38,7 +37,7 @@ export interface ExportPorts {
   /** Undefined where the node has signed no checkpoint yet: then the bundle says nothing of when it had what. */
   readonly receipts: ReceiptSource | undefined;
   /** What the node had that the question names; undefined where it names none. */
-  readonly known: Pick<KnownAt, 'checkpoint' | 'entries'> | undefined;
+  readonly known: KnownEntries | undefined;
   /** The signature of the node that the question names. */
   sign(manifest: Uint8Array): Uint8Array;
 }
@@ -61,14 +60,14 @@ export const exportBundle = async (
   const whole = await withArchived(ports, signal);
   const { facts } = whole;
   const { known } = ports;
-  const { bytes, origins, registered } = await inSlices(answerOf(facts, question, known?.entries), signal);
+  const { bytes, origins, registered, counting } = await inSlices(answerOf(facts, question, known), signal);
   const held = new Set(facts.map(({ hash }) => hash));
   const receipts =
     ports.receipts === undefined
       ? NO_RECEIPTS
       : await gatherReceipts(ports.receipts, { held, proven: origins, registered });
   const erased = new Set(facts.flatMap(({ hash, bodiless }) => (bodiless ? [hash] : [])));
-  return archiveOf(ports, question, { ...whole, erased, state: bytes, receipts, known: filesOf(known, registered) });
+  return archiveOf(ports, question, { ...whole, erased, state: bytes, receipts, known: filesOf(known, counting) });
 };
 
 const NO_RECEIPTS: ReceiptFiles = { files: [], witnesses: [] };
@@ -83,10 +82,10 @@ interface Contents extends WholeFacts {
 }
 
 /** `known/…`, and whose keys the bundle must hold for them. */
-const filesOf = (known: ExportPorts['known'], registered: ReadonlySet<PeerKey>): ReceiptFiles => {
+const filesOf = (known: ExportPorts['known'], counting: ReadonlySet<PeerKey>): ReceiptFiles => {
   if (known === undefined) return NO_RECEIPTS;
   const { checkpoint, entries } = known;
-  const witnesses = checkpoint.cosignatures.flatMap(({ witness }) => (registered.has(witness) ? [witness] : []));
+  const witnesses = checkpoint.cosignatures.flatMap(({ witness }) => (counting.has(witness) ? [witness] : []));
   return {
     files: [text(KNOWN_CHECKPOINT, checkpoint.note), text(KNOWN_RECEIPTS, receiptsText(entries))],
     witnesses: [checkpoint.origin.node, ...witnesses],

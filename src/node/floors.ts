@@ -27,6 +27,7 @@ import { createPolicies, type PoliciesPorts } from '../policy/ledger-policies.ts
 import { mayCite } from '../policy/authority/may-cite.ts';
 import type { Introductions } from '../policy/introduction/introductions.ts';
 import type { Policies } from '../policy/policies.ts';
+import { countingHere } from '../policy/whose-word.ts';
 import { createQueryService } from '../query/service.ts';
 import type { Replication } from '../replication/replication.ts';
 import { noticingDamage } from '../sqlite/noticing-damage.ts';
@@ -270,6 +271,8 @@ const receiptsOf = ({ ledger, network, policies, key }: Base, { receipts: dir }:
       await policies.caughtUp();
       return policies.registered();
     },
+    counting: ({ origin: { node }, cosignatures }, entries, signal) =>
+      countingHere(policies, { node, by: cosignatures.map(({ witness }) => witness) }, entries, signal),
   });
 
 /** Everything below the front doors, in floor order; each part is closed in the reverse order. */

@@ -18,7 +18,7 @@ import { type Channel, checked, type ConnectedPeer, type Network, type PeerKey }
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { WitnessDesk } from './desk.ts';
 import { ReceiptKeeper } from './keeper.ts';
-import { fetchTree } from './memory-tree.ts';
+import { findKnownAt, type KnownAtPorts } from './known-at.ts';
 import {
   type AnswerJson,
   decodeQuestion,
@@ -33,8 +33,7 @@ import { ReceiptPeers } from './peers.ts';
 import type { KnownAt, Named, ReceiptNotices, Receipts, ReceiptStatus } from './receipts.ts';
 import { readSplitView, splitOrigin, type SplitView, splitViewJson } from './split-view.ts';
 import { SplitViews } from './split-views.ts';
-import { hashesOf } from './tree.ts';
-import { witnessesOf } from './witness.ts';
+import { sourcesFor, witnessesOf } from './witness.ts';
 
 /** A witness that refuses or fails is asked again after a pause that doubles up to this. */
 const RETRY_MS_MAX = 60_000;
@@ -50,6 +49,12 @@ export interface ReceiptsPorts {
   readonly dir: string;
   /** Keys of the nodes that have a policy, as far as the ledger holds it at the time of the call. */
   readonly registered: () => Promise<ReadonlySet<PeerKey>>;
+  /** Of those who cosigned a checkpoint, whose word counts; `entries`: the hashes of its entries. */
+  readonly counting: (
+    checkpoint: Checkpoint,
+    entries: readonly string[],
+    signal: AbortSignal | undefined,
+  ) => Promise<ReadonlySet<PeerKey>>;
   /** Least time between two checkpoints; default `RECEIPT_INTERVAL_MS`. */
   readonly intervalMs?: number;
 }
@@ -140,35 +145,22 @@ class ReceiptService implements Receipts {
   }
 
   async knownAt(node: PeerKey, time: number, signal?: AbortSignal): Promise<KnownAt> {
-    const { network, registered } = this.#ports;
-    const sources = [...new Set([node, ...(await this.#witnessesOf(node))])];
-    const registeredNodes = await registered();
-    const reasons: string[] = [];
-    for (const source of sources) {
-      try {
-        const { checkpoint, final } =
-          source === network.self
-            ? await this.#ownAnswer(node, time)
-            : await this.#peers.known(source, node, time, signal);
-        const cosignatures = checkpoint.cosignatures.filter(({ witness }) => registeredNodes.has(witness));
-        if (cosignatures.length === 0) throw fault('RECEIPT_UNKNOWN', 'no registered node witnessed the checkpoint');
-        const fetch =
-          source === network.self
-            ? (from: number, to: number) => this.#entriesOf(originText(checkpoint.origin), from, to)
-            : this.#peers.fetch(source, checkpoint.origin, signal);
-        const tree = await fetchTree(fetch, checkpoint);
-        void this.#tellWitnesses(checkpoint);
-        const entries = hashesOf(await tree.entries(0, checkpoint.size)).map((hash) => hash.toString('hex'));
-        return { checkpoint: { ...checkpoint, cosignatures }, entries, source, final };
-      } catch (caught) {
-        signal?.throwIfAborted();
-        reasons.push(`${source.slice(0, 16)}…: ${asFault(caught).message}`);
-      }
-    }
-    throw fault('RECEIPT_UNKNOWN', `what ${node} knew then is not known here: ${reasons.join('; ')}`, {
-      data: { node, time, asked: sources },
-      hint: 'the node or one of its witnesses must be reached, and have a checkpoint from before that time: get receipts',
-    });
+    const { network, ledger, registered, counting } = this.#ports;
+    const present = [network.self, ...network.peers().map(({ key }) => key)];
+    const ports: KnownAtPorts = {
+      sources: sourcesFor(ledger.network ?? '', node, { registered: await registered(), present }),
+      held: ledger.size,
+      ask: (source) =>
+        source === network.self ? this.#ownAnswer(node, time) : this.#peers.known(source, node, time, signal),
+      entriesOf: (source, { origin }) =>
+        source === network.self
+          ? (from, to) => this.#entriesOf(originText(origin), from, to)
+          : this.#peers.fetch(source, origin, signal),
+      counting: (checkpoint, entries) => counting(checkpoint, entries, signal),
+    };
+    const known = await findKnownAt(ports, node, time, signal);
+    void this.#tellWitnesses(known.checkpoint);
+    return known;
   }
 
   async named(entry: string, signal?: AbortSignal): Promise<readonly Named[]> {

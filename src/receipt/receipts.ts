@@ -9,7 +9,7 @@ import type { SplitView } from './split-view.ts';
 
 /** What a node had accepted by a time, as it signed and others witnessed. */
 export interface KnownAt {
-  /** The last checkpoint that counts up to the time, with the cosignatures of registered nodes. */
+  /** The last checkpoint that counts up to the time, with the cosignatures of those whose word counts. */
   readonly checkpoint: Checkpoint;
   /** Hashes of the entries (64 hex digits), in the order in which they came to that node: checked against the checkpoint. */
   readonly entries: readonly string[];
@@ -51,8 +51,8 @@ export interface Receipts extends Resource {
   /** Proofs against nodes that showed two histories. */
   splits(): readonly SplitView[];
   /**
-   * What a node had accepted by a time (seconds since 1970): asks it, then its witnesses. `RECEIPT_UNKNOWN` where nobody
-   * that is reached can tell.
+   * What a node had accepted by a time (seconds since 1970): asks it, its witnesses, then others that are connected. `RECEIPT_UNKNOWN` where
+   * nobody that is reached can tell.
    */
   knownAt(node: PeerKey, time: number, signal?: AbortSignal): Promise<KnownAt>;
   /** Which of the registered nodes' receipts name an entry (64 hex digits), in the order of their keys. */

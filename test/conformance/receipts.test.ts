@@ -40,12 +40,15 @@ describe.each(FORMS)('receipts $name', ({ begin }) => {
   let dir: string;
   let network: (seed: Buffer, key: PeerKey) => Promise<Network> | Network;
   let registered: Set<PeerKey>;
+  /** Who is or was registered. */
+  let counting: Set<PeerKey>;
   let nodes: ReceiptNode[];
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'holdfast-receipts-'));
     network = begin();
     registered = new Set();
+    counting = new Set();
     nodes = [];
   });
   afterEach(async () => {
@@ -54,9 +57,10 @@ describe.each(FORMS)('receipts $name', ({ begin }) => {
   });
 
   const start = async (seed = randomBytes(32)): Promise<ReceiptNode> => {
-    const node = await startReceiptNode({ dir, registered, network, seed });
+    const node = await startReceiptNode({ dir, registered, counting, network, seed });
     nodes.push(node);
     registered.add(node.key);
+    counting.add(node.key);
     return node;
   };
   /** Nodes of one network, each connected to the first. */
@@ -146,6 +150,29 @@ describe.each(FORMS)('receipts $name', ({ begin }) => {
     );
     expect(a.receipts.splits()).toEqual([]);
     expect(b.receipts.splits()).toEqual([]);
+  });
+
+  test('of two, and one that comes later: who witnessed it and is registered no more still tells it', async () => {
+    const [a, b] = (await startAll(2)) as [ReceiptNode, ReceiptNode];
+    await a.ledger.append(proposal(1));
+    await cosigned(a, 2, 1);
+    const then = nowSeconds();
+    await waitFor(async () => (await b.receipts.status()).witnessed.some(({ copied }) => copied === 2));
+    const before = await b.receipts.knownAt(a.key, then);
+    registered.delete(a.key);
+    registered.delete(b.key);
+    const c = await start();
+    await c.network.dial({ address: b.network.address });
+    await waitFor(() => c.ledger.size === 2);
+    await a.close();
+    nodes.splice(nodes.indexOf(a), 1);
+    for (const asked of [b, c]) {
+      const { entries, source } = await asked.receipts.knownAt(a.key, then);
+      expect(entries).toEqual(before.entries);
+      expect(source).toBe(b.key);
+    }
+    counting.delete(b.key);
+    await expect(c.receipts.knownAt(a.key, then)).rejects.toThrow('no node that is registered, or was by then');
   });
 
   test('a node without witnesses signs for itself, and asks them once they are there', async () => {

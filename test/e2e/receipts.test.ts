@@ -226,4 +226,30 @@ describe('three nodes and their receipts', () => {
     expect((await known('one', 'two')).result.map((policy) => policy['lamp']?.name)).toEqual(['first']);
     for (const name of names) expect(await network.node(name).json('get split views where format = json')).toEqual([]);
   });
+
+  test('what one knew is told and proven as before when the policies of all its witnesses are deleted', async () => {
+    const one = network.node('one');
+    const before = await known('one', 'two');
+    for (const name of ['one', 'three']) {
+      const [policy] = (await one.json(`blockchain get query where name = ${name}`)) as { query: { id: string } }[];
+      await one.run(`blockchain delete policy where id = ${policy?.query.id ?? ''}`);
+    }
+    await network.settled();
+    for (const asked of names) {
+      const { result, knownAt } = await known(asked, 'two');
+      expect(result).toEqual(before.result);
+      expect(knownAt).toMatchObject({
+        node: before.knownAt.node,
+        size: before.knownAt.size,
+        root: before.knownAt.root,
+      });
+    }
+    const bundle = join(network.dir, 'later.tar');
+    const asked = ['--known-at', then, '--on', 'two', '--id', lamp];
+    expect(await holdfast(['audit', 'export', '--dir', one.options.dir, '--out', bundle, ...asked])).toMatchObject({
+      status: 0,
+    });
+    const { stdout } = await holdfast(['audit', 'verify', bundle, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ sound: true, root: before.knownAt.root });
+  });
 });

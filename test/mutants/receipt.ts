@@ -16,6 +16,27 @@ export const receipt: readonly Mutant[] = [
     tests: ['test/unit/receipt/checkpoint.test.ts'],
   },
   {
+    name: 'word of a node counts whose registration has become void',
+    file: 'src/policy/whose-word.ts',
+    from: "if (given !== undefined && typeof latest.effectOf(given) === 'string') counting.add(peer);",
+    to: 'if (given !== undefined) counting.add(peer);',
+    tests: ['test/unit/bundle/known-later.test.ts'],
+  },
+  {
+    name: 'node is a witness for its own former key',
+    file: 'src/policy/whose-word.ts',
+    from: 'return new Set([key, ...held.flatMap(({ fact }) => authority.rightsOf({ cap: fact.hash })?.former ?? [])]);',
+    to: 'return new Set([key, ...held.map(({ fact }) => fact.hash)]);',
+    tests: ['test/unit/bundle/known-later.test.ts'],
+  },
+  {
+    name: 'witnesses of before are not asked for what a node had',
+    file: 'src/receipt/witness.ts',
+    from: 'return [...new Set([node, ...witnessesOf(network, node, registered), ...others])];',
+    to: 'return [...new Set([node, ...witnessesOf(network, node, registered), ...others.slice(0, 0)])];',
+    tests: ['test/conformance/receipts.test.ts'],
+  },
+  {
     name: 'witness cosigns two trees of one size',
     file: 'src/receipt/witness.ts',
     from: "  if (head.size === last.size && !head.root.equals(last.root)) return 'split';\n",

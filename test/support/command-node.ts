@@ -30,6 +30,7 @@ import type {
 import { createPolicies, type PoliciesPorts } from '../../src/policy/ledger-policies.ts';
 import type { Policies } from '../../src/policy/policies.ts';
 import type { SavedState } from '../../src/policy/snapshot/saved.ts';
+import { countingHere } from '../../src/policy/whose-word.ts';
 import { startReceipts } from '../../src/receipt/receipt-service.ts';
 import type { QueryJob, QueryRequest, QueryResult, QueryService } from '../../src/query/query.ts';
 import type { Consumer, Distributor, PeerReplication, Scrubbing } from '../../src/replication/replication.ts';
@@ -325,6 +326,8 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
         await policies.caughtUp();
         return policies.registered();
       },
+      counting: ({ origin: { node }, cosignatures }, entries, signal) =>
+        countingHere(policies, { node, by: cosignatures.map(({ witness }) => witness) }, entries, signal),
     }),
   );
   const parts: TestParts = {

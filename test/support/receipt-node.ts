@@ -24,6 +24,8 @@ export interface ReceiptNodeOptions {
   readonly dir: string;
   /** Shared by the nodes of a world. */
   readonly registered: ReadonlySet<PeerKey>;
+  /** Whose word counts; default: that of who is registered. */
+  readonly counting?: ReadonlySet<PeerKey>;
   readonly seed?: Buffer;
   network(seed: Buffer, key: PeerKey): Promise<Network> | Network;
   /** Default: an empty one, which this closes. */
@@ -43,6 +45,7 @@ export const startReceiptNode = async (options: ReceiptNodeOptions): Promise<Rec
     ...{ ...ports, ledger, network, key },
     dir: join(options.dir, key.author.slice(0, 8)),
     registered: async () => options.registered,
+    counting: async () => options.counting ?? options.registered,
     intervalMs: 600,
   });
   return {

@@ -3,6 +3,8 @@ export const NOTE_BYTES_MAX = 16_384;
 export const NOTE_SIGNATURES_MAX = 32;
 /** Witnesses that a node asks. */
 export const WITNESSES = 3;
+/** Connected nodes beside its witnesses that are asked for what a node had. */
+export const KNOWN_SOURCES_MAX = 16;
 /** A checkpoint waits so long for further entries, and follows the one before no sooner than that. */
 export const RECEIPT_GATHER_MS = 200;
 export const RECEIPT_INTERVAL_MS = 3_000;

@@ -101,5 +101,6 @@ test('what is not proven by then, or is another list, is a fault for both reader
   // The word of who is not registered counts for nothing.
   const byStranger = await exported(AT, await knownBy([[STRANGER, AT - 50]]));
   expect(verifyBundle(byStranger)).toMatchObject({ sound: false, fault: { rule: 'known' } });
-  if (PYTHON) expect(secondReading(byStranger)).toBe('fault Fault: no registered node has cosigned that by then');
+  if (PYTHON)
+    expect(secondReading(byStranger)).toBe('fault Fault: no node whose word counts has cosigned that by then');
 });
