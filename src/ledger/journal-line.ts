@@ -66,6 +66,10 @@ export const decodeLine = (line: Buffer): JournalLine | undefined => {
   };
 };
 
+/** The milliseconds of arrival of a line, whole or not; undefined where they cannot be read. */
+export const arrivalOf = (line: Buffer): string | undefined =>
+  /\t(\d{1,16})\t[0-9a-f]{8}$/.exec(line.toString('latin1', Math.max(0, line.byteLength - 32)))?.[1];
+
 /** The line once its body is erased: of the same length, with blanks in its place. Of a line that {@link decodeLine} reads. */
 export const erasedLine = (line: Buffer): Buffer => {
   const erased = Buffer.from(line);

@@ -1,6 +1,6 @@
 import { JOURNAL_ROOM_BYTES } from '../base/limits.ts';
 import type { JournalFiles } from './journal-files.ts';
-import { NEWLINE } from './journal-line.ts';
+import { arrivalOf, linesOf } from './journal-line.ts';
 import { readBytes } from './journal-reads.ts';
 
 /**
@@ -71,12 +71,18 @@ export const writeAll = async (files: JournalFiles, handle: number, bytes: Buffe
 };
 
 /**
- * Where in these bytes the first line begins that has a zero in it. No whole line has one, so a write over zeros did not reach the disk
- * whole there. Undefined where there is none, and where the line begins before `bytes`.
+ * Where in these bytes, which begin with a line, the last write begins to lack something: at its first line with a zero in it. No whole line
+ * has one. All lines of a write have one time of arrival: a line of another time, and what lies before it, was there whole before
+ * that write began, and what is wrong in there is damage. Undefined where the last write is whole.
  */
-export const tornLine = (bytes: Buffer, isFirstByteOfFile: boolean): number | undefined => {
-  const zero = bytes.indexOf(0);
-  if (zero === -1) return undefined;
-  const newline = bytes.lastIndexOf(NEWLINE, zero);
-  return newline === -1 && !isFirstByteOfFile ? undefined : newline + 1;
+export const tornLine = (bytes: Buffer): number | undefined => {
+  let torn: number | undefined;
+  let time: string | undefined;
+  for (const { offset, line } of [...linesOf(bytes)].reverse()) {
+    const own = arrivalOf(line);
+    if (own !== undefined && time !== undefined && own !== time) break;
+    time = own ?? time;
+    if (line.includes(0)) torn = offset;
+  }
+  return torn;
 };

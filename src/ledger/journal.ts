@@ -147,10 +147,14 @@ export class Journal {
     const { file, offset: end } = this.#last;
     // Each write over zeros leaves one behind it, and a journal that is closed has none: zeros in a line are no write then.
     if (this.#foundBytes === end) return undefined;
-    const from = Math.max(0, end - this.#room.writeBytesMax - 1);
-    const torn = tornLine(await this.#reads.bytes(file, from, end), from === 0);
-    if (torn === undefined || (acknowledged.file === file && acknowledged.offset > from + torn)) return undefined;
-    return from + torn;
+    const known = acknowledged.file === file ? acknowledged.offset : 0;
+    const from = Math.max(0, Math.max(known, end - this.#room.writeBytesMax) - 1);
+    if (from >= end) return undefined;
+    const bytes = await this.#reads.bytes(file, from, end);
+    // What begins before that is none of the last write: the byte there is the end of a line, or within one.
+    const first = from === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+    const torn = tornLine(bytes.subarray(first));
+    return torn === undefined ? undefined : from + first + torn;
   }
 
   #endAt(file: number, offset: number): void {

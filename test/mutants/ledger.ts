@@ -95,8 +95,22 @@ export const ledger: readonly Mutant[] = [
   {
     name: 'zeros in an acknowledged line pass for a write that was broken off',
     file: 'src/ledger/journal.ts',
-    from: 'acknowledged.offset > from + torn)',
-    to: 'acknowledged.offset < 0)',
+    from: 'acknowledged.file === file ? acknowledged.offset : 0',
+    to: '0',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'the largest write over zeros is not looked through whole',
+    file: 'src/ledger/journal.ts',
+    from: 'end - this.#room.writeBytesMax) - 1)',
+    to: 'end - this.#room.writeBytesMax))',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'zeros in a line pass for a write that was broken off though another write came behind it',
+    file: 'src/ledger/journal-room.ts',
+    from: '    if (own !== undefined && time !== undefined && own !== time) break;\n',
+    to: '',
     tests: ['test/unit/ledger/journal-room.test.ts'],
   },
   {

@@ -12,6 +12,10 @@ const open = (files: PowerCutFiles): Promise<Journal> =>
 
 const line = (bytes: number): Buffer => Buffer.from(`${'x'.repeat(bytes - 1)}\n`);
 
+/** As lines of the journal end: with their time of arrival, where that was written. */
+const arrived = (text: string, time: number | undefined): Buffer =>
+  Buffer.from(time === undefined ? `${text}\n` : `${text}\t${time}\t0123abcd\n`);
+
 const bytesOf = (files: PowerCutFiles): Buffer => files.contents.get(PATH) ?? Buffer.alloc(0);
 
 describe('the zeros behind the last line', () => {
@@ -81,14 +85,119 @@ describe('the zeros behind the last line', () => {
   });
 });
 
-describe('the first line with a zero in it', () => {
+describe('of the last write', () => {
+  const reopened = async (files: PowerCutFiles, acknowledged: number): Promise<Journal> => {
+    files.restart();
+    const journal = await open(files);
+    await journal.beginAppends({ file: 1, offset: acknowledged });
+    return journal;
+  };
+
+  it('the first line may be torn where it is as long as one can be', async () => {
+    const files = createPowerCutFiles();
+    const journal = await open(files);
+    await journal.append([line(100)]);
+    await journal.append([line(500), line(ROOM / 2 - 500)]);
+    bytesOf(files).fill(0, 100, 512);
+    expect((await reopened(files, 0)).end).toEqual({ file: 1, offset: 100 });
+  });
+
+  it('a torn line is cut off whatever is damaged before it', async () => {
+    const files = createPowerCutFiles();
+    await (await open(files)).append([line(400), line(300)]);
+    bytesOf(files).fill(0, 350, 360).fill(0, 450, 500);
+    expect((await reopened(files, 400)).end).toEqual({ file: 1, offset: 400 });
+  });
+
+  it('no line is where another time of arrival stands behind it: it is damaged, and stays', async () => {
+    const files = createPowerCutFiles();
+    const journal = await open(files);
+    for (const time of [1_001, 1_002]) await journal.append([arrived('x'.repeat(300), time)]);
+    bytesOf(files).fill(0, 100, 200);
+    const again = await reopened(files, 0);
+    expect(again.end).toEqual(journal.end);
+    expect(
+      bytesOf(files)
+        .subarray(journal.end.offset)
+        .every((byte) => byte === 0),
+    ).toBe(true);
+  });
+
   it.each([
-    ['abc\nde\n', true, undefined],
-    ['abc\nd\0e\nf\0\n', true, 4],
-    ['\0bc\nde\n', true, 0],
-    ['\0bc\nd\0\n', false, undefined],
-    ['\nb\0c\nde\n', false, 1],
-  ])('of %j begins where it should', (text, isFirst, at) => {
-    expect(tornLine(Buffer.from(text), isFirst)).toBe(at);
+    [
+      'is whole',
+      [
+        ['a', 1],
+        ['b', 1],
+      ],
+      undefined,
+    ],
+    [
+      'lacks its only line',
+      [
+        ['a', 1],
+        ['b\0', 2],
+      ],
+      1,
+    ],
+    [
+      'lacks one in its middle',
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c\0', 2],
+        ['d', 2],
+      ],
+      2,
+    ],
+    [
+      'lacks two',
+      [
+        ['a', 1],
+        ['b\0', 2],
+        ['c', 2],
+        ['d\0', 2],
+      ],
+      1,
+    ],
+    [
+      'lacks the end of a line',
+      [
+        ['a', 1],
+        ['b\0', undefined],
+        ['c', 2],
+      ],
+      1,
+    ],
+    [
+      'lacks all times',
+      [
+        ['a', 1],
+        ['b\0', undefined],
+        ['c\0', undefined],
+      ],
+      1,
+    ],
+    [
+      'is whole, and one before it is not',
+      [
+        ['a\0', 1],
+        ['b', 2],
+      ],
+      undefined,
+    ],
+    [
+      'lacks a line, as one before it does',
+      [
+        ['a\0', 1],
+        ['b\0', 2],
+        ['c', 2],
+      ],
+      1,
+    ],
+  ] as const)('%s', (_, lines, torn) => {
+    const bytes = lines.map(([text, time]) => arrived(text, time));
+    const at = torn === undefined ? undefined : Buffer.concat(bytes.slice(0, torn)).byteLength;
+    expect(tornLine(Buffer.concat(bytes))).toBe(at);
   });
 });
