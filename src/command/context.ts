@@ -17,7 +17,14 @@ import type { Policies } from '../policy/policies.ts';
 import type { TilesStatus } from '../receipt/tiles/tiles-service.ts';
 import type { Receipts } from '../receipt/receipts.ts';
 import type { QueryService } from '../query/query.ts';
-import type { Consumer, ConsumerOptions, Distributor, PeerReplication, Scrubbing } from '../replication/replication.ts';
+import type {
+  Consumer,
+  ConsumerOptions,
+  Distributor,
+  PeerReplication,
+  Replication,
+  Scrubbing,
+} from '../replication/replication.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { PeerView } from './health/peer-watch.ts';
@@ -113,8 +120,9 @@ export interface Watched {
   readonly clock: ClockStatus;
   /** What the connected nodes told of themselves. */
   readonly peers: readonly PeerView[];
-  /** Of the operator that runs: whether it is filled, and how its peers stand. */
-  readonly sharing: { readonly filled: boolean; readonly peers: readonly PeerReplication[] } | undefined;
+  /** Of the operator that runs: whether it is filled, how its peers stand, and for whom it waits. */
+  readonly sharing:
+    (Pick<Replication, 'filled' | 'awaited'> & { readonly peers: readonly PeerReplication[] }) | undefined;
 }
 
 /** Where what nodes may drop is kept. */

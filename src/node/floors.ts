@@ -112,7 +112,7 @@ const joinNetwork = async (
 };
 
 const sharingOf = ({ replication }: Parts): Watched['sharing'] =>
-  replication && { filled: replication.filled, peers: replication.peers() };
+  replication && { filled: replication.filled, peers: replication.peers(), awaited: replication.awaited };
 
 /** What stands below the parts that commands start and stop. */
 interface Base {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
+import { DISK_LOOK_MS } from '../base/limits.ts';
 import type { DiskHealth } from '../base/disk.ts';
 import { asFault, fault, hasCode, textOf } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
@@ -44,6 +45,8 @@ interface Operating {
   readonly replication: Replication;
   /** Says that the operator is filled. */
   readonly filledFile: StateFile;
+  /** Aborted when it stops. */
+  readonly stopped: AbortController;
   distributor: Distributor | undefined;
   consumer: Consumer | undefined;
 }
@@ -68,6 +71,18 @@ const followPeers = (topology: () => Topology, self: string): (() => readonly Cl
 /** What is in force is known all the same, but for what is being fetched. */
 export const unlessArchived = (caught: unknown): void => {
   if (!hasCode(caught, 'ENTRY_ARCHIVED')) throw caught;
+};
+
+/** A ledger that cannot be read now is read again. Rejects when the operator stops. */
+const policiesKnown = async ({ policies, clock }: PartsPorts, stopped: AbortSignal): Promise<void> => {
+  for (;;) {
+    try {
+      await policies.caughtUp().catch(unlessArchived);
+      return;
+    } catch {
+      await sleep(clock, DISK_LOOK_MS, stopped);
+    }
+  }
 };
 
 /** The parts of a node that commands start and stop: operator, distributor, consumer. */
@@ -161,6 +176,7 @@ export class Parts implements Resource {
     const origin = options.policy;
     const ownFilesKnown = Promise.withResolvers<undefined>();
     const older = filesMarkOf(paths);
+    const stopped = new AbortController();
     const operator = await createOperator(
       {
         ...this.#ports,
@@ -192,10 +208,11 @@ export class Parts implements Resource {
           return cluster !== undefined && cluster !== operators.get(origin)?.cluster;
         },
         filledFlag: createFilledFlag(filledFile),
-        ...(older && { older: this.#ports.asked.then(() => policies.caughtUp().catch(unlessArchived)) }),
+        ...(older && { older: this.#ports.asked.then(() => policiesKnown(this.#ports, stopped.signal)) }),
         log,
       });
     } catch (caught) {
+      stopped.abort();
       // It is known to nobody yet, so nobody else could stop it.
       await operator.close().catch((closing: unknown) => {
         log.error('the operator that cannot start does not stop cleanly', { error: asFault(closing).message });
@@ -212,7 +229,7 @@ export class Parts implements Resource {
         return undefined;
       }),
     );
-    this.#running = { operator, replication, filledFile, distributor: undefined, consumer: undefined };
+    this.#running = { operator, replication, filledFile, stopped, distributor: undefined, consumer: undefined };
   }
 
   /** A node that was taken for lost may come back after another took over its policy: both would give the same numbers. */
@@ -233,6 +250,7 @@ export class Parts implements Resource {
   async #stopOperator(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
+    running?.stopped.abort();
     try {
       await running?.replication.close();
       await running?.filledFile.close();

@@ -50,7 +50,8 @@ export interface ReplicationPorts {
   readonly filledFlag: FilledFlag;
   /**
    * The store is that of a backup, older than what this operator once held and numbered: it answers and numbers only when every
-   * peer was compared. Resolves when the policies are as new as those of the peers, so that these are all known.
+   * peer was compared. Resolves when the policies are as new as those of the peers, so that these are all known; rejects when it
+   * stops before.
    */
   readonly older?: Promise<void>;
   readonly clock: Clock;
@@ -153,10 +154,13 @@ class ClusterReplication implements Replication {
     store.notices.on('file:lost', this.#onLost);
     this.#cancelWait = this.#waitForPeers(store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS);
     this.refresh();
-    void ports.older?.then(() => {
-      this.#peersKnown = true;
-      this.#look();
-    });
+    ports.older?.then(
+      () => {
+        this.#peersKnown = true;
+        this.#look();
+      },
+      () => {},
+    );
   }
 
   get filled(): boolean {
@@ -173,6 +177,11 @@ class ClusterReplication implements Replication {
 
   get heard(): boolean {
     return this.#comparedAll || this.#ports.clock.monotonicMs() >= this.#startedMs + PEERS_WAIT_MS;
+  }
+
+  get awaited(): readonly ClusterPeer[] {
+    const { clusterPeers } = this.#ports;
+    return this.#fill.older ? clusterPeers().filter(({ operator }) => !this.#compared.has(operator)) : [];
   }
 
   peers(): readonly PeerReplication[] {

@@ -125,6 +125,8 @@ export interface Replication extends Resource {
   answersFrom(dbms: string): boolean;
   /** Whether all peers said what they hold since the start, or were waited for: what came meanwhile is known to be lacking. */
   readonly heard: boolean;
+  /** Of an operator whose store is older: those without which it answers and numbers nothing, and that were not heard of yet. */
+  readonly awaited: readonly ClusterPeer[];
   peers(): readonly PeerReplication[];
   /** `run data distributor`. `REPLICATION_ALREADY_RUNNING`. */
   startDistributor(): Distributor;

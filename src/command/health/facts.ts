@@ -22,6 +22,8 @@ export interface SyncFacts {
 /** The operator that this node runs. */
 export interface OperatorFacts {
   readonly filled: boolean;
+  /** It was restored or recovered, and waits for these before it answers and numbers. */
+  readonly awaited: readonly string[];
   readonly distributor: boolean;
   /** Undefined: it does not run. */
   readonly consumer: 'active' | 'suspend' | undefined;

@@ -76,6 +76,7 @@ const operatorFacts = (context: CommandContext, mayReach: MayReach): OperatorFac
   const sinceMs = context.clock.wallMs() - FAILED_FILES_SHOWN_MS;
   return {
     filled: (sharing ?? consumer)?.filled ?? true,
+    awaited: (sharing?.awaited ?? []).map(({ name }) => name),
     distributor: distributor !== undefined,
     consumer: consumer?.mode,
     peers: (sharing?.peers ?? (consumer ?? distributor)?.peers() ?? []).map(peerFor(mayReach)),

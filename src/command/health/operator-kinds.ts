@@ -4,8 +4,8 @@ import type { HealthFacts, OperatorFacts } from './facts.ts';
 import { BY_ITSELF, type FaultKind, files, seconds, when } from './kind.ts';
 
 const ofOperator =
-  (causes: (operator: OperatorFacts, facts: HealthFacts) => readonly string[]) =>
-  (facts: HealthFacts): readonly string[] =>
+  (causes: (operator: OperatorFacts, facts: HealthFacts) => ReturnType<FaultKind['causes']>) =>
+  (facts: HealthFacts): ReturnType<FaultKind['causes']> =>
     facts.operator === undefined ? [] : causes(facts.operator, facts);
 
 const inCluster = (facts: HealthFacts, process: 'distributor' | 'consumer'): readonly string[] =>
@@ -31,8 +31,16 @@ export const OPERATOR_KINDS = {
   OPERATOR_UNFILLED: {
     areas: ['consumer'],
     nextStep: 'wait until it has what its peers hold (get consumer), or start the consumer with an earlier start_date',
-    causes: ofOperator(({ filled }) =>
-      when(!filled, 'this operator is filling up: other operators answer the queries'),
+    causes: ofOperator(({ filled, awaited }) =>
+      awaited.length > 0
+        ? [
+            {
+              cause: `this operator was restored or recovered: it answers no queries and takes no data before it has heard of ${awaited.join(', ')}, which may hold more of its files`,
+              nextStep:
+                'start these operators; the policy of one that is gone for good: blockchain delete policy where id = ID; where that is no way, start this node with --restored alone',
+            },
+          ]
+        : when(!filled, 'this operator is filling up: other operators answer the queries'),
     ),
   },
   DISTRIBUTOR_OFF: {

@@ -59,11 +59,12 @@ export const takeRestored = async (
     await syncDirectory(dir);
     await rm(join(dir, SUMS_FILE), { force: true });
   }
-  const mark = markAt(join(dir, RESTORED_MARK));
-  if (rule === 'ask' || mark === undefined) return mark;
-  log.warn('restored from a backup and told to be alone: numbers of what was written after it may be used again');
-  await filesMarkOf(paths)?.clear();
-  await mark.clear();
+  const [mark, files] = [markAt(join(dir, RESTORED_MARK)), filesMarkOf(paths)];
+  // The files may be waited for when the entries are no more: of an operator that is gone for good, its node known or not.
+  if (rule === 'ask' || (mark === undefined && files === undefined)) return mark;
+  log.warn('restored and told to be alone: numbers of what was written and is not here may be used again');
+  await files?.clear();
+  await mark?.clear();
   return undefined;
 };
 

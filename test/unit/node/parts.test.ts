@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { unwatchedDisk } from '../../../src/base/disk.ts';
 import { silentLogger } from '../../../src/base/log.ts';
@@ -10,8 +10,10 @@ import { createMemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import { createMemoryHub } from '../../../src/network/memory.ts';
 import { Parts } from '../../../src/node/parts.ts';
 import { nodePaths } from '../../../src/node/paths.ts';
+import { markFilesOlder } from '../../../src/node/restore/mark.ts';
 import type { OperatorOptions } from '../../../src/operator/operator.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
+import type { Policies } from '../../../src/policy/policies.ts';
 import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
 import { followTopology } from '../../../src/topology/derive.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
@@ -20,6 +22,7 @@ const open: { close(): Promise<void> }[] = [];
 let dir: string;
 let clock: VirtualClock;
 let parts: Parts;
+let policies: Policies;
 let options: OperatorOptions;
 
 beforeEach(async () => {
@@ -27,7 +30,7 @@ beforeEach(async () => {
   const paths = nodePaths(dir);
   const ledger = await createMemoryLedger();
   await ledger.createNetwork('test', 'open');
-  const policies = createPolicies({ ledger, ownKey: ledger.author, clock: systemClock, holders: () => new Set() });
+  policies = createPolicies({ ledger, ownKey: ledger.author, clock: systemClock, holders: () => new Set() });
   const network = createMemoryHub({ clock: systemClock, random: systemRandom }).node({ key: 'a' });
   const sqlite = openInlineSqlite({ dir: join(dir, 'dbms') });
   const topology = followTopology(policies.book);
@@ -56,6 +59,16 @@ test('an operator whose sharing cannot start does not go on alone', async () => 
   await parts.control.startOperator(options);
   expect(parts.operator).toBeDefined();
   expect(clock.pending).toBeGreaterThan(0);
+});
+
+test('a restored operator looks again where the ledger cannot be read just then', async () => {
+  await markFilesOlder(nodePaths(dir), '{}');
+  const failing = vi.spyOn(policies, 'caughtUp').mockRejectedValue(new Error('EIO'));
+  await parts.control.startOperator(options);
+  await clock.advance(10_000);
+  expect(parts.replication?.filled).toBe(false);
+  failing.mockRestore();
+  await clock.runUntil(() => parts.replication?.filled === true, 10_000, 'it answers');
 });
 
 test('starts and stops that come together go one after the other', async () => {

@@ -82,6 +82,13 @@ describe('the directory of a backup', () => {
     expect(filesMarkOf(nodePaths(dir))).toBeUndefined();
   });
 
+  test('told to be alone it waits for no files either, where it waits for those alone', async () => {
+    await backUp({ 'node.key': 'key' });
+    await (await take())?.clear();
+    expect(await take('alone')).toBeUndefined();
+    expect(filesMarkOf(nodePaths(dir))).toBeUndefined();
+  });
+
   test('that is damaged or incomplete is refused; a damaged archived file is only dropped', async () => {
     await backUp({ 'node.key': 'key', 'data/archive/one': 'content' });
     await writeFile(join(dir, 'data/archive/one'), 'conten');

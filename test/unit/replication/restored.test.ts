@@ -25,9 +25,11 @@ test('an operator of a backup answers and numbers nothing before it has heard of
   await world.start(one);
   await clock.advance(60_000);
   expect([one.consumer!.filled, one.known]).toEqual([false, false]);
+  expect(one.replication!.awaited.map(({ operator }) => operator)).toEqual([two.id]);
   hub.heal();
   await clock.runUntil(() => one.consumer!.filled && one.known, 30_000, 'it answers and numbers');
   expect(one.store.all()).toHaveLength(4);
+  expect(one.replication!.awaited).toEqual([]);
 });
 
 test('nor before it knows all peers, nor after another start', async () => {
@@ -45,6 +47,15 @@ test('nor before it knows all peers, nor after another start', async () => {
   expect(one.consumer!.filled).toBe(false);
   asked.resolve(undefined);
   await clock.runUntil(() => one.consumer!.filled && one.known, 1_000, 'it answers and numbers');
+});
+
+test('one that is stopped before it knows all peers leaves nothing behind', async () => {
+  const stopped = Promise.withResolvers<undefined>();
+  one.older = stopped.promise;
+  await world.start(one);
+  stopped.reject(new Error('it stops'));
+  await world.clock.advance(1_000);
+  expect([one.consumer!.filled, one.known]).toEqual([false, false]);
 });
 
 test('what peers held and did not give yet is remembered: alone at the next start, answers say that it is lacking', async () => {

@@ -27,7 +27,7 @@ const peer: PeerReplication = {
   ...{ sent: 0, received: 0, lastExchange: undefined, lastError: undefined, lacking: new Map() },
 };
 const operator: OperatorFacts = {
-  ...{ filled: true, distributor: true, consumer: 'active', peers: [peer], failures: [] },
+  ...{ filled: true, awaited: [], distributor: true, consumer: 'active', peers: [peer], failures: [] },
   failed: { dir: '/e', files: 0, bytes: 0, isFull: false },
   ...{ watchFailure: undefined, setAside: [], damages: [], moved: [], scrubError: undefined, dropFailure: undefined },
 };
@@ -255,6 +255,16 @@ describe('faults of a node', () => {
       expect(nextStep).not.toMatch(/not|[|]|---/i);
     }
     for (const code of Object.keys(FAULT_KINDS)) expect(code).not.toMatch(/not/i);
+  });
+
+  test('who was restored names for whom it waits, and how that ends', () => {
+    expect(faultsOf({ ...well, ...own({ filled: false, awaited: ['operator-b', 'operator-c'] }) })).toMatchObject([
+      {
+        code: 'OPERATOR_UNFILLED',
+        cause: expect.stringMatching(/heard of operator-b, operator-c/) as string,
+        nextStep: expect.stringMatching(/--restored alone/) as string,
+      },
+    ]);
   });
 
   test('what passes by itself in a moment, or is no fault, is none', () => {
