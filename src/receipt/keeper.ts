@@ -143,9 +143,12 @@ export class ReceiptKeeper implements ReceiptEvidence {
     try {
       const log = this.#log ?? (await this.#openLog(network));
       if (!(await this.#mayGoOn(log))) return false;
+      // Chosen first: what registered them is then among the entries of the checkpoint that they are asked for, so their word counts for good.
+      const [chosen] = await Promise.allSettled([this.#ports.witnesses()]);
       await this.#takeUp(log);
       if (log.size > (this.#signed?.size ?? 0)) await this.#sign(log);
-      return await this.#askWitnesses(log);
+      if (chosen.status === 'rejected') throw chosen.reason;
+      return await this.#askWitnesses(log, chosen.value);
     } catch (caught) {
       await this.close();
       throw caught;
@@ -261,8 +264,8 @@ export class ReceiptKeeper implements ReceiptEvidence {
     this.#signed = readCheckpoint(note);
   }
 
-  async #askWitnesses(log: ReceiptLog): Promise<boolean> {
-    this.#chosen = await this.#ports.witnesses();
+  async #askWitnesses(log: ReceiptLog, chosen: readonly PeerKey[]): Promise<boolean> {
+    this.#chosen = chosen;
     const checkpoint = this.#signed;
     if (checkpoint === undefined) return true;
     const asked = this.#chosen.filter((key) => !checkpoint.cosignatures.some(({ witness }) => witness === key));

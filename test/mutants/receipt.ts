@@ -30,6 +30,13 @@ export const receipt: readonly Mutant[] = [
     tests: ['test/unit/bundle/known-later.test.ts'],
   },
   {
+    name: 'witness is asked for a checkpoint that does not name what registered it',
+    file: 'src/receipt/keeper.ts',
+    from: 'return await this.#askWitnesses(log, chosen.value);',
+    to: 'return await this.#askWitnesses(log, await this.#ports.witnesses());',
+    tests: ['test/unit/receipt/keeper.test.ts'],
+  },
+  {
     name: 'witnesses of before are not asked for what a node had',
     file: 'src/receipt/witness.ts',
     from: 'return [...new Set([node, ...witnessesOf(network, node, registered), ...others])];',

@@ -76,6 +76,19 @@ describe('the own log of receipts', () => {
     await second.close();
   });
 
+  test('asks a witness for a checkpoint that names what registered it', async () => {
+    const keeper = keeperIn(dir, {
+      witnesses: async () => {
+        entries.push(sha256Hex(`policy ${entries.length}`));
+        return [witness.author];
+      },
+    });
+    await keeper.step();
+    expect(keeper.newest()?.cosignatures).toHaveLength(1);
+    expect(keeper.newest()?.size).toBe(entries.length);
+    await keeper.close();
+  });
+
   test('signs nothing where nothing came', async () => {
     const keeper = keeperIn(dir);
     await keeper.step();
