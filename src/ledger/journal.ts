@@ -131,11 +131,13 @@ export class Journal {
       this.#endAt(file, end);
       this.#checkedTo = end;
       this.#writeHandle = await this.#files.open(this.path(file), 'write');
+      if (this.#foundBytes === 0) return;
       const bytes = this.#foundBytes - end;
-      if (bytes === 0) return;
-      if (await this.#room.takeUp(this.#writeHandle, end, this.#foundBytes)) return;
-      await this.#files.truncate(this.#writeHandle, end);
+      const isCut = bytes > 0 && !(await this.#room.takeUp(this.#writeHandle, end, this.#foundBytes));
+      if (isCut) await this.#files.truncate(this.#writeHandle, end);
+      // What a killed process wrote last is there for all to see, and need not be durable yet.
       await this.#files.sync(this.#writeHandle);
+      if (!isCut) return;
       this.#options.log.warn('cut off a line that was not completely written', { file: this.path(file), bytes });
     } catch (caught) {
       await this.#fail(caught);

@@ -1,6 +1,7 @@
 import { doors } from './doors.ts';
 import { entry } from './entry.ts';
 import { erasures } from './erasures.ts';
+import { journal } from './journal.ts';
 import { ledger } from './ledger.ts';
 import { network } from './network.ts';
 import { node } from './node.ts';
@@ -16,6 +17,7 @@ import type { Mutant } from './mutant.ts';
 /** Every bug that is planted, by floor. */
 export const MUTANTS: readonly Mutant[] = [
   ...ledger,
+  ...journal,
   ...entry,
   ...receipt,
   ...policy,

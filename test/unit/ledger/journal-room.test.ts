@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
+import type { JournalFiles } from '../../../src/ledger/journal-files.ts';
 import { type Journal, openJournal } from '../../../src/ledger/journal.ts';
 import { tornLine } from '../../../src/ledger/journal-room.ts';
 import { createPowerCutFiles, type PowerCutFiles } from '../../support/power-cut-files.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
+import { SimulatedDisk } from '../../support/simulated-disk.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const PATH = 'j/00000001.journal';
 const ROOM = 2_048;
@@ -83,6 +87,50 @@ describe('the zeros behind the last line', () => {
     await closed.beginAppends({ file: 0, offset: 0 });
     expect(closed.end).toEqual({ file: 1, offset: 700 });
   });
+});
+
+it('go durably before a large append is written in their place', async () => {
+  const files = createPowerCutFiles();
+  const calls: string[] = [];
+  const noted = <T>(name: string, call: () => Promise<T>): Promise<T> => {
+    calls.push(name);
+    return call();
+  };
+  const journal = await openJournal({
+    ...{ dir: 'j', log: silentLogger, roomBytes: ROOM },
+    files: {
+      ...files,
+      write: (...args) => noted('write', () => files.write(...args)),
+      truncate: (...args) => noted('truncate', () => files.truncate(...args)),
+      sync: (...args) => noted('sync', () => files.sync(...args)),
+    },
+  });
+  await journal.append([line(100)]);
+  calls.length = 0;
+  await journal.append([line(ROOM)]);
+  expect(calls).toEqual(['truncate', 'sync', 'write']);
+});
+
+it.each([1, 2, 3, 4, 5, 6])('what a killed process wrote last is durable before it is shown (%i)', async (seed) => {
+  const clock = createVirtualClock(undefined, { isPure: true });
+  const disk = new SimulatedDisk(clock, createSeededRandom(seed, 'disk'), { msMax: 0, full: 0, syncFails: 0 });
+  const run = <T>(work: Promise<T>): Promise<T> => clock.runWhile(work, 1_000);
+  const begun = async (files: JournalFiles): Promise<Journal> => {
+    const journal = await openJournal({ dir: 'j', log: silentLogger, files, roomBytes: ROOM });
+    await journal.beginAppends({ file: 0, offset: 0 });
+    return journal;
+  };
+  const files = disk.files();
+  const [kill, isKilled] = [new Error('killed'), { now: false }];
+  const sync = (handle: number): Promise<void> => (isKilled.now ? Promise.reject(kill) : files.sync(handle));
+  const killed = await run(begun({ ...files, sync, close: () => Promise.resolve() }));
+  await run(killed.append([line(100)]));
+  isKilled.now = true;
+  await expect(run(killed.append([line(500), line(400)]))).rejects.toThrow();
+  const shown = await run(begun(disk.files()));
+  expect(shown.end.offset).toBe(1_000);
+  disk.crash();
+  expect((await run(begun(disk.files()))).end).toEqual(shown.end);
 });
 
 describe('of the last write', () => {

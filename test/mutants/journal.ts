@@ -1,0 +1,103 @@
+import type { Mutant } from './mutant.ts';
+
+/** The files of lines that hold the ledger. */
+export const journal: readonly Mutant[] = [
+  {
+    name: 'erasure that a crash broke off is not finished',
+    file: 'src/ledger/journal-overwrite.ts',
+    from: '    await finishOverwrites(ports);\n  } catch (caught) {',
+    to: '  } catch (caught) {',
+    tests: ['test/unit/ledger/erasure.test.ts'],
+  },
+  {
+    name: 'journal is written without O_DSYNC',
+    file: 'src/ledger/journal-files.ts',
+    from: 'const DURABLE = constants.O_RDWR | (O_DSYNC ?? 0);',
+    to: 'const DURABLE = constants.O_RDWR;',
+    tests: ['test/unit/ledger/journal-files.test.ts'],
+  },
+  {
+    name: 'journal is not synced after a write',
+    file: 'src/ledger/journal-room.ts',
+    from: '  if (files.syncWrites) await files.sync(handle);\n',
+    to: '',
+    tests: ['test/unit/ledger/journal-files.test.ts'],
+  },
+  {
+    name: 'what a power cut left in the middle of a write is kept',
+    file: 'src/ledger/journal.ts',
+    from: 'const end = (await this.#tornEnd(acknowledged)) ?? whole;',
+    to: 'const end = whole;',
+    tests: ['test/property/journal-room.property.test.ts'],
+  },
+  {
+    name: 'a write over zeros leaves none behind it',
+    file: 'src/ledger/journal-room.ts',
+    from: 'end + bytes >= this.#end',
+    to: 'end + bytes > this.#end',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'zeros in an acknowledged line pass for a write that was broken off',
+    file: 'src/ledger/journal.ts',
+    from: 'acknowledged.file === file ? acknowledged.offset : 0',
+    to: '0',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'the largest write over zeros is not looked through whole',
+    file: 'src/ledger/journal.ts',
+    from: 'end - this.#room.writeBytesMax) - 1)',
+    to: 'end - this.#room.writeBytesMax))',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'zeros in a line pass for a write that was broken off though another write came behind it',
+    file: 'src/ledger/journal-room.ts',
+    from: '    if (own !== undefined && time !== undefined && own !== time) break;\n',
+    to: '',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'room is given back, and what is written in its place may lie over zeros after a power cut',
+    file: 'src/ledger/journal-room.ts',
+    from: '    await this.#files.truncate(handle, end);\n    await this.#files.sync(handle);\n',
+    to: '    await this.#files.truncate(handle, end);\n',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'what a killed process wrote last is shown before it is durable',
+    file: 'src/ledger/journal.ts',
+    from: 'await this.#files.sync(this.#writeHandle);\n      if (!isCut) return;',
+    to: 'if (!isCut) return;',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'torn tail of the journal is kept',
+    file: 'src/ledger/journal-reads.ts',
+    from: 'if (at !== -1) return start + at + 1;',
+    to: 'if (at !== -1) return size;',
+    tests: ['test/unit/ledger/disk.test.ts'],
+  },
+  {
+    name: 'CRC of a journal line is not checked',
+    file: 'src/ledger/journal-line.ts',
+    from: "if (ends.length !== COLUMNS - 1 || line.toString('latin1', received + 1) !== crcOf(line.subarray(0, received)))",
+    to: 'if (ends.length !== COLUMNS - 1)',
+    tests: ['test/unit/ledger/disk.test.ts'],
+  },
+  {
+    name: 'hash of a line read back is not compared',
+    file: 'src/ledger/journal-line.ts',
+    from: '  if (sha256Hex(raw.header) !== hash) return undefined;\n',
+    to: '',
+    tests: ['test/unit/ledger/disk.test.ts'],
+  },
+  {
+    name: 'journal is written on after a failed write',
+    file: 'src/ledger/journal.ts',
+    from: '      this.#refused = bytes.byteLength;\n      throw await this.#fail(caught);',
+    to: '      this.#refused = bytes.byteLength;\n      throw this.#diskFault(caught);',
+    tests: ['test/simulation/failed-write.test.ts'],
+  },
+];
