@@ -202,8 +202,12 @@ const showHistory = async (state: DemoState, operators: ReadonlyMap<string, Poli
   await nodeOf(state, 'operator1').run(
     `blockchain update where id = ${id} and policy = {"operator": {"city": "San Leandro"}}`,
   );
-  await until(state, 'an update reached the query node', async () =>
-    (await nodeOf(state, 'query').run(`blockchain get operator where id = ${id}`)).includes('San Leandro'),
+  await until(
+    state,
+    'an update reached the query node',
+    async () =>
+      (await nodeOf(state, 'query').run(`blockchain get operator where id = ${id} bring.first [*][city]`)) ===
+      'San Leandro',
   );
   await show(state, 'query', `blockchain history where id = ${id}`);
   await show(state, 'query', 'blockchain audit');
