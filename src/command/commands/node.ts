@@ -31,11 +31,7 @@ const status = ({ context, dictionary, options, mayReach }: Call<typeof statusOp
       Status: text,
       status: text,
       time: context.clock.wallMs(),
-      running: {
-        operator: context.operator() !== undefined,
-        distributor: context.distributor() !== undefined,
-        consumer: context.consumer() !== undefined,
-      },
+      ...runningParts(context),
       ...heldFiles(context),
       faults,
       history: heldJson(context),
@@ -47,6 +43,18 @@ const status = ({ context, dictionary, options, mayReach }: Call<typeof statusOp
     },
   };
 };
+
+/** For peers: what runs here, and whether a start script that is under way may be about to start what does not. */
+const runningParts = (context: CommandContext): object => {
+  const running = {
+    operator: context.operator() !== undefined,
+    distributor: context.distributor() !== undefined,
+    consumer: context.consumer() !== undefined,
+  };
+  const starting = context.startScript?.running !== undefined && Object.values(running).includes(false);
+  return { running, ...(starting ? { starting } : {}) };
+};
+
 /** For peers: from it they know how many rows they lack. */
 const heldFiles = (context: CommandContext): { readonly held?: { readonly files: number; readonly rows: number } } => {
   const operator = context.operator();

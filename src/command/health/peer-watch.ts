@@ -9,7 +9,7 @@ export interface PeerView {
   readonly peer: PeerKey;
   /** How far its clock is ahead of this one's; undefined where it does not say. */
   readonly clockAheadMs: number | undefined;
-  /** Which parts of an operator run there; undefined where it does not say. */
+  /** Which parts of an operator run there; undefined where it does not say, or may be about to start them. */
   readonly processes:
     { readonly operator: boolean; readonly distributor: boolean; readonly consumer: boolean } | undefined;
   /** What its operator holds in all; undefined where none runs, or it does not say. */
@@ -23,6 +23,7 @@ const told = z.object({
     .object({ operator: z.boolean(), distributor: z.boolean(), consumer: z.boolean() })
     .optional()
     .catch(undefined),
+  starting: z.boolean().optional().catch(undefined),
   held: z.object({ files: z.number(), rows: z.number() }).optional().catch(undefined),
 });
 
@@ -74,9 +75,10 @@ export class PeerWatch implements Resource {
     try {
       const sentMs = clock.monotonicMs();
       const answer = told.safeParse(await this.#ports.ask(peer, PEER_LOOK_TIMEOUT_MS));
-      const { time, running, held } = answer.success ? answer.data : {};
+      const { time, running, starting, held } = answer.success ? answer.data : {};
       const middleMs = clock.wallMs() - (clock.monotonicMs() - sentMs) / 2;
-      return { peer, clockAheadMs: time === undefined ? undefined : time - middleMs, processes: running, held };
+      const processes = starting === true ? undefined : running;
+      return { peer, clockAheadMs: time === undefined ? undefined : time - middleMs, processes, held };
     } catch {
       return undefined;
     }

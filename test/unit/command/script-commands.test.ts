@@ -89,6 +89,7 @@ test('a PUT while the start script runs is told so and to come again, and that n
   await writeFile(path, 'started = yes\nwait 600 for !go_on');
   const ended = node.run(`process "${path}"`);
   await waitFor(() => node.context.startScript?.running?.line === 2);
+  expect(await node.json('get status format = json')).toMatchObject({ starting: true });
   await expect(put()).rejects.toMatchObject({
     code: 'COMMAND_START_SCRIPT_RUNS',
     message: `no operator runs here yet, and the start script is still running: ${path} is at line 2`,

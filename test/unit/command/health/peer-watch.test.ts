@@ -5,7 +5,7 @@ import { createVirtualClock } from '../../../support/virtual-clock.ts';
 
 test('asks the connected nodes for their time and their processes, and forgets who is gone', async () => {
   const clock = createVirtualClock();
-  let connected = ['a', 'b', 'old', 'dead'];
+  let connected = ['a', 'b', 'new', 'old', 'dead'];
   const held = { files: 3, rows: 40 };
   const running = { operator: true, distributor: false, consumer: true };
   const watch = new PeerWatch({
@@ -17,13 +17,15 @@ test('asks the connected nodes for their time and their processes, and forgets w
       await new Promise<void>((resolve) => clock.after(500, resolve));
       const time = clock.wallMs() + (peer === 'b' ? 90_000 : 0);
       await new Promise<void>((resolve) => clock.after(500, resolve));
-      return peer === 'old' ? { status: 'running', time: 'noon', held: 3 } : { time, running, held };
+      if (peer === 'old') return { status: 'running', time: 'noon', held: 3 };
+      return { time, running, held, ...(peer === 'new' ? { starting: true } : {}) };
     },
   });
   await clock.advance(PEER_LOOK_MS + 1_000);
   expect(watch.views()).toEqual([
     { peer: 'a', clockAheadMs: 0, processes: running, held },
     { peer: 'b', clockAheadMs: 90_000, processes: running, held },
+    { peer: 'new', clockAheadMs: 0, processes: undefined, held },
     { peer: 'old', clockAheadMs: undefined, processes: undefined, held: undefined },
   ]);
   connected = ['b'];
