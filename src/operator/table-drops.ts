@@ -7,6 +7,7 @@ import { giveWay } from '../base/slices.ts';
 import { Trouble } from '../base/trouble.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { TableDrop } from '../topology/topology.ts';
+import type { FileRecord } from './file-record.ts';
 import type { DropsView, TableRegistry } from './operator.ts';
 import type { SqliteFileStore } from './sqlite-file-store.ts';
 import type { DropStep, Dropped } from './store/drops.ts';
@@ -44,6 +45,8 @@ export class TableDrops implements DropsView, Resource {
   readonly #begun = new Set<string>();
   /** Those whose database is not there: whatever comes to it begins with them, and nothing is there to go. */
   readonly #absent = new Set<string>();
+  /** Their databases, until the first data came: it began with them, and nothing need begin with them again. */
+  readonly #unmade = new Set<string>();
   /** Tables of which data stayed, and no policy says it yet. */
   readonly #undeclared = new Set<TableDrop>();
   #running: Promise<void> | undefined;
@@ -59,12 +62,21 @@ export class TableDrops implements DropsView, Resource {
     this.refresh();
   };
 
+  readonly #onStored = (records: readonly Pick<FileRecord, 'dbms'>[]): void => {
+    if (this.#unmade.size === 0) return;
+    const made = new Set(records.map(({ dbms }) => dbms).filter((dbms) => this.#unmade.delete(dbms)));
+    if (made.size === 0) return;
+    for (const drop of this.#ports.drops())
+      if (made.has(drop.dbms) && this.#absent.has(keyOf(drop))) this.#begun.add(keyOf(drop));
+  };
+
   private constructor(ports: TableDropsPorts, store: SqliteFileStore, applied: readonly string[]) {
     this.#ports = ports;
     this.#store = store;
     this.#applied = new Set(applied);
     this.#trouble = new Trouble(ports.log, 'the tables that were dropped are gone');
     store.notices.on('file:lost', this.#onLost);
+    store.notices.on('file:stored', this.#onStored);
     for (const drop of ports.drops()) this.#numberBehind(drop);
     this.refresh();
   }
@@ -102,6 +114,7 @@ export class TableDrops implements DropsView, Resource {
   async close(): Promise<void> {
     this.#closed = true;
     this.#store.notices.off('file:lost', this.#onLost);
+    this.#store.notices.off('file:stored', this.#onStored);
     this.#cancelRetry();
     await this.#running;
   }
@@ -146,20 +159,33 @@ export class TableDrops implements DropsView, Resource {
   /** Before any rows go, also of other drops: what comes from now on is new data. Whether there was any that was not begun. */
   async #beginHeard(): Promise<boolean> {
     const before = this.#begun.size;
-    for (const drop of this.#pending())
-      if (!this.#begun.has(keyOf(drop)))
-        await this.#tried(notGone(drop), async () => {
-          this.#numberBehind(drop);
-          const begun = await this.#step(drop, { do: 'begin', files: drop.files });
-          (begun === undefined ? this.#absent : this.#begun).add(keyOf(drop));
-        });
+    // All at once: they share transactions, each of which begins with every one that has not begun.
+    await Promise.all(
+      this.#pending()
+        .filter((drop) => !this.#begun.has(keyOf(drop)))
+        .map((drop) => this.#tried(notGone(drop), () => this.#begin(drop))),
+    );
     return this.#begun.size > before;
+  }
+
+  async #begin(drop: TableDrop): Promise<void> {
+    this.#numberBehind(drop);
+    const begun = await this.#step(drop, { do: 'begin', files: drop.files });
+    if (begun === undefined) this.#isAbsent(drop);
+    else this.#begun.add(keyOf(drop));
+  }
+
+  #isAbsent(drop: TableDrop): void {
+    this.#begun.delete(keyOf(drop));
+    this.#absent.add(keyOf(drop));
+    this.#unmade.add(drop.dbms);
   }
 
   async #readApplied(): Promise<void> {
     this.#lost = false;
     this.#begun.clear();
     this.#absent.clear();
+    this.#unmade.clear();
     try {
       this.#applied = new Set(await this.#ports.sqlite.read(reading, 'appliedDrops'));
     } catch (caught) {
@@ -197,8 +223,8 @@ export class TableDrops implements DropsView, Resource {
     if (this.#isClosed()) return;
     const ended = await this.#step(drop, { do: 'end', policy: drop.id, files: drop.files });
     await this.#store.recount();
-    if (ended === undefined) this.#begun.delete(keyOf(drop));
-    (ended === undefined ? this.#absent : this.#applied).add(keyOf(drop));
+    if (ended === undefined) this.#isAbsent(drop);
+    else this.#applied.add(keyOf(drop));
     this.#ports.log.info(`the table ${dbms}.${table} was dropped`, gone);
   }
 

@@ -348,4 +348,11 @@ export const operator: readonly Mutant[] = [
     to: '    if (!isFull || isFull) return;\n',
     tests: ['test/unit/operator/error-directory.test.ts'],
   },
+  {
+    name: 'each transaction begins again with the drops whose database was not there when they were heard of',
+    file: 'src/operator/table-drops.ts',
+    from: "store.notices.on('file:stored', this.#onStored);",
+    to: '',
+    tests: ['test/unit/operator/table-drops.test.ts'],
+  },
 ];

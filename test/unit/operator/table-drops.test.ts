@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import type { Batch } from '../../../src/operator/store/jobs.ts';
 import type { TableDrop } from '../../../src/topology/topology.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
 import { openOperator, type OperatorFixture } from '../../support/operator-fixture.ts';
@@ -73,6 +74,23 @@ test('a file that it names comes without its rows, also from who has not heard o
   fixture.operator.refresh();
   await waitFor(() => fixture.operator.drops.isApplied('drop-0'));
   expect(fixture.operator.status()).toMatchObject({ files: 1, rows: 0, duplicates: 1 });
+});
+
+test('many that are heard of at once share transactions, and after the first data none begins with them again', async () => {
+  await open();
+  const writes = vi.spyOn(fixture.sqlite, 'write');
+  const calls = (): readonly (readonly unknown[])[] => writes.mock.calls;
+  const batches = () => calls().flatMap(([, name, batch]) => (name === 'apply' ? [batch as Batch] : []));
+  heard = Array.from({ length: 100 }, (_, at) => ({
+    ...{ id: `drop-${at}`, dbms: 'plant', table: `t${at}`, files: new Map([['peer', at + 1]]) },
+  }));
+  fixture.operator.refresh();
+  await waitFor(() => heard.every(({ id }) => fixture.operator.drops.isApplied(id)));
+  expect(batches().length).toBeLessThan(10);
+  await fixture.put(rowsText(0, 1));
+  expect(batches().at(-1)?.heard).toHaveLength(100);
+  await fixture.put(rowsText(5, 1));
+  expect(batches().at(-1)?.heard).toEqual([]);
 });
 
 test('a file that came since with the same content, as a duplicate, has the rows from then on', async () => {
