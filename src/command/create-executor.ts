@@ -285,7 +285,6 @@ const onThisNode = (request: CommandRequest): CommandRequest => ({
   session: { ...request.session, destination: undefined },
 });
 
-/** `x[] = …` holds the answers of the nodes, `x{} = …` the same by their addresses; of one node alone, its answer. */
 /** What a command's output is as the value of a variable. */
 const valueOf = async ({ name, collect }: Statement & { kind: 'assign' }, answer: Answer): Promise<JsonValue> => {
   const { reply } = answer;
@@ -300,6 +299,7 @@ const valueOf = async ({ name, collect }: Statement & { kind: 'assign' }, answer
   return text === '[]' || isNothing(reply.json) ? '' : text;
 };
 
+/** `x[] = …` holds the answers of the nodes, `x{} = …` the same by their addresses; of one node alone, its answer. */
 const collected = (as: 'list' | 'object', { json, byNode }: Reply): JsonValue => {
   if (byNode !== undefined) return (as === 'list' ? Object.values(byNode) : byNode) as JsonValue;
   return (as === 'list' && !Array.isArray(json) ? [json] : json) as JsonValue;

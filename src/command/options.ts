@@ -112,6 +112,8 @@ const wrongValue = (text: string, expected: string): HoldfastError =>
 
 /** Any text. */
 export const anyText = textKind('text', (text) => text);
+/** A command, which may have options of its own. */
+export const commandText = textKind('command', (text) => text);
 /** A name of a database or table: lower case on its way in; what can be neither is refused here. */
 export const nameText = textKind('name', (text) => {
   const name = text.normalize('NFC').toLowerCase();
@@ -229,7 +231,8 @@ const collect = (pairs: readonly Pair[], table: OptionTable, beside: readonly st
         ),
       });
     }
-    checkJoined(pair, (key) => ownerOf(key, table) !== undefined || beside.includes(key));
+    if (table[name]?.kind !== commandText)
+      checkJoined(pair, (key) => ownerOf(key, table) !== undefined || beside.includes(key));
     const held = given.get(name);
     if (held === undefined) given.set(name, [pair]);
     else if (table[name]?.need === 'repeated') held.push(pair);

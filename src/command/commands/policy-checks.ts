@@ -4,7 +4,7 @@ import { voidEntries } from '../../policy/void-entries.ts';
 import { CLUSTERS_OK, danglingOf, diffPolicies, testBook, testClusters } from '../../policy/checks.ts';
 import type { CommandContext } from '../context.ts';
 import { unreadTables } from '../facts.ts';
-import { anyText, json, optional, span, withDefault, type OptionTable } from '../options.ts';
+import { anyText, commandText, json, optional, span, withDefault, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
@@ -17,7 +17,7 @@ const WAIT_MS = 20_000;
 const waitOptions = {
   policy: optional(json, 'wait until this policy is in the ledger'),
   id: optional(anyText, 'wait until the policy with this id is there'),
-  command: optional(anyText, 'wait until this blockchain get finds something'),
+  command: optional(commandText, 'wait until this blockchain get finds something'),
   timeout: withDefault(span, WAIT_MS, 'how long to wait'),
 };
 

@@ -4,7 +4,7 @@ import { certificateMember } from '../../policy/permissions/member-policies.ts';
 import { type Person, personOf } from '../access/access.ts';
 import { isAdmin, plainAct, restrictionOf } from '../access/door.ts';
 import { parseLine } from '../grammar/line.ts';
-import { nameOrAll, anyText, optional, required } from '../options.ts';
+import { nameOrAll, anyText, commandText, optional, required } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { says, type Reply } from '../reply.ts';
 import { NO_VARIABLES } from '../remote/client.ts';
@@ -13,7 +13,7 @@ import { mayRun } from '../remote/state.ts';
 
 const validateOptions = {
   key: required(anyText, 'key of a node, or of a certificate as member policies have it', ['public_key']),
-  command: required(anyText, 'the command, or its first words'),
+  command: required(commandText, 'the command, or its first words'),
   dbms: optional(nameOrAll, 'database that it works on; default: what the command names'),
   table: optional(nameOrAll, 'table that it works on'),
 };

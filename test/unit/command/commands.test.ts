@@ -113,6 +113,9 @@ describe('policies', () => {
     expect(await node.text('!is_there')).toBe('true');
     await node.run('is_there = blockchain wait where id = nosuch and timeout = 0');
     expect(await node.text('!is_there')).toBe('false');
+    // Options of the command that is waited for are no options of the wait.
+    await node.run('seen = blockchain wait where command = blockchain get site where id = nosuch and timeout = 0');
+    expect(await node.text('!seen')).toBe('false');
     const waiting = node.text('blockchain wait where command = "blockchain get latecomer"');
     await node.run('blockchain insert where policy = {"latecomer": {"name": "x"}}');
     expect(await waiting).toBe('true');
