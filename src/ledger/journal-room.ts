@@ -45,7 +45,13 @@ export class JournalRoom {
   async make(handle: number, end: number, bytes: number): Promise<void> {
     const from = Math.max(end, this.#end);
     const to = end + Math.max(this.#bytes, bytes);
-    await writeAll(this.#files, handle, Buffer.alloc(to - from), from);
+    try {
+      await writeAll(this.#files, handle, Buffer.alloc(to - from), from);
+    } catch (caught) {
+      // What others write on the same disk needs the rest of its room.
+      await this.#files.truncate(handle, from).catch(() => {});
+      throw caught;
+    }
     this.#end = to;
   }
 

@@ -73,6 +73,13 @@ export const journal: readonly Mutant[] = [
     tests: ['test/unit/ledger/journal-room.test.ts'],
   },
   {
+    name: 'zeros that a disk has no room for keep what there is from all others',
+    file: 'src/ledger/journal-room.ts',
+    from: '      await this.#files.truncate(handle, from).catch(() => {});\n',
+    to: '',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
     name: 'torn tail of the journal is kept',
     file: 'src/ledger/journal-reads.ts',
     from: 'if (at !== -1) return start + at + 1;',

@@ -89,6 +89,20 @@ describe('the zeros behind the last line', () => {
   });
 });
 
+it('that a disk has no room for leave it what there is', async () => {
+  const files = createPowerCutFiles();
+  const noRoom = new Error('no room');
+  const write = async (handle: number, bytes: Buffer, at: number): Promise<number> => {
+    if (at + bytes.byteLength <= ROOM) return files.write(handle, bytes, at);
+    if (at >= ROOM + 1_000) throw noRoom;
+    return files.write(handle, bytes.subarray(0, ROOM + 1_000 - at), at);
+  };
+  const journal = await openJournal({ dir: 'j', log: silentLogger, roomBytes: ROOM, files: { ...files, write } });
+  for (let bytes = 0; bytes < ROOM - 500; bytes += 500) await journal.append([line(500)]);
+  await expect(journal.append([line(600)])).rejects.toMatchObject({ code: 'LEDGER_DISK_FAILED' });
+  expect(bytesOf(files).byteLength).toBe(ROOM);
+});
+
 it('go durably before a large append is written in their place', async () => {
   const files = createPowerCutFiles();
   const calls: string[] = [];
