@@ -41,9 +41,9 @@ const howToFind = (commands: readonly Spelled[], tokens: readonly Token[]): stri
   return isFirst ? `see those that begin so: help ${first}` : 'see all commands: help';
 };
 
-/** Commands whose words are close to those typed, best first, at most three. */
+/** Commands that begin with the same two words or more, or whose words are close to those typed: best first, at most three. */
 const nearTo = (commands: readonly Spelled[], words: readonly string[]): readonly string[] => {
-  const near: { readonly text: string; readonly distance: number }[] = [];
+  const near: { readonly text: string; readonly shared: number; readonly distance: number }[] = [];
   for (const { patterns } of commands) {
     const lead = patterns[0]?.lead ?? [];
     const text = lead.join(' ');
@@ -53,10 +53,12 @@ const nearTo = (commands: readonly Spelled[], words: readonly string[]): readonl
       .slice(0, text.length + 8);
     const most = Math.max(1, Math.floor(text.length / 3));
     const distance = editDistance(typed, text, most);
-    if (distance <= most) near.push({ text, distance });
+    const differs = lead.findIndex((word, at) => word !== words[at]);
+    const shared = differs === -1 ? lead.length : differs;
+    if (distance <= most || shared >= 2) near.push({ text, shared: shared >= 2 ? shared : 0, distance });
   }
   return near
-    .sort((a, b) => a.distance - b.distance || (a.text < b.text ? -1 : 1))
+    .sort((a, b) => b.shared - a.shared || a.distance - b.distance || (a.text < b.text ? -1 : 1))
     .slice(0, 3)
     .map(({ text }) => text);
 };

@@ -133,6 +133,8 @@ describe('what is no command', () => {
     ['get cluster inf', 'get cluster info'],
     ['tset network', 'test network'],
     ['blokchain query metadata', 'blockchain query metadata'],
+    ['blockchain delete where id = 5', 'blockchain delete policy'],
+    ['blockchain delete', 'blockchain delete policy'],
   ])('%s: Maybe: %s', (line, expected) => {
     const { code, hint } = faultOf(line);
     expect(code).toBe('COMMAND_UNKNOWN');
