@@ -92,6 +92,8 @@ class LedgerPolicies implements Policies {
   readonly #onEquivocation = (proof: Equivocation): void => this.#voidAuthor(proof);
 
   constructor(ports: PoliciesPorts) {
+    // Each command that waits for a policy listens; how many run at once is bounded where they come in.
+    this.notices.setMaxListeners(0);
     this.#ports = ports;
     this.#reading = new ReadAhead(ports.ledger, POLICY_FOLLOW_ENTRIES);
     this.#writer = { key: ports.ownKey, isOwn: (type, value) => ports.isOwn?.(type, value) ?? false };
