@@ -56,6 +56,7 @@ import { guardNetwork } from './network-gate.ts';
 import { settleNetwork } from './own-network.ts';
 import { endRotation, rotateKey } from './rotation.ts';
 import { Parts, unlessArchived } from './parts.ts';
+import { toCome } from './start-script.ts';
 import { queryPorts } from './query-ports.ts';
 import { readSavedStates, stateStore } from './saved-states.ts';
 import { takeRestored } from './restore/mark.ts';
@@ -321,7 +322,7 @@ export const startFloors = async (
   const context: CommandContext = {
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
     ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
-    ...{ access: outside.access, receipts, startScript: { failure: undefined } },
+    ...{ access: outside.access, receipts, startScript: toCome(config.script) },
     threadFailures: new Map(),
     knownFiles,
     operator: () => parts.operator,

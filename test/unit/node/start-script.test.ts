@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import { DISK_LOOK_MS } from '../../../src/base/limits.ts';
 import { createLogger } from '../../../src/base/log.ts';
-import { runStartScript, sayUnready, type StartScript } from '../../../src/node/start-script.ts';
+import { runStartScript, sayUnready, type StartScript, toCome } from '../../../src/node/start-script.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const diskFault = (done: number): Error =>
@@ -69,7 +69,7 @@ test('what it runs ends with the node', async () => {
 });
 
 test('that it is still to run is known while it waits, for what comes before it and for the disk', async () => {
-  const outcome: NonNullable<StartScript['outcome']> = { failure: undefined };
+  const outcome = toCome('x.al');
   const before = Promise.withResolvers<undefined>();
   const { clock, script } = world([diskFault(0), undefined], { before: before.promise, outcome });
   const ended = runStartScript(script);
@@ -83,7 +83,7 @@ test('that it is still to run is known while it waits, for what comes before it 
 
 test('it is named where what it waits for fails, and silent where the node stops', async () => {
   const stopped = new AbortController();
-  const outcome: NonNullable<StartScript['outcome']> = { failure: undefined };
+  const outcome = toCome('x.al');
   const failed = world([undefined], {
     before: Promise.reject(new Error('no ledger')),
     outcome,
