@@ -23,7 +23,7 @@ import { parseLine, type Statement } from './grammar/line.ts';
 import { expandReferences, resolveReference, valueOfRun } from './grammar/values.ts';
 import { absentCommands } from './commands/absent.ts';
 import { allCommands } from './commands/all.ts';
-import { withRefusal } from './health/refused.ts';
+import { noteOnWrite, withRefusal } from './health/refused.ts';
 import { runClient } from './remote/client.ts';
 import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
@@ -224,9 +224,20 @@ class NodeExecutor implements CommandExecutor {
     const surroundings = this.#surroundings(request, depth);
     // What was missing may have come while the command ran.
     const before = noteOn(this.#context.policies.book);
+    const written = this.#watchWrites();
     const answer = await command.run({ ...surroundings, text: statement.text, tokens, match });
-    const note = before ?? noteOn(this.#context.policies.book);
+    const note = written() ?? before ?? noteOn(this.#context.policies.book);
     return { ...answer, note };
+  }
+
+  /** What is to be known about what this node writes from now on, once it has written. */
+  #watchWrites(): () => Note | undefined {
+    const note = noteOnWrite(this.#context.refusals?.() ?? []);
+    if (note === undefined) return () => undefined;
+    const { ledger } = this.#context;
+    const own = (): number => ledger.clock().get(ledger.author) ?? 0;
+    const before = own();
+    return () => (own() > before ? note : undefined);
   }
 
   #dictionaryOf(session: Session, restriction: Restriction | undefined): SessionDictionary {

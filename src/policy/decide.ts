@@ -2,6 +2,7 @@ import { fault, type HoldfastError } from '../base/errors.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import type { Proposal } from '../ledger/ledger.ts';
+import { refuseRevoked } from './authority/decide.ts';
 import { capsOf } from './authority/members.ts';
 import { type Change, covers } from './authority/rights.ts';
 import type { PolicyState } from './book.ts';
@@ -128,6 +129,7 @@ export const authorised = ({ authority }: Pick<View, 'authority'>, change: Chang
     return rights === undefined || covers(rights, change);
   });
   if (cap !== undefined) return cap;
+  if (caps.length === 0) refuseRevoked(authority, change.author);
   const roles = caps.flatMap((held) => authority.rightsOf({ cap: held })?.roles ?? []);
   throw fault(
     'POLICY_NOT_AUTHORISED',

@@ -51,7 +51,7 @@ describe('a network that lets in by invite', () => {
     expect(op.facts.network).toBe(root.facts.network);
 
     // Within its grant: its own policy, and the table and child cluster that arise from data.
-    await becomeOperator(op, COMPANY, cluster.id);
+    const policy = await becomeOperator(op, COMPANY, cluster.id);
     await op.put('plant', 'readings', sensorRows(0, 10));
     await waitFor(async () => (await root.run('blockchain get table')).includes('readings'));
     expect(await refusal(op.run('blockchain insert where policy = {"site": {"name": "x"}}'))).toMatchObject({
@@ -86,6 +86,14 @@ describe('a network that lets in by invite', () => {
     // It cannot hear of that by the ledger, so it is told at the gate.
     await waitFor(async () => (await back.run('get status')).includes('Fault KEY_REVOKED'), { timeoutMs: 20_000 });
     expect(await back.run('get synchronizer')).toMatch(/KEY_REVOKED.*was revoked, says the node at/);
+    // With no more than their word, it may go on writing what its grant allows, and is warned each time.
+    const written = await holdfast([
+      'exec',
+      '--dir',
+      at('op'),
+      `blockchain update where id = ${policy.id} and policy = {"operator": {"note": "x"}}`,
+    ]);
+    expect(written).toMatchObject({ status: 0, stderr: expect.stringContaining('key was revoked') as string });
     const denied = await refusal(back.run('blockchain insert where policy = {"site": {"name": "x"}}'));
     expect(denied.err_text).toContain('key was revoked');
   }, 120_000);

@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const policy: readonly Mutant[] = [
   {
+    name: 'who writes is not told that another says its key was revoked',
+    file: 'src/command/create-executor.ts',
+    from: 'own() > before ? note',
+    to: 'own() < before ? note',
+    tests: ['test/unit/command/members.test.ts'],
+  },
+  {
     name: 'what was read before an erasure was known goes into the book as if it still held',
     file: 'src/policy/ledger-policies.ts',
     from: '      this.#reading.forget();\n',

@@ -1,5 +1,6 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { Refusal } from '../../policy/introduction/introductions.ts';
+import type { Note } from '../note.ts';
 
 export const byInvite = (address: string): string => `the network at ${address} admits by invite`;
 
@@ -27,4 +28,18 @@ export const withRefusal = (error: HoldfastError, refusals: readonly Refusal[]):
       ...(hint === undefined ? {} : { hint }),
     });
   return error;
+};
+
+/**
+ * What is to be known about a write of a node that another says was revoked. It cannot hear of that by the ledger, so
+ * that one's word is all it has; and for the word of one alone, who may lie, no write is refused. Pure.
+ */
+export const noteOnWrite = (refusals: readonly Refusal[]): Note | undefined => {
+  const revoked = refusals.find(({ code }) => code === 'JOIN_REVOKED');
+  return revoked === undefined
+    ? undefined
+    : {
+        code: 'KEY_REVOKED',
+        text: `${keyRevoked(revoked.address)}: if that is so, what was written just now is in force nowhere else. Ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE); see get status`,
+      };
 };

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../codec/json.ts';
 import type { Proposal } from '../../ledger/ledger.ts';
 import { readAct, rotateText } from './acts.ts';
 import type { Authority } from './authority.ts';
-import { capsOf, invitesOf, isRoot, membersOf } from './members.ts';
+import { capsOf, invitesOf, isRoot, membersOf, wasRevoked } from './members.ts';
 import { ALL_RIGHTS, isWithin, type Rights } from './rights.ts';
 
 /** A grant that somebody wishes to give. */
@@ -196,12 +196,22 @@ const revokingCap = (authority: Authority, author: string, grant: string): strin
   return held.find((cap) => authority.standsAbove(cap, grant));
 };
 
+/** Says of an author that holds nothing any more why that is. Throws `POLICY_NOT_AUTHORISED`. */
+export const refuseRevoked = (authority: Authority, author: string): void => {
+  if (wasRevoked(authority, author))
+    throw fault('POLICY_NOT_AUTHORISED', "this node's key was revoked: what it writes has no effect anywhere", {
+      hint: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
+    });
+};
+
 const heldCaps = (authority: Authority, author: string): readonly string[] => {
   if (authority.genesis === undefined)
     throw fault('POLICY_NO_NETWORK', 'this node belongs to no network yet', {
       hint: 'create one (start with --network NAME) or join one (start with --invite TOKEN or --seed HOST:PORT)',
     });
-  return capsOf(authority, author);
+  const caps = capsOf(authority, author);
+  if (caps.length === 0) refuseRevoked(authority, author);
+  return caps;
 };
 
 const notAuthorised = (text: string, hint: string): HoldfastError =>

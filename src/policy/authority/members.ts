@@ -161,6 +161,13 @@ export const isRoot = (authority: Authority, key: string): boolean => {
   return genesis?.roots.has(key) === true && authority.rotationOf(genesis.network, key) === undefined;
 };
 
+/** Whether anything that let the key write was revoked, by the entries that are held here. */
+export const wasRevoked = (authority: Authority, key: string): boolean => {
+  const { genesis, graph } = authority;
+  const isShutOut = genesis?.admission === 'open' && authority.revocationOf(genesis.network, key) !== undefined;
+  return isShutOut || membershipsOf(authority, graph.linksOf(key)).some(({ revoked }) => revoked !== undefined);
+};
+
 /** Whether genesis lets the key write: a root, or any under open admission that is not revoked; none that was handed on. */
 export const mayCiteGenesis = (authority: Authority, key: string): boolean => {
   const { genesis } = authority;

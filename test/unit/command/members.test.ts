@@ -24,3 +24,45 @@ describe('get members', () => {
     expect(await node.text('get members')).toMatch(new RegExp(`${key}.*revoked from entry 2 on: stolen`));
   });
 });
+
+describe('writes of a node whose key was revoked', () => {
+  const insert = 'blockchain insert where policy = {"site": {"name": "s"}}';
+  let nodes: CommandNodes;
+  let node: CommandNode;
+  beforeEach(async () => {
+    nodes = new CommandNodes();
+    node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
+  });
+  afterEach(() => nodes.close());
+
+  test('are refused where its own ledger says so, with what to do', async () => {
+    const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
+    await other.run(insert);
+    await nodes.settled();
+    await node.run(`revoke member where key = ${other.ledger.author}`);
+    await nodes.settled();
+    for (const command of [
+      'blockchain insert where policy = {"site": {"name": "t"}}',
+      'create invite where role = admin',
+    ])
+      await expect(other.run(command)).rejects.toMatchObject({
+        code: 'POLICY_NOT_AUTHORISED',
+        message: expect.stringContaining("this node's key was revoked") as string,
+        hint: expect.stringContaining('ask an admin for a new invite') as string,
+      });
+  });
+
+  test('are warned of beside the reply where only another node says so; what only reads is not', async () => {
+    const refusal = { peer: 'p', address: '10.0.0.5:1', dialled: true, code: 'JOIN_NO_INVITE', network: undefined };
+    let refusals = [refusal];
+    Object.assign(node.context, { refusals: () => refusals });
+    expect((await node.run(insert)).note).toBeUndefined();
+    refusals = [refusal, { ...refusal, code: 'JOIN_REVOKED' }];
+    const text = expect.stringMatching(/revoked, says the node at 10\.0\.0\.5:1.*new invite.*new directory/) as string;
+    const id = node.policies.book.ofType('site')[0]?.id;
+    const update = `blockchain update where id = ${id} and policy = {"site": {"city": "x"}}`;
+    expect(await node.run(update)).toMatchObject({ note: { code: 'KEY_REVOKED', text } });
+    expect((await node.run(update)).note).toBeUndefined();
+    expect((await node.run('blockchain get site')).note).toBeUndefined();
+  });
+});
