@@ -28,6 +28,19 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name="recursive"]',
+          message:
+            'Tries for ever where a parent is there and still refuses, as in /proc: use makePath of base/files.ts.',
+        },
+      ],
+    },
+  },
+  {
     files: ['test/**', 'scripts/**'],
     rules: {
       'max-lines-per-function': 'off',

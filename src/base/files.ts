@@ -1,3 +1,4 @@
+import { mkdirSync, statSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFault } from './disk.ts';
@@ -22,34 +23,56 @@ const isDirectory = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Whether the directory is there now, made or found; false where its parent is missing. */
-const makeLevel = async (path: string): Promise<boolean> => {
+/**
+ * Makes a directory with its parents; returns the levels that were missing, the outermost first. Level by level, and each
+ * level at most twice: Node's own recursive form tries for ever where a parent is there and still refuses, as in /proc. That
+ * the parent is there tells nothing: another caller may have made it since. A directory that is there is taken as it is.
+ */
+export const makePath = async (path: string, mode?: number): Promise<readonly string[]> => {
   try {
-    await mkdir(path);
-    return true;
+    return await makeLevel(path, mode);
   } catch (caught) {
-    if (systemCode(caught) === 'EEXIST' && (await isDirectory(path))) return true;
-    if (systemCode(caught) === 'ENOENT') return false;
+    if (systemCode(caught) !== 'ENOENT' || dirname(path) === path) throw caught;
+  }
+  const above = await makePath(dirname(path), mode);
+  return [...above, ...(await makeLevel(path, mode))];
+};
+
+const makeLevel = async (path: string, mode: number | undefined): Promise<readonly string[]> => {
+  try {
+    await mkdir(path, mode);
+    return [path];
+  } catch (caught) {
+    if (await isDirectory(path)) return [];
     throw caught;
   }
 };
 
-/**
- * Level by level, and each level at most twice: Node's own recursive form tries for ever where a parent is there and
- * still refuses, as in /proc. That the parent is there tells nothing: another caller may have made it since.
- */
-const makeLevels = async (path: string): Promise<void> => {
-  if (await makeLevel(path)) return;
-  if (dirname(path) !== path) await makeLevels(dirname(path));
-  await mkdir(path).catch(async (caught: unknown) => {
-    if (systemCode(caught) !== 'EEXIST' || !(await isDirectory(path))) throw caught;
-  });
+/** {@link makePath} for threads that may wait. */
+export const makePathSync = (path: string): readonly string[] => {
+  try {
+    return makeLevelSync(path);
+  } catch (caught) {
+    if (systemCode(caught) !== 'ENOENT' || dirname(path) === path) throw caught;
+  }
+  const above = makePathSync(dirname(path));
+  return [...above, ...makeLevelSync(path)];
+};
+
+const makeLevelSync = (path: string): readonly string[] => {
+  try {
+    mkdirSync(path);
+    return [path];
+  } catch (caught) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return [];
+    throw caught;
+  }
 };
 
 /** Makes a directory where it is missing; one that is there is taken as it is. `NODE_DIR_UNUSABLE`. */
 export const makeDirectory = async (path: string): Promise<void> => {
   try {
-    await makeLevels(path);
+    await makePath(path);
   } catch (caught) {
     if (NAMES_NO_DIRECTORY.has(systemCode(caught) ?? ''))
       throw fault('NODE_DIR_UNUSABLE', `${path} is no directory and cannot be made one: ${systemCode(caught)}`, {
@@ -66,7 +89,7 @@ export const writeFileDurably = async (
   content: string | Uint8Array,
   options: { readonly mode?: number } = {},
 ): Promise<void> => {
-  await mkdir(dirname(path), { recursive: true });
+  for (const level of await makePath(dirname(path))) await syncDirectory(dirname(level));
   const fresh = `${path}.new`;
   const handle = await open(fresh, 'w', options.mode ?? 0o644);
   try {

@@ -12,11 +12,10 @@ import {
   unlink,
   write,
 } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode } from '../base/errors.ts';
-import { syncDirectory } from '../base/files.ts';
+import { makePath, syncDirectory } from '../base/files.ts';
 
 /** Where a line lies, its newline included. */
 export interface Position {
@@ -64,7 +63,7 @@ const statHandle = promisify(fstat);
 
 export const systemJournalFiles: JournalFiles = {
   async makeDirectory(dir) {
-    await mkdir(dir, { recursive: true }).catch((caught: unknown) => {
+    await makePath(dir).catch((caught: unknown) => {
       if (systemCode(caught) !== 'EROFS') throw caught;
     });
   },

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
@@ -92,7 +92,6 @@ const checkFormat = async (dir: string, log: Logger): Promise<void> => {
   const text = await readFormat(path);
   if (text === undefined) {
     try {
-      await mkdir(dir, { recursive: true });
       await writeFileDurably(path, `${FORMAT}\n`);
     } catch (caught) {
       log.warn('cannot write to the ledger directory', { dir, text: textOf(caught) });

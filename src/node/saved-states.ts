@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFault } from '../base/disk.ts';
 import { textOf } from '../base/errors.ts';
-import { syncDirectory, writeFileDurably } from '../base/files.ts';
+import { writeFileDurably } from '../base/files.ts';
 import type { Logger } from '../base/log.ts';
 import { inSlices } from '../base/slices.ts';
 import { STATE_FILE, stateFiles, STATES_DIRECTORY } from '../ledger/ledger-files.ts';
@@ -36,7 +36,6 @@ export const stateStore = (ledger: string): StateStore => ({
     const dir = join(ledger, STATES_DIRECTORY);
     const bytes = await inSlices(encodeState(snapshot, state));
     try {
-      if ((await mkdir(dir, { recursive: true })) !== undefined) await syncDirectory(ledger);
       await writeFileDurably(join(dir, `${snapshot}.state`), bytes);
     } catch (caught) {
       throw writeFault('LEDGER_DISK_FAILED', 'what follows from the bodies cannot be kept, so none is dropped', caught);

@@ -1,10 +1,11 @@
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { systemCode, textOf } from '../base/errors.ts';
 import { FewAtATime } from '../base/few-at-a-time.ts';
+import { makePath } from '../base/files.ts';
 import { ARCHIVE_BATCH_FILES_MAX, ARCHIVE_WRITES_AT_ONCE, FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { unzip } from '../base/unzip.ts';
@@ -190,7 +191,7 @@ class DirectoryArchive implements Archive {
   async #keepLarge(path: string, content: Uint8Array): Promise<void> {
     try {
       const packed = await zip(content, LEVEL);
-      await mkdir(dirname(join(this.#dir, path)), { recursive: true });
+      await makePath(dirname(join(this.#dir, path)));
       await writeFile(join(this.#dir, path), packed);
     } catch (caught) {
       this.#warn(`${path}: ${textOf(caught)}`);

@@ -1,9 +1,9 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { fault, textOf } from '../base/errors.ts';
-import { syncDirectory } from '../base/files.ts';
+import { makePath, syncDirectory } from '../base/files.ts';
 import {
   RECEIPT_AHEAD_MAX,
   WITNESS_INTERVAL_MS,
@@ -288,7 +288,7 @@ export class WitnessDesk implements Resource {
 
   async #open(origin: Origin): Promise<WitnessedLog> {
     const dir = this.#dirOf(origin);
-    await mkdir(dir, { recursive: true });
+    await makePath(dir);
     const log = await WitnessedLog.open(dir);
     try {
       // What is cosigned must be found again after a power cut: its files under their names, and those under theirs.

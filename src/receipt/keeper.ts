@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asFault, fault, systemCode, textOf } from '../base/errors.ts';
-import { writeFileDurably } from '../base/files.ts';
+import { makePath, writeFileDurably } from '../base/files.ts';
 import { RECEIPT_CLOCK_MS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Clock } from '../base/clock.ts';
@@ -220,7 +220,7 @@ export class ReceiptKeeper implements ReceiptEvidence {
   async #begin(network: string): Promise<ReceiptLog> {
     const { dir, key, random } = this.#ports;
     const incarnation = Buffer.from(random.bytes(8)).toString('hex');
-    await mkdir(join(dir, incarnation), { recursive: true });
+    await makePath(join(dir, incarnation));
     await writeFileDurably(join(dir, 'current'), `${incarnation}\n`);
     const log = await ReceiptLog.open(join(dir, incarnation));
     await this.#use(log, { network, node: key.author, incarnation }, undefined);

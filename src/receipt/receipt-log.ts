@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makePath } from '../base/files.ts';
 import { acquire, type Resource } from '../base/lifecycle.ts';
 import type { TreeHead } from '../codec/merkle.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
@@ -27,7 +27,7 @@ export class ReceiptLog implements TreeReader, Resource {
   /** Opens the directory, made where it is missing. What it holds is believed once {@link keepUpTo} was asked. */
   static open(dir: string): Promise<ReceiptLog> {
     return acquire(async (stack) => {
-      await mkdir(dir, { recursive: true });
+      await makePath(dir);
       const entries = stack.use(await HashFile.open(join(dir, 'entries')));
       const tiles = stack.use(await HashFile.open(join(dir, 'tiles')));
       return new ReceiptLog(dir, entries, tiles, await CheckpointFile.open(join(dir, 'checkpoints')));

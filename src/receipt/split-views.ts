@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { textOf } from '../base/errors.ts';
-import { writeFileDurably } from '../base/files.ts';
+import { makePath, writeFileDurably } from '../base/files.ts';
 import { SPLIT_VIEWS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { sha256Hex } from '../codec/hash.ts';
@@ -22,7 +22,7 @@ export class SplitViews {
 
   /** Takes up what is on disk; a file that proves nothing is left alone and said. */
   async load(): Promise<void> {
-    await mkdir(this.#dir, { recursive: true });
+    await makePath(this.#dir);
     const names = (await readdir(this.#dir)).filter((name) => name.endsWith('.json')).sort();
     for (const name of names.slice(0, SPLIT_VIEWS_MAX)) {
       try {

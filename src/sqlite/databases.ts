@@ -2,7 +2,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asFault, fault, hasCode, type HoldfastError, textOf } from '../base/errors.ts';
+import { makePathSync } from '../base/files.ts';
 import { SQLITE_COPY_BYTES_MAX, SQLITE_OPEN_MAX } from '../base/limits.ts';
 import type { ConnectionOptions, OpenConnection } from './connection.ts';
 import { openReadConnection, openWriteConnection, reopenWriteConnection } from './connection.ts';
@@ -297,7 +297,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   #makeReady(path: string): void {
     const { dir, durable } = this.options;
     try {
-      if (mkdirSync(dir, { recursive: true }) !== undefined && durable) syncDirectory(dirname(dir));
+      if (makePathSync(dir).length > 0 && durable) syncDirectory(dirname(dir));
       if (!existsSync(path)) for (const left of [`${path}-wal`, `${path}-shm`]) rmSync(left, { force: true });
     } catch (caught) {
       throw fault('SQLITE_DISK_FAILED', `no database can be made in ${dir}: ${textOf(caught)}`, { cause: caught });

@@ -16,4 +16,11 @@ export const node: readonly Mutant[] = [
     to: 'admission !== undefined && held === undefined',
     tests: ['test/unit/node/own-network.test.ts'],
   },
+  {
+    name: 'a backup is shown only once its directory is ready',
+    file: 'src/node/backup/backups.ts',
+    from: '    this.#job = job;\n    const begun = job.prepare();\n',
+    to: '    const begun = job.prepare().then(() => void (this.#job = job));\n',
+    tests: ['test/unit/node/backups.test.ts'],
+  },
 ];

@@ -1,7 +1,7 @@
-import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
-import { writeFileDurably } from '../../base/files.ts';
+import { makePath, writeFileDurably } from '../../base/files.ts';
 import { isLoopback, localAddresses, parseAddress } from '../../base/host.ts';
 
 /** A node that this user runs on this machine, as `~/.holdfast/nodes` has it: where its REST is, and where its files are. */
@@ -58,7 +58,7 @@ const readAll = async (
 
 /** Notes a node that listens; the returned function takes the note back. Notes whose process is gone are removed. */
 export const noteRunning = async (path: string, node: Omit<RunningNode, 'machine'>): Promise<() => Promise<void>> => {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makePath(path, 0o700);
   await chmod(path, 0o700);
   const own = fileOf(path, node.rest);
   await writeFileDurably(own, `${JSON.stringify({ ...node, machine: hostname() })}\n`, { mode: 0o600 });

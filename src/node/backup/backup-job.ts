@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { asFault, fault, hasCode, HoldfastError, systemCode, textOf } from '../../base/errors.ts';
-import { syncDirectory, writeFileDurably } from '../../base/files.ts';
+import { makePath, syncDirectory, writeFileDurably } from '../../base/files.ts';
 import { BACKUP_BATCHES_AT_ONCE, BACKUP_FILES_AT_ONCE } from '../../base/limits.ts';
 import type { BackupStatus } from '../../command/context.ts';
 import { ledgerFiles } from '../../ledger/ledger-files.ts';
@@ -63,12 +63,15 @@ export class BackupJob {
   #endedMs: number | undefined;
   #error: HoldfastError | undefined;
   #stopped = false;
+  #isReadying = false;
+  readonly #stop = Promise.withResolvers<never>();
 
   constructor(source: BackupSource, dir: string) {
     this.#source = source;
     this.#target = nodePaths(dir);
     this.#sums = new SumsFile(join(dir, SUMS_FILE));
     this.#startedMs = source.clock.monotonicMs();
+    this.#stop.promise.catch(() => {});
   }
 
   get status(): BackupStatus {
@@ -84,8 +87,25 @@ export class BackupJob {
     };
   }
 
-  /** Makes the directory ready. `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY`, `BACKUP_DISK_FULL`. */
+  /** Whether the directory is being made ready, also when the backup was stopped meanwhile and the disk does not answer. */
+  get isReadying(): boolean {
+    return this.#isReadying;
+  }
+
+  /**
+   * Makes the directory ready. `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY`, `BACKUP_DISK_FULL`; `BACKUP_STOPPED` as soon as it is
+   * stopped: a disk of another machine may never answer.
+   */
   async prepare(): Promise<void> {
+    try {
+      await Promise.race([this.#makeReady(), this.#stop.promise]);
+    } catch (caught) {
+      this.#fail(caught);
+      throw caught;
+    }
+  }
+
+  async #makeReady(): Promise<void> {
     const { dir } = this.#target;
     const inside = relative(this.#source.paths.dir, dir);
     if (!isAbsolute(dir) || (!inside.startsWith('..') && !isAbsolute(inside)))
@@ -96,12 +116,18 @@ export class BackupJob {
           hint: 'best on another disk',
         },
       );
+    const mark = join(dir, INCOMPLETE_MARK);
+    this.#isReadying = true;
     try {
-      await mkdir(dir, { recursive: true });
+      await makePath(dir);
       if ((await readdir(dir)).length > 0) throw notEmpty(dir);
-      await writeFileDurably(join(dir, INCOMPLETE_MARK), 'This backup is not complete.\n');
+      this.#assertGoingOn();
+      await writeFileDurably(mark, 'This backup is not complete.\n');
+      if (this.#stopped) await rm(mark);
     } catch (caught) {
       throw asBackupFault(caught, dir);
+    } finally {
+      this.#isReadying = false;
     }
   }
 
@@ -110,17 +136,23 @@ export class BackupJob {
     try {
       await this.#copyAll();
       this.#state = 'done';
+      this.#endedMs = this.#source.clock.monotonicMs();
     } catch (caught) {
       await this.#sums.close();
       await this.#clear();
-      this.#error = asBackupFault(caught, this.#target.dir);
-      this.#state = 'failed';
+      this.#fail(caught);
     }
-    this.#endedMs = this.#source.clock.monotonicMs();
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#stop.reject(stopped());
+  }
+
+  #fail(caught: unknown): void {
+    this.#error = asBackupFault(caught, this.#target.dir);
+    this.#state = 'failed';
+    this.#endedMs = this.#source.clock.monotonicMs();
   }
 
   async #copyAll(): Promise<void> {
@@ -155,7 +187,7 @@ export class BackupJob {
     this.#part = 'databases';
     const { sqlite, clock, paths } = this.#source;
     const target = this.#target.dbms;
-    await mkdir(target, { recursive: true });
+    await makePath(target);
     await this.#checkRoom(await listFiles(paths.dbms, '', (name) => name.endsWith('.sqlite')));
     const before = this.#bytes;
     for await (const { bytes, bytesTotal } of backUpDatabases(sqlite, target, clock)) {
@@ -258,7 +290,7 @@ export class BackupJob {
   }
 
   #assertGoingOn(): void {
-    if (this.#stopped) throw fault('BACKUP_STOPPED', 'the backup was stopped', { hint: 'start it again' });
+    if (this.#stopped) throw stopped();
   }
 
   /** Removes what was copied; the mark last, so that what cannot be removed does not pass for a backup. */
@@ -274,6 +306,8 @@ export class BackupJob {
 }
 
 const ROOM_HINT = 'free the disk, or name a directory on another one';
+
+const stopped = (): Error => fault('BACKUP_STOPPED', 'the backup was stopped', { hint: 'start it again' });
 
 const notEmpty = (dir: string): Error =>
   fault('BACKUP_DIR_NOT_EMPTY', `the directory ${dir} is not empty: nothing in it is overwritten`, {

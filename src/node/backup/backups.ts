@@ -9,6 +9,8 @@ export class Backups implements Resource {
   readonly #isPruning: () => boolean;
   #job: BackupJob | undefined;
   #running: Promise<void> | undefined;
+  /** Ended while their directory was made ready. Where the disk answers after all, they write into it once more. */
+  #left: readonly BackupJob[] = [];
 
   /** `isPruning`: whether files of the ledger are being written anew. */
   constructor(source: () => BackupSource, isPruning: () => boolean = () => false) {
@@ -36,18 +38,22 @@ export class Backups implements Resource {
         hint: 'try again in a moment',
       });
     const job = new BackupJob(this.#source(), dir);
+    this.#left = this.#left.filter(({ isReadying }) => isReadying);
+    if (this.#left.some(({ status }) => status.dir === job.status.dir))
+      throw fault('BACKUP_RUNNING', `the disk of ${dir} has not answered yet what an ended backup asked of it`, {
+        hint: 'see that disk, or name another directory',
+      });
+    this.#job = job;
     const begun = job.prepare();
     this.#running = begun
-      .then(async () => {
-        this.#job = job;
-        await job.run();
-      })
-      .catch(() => {})
+      .then(
+        () => job.run(),
+        () => void (this.#left = [...this.#left, job]),
+      )
       .finally(() => {
         this.#running = undefined;
       });
     await begun;
-    this.#job = job;
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makePath } from '../../base/files.ts';
 
 const CHUNK_BYTES = 1_048_576;
 
@@ -18,7 +19,7 @@ export const copyFile = async (
   to: string,
   { bytes = Number.POSITIVE_INFINITY, mode = 0o644, onBytes = () => {} }: CopyFileOptions = {},
 ): Promise<{ readonly sha256: string; readonly bytes: number }> => {
-  await mkdir(dirname(to), { recursive: true });
+  await makePath(dirname(to));
   const source = await open(from, 'r');
   try {
     const target = await open(to, 'wx', mode);

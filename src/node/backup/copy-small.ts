@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode, textOf } from '../../base/errors.ts';
+import { makePathSync } from '../../base/files.ts';
 import { BACKUP_SMALL_BYTES } from '../../base/limits.ts';
 import type { ReadDatabases } from '../../sqlite/sqlite.ts';
 
@@ -35,7 +36,7 @@ const copyOne = (from: string, to: string): CopyOutcome => {
     writeFileSync(to, content, { flag: 'wx', mode: 0o644 });
   } catch (caught) {
     if (systemCode(caught) !== 'ENOENT') throw caught;
-    mkdirSync(dirname(to), { recursive: true });
+    makePathSync(dirname(to));
     writeFileSync(to, content, { flag: 'wx', mode: 0o644 });
   }
   return { is: 'copied', sha256: createHash('sha256').update(content).digest('hex'), bytes: content.byteLength };

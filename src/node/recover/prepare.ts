@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fault, textOf } from '../../base/errors.ts';
@@ -80,6 +80,5 @@ const takeKey = async ({ key }: NodeConfig, paths: NodePaths): Promise<void> => 
   }
   if (existsSync(paths.key) && (await readFile(paths.key, 'utf8')) !== pem)
     throw fault('CONFIG_VALUE', `${paths.key} is another key than --key ${key}`, { hint: 'use a new directory' });
-  await mkdir(paths.dir, { recursive: true });
   await writeFileDurably(paths.key, pem, { mode: 0o600 });
 };

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { constants, gzipSync } from 'node:zlib';
 import { systemCode, textOf } from '../../base/errors.ts';
+import { makePathSync } from '../../base/files.ts';
 import { FILE_BYTES_MAX } from '../../base/limits.ts';
 import { unzipSync } from '../../base/unzip.ts';
 import { sha256Hex } from '../../codec/hash.ts';
@@ -53,7 +54,7 @@ const writeOne = (path: string, packed: Uint8Array): void => {
     writeFileSync(path, packed);
   } catch (caught) {
     if (systemCode(caught) !== 'ENOENT') throw caught;
-    mkdirSync(dirname(path), { recursive: true });
+    makePathSync(dirname(path));
     writeFileSync(path, packed);
   }
 };

@@ -1,7 +1,7 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { makeDirectory } from '../../../src/base/files.ts';
+import { makeDirectory, makePath, makePathSync, writeFileDurably } from '../../../src/base/files.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 let dir: string;
@@ -36,4 +36,32 @@ describe('makeDirectory', () => {
   test.skipIf(!existsSync('/proc/self'))('ends where the parent is there and refuses', async () => {
     await expect(makeDirectory('/proc/holdfast/data')).rejects.toMatchObject({ code: 'NODE_DIR_UNUSABLE' });
   });
+});
+
+describe.each([
+  ['makePath', makePath],
+  ['makePathSync', async (path: string) => makePathSync(path)],
+] as const)('%s', (_, make) => {
+  test('names the levels that were missing, the outermost first', async () => {
+    const [a, b, c] = [join(dir, 'a'), join(dir, 'a/b'), join(dir, 'a/b/c')];
+    expect(await make(a)).toEqual([a]);
+    expect(await make(c)).toEqual([b, c]);
+    expect(await make(c)).toEqual([]);
+    expect(await make('/')).toEqual([]);
+  });
+
+  test.each(['file', 'file/below'])('%s is refused', async (name) => {
+    writeFileSync(join(dir, 'file'), '');
+    await expect(make(join(dir, name))).rejects.toMatchObject({ code: name === 'file' ? 'EEXIST' : 'ENOTDIR' });
+  });
+
+  test.skipIf(!existsSync('/proc/self'))('ends where the parent is there and refuses', async () => {
+    await expect(make('/proc/holdfast')).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(make('/proc/holdfast/data')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+test('a file that is written durably brings its directories', async () => {
+  await writeFileDurably(join(dir, 'a/b/file'), 'text');
+  expect(readFileSync(join(dir, 'a/b/file'), 'utf8')).toBe('text');
 });
