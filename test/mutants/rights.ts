@@ -73,4 +73,11 @@ export const rights: readonly Mutant[] = [
     to: 'found.command.actOf(',
     tests: ['test/unit/command/reach.test.ts'],
   },
+  {
+    name: 'who is no admin of a node drops tables with its right',
+    file: 'src/command/commands/drop-table.ts',
+    from: '    admin: true,\n',
+    to: '',
+    tests: ['test/unit/command/access.test.ts'],
+  },
 ];

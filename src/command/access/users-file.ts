@@ -5,7 +5,7 @@ import { USERS_MAX } from '../../base/limits.ts';
 import { hash } from '../../codec/fields.ts';
 import type { PasswordHash } from './password.ts';
 
-/** `user`: all commands but those by which an `admin` says who may do what, and ends or copies the node. */
+/** `user`: all commands but those by which an `admin` says who may do what, ends or copies the node, and does what cannot be undone. */
 export const USER_TYPES = ['user', 'admin'] as const;
 
 /** A user of REST as others may see it. */

@@ -253,6 +253,8 @@ export const dropTableCommand = (): Command =>
   define({
     patterns: ['drop table <table>'],
     method: 'POST',
+    remote: 'never',
+    admin: true,
     explanation:
       'drops a table on all operators of the cluster of this node, or of the one that is named, also on those that are away when they are back; one that no cluster holds on this node',
     examples: [
@@ -260,7 +262,6 @@ export const dropTableCommand = (): Command =>
       'drop table old where dbms = lsl_demo and cluster = lsl-cluster2',
     ],
     options: dropOptions,
-    touches: (call) => [tableOf(call)],
     run: async (call) => {
       const name = tableOf(call);
       const meant = await meantBy(call, name);

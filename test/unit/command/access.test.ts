@@ -381,6 +381,11 @@ describe('commands', () => {
       'id update user password where name = root and password = z',
       'create invite where role = auditor',
       'revoke member where name = z',
+      'rotate key',
+      'drop table t where dbms = plant',
+      `blockchain erase where entry = ${'0'.repeat(64)} and reason = r`,
+      'blockchain snapshot',
+      'blockchain prune',
       'exit node',
       'run backup where dir = /tmp/x',
     ]) {
