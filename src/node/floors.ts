@@ -49,8 +49,8 @@ import { configurationOf, type NodeConfig } from './config.ts';
 import { createDialling, type Dialling } from './dialling.ts';
 import { environmentVariable } from './environment.ts';
 import { HistoryKeeper } from './history-keeper.ts';
-import { ownIdentity } from './identity.ts';
-import { joinByInvite } from './joining.ts';
+import { type Identity, ownIdentity } from './identity.ts';
+import { forgetRefused, joinByInvite } from './joining.ts';
 import { startListening } from './listening.ts';
 import { guardNetwork } from './network-gate.ts';
 import { settleNetwork } from './own-network.ts';
@@ -153,6 +153,12 @@ const pruningOf = async (
   },
 });
 
+/** The node's own key: another one than before where it comes with another invite than the one that was refused. */
+const takeIdentity = async (paths: NodePaths, { invite }: NodeConfig): Promise<Identity> => {
+  await forgetRefused(paths, invite);
+  return ownIdentity(paths);
+};
+
 const startBase = async (
   stack: ResourceStack,
   config: NodeConfig,
@@ -164,7 +170,7 @@ const startBase = async (
     await DiskMonitor.start({ dir: paths.dir, clock: systemClock, log: log.child('disk'), reserve: config.reserve }),
   );
   const restored = await takeRestored(paths, config.restored, log);
-  const { seed } = await ownIdentity(paths);
+  const { seed } = await takeIdentity(paths, config);
   const own = { dir: paths.ledger, taken, seed };
   const ledger = stack.use(await openLedger({ ...ports, ...own, disk, log: log.child('ledger') }));
   const damaged = new EventEmitter<{ database: [string] }>();

@@ -15,6 +15,7 @@ import type { Network, PeerKey } from '../network/network.ts';
 import { joinEntry } from '../policy/admission/entry.ts';
 import { askToJoin } from '../policy/admission/protocol.ts';
 import type { InviteToken } from '../policy/admission/token.ts';
+import { hasJournal, type NodePaths } from './paths.ts';
 
 export interface JoiningPorts {
   readonly token: InviteToken;
@@ -129,18 +130,23 @@ const hasJoined = ({ ledger, token, key }: JoiningPorts): boolean => {
 };
 
 /** Undefined where a peer let the node in; why not otherwise, where another try may help. */
-const askAll = async ({ network, signal }: JoiningPorts, entry: RawEntry): Promise<string | undefined> => {
+const askAll = async (ports: JoiningPorts, entry: RawEntry): Promise<string | undefined> => {
+  const { network, signal } = ports;
   let reason = whyNobody(network);
   for (const { key, address } of network.peers()) {
     const answer = await ask(network, key, entry, signal);
     if (answer === undefined) return undefined;
-    if (!answer.again)
+    if (!answer.again) {
+      await noteRefused(ports).catch(() => {
+        // Then this directory stays with its invite; why it is refused matters more.
+      });
       throw fault(answer.code, `${address} does not let this node in: ${answer.text}`, {
         hint:
           answer.code === 'JOIN_CLOCK'
             ? 'set the clock of this machine, and start with the same invite in an empty directory (--dir): the join in this one is dated wrongly for good'
-            : 'ask for another invite: create invite where role = …',
+            : 'ask for another invite: create invite where role = …; then start with it, in the same directory (--dir, --invite LINE)',
       });
+    }
     reason = `${address}: ${answer.text}`;
   }
   return reason;
@@ -185,7 +191,15 @@ const otherNetwork = (held: string, { net, name }: InviteToken): Error =>
     hint: 'start it with another --dir, or without --invite',
   });
 
-const kept = z.object({ grant: z.string(), header: z.string(), signature: z.string(), body: z.string() });
+const kept = z.object({
+  grant: z.string(),
+  header: z.string(),
+  signature: z.string(),
+  body: z.string(),
+  /** A member said that no node will ever let it in. */
+  refused: z.boolean().optional(),
+});
+type Kept = z.infer<typeof kept>;
 
 /** The join as it was made at the first try: another one would be a second first entry, which makes the key void. */
 const keptEntry = async ({ path, token, key, name, clock, random }: JoiningPorts): Promise<RawEntry> => {
@@ -205,14 +219,37 @@ const keptEntry = async ({ path, token, key, name, clock, random }: JoiningPorts
     signature: base64(raw.signature),
     body: base64(raw.body),
   };
-  await writeFileDurably(path, `${JSON.stringify(text)}\n`);
+  await writeKept(path, text);
   return raw;
+};
+
+const writeKept = (path: string, text: Kept): Promise<void> => writeFileDurably(path, `${JSON.stringify(text)}\n`);
+
+/** From now on another invite may be tried. */
+const noteRefused = async ({ path }: JoiningPorts): Promise<void> => {
+  const found = await readKept(path);
+  if (found !== undefined) await writeKept(path, { ...found, refused: true });
+};
+
+/**
+ * Before the key is read: a node that has nothing yet, was refused for good, and now comes with another invite becomes a
+ * stranger with a new key. Under the old one its second first entry might meet the first, which would make that key void.
+ */
+export const forgetRefused = async (
+  paths: Pick<NodePaths, 'ledger' | 'key' | 'join'>,
+  invite: Pick<InviteToken, 'grant'> | undefined,
+): Promise<void> => {
+  if (invite === undefined || (await hasJournal(paths))) return;
+  const found = await readKept(paths.join);
+  if (found?.refused !== true || found.grant === invite.grant) return;
+  await rm(paths.key, { force: true });
+  await rm(paths.join, { force: true });
 };
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
 const base64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
 
-const readKept = async (path: string): Promise<z.infer<typeof kept> | undefined> => {
+const readKept = async (path: string): Promise<Kept | undefined> => {
   let text: string;
   try {
     text = await readFile(path, 'utf8');

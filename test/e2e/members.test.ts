@@ -73,6 +73,9 @@ describe('a network that lets in by invite', () => {
       token,
     ]);
     expect(second).toMatchObject({ status: 1, stderr: expect.stringContaining('redeemed before') as string });
+    // Another invite does in the same directory.
+    const other = await start('second', '--invite', await invite(root, 'role = auditor'));
+    expect((await members(root)).map(({ key }) => key)).toContain(other.facts.peer);
 
     // Later starts need no invite.
     await op.stop();

@@ -23,4 +23,11 @@ export const node: readonly Mutant[] = [
     to: '    const begun = job.prepare().then(() => void (this.#job = job));\n',
     tests: ['test/unit/node/backups.test.ts'],
   },
+  {
+    name: 'a join that may be in force somewhere is forgotten with its key',
+    file: 'src/node/joining.ts',
+    from: 'found?.refused !== true ||',
+    to: 'found === undefined ||',
+    tests: ['test/unit/node/joining.test.ts'],
+  },
 ];

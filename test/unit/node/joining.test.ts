@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../../src/base/clock.ts';
@@ -6,7 +7,9 @@ import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memory-ledger.ts';
 import type { PeerSync } from '../../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
-import { joinByInvite, type JoiningPorts } from '../../../src/node/joining.ts';
+import { loadIdentity } from '../../../src/node/identity.ts';
+import { forgetRefused, joinByInvite, type JoiningPorts } from '../../../src/node/joining.ts';
+import { nodePaths } from '../../../src/node/paths.ts';
 import { openDoor } from '../../../src/policy/admission/protocol.ts';
 import type { InviteToken } from '../../../src/policy/admission/token.ts';
 import { createPolicies } from '../../../src/policy/ledger-policies.ts';
@@ -107,6 +110,34 @@ describe('a machine that joins by an invite, its clock right or wrong', () => {
     expect(warned()).toMatchObject([expect.stringMatching(/clock of this machine is behind \(it says .*Set it/)]);
     offMs = 0;
     expect(await clock.runWhile(done, 120_000)).toBeUndefined();
+  });
+
+  test('refused for good, it may come with another invite, and then as a stranger', async () => {
+    offMs = 0;
+    const paths = nodePaths(dir);
+    const [same, other] = [{ grant: token.grant }, { grant: 'ab'.repeat(32) }];
+    const keyAfter = async (invite: { readonly grant: string } | undefined): Promise<string> => {
+      await forgetRefused(paths, invite);
+      return (await loadIdentity(paths.key)).key;
+    };
+    const first = await keyAfter(undefined);
+    await rootPolicies.members.deleteInvite(token.grant);
+    const { done } = await joining();
+    expect(await clock.runWhile(done, 20_000)).toMatchObject({
+      code: 'JOIN_INVITE_VOID',
+      hint: expect.stringContaining('another invite') as string,
+    });
+    for (const invite of [undefined, same]) expect(await keyAfter(invite)).toBe(first);
+    mkdirSync(join(paths.ledger, 'journal', 'x'), { recursive: true });
+    expect(await keyAfter(other)).toBe(first);
+    rmSync(paths.ledger, { recursive: true });
+    // One that was not refused for good may be in force somewhere.
+    const noted = readFileSync(paths.join, 'utf8');
+    writeFileSync(paths.join, noted.replace('"refused":true', '"refused":false'));
+    expect(await keyAfter(other)).toBe(first);
+    writeFileSync(paths.join, noted);
+    expect(await keyAfter(other)).not.toBe(first);
+    expect(existsSync(paths.join)).toBe(false);
   });
 
   test('hours ahead: the refusal says what helps', async () => {
