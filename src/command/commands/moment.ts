@@ -1,4 +1,6 @@
 import { fault, hasCode } from '../../base/errors.ts';
+import { policyDate } from '../../entry/time.ts';
+import type { Fact } from '../../policy/facts.ts';
 import { momentText, readFrontier, type StatedMoment } from '../../policy/moment.ts';
 import type { Past } from '../../policy/past.ts';
 import type { PolicySource } from '../../policy/query.ts';
@@ -36,13 +38,30 @@ export const readMoment = (text: string, nowMs: number): StatedMoment => {
   }
 };
 
+/** A past, and what is odd about its date: an empty answer may mean that, and not what was asked for. */
+interface RemarkedPast extends Past {
+  readonly remark?: string;
+}
+
 /** The policies as of a moment that a user wrote. */
-export const pastOf = ({ context, signal }: Surroundings, text: string): Promise<Past> =>
-  context.policies.past(readMoment(text, context.clock.wallMs()), signal);
+export const pastOf = async ({ context, signal }: Surroundings, text: string): Promise<RemarkedPast> => {
+  const nowMs = context.clock.wallMs();
+  const past = await context.policies.past(readMoment(text, nowMs), signal);
+  const remark = remarkOf(past, nowMs, context.policies.chronicle.facts());
+  return remark === undefined ? past : { ...past, remark };
+};
+
+const remarkOf = ({ moment, entries }: Past, nowMs: number, facts: readonly Fact[]): string | undefined => {
+  if (moment.kind !== 'time') return undefined;
+  if (moment.micros > Math.ceil(nowMs * 1_000)) return 'a date to come';
+  if (entries > 0 || facts.length === 0) return undefined;
+  return `before the first entry (${policyDate(facts.reduce((first, { time }) => Math.min(first, time), Infinity))})`;
+};
 
 /** A moment and what is known of it, as JSON. */
-export const momentJson = (past: Past): Readonly<Record<string, unknown>> => ({
+export const momentJson = (past: RemarkedPast): Readonly<Record<string, unknown>> => ({
   moment: momentText(past.moment),
+  ...(past.remark === undefined ? {} : { remark: past.remark }),
   entries: past.entries,
   policies: past.book.ofType().length,
   root: past.root,
@@ -56,14 +75,14 @@ export const missingParts = ({ book: { missingBodies } }: Past): readonly string
   missingBodies === 0 ? [] : [missingText(missingBodies)];
 
 /** The same in a line. */
-export const momentLine = (past: Past): string => {
-  const { moment, entries, root, late, forks, book } = past;
+export const momentLine = (past: RemarkedPast): string => {
+  const { moment, entries, root, late, forks, book, remark } = past;
   const when =
     moment.kind === 'frontier'
       ? `As of a frontier of ${count(moment.heads.length, 'head', 'heads')}`
       : `${moment.kind === 'time' ? 'As of' : 'Known at'} ${momentText(moment)}`;
   const parts = [
-    `${when}: ${count(book.ofType().length, 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
+    `${when}${remark === undefined ? '' : `, ${remark}`}: ${count(book.ofType().length, 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
     `state root ${root}`,
     ...(late === undefined ? [] : [`${late} of the entries came here later and may have been unknown then`]),
     ...missingParts(past),
@@ -73,7 +92,7 @@ export const momentLine = (past: Past): string => {
 };
 
 /** A reply about a moment: what the moment is, then the answer. */
-export const withMoment = (past: Past, reply: Reply, wantsJson: boolean): Reply => {
+export const withMoment = (past: RemarkedPast, reply: Reply, wantsJson: boolean): Reply => {
   const json = { asOf: momentJson(past), result: reply.json ?? null };
   if (wantsJson) return { text: undefined, json };
   const text = reply.text ?? jsonText(reply.json);

@@ -67,6 +67,19 @@ describe('blockchain get … as of', () => {
     );
   });
 
+  it('says of a date that it is before the first entry, or to come', async () => {
+    const [, first] = /before the first entry \(([^)]*)\)/.exec(await node.text('blockchain get * as of -3m')) ?? [];
+    expect(await node.text(`blockchain get * as of "${first}"`)).toMatch(/^As of [^ ,]*: 0 policies of 1 entry;/);
+    const past = { remark: `before the first entry (${first})`, entries: 0 };
+    expect(await node.json('blockchain get * as of -3m')).toMatchObject({ asOf: past, result: [] });
+    expect(await node.text('blockchain get * as of +1h')).toMatch(/^As of [^ ,]*, a date to come: \d+ policies of/);
+    expect(await node.text('blockchain diff -3m +1h')).toMatch(
+      /From: [^\n]*, before the first entry [^\n]*\nTo: [^\n]*, a date to come: /,
+    );
+    for (const known of [before, 'now'])
+      expect(((await node.json(`blockchain get * as of ${known}`)) as AsOf).asOf).not.toHaveProperty('remark');
+  });
+
   it('blockchain read shows the same without anmp', async () => {
     await node.run(`blockchain insert where policy = {"anmp": {"${id}": {"note": "laid over"}}}`);
     const now = await node.text('get frontier');
