@@ -35,7 +35,11 @@ QUESTION = fits({
 
 def read_archive(path):
     """The files by their names, in the order of the archive."""
-    with tarfile.open(path, 'r:') as archive:
+    try:
+        archive = tarfile.open(path, 'r:')
+    except (tarfile.TarError, IsADirectoryError):
+        raise Fault('this is no tar bundle') from None
+    with archive:
         members = archive.getmembers()
         need(len({member.name for member in members}) == len(members), 'a file is there twice')
         return {member.name: need(member.isfile() and archive.extractfile(member), 'no plain file').read() for member in members}
@@ -157,6 +161,8 @@ def main(arguments):
         at = paths.index('--root')
         root, paths = ''.join(paths[at + 1:at + 2]), paths[:at] + paths[at + 2:]
     status = 2 if not paths or root == '' else 0
+    if status:
+        print('usage: verify.py [--root KEY] [--no-signatures] FILE.tar ...', file=sys.stderr)
     for path in [] if status else paths:
         try:
             print(f"{path}\tsound\t{check_bundle(path, '--no-signatures' not in arguments, root)}")

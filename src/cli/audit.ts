@@ -83,6 +83,11 @@ const readBundle = async (file: string): Promise<Uint8Array> => {
     if (size > BUNDLE_BYTES_MAX) throw new Error(`it has ${size} bytes; a bundle has at most ${BUNDLE_BYTES_MAX}`);
     return await readFile(file);
   } catch (caught) {
+    if (systemCode(caught) === 'EISDIR')
+      throw fault('CLI_FILE', `${file}: a directory: this is no tar bundle`, {
+        hint: 'name the file that audit export wrote',
+        cause: caught,
+      });
     throw fileFault(file, caught);
   }
 };

@@ -14,6 +14,8 @@ const CHECKSUM_LENGTH = 8;
 const SIZE_AT = 124;
 const SIZE_DIGITS = 11;
 
+const NO_TAR = 'this is no tar bundle';
+
 /** What ends an archive. */
 export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK);
 
@@ -63,11 +65,24 @@ const nameIn = (header: Uint8Array): string => {
   return field.toString('latin1', 0, end === -1 ? NAME_CHARS_MAX : end);
 };
 
+/** Whether the sum in a header is that of its bytes: what tells a tar of any kind from another file. */
+const hasSum = (header: Uint8Array): boolean => {
+  const said = Buffer.from(header.subarray(CHECKSUM_AT, CHECKSUM_AT + CHECKSUM_LENGTH)).toString('latin1');
+  const end = CHECKSUM_AT + CHECKSUM_LENGTH;
+  const sum = header.reduce((total, byte, at) => total + (at >= CHECKSUM_AT && at < end ? 0x20 : byte), 0);
+  return Number.parseInt(said.trim(), 8) === sum;
+};
+
 /** The file that begins at a place, and where the next one does. */
 const fileAt = (archive: Uint8Array, at: number): { readonly file: TarFile; readonly end: number } => {
   const header = archive.subarray(at, at + BLOCK);
   const name = nameIn(header);
-  if (!isTarName(name)) throw wrong(`${JSON.stringify(name)} is no name that is allowed in it`, undefined, at);
+  if (!isTarName(name))
+    throw wrong(
+      at === 0 && !hasSum(header) ? NO_TAR : `${JSON.stringify(name)} is no name that is allowed in it`,
+      undefined,
+      at,
+    );
   const digits = Buffer.from(header.subarray(SIZE_AT, SIZE_AT + SIZE_DIGITS)).toString('latin1');
   const size = /^[0-7]{11}$/.test(digits) ? Number.parseInt(digits, 8) : 0;
   // Also refuses links, other kinds of files, long names, prefixes and sums that do not hold.
@@ -98,6 +113,6 @@ export const readTar = (archive: Uint8Array, filesMax: number): readonly TarFile
   }
   const rest = archive.subarray(at);
   if (rest.byteLength !== TAR_END.byteLength || !isZero(rest))
-    throw wrong('it does not end as an archive does', files.at(-1)?.name, at);
+    throw wrong(at === 0 && !isZero(rest) ? NO_TAR : 'it does not end as an archive does', files.at(-1)?.name, at);
   return files;
 };

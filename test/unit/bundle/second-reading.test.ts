@@ -272,3 +272,12 @@ describe.skipIf(!PYTHON)('the second implementation, in Python (skipped where th
     }
   });
 });
+
+test.runIf(PYTHON)('without a file it says how it is called, and what no tar is', () => {
+  const run = (...args: readonly string[]) => spawnSync('python3', [PROGRAM, ...args], { encoding: 'utf8' });
+  expect(run()).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('FILE.tar') as string });
+  const text = join(dir, 'text');
+  writeFileSync(text, '# A text\n'.repeat(200));
+  for (const file of [dir, text])
+    expect(run(file)).toMatchObject({ status: 1, stdout: `${file}\tfault\tFault: this is no tar bundle\n` });
+});

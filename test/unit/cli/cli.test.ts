@@ -247,6 +247,12 @@ describe('exec and shell', () => {
     expect(stderr).toMatch(/EEXIST[\s\S]*a new file: name one that is not there yet/);
   });
 
+  test('a directory is no bundle', async () => {
+    const { status, stderr } = await run(['audit', 'verify', import.meta.dirname]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/no tar bundle[\s\S]*the file that audit export wrote/);
+  });
+
   test('a shell keeps the destination that run client alone sets, until run client ()', async () => {
     const lines = 'run client (10.0.0.2:1)\none\n. two\nrun client (bad)\nthree\nrun client ()\nfour\n';
     const { stdout } = await run(['shell', '--node', node], lines);
