@@ -50,7 +50,7 @@ import { createDialling, type Dialling } from './dialling.ts';
 import { environmentVariable } from './environment.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { type Identity, ownIdentity } from './identity.ts';
-import { forgetRefused, joinByInvite } from './joining.ts';
+import { calledOtherwise, forgetRefused, joinByInvite } from './joining.ts';
 import { startListening } from './listening.ts';
 import { guardNetwork } from './network-gate.ts';
 import { settleNetwork } from './own-network.ts';
@@ -110,6 +110,8 @@ const joinNetwork = async (
     signal: stop,
   });
   await policies.caughtUp().catch(unlessArchived);
+  const otherwise = calledOtherwise(policies.members.list(), ledger.author, name);
+  if (otherwise !== undefined) log.child('join').warn(otherwise);
 };
 
 const sharingOf = ({ replication }: Parts): Watched['sharing'] =>

@@ -15,6 +15,7 @@ import type { Network, PeerKey } from '../network/network.ts';
 import { joinEntry } from '../policy/admission/entry.ts';
 import { askToJoin } from '../policy/admission/protocol.ts';
 import type { InviteToken } from '../policy/admission/token.ts';
+import type { Membership } from '../policy/authority/members.ts';
 import { hasJournal, type NodePaths } from './paths.ts';
 
 export interface JoiningPorts {
@@ -57,6 +58,18 @@ export const joinByInvite = async (ports: JoiningPorts): Promise<void> => {
   }
   await rm(path, { force: true });
   log.info(`joined the network ${token.name}`);
+};
+
+/** What is to be said where the invite names the node otherwise than its start does; undefined where it does not. Pure. */
+export const calledOtherwise = (
+  members: readonly Pick<Membership, 'key' | 'name'>[],
+  key: string,
+  name: string,
+): string | undefined => {
+  const called = members.find((member) => member.key === key)?.name;
+  return called === undefined || called === name
+    ? undefined
+    : `the invite calls this node ${called}, and it was started with the name ${name}: the others call it ${called} (get members, revoke member) until a policy with its key says otherwise`;
 };
 
 /** Waits for a little, or until the node is told to stop. */

@@ -37,7 +37,10 @@ const inviteOptions = {
   type: repeated(anyText, 'the only types of policies that it may write; needed for a member'),
   grants: withDefault(bool, false, 'whether it may let in others, with what it may do itself or less'),
   expires: withDefault(span, DAY_MS, 'how long the invite can be redeemed, for example 1 day'),
-  name: optional(anyText, 'what the node is called in get members'),
+  name: optional(
+    anyText,
+    'what the others call the node until a policy with its key names it; start it with the same --name',
+  ),
   replaces: optional(
     anyText,
     'name or key of a member whose key is lost: that key ends at once, and who joins stands in for it',

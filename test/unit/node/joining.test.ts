@@ -8,7 +8,7 @@ import { createMemoryLedger, type MemoryLedger } from '../../../src/ledger/memor
 import type { PeerSync } from '../../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
 import { loadIdentity } from '../../../src/node/identity.ts';
-import { forgetRefused, joinByInvite, type JoiningPorts } from '../../../src/node/joining.ts';
+import { calledOtherwise, forgetRefused, joinByInvite, type JoiningPorts } from '../../../src/node/joining.ts';
 import { nodePaths } from '../../../src/node/paths.ts';
 import { openDoor } from '../../../src/policy/admission/protocol.ts';
 import type { InviteToken } from '../../../src/policy/admission/token.ts';
@@ -148,4 +148,19 @@ describe('a machine that joins by an invite, its clock right or wrong', () => {
       hint: expect.stringMatching(/set the clock of this machine.*empty directory/) as string,
     });
   });
+});
+
+test('a name in the invite that is not the one of the start is told', () => {
+  const members = [
+    { key: 'a', name: 'other' },
+    { key: 'b', name: 'fred' },
+    { key: 'c', name: undefined },
+  ];
+  expect(calledOtherwise(members, 'b', 'fritz')).toMatch(/calls this node fred.*the name fritz/);
+  for (const [key, name] of [
+    ['b', 'fred'],
+    ['c', 'fritz'],
+    ['d', 'fritz'],
+  ] as const)
+    expect(calledOtherwise(members, key, name)).toBeUndefined();
 });
