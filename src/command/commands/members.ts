@@ -292,6 +292,7 @@ const revokeMember = async ({ context, options }: Call<typeof revokeOptions>): P
     });
   const { members } = context.policies;
   const holder = members.list().find((member) => member.grant === of)?.key ?? of;
+  const called = nodeNames(context).get(holder) ?? members.list().find((member) => member.key === holder)?.name;
   const from = options.from ?? nextOf(context, holder);
   const remain = (await members.revoke({ of, from, reason })).map((member) => ({
     key: member.key,
@@ -304,7 +305,7 @@ const revokeMember = async ({ context, options }: Call<typeof revokeOptions>): P
     (member) =>
       `still a member, let in by it: ${member.name ?? member.key} (${member.roles.join(', ')}); to end that: ${member.end}`,
   );
-  const done = `revoked: what ${holder} writes from its entry ${from} on is void`;
+  const done = `revoked: what ${called === undefined ? holder : `${called} (${holder})`} writes from its entry ${from} on is void`;
   return says([done, ...lines].join('\n'), { key: holder, from, remain });
 };
 

@@ -1,6 +1,7 @@
 import { localAddresses } from '../../base/host.ts';
 import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
 import { shortKey } from '../commands/common.ts';
+import { wasRevoked } from '../../policy/authority/members.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
 import type { Operator } from '../../operator/operator.ts';
@@ -33,7 +34,10 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     expelled: network.expelled().map(({ key, code, text }) => ({ name: nameOf(key), code, text })),
     address: { listen: network.address, local: localAddresses(), policies: ownPolicies(context) },
     foreignSeeds: foreignSeeds(context),
-    dialled: network.dialStates().map((state) => ({ ...state, name: names.get(state.key ?? '') })),
+    dialled: network
+      .dialStates()
+      .filter(({ key }) => key === undefined || !isShutOut(context, key))
+      .map((state) => ({ ...state, name: names.get(state.key ?? '') })),
     sync: ledgerSync
       .peers()
       .map(({ peer, connected, behind, lastError }) => ({ name: nameOf(peer), connected, behind, lastError })),
@@ -51,6 +55,10 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     historyNeeded: context.policies.pruning?.need()?.message,
   };
 };
+
+/** Its policy stays, and nobody is to mend the way to it. */
+const isShutOut = ({ policies: { members, book } }: CommandContext, key: string): boolean =>
+  !members.mayConnect(key) && wasRevoked(book.authority, key);
 
 const ownPolicies = (context: CommandContext): readonly OwnPolicy[] =>
   context

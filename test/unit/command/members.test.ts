@@ -66,3 +66,29 @@ describe('writes of a node whose key was revoked', () => {
     expect((await node.run('blockchain get site')).note).toBeUndefined();
   });
 });
+
+test('a peer that this network revoked is none that is to be reached again', async () => {
+  const nodes = new CommandNodes();
+  try {
+    const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
+    const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
+    const value = { company: 'c', name: 'qb', ip: '10.0.0.2', port: 7848, peer: other.ledger.author };
+    await other.run(`blockchain insert where policy = ${JSON.stringify({ query: value })}`);
+    await nodes.settled();
+    const state = {
+      address: other.network.address,
+      key: other.ledger.author,
+      connected: false,
+      own: false,
+      twin: false,
+    };
+    const dialStates = () => [{ ...state, attempts: 2, lastError: 'the connection was lost', lost: false }];
+    Object.assign(node.network, { dialStates });
+    expect(await node.text('get status')).toContain('PEER_UNREACHED: qb at 10.0.0.2:7848');
+    const said = await node.text(`revoke member where key = ${other.ledger.author}`);
+    expect(said).toContain(`revoked: what qb (${other.ledger.author}) writes`);
+    expect(await node.text('get status')).not.toContain('PEER_UNREACHED');
+  } finally {
+    await nodes.close();
+  }
+});

@@ -68,7 +68,7 @@ it('whoever revokes is told whom the member had let in, and how that ends', asyn
   await node.policies.caughtUp();
   const { text, json } = await node.run('revoke member where name = thief');
   expect(text).toBe(
-    `revoked: what ${thief.author} writes from its entry 2 on is void\n` +
+    `revoked: what thief (${thief.author}) writes from its entry 2 on is void\n` +
       `still a member, let in by it: helper (admin); to end that: revoke member where grant = ${own.hash}`,
   );
   expect(json).toEqual({
