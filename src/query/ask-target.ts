@@ -170,12 +170,16 @@ const stepsOf = (candidates: readonly Candidate[]): readonly Step[] =>
     return [...group, ...group.map(() => 'behind' as const)];
   });
 
+/** The name was said: the key of who is not connected would be 64 digits more. */
+const whyOf = ({ code, message }: HoldfastError): string =>
+  code === 'NETWORK_NOT_CONNECTED' ? 'not connected' : message;
+
 const unavailable = (
   { cluster, dbms, table }: Target,
   failures: readonly { readonly candidate: Step; readonly error: HoldfastError }[],
 ): HoldfastError => {
   const said = failures.flatMap(({ candidate, error }) =>
-    candidate === 'behind' ? [] : [`${candidate.operator?.name ?? 'this node'}: ${error.message}`],
+    candidate === 'behind' ? [] : [`${candidate.operator?.name ?? 'this node'}: ${whyOf(error)}`],
   );
   const name = cluster === undefined ? 'the local databases' : `the cluster ${cluster.name} (${cluster.id})`;
   const why = said.length === 0 ? 'it has no operator' : said.join('; ');

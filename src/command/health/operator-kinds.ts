@@ -130,7 +130,8 @@ export const OPERATOR_KINDS = {
     causes: ofOperator(({ watchFailure }) => when(watchFailure !== undefined, watchFailure ?? '')),
   },
   FILES_FAILED: {
-    nextStep: 'see: get tsd errors; correct the file, and move it from the error directory into the watch directory',
+    nextStep:
+      'see: get tsd errors; correct the file, split one that is too large, and move it from the error directory into the watch directory',
     causes: ofOperator(({ failures: [newest, ...older] }) =>
       newest === undefined
         ? []

@@ -202,6 +202,7 @@ describe('a network query', () => {
     for (const name of ['w1', 'w2']) await world.node(name).network.close();
     await expect(world.ask(BY_DEVICE)).rejects.toMatchObject({
       code: 'QUERY_CLUSTER_UNAVAILABLE',
+      message: expect.stringMatching(/: w\d: not connected; w\d: not connected$/) as string,
       data: { cluster: 'west' },
     });
     const partial = await world.ask(BY_DEVICE, { partial: true });
