@@ -26,8 +26,8 @@ const isTarName = (name: string): boolean =>
   name.length <= NAME_CHARS_MAX && name.split('/').every((part) => PART.test(part));
 
 /**
- * The header of a regular file (POSIX ustar). Nothing but name and size varies: mode 0644, owner 0, the time 0, so that the same
- * files always give the same archive.
+ * The header of a regular file, as tar knew it before POSIX (what stands at 157 is no magic there, and means nothing).
+ * Nothing but name and size varies: mode 0644, owner 0, the time 0, so that the same files always give the same archive.
  */
 const headerOf = (name: string, size: number): Uint8Array => {
   const header = Buffer.alloc(BLOCK);

@@ -5,7 +5,7 @@ import { readBytes } from './journal-reads.ts';
 
 /**
  * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file longer leaves
- * the file system's own records alone, which are a third of the time of a durable one, and more on flash cards.
+ * the file system's own records alone: a third of what an append writes to the disk.
  *
  * A power cut in the middle of such a write may leave any of its sectors, not only the first ones: {@link tornLine}. A large append
  * is written behind the end as ever, where it becomes visible in its order.
