@@ -4,7 +4,8 @@ import { applyBring, type BringResult } from '../../policy/apply-bring.ts';
 import { parseBring } from '../../policy/bring.ts';
 import { splitAsOf, splitKnownAt } from '../../policy/as-of.ts';
 import { documentOf } from '../../policy/get-path.ts';
-import { parseGet, runGet, type GetContext, type PolicySource } from '../../policy/query.ts';
+import { parseGet, runGet, type GetContext, type GetRequest, type PolicySource } from '../../policy/query.ts';
+import { unknownNames } from '../../policy/unknown-names.ts';
 import { idsOf } from '../../policy/where.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
@@ -12,6 +13,7 @@ import { json, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { givesJson, givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
+import { noteOnNames } from '../unknown-names.ts';
 import { policyOf } from './common.ts';
 import { knownPast, withKnown } from './known-at.ts';
 import { asShown, asStored, pastOf, type PastSource, withMoment } from './moment.ts';
@@ -35,6 +37,12 @@ const replyOf = (result: BringResult): Reply => {
     case 'table':
       return givesTable({ titles: result.headings, rows: result.rows.map((row) => row.map(cellOf)) });
   }
+};
+
+/** What a question brings, and beside it the names in it that no policy has. */
+const answered = (source: PolicySource, request: GetRequest, context: CommandContext): Reply => {
+  const result = runGet(source, request, getContext(context));
+  return { ...replyOf(result), note: noteOnNames(unknownNames(source, request, result)) };
 };
 
 const FORMAT_JSON = /\s(?:where\s|and\s)?format\s?=\s?json$/i;
@@ -65,11 +73,8 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
     const plain = splitFormat(untimed);
     const request = parseGet(plain.rest);
     const known = await knownPast(call, knownAt);
-    return withKnown(
-      known,
-      replyOf(runGet(pastSource(known.past), request, getContext(context))),
-      isJson || plain.isJson,
-    );
+    const reply = answered(pastSource(known.past), request, context);
+    return { ...withKnown(known, reply, isJson || plain.isJson), note: reply.note };
   }
   const { rest, asOf } = splitAsOf(query);
   if (asOf === undefined) {
@@ -77,13 +82,13 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
     const request = parseGet(query);
     const isById = request.where !== undefined && idsOf(request.where) !== undefined;
     if (!isById) await context.policies.shownReady(request.types);
-    return replyOf(runGet(present, request, getContext(context)));
+    return answered(present, request, context);
   }
   const plain = splitFormat(rest);
   const request = parseGet(plain.rest);
   const past = await pastOf(call, asOf);
-  const reply = replyOf(runGet(pastSource(past), request, getContext(context)));
-  return withMoment(past, reply, isJson || plain.isJson);
+  const reply = answered(pastSource(past), request, context);
+  return { ...withMoment(past, reply, isJson || plain.isJson), note: reply.note };
 };
 
 const rootPolicies = ({ context, args }: Call<OptionTable>): Reply => {

@@ -32,6 +32,9 @@ const kinds: ReadonlyMap<string, PolicyKind> = new Map(
   ].map((kind) => [kind.type, kind]),
 );
 
+/** The types that are built in. */
+export const KNOWN_TYPES: readonly string[] = [...kinds.keys()];
+
 /** The kind of a policy type; undefined for a free type, whose value is any JSON object. */
 export const kindOf = (type: string): PolicyKind | undefined => kinds.get(type);
 
