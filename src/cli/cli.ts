@@ -6,7 +6,7 @@ import type { ExportOptions } from './audit.ts';
 import type { BundleReport } from './bundle-report.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
-import { printFault, printNote, printText, watchOutput, type Terminal } from './terminal.ts';
+import { isWatched, printFault, printNote, printText, watchOutput, type Terminal } from './terminal.ts';
 
 const STATUS_FAILED = 1;
 const STATUS_USAGE = 2;
@@ -224,7 +224,11 @@ const execute = async (
   { json = false, timeout }: NodeOptions,
 ): Promise<number> => {
   const onNote = (text: string): void => printNote(terminal, text);
-  printText(terminal.stdout, await callNode({ ...(await target), command, json, timeoutMs: timeout, onNote }));
+  const titlesOnce = !isWatched(terminal.stdout);
+  printText(
+    terminal.stdout,
+    await callNode({ ...(await target), command, json, timeoutMs: timeout, onNote, titlesOnce }),
+  );
   return 0;
 };
 

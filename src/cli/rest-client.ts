@@ -24,6 +24,8 @@ export interface CommandCall extends Target {
   readonly onNote?: (text: string) => void;
   /** Where the command goes from the node, as `run client (DEST)` alone has said it. */
   readonly standing?: string;
+  /** Of a long table, the titles once: no person looks at it page by page. */
+  readonly titlesOnce?: boolean;
 }
 
 const inside = (value: unknown, name: string): unknown =>
@@ -91,7 +93,7 @@ interface Deadline {
 const deadline = (ms: number): Deadline => ({ ms, signal: AbortSignal.timeout(ms) });
 
 const requestTo = (
-  { node, token, tls, command, json, signal, timeoutMs, standing }: CommandCall,
+  { node, token, tls, command, json, signal, timeoutMs, standing, titlesOnce }: CommandCall,
   timeout: AbortSignal,
 ): ClientRequest => {
   const options = {
@@ -106,6 +108,7 @@ const requestTo = (
       // As bytes of UTF-8: the node reads its headers so.
       ...(standing === undefined ? {} : { standing: Buffer.from(standing).toString('latin1') }),
       ...(timeoutMs === undefined ? {} : { timeout: `${timeoutMs}ms` }),
+      ...(titlesOnce === true ? { titles: 'once' } : {}),
       ...(json === true ? { accept: 'application/json' } : {}),
     },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),

@@ -10,7 +10,7 @@ import { parseLine } from '../command/grammar/line.ts';
 import { quoted } from './quoted.ts';
 import { callNode } from './rest-client.ts';
 import type { Target } from './target.ts';
-import { printFault, printNote, printText, type Terminal } from './terminal.ts';
+import { isWatched, printFault, printNote, printText, type Terminal } from './terminal.ts';
 
 const HISTORY_LINES_MAX = 1_000;
 /** Ends the shell, not the node. */
@@ -99,7 +99,8 @@ class Commands {
   /** Whether the command did what it should. */
   async run(line: string, signal: AbortSignal): Promise<boolean> {
     const onNote = (text: string): void => printNote(this.#terminal, text);
-    const call = { ...this.#target, command: line, signal, timeoutMs: this.#timeoutMs, onNote };
+    const titlesOnce = !isWatched(this.#terminal.stdout);
+    const call = { ...this.#target, command: line, signal, timeoutMs: this.#timeoutMs, onNote, titlesOnce };
     try {
       const standing = standingOf(line);
       const text = await callNode(this.#standing === undefined ? call : { ...call, standing: this.#standing });

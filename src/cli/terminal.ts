@@ -53,8 +53,11 @@ export const watchOutput = ({ stdin, stdout, stderr }: Terminal): WatchedTermina
   };
 };
 
+/** Whether a person looks at what is written there. */
+export const isWatched = (stream: Tty): boolean => stream.isTTY === true;
+
 /** Where a person looks, no text may drive the terminal; a file or a program gets it byte for byte. */
-const shownOn = (stream: Tty, text: string): string => (stream.isTTY === true ? printable(text) : text);
+const shownOn = (stream: Tty, text: string): string => (isWatched(stream) ? printable(text) : text);
 
 /** Prints text with exactly one line end; nothing for an empty answer. */
 export const printText = (stream: Writable & Tty, text: string): void => {

@@ -171,7 +171,8 @@ class NodeExecutor implements CommandExecutor {
     if (first.kind !== 'word' || !isCommand()) return assigned(valueOfRun(tokens, dictionary));
     let answer: Answer;
     try {
-      answer = await this.#line(statement.right, request, depth + 1);
+      // What a variable holds does not hang on who looks at the shell.
+      answer = await this.#line(statement.right, { ...request, titlesOnce: false }, depth + 1);
     } catch (caught) {
       // Documented: `x = blockchain wait …` says false instead of failing.
       if (hasCode(caught, 'COMMAND_WAIT_EXPIRED')) return assigned('false');
@@ -260,6 +261,7 @@ class NodeExecutor implements CommandExecutor {
       variables: this.#dictionary,
       signal,
       asked: request.format,
+      titlesOnce: request.titlesOnce,
       registry: this.#registry,
       remote: this.#remote,
       depth,

@@ -55,6 +55,8 @@ export interface CommandRequest {
   readonly text: string;
   /** `json`: as if the command had said `format = json`, where it knows that. */
   readonly format: 'text' | 'json' | undefined;
+  /** Of a long table, the titles once: a program reads it. Else above each 25 rows, as documented. */
+  readonly titlesOnce?: boolean;
   readonly signal?: AbortSignal;
   readonly session: Session;
 }

@@ -90,6 +90,8 @@ export interface Surroundings {
   readonly signal: AbortSignal | undefined;
   /** `json` where the caller asked for it outside of the command's text. */
   readonly asked: 'text' | 'json' | undefined;
+  /** Whether the caller wants a long table's titles once. */
+  readonly titlesOnce: boolean | undefined;
   readonly registry: Registry;
   readonly remote: RemoteCommands;
   /** How many scripts, conditions and destinations stand around this command. */

@@ -10,6 +10,8 @@ export interface FormatOptions {
   readonly stat: boolean;
   /** Zone of the timestamps: `utc` (default), `local`, `et`, `ct`, `mt`, `pt` or an IANA name. */
   readonly timezone?: string | undefined;
+  /** A table has its titles once, above all rows, and not above each 25: no person looks at it page by page. */
+  readonly titlesOnce?: boolean | undefined;
 }
 
 const ROWS_PER_BLOCK = 25;
@@ -28,7 +30,7 @@ export const formatPieces = (result: QueryResult, options: FormatOptions): Gener
   const zoned = inZone(result, options.timezone);
   const ends = endings(result, options.stat);
   return options.format === 'table'
-    ? tablePieces(result, zoned, ends)
+    ? tablePieces(result, zoned, ends, options.titlesOnce === true)
     : jsonPieces(result, zoned, ends, options.format);
 };
 
@@ -151,13 +153,14 @@ const jsonCell = (cell: SqlValue): string => {
 };
 
 /**
- * Blocks of 25 rows, each with an empty line, the titles and the dashes above. Numbers stand right, text left; there
+ * Blocks of 25 rows (or one of all), each with an empty line, the titles and the dashes above. Numbers stand right, text left; there
  * is a blank after each cell and each group of dashes, none after the titles. Widths are those of the whole table.
  */
 const tablePieces = function* (
   result: QueryResult,
   zoned: (row: SqlRow) => SqlRow,
   ends: readonly string[],
+  titlesOnce: boolean,
 ): Generator<string, void, undefined> {
   const end = ends.length > 0 ? `\n{${ends.join(',')}}\n` : '';
   const { rows } = result;
@@ -180,7 +183,8 @@ const tablePieces = function* (
   const dashes = `${widths.map((width) => `${'-'.repeat(width)} `).join('')}\n`;
   yield* inPieces(rows, (row, index) => {
     const cells = zoned(row).map((cell, at) => `${fill(tableCell(cell), widths[at] ?? 0, isNumber(cell))} `);
-    return `${index % ROWS_PER_BLOCK === 0 ? head + dashes : ''}${cells.join('')}\n`;
+    const begins = titlesOnce ? index === 0 : index % ROWS_PER_BLOCK === 0;
+    return `${begins ? head + dashes : ''}${cells.join('')}\n`;
   });
   yield end;
 };

@@ -17,6 +17,8 @@ export interface CommandPlan {
   readonly timeoutMs: number;
   /** Where a shell that has said `run client (DEST)` before sends its commands; undefined: this node. */
   readonly standing: string | undefined;
+  /** Of a long table, the titles once. */
+  readonly titlesOnce: boolean;
 }
 
 /** Who speaks: a client of the command language, Grafana, or something else that looks whether anybody is there. */
@@ -90,6 +92,7 @@ const planned = (before: readonly string[], command: string, headers: RestHeader
   return {
     ...{ before, bare, command: assigned(bare, headers), timeoutMs: ms },
     standing: standing === '' ? undefined : standing,
+    titlesOnce: headers.get('titles')?.toLowerCase() === 'once',
   };
 };
 

@@ -21,6 +21,7 @@ const NAMES = [
   'source',
   'instructions',
   'format',
+  'titles',
 ] as const;
 
 /** Every `?` starts another header; one that is not before a known name is part of a value. */

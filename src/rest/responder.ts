@@ -208,7 +208,7 @@ class Responder {
         await giveWay();
         signal.throwIfAborted();
       }
-      return executor.execute({ text: plan.command, format, signal, session });
+      return executor.execute({ text: plan.command, format, titlesOnce: plan.titlesOnce, signal, session });
     });
     const headers = noteHeaders(note ?? output.note);
     if (output.pieces !== undefined) return { ...(await longText(output.pieces())), headers };

@@ -145,7 +145,7 @@ const run = async (
   const value = { stat, timezone, format: format === 'table' ? ('json' as const) : format };
   const pieces = function* (json: boolean): Iterable<string> {
     try {
-      yield* formatPieces(result, json ? value : { format, stat, timezone });
+      yield* formatPieces(result, json ? value : { format, stat, timezone, titlesOnce: surroundings.titlesOnce });
     } finally {
       result.release();
     }

@@ -105,16 +105,19 @@ describe('exec and shell', () => {
   let node: string;
   const commands: string[] = [];
   const standing: unknown[] = [];
+  const titles: unknown[] = [];
   const timeouts: unknown[] = [];
 
   beforeEach(async () => {
     commands.length = 0;
     standing.length = 0;
+    titles.length = 0;
     timeouts.length = 0;
     server = createServer((request: IncomingMessage, response) => {
       void text(request).then((command) => {
         commands.push(command);
         standing.push(request.headers['standing']);
+        titles.push(request.headers['titles']);
         timeouts.push(request.headers['timeout']);
         if (command === 'get node name') response.end('operator1');
         else if (command === 'noted') response.setHeader('Holdfast-Note', 'ENTRY_BODY_MISSING: look').end('[]');
@@ -139,6 +142,14 @@ describe('exec and shell', () => {
       stdout: 'answer to get status\n',
       stderr: '',
     });
+  });
+
+  test('asks for the titles of a long table once where no person looks', async () => {
+    await run(['exec', '--node', node, 'one']);
+    await run(['exec', '--node', node, 'two'], '', Object.assign(new PassThrough(), { isTTY: true }));
+    await run(['shell', '--node', node], 'three\n');
+    // The name of the node is for the prompt.
+    expect(titles).toEqual(['once', undefined, undefined, 'once']);
   });
 
   test('prints what a script printed before it failed', async () => {

@@ -152,6 +152,21 @@ describe('queries', () => {
     ).toMatchObject({ Query: [{ 'count(*)': 5 }] });
   });
 
+  it('has its titles once for a program, above each 25 rows for a person and in a variable', async () => {
+    const rows = Array.from({ length: 60 }, (_, at) => [at]);
+    const about = { job: 4, columns: [{ name: 'a', type: null }], runMs: 1, parts: [], behind: [], missing: [] };
+    node.parts.result = { ...about, rows, release: () => {} };
+    const select = 'run client () sql litsanleandro format = table "select a from t"';
+    const session = createSession();
+    const titles = async (text: string, titlesOnce: boolean): Promise<number> => {
+      const shown = await node.executor.execute({ text, format: undefined, titlesOnce, session });
+      return shown.text.split('\n').filter((line) => line === 'a').length;
+    };
+    expect([await titles(select, true), await titles(select, false)]).toEqual([1, 3]);
+    await titles(`rows = ${select}`, true);
+    expect(await titles('!rows', true)).toBe(3);
+  });
+
   it('gives its room back when it was read, or nobody reads on, and fills no variable with more than that holds', async () => {
     let released = 0;
     const rows = Array.from({ length: 100_000 }, (_, at) => [`${at} ${'x'.repeat(50)}`]);

@@ -109,6 +109,12 @@ describe('table', () => {
     expect(lines.slice(32)).toEqual(['', '{"Statistics":[{"Count": 26,"Time":"01:02:03","Nodes": 2}]}', '']);
   });
 
+  test('one block of all rows for who does not page through them', () => {
+    const rows = Array.from({ length: 60 }, (_, index): SqlRow => [index]);
+    const lines = formatResult(result(['n'], rows), { ...as('table'), titlesOnce: true }).split('\n');
+    expect(lines).toEqual(['', 'n', '-- ', ...rows.map(([n]) => `${String(n).padStart(2)} `), '']);
+  });
+
   test('control characters cannot break the lines', () => {
     const wild = result(['a\nb'], [['x\r\n\u001b[2J']]);
     expect(formatResult(wild, as('table'))).toBe('\na b\n------- \nx   [2J \n');

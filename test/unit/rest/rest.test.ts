@@ -143,6 +143,12 @@ describe('commands by GET', () => {
     ]);
   });
 
+  test('a program says that it wants the titles of a long table once', async () => {
+    await get({ ...AGENT, command: 'get a', titles: 'Once' });
+    await get({ ...AGENT, command: 'get b' });
+    expect(node.executed.map(({ titlesOnce }) => titlesOnce)).toEqual([true, false]);
+  });
+
   test('each request has a session of its own', async () => {
     await get({ ...AGENT, command: 'get a' });
     await get({ ...AGENT, command: 'get b' });
