@@ -1,13 +1,13 @@
 import { atOnce, type Sliced } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
-import { ERASABLE_OPS, type Entry } from '../entry/entry.ts';
+import type { Entry } from '../entry/entry.ts';
 import type { Signatures } from '../entry/signatures.ts';
 import type { ErasureNote } from '../ledger/ledger.ts';
 import { Authority } from './authority/authority.ts';
+import { Bodies } from './bodies.ts';
 import type { PolicyFold, PolicyState, VoidPolicy } from './book.ts';
 import type { VoidReason } from './void-reason.ts';
 import { Holdings, type Subject } from './claims.ts';
-import { Erasures } from './erasures.ts';
 import { evolve } from './evolve.ts';
 import {
   AUTHORITY_OPS,
@@ -15,18 +15,14 @@ import {
   ERASE_OP,
   factOf,
   type KnownTexts,
-  malformedWithoutContent,
   type Fact,
   POLICY_OPS,
-  restore,
   SNAPSHOT_OP,
-  withoutContent,
 } from './facts.ts';
 import { genesisRules } from './authority/genesis.ts';
-import { MissingBodies } from './missing-bodies.ts';
 import type { SettledOrigins } from './origins.ts';
 import { ShownPolicies } from './shown.ts';
-import { ArchivedFacts, BODY_ARCHIVED } from './snapshot/archived.ts';
+import { BODY_ARCHIVED } from './snapshot/archived.ts';
 import { inSettledOrder, isSameSettled, type Settled, restorePolicies, settledPolicy } from './snapshot/settled.ts';
 import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
 import { Takeover } from './snapshot/takeover.ts';
@@ -114,16 +110,13 @@ class Fold implements LedgerFold {
   readonly authority: Authority;
   readonly snapshots = new Snapshots();
   readonly #find = (hash: string): Fact | undefined => this.#facts.get(hash);
-  readonly #erasures: Erasures;
-  readonly erasersOf = (target: string): readonly Fact[] => this.#erasures.about(target);
-  readonly #archived: ArchivedFacts = new ArchivedFacts();
-  readonly #missing = new MissingBodies();
+  readonly #bodies: Bodies;
   revision = 0;
   unknown = 0;
 
   constructor(signatures?: Pick<Signatures, 'hold'>) {
     this.authority = new Authority(signatures);
-    this.#erasures = new Erasures(this.authority, this.#find);
+    this.#bodies = new Bodies(this.authority, this.snapshots, this.#find);
   }
 
   add(entries: readonly Entry[]): readonly string[] {
@@ -135,7 +128,11 @@ class Fold implements LedgerFold {
   }
 
   takeErasures(): readonly ErasureNote[] {
-    return this.#erasures.takeNotes();
+    return this.#bodies.takeNotes();
+  }
+
+  erasersOf(target: string): readonly Fact[] {
+    return this.#bodies.erasersOf(target);
   }
 
   facts(): readonly Fact[] {
@@ -179,25 +176,19 @@ class Fold implements LedgerFold {
   }
 
   archive(hashes: Iterable<string>): void {
-    for (const hash of hashes) {
-      const fact = this.#facts.get(hash);
-      if (fact === undefined || fact.bodiless || fact.archived || !ERASABLE_OPS.has(fact.op)) continue;
-      fact.content = {};
-      fact.archived = true;
-      this.#archived.add(fact);
-    }
+    this.#bodies.archive(hashes);
   }
 
   get archivedCount(): number {
-    return this.#archived.size;
+    return this.#bodies.archivedCount;
   }
 
   get missingBodies(): number {
-    return this.#missing.count(this.revision, (fact) => this.authority.reasonOf(fact) !== undefined);
+    return this.#bodies.missing(this.revision);
   }
 
   lacksBodies(settled = this.snapshots.settled): boolean {
-    return this.#archived.lackIn(settled, this.#find);
+    return this.#bodies.lackIn(settled);
   }
 
   settledOrigins(id: string): SettledOrigins | undefined {
@@ -212,7 +203,7 @@ class Fold implements LedgerFold {
     const text = `its author signed two entries with one number, ${fromSeq}: void from there on`;
     const affected = new Set(this.authority.cut(author, fromSeq, { rule: 'equivocation', text, by }));
     this.snapshots.moved(affected);
-    for (const fact of this.#erasedWith(affected)) affected.add(fact);
+    for (const fact of this.#bodies.erasedWith(affected)) affected.add(fact);
     const subjects = this.#subjectsOf(affected);
     return subjects.size === 0 ? [] : this.#changed(this.#evaluate(subjects));
   }
@@ -283,26 +274,20 @@ class Fold implements LedgerFold {
     for (const item of items) {
       const held = this.#facts.get(item.hash);
       if (held !== undefined) {
-        if (!(held.bodiless || held.archived) || !restore(held, factFrom(item))) continue;
-        this.#archived.remove(held);
-        this.#missing.look(held);
-        affected.add(held);
-        this.snapshots.contentMoved();
+        if (this.#bodies.restore(held, () => factFrom(item))) affected.add(held);
         continue;
       }
       const fact = factFrom(item);
       this.#facts.set(fact.hash, fact);
-      if (fact.archived) this.#archived.add(fact);
       first.push(fact);
-      this.#erasures.meet(fact);
-      this.#missing.look(fact);
+      this.#bodies.meet(fact);
       if (fact.op === 'genesis') for (const early of this.authority.begin(genesisRules(fact))) affected.add(early);
       else if (this.#takesPart(fact)) taken.push(fact);
     }
     for (const fact of this.authority.add(taken)) affected.add(fact);
     const fresh = taken.filter(({ op }) => POLICY_OPS.has(op)).sort(compareFacts);
     this.snapshots.moved([...first, ...affected]);
-    for (const fact of this.#erasedWith([...first, ...affected])) affected.add(fact);
+    for (const fact of this.#bodies.erasedWith([...first, ...affected])) affected.add(fact);
     const moved = this.#subjectsOf(affected);
     const subjects = new Set(fresh.map((fact) => this.#file(fact)));
     const inOrder = this.#moveLatest(fresh);
@@ -313,7 +298,7 @@ class Fold implements LedgerFold {
   /** Whether the fact is about a policy or about authority; others get their reason at once. */
   #takesPart(fact: Fact): boolean {
     if (AUTHORITY_OPS.has(fact.op)) return true;
-    if (fact.op === ERASE_OP) return this.#erasures.add(fact);
+    if (fact.op === ERASE_OP) return this.#bodies.addEraser(fact);
     if (fact.op === SNAPSHOT_OP) return this.snapshots.add(fact);
     if (!POLICY_OPS.has(fact.op)) {
       this.unknown += 1;
@@ -323,34 +308,6 @@ class Fold implements LedgerFold {
     if (fact.id !== null && fact.id !== '') return true;
     fact.void = { rule: 'structure', text: 'the entry names no policy', by: undefined };
     return false;
-  }
-
-  /** The facts whose body is erased or missing otherwise than before on account of these. */
-  #erasedWith(facts: Iterable<Fact>): readonly Fact[] {
-    const erased: Fact[] = [];
-    const concerned = this.#erasures.concernedBy(facts);
-    if (concerned.size === 0) return erased;
-    const all = new Set(facts);
-    for (const target of concerned) {
-      const erasure = this.#erasures.judge(target, all);
-      if (erasure === undefined) continue;
-      const { by, inForce } = erasure;
-      this.#erasures.note({ target, by, inForce });
-      const fact = this.#facts.get(target);
-      if (fact === undefined || !ERASABLE_OPS.has(fact.op) || !(inForce || fact.bodiless)) continue;
-      if (fact.bodiless && fact.erasure?.by === by && fact.erasure.inForce === inForce) continue;
-      fact.erasure = erasure;
-      fact.bodiless = true;
-      this.#missing.look(fact);
-      this.#archived.remove(fact);
-      fact.archived = false;
-      fact.content = withoutContent(fact.op, erasure);
-      fact.malformed = malformedWithoutContent(fact);
-      this.snapshots.contentMoved();
-      all.add(fact);
-      erased.push(fact);
-    }
-    return erased;
   }
 
   /** Whether all of them come after everything before. */

@@ -144,8 +144,8 @@ export const policy: readonly Mutant[] = [
   {
     name: 'an erasure is not judged again when a grant is revoked',
     file: 'src/policy/fold.ts',
-    from: 'for (const fact of this.#erasedWith([...first, ...affected]))',
-    to: 'for (const fact of this.#erasedWith(first))',
+    from: 'for (const fact of this.#bodies.erasedWith([...first, ...affected]))',
+    to: 'for (const fact of this.#bodies.erasedWith(first))',
     tests: ['test/unit/policy/erasures.test.ts'],
   },
   {
