@@ -28,6 +28,7 @@ import type {
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { PeerView } from './health/peer-watch.ts';
+import type { Note } from './note.ts';
 
 /** Directories of the node, absolute. */
 interface NodeDirectories {
@@ -125,6 +126,14 @@ export interface Watched {
     (Pick<Replication, 'filled' | 'awaited'> & { readonly peers: readonly PeerReplication[] }) | undefined;
 }
 
+/** Writes of this node that may count later elsewhere than their author thinks. */
+export interface DoubtfulWrites {
+  /** How many there were since the start. */
+  readonly count: number;
+  /** What is to be known about the last of them. */
+  readonly note: Note | undefined;
+}
+
 /** Where what nodes may drop is kept. */
 export interface Archiving {
   sources(): readonly ArchiveSource[];
@@ -175,6 +184,8 @@ export interface CommandContext {
   readonly archiving?: Archiving;
   /** Who does not let this node in; undefined where nobody asks to be let in (tests). */
   readonly refusals?: () => readonly Refusal[];
+  /** Written by a clock that others hold for wrong; undefined where nobody compares them (tests). */
+  readonly doubts?: () => DoubtfulWrites;
   scrubber(): Scrubbing | undefined;
   /** How the start script ended last; undefined where nobody runs one (tests). */
   readonly startScript?: ScriptOutcome;

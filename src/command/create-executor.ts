@@ -233,12 +233,17 @@ class NodeExecutor implements CommandExecutor {
 
   /** What is to be known about what this node writes from now on, once it has written. */
   #watchWrites(): () => Note | undefined {
-    const note = noteOnWrite(this.#context.refusals?.() ?? []);
-    if (note === undefined) return () => undefined;
-    const { ledger } = this.#context;
+    const { ledger, refusals, doubts } = this.#context;
+    const doubtsBefore = doubts?.().count ?? 0;
+    const doubt = (): Note | undefined => {
+      const now = doubts?.();
+      return now !== undefined && now.count > doubtsBefore ? now.note : undefined;
+    };
+    const note = noteOnWrite(refusals?.() ?? []);
+    if (note === undefined) return doubt;
     const own = (): number => ledger.clock().get(ledger.author) ?? 0;
     const before = own();
-    return () => (own() > before ? note : undefined);
+    return () => (own() > before ? note : doubt());
   }
 
   #dictionaryOf(session: Session, restriction: Restriction | undefined): SessionDictionary {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { systemClock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
 import { startCollecting } from '../base/collection.ts';
+import { ClockGuard } from './clock-guard.ts';
 import { ClockMonitor } from '../base/clock-monitor.ts';
 import { joinAddress } from '../base/host.ts';
 import { DiskMonitor } from '../base/disk-monitor.ts';
@@ -13,7 +14,8 @@ import { signingKeyFromSeed, signWith, type SigningKey } from '../entry/keys.ts'
 import type { Access } from '../command/access/access.ts';
 import { checkAsker } from '../command/access/door.ts';
 import type { CommandContext, Watched } from '../command/context.ts';
-import type { PeerView } from '../command/health/peer-watch.ts';
+import type { PeerView, PeerWatch } from '../command/health/peer-watch.ts';
+import { nodeNamer } from '../command/node-names.ts';
 import type { ArchiveClient } from '../ledger/archive/client.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger, type TakenDirectory } from '../ledger/open-ledger.ts';
@@ -81,8 +83,8 @@ export interface Outside {
   exitNode(): void;
   /** Undefined until REST listens. */
   restAddress(): string | undefined;
-  /** What the connected nodes told of themselves. */
-  peerViews(): readonly PeerView[];
+  /** What the connected nodes tell of themselves; undefined until they are asked. */
+  peerWatch(): PeerWatch | undefined;
 }
 
 /** `seed from`: knows the address from now on, joins its network where this node has none, and takes up what it has. */
@@ -128,6 +130,7 @@ interface Base {
   readonly archive: ArchiveClient;
   readonly introductions: Introductions;
   readonly guard: WriteGuard;
+  readonly clockGuard: ClockGuard;
   readonly disk: DiskMonitor;
   /** Tells the name of a database that SQLite found damaged. */
   readonly damaged: EventEmitter<{ database: [string] }>;
@@ -161,12 +164,26 @@ const takeIdentity = async (paths: NodePaths, { invite }: NodeConfig): Promise<I
   return ownIdentity(paths);
 };
 
+const viewsOf = (outside: Outside): readonly PeerView[] => outside.peerWatch()?.views() ?? [];
+
+/** Compares the clock with what the connected nodes said of theirs. */
+const clockGuardOf = (outside: Outside, made: Later): ClockGuard =>
+  new ClockGuard({
+    clock: systemClock,
+    clocks: () => {
+      const nameOf = nodeNamer(made.topology?.());
+      return viewsOf(outside).map(({ peer, clockAheadMs }) => ({ name: nameOf(peer), clockAheadMs }));
+    },
+    measure: () => outside.peerWatch()?.lookNow(),
+  });
+
 const startBase = async (
   stack: ResourceStack,
   config: NodeConfig,
   paths: NodePaths,
-  { log, taken, tryRest }: Outside,
+  outside: Outside,
 ): Promise<Base> => {
+  const { log, taken, tryRest } = outside;
   const ports = { clock: systemClock, random: systemRandom };
   const disk = stack.use(
     await DiskMonitor.start({ dir: paths.dir, clock: systemClock, log: log.child('disk'), reserve: config.reserve }),
@@ -197,6 +214,7 @@ const startBase = async (
     }),
   );
   const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, log }));
+  const clockGuard = clockGuardOf(outside, made);
   const policies = stack.use(
     createPolicies({
       ...{ ledger, ownKey: ledger.author, clock: ports.clock, log: log.child('policy') },
@@ -205,6 +223,7 @@ const startBase = async (
       mayWrite: async () => {
         await writesKnown(ledger, ledgerSync, network);
         await guard.allowed();
+        await clockGuard.allowed();
       },
       pruning: await pruningOf(ledger, archive, paths, made, log),
     }),
@@ -218,20 +237,8 @@ const startBase = async (
   stack.use(new HistoryKeeper({ policies, clock: ports.clock, log: log.child('archive') }));
   const introductions = guardNetwork(stack, { network, ledger, policies, foreign, log: log.child('join') }, config);
   return {
-    introductions,
-    archive,
-    topology: made.topology,
-    ledger,
-    sqlite,
-    network,
-    ledgerSync,
-    policies,
-    guard,
-    disk,
-    damaged,
-    foreign,
-    key: signingKeyFromSeed(seed),
-    made,
+    ...{ introductions, archive, topology: made.topology, ledger, sqlite, network, ledgerSync, policies },
+    ...{ guard, clockGuard, disk, damaged, foreign, key: signingKeyFromSeed(seed), made },
   };
 };
 
@@ -331,14 +338,13 @@ export const startFloors = async (
     facts: commandFacts(config, paths, version, clock.wallMs(), () => outside.restAddress()),
     ...{ clock, random, log: log.child('command'), network, ledger, ledgerSync, policies, sqlite, query, topology },
     ...{ access: outside.access, receipts, startScript: toCome(config.script) },
-    threadFailures: new Map(),
-    knownFiles,
+    ...{ threadFailures: new Map(), knownFiles },
     operator: () => parts.operator,
     distributor: () => parts.distributor,
     consumer: () => parts.consumer,
     archiving,
     backup: () => backups.status,
-    refusals: () => base.introductions.refusals(),
+    ...{ refusals: () => base.introductions.refusals(), doubts: () => base.clockGuard.doubts },
     scrubber: () => parts.replication?.scrubber,
     control: {
       ...parts.control,
@@ -349,7 +355,7 @@ export const startFloors = async (
       stopBackup: () => backups.stop(),
     },
     disk: () => disk.status(),
-    watched: () => ({ clock: clockMonitor.status(), peers: outside.peerViews(), sharing: sharingOf(parts) }),
+    watched: () => ({ clock: clockMonitor.status(), peers: viewsOf(outside), sharing: sharingOf(parts) }),
     signManifest: (manifest) => signWith(base.key, manifest),
     ...{ environment: environmentVariable, stopping: outside.stopping },
   };

@@ -158,7 +158,7 @@ const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Pro
       tryRest: async () => (await startRest({ ...restOptions, executor: NOT_YET, log: silentLogger })).close(),
       exitNode: () => exit.resolve(undefined),
       restAddress: () => bound.rest,
-      peerViews: () => bound.peers?.views() ?? [],
+      peerWatch: () => bound.peers,
     };
     const { context, replication, disk } = await startFloors(stack, config, paths, outside);
     bound.context = context;

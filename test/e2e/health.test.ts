@@ -1,8 +1,13 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { insertPolicy, nodePolicy } from '../../scripts/demo/network.ts';
+import { NodeProcess } from '../../scripts/demo/node-process.ts';
 import { NetworkFixture } from '../support/network-fixture.ts';
 import { waitFor } from '../support/wait.ts';
+
+const WALL_CLOCK = fileURLToPath(new URL('../../scripts/faults/wall-clock.mjs', import.meta.url));
 
 interface Fault {
   readonly code: string;
@@ -27,6 +32,8 @@ describe('faults are named within five seconds, on real processes', () => {
     ((await network.node(node).json(`${command} where format = json`)) as { faults: Fault[] }).faults;
   const named = (node: string, code: string): Promise<Fault> =>
     waitFor(async () => (await faults(node)).find((fault) => fault.code === code), { timeoutMs: NAMED_MS, what: code });
+  const timeOf = async (node: string): Promise<number> =>
+    ((await network.node(node).json('get status where format = json')) as { time: number }).time;
   const gone = (node: string, code: string): Promise<boolean> =>
     waitFor(async () => (await faults(node)).every((fault) => fault.code !== code), { timeoutMs: 2 * NAMED_MS });
 
@@ -59,4 +66,26 @@ describe('faults are named within five seconds, on real processes', () => {
     await network.drop('op1', 'plant.readings.json', '{"reading": 1}\n');
     await gone('op1', 'FILES_FAILED');
   }, 60_000);
+
+  test('a clock that is years ahead of those of all others, and no policy is dated by it', async () => {
+    const name = 'query1';
+    const [dir, file] = [join(network.dir, name), join(network.dir, 'clock')];
+    const node = await NodeProcess.start({
+      ...{ dir, name, args: ['--seed', network.node('op1').facts.listen] },
+      environment: { NODE_OPTIONS: `--import ${WALL_CLOCK}`, FAULTS_CLOCK: file },
+    });
+    network.nodes.set(name, node);
+    const site = (of: string): Promise<string> =>
+      node.run(`blockchain insert where policy = {"site": {"name": "${of}"}}`);
+    await insertPolicy(node, 'query', nodePolicy(node, 'Lit San Leandro'));
+    await network.settled();
+    await writeFile(file, String(3_650 * 86_400_000));
+    expect((await named(name, 'LEDGER_CLOCK_AHEAD')).cause).toMatch(/op[12] by 3650 days, op[12] by 3650 days/);
+    await expect(site('ahead')).rejects.toThrow(/op1 by [^]*LEDGER_CLOCK_AHEAD[^]*set the clock/);
+    await rm(file);
+    await waitFor(async () => Math.abs((await timeOf(name)) - Date.now()) < 60_000);
+    await site('right');
+    await network.settled();
+    expect(await network.node('op1').run('blockchain get site')).not.toContain('ahead');
+  }, 90_000);
 });

@@ -30,4 +30,18 @@ export const node: readonly Mutant[] = [
     to: 'found === undefined ||',
     tests: ['test/unit/node/joining.test.ts'],
   },
+  {
+    name: 'one node whose clock is behind keeps another from writing',
+    file: 'src/command/health/clock-ahead.ts',
+    from: 'known < WITNESSES_MIN || behind.length < known',
+    to: 'known < WITNESSES_MIN || behind.length === 0',
+    tests: ['test/unit/command/health/clock-ahead.test.ts'],
+  },
+  {
+    name: 'a clock that was set is compared by what was measured before',
+    file: 'src/node/clock-guard.ts',
+    from: 'Math.abs(standing - this.#measuredAt) >= CLOCK_JUMP_MS_MIN',
+    to: 'standing < 0',
+    tests: ['test/unit/node/clock-guard.test.ts'],
+  },
 ];

@@ -10,12 +10,12 @@ import type { ClusterInfo } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import { localTables, seeTables } from '../local-tables.ts';
+import { nodeNames } from '../node-names.ts';
 import { anyText, nameText, optional, required } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
 import { says, SILENT, type Reply } from '../reply.ts';
 import { sleepUnless } from '../wait.ts';
 import { notRunning, operatorStatus, shortKey } from './common.ts';
-import { nodeNames } from './members.ts';
 
 /** How long the reply waits for those that are up to hear of it: who was heard to know it takes new data as of a new table. */
 const HEARD_WAIT_MS = 5_000;
@@ -205,7 +205,7 @@ const droppedBefore = async (
 };
 
 const writerOf = (context: CommandContext, { author }: PolicyState): string =>
-  nodeNames(context).get(author) ?? `node ${shortKey(author)}`;
+  nodeNames(context.topology()).get(author) ?? `node ${shortKey(author)}`;
 
 const replyOf = (
   context: CommandContext,

@@ -1,5 +1,6 @@
 import { faultLines, faultsOf } from '../health/faults.ts';
 import { healthFacts } from '../health/gather.ts';
+import { nodeNames } from '../node-names.ts';
 import { foreignSeedLines } from './foreign-seeds.ts';
 import { anyText, optional, repeated, type OptionTable } from '../options.ts';
 import { define, type Call, type Command } from '../registry.ts';
@@ -25,9 +26,7 @@ const SYNC_TIME = '3 seconds';
 const synchronizer = ({ context, mayReach }: Call<OptionTable>): Reply => {
   const { ledger, ledgerSync, network, policies, clock } = context;
   const addresses = new Map(network.peers().map(({ key, address }) => [key, address]));
-  const names = new Map(
-    context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])),
-  );
+  const names = nodeNames(context.topology());
   const refused = new Map((context.refusals?.() ?? []).map(({ peer, code }) => [peer, code]));
   const now = clock.wallMs();
   const own: readonly Cell[] = [

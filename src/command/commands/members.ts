@@ -6,6 +6,7 @@ import type { Rights, Scope } from '../../policy/authority/rights.ts';
 import { ROLES } from '../../policy/authority/roles.ts';
 import { encodeToken } from '../../policy/admission/token.ts';
 import type { CommandContext } from '../context.ts';
+import { nodeNames } from '../node-names.ts';
 import { lastSnapshot } from '../held.ts';
 import {
   address,
@@ -117,10 +118,6 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
   return says(token, { token, invite: entry.hash, expires: policyDate(expires) });
 };
 
-/** Names of the nodes whose policies carry their key. */
-export const nodeNames = (context: CommandContext): ReadonlyMap<string, string> =>
-  new Map(context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])));
-
 const scopeText = ({ scope, grants }: Rights): string =>
   [
     scope.cluster === undefined ? '' : `cluster ${scope.cluster}`,
@@ -144,7 +141,7 @@ const MEMBER_TITLES = ['Key', 'Name', 'Roles', 'Scope', 'By', 'Since', 'Status',
 
 const getMembers = ({ context }: Call<OptionTable>): Reply => {
   const { authority } = context.policies.book;
-  const names = nodeNames(context);
+  const names = nodeNames(context.topology());
   const roots = [...(authority.genesis?.roots ?? [])].map((key) => ({ key, role: 'root' }));
   const members = context.policies.members.list();
   const excluded = excludedBy(authority);
@@ -202,7 +199,7 @@ const EXPIRED_NOTE =
   'Who has the line of an expired invite can still date a join back, and a member can hand that on. To end it: delete invite where id = INVITE';
 
 const getInvites = ({ context }: Call<OptionTable>): Reply => {
-  const names = nodeNames(context);
+  const names = nodeNames(context.topology());
   const nowMs = context.clock.wallMs();
   const invites = context.policies.members.invites();
   const expired = invites.some((invite) => inviteStatus(invite, nowMs) === 'expired');
@@ -243,7 +240,7 @@ const revokeOptions = {
 
 /** Key of the one member of that name. `POLICY_MEMBER_UNKNOWN`. */
 export const keyNamed = (context: CommandContext, name: string): string => {
-  const names = nodeNames(context);
+  const names = nodeNames(context.topology());
   const keys = context.policies.members
     .list()
     .filter((member) => member.rotated === undefined && (names.get(member.key) ?? member.name) === name);
@@ -292,11 +289,12 @@ const revokeMember = async ({ context, options }: Call<typeof revokeOptions>): P
     });
   const { members } = context.policies;
   const holder = members.list().find((member) => member.grant === of)?.key ?? of;
-  const called = nodeNames(context).get(holder) ?? members.list().find((member) => member.key === holder)?.name;
+  const called =
+    nodeNames(context.topology()).get(holder) ?? members.list().find((member) => member.key === holder)?.name;
   const from = options.from ?? nextOf(context, holder);
   const remain = (await members.revoke({ of, from, reason })).map((member) => ({
     key: member.key,
-    name: nodeNames(context).get(member.key) ?? member.name,
+    name: nodeNames(context.topology()).get(member.key) ?? member.name,
     roles: member.rights.roles,
     grant: member.grant,
     end: `revoke member where grant = ${member.grant}`,

@@ -6,10 +6,11 @@ import { grantsOf } from '../../policy/permissions/grants.ts';
 import type { Permissions } from '../../policy/permissions/judge.ts';
 import { memberPolicies } from '../../policy/permissions/member-policies.ts';
 import type { CommandContext } from '../context.ts';
+import { nodeNames } from '../node-names.ts';
 import { anyText, optional, type OptionTable } from '../options.ts';
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
-import { keyNamed, nodeNames } from './members.ts';
+import { keyNamed } from './members.ts';
 
 /** What a key may do by one grant, one assignment, or an assignment with its grant. */
 interface Permission {
@@ -79,7 +80,7 @@ const assignedToKey = (context: CommandContext, key: string, name: string): read
 };
 
 const permissionsOf = (context: CommandContext, keys: readonly string[]): readonly Permission[] => {
-  const names = nodeNames(context);
+  const names = nodeNames(context.topology());
   const members = new Map(memberPolicies(context.policies.book).map(({ public_key, name }) => [public_key, name]));
   return keys.flatMap((key) => {
     const granted = context.policies.members.list().find((member) => member.key === key);

@@ -1,12 +1,12 @@
 import { localAddresses } from '../../base/host.ts';
 import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
-import { shortKey } from '../commands/common.ts';
 import { wasRevoked } from '../../policy/authority/members.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
 import type { Operator } from '../../operator/operator.ts';
 import { countRanges } from '../../operator/ranges.ts';
 import { ownOperator, unreadTables } from '../facts.ts';
+import { nodeNamer, nodeNames } from '../node-names.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import type { OwnPolicy } from './own-address.ts';
 import { damageFor, failureFor, type MayReach, peerFor, textForAll } from './reach.ts';
@@ -17,10 +17,8 @@ import { damageFor, failureFor, type MayReach, peerFor, textForAll } from './rea
  */
 export const healthFacts = (context: CommandContext, mayReach: MayReach): HealthFacts => {
   const { ledger, network, ledgerSync } = context;
-  const names = new Map(
-    context.topology().nodes.flatMap(({ peer, name }) => (peer === undefined ? [] : [[peer, name] as const])),
-  );
-  const nameOf = (key: string): string => names.get(key) ?? shortKey(key);
+  const topology = context.topology();
+  const [names, nameOf] = [nodeNames(topology), nodeNamer(topology)];
   const cluster = ownOperator(context)?.cluster;
   return {
     disk: context.disk?.(),
@@ -44,7 +42,7 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     peers: (context.watched?.().peers ?? []).map((view) => ({
       ...view,
       name: nameOf(view.peer),
-      inCluster: cluster !== undefined && context.topology().operatorByPeer(view.peer)?.cluster === cluster,
+      inCluster: cluster !== undefined && topology.operatorByPeer(view.peer)?.cluster === cluster,
     })),
     operator: operatorFacts(context, mayReach),
     idleOperator: idleOperator(context),

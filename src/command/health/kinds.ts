@@ -1,4 +1,5 @@
 import { CLOCK_OFF_MS_MAX, ENTRY_FUTURE_MS_MAX } from '../../base/limits.ts';
+import { CLOCK_AHEAD_STEP, clockAhead } from './clock-ahead.ts';
 import type { HealthFacts } from './facts.ts';
 import { BY_ITSELF, type FaultKind, seconds, when } from './kind.ts';
 import { OPERATOR_KINDS } from './operator-kinds.ts';
@@ -191,10 +192,18 @@ export const FAULT_KINDS = {
         ? []
         : [`the clock jumped by ${seconds(clock.jump.byMs)} at ${new Date(clock.jump.atMs).toISOString()}`],
   },
+  LEDGER_CLOCK_AHEAD: {
+    areas: ['synchronizer'],
+    nextStep: CLOCK_AHEAD_STEP,
+    causes: ({ peers }) => {
+      const refusal = clockAhead(peers);
+      return when(refusal !== undefined, refusal?.message ?? '');
+    },
+  },
   CLOCK_OFF: {
     nextStep: 'look after the time service of that node, or of this one where all peers are named',
     causes: ({ peers }) =>
-      peers.flatMap(({ name, clockAheadMs }) =>
+      (clockAhead(peers) === undefined ? peers : []).flatMap(({ name, clockAheadMs }) =>
         clockAheadMs === undefined || Math.abs(clockAheadMs) < CLOCK_OFF_MS_MAX
           ? []
           : [

@@ -43,11 +43,12 @@ export class PeerWatch implements Resource {
   readonly #ports: PeerWatchPorts;
   #views = new Map<PeerKey, PeerView>();
   #cancel: () => void;
+  #looking: Promise<void> | undefined;
   #closed = false;
 
   constructor(ports: PeerWatchPorts) {
     this.#ports = ports;
-    this.#cancel = ports.clock.after(PEER_LOOK_MS / 2, () => void this.#look());
+    this.#cancel = ports.clock.after(PEER_LOOK_MS / 2, () => void this.#begin());
   }
 
   /** As told last; of connected nodes only. */
@@ -56,9 +57,23 @@ export class PeerWatch implements Resource {
     return [...this.#views.values()].filter(({ peer }) => connected.has(peer));
   }
 
+  /** Resolves when what is told is of a moment after the call. */
+  async lookNow(): Promise<void> {
+    await this.#looking;
+    if (!this.#closed) await (this.#looking ?? this.#begin());
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
+  }
+
+  #begin(): Promise<void> {
+    this.#cancel();
+    this.#looking = this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
   }
 
   async #look(): Promise<void> {
@@ -66,7 +81,7 @@ export class PeerWatch implements Resource {
     const views = await Promise.all(asked.map((peer) => this.#ask(peer)));
     if (this.#closed) return;
     this.#views = new Map(views.flatMap((view) => (view === undefined ? [] : [[view.peer, view]])));
-    this.#cancel = this.#ports.clock.after(PEER_LOOK_MS, () => void this.#look());
+    this.#cancel = this.#ports.clock.after(PEER_LOOK_MS, () => void this.#begin());
   }
 
   /** Undefined: it does not answer; that it cannot be reached is told elsewhere. */

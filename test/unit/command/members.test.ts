@@ -67,6 +67,19 @@ describe('writes of a node whose key was revoked', () => {
   });
 });
 
+test('a write by a clock that another holds for wrong has that beside its reply; what only reads has not', async () => {
+  const nodes = new CommandNodes();
+  const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
+  const note = { code: 'CLOCK_OFF', text: 'compare them' };
+  let count = 3;
+  const doubts = () => ({ count: (count += 1), note });
+  Object.assign(node.context, { doubts: () => ({ count, note }) });
+  expect((await node.run('blockchain get site')).note).toBeUndefined();
+  Object.assign(node.context, { doubts });
+  expect((await node.run('blockchain insert where policy = {"site": {"name": "s"}}')).note).toEqual(note);
+  await nodes.close();
+});
+
 test('a peer that this network revoked is none that is to be reached again', async () => {
   const nodes = new CommandNodes();
   try {

@@ -159,6 +159,10 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
     { clock: { jump: { atMs: Date.UTC(2026, 0, 1), byMs: -3_600_000 } } },
     /by -3600\.?\d* s at 2026-01-01/,
   ],
+  LEDGER_CLOCK_AHEAD: [
+    { peers: ['b', 'c'].map((peer) => ({ ...other, peer, name: `node-${peer}`, clockAheadMs: -3_650 * 86_400_000 })) },
+    /\(node-b by 3650 days, node-c by 3650 days\)/,
+  ],
   CLOCK_OFF: [view({ clockAheadMs: -90_000 }), /node-b is 90 s behind/],
   ENTRIES_FROM_THE_FUTURE: [ledger({ heldBack: 3 }), /3 entries/],
   OWN_ENTRIES_FROM_THE_FUTURE: [ledger({ ownAheadMs: 7_200_000 }), /dated 2\.0 hours ahead/],

@@ -34,3 +34,33 @@ test('asks the connected nodes for their time and their processes, and forgets w
   await clock.advance(60_000);
   expect(clock.pending).toBe(0);
 });
+
+test('asked for it, it asks at once, after whatever it asked before, and then as ever', async () => {
+  const clock = createVirtualClock();
+  let [asked, told] = [0, 0];
+  const watch = new PeerWatch({
+    clock,
+    connected: () => ['a'],
+    async ask() {
+      asked += 1;
+      const time = clock.wallMs() + told;
+      await new Promise<void>((resolve) => clock.after(500, resolve));
+      return { time };
+    },
+  });
+  const [view] = await clock.runWhile(
+    watch.lookNow().then(() => watch.views()),
+    1_000,
+  );
+  expect(view?.clockAheadMs).toBe(-250);
+  await clock.advance(PEER_LOOK_MS + 10);
+  expect(asked).toBe(2);
+  told = 90_000;
+  const both = Promise.all([watch.lookNow(), watch.lookNow()]);
+  await clock.runWhile(both, 2_000);
+  expect(asked).toBe(3);
+  expect(watch.views()[0]?.clockAheadMs).toBe(89_750);
+  await watch.close();
+  await watch.lookNow();
+  expect([asked, clock.pending]).toEqual([3, 0]);
+});
