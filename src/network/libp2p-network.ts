@@ -1,8 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { EventEmitter } from 'node:events';
-import { type Message, TopicValidatorResult } from '@libp2p/gossipsub';
-import type { Connection, MultiaddrConnection, PeerId, Stream } from '@libp2p/interface';
+import type { Connection, MultiaddrConnection, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { fault, textOf } from '../base/errors.ts';
 import {
@@ -11,7 +10,6 @@ import {
   CHANNELS_PER_PEER_MAX,
   CHANNELS_PER_SECOND_MAX,
   DIAL_TIMEOUT_MS,
-  GOSSIP_BYTES_MAX,
   GUEST_MS_MAX,
 } from '../base/limits.ts';
 import { joinAddress, splitAddress } from '../base/host.ts';
@@ -19,11 +17,11 @@ import type { Logger } from '../base/log.ts';
 import { Pace } from '../base/pace.ts';
 import { addressOfMultiaddr, multiaddrText } from './addresses.ts';
 import { ChannelServer } from './channel-server.ts';
-import { abortedFault, exchange, expelledFault, rejectedFault } from './exchange.ts';
+import { abortedFault, exchange, expelledFault } from './exchange.ts';
 import { Gatekeeper } from './gate.ts';
-import { GossipWatch } from './gossip-watch.ts';
 import { gatherWrites } from './gathered-writes.ts';
 import { dialFault, openFault, selfFault, twinFault, wrongPeerFault } from './libp2p-faults.ts';
+import { Libp2pGossip } from './libp2p-gossip.ts';
 import { keyOfPeerId, type Libp2pNode, peerIdOfKey, startLibp2pNode, type TransportFactory } from './libp2p-node.ts';
 import { abortOpen, type Link, Links, peerOf } from './links.ts';
 import { answerPings, Liveness, PING_PROTOCOL } from './liveness.ts';
@@ -100,6 +98,7 @@ class Libp2pNetwork implements Network {
   readonly #redialer: Redialer;
   readonly #gatekeeper: Gatekeeper;
   readonly #server: ChannelServer;
+  readonly #gossip: Libp2pGossip;
   #closed = false;
 
   constructor(
@@ -134,6 +133,7 @@ class Libp2pNetwork implements Network {
       drop: (key, reason) => this.#drop(key, reason),
     });
     this.#server = new ChannelServer(options.clock, this.#log, this.#links, this.#gatekeeper);
+    this.#gossip = new Libp2pGossip(node, options.clock, this.#log, this.#links, this.#gatekeeper);
     node.addEventListener('connection:open', (event) => this.#onOpen(event.detail));
     node.addEventListener('connection:close', (event) => this.#onClosed(event.detail));
     this.handle(PING_PROTOCOL, answerPings);
@@ -162,21 +162,8 @@ class Libp2pNetwork implements Network {
     return this.#gatekeeper.isExpelled(key);
   }
 
-  /** Reads along what a peer gossips. */
   listenIn(stream: Stream, connection: Connection): void {
-    const key = keyOfPeerId(connection.remotePeer);
-    if (key === undefined) return;
-    const gossip = this.#links.on(key, connection)?.gossip ?? this.#gossipWatch();
-    gossip.restart();
-    gatherWindowUpdates(stream);
-    stream.addEventListener('message', ({ data }) => {
-      if (this.#gatekeeper.isExpelled(key)) return;
-      try {
-        for (const piece of data instanceof Uint8Array ? [data] : data) gossip.push(piece);
-      } catch (caught) {
-        this.blame(key, caught);
-      }
-    });
+    this.#gossip.listenIn(stream, connection);
   }
 
   blame(peer: PeerKey, caught: unknown): void {
@@ -215,30 +202,11 @@ class Libp2pNetwork implements Network {
   }
 
   subscribe(topic: string, receive: (data: Uint8Array, from: PeerKey) => Promise<Verdict>): void {
-    const { pubsub } = this.#node.services;
-    pubsub.topicValidators.set(topic, async (from: PeerId, message: Message) => {
-      const key = keyOfPeerId(from);
-      if (key === undefined || message.data.byteLength > GOSSIP_BYTES_MAX) return TopicValidatorResult.Reject;
-      try {
-        const verdict = await receive(message.data, key);
-        if (verdict === 'reject') this.blame(key, rejectedFault());
-        return VERDICTS[verdict];
-      } catch (caught) {
-        this.#log.error(`the receiver of ${topic} failed: ${textOf(caught)}`);
-        return TopicValidatorResult.Ignore;
-      }
-    });
-    pubsub.subscribe(topic);
+    this.#gossip.subscribe(topic, receive);
   }
 
-  async publish(topic: string, data: Uint8Array): Promise<void> {
-    if (data.byteLength > GOSSIP_BYTES_MAX)
-      throw fault('NETWORK_GOSSIP_OVERSIZE', `gossip of ${data.byteLength} bytes; at most ${GOSSIP_BYTES_MAX}`);
-    try {
-      await this.#node.services.pubsub.publish(topic, data);
-    } catch (caught) {
-      throw fault('NETWORK_GOSSIP_FAILED', `gossip was not sent: ${textOf(caught)}`, { cause: caught });
-    }
+  publish(topic: string, data: Uint8Array): Promise<void> {
+    return this.#gossip.publish(topic, data);
   }
 
   keepDialled(targets: readonly DialTarget[]): void {
@@ -317,10 +285,6 @@ class Libp2pNetwork implements Network {
     }
   }
 
-  #gossipWatch(): GossipWatch {
-    return new GossipWatch(this.#options.clock, (topic) => this.#node.services.pubsub.topicValidators.has(topic));
-  }
-
   #channel(stream: Stream, peer: PeerKey): StreamChannel {
     gatherWindowUpdates(stream);
     return new StreamChannel(stream, peer, this.#options.clock, (caught) => this.blame(peer, caught));
@@ -344,7 +308,7 @@ class Libp2pNetwork implements Network {
       sinceMs: this.#options.clock.wallMs(),
       watch,
       pace: new Pace(this.#options.clock, { burst: CHANNELS_BURST_MAX, perSecond: CHANNELS_PER_SECOND_MAX }),
-      gossip: this.#gossipWatch(),
+      gossip: this.#gossip.newWatch(),
     };
     this.#links.add(link);
     if (this.#links.first(key) !== link) return;
@@ -393,12 +357,6 @@ class Libp2pNetwork implements Network {
     else if (!this.#closed) this.#redialer.onPeerDown(key);
   }
 }
-
-const VERDICTS: Record<Verdict, TopicValidatorResult> = {
-  accept: TopicValidatorResult.Accept,
-  ignore: TopicValidatorResult.Ignore,
-  reject: TopicValidatorResult.Reject,
-};
 
 const signalOf = (options: RequestOptions, defaultMs: number): AbortSignal => {
   // Node takes whole milliseconds only; what is reckoned from a measured time is none.
