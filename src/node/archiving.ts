@@ -16,7 +16,7 @@ import { ArchiveClient } from '../ledger/archive/client.ts';
 import { ArchiveDesk } from '../ledger/archive/desk.ts';
 import { type Cover, type CoveredLogs, fitsAnswer } from '../ledger/cover.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { ArchivedPorts } from '../ledger/sync/ledger-sync.ts';
+import type { ArchivedPorts } from '../ledger/sync/archived-ports.ts';
 import type { Address, DialTarget, Network, PeerKey } from '../network/network.ts';
 import { isInForce } from '../policy/authority/members.ts';
 import type { Policies } from '../policy/policies.ts';

@@ -8,7 +8,8 @@ import {
   type MemoryDisk,
   type MemoryLedger,
 } from '../../src/ledger/memory-ledger.ts';
-import { type ArchivedPorts, createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
+import type { ArchivedPorts } from '../../src/ledger/sync/archived-ports.ts';
+import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/network/memory.ts';
 import type { Network } from '../../src/network/network.ts';

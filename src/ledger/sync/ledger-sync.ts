@@ -2,7 +2,6 @@ import type { Clock } from '../../base/clock.ts';
 import { asFault, hasCode } from '../../base/errors.ts';
 import {
   LEDGER_OWN_LOG_TIMEOUT_MS,
-  SYNC_CLOCK_PAGE_MAX,
   SYNC_HAVE_INTERVAL_MS,
   SYNC_INTERVAL_MS,
   SYNC_MESSAGE_UNIT_BYTES,
@@ -15,16 +14,17 @@ import type { Random } from '../../base/random.ts';
 import { parseEntry } from '../../entry/check.ts';
 import type { EntryHeader, RawEntry } from '../../entry/entry.ts';
 import type { Address, Channel, Network, PeerKey } from '../../network/network.ts';
-import type { Cover } from '../cover.ts';
 import type { Ledger } from '../ledger.ts';
+import { type ArchivedPorts, NOTHING_ARCHIVED } from './archived-ports.ts';
 import { ForeignPeers } from './foreign-peers.ts';
 import { LedgerGossip } from './gossip.ts';
 import { type AskMessage, type HaveMessage, LEDGER_SYNC_BEFORE_ID, LEDGER_SYNC_ID } from './messages.ts';
+import { News } from './news.ts';
 import { OwnLog } from './own-log.ts';
 import { Patience } from './patience.ts';
 import { PeerLink } from './peer-link.ts';
 import { PeerRecords } from './peer-records.ts';
-import { answer, headsOf, isOtherNetwork, type Pulled } from './protocol.ts';
+import { answer, isOtherNetwork, type Pulled } from './protocol.ts';
 import { Serving } from './serving.ts';
 import { type Holdings, holdingsOf, isNothing, lacking, NOTHING, withNews } from './state.ts';
 import type { LedgerSync, PeerSync } from './sync.ts';
@@ -45,24 +45,6 @@ export interface LedgerSyncOptions {
   /** Told the address of a node that this one dials and that belongs to another network. */
   readonly onForeignSeed?: (address: Address) => void;
 }
-
-export interface ArchivedPorts {
-  /** Bodies are archived here. */
-  here(): boolean;
-  /** What the last snapshot in force covers, and what proves it; undefined while none is in force. */
-  cover(): Promise<Cover | undefined>;
-  /** The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`. */
-  prove(network: string, proof: readonly RawEntry[]): Promise<string | undefined>;
-  /** The connected peers that say now that they have every body; undefined where this node takes no entries without theirs. */
-  keepers(): Promise<ReadonlySet<PeerKey> | undefined>;
-}
-
-const NOTHING_ARCHIVED: ArchivedPorts = {
-  here: () => false,
-  cover: async () => undefined,
-  prove: async () => undefined,
-  keepers: async () => undefined,
-};
 
 /** Begins to keep the ledger the same as the peers'. Closing it leaves ledger and network open. */
 export const createLedgerSync = (options: LedgerSyncOptions): LedgerSync => new Synchronizer(options);
@@ -96,10 +78,9 @@ class Synchronizer implements LedgerSync {
   readonly #patience: Patience;
   readonly #ownLog: OwnLog;
   readonly #gossip: LedgerGossip;
+  readonly #news: News;
   readonly #stops: (() => void)[] = [];
   #mine: Holdings = NOTHING;
-  #announced: Holdings;
-  #cancelNews: (() => void) | undefined;
   #cancelInterval: (() => void) | undefined;
   #closed = false;
 
@@ -122,7 +103,11 @@ class Synchronizer implements LedgerSync {
       isGranted: (entry) => grantOf(entry, options.isGranted),
       onGap: (peer) => this.#links.get(peer)?.pullSoon(),
     });
-    this.#announced = this.#holdings();
+    this.#news = new News(
+      clock,
+      () => this.#holdings(),
+      (news) => this.#tell(news),
+    );
     this.#listen();
     network.handle(LEDGER_SYNC_ID, (channel) => this.#serve(channel, true));
     network.handle(LEDGER_SYNC_BEFORE_ID, (channel) => this.#serve(channel, false));
@@ -167,7 +152,7 @@ class Synchronizer implements LedgerSync {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cancelNews?.();
+    this.#news.close();
     this.#cancelInterval?.();
     this.#ownLog.close();
     this.#serving.close();
@@ -376,31 +361,12 @@ class Synchronizer implements LedgerSync {
     if (this.#closed) return;
     this.#gossip.onLedgerChanged();
     this.#ownLog.look();
-    if (newsInMs === 0) this.#cancelNews?.();
-    else if (this.#cancelNews !== undefined) return;
-    this.#cancelNews = this.#options.clock.after(newsInMs, () => {
-      this.#cancelNews = undefined;
-      this.#tellNews();
-    });
+    this.#news.tellIn(newsInMs);
   }
 
-  /** SPEC §4 `have`: tells all peers what was added since the last time, so that they know who holds what. */
-  #tellNews(): void {
-    const [before, now] = [this.#announced, this.#holdings()];
-    this.#announced = now;
-    const changed = [...now.heads].filter(([author, { hash }]) => before.heads.get(author)?.hash !== hash);
-    const heads = headsOf({ heads: new Map(changed) });
-    const forks = [...now.forks].filter(([author, seq]) => before.forks.get(author) !== seq);
-    const fits = heads.length <= SYNC_CLOCK_PAGE_MAX && forks.length <= SYNC_CLOCK_PAGE_MAX;
-    const news: HaveMessage = {
-      kind: 'have',
-      net: now.network ?? null,
-      version: now.version ?? '',
-      heads: fits ? heads : [],
-      forks: fits ? forks : [],
-    };
+  #tell(news: HaveMessage): void {
     for (const [peer, link] of this.#links)
-      if (!isOtherNetwork(now.network, this.#records.of(peer).holdings.network)) void link.tell(news);
+      if (!isOtherNetwork(news.net ?? undefined, this.#records.of(peer).holdings.network)) void link.tell(news);
   }
 
   #scheduleInterval(): void {

@@ -12,7 +12,7 @@ import {
   LEDGER_SYNC_ID,
   type WantMessage,
 } from '../../../../src/ledger/sync/messages.ts';
-import type { ArchivedPorts } from '../../../../src/ledger/sync/ledger-sync.ts';
+import type { ArchivedPorts } from '../../../../src/ledger/sync/archived-ports.ts';
 import type { Channel, Network } from '../../../../src/network/network.ts';
 import { appendMany, createSyncWorld, holdTheSame, type SyncNode } from '../../../support/sync-world.ts';
 
