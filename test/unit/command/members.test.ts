@@ -74,7 +74,7 @@ test('a write by a clock that another holds for wrong has that beside its reply;
   let count = 3;
   const doubts = () => ({ count: (count += 1), note });
   Object.assign(node.context, { doubts: () => ({ count, note }) });
-  expect((await node.run('blockchain get site')).note).toBeUndefined();
+  expect((await node.run('get members')).note).toBeUndefined();
   Object.assign(node.context, { doubts });
   expect((await node.run('blockchain insert where policy = {"site": {"name": "s"}}')).note).toEqual(note);
   await nodes.close();
