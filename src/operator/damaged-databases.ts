@@ -86,12 +86,15 @@ export class DamagedDatabases {
     return path;
   }
 
-  /** Notices files that somebody has deleted or replaced, and forgets those set aside that somebody has removed. */
+  /** Notices files that somebody has deleted or replaced, tells of logs that were deleted, and forgets those set aside that somebody has removed. */
   async look(): Promise<void> {
     for (const path of this.paths.slice())
       if ((await plainFile(path)) === undefined) this.paths.splice(this.paths.indexOf(path), 1);
     const count = this.#count;
-    const now = new Map(await this.#ports.sqlite.write(writing, 'present'));
+    const { files, savedLogs } = await this.#ports.sqlite.write(writing, 'present');
+    for (const dbms of savedLogs)
+      this.#ports.log.warn(`the log of the database ${dbms} was deleted while it was in use; what it held is saved`);
+    const now = new Map(files);
     // What was set aside meanwhile may be another file by now.
     if (count !== this.#count) return;
     for (const [dbms, file] of this.#present) {

@@ -4,7 +4,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import type { Clock } from '../base/clock.ts';
 import { reserveOf } from '../base/disk.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
-import { SQLITE_CACHE_KIB, SQLITE_CHECK_PAGES_MAX, SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
+import { SQLITE_CACHE_KIB, SQLITE_CHECK_PAGES_MAX, SQLITE_LOG_WAIT_MS, SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
 import { sqliteFault } from './sqlite-faults.ts';
 import type { ReadConnection, ResultColumn, SqlRow, SqlValue, WriteConnection } from './sqlite.ts';
 
@@ -35,6 +35,15 @@ export interface OpenConnection {
   /** Of a write that the disk failed: nothing more is written through this connection. */
   readonly failure: HoldfastError | undefined;
   close(): void;
+}
+
+/** A writer, with the log that SQLite writes before the file. */
+export interface LoggedConnection extends WriteConnection {
+  /**
+   * All that is committed goes from the log into the file, durably, and nobody reads the log any more. `SQLITE_BUSY` while somebody
+   * reads an older state, `SQLITE_DISK_FAILED` also where another log stands in for one that held something.
+   */
+  emptyLog(waitMs?: number): void;
 }
 
 /** `prepare` itself refuses a second statement; SELECT, WITH and VALUES are the forms that can be a query. */
@@ -168,7 +177,7 @@ class SqliteReadConnection implements ReadConnection, OpenConnection {
   }
 }
 
-class SqliteWriteConnection extends SqliteReadConnection implements WriteConnection {
+class SqliteWriteConnection extends SqliteReadConnection implements LoggedConnection {
   /** How many of our transactions and savepoints are open. */
   #depth = 0;
 
@@ -208,10 +217,17 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
     return (this.options.freeBytes ?? freeBytesAt)(dirname(this.handle.name));
   }
 
-  checkAfterFailure(): void {
+  emptyLog(waitMs = SQLITE_LOG_WAIT_MS): void {
+    const [patienceMs] = this.#pragma('busy_timeout');
+    this.#pragma(`busy_timeout = ${waitMs}`);
     const [busy] = this.#pragma('wal_checkpoint(TRUNCATE)');
+    this.#pragma(`busy_timeout = ${Number(patienceMs)}`);
     if (busy !== 0)
-      throw fault('SQLITE_BUSY', `database ${this.name}: it is checked after a failed write once queries have ended`);
+      throw fault('SQLITE_BUSY', `database ${this.name}: its log is written into it once queries have ended`);
+  }
+
+  checkAfterFailure(): void {
+    this.emptyLog();
     if (Number(this.#pragma('page_count')[0]) <= SQLITE_CHECK_PAGES_MAX) {
       const [found] = this.#pragma('quick_check(1)');
       if (found !== 'ok') throw fault('SQLITE_CORRUPT', `database ${this.name}: ${String(found)}`);
@@ -271,6 +287,8 @@ class SqliteWriteConnection extends SqliteReadConnection implements WriteConnect
   }
 }
 
+type WriteOptions = ConnectionOptions & { readonly durable: boolean };
+
 /** Opens a file, and closes it again where `connect` fails. */
 export const opened = <T>(
   name: string,
@@ -305,11 +323,7 @@ export const openReadConnection = (
  * Opens or creates a file for writing. WAL lets readers go on beside the writer; `synchronous=FULL` makes a commit
  * durable when it returns; `durable: false` (tests) leaves out every flush.
  */
-export const openWriteConnection = (
-  name: string,
-  path: string,
-  options: ConnectionOptions & { readonly durable: boolean },
-): SqliteWriteConnection =>
+export const openWriteConnection = (name: string, path: string, options: WriteOptions): SqliteWriteConnection =>
   opened(name, path, {}, (handle) => {
     handle.pragma('journal_mode = WAL');
     handle.pragma(`synchronous = ${options.durable ? 'FULL' : 'OFF'}`);
@@ -318,21 +332,29 @@ export const openWriteConnection = (
     return new SqliteWriteConnection(name, handle, options);
   });
 
-/**
- * Opens a file again whose last write failed. All that is committed goes from SQLite's log into the file, durably, so that
- * nothing rests on a log that was not flushed; the file is checked; one commit is tried. Throws while any of it fails.
- */
-export const reopenWriteConnection = (
+const openAfter = (
   name: string,
   path: string,
-  options: ConnectionOptions & { readonly durable: boolean },
-): WriteConnection & OpenConnection => {
+  options: WriteOptions,
+  check: (connection: SqliteWriteConnection) => void,
+): SqliteWriteConnection => {
   const connection = openWriteConnection(name, path, options);
   try {
-    connection.checkAfterFailure();
+    check(connection);
     return connection;
   } catch (caught) {
     connection.close();
     throw caught;
   }
 };
+
+/** As {@link openWriteConnection}, of a file that has no log: throws where one was there that readers have open still. */
+export const openWithEmptyLog = (name: string, path: string, options: WriteOptions): SqliteWriteConnection =>
+  openAfter(name, path, options, (connection) => connection.emptyLog());
+
+/**
+ * Opens a file again whose last write failed. All that is committed goes from SQLite's log into the file, durably, so that
+ * nothing rests on a log that was not flushed; the file is checked; one commit is tried. Throws while any of it fails.
+ */
+export const reopenWriteConnection = (name: string, path: string, options: WriteOptions): SqliteWriteConnection =>
+  openAfter(name, path, options, (connection) => connection.checkAfterFailure());

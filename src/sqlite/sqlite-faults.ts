@@ -32,6 +32,15 @@ const OVERFLOW = {
   hint: 'the sum has more than 64 bits; as a floating-point number: sum(COLUMN * 1.0)',
 } as const;
 
+const LOG_DELETED = 'SQLITE_IOERR_SHORT_READ';
+
+/** All of the process share the index of a log: it names more than the log has that was opened, so that is not the one it is of. */
+const LOG_DELETED_TEXT = 'its log was deleted while it was in use';
+
+/** Whether a call met a log that lacks what was written: the file lacks it, too. */
+export const isLogDeleted = (caught: unknown): boolean =>
+  caught instanceof HoldfastError && caught.data['sqlite'] === LOG_DELETED;
+
 /**
  * Anything that a call into SQLite threw, as our error. `SQLITE_DISK_FAILED` (full, read-only or failing disk),
  * `SQLITE_CORRUPT`, `SQLITE_BUSY`, `SQLITE_OVERLOADED` (no memory), `SQLITE_CONSTRAINT`, `SQLITE_TOO_LARGE`; every
@@ -41,6 +50,12 @@ const OVERFLOW = {
 export const sqliteFault = (caught: unknown, database: string): HoldfastError => {
   if (caught instanceof HoldfastError) return caught;
   if (caught instanceof BetterSqlite3.SqliteError) {
+    if (caught.code === LOG_DELETED)
+      return fault('SQLITE_DISK_FAILED', `database ${database}: ${LOG_DELETED_TEXT}`, {
+        data: { database, sqlite: caught.code },
+        hint: 'an operator that runs saves what it held: try again in a second',
+        cause: caught,
+      });
     const known = caught.message === 'integer overflow' ? OVERFLOW : BY_PRIMARY_CODE[caught.code.split('_')[1] ?? ''];
     return fault(known?.code ?? 'SQLITE_STATEMENT', `database ${database}: ${caught.message}`, {
       data: { database, sqlite: caught.code },

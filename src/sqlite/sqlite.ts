@@ -74,6 +74,11 @@ export interface WriteDatabases extends ReadDatabases {
   write(name: string): WriteConnection;
   /** Whether it is open here and its file is another one now, or gone: somebody deleted or replaced it. Until it is dropped or set aside. */
   isLost(name: string): boolean;
+  /**
+   * Sees to it that the log of each database is looked at between procedures, where there is something in it. Returns the databases
+   * whose log was deleted since this was last called, and what it held saved.
+   */
+  watchLogs(): readonly string[];
   drop(name: string): void;
   /** Renames the files of a database to `<name>.sqlite.damaged-<time>`, where nobody takes them for one; returns that name. */
   setAside(name: string): string;

@@ -191,6 +191,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/deleted-database.test.ts'],
   },
   {
+    name: 'what a deleted log of a database holds is not saved',
+    file: 'src/sqlite/databases.ts',
+    from: '    const unsaved = this.#saveLogs();\n',
+    to: '    const unsaved = undefined as HoldfastError | undefined;\n',
+    tests: ['test/unit/sqlite/deleted-log.test.ts'],
+  },
+  {
     name: 'queries are answered from a database in which damage was met',
     file: 'src/operator/damaged-databases.ts',
     from: 'return this.#unread || (dbms === undefined ? this.#settingAside.size > 0 : this.#settingAside.has(dbms));',

@@ -16,5 +16,7 @@ export const SQLITE_WAITING_MAX = 1_000;
 export const SQLITE_STREAMS_MAX = 32;
 /** A database of at most so many pages is checked whole by the writer: after a failed write, and where damage was met. */
 export const SQLITE_CHECK_PAGES_MAX = 16_384;
+/** How long a writer waits for those who read an older state, to write all of the log into the file. */
+export const SQLITE_LOG_WAIT_MS = 250;
 /** How long stopping waits for a statement that is running. */
 export const SQLITE_CLOSE_MS = 2_000;

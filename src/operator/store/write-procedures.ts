@@ -37,12 +37,21 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
   return true;
 };
 
-/** The databases that there are, and which file each is. */
-const present = (databases: WriteDatabases): readonly (readonly [dbms: string, file: string])[] =>
-  databases.names().flatMap((dbms) => {
+/** What there is of databases now. */
+interface Presence {
+  /** Which file each is. */
+  readonly files: readonly (readonly [dbms: string, file: string])[];
+  /** Those whose log was deleted since this was last asked, and what it held saved. */
+  readonly savedLogs: readonly string[];
+}
+
+const present = (databases: WriteDatabases): Presence => ({
+  files: databases.names().flatMap((dbms) => {
     const file = databases.fileOf(dbms);
     return file === undefined ? [] : [[dbms, file] as const];
-  });
+  }),
+  savedLogs: databases.watchLogs(),
+});
 
 /** `known`: which file it was; one that is another now, or gone, is lost. */
 const judge = (databases: WriteDatabases, dbms: string, pagesMax?: number, known?: string): Verdict => {
