@@ -30,12 +30,16 @@ const BAD_LETTERS = /not/i;
 const WHY_ELSEWHERE = 'see why by: get processes';
 const LEFT_OUT = '…';
 
+/** A next step that begins so says where all is told. */
+const SAYS_WHERE = /^see: /;
+
 /** Of a cause `who: what: why` the parts that clients do not misread, beginning with who it is about; nothing where that is misread already. */
-const plainCause = (cause: string): string => {
+const plainCause = (cause: string, nextStep: string): string => {
   if (!BAD_LETTERS.test(cause)) return cause;
   const parts = cause.split(': ').map((part) => (BAD_LETTERS.test(part) ? LEFT_OUT : part));
   const shown = parts.filter((part, index) => part !== LEFT_OUT || parts[index - 1] !== LEFT_OUT);
-  return shown[0] === LEFT_OUT ? WHY_ELSEWHERE : `${shown.join(': ')}; ${WHY_ELSEWHERE}`;
+  if (shown[0] === LEFT_OUT) return WHY_ELSEWHERE;
+  return SAYS_WHERE.test(nextStep) ? shown.join(': ') : `${shown.join(': ')}; ${WHY_ELSEWHERE}`;
 };
 
 /** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not". */
@@ -48,7 +52,7 @@ export const faultLines = (faults: readonly NodeFault[], plain = false): string 
       counts.set(code, count);
       if (count > LINES_OF_KIND_MAX) return [];
       const whole = oneLine(cause).slice(0, CAUSE_CHARS_MAX);
-      return [`\nFault ${code}: ${plain ? plainCause(whole) : whole}. Next: ${nextStep}`];
+      return [`\nFault ${code}: ${plain ? plainCause(whole, nextStep) : whole}. Next: ${nextStep}`];
     })
     .concat(
       [...counts]

@@ -135,7 +135,9 @@ export const OPERATOR_KINDS = {
     causes: ofOperator(({ failures: [newest, ...older] }) =>
       newest === undefined
         ? []
-        : [`${files(older.length + 1)} failed within a day, last ${newest.path}: ${newest.text}`],
+        : [
+            `${files(older.length + 1)} of the last day ${older.length === 0 ? 'lies' : 'lie'} in the error directory, newest ${newest.path}: ${newest.text}`,
+          ],
     ),
   },
   FAILED_FILES_PILED: {

@@ -93,7 +93,8 @@ test('faults and counts of an operator show what lies in tables that the caller 
   }
   // What was refused is listed, but no fault: its sender was told.
   expect((await node.run('get operator error')).text).toContain('plant.refused.json');
-  const fault = 'Fault FILES_FAILED: 2 files failed within a day, last of a table out of your reach: INGEST_JSON';
+  const fault =
+    'Fault FILES_FAILED: 2 files of the last day lie in the error directory, newest of a table out of your reach: INGEST_JSON';
   expect((await ann('get status')).text).toContain(fault);
   for (const line of ['get operator error', 'get operator inserts', 'get scrub'])
     expect((await ann(line)).text).toContain('sensors');

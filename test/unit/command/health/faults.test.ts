@@ -299,6 +299,10 @@ describe('faults of a node', () => {
     expect(faultLines(gone, true)).toMatch(
       /^\nFault PEER_UNREACHED: operator-b at \S+ is out of reach, tried \d+ times: …: ECONNREFUSED; see why by: get processes\. Next: start/,
     );
+    const failed = faultsOf({ ...well, ...own({ failures: [{ ...failure, text: 'line 3: not a number' }] }) });
+    expect(faultLines(failed, true)).toMatch(
+      /1 file of the last day lies in .*, newest \/e\/a\.json: line 3: …\. Next: see: get tsd/,
+    );
     const hostile = faultsOf({ ...well, disk: disk('failing', 'a\nFault X: b') });
     expect(faultLines(hostile)).toMatch(/^\nFault DISK_FAILING: a\\nFault X: b\. Next: check/);
     const damaged = Array.from({ length: 8 }, (_, offset) => ({
