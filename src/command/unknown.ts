@@ -12,6 +12,7 @@ interface Spelled {
 /** No command has more words, or longer ones. */
 const WORDS_COMPARED = 16;
 const WORD_CHARS_COMPARED = 64;
+const NEAR_MAX = 3;
 
 /** Why a line is no command (`COMMAND_UNKNOWN`), with those that may be meant. */
 export const unknownCommand = (commands: readonly Spelled[], tokens: readonly Token[]): HoldfastError => {
@@ -34,11 +35,15 @@ export const unknownCommand = (commands: readonly Spelled[], tokens: readonly To
   );
 };
 
-/** Commands that begin with the same word are seen by it. */
+/** Commands that begin with the same word are seen by it; else those that have it further on are named. */
 const howToFind = (commands: readonly Spelled[], tokens: readonly Token[]): string => {
   const first = tokens[0]?.raw.slice(0, WORD_CHARS_COMPARED).toLowerCase() ?? '';
   const isFirst = commands.some(({ patterns }) => patterns.some(({ lead }) => lead[0] === first));
-  return isFirst ? `see those that begin so: help ${first}` : 'see all commands: help';
+  if (isFirst) return `see those that begin so: help ${first}`;
+  const within = commands.map(({ patterns }) => patterns[0]?.lead ?? []).filter((lead) => lead.includes(first));
+  if (within.length === 0) return 'see all commands: help';
+  const shortest = within.sort((a, b) => a.length - b.length).slice(0, NEAR_MAX);
+  return `Maybe: ${shortest.map((lead) => lead.join(' ')).join(', ')}`;
 };
 
 /** Commands that begin with the same two words or more, or whose words are close to those typed: best first, at most three. */
@@ -59,6 +64,6 @@ const nearTo = (commands: readonly Spelled[], words: readonly string[]): readonl
   }
   return near
     .sort((a, b) => b.shared - a.shared || a.distance - b.distance || (a.text < b.text ? -1 : 1))
-    .slice(0, 3)
+    .slice(0, NEAR_MAX)
     .map(({ text }) => text);
 };

@@ -135,6 +135,9 @@ describe('what is no command', () => {
     ['blokchain query metadata', 'blockchain query metadata'],
     ['blockchain delete where id = 5', 'blockchain delete policy'],
     ['blockchain delete', 'blockchain delete policy'],
+    ['backup', 'run backup'],
+    ['BACKUP /tmp/x', 'run backup'],
+    ['synchronizer', 'get synchronizer'],
   ])('%s: Maybe: %s', (line, expected) => {
     const { code, hint } = faultOf(line);
     expect(code).toBe('COMMAND_UNKNOWN');
