@@ -2,7 +2,9 @@ import { fault } from '../../base/errors.ts';
 import { isHost, parseAddress } from '../../base/host.ts';
 import { isInForce } from '../../policy/authority/members.ts';
 import { type Role, ROLES } from '../../policy/authority/roles.ts';
+import type { Rights } from '../../policy/authority/rights.ts';
 import type { CommandContext } from '../context.ts';
+import type { Note } from '../note.ts';
 
 const INVITE_MS_MAX = 366 * 86_400_000;
 
@@ -43,6 +45,16 @@ const idleType = (roles: readonly Role[], types: readonly string[]): string | un
 const leadsNowhere = (seed: string): boolean =>
   /:0+$/.test(seed) ||
   /^(?:0+(?:\.0+){3}|\[[0:]+\]|255(?:\.255){3}|2(?:2[4-9]|3\d)(?:\.\d+){3}|\[ff[0-9a-f:]*\]):/i.test(seed);
+
+/** What an invite lets its node do that its text does not show: it may have been left out by oversight. Pure. */
+export const noteOnInvite = ({ roles, scope }: Rights): Note | undefined => {
+  if (!roles.includes('operator') || scope.cluster !== undefined) return undefined;
+  const where = scope.company === undefined ? 'any cluster' : `any cluster of a company ${scope.company}…`;
+  return {
+    code: 'INVITE_ANY_CLUSTER',
+    text: `whoever redeems it may run an operator in ${where}; for one alone: … and cluster = ID`,
+  };
+};
 
 /** Refuses an invite that would give nothing, or that nobody could redeem. `COMMAND_VALUE`. */
 export const checkInvite = (context: CommandContext, options: InviteOptions, roles: readonly Role[]): void => {

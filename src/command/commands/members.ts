@@ -24,7 +24,7 @@ import {
 import { type Call, type Command, define } from '../registry.ts';
 import { givesTable, type Reply, says, SILENT } from '../reply.ts';
 import { addressOf } from '../addresses.ts';
-import { checkInvite } from './invite-checks.ts';
+import { checkInvite, noteOnInvite } from './invite-checks.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -115,7 +115,8 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
     roles: rights.roles,
     expires,
   });
-  return says(token, { token, invite: entry.hash, expires: policyDate(expires) });
+  const note = noteOnInvite(rights);
+  return { ...says(token, { token, invite: entry.hash, expires: policyDate(expires) }), note };
 };
 
 const scopeText = ({ scope, grants }: Rights): string =>

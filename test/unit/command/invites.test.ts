@@ -1,9 +1,25 @@
-import { afterAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CommandNodes } from '../../support/command-node.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
-const nodes = new CommandNodes();
-afterAll(() => nodes.close());
+let nodes: CommandNodes;
+beforeEach(() => {
+  nodes = new CommandNodes();
+});
+afterEach(() => nodes.close());
+
+test('an invite for operators says beside it that it is for any cluster, where it names none', async () => {
+  const node = await nodes.add();
+  const noteOf = async (of: string): Promise<string | undefined> =>
+    (await node.run(`create invite where role = ${of}`)).note?.text;
+  expect(await noteOf('operator')).toMatch(/in any cluster; for one alone: … and cluster = ID$/);
+  expect(await noteOf('operator and company = Acme')).toContain('any cluster of a company Acme…');
+  expect(await noteOf('auditor')).toBeUndefined();
+  await node.run('blockchain insert where policy = {"cluster": {"company": "Acme", "name": "c"}}');
+  expect(
+    await noteOf(`operator and cluster = ${await node.text('blockchain get cluster bring [*][id]')}`),
+  ).toBeUndefined();
+});
 
 test('an expired invite is named as one that is still to be deleted, until it is', async () => {
   const clock = createVirtualClock();
