@@ -38,8 +38,8 @@ const collect = (value: string, earlier: readonly string[] | undefined): readonl
 const START_HELP = `
 Each option is also a variable (HOLDFAST_NAME, HOLDFAST_SEED=A:1,B:2 …) and a key of the JSON file that --config names;
 a flag wins over the environment, the environment over the file. What was said of --name, --company, --listen, --rest, --rest-tls,
---tiles and --reserve is remembered in DIR/start.json, so that a later start needs --dir alone; --rest-tls none and --tiles none
-take back what was said before.
+--tiles, --reserve and --script is remembered in DIR/start.json, so that a later start needs --dir alone; --rest-tls none,
+--tiles none and --script none take back what was said before.
 
 Examples:
   holdfast start --network acme --listen 10.0.0.1:32148      creates a network; who joins needs an invite
