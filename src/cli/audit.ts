@@ -6,7 +6,7 @@ import { type BundleReport, reportText } from './bundle-report.ts';
 import { quoted } from './quoted.ts';
 import { fetchFile } from './rest-client.ts';
 import type { Target } from './target.ts';
-import { printFault, printText, type Terminal } from './terminal.ts';
+import { asTyped, printFault, printText, type Terminal } from './terminal.ts';
 
 export interface ExportOptions {
   readonly out: string;
@@ -73,7 +73,8 @@ export const runExport = async (
     throw fileFault(out, caught);
   });
   const { size } = await stat(out);
-  printText(terminal.stdout, `bundle ${out} bytes=${size}\ncheck it: holdfast audit verify ${out} --root KEY`);
+  const check = asTyped(terminal, 'check it: holdfast audit verify');
+  printText(terminal.stdout, `bundle ${out} bytes=${size}\n${check} ${out} --root KEY`);
   return 0;
 };
 

@@ -5,7 +5,7 @@ import { fault } from '../base/errors.ts';
 import { quoted } from './quoted.ts';
 import { callNode } from './rest-client.ts';
 import type { Target } from './target.ts';
-import { printText, type Terminal } from './terminal.ts';
+import { asTyped, printText, type Terminal } from './terminal.ts';
 
 const LOOK_MS = 200;
 /** Without a terminal one line of progress so often. */
@@ -62,7 +62,9 @@ const statusOf = async (target: Target): Promise<Status> => {
 export const runBackup = async (terminal: Terminal, target: Target, dir: string): Promise<number> => {
   const path = resolve(dir);
   await callNode({ ...target, command: `run backup where dir = ${quoted(path)}` });
-  terminal.stderr.write('backup: the node makes it, whoever watches; what ends it: holdfast exec "exit backup"\n');
+  terminal.stderr.write(
+    asTyped(terminal, 'backup: the node makes it, whoever watches; what ends it: holdfast exec "exit backup"\n'),
+  );
   const line = new ProgressLine(terminal.stderr);
   for (;;) {
     const status = await statusOf(target);

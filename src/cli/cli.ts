@@ -6,7 +6,7 @@ import type { ExportOptions } from './audit.ts';
 import type { BundleReport } from './bundle-report.ts';
 import { callNode, isAddress } from './rest-client.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
-import { isWatched, printFault, printNote, printText, watchOutput, type Terminal } from './terminal.ts';
+import { asTyped, isWatched, printFault, printNote, printText, watchOutput, type Terminal } from './terminal.ts';
 
 const STATUS_FAILED = 1;
 const STATUS_USAGE = 2;
@@ -150,13 +150,15 @@ const buildProgram = (
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
     })
-    .showHelpAfterError('  hint: see holdfast --help');
+    .showHelpAfterError(asTyped(terminal, '  hint: see holdfast --help'));
   addStart(program, finish, actions);
   addTimeout(addTarget(program.command('exec')))
     .description('run one command on a running node')
     .argument('<COMMAND>', 'in quotes, for example "get status"', readCommand)
     .option('--json', 'print JSON where the command has it')
-    .showHelpAfterError('  hint: the command stands in quotes: holdfast exec "get status"; see holdfast exec --help')
+    .showHelpAfterError(
+      asTyped(terminal, '  hint: the command stands in quotes: holdfast exec "get status"; see holdfast exec --help'),
+    )
     .action((command: string, options: NodeOptions) => finish(execute(terminal, targetOf(options), command, options)));
   addTimeout(addTarget(program.command('shell')))
     .description('type commands to a running node: history, completion')
@@ -255,7 +257,12 @@ const checkBundle = async (
 
 /** Runs the command line; resolves with the exit status: 0 done, 1 failed, 2 wrong use. Never throws. */
 export const runCli = async (args: readonly string[], streams: Terminal, actions: CliActions): Promise<number> => {
-  const terminal = watchOutput(streams);
+  const terminal = watchOutput({
+    stdin: streams.stdin,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    byNpx: actions.environment('npm_command') === 'exec',
+  });
   const status = await statusOf(args, terminal, actions);
   const failure = await terminal.written();
   if (failure === undefined) return status;

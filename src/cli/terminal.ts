@@ -13,6 +13,8 @@ export interface Terminal {
   readonly stdin: Readable & Tty;
   readonly stdout: Writable & Tty;
   readonly stderr: Writable & Tty;
+  /** The program was begun by npx, which alone may find it. */
+  readonly byNpx?: boolean;
   /** Aborted once nobody reads the output any more; absent where nobody watches. */
   readonly gone?: AbortSignal;
 }
@@ -29,7 +31,7 @@ const isGone = (caught: unknown): boolean =>
   ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(systemCode(caught) ?? '');
 
 /** Takes the errors of the streams, which would end the process with a stack trace (a node too, when who reads its log ends). */
-export const watchOutput = ({ stdin, stdout, stderr }: Terminal): WatchedTerminal => {
+export const watchOutput = ({ stdin, stdout, stderr, byNpx = false }: Terminal): WatchedTerminal => {
   const gone = new AbortController();
   let failure: HoldfastError | undefined;
   stdout.on('error', (caught) => {
@@ -47,6 +49,7 @@ export const watchOutput = ({ stdin, stdout, stderr }: Terminal): WatchedTermina
     stdin,
     stdout,
     stderr,
+    byNpx,
     gone: gone.signal,
     // Its callback comes after that of everything written before, and after the errors of those.
     written: () => new Promise((resolve) => stdout.write('', () => setImmediate(() => resolve(failure)))),
@@ -69,9 +72,15 @@ export const printNote = ({ stderr }: Terminal, text: string): void => {
   stderr.write(`${styleText('yellow', 'note:', { stream: stderr })} ${shownOn(stderr, text)}\n`);
 };
 
+const CALLS = /(?<![\w./-]|npx )holdfast (?=--|(?:start|exec|shell|backup|audit|demo)\b)/g;
+
+/** A text that says what to type, as the person has to type it here. */
+export const asTyped = ({ byNpx }: Pick<Terminal, 'byNpx'>, text: string): string =>
+  byNpx === true ? text.replace(CALLS, 'npx holdfast ') : text;
+
 /** What was printed before it failed, then what happened and, indented below it, what to do; red only on a terminal. */
-export const printFault = ({ stdout, stderr }: Terminal, error: HoldfastError): void => {
+export const printFault = ({ stdout, stderr, byNpx = false }: Terminal, error: HoldfastError): void => {
   printText(stdout, printedIn(error).join('\n'));
   stderr.write(`${styleText('red', 'error:', { stream: stderr })} ${shownOn(stderr, error.message)}\n`);
-  if (error.hint !== undefined) stderr.write(shownOn(stderr, `  hint: ${error.hint}\n`));
+  if (error.hint !== undefined) stderr.write(shownOn(stderr, `  hint: ${asTyped({ byNpx }, error.hint)}\n`));
 };
