@@ -219,7 +219,7 @@ export const replication: readonly Mutant[] = [
   {
     name: 'peer rests whose files come as a push',
     file: 'src/replication/transfer/state.ts',
-    from: '!isOfUse(answer) && !this.#waitForFiles(state, answer, nowMs)',
+    from: '!isOfUse(answer) && !(isUnspokenAlone(answer) && state.leaveAlone(answer.unspoken, nowMs))',
     to: '!isOfUse(answer)',
     tests: ['test/unit/replication/core.test.ts'],
   },
@@ -240,7 +240,7 @@ export const replication: readonly Mutant[] = [
   {
     name: 'peer that fails is asked on and on',
     file: 'src/replication/transfer/state.ts',
-    from: '    if (state !== undefined && state.restUntilMs <= nowMs) this.#rest(state, nowMs);\n',
+    from: '    if (state?.rests(nowMs) === false) state.rest(nowMs);\n',
     to: '',
     tests: ['test/unit/replication/core.test.ts', 'test/property/replication.property.test.ts'],
   },
@@ -254,8 +254,8 @@ export const replication: readonly Mutant[] = [
   {
     name: 'own files that peers hold are not taken back',
     file: 'src/replication/transfer/state.ts',
-    from: '    this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);\n  }\n\n  /** A peer announced',
-    to: '  }\n\n  /** A peer announced',
+    from: '    state.compare(holdings, nowMs);\n    this.#seeOwn(peer, state);\n',
+    to: '    state.compare(holdings, nowMs);\n',
     tests: [
       'test/unit/replication/core.test.ts',
       'test/unit/replication/promises.test.ts',

@@ -32,6 +32,19 @@ export const firstOfRanges = (ranges: FileRanges, files: number): FileRanges => 
   return taken;
 };
 
+/** The first files of a list. */
+export const firstFiles = (files: FilesByOrigin, count: number): FilesByOrigin => {
+  const taken: [string, FileRanges][] = [];
+  let left = count;
+  for (const [origin, ranges] of files) {
+    if (left <= 0) break;
+    const first = firstOfRanges(ranges, left);
+    taken.push([origin, first]);
+    left -= countRanges(first);
+  }
+  return taken;
+};
+
 /** The ids above one. */
 export const rangesAbove = (ranges: FileRanges, id: number): FileRanges =>
   ranges.flatMap(([from, to]) => (to > id ? [[Math.max(from, id + 1), to] as const] : []));

@@ -1,23 +1,12 @@
-import {
-  HOLDINGS_RANGES_MAX,
-  PULL_FAILURES_MAX,
-  PULL_FILES_MAX,
-  PULL_GRACE_MS,
-  PULLS_PER_PEER_MAX,
-  PUSH_FILES_IN_FLIGHT,
-} from '../../base/limits.ts';
+import { PULL_FAILURES_MAX, PULL_FILES_MAX, PULLS_PER_PEER_MAX } from '../../base/limits.ts';
 import type { FileRanges, Holdings } from '../../operator/file-record.ts';
-import { countRanges, idsOf, subtractRanges, uniteRanges } from '../../operator/ranges.ts';
-import { backoffMs } from './backoff.ts';
-import { Failures } from './failures.ts';
-import { countFiles, firstOfRanges, NO_FILES, rangesOf } from './holdings.ts';
+import { subtractRanges, uniteRanges } from '../../operator/ranges.ts';
+import { countFiles, firstFiles, NO_FILES, rangesOf } from './holdings.ts';
 import type { FilesByOrigin } from './messages.ts';
-import { Orphans } from './orphans.ts';
+import { PeerFiles } from './peer-files.ts';
 
 /** Files below which a request is not divided further among peers. */
 const SHARE_FILES_MIN = 16;
-/** Announcements closer together than this wait out one grace period. */
-const FRESH_STEP_MS = 50;
 /** A duplicate whose original is out of the window is given up at a peer after so many rounds. */
 const ORPHAN_TRIES_MAX = 5;
 
@@ -67,20 +56,6 @@ export interface PullAnswer {
   readonly unspoken: FilesByOrigin;
 }
 
-interface PeerState {
-  holdings: ReadonlyMap<string, FileRanges>;
-  compared: boolean;
-  /** Something that it had said it holds was not there: what it does hold, its next comparison says. */
-  inDoubt: boolean;
-  readonly skipped: Map<string, FileRanges>;
-  /** New announcements: a push of these is probably on its way. */
-  fresh: { readonly untilMs: number; readonly origin: string; ranges: FileRanges }[];
-  readonly orphans: Orphans;
-  readonly failures: Failures;
-  restUntilMs: number;
-  rests: number;
-}
-
 interface Outstanding {
   readonly peer: string;
   readonly files: FilesByOrigin;
@@ -93,7 +68,7 @@ interface Outstanding {
  * one peer cannot deliver is asked of another, and a peer that delivers nothing rests, longer each time.
  */
 export class PullPlanner {
-  readonly #peers = new Map<string, PeerState>();
+  readonly #peers = new Map<string, PeerFiles>();
   readonly #requests = new Map<number, Outstanding>();
   /** Own files that each peer has announced, also a peer that is down by now. */
   readonly #ownSeen = new Map<string, FileRanges>();
@@ -114,17 +89,7 @@ export class PullPlanner {
 
   /** A peer is there; what it holds is not known yet. */
   peerUp(peer: string): void {
-    this.#peers.set(peer, {
-      holdings: new Map(),
-      compared: false,
-      inDoubt: false,
-      skipped: new Map(),
-      fresh: [],
-      orphans: new Orphans(),
-      failures: new Failures(),
-      restUntilMs: 0,
-      rests: 0,
-    });
+    this.#peers.set(peer, new PeerFiles());
   }
 
   /** A peer is gone: what it was asked for may be asked of another. */
@@ -133,41 +98,25 @@ export class PullPlanner {
     for (const [id, request] of this.#requests) if (request.peer === peer) this.#requests.delete(id);
   }
 
-  /** A peer said all that it holds. What it holds beyond the comparison before is new and waits out the grace period. */
+  /** A peer said all that it holds. */
   compared(peer: string, holdings: Holdings, nowMs: number): void {
     const state = this.#peers.get(peer);
     if (state === undefined) return;
-    if (state.compared)
-      for (const [origin, ranges] of holdings)
-        this.#markFresh(state, origin, subtractRanges(ranges, state.holdings.get(origin) ?? NO_FILES), nowMs);
-    state.holdings = new Map(holdings);
-    state.compared = true;
-    state.inDoubt = false;
-    this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
+    state.compare(holdings, nowMs);
+    this.#seeOwn(peer, state);
   }
 
   /** A peer announced files that it holds since. */
   announced(peer: string, files: FilesByOrigin, nowMs: number): void {
     const state = this.#peers.get(peer);
     if (state === undefined) return;
-    const holdings = new Map(state.holdings);
-    let size = 0;
-    for (const ranges of holdings.values()) size += ranges.length;
-    for (const [origin, ranges] of files) {
-      size += ranges.length;
-      // A peer that scatters its announcements is believed again at its next comparison, which is bounded as a whole.
-      if (size > HOLDINGS_RANGES_MAX) break;
-      const held = holdings.get(origin) ?? NO_FILES;
-      this.#markFresh(state, origin, subtractRanges(ranges, held), nowMs);
-      holdings.set(origin, uniteRanges(held, ranges));
-    }
-    state.holdings = holdings;
-    this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
+    state.announce(files, nowMs);
+    this.#seeOwn(peer, state);
   }
 
   /** From now on nothing waits for a push. */
   hurry(): void {
-    for (const state of this.#peers.values()) state.fresh = [];
+    for (const state of this.#peers.values()) state.hurry();
   }
 
   /** A peer's holdings; undefined before the first comparison since it came up. */
@@ -178,12 +127,12 @@ export class PullPlanner {
 
   /** What a peer said is outside the window. */
   skippedBy(peer: string, origin: string): FileRanges {
-    return this.#peers.get(peer)?.skipped.get(origin) ?? NO_FILES;
+    return this.#peers.get(peer)?.skippedOf(origin) ?? NO_FILES;
   }
 
   /** The window has changed: everything outside the old one is open again. */
   forgetSkipped(): void {
-    for (const { skipped } of this.#peers.values()) skipped.clear();
+    for (const state of this.#peers.values()) state.forgetSkipped();
   }
 
   /** Own files that a peer holds or held and that are lacking here. */
@@ -197,7 +146,7 @@ export class PullPlanner {
   /** Requests to send now. Each is under way until it is answered, failed or its peer goes down. */
   plan(view: PullView): readonly PullRequest[] {
     this.#ownOrphans = subtractRanges(this.#ownOrphans, view.own.get(this.#self) ?? NO_FILES);
-    for (const state of this.#peers.values()) prune(state, view);
+    for (const state of this.#peers.values()) state.look(view.nowMs, view.own);
     let requests = this.#planFor(view, 'usual');
     // Which file is the original, only contents say: where the window has not brought it, everything is asked for.
     if (this.#requests.size === 0 && this.#ownOrphans.length > 0) requests = this.#planFor(view, 'beyond');
@@ -214,12 +163,13 @@ export class PullPlanner {
   }
 
   /** Files that were announced just now can be no original of what was given several times before. */
-  #givesOrphansAlone({ holdings, orphans, fresh, failures }: PeerState, view: PullView): boolean {
+  #givesOrphansAlone(state: PeerFiles, view: PullView): boolean {
+    const { holdings, orphans, failures } = state;
     if (failures.areAmong(holdings)) return false;
     for (const [origin, ranges] of holdings) {
       if (origin !== this.#self && !view.accepts(origin)) continue;
       let lacking = subtractRanges(ranges, view.own.get(origin) ?? NO_FILES);
-      for (const late of fresh) if (late.origin === origin) lacking = subtractRanges(lacking, late.ranges);
+      for (const late of state.freshOf(origin)) lacking = subtractRanges(lacking, late);
       if (subtractRanges(lacking, orphans.of(origin)).length > 0) return false;
     }
     return orphans.untilMs === undefined || orphans.settled;
@@ -246,15 +196,8 @@ export class PullPlanner {
   /** The moment at which a plan may have something that it has not now; undefined where only news can bring it. */
   wakeMs(nowMs: number): number | undefined {
     let earliest = Number.POSITIVE_INFINITY;
-    const look = (untilMs: number): void => {
-      if (untilMs > nowMs && untilMs < earliest) earliest = untilMs;
-    };
-    for (const { fresh, failures, orphans, restUntilMs } of this.#peers.values()) {
-      look(restUntilMs);
-      look(orphans.untilMs ?? nowMs);
-      for (const { untilMs } of fresh) look(untilMs);
-      for (const untilMs of failures.untilMs()) look(untilMs);
-    }
+    for (const state of this.#peers.values())
+      for (const untilMs of state.untilMs()) if (untilMs > nowMs && untilMs < earliest) earliest = untilMs;
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
@@ -264,31 +207,21 @@ export class PullPlanner {
     this.#requests.delete(id);
     const state = request === undefined ? undefined : this.#peers.get(request.peer);
     if (request === undefined || state === undefined) return;
-    for (const [origin, ranges] of answer.skipped)
-      state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
-    if (answer.gone.length > 0) this.#takeBack(request.peer, state, answer.gone, nowMs);
+    for (const [origin, ranges] of answer.skipped) state.skip(origin, ranges);
+    if (answer.gone.length > 0) {
+      state.takeBack(answer.gone, nowMs);
+      this.#seeOwn(request.peer, state);
+    }
     for (const [origin, file] of answer.failed) state.failures.note(origin, file, nowMs);
     this.#noteOrphans(request, state, answer.orphans, nowMs);
-    const inVain = !isOfUse(answer) && !this.#waitForFiles(state, answer, nowMs);
+    const inVain = !isOfUse(answer) && !(isUnspokenAlone(answer) && state.leaveAlone(answer.unspoken, nowMs));
     const isTooMuch = state.failures.count > PULL_FAILURES_MAX;
     if (isTooMuch) state.failures.clear();
-    if (inVain || isTooMuch) this.#rest(state, nowMs);
-    else if (isOfUse(answer)) state.rests = 0;
+    if (inVain || isTooMuch) state.rest(nowMs);
+    else if (isOfUse(answer)) state.wasOfUse();
   }
 
-  /**
-   * Whether an answer brought nothing only because all of it comes as a push, or is too large for the peer to send it now. Each of these files
-   * waits for its own time, and what else the peer has is asked for meanwhile; after a rest, where
-   * these are more than can be on their way.
-   */
-  #waitForFiles(state: PeerState, { failed, gone, unspoken }: PullAnswer, nowMs: number): boolean {
-    if (unspoken.length === 0 || failed.length > 0 || gone.length > 0) return false;
-    for (const [origin, ranges] of firstFiles(unspoken, PUSH_FILES_IN_FLIGHT))
-      for (const file of idsOf(ranges, PUSH_FILES_IN_FLIGHT)) state.failures.note(origin, file, nowMs);
-    return countFiles(unspoken) <= PUSH_FILES_IN_FLIGHT;
-  }
-
-  #noteOrphans(request: Outstanding, state: PeerState, given: readonly FileName[], nowMs: number): void {
+  #noteOrphans(request: Outstanding, state: PeerFiles, given: readonly FileName[], nowMs: number): void {
     if (given.length === 0) return;
     const orphans = [...Map.groupBy(given, ([origin]) => origin)].map(
       ([origin, files]) => [origin, rangesOf(files.map(([, file]) => file))] as const,
@@ -298,8 +231,7 @@ export class PullPlanner {
     const areSettled = round >= ORPHAN_TRIES_MAX && !state.failures.areAmong(state.holdings);
     for (const [origin, ranges] of orphans) {
       if (origin === this.#self) this.#ownOrphans = uniteRanges(this.#ownOrphans, ranges);
-      else if (areSettled && request.windowed)
-        state.skipped.set(origin, uniteRanges(state.skipped.get(origin) ?? NO_FILES, ranges));
+      else if (areSettled && request.windowed) state.skip(origin, ranges);
     }
   }
 
@@ -308,17 +240,17 @@ export class PullPlanner {
     const request = this.#requests.get(id);
     this.#requests.delete(id);
     const state = request === undefined ? undefined : this.#peers.get(request.peer);
-    if (state !== undefined && state.restUntilMs <= nowMs) this.#rest(state, nowMs);
+    if (state?.rests(nowMs) === false) state.rest(nowMs);
   }
 
   /** Own files are asked for alone, before all others, so that they can be asked for without the window. */
   #nextFor(
-    state: PeerState,
+    state: PeerFiles,
     view: PullView,
     asked: ReadonlyMap<string, FileRanges>,
     mode: Mode,
   ): FilesByOrigin | undefined {
-    if (!state.compared || state.restUntilMs > view.nowMs) return undefined;
+    if (!state.compared || state.rests(view.nowMs)) return undefined;
     let underWay = 0;
     for (const { peer } of this.#requests.values()) if (this.#peers.get(peer) === state) underWay += 1;
     if (underWay >= PULLS_PER_PEER_MAX) return undefined;
@@ -344,7 +276,7 @@ export class PullPlanner {
   }
 
   #lacking(
-    state: PeerState,
+    state: PeerFiles,
     origin: string,
     view: PullView,
     asked: ReadonlyMap<string, FileRanges>,
@@ -358,8 +290,8 @@ export class PullPlanner {
     without(view.arriving.get(origin));
     if (mode !== 'orphans') without(state.orphans.of(origin));
     if (origin !== this.#self) {
-      if (mode === 'usual') without(state.skipped.get(origin));
-      for (const fresh of state.fresh) if (fresh.origin === origin) without(fresh.ranges);
+      if (mode === 'usual') without(state.skippedOf(origin));
+      for (const fresh of state.freshOf(origin)) without(fresh);
     }
     without(state.failures.waiting(origin, view.nowMs));
     return ranges;
@@ -373,36 +305,15 @@ export class PullPlanner {
   }
 
   /** Peers with the fewest requests first. */
-  #byLoad(): Iterable<readonly [string, PeerState]> {
+  #byLoad(): Iterable<readonly [string, PeerFiles]> {
     if (this.#requests.size === 0) return this.#peers;
     const load = new Map<string, number>();
     for (const { peer } of this.#requests.values()) load.set(peer, (load.get(peer) ?? 0) + 1);
     return [...this.#peers].sort(([a], [b]) => (load.get(a) ?? 0) - (load.get(b) ?? 0));
   }
 
-  #markFresh(state: PeerState, origin: string, ranges: FileRanges, nowMs: number): void {
-    if (ranges.length === 0) return;
-    const untilMs = nowMs + PULL_GRACE_MS;
-    const last = state.fresh.findLast((fresh) => fresh.origin === origin);
-    if (last !== undefined && untilMs - last.untilMs < FRESH_STEP_MS) last.ranges = uniteRanges(last.ranges, ranges);
-    else state.fresh.push({ untilMs, origin, ranges });
-  }
-
-  /** A peer does not have what it said: it is not asked for these until it says so again, and each time later. */
-  #takeBack(peer: string, state: PeerState, gone: FilesByOrigin, nowMs: number): void {
-    const holdings = new Map(state.holdings);
-    state.inDoubt = true;
-    for (const [origin, ranges] of gone) {
-      holdings.set(origin, subtractRanges(holdings.get(origin) ?? NO_FILES, ranges));
-      for (const file of idsOf(ranges, PULL_FILES_MAX)) state.failures.note(origin, file, nowMs);
-    }
-    state.holdings = holdings;
+  #seeOwn(peer: string, { holdings }: PeerFiles): void {
     this.#ownSeen.set(peer, holdings.get(this.#self) ?? NO_FILES);
-  }
-
-  #rest(state: PeerState, nowMs: number): void {
-    state.rests += 1;
-    state.restUntilMs = nowMs + backoffMs(state.rests);
   }
 }
 
@@ -412,22 +323,6 @@ const isOfUse = ({ stored, skipped, orphans, gone, unspoken, failed }: PullAnswe
   return stored > 0 || skipped.length > 0 || orphans.length > 0 || toldAll;
 };
 
-/** Forgets what no longer matters: grace that is over, failures of files that are held by now. */
-const prune = (state: PeerState, view: PullView): void => {
-  state.orphans.look(view.nowMs, view.own);
-  if (state.fresh.length > 0) state.fresh = state.fresh.filter(({ untilMs }) => untilMs > view.nowMs);
-  state.failures.forgetHeld(view.own);
-};
-
-/** The first files of a list. */
-const firstFiles = (lacking: FilesByOrigin, count: number): FilesByOrigin => {
-  const files: [string, FileRanges][] = [];
-  let left = count;
-  for (const [origin, ranges] of lacking) {
-    if (left <= 0) break;
-    const first = firstOfRanges(ranges, left);
-    files.push([origin, first]);
-    left -= countRanges(first);
-  }
-  return files;
-};
+/** Whether an answer brought nothing only because all of it comes as a push, or is too large for the peer to send it now. */
+const isUnspokenAlone = ({ unspoken, failed, gone }: PullAnswer): boolean =>
+  unspoken.length > 0 && failed.length === 0 && gone.length === 0;
