@@ -47,7 +47,7 @@ export const rights: readonly Mutant[] = [
   },
   {
     name: 'an option for admins is everybody’s',
-    file: 'src/command/registry.ts',
+    file: 'src/command/define.ts',
     from: 'table[name]?.admin === true && values[name] !== undefined',
     to: 'table[name]?.admin !== true && values[name] === null',
     tests: TESTS,

@@ -5,7 +5,8 @@ import { policyDate } from '../../entry/time.ts';
 import { USER_TYPES } from '../access/users-file.ts';
 import type { CommandContext } from '../context.ts';
 import { anyText, oneOf, optional, type OptionTable, required, span, withDefault } from '../options.ts';
-import { type Call, type Command, define } from '../registry.ts';
+import { type Call, define } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply, SILENT } from '../reply.ts';
 
 const name = required(anyText, 'name of the user');

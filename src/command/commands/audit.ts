@@ -8,7 +8,8 @@ import { voidEntries } from '../../policy/void-entries.ts';
 import { settle, SettleMemory } from '../../policy/snapshot/settle.ts';
 import type { CommandContext } from '../context.ts';
 import type { OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 

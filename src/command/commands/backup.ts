@@ -1,7 +1,8 @@
 import type { BackupStatus } from '../context.ts';
 import { fault } from '../../base/errors.ts';
 import { anyText, required, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds } from '../table.ts';
 

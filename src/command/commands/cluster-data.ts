@@ -5,7 +5,8 @@ import type { ClusterRepair } from '../../replication/replication.ts';
 import type { ClusterInfo } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 import { bool, changing, date, optional, withDefault } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import { renderTable, type Cell } from '../table.ts';
 import {

@@ -1,6 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import type { OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { askMembers, jsonMember, memberTitles, ownCluster, paddedMember, type MemberReply } from './common.ts';

@@ -1,4 +1,5 @@
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import { integer, nameText, anyText, optional, repeated, type OptionTable } from '../options.ts';
 import { clean, renderTable, type Cell } from '../table.ts';

@@ -10,7 +10,8 @@ import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import { textOfValue } from '../grammar/values.ts';
 import { json, type OptionTable } from '../options.ts';
-import type { Call, Surroundings } from '../registry.ts';
+import type { Call } from '../define.ts';
+import type { Surroundings } from '../registry.ts';
 import { askAll, type NodeReply } from '../remote/client.ts';
 import type { Title } from '../table.ts';
 

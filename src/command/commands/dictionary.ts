@@ -6,7 +6,8 @@ import { meets, parseCondition } from '../grammar/condition.ts';
 import { isKeyword } from '../grammar/lexer.ts';
 import { textOfValue, valueOfRun } from '../grammar/values.ts';
 import { span, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 import { sleepUnless } from '../wait.ts';
 

@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { sized, systemDiskFiles } from '../../base/disk-monitor.ts';
 import { fault, textOf } from '../../base/errors.ts';
 import { oneOf, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { says, type Reply } from '../reply.ts';
 
 const WHAT = oneOf('usage', 'total', 'used', 'free', 'percentage');

@@ -4,7 +4,8 @@ import type { RawEntry } from '../../entry/entry.ts';
 import type { Equivocation } from '../../ledger/ledger.ts';
 import { authorNames } from '../../policy/signed.ts';
 import { anyText, optional } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import { count, shortKey } from './common.ts';
 

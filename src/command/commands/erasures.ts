@@ -1,6 +1,7 @@
 import { type ErasureReport, erasuresOf } from '../../policy/erase.ts';
 import { anyText, type OptionTable, required } from '../options.ts';
-import { type Call, type Command, define } from '../registry.ts';
+import { type Call, define } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply, says } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { count, shortKey } from './common.ts';

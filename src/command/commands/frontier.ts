@@ -3,7 +3,8 @@ import { frontierOf } from '../../policy/closure.ts';
 import { frontierText } from '../../policy/moment.ts';
 import { authorNames } from '../../policy/signed.ts';
 import type { OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { says, type Reply } from '../reply.ts';
 
 const frontier = async ({ context, signal }: Call<OptionTable>): Promise<Reply> => {

@@ -4,7 +4,8 @@ import { ERROR_MEANINGS } from '../error-numbers.ts';
 import { textOfValue } from '../grammar/values.ts';
 import { closest } from '../grammar/suggest.ts';
 import { integer, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 
 const nameOf = (command: Command): string => command.patterns[0]?.lead.join(' ') ?? '';

@@ -6,7 +6,8 @@ import { logOf } from '../../policy/log.ts';
 import type { Chronicle } from '../../policy/past.ts';
 import { authorNames, signedBy } from '../../policy/signed.ts';
 import { anyText, date, integer, optional, withDefault } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import { SIGNED_TITLES, signedCells } from './history.ts';
 

@@ -21,7 +21,8 @@ import {
   span,
   withDefault,
 } from '../options.ts';
-import { type Call, type Command, define } from '../registry.ts';
+import { type Call, define } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply, says, SILENT } from '../reply.ts';
 import { addressOf } from '../addresses.ts';
 import { checkInvite, noteOnInvite } from './invite-checks.ts';

@@ -1,7 +1,8 @@
 import { fault, type HoldfastError } from '../../base/errors.ts';
 import type { NodeInfo } from '../../topology/topology.ts';
 import { address, anyText, optional, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import type { CommandContext } from '../context.ts';
 import { askAll, reach } from '../remote/client.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';

@@ -1,4 +1,5 @@
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { type DiskStatus, sized } from '../../base/disk-monitor.ts';
 import { fault } from '../../base/errors.ts';
 import type { DialState } from '../../network/network.ts';

@@ -4,7 +4,8 @@ import type { IngestFailure, Operator, OperatorStatus } from '../../operator/ope
 import type { CommandContext } from '../context.ts';
 import { damageFor, failureFor, type MayReach } from '../health/reach.ts';
 import type { OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { diskDetails } from './node.ts';

@@ -5,7 +5,8 @@ import type { OperatorOptions } from '../../operator/operator.ts';
 import type { CommandContext, NodeFacts } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import { anyText, bool, date, integer, oneOf, ofAdmins, optional, texts, textToken, withDefault } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { SILENT, type Reply } from '../reply.ts';
 import { notRunning } from './common.ts';
 

@@ -8,7 +8,8 @@ import { memberPolicies } from '../../policy/permissions/member-policies.ts';
 import type { CommandContext } from '../context.ts';
 import { nodeNames } from '../node-names.ts';
 import { anyText, optional, type OptionTable } from '../options.ts';
-import { type Call, type Command, define } from '../registry.ts';
+import { type Call, define } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import { keyNamed } from './members.ts';
 

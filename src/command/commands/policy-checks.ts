@@ -5,7 +5,8 @@ import { CLUSTERS_OK, danglingOf, diffPolicies, testBook, testClusters } from '.
 import type { CommandContext } from '../context.ts';
 import { unreadTables } from '../facts.ts';
 import { anyText, commandText, json, optional, span, withDefault, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { sleepUnless } from '../wait.ts';

@@ -5,7 +5,8 @@ import { readPairs } from '../grammar/pairs.ts';
 import { syntaxFault } from '../grammar/syntax.ts';
 import { valueOfRun } from '../grammar/values.ts';
 import { json, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesJson, says, SILENT, type Reply } from '../reply.ts';
 
 /** Where a policy type listens unless told otherwise. */

@@ -6,7 +6,8 @@ import type { SnapshotReport } from '../../policy/snapshot/report.ts';
 import type { CommandContext } from '../context.ts';
 import { lastSnapshot } from '../held.ts';
 import { bool, type OptionTable, withDefault } from '../options.ts';
-import { type Call, type Command, define } from '../registry.ts';
+import { type Call, define } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { type Reply, says } from '../reply.ts';
 import { count } from './common.ts';
 

@@ -2,7 +2,8 @@ import { fault } from '../../base/errors.ts';
 import type { QueryJob } from '../../query/query.ts';
 import { quoted } from '../grammar/syntax.ts';
 import { integer, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import { hoursMinutesSeconds, type Cell } from '../table.ts';
 

@@ -5,7 +5,8 @@ import { healthFacts } from '../health/gather.ts';
 import type { Area } from '../health/kind.ts';
 import { peerFor } from '../health/reach.ts';
 import type { OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell, Title } from '../table.ts';
 

@@ -5,7 +5,8 @@ import { policyScript, scriptAt, type Script } from '../scripts/load.ts';
 import { runScript } from '../scripts/run.ts';
 import { Threads, type Thread } from '../scripts/threads.ts';
 import { anyText, required, type OptionTable } from '../options.ts';
-import { define, type Call, type Command } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, says, SILENT, type Reply } from '../reply.ts';
 
 const finished = async (call: Call<OptionTable>, script: Script, onLine?: (line: number) => void): Promise<Reply> => {

@@ -1,7 +1,8 @@
 import type { SnapshotDraft } from '../../policy/snapshot/draft.ts';
 import type { SnapshotReport } from '../../policy/snapshot/report.ts';
 import { bool, type OptionTable, withDefault } from '../options.ts';
-import { type Call, type Command, define } from '../registry.ts';
+import { type Call, define } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply, says } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { heldJson, heldText } from '../held.ts';

@@ -2,7 +2,8 @@ import { type SplitView, splitOrigin, splitViewJson } from '../../receipt/split-
 import { authorNames } from '../../policy/signed.ts';
 import type { CommandContext } from '../context.ts';
 import type { OptionTable } from '../options.ts';
-import { type Call, type Command, define } from '../registry.ts';
+import { type Call, define } from '../define.ts';
+import type { Command } from '../registry.ts';
 import { givesTable, type Reply } from '../reply.ts';
 import { shortKey } from './common.ts';
 

@@ -23,7 +23,8 @@ import {
   type OptionValues,
 } from '../options.ts';
 import { plainAct } from '../access/door.ts';
-import { define, type Call, type Command, type Surroundings } from '../registry.ts';
+import { define, type Call } from '../define.ts';
+import type { Command, Surroundings } from '../registry.ts';
 import type { Reply } from '../reply.ts';
 
 const sqlOptions = {

@@ -67,3 +67,11 @@ export const splitList = (tokens: readonly Token[]): readonly (readonly Token[])
     throw fault('COMMAND_SYNTAX', 'a list has an empty item', { hint: 'expected (a, b, …)' });
   return items.filter((item) => item.length > 0);
 };
+
+/** The pairs that follow the words of a command, after `where` or without it. */
+export const pairsAfter = (tokens: readonly Token[], next: number): readonly Pair[] => {
+  const from = isKeyword(tokens[next], 'where') ? next + 1 : next;
+  if (from > next && from >= tokens.length)
+    throw syntaxFault("nothing follows 'where'", tokens[next]?.end ?? 0, '', 'key = value');
+  return from >= tokens.length ? [] : readPairs(tokens.slice(from));
+};
