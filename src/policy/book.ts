@@ -23,6 +23,16 @@ export interface PolicyState {
   readonly conflict: readonly string[];
 }
 
+/** What is said of a policy in force without making what it shows, which is many times as much. */
+export interface InForce {
+  readonly id: string;
+  readonly type: string;
+  /** Of an operator: its number in force. */
+  readonly member: number | undefined;
+  /** Versions that no other replaces: more than one are in conflict. */
+  readonly versions: number;
+}
+
 /** A policy that is in the ledger and without effect. */
 export interface VoidPolicy {
   readonly type: string;
@@ -42,6 +52,8 @@ export interface PolicyBook {
   get(id: string): PolicyState | undefined;
   /** Policies in force of a type in the ledger's order (by their insert); all where `type` is undefined. */
   ofType(type?: string): readonly PolicyState[];
+  /** All policies in force, in no order. */
+  inForce(): Iterable<InForce>;
   types(): readonly string[];
   /** The value of a policy in force as `blockchain get` shows it: with the ANMP policies laid over it. */
   shown(id: string): JsonObject | undefined;

@@ -23,17 +23,23 @@ export const changesBetween = function* (first: PolicyBook, second: PolicyBook):
   const added: PolicyState[] = [];
   const removed: PolicyState[] = [];
   const changed: BookChanges['changed'][number][] = [];
-  for (const [at, after] of second.ofType().entries()) {
-    if (at % SLICE === SLICE - 1) yield;
-    const { id, type } = after;
-    const before = first.get(id);
+  let looked = 0;
+  const isSliceDone = (): boolean => (looked += 1) % SLICE === 0;
+  for (const { id, type } of second.inForce()) {
+    if (isSliceDone()) yield;
+    const [before, after] = [first.get(id), second.get(id)];
+    if (after === undefined) continue;
     if (before?.type !== type) added.push(after);
     else {
       const changes = differences(before.value, after.value);
       if (changes.length > 0) changed.push({ type, id, changes });
     }
   }
-  for (const before of first.ofType()) if (second.get(before.id)?.type !== before.type) removed.push(before);
+  for (const { id, type } of first.inForce()) {
+    if (isSliceDone()) yield;
+    const before = second.get(id)?.type === type ? undefined : first.get(id);
+    if (before !== undefined) removed.push(before);
+  }
   return {
     added: yield* sortInSlices(added, byId),
     removed: yield* sortInSlices(removed, byId),

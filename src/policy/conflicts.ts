@@ -25,19 +25,24 @@ const UNTOLD: ReadonlySet<string> = new Set(['equivocation', 'unknown-op', 'arch
 
 const newestOf = ({ entries }: Conflict): Fact | undefined => entries.at(-1);
 
-const openUpdates = (book: LedgerFold): readonly Conflict[] =>
-  book
-    .ofType()
-    .filter(({ conflict }) => conflict.length > 0)
-    .map(({ type, id, entry, conflict }) => ({
+const openUpdates = function* (book: LedgerFold): Sliced<readonly Conflict[]> {
+  const open: Conflict[] = [];
+  let looked = 0;
+  for (const { id, versions } of book.inForce()) {
+    looked += 1;
+    if (looked % SLICE === 0) yield;
+    const state = versions > 1 ? book.get(id) : undefined;
+    if (state === undefined) continue;
+    const { type, entry, conflict } = state;
+    open.push({
       rule: 'concurrent-update',
       text: `${conflict.length} versions replaced the same one; the last in order holds until an update names them all`,
-      type,
-      id,
+      ...{ type, id, by: entry, holder: id },
       entries: book.factsOf(id).filter(({ hash }) => conflict.includes(hash)),
-      by: entry,
-      holder: id,
-    }));
+    });
+  }
+  return open;
+};
 
 const equivocations = (book: LedgerFold, forks: Forks): readonly Conflict[] =>
   [...forks].map(([author, { seq, pair }]) => ({
@@ -56,7 +61,7 @@ const equivocations = (book: LedgerFold, forks: Forks): readonly Conflict[] =>
  */
 export const conflictsOf = function* (book: LedgerFold, forks: Forks): Sliced<readonly Conflict[]> {
   const facts = book.facts();
-  const conflicts = [...openUpdates(book), ...equivocations(book, forks)];
+  const conflicts = [...(yield* openUpdates(book)), ...equivocations(book, forks)];
   for (const [at, fact] of facts.entries()) {
     if (at % SLICE === SLICE - 1) yield;
     const reason = book.effectOf(fact.hash);

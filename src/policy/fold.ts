@@ -5,7 +5,7 @@ import type { Signatures } from '../entry/signatures.ts';
 import type { ErasureNote } from '../ledger/ledger.ts';
 import { Authority } from './authority/authority.ts';
 import { Bodies } from './bodies.ts';
-import type { PolicyFold, PolicyState, VoidPolicy } from './book.ts';
+import type { InForce, PolicyFold, PolicyState, VoidPolicy } from './book.ts';
 import type { VoidReason } from './void-reason.ts';
 import { Holdings, type Subject } from './claims.ts';
 import { evolve } from './evolve.ts';
@@ -22,6 +22,7 @@ import {
 import { genesisRules } from './authority/genesis.ts';
 import type { SettledOrigins } from './origins.ts';
 import { ShownPolicies } from './shown.ts';
+import { inForceOf, type WaitingPolicy, waitingOf } from './state.ts';
 import { BODY_ARCHIVED } from './snapshot/archived.ts';
 import { inSettledOrder, isSameSettled, type Settled, restorePolicies, settledPolicy } from './snapshot/settled.ts';
 import { type Settlement, Snapshots } from './snapshot/snapshots.ts';
@@ -70,15 +71,6 @@ export interface LedgerFold extends PolicyFold {
   memberHolder(cluster: string, member: number): string | undefined;
   /** A policy that is inserted and without effect because another holds what it claims; its newest entry and the reason. */
   waiting(id: string): WaitingPolicy | undefined;
-}
-
-/** A policy that is inserted and has no effect for now. */
-export interface WaitingPolicy {
-  readonly type: string;
-  readonly value: JsonObject;
-  /** Hash of its newest entry. */
-  readonly entry: string;
-  readonly reason: VoidReason;
 }
 
 /** An empty book that takes up entries in any order; `signatures` checks the proofs of joins and rotations. */
@@ -262,9 +254,11 @@ class Fold implements LedgerFold {
 
   waiting(id: string): WaitingPolicy | undefined {
     const subject = this.#subjects.get(id);
-    const reason = subject?.life?.waiting;
-    if (subject?.life === undefined || subject.newest === undefined || reason === undefined) return undefined;
-    return { type: subject.life.type, value: subject.life.value, entry: subject.newest.hash, reason };
+    return subject && waitingOf(subject);
+  }
+
+  inForce(): Iterable<InForce> {
+    return inForceOf(this.#subjects.values());
   }
 
   #take<T extends { readonly hash: string }>(items: readonly T[], factFrom: (item: T) => Fact): readonly string[] {

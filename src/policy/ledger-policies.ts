@@ -190,10 +190,6 @@ class LedgerPolicies implements Policies {
     return this.#documentOf(state, state.value);
   }
 
-  async shownReady(types: readonly string[] | undefined): Promise<void> {
-    for (const type of types?.length === 1 ? types : [undefined]) await inSlices(this.#fold.makeShown(type));
-  }
-
   async history(id: string): Promise<readonly PolicyVersion[]> {
     await this.caughtUp();
     const facts = this.#fold.factsOf(id);

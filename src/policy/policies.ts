@@ -14,7 +14,7 @@ import type { Moment } from './moment.ts';
 import type { Chronicle, Past } from './past.ts';
 
 /** The book, and what each policy's entries were. Only its owner adds to it. */
-export type PolicyView = PolicyBook & Pick<LedgerFold, 'factsOf' | 'settledOrigins' | 'missingBodies'>;
+export type PolicyView = PolicyBook & Pick<LedgerFold, 'factsOf' | 'settledOrigins' | 'missingBodies' | 'makeShown'>;
 
 /** Who belongs to the network and what each may do. */
 export interface Members {
@@ -69,8 +69,6 @@ export interface Policies extends Resource {
   document(state: PolicyState): JsonObject;
   /** The same without what ANMP policies lay over it, as `blockchain read` shows it. */
   original(state: PolicyState): JsonObject;
-  /** Resolves when what policies of these types show (undefined: of all) is made: to ask the book for all of them is quick then. */
-  shownReady(types: readonly string[] | undefined): Promise<void>;
   /** The life of a policy. `POLICY_UNKNOWN` for an id that no entry names. */
   history(id: string): Promise<readonly PolicyVersion[]>;
   /**

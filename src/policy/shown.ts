@@ -1,4 +1,4 @@
-import type { Sliced } from '../base/slices.ts';
+import { atOnce, type Sliced, sortInSlices } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { anmpByPolicy, mergeAnmp } from './anmp.ts';
 import type { PolicyState } from './book.ts';
@@ -12,10 +12,12 @@ export class ShownPolicies {
   readonly #subjects: ReadonlyMap<string, Subject>;
   /** Subjects with an insert of a type, in force or not. */
   readonly #byType = new Map<string, Set<Subject>>();
+  /** Those that ANMP policies lie over. */
   readonly #shown = new Map<string, JsonObject>();
   readonly #ofType = new Map<string | undefined, readonly PolicyState[]>();
   readonly #names: MeantNames;
   #anmp: ReadonlyMap<string, readonly PolicyState[]> | undefined;
+  #changes = 0;
 
   constructor(subjects: ReadonlyMap<string, Subject>) {
     this.#subjects = subjects;
@@ -37,17 +39,7 @@ export class ShownPolicies {
   /** In the ledger's order, by their insert. */
   ofType(type?: string): readonly PolicyState[] {
     let list = this.#ofType.get(type);
-    if (list === undefined) {
-      const lives: { readonly subject: Subject; readonly insert: Fact }[] = [];
-      for (const subject of this.#subjectsWith(type)) {
-        const { life } = subject;
-        if (life !== undefined && life.waiting === undefined && (type === undefined || life.type === type))
-          lives.push({ subject, insert: life.insert });
-      }
-      lives.sort((a, b) => compareFacts(a.insert, b.insert));
-      list = lives.flatMap(({ subject }) => shownBy(subject) ?? []);
-      this.#ofType.set(type, list);
-    }
+    if (list === undefined) this.#ofType.set(type, (list = atOnce(this.#inOrder(type))));
     return list;
   }
 
@@ -55,29 +47,38 @@ export class ShownPolicies {
     return this.#names.holders(key);
   }
 
+  /** Nothing is made of what they show. */
   types(): readonly string[] {
-    return [...new Set(this.ofType().map(({ type }) => type))].sort();
+    const isInForce = (type: string, subjects: Iterable<Subject>): boolean => {
+      for (const { life } of subjects) if (life?.type === type && life.waiting === undefined) return true;
+      return false;
+    };
+    return [...this.#byType].flatMap(([type, subjects]) => (isInForce(type, subjects) ? type : [])).sort();
   }
 
   /** With the ANMP policies laid over it. */
   shown(id: string): JsonObject | undefined {
     const state = this.get(id);
     if (state === undefined) return undefined;
+    this.#anmp ??= anmpByPolicy(this.ofType('anmp'));
+    const anmp = this.#anmp.get(id);
+    if (anmp === undefined) return state.value;
     let shown = this.#shown.get(id);
-    if (shown === undefined) {
-      this.#anmp ??= anmpByPolicy(this.ofType('anmp'));
-      shown = mergeAnmp(state, this.#anmp.get(id) ?? []);
-      this.#shown.set(id, shown);
-    }
+    if (shown === undefined) this.#shown.set(id, (shown = mergeAnmp(state, anmp)));
     return shown;
   }
 
   *make(type?: string): Sliced<void> {
-    if (!this.#ofType.has(type)) yield* showInSlices(this.#subjectsWith(type), (id) => this.shown(id));
+    if (this.#ofType.has(type)) return;
+    yield* showInSlices(this.#subjectsWith(type), (id) => this.shown(id));
+    const before = this.#changes;
+    const list = yield* this.#inOrder(type);
+    if (before === this.#changes) this.#ofType.set(type, list);
   }
 
   /** What is kept of these, and of their types, counts no more. */
   forget(subjects: Iterable<Subject>): void {
+    this.#changes += 1;
     this.#ofType.delete(undefined);
     for (const subject of subjects) {
       subject.state = undefined;
@@ -88,6 +89,17 @@ export class ShownPolicies {
           this.#names.moved(type ?? '', subject);
         }
     }
+  }
+
+  *#inOrder(type: string | undefined): Sliced<readonly PolicyState[]> {
+    const lives: { readonly subject: Subject; readonly insert: Fact }[] = [];
+    for (const subject of this.#subjectsWith(type)) {
+      const { life } = subject;
+      if (life !== undefined && life.waiting === undefined && (type === undefined || life.type === type))
+        lives.push({ subject, insert: life.insert });
+    }
+    const inOrder = yield* sortInSlices(lives, (a, b) => compareFacts(a.insert, b.insert));
+    return inOrder.flatMap(({ subject }) => shownBy(subject) ?? []);
   }
 
   #subjectsWith(type: string | undefined): Iterable<Subject> {

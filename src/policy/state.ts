@@ -1,8 +1,11 @@
 import type { Sliced } from '../base/slices.ts';
 import type { JsonObject } from '../codec/json.ts';
 import { policyDate } from '../entry/time.ts';
-import type { PolicyState } from './book.ts';
+import type { InForce, PolicyBook, PolicyState } from './book.ts';
 import type { Life, Subject } from './claims.ts';
+import type { VoidReason } from './void-reason.ts';
+
+const NO_CONFLICT: readonly string[] = [];
 
 const withoutMember = ({ member: _member, ...others }: JsonObject): JsonObject => others;
 
@@ -18,6 +21,36 @@ export function* showInSlices(subjects: Iterable<Subject>, show: (id: string) =>
     if (made % SHOWN_AT_ONCE === 0) yield;
   }
 }
+
+/** Those of them that are in force. */
+export function* inForceOf(subjects: Iterable<Subject>): Iterable<InForce> {
+  for (const { id, life } of subjects)
+    if (life !== undefined && life.waiting === undefined)
+      yield { id, type: life.type, member: life.member, versions: life.heads.length };
+}
+
+/** How many policies are in force. */
+export const countInForce = (book: Pick<PolicyBook, 'inForce'>): number => {
+  let count = 0;
+  const policies = book.inForce()[Symbol.iterator]();
+  while (policies.next().done !== true) count += 1;
+  return count;
+};
+
+/** A policy that is inserted and has no effect for now. */
+export interface WaitingPolicy {
+  readonly type: string;
+  readonly value: JsonObject;
+  /** Hash of its newest entry. */
+  readonly entry: string;
+  readonly reason: VoidReason;
+}
+
+/** The policy where it waits for what another holds. */
+export const waitingOf = ({ life, newest }: Subject): WaitingPolicy | undefined =>
+  life?.waiting === undefined || newest === undefined
+    ? undefined
+    : { type: life.type, value: life.value, entry: newest.hash, reason: life.waiting };
 
 /** The policy in force, made when it is asked for. */
 export const shownBy = (subject: Subject): PolicyState | undefined => {
@@ -45,6 +78,6 @@ const stateOf = (id: string, life: Life): PolicyState => {
     seq: newest.seq,
     owner: insert.author,
     time: insert.time,
-    conflict: life.heads.length > 1 ? life.heads.map(({ hash }) => hash) : [],
+    conflict: life.heads.length > 1 ? life.heads.map(({ hash }) => hash) : NO_CONFLICT,
   };
 };

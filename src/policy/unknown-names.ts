@@ -98,13 +98,15 @@ const unknownIn = (
   brought: readonly Path[],
 ): readonly UnknownName[] => {
   const { book } = source;
-  const states = types === undefined ? book.ofType() : types.flatMap((type) => book.ofType(type));
-  const known = [...new Set([...book.types(), ...KNOWN_TYPES])];
+  const inForce = new Set(book.types());
+  const known = [...new Set([...inForce, ...KNOWN_TYPES])];
   const unknown = (types ?? [])
-    .filter((type) => kindOf(type) === undefined && book.ofType(type).length === 0)
+    .filter((type) => kindOf(type) === undefined && !inForce.has(type))
     .map((name): UnknownName => ({ kind: 'type', name, within: [], types, known }));
   // Who names an id has found the policy, and a search through all others would be dear.
-  if (states.length === 0 || (where !== undefined && idsOf(where) !== undefined)) return unknown;
+  if (where !== undefined && idsOf(where) !== undefined) return unknown;
+  const states = types === undefined ? book.ofType() : types.flatMap((type) => book.ofType(type));
+  if (states.length === 0) return unknown;
   const paths = [...(where === undefined ? [] : comparedPaths(where)), ...brought];
   return [...unknown, ...unknownAttributes(documentsOf(source, states), types, paths)];
 };

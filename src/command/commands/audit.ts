@@ -6,6 +6,7 @@ import type { PolicyBook } from '../../policy/book.ts';
 import { createFold } from '../../policy/fold.ts';
 import { voidEntries } from '../../policy/void-entries.ts';
 import { settle, SettleMemory } from '../../policy/snapshot/settle.ts';
+import { countInForce } from '../../policy/state.ts';
 import type { CommandContext } from '../context.ts';
 import type { OptionTable } from '../options.ts';
 import { define, type Call } from '../define.ts';
@@ -51,16 +52,16 @@ const policiesFollow = async (
   return ledger.size === end ? isSame : undefined;
 };
 
-type States = Pick<PolicyBook, 'get' | 'ofType'>;
+type States = Pick<PolicyBook, 'get' | 'inForce'>;
 
 /** Whether two books hold the same policies. */
 const sameState = function* (one: States, other: States): Sliced<boolean> {
-  const states = one.ofType();
-  yield;
-  if (states.length !== other.ofType().length) return false;
-  for (const [at, state] of states.entries()) {
-    if (at % STATES_AT_ONCE === 0) yield;
-    const found = other.get(state.id);
+  if (countInForce(one) !== countInForce(other)) return false;
+  let looked = 0;
+  for (const { id } of one.inForce()) {
+    looked += 1;
+    if (looked % STATES_AT_ONCE === 0) yield;
+    const [state, found] = [one.get(id), other.get(id)];
     if (found === undefined || canonicalJson({ ...found }) !== canonicalJson({ ...state })) return false;
   }
   return true;

@@ -3,6 +3,7 @@ import { policyDate } from '../../entry/time.ts';
 import type { KnownAtText } from '../../policy/as-of.ts';
 import type { Past } from '../../policy/past.ts';
 import { authorNames, nodeNames } from '../../policy/signed.ts';
+import { countInForce } from '../../policy/state.ts';
 import type { KnownAt } from '../../receipt/receipts.ts';
 import type { CommandContext } from '../context.ts';
 import { parseDate } from '../grammar/dates.ts';
@@ -95,7 +96,7 @@ const knownLine = ({ past, known, names }: KnownPast): string => {
   );
   return [
     `Known at ${past.moment.kind === 'receipt' ? policyDate(past.moment.micros) : ''} on ${names.get(node) ?? node}: ` +
-      `${count(past.book.ofType().length, 'policy', 'policies')} of ${count(past.entries, 'entry', 'entries')}`,
+      `${count(countInForce(past.book), 'policy', 'policies')} of ${count(past.entries, 'entry', 'entries')}`,
     `state root ${past.root}`,
     `its checkpoint of size ${checkpoint.size}, root ${checkpoint.root.toString('base64')}, was cosigned by ${witnessed.join(', ')}`,
     ...missingParts(past),

@@ -1,3 +1,4 @@
+import { countInForce } from '../../policy/state.ts';
 import { faultLines, faultsOf } from '../health/faults.ts';
 import { healthFacts } from '../health/gather.ts';
 import { nodeNames } from '../node-names.ts';
@@ -39,7 +40,7 @@ const synchronizer = ({ context, mayReach }: Call<OptionTable>): Reply => {
     '',
     0,
     0,
-    policies.book.ofType().length,
+    countInForce(policies.book),
     '',
   ];
   const peers = ledgerSync
@@ -63,7 +64,7 @@ const synchronizer = ({ context, mayReach }: Call<OptionTable>): Reply => {
     json: {
       version: ledger.version,
       entries: ledger.size,
-      policies: policies.book.ofType().length,
+      policies: countInForce(policies.book),
       peers: ledgerSync.peers(),
       faults,
     },

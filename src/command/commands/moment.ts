@@ -4,6 +4,7 @@ import type { Fact } from '../../policy/facts.ts';
 import { momentText, readFrontier, type StatedMoment } from '../../policy/moment.ts';
 import type { Past } from '../../policy/past.ts';
 import type { PolicySource } from '../../policy/query.ts';
+import { countInForce } from '../../policy/state.ts';
 import { parseDate } from '../grammar/dates.ts';
 import type { Surroundings } from '../registry.ts';
 import { jsonText, type Reply } from '../reply.ts';
@@ -63,7 +64,7 @@ export const momentJson = (past: RemarkedPast): Readonly<Record<string, unknown>
   moment: momentText(past.moment),
   ...(past.remark === undefined ? {} : { remark: past.remark }),
   entries: past.entries,
-  policies: past.book.ofType().length,
+  policies: countInForce(past.book),
   root: past.root,
   cameLater: past.late ?? null,
   missing: past.book.missingBodies,
@@ -82,7 +83,7 @@ export const momentLine = (past: RemarkedPast): string => {
       ? `As of a frontier of ${count(moment.heads.length, 'head', 'heads')}`
       : `${moment.kind === 'time' ? 'As of' : 'Known at'} ${momentText(moment)}`;
   const parts = [
-    `${when}${remark === undefined ? '' : `, ${remark}`}: ${count(book.ofType().length, 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
+    `${when}${remark === undefined ? '' : `, ${remark}`}: ${count(countInForce(book), 'policy', 'policies')} of ${count(entries, 'entry', 'entries')}`,
     `state root ${root}`,
     ...(late === undefined ? [] : [`${late} of the entries came here later and may have been unknown then`]),
     ...missingParts(past),

@@ -6,6 +6,7 @@ import type { Command } from '../registry.ts';
 import type { CommandContext } from '../context.ts';
 import { askAll, reach } from '../remote/client.ts';
 import type { Touch } from '../../policy/permissions/judge.ts';
+import { countInForce } from '../../policy/state.ts';
 import { givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { addressOf } from '../addresses.ts';
@@ -198,7 +199,7 @@ const testNode = ({ context }: Call<OptionTable>): Reply => {
   const rows: readonly (readonly [string, string])[] = [
     ['Metadata Version', ledger.version],
     ['Metadata Test', isMetadataSound ? 'Pass' : 'Failed'],
-    ['Policies', String(policies.book.ofType().length)],
+    ['Policies', String(countInForce(policies.book))],
     [`TCP test using ${network.address}`, `[From Node ${network.address}] ${facts.name} running`],
     [`REST test using ${rest ?? ''}`, rest === undefined ? 'Not running' : `[From Node ${rest}] ${facts.name} running`],
   ];

@@ -1,6 +1,7 @@
 import { fault } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
 import { voidEntries } from '../../policy/void-entries.ts';
+import { countInForce } from '../../policy/state.ts';
 import { CLUSTERS_OK, danglingOf, diffPolicies, testBook, testClusters } from '../../policy/checks.ts';
 import type { CommandContext } from '../context.ts';
 import { unreadTables } from '../facts.ts';
@@ -96,7 +97,7 @@ const ledgerTest = (call: Call<OptionTable>): Reply => {
   const { context } = call;
   const { book } = context.policies;
   const { damaged, signatures, voidAuthors, failure } = context.ledger.status();
-  const [policies, voids] = [book.ofType().length, voidEntries(context.policies)];
+  const [policies, voids] = [countInForce(book), voidEntries(context.policies)];
   const problems = [
     failure === undefined ? '' : `the ledger cannot be written: ${failure}`,
     damaged.length === 0 ? '' : `${damaged.length} damaged lines`,

@@ -1,9 +1,11 @@
 import { fault } from '../../base/errors.ts';
+import { inSlices } from '../../base/slices.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../codec/json.ts';
 import { applyBring, type BringResult } from '../../policy/apply-bring.ts';
 import { parseBring } from '../../policy/bring.ts';
 import { splitAsOf, splitKnownAt } from '../../policy/as-of.ts';
 import { documentOf } from '../../policy/get-path.ts';
+import type { PolicyView } from '../../policy/policies.ts';
 import { parseGet, runGet, type GetContext, type GetRequest, type PolicySource } from '../../policy/query.ts';
 import { unknownNames } from '../../policy/unknown-names.ts';
 import { idsOf } from '../../policy/where.ts';
@@ -11,7 +13,7 @@ import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
 import { json, type OptionTable } from '../options.ts';
 import { define, type Call } from '../define.ts';
-import type { Command } from '../registry.ts';
+import type { Command, Surroundings } from '../registry.ts';
 import { givesJson, givesTable, says, type Reply } from '../reply.ts';
 import type { Cell } from '../table.ts';
 import { noteOnNames } from '../unknown-names.ts';
@@ -60,6 +62,12 @@ const asWritten = ({ policies }: CommandContext): PolicySource => ({
   document: (state) => policies.original(state),
 });
 
+/** To ask the book for all that the search looks at is quick then. */
+const madeReady = async (book: PolicyView, { types, where }: GetRequest, { signal }: Surroundings): Promise<void> => {
+  if (where !== undefined && idsOf(where) !== undefined) return;
+  await inSlices(book.makeShown(types?.length === 1 ? types[0] : undefined), signal);
+};
+
 const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: PastSource): Promise<Reply> => {
   const { context, args } = call;
   const text = args.expanded('query').trim();
@@ -74,6 +82,7 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
     const plain = splitFormat(untimed);
     const request = parseGet(plain.rest);
     const known = await knownPast(call, knownAt);
+    await madeReady(known.past.book, request, call);
     const reply = answered(pastSource(known.past), request, context);
     return { ...withKnown(known, reply, isJson || plain.isJson), note: reply.note };
   }
@@ -81,13 +90,13 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
   if (asOf === undefined) {
     context.policies.pruning?.assertKnown();
     const request = parseGet(query);
-    const isById = request.where !== undefined && idsOf(request.where) !== undefined;
-    if (!isById) await context.policies.shownReady(request.types);
+    await madeReady(context.policies.book, request, call);
     return answered(present, request, context);
   }
   const plain = splitFormat(rest);
   const request = parseGet(plain.rest);
   const past = await pastOf(call, asOf);
+  await madeReady(past.book, request, call);
   const reply = answered(pastSource(past), request, context);
   return { ...withMoment(past, reply, isJson || plain.isJson), note: reply.note };
 };

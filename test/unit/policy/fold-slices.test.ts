@@ -40,3 +40,19 @@ test('an entry that comes in between is shown', () => {
   expect(fold.shown('s0')).toMatchObject({ name: 'other' });
   expect(fold.ofType('site').map(({ id }) => id)).toContain('x');
 });
+
+test('those that were made are put in order in slices too, and what comes in between is among them', () => {
+  const fold = createFold();
+  const entries = Array.from({ length: 10_000 }, (_, at) =>
+    entryOf({ op: 'insert', id: `s${at}`, type: 'site', content: { name: `n${at}` } }),
+  );
+  fold.add(entries.toReversed());
+  for (const { header } of entries) fold.get(header.id ?? '');
+  // All are made: the pause is for the order.
+  expect(pausesOf(fold)).toBe(1);
+  const making = fold.makeShown('site');
+  making.next();
+  fold.add([entryOf({ op: 'insert', id: 'x', type: 'site', content: { name: 'new' } })]);
+  while (making.next().done !== true);
+  expect(fold.ofType('site')).toHaveLength(10_001);
+});
