@@ -27,7 +27,9 @@ test('the root of a book is that of its leaves, made in as many slices, and of w
   const policies = Array.from({ length: 600 }, (_, at) =>
     entryOf({ op: 'insert', id: `s${at}`, type: 'site', content: { name: `n${at}` } }),
   );
-  const ended = policies.slice(0, 50).map(({ header, hash }) => entryOf({ op: 'delete', id: header.id, replaces: hash }));
+  const ended = policies
+    .slice(0, 50)
+    .map(({ header, hash }) => entryOf({ op: 'delete', id: header.id, replaces: hash }));
   fold.add([...policies, ...ended]);
   const leaves = atOnce(originLeaves(fold));
   const work = stateRoot(fold);
