@@ -39,6 +39,7 @@ const operatingOf = ({ operator, replication }: Parts, dbms: string | undefined)
     filled: (dbms === undefined ? replication?.filled : replication?.answersFrom(dbms)) === true,
     heard: replication?.heard === true,
     held: () => operator.store.holdings(),
+    fileOf: (dbms) => operator.store.databaseFile(dbms),
     drops: operator.drops,
     shortfall: (needed) => replication?.shortfall(needed) ?? { lacking: 0, overdue: 0 },
   };

@@ -49,6 +49,11 @@ export class DamagedDatabases {
     return this.#unread || (dbms === undefined ? this.#settingAside.size > 0 : this.#settingAside.has(dbms));
   }
 
+  /** Which file a database was at the last look; undefined of one that was made since. */
+  fileOf(dbms: string): string | undefined {
+    return this.#present.get(dbms);
+  }
+
   /** What is held was read anew. */
   wasRead(): void {
     this.#unread = false;

@@ -38,6 +38,8 @@ export interface FileStore {
    * there no more and `holdings` still names its files. Without a name: whether that is so of any.
    */
   losing(dbms?: string): boolean;
+  /** Which file a database was at the last look; undefined of one that was made since. */
+  databaseFile(dbms: string): string | undefined;
   /** In memory, always current: costs nothing to ask. */
   holdings(): Holdings;
   /** Records of an origin with ids in `ranges`, ascending, at most `limit`. */

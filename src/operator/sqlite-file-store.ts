@@ -94,6 +94,10 @@ export class SqliteFileStore implements FileStore {
     return this.damagedDatabases.losing(dbms);
   }
 
+  databaseFile(dbms: string): string | undefined {
+    return this.damagedDatabases.fileOf(dbms);
+  }
+
   get totals(): StoreTotals {
     return this.#held.totals;
   }

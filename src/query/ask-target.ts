@@ -155,7 +155,9 @@ class Asking {
     listener.accepted(ready);
     const nowMicros = Math.floor(clock.wallMs() * 1_000);
     const members = cluster === undefined ? undefined : memberNumbers(this.#ports.topology(), sql);
-    for await (const { bytes } of sqlite.stream(queryStreams, 'select', { dbms, sql, nowMicros, timeoutMs, members })) {
+    const file = this.#ports.operating()?.fileOf?.(dbms);
+    const select = { dbms, sql, nowMicros, timeoutMs, members, file };
+    for await (const { bytes } of sqlite.stream(queryStreams, 'select', select)) {
       signal.throwIfAborted();
       listener.chunk(bytes);
     }

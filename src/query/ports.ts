@@ -15,6 +15,8 @@ export interface OwnOperator {
   /** One that has just started waits a moment for what its peers hold: it would not know what it lacks. */
   readonly heard: boolean;
   held(): Holdings;
+  /** Which file a database is known to be, if it is: where it is another one or gone, nothing is answered from it. Absent: nobody knows. */
+  readonly fileOf?: (dbms: string) => string | undefined;
   /** What was dropped of its cluster's tables, and how far that is here. */
   readonly drops: Omit<DropsView, 'failure'>;
   /** What is known to be lacking here, of what peers told of and of what is needed. */

@@ -27,6 +27,8 @@ interface SelectRequest {
   readonly timeoutMs: number;
   /** Numbers that rows must carry to be chosen by them; without them: whatever they carry. */
   readonly members?: ReadonlyMap<string, number> | undefined;
+  /** Which file the database is known to be. */
+  readonly file?: string | undefined;
 }
 
 interface MergeRequest {
@@ -55,11 +57,15 @@ const columns = (databases: ReadDatabases, dbms: string, table: string): readonl
 
 /**
  * Runs one SELECT; a table or database that does not exist here is empty. `SQL_…` where the SQL is refused,
- * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`, `QUERY_OPERATOR_NOT_FILLED`.
+ * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`, `QUERY_OPERATOR_NOT_FILLED`, `SQLITE_CORRUPT` also where the database
+ * is another file.
  */
-function* select(databases: ReadDatabases, { dbms, sql, nowMicros, timeoutMs, members }: SelectRequest): RowChunks {
+function* select(
+  databases: ReadDatabases,
+  { dbms, sql, nowMicros, timeoutMs, members, file }: SelectRequest,
+): RowChunks {
   const parsed = parseSelect(sql);
-  const place = placeOf(databases, dbms, parsed.table);
+  const place = placeOf(databases, dbms, parsed.table, file);
   // The asking node knows the table's policy; a column that came later than this operator's table is null here.
   const resolved = resolve(parsed, sql, { columns: undefined, now: nowMicros });
   const brief = place?.table !== undefined && isBrief(place.connection, resolved.table, place.table, timeoutMs);
@@ -105,9 +111,9 @@ export const queryReads: ProcedureModule<Pick<typeof procedures, 'columns'>> = {
 
 const openScratch = () => openWriteConnection('merge', ':memory:', { clock: systemClock, durable: false });
 
-const placeOf = (databases: ReadDatabases, dbms: string, table: string): Place | undefined => {
+const placeOf = (databases: ReadDatabases, dbms: string, table: string, file?: string): Place | undefined => {
   try {
-    const connection = databases.read(dbms);
+    const connection = databases.read(dbms, file);
     return { connection, table: storedTable(connection, table) };
   } catch (caught) {
     if (hasCode(caught, 'SQLITE_NO_DATABASE')) return undefined;

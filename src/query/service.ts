@@ -38,6 +38,7 @@ export const createQueryService = (ports: QueryPorts, options: QueryServiceOptio
     const lacking = await readyToAnswer(ports, { needs: new Map(needs), behind }, dbms, () => tableIn(sql));
     const chunks = ports.sqlite.stream(queryStreams, 'select', {
       ...{ dbms, sql, timeoutMs, nowMicros: nowMicros(ports), members: memberNumbers(ports.topology(), sql) },
+      file: ports.operating()?.fileOf?.(dbms),
     });
     return { behind: lacking, chunks, held: () => heldNow(ports) };
   });

@@ -133,9 +133,10 @@ export class ReadDirectory implements ReadDatabases {
     this.options = options;
   }
 
-  read(name: string): ReadConnection {
+  read(name: string, known?: string): ReadConnection {
     const path = this.path(name);
     const file = fileOf(path);
+    if (known !== undefined && known !== file) throw lostFault(name);
     // Before it is opened: one that is made in between is noticed next time.
     const log = fileOf(logOf(path));
     const held = this.#reading.get(name, file, log);

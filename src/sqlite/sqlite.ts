@@ -39,8 +39,11 @@ export interface WriteConnection extends ReadConnection {
 
 /** The logical databases of a node inside one thread; each is the file `DIR/<name>.sqlite`. */
 export interface ReadDatabases {
-  /** `SQLITE_NO_DATABASE` where it does not exist. */
-  read(name: string): ReadConnection;
+  /**
+   * `SQLITE_NO_DATABASE` where it does not exist, `SQLITE_CORRUPT` where it is not the `file` that it is known to be: somebody deleted or
+   * replaced it.
+   */
+  read(name: string, file?: string): ReadConnection;
   names(): readonly string[];
   /** Which file it is: another one once it was dropped or set aside and made anew. Undefined where there is none. */
   fileOf(name: string): string | undefined;

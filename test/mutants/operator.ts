@@ -191,6 +191,13 @@ export const operator: readonly Mutant[] = [
     tests: ['test/unit/operator/deleted-database.test.ts'],
   },
   {
+    name: 'a query of a database that was deleted finds it empty',
+    file: 'src/sqlite/databases.ts',
+    from: '    if (known !== undefined && known !== file) throw lostFault(name);\n',
+    to: '',
+    tests: ['test/unit/operator/deleted-database.test.ts'],
+  },
+  {
     name: 'what a deleted log of a database holds is not saved',
     file: 'src/sqlite/databases.ts',
     from: '    const unsaved = this.#saveLogs();\n',

@@ -86,6 +86,10 @@ class MemoryFiles implements MemoryFileStore {
     return false;
   }
 
+  databaseFile(): undefined {
+    return undefined;
+  }
+
   holdings(): Holdings {
     return this.#holdings;
   }

@@ -274,6 +274,7 @@ export class ReplicationWorld {
       origin: store.origin,
       sums: store.sums,
       losing: () => false,
+      databaseFile: () => undefined,
       holdings: () => store.holdings(),
       records: (...about) => after(() => store.records(...about)),
       countRows: (files) => after(() => store.countRows(files)),

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { queryStreams } from '../../../src/query/procedures.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
@@ -60,6 +61,30 @@ describe('a database file that is deleted or replaced while the operator runs', 
     await waitFor(() => lost === 1);
     expect(held()).toEqual(OTHER_ALONE);
     expect(existsSync(database())).toBe(false);
+  });
+
+  test('a query meets no empty database before that is known, and none that nobody knows is taken for lost', async () => {
+    const { store, sqlite } = fixture;
+    const counted = async (dbms: string): Promise<string[]> => {
+      const select = { dbms, sql: 'select count(*) from readings', nowMicros: 0, timeoutMs: 60_000 };
+      const chunks: string[] = [];
+      for await (const { bytes } of sqlite.stream(queryStreams, 'select', {
+        ...select,
+        file: store.databaseFile(dbms),
+      }))
+        chunks.push(Buffer.from(bytes).toString());
+      return chunks;
+    };
+    expect(await counted('plant')).toEqual(['[[13]]']);
+    rmSync(database());
+    await expect(counted('plant')).rejects.toMatchObject({ code: 'SQLITE_CORRUPT', data: { database: 'plant' } });
+    expect(await counted('other')).toEqual(['[[5]]']);
+    await looked();
+    expect(await counted('plant')).toEqual(['[[0]]']);
+    await fixture.put(rowsText(7, 1));
+    expect(await counted('plant')).toEqual(['[[1]]']);
+    await looked();
+    expect(await counted('plant')).toEqual(['[[1]]']);
   });
 
   test('an older copy that was put into its place is set aside', async () => {
