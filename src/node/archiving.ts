@@ -19,6 +19,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { ArchivedPorts } from '../ledger/sync/archived-ports.ts';
 import type { Address, DialTarget, Network, PeerKey } from '../network/network.ts';
 import { isInForce } from '../policy/authority/members.ts';
+import type { Introductions } from '../policy/introduction/introductions.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { Receipts } from '../receipt/receipts.ts';
 import { TilesService } from '../receipt/tiles/tiles-service.ts';
@@ -38,6 +39,7 @@ interface Ports {
 export interface Later {
   policies?: Policies;
   topology?: () => Topology;
+  introductions?: Pick<Introductions, 'isRefusedBy'>;
   backups?: Pick<Backups, 'isRunning'>;
   addresses?: ArchiveAddresses;
 }

@@ -209,6 +209,7 @@ const startBase = async (
     createLedgerSync({
       ...{ ...ports, ledger, network, log: log.child('ledger') },
       onForeignSeed: (address) => foreign.emit('seed', address),
+      isRefusedBy: (key) => made.introductions?.isRefusedBy(key) === true,
       isGranted: (header) => made.policies && mayCite(made.policies.book.authority, header),
       archived: archivedPorts({ ledger, log }, archive, made, config),
     }),
@@ -235,7 +236,11 @@ const startBase = async (
   await endRotation(paths, policies, ledger.author);
   // Not before: a book that is still being read lacks what settles it.
   stack.use(new HistoryKeeper({ policies, clock: ports.clock, log: log.child('archive') }));
-  const introductions = guardNetwork(stack, { network, ledger, policies, foreign, log: log.child('join') }, config);
+  const introductions = (made.introductions = guardNetwork(
+    stack,
+    { network, ledger, policies, foreign, log: log.child('join') },
+    config,
+  ));
   return {
     ...{ introductions, archive, topology: made.topology, ledger, sqlite, network, ledgerSync, policies },
     ...{ guard, clockGuard, disk, damaged, foreign, key: signingKeyFromSeed(seed), made },

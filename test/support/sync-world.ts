@@ -39,6 +39,7 @@ export interface SyncNodeOptions {
   readonly syncMs?: number;
   readonly ownLogTimeoutMs?: number;
   readonly archived?: ArchivedPorts;
+  readonly isRefusedBy?: (peer: string) => boolean;
   /** False: its network is not told yet whom to dial. Default: nobody, at first. */
   readonly knowsTargets?: boolean;
 }
@@ -59,8 +60,8 @@ const startSyncNode = async (options: SyncNodeOptions): Promise<SyncNode> => {
   });
   const network = hub.node({ key: ledger.author, log });
   if (options.knowsTargets !== false) network.keepDialled([]);
-  const { archived } = options;
-  const timeout = ownLogTimeoutMs === undefined ? {} : { ownLogTimeoutMs };
+  const { archived, isRefusedBy } = options;
+  const timeout = { ...(ownLogTimeoutMs !== undefined && { ownLogTimeoutMs }), ...(isRefusedBy && { isRefusedBy }) };
   const sync = createLedgerSync({ ledger, network, clock, random, log, ...timeout, ...(archived && { archived }) });
   return {
     key: ledger.author,

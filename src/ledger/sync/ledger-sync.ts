@@ -42,6 +42,8 @@ export interface LedgerSyncOptions {
   readonly isGranted?: (header: EntryHeader) => boolean | undefined;
   /** What is known of snapshots and of who dropped what. Default: nothing is dropped here, nor taken without its body. */
   readonly archived?: ArchivedPorts;
+  /** Whether a peer has said that it does not let this node in. Default: none has. */
+  readonly isRefusedBy?: (peer: PeerKey) => boolean;
   /** Told the address of a node that this one dials and that belongs to another network. */
   readonly onForeignSeed?: (address: Address) => void;
 }
@@ -93,7 +95,7 @@ class Synchronizer implements LedgerSync {
     this.#patience = new Patience(clock);
     this.#serving = new Serving(clock, () => ledger.size);
     this.#ownLog = new OwnLog(
-      { ledger, network, clock, log: this.#log },
+      { ledger, network, clock, log: this.#log, isRefusedBy: options.isRefusedBy },
       options.ownLogTimeoutMs ?? LEDGER_OWN_LOG_TIMEOUT_MS,
     );
     this.#gossip = new LedgerGossip({

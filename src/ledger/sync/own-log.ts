@@ -8,6 +8,8 @@ export interface OwnLogPorts {
   readonly network: Network;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whether a peer has said that it does not let this node in. Default: none has. */
+  readonly isRefusedBy?: ((peer: PeerKey) => boolean) | undefined;
 }
 
 /** Without `known()` being called it looks after this, and again until the network was told whom to dial. */
@@ -95,7 +97,7 @@ export class OwnLog {
   /** Looks again: something changed. */
   look(): void {
     if (this.#allowed) return;
-    const { ledger, clock, log } = this.#ports;
+    const { ledger, clock } = this.#ports;
     if (this.#joins && ledger.network !== undefined && !this.#joined) {
       this.#joined = true;
       this.#cancels.push(
@@ -107,20 +109,31 @@ export class OwnLog {
     }
     if (ledger.network !== undefined && (this.#isAsked() || this.#mayGoOn())) {
       this.#allowed = true;
-      if (!this.#isAsked() && !this.#isAlone() && this.#joins)
-        log.warn('the peers know of entries that they do not give; this node goes on without', {
-          hint: 'connect a node that has everything (get archives); what is lacking: get status',
-        });
-      else if (!this.#isAsked() && !this.#isAlone())
-        log.warn('no known peer could give back all that this node wrote before; appending goes on without', {
-          hint: 'if this directory was restored from a backup, stop the node and start it while a peer is up',
-        });
+      if (!this.#isAsked() && !this.#isAlone()) this.#warn();
       ledger.allowAppend();
     }
     if (!this.#isDecided()) return;
     for (const done of this.#waiters) done();
     this.#waiters.clear();
     if (this.#allowed) this.close();
+  }
+
+  /** What is lacking, before this node goes on without. */
+  #warn(): void {
+    const { log } = this.#ports;
+    if (this.#joins)
+      log.warn('the peers know of entries that they do not give; this node goes on without', {
+        hint: 'connect a node that has everything (get archives); what is lacking: get status',
+      });
+    else if (this.#isRefused())
+      log.warn(
+        'the peers that were reached do not let this node in, and give back nothing that it wrote before; appending goes on without',
+        { hint: 'see: get status' },
+      );
+    else
+      log.warn('no known peer could give back all that this node wrote before; appending goes on without', {
+        hint: 'if this directory was restored from a backup, stop the node and start it while a peer is up',
+      });
   }
 
   close(): void {
@@ -144,6 +157,12 @@ export class OwnLog {
   #isAlone(): boolean {
     const { network } = this.#ports;
     return network.knowsTargets && network.peers().length === 0 && network.dialStates().every(({ own }) => own);
+  }
+
+  /** Nobody said what this node wrote, and whoever was reached says why. */
+  #isRefused(): boolean {
+    const { isRefusedBy } = this.#ports;
+    return this.#told.size === 0 && this.#asked.size > 0 && [...this.#asked].every((peer) => isRefusedBy?.(peer));
   }
 
   #isAsked(): boolean {

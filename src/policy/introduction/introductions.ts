@@ -88,6 +88,11 @@ export class Introductions implements Resource {
     return this.#introduced.has(key);
   }
 
+  /** Whether the peer does not let this node in, by what it said last. */
+  isRefusedBy(key: PeerKey): boolean {
+    return this.#refused.has(key);
+  }
+
   /** Who does not let this node in. */
   refusals(): readonly Refusal[] {
     return [...this.#refused.values()];

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../../../src/base/clock.ts';
 import { LEDGER_OWN_LOG_TIMEOUT_MS } from '../../../../src/base/limits.ts';
+import { createLogger, type LogRecord } from '../../../../src/base/log.ts';
 import { createMemoryDisk } from '../../../../src/ledger/memory-ledger.ts';
 import {
   addressOfKey,
@@ -75,6 +76,25 @@ describe('the own log after a start', () => {
     await clock.advance(1_500);
     expect(mayAppend(again)).toBe(true);
   });
+
+  test.each([
+    [true, /^the peers that were reached do not let this node in/],
+    [false, /^no known peer could give back all/],
+  ])(
+    'L7 where whoever was reached says that it refuses this node (%s), that is what is told',
+    async (refused, told) => {
+      const { clock, start, a, b, backup } = await restored();
+      await a.sync.close();
+      const said: LogRecord[] = [];
+      const log = createLogger((record) => said.push(record));
+      const isRefusedBy = (peer: string): boolean => refused && peer === a.key;
+      const again = await start({ seed: b.seed, disk: backup, log, isRefusedBy });
+      again.network.keepDialled([{ address: a.network.address, key: a.key }]);
+      await clock.runUntil(() => mayAppend(again), LEDGER_OWN_LOG_TIMEOUT_MS + 2_000);
+      const warned = said.flatMap(({ level, text }) => (level === 'warn' ? [text] : []));
+      expect(warned).toEqual([expect.stringMatching(told)]);
+    },
+  );
 
   test('L7 a peer that is lost before it was asked is waited for, until a dial tells that it is out of reach', async () => {
     const { clock, start, a, b, backup, lastSeq } = await restored();
