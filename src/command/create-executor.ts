@@ -23,7 +23,7 @@ import { parseLine, type Statement } from './grammar/line.ts';
 import { expandReferences, resolveReference, valueOfRun } from './grammar/values.ts';
 import { absentCommands } from './commands/absent.ts';
 import { allCommands } from './commands/all.ts';
-import { noteOnWrite, withRefusal } from './health/refused.ts';
+import { namedRefusals, noteOnWrite, withRefusal } from './health/refused.ts';
 import { runClient } from './remote/client.ts';
 import { parseDestination } from './remote/destination.ts';
 import { createRemoteCommands, type RemoteCommands } from './remote/protocol.ts';
@@ -89,7 +89,7 @@ class NodeExecutor implements CommandExecutor {
     try {
       return outputOf(await this.#line(request.text, request, 0), request.format === 'json');
     } catch (caught) {
-      throw withRefusal(asFault(caught), this.#context.refusals?.() ?? []);
+      throw withRefusal(asFault(caught), namedRefusals(this.#context));
     }
   }
 
@@ -233,13 +233,13 @@ class NodeExecutor implements CommandExecutor {
 
   /** What is to be known about what this node writes from now on, once it has written. */
   #watchWrites(): () => Note | undefined {
-    const { ledger, refusals, doubts } = this.#context;
+    const { ledger, doubts } = this.#context;
     const doubtsBefore = doubts?.().count ?? 0;
     const doubt = (): Note | undefined => {
       const now = doubts?.();
       return now !== undefined && now.count > doubtsBefore ? now.note : undefined;
     };
-    const note = noteOnWrite(refusals?.() ?? []);
+    const note = noteOnWrite(namedRefusals(this.#context));
     if (note === undefined) return doubt;
     const own = (): number => ledger.clock().get(ledger.author) ?? 0;
     const before = own();

@@ -3,12 +3,12 @@ import type { LedgerStatus } from '../../ledger/ledger.ts';
 import type { DialState } from '../../network/network.ts';
 import type { Damage } from '../../operator/file-check.ts';
 import type { FailedFiles, IngestFailure } from '../../operator/operator.ts';
-import type { Refusal } from '../../policy/introduction/introductions.ts';
 import type { PeerReplication } from '../../replication/replication.ts';
 import type { ForeignSeed } from '../commands/foreign-seeds.ts';
 import type { ClockStatus } from '../../base/clock-monitor.ts';
 import type { OwnAddress } from './own-address.ts';
 import type { PeerView } from './peer-watch.ts';
+import type { NamedRefusal } from './refused.ts';
 
 /** A connected or remembered peer, as the exchange of the ledger knows it. */
 export interface SyncFacts {
@@ -60,7 +60,7 @@ export interface HealthFacts {
   /** Authors that signed two entries with one number, as people know them. */
   readonly equivocations: readonly { readonly name: string; readonly seq: number; readonly own: boolean }[];
   /** Who does not let this node in. */
-  readonly refusals: readonly Refusal[];
+  readonly refusals: readonly NamedRefusal[];
   /** Who is kept out, as people know it. */
   readonly expelled: readonly { readonly name: string; readonly code: string; readonly text: string }[];
   /** Where it listens, and where its policies say that it is. */

@@ -9,6 +9,7 @@ import { ownOperator, unreadTables } from '../facts.ts';
 import { nodeNamer, nodeNames } from '../node-names.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import type { OwnPolicy } from './own-address.ts';
+import { namedRefusals, refusing } from './refused.ts';
 import { damageFor, failureFor, type MayReach, peerFor, textForAll } from './reach.ts';
 
 /**
@@ -19,6 +20,8 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
   const { ledger, network, ledgerSync } = context;
   const topology = context.topology();
   const [names, nameOf] = [nodeNames(topology), nodeNamer(topology)];
+  const refusals = namedRefusals(context);
+  const refuse = refusing(refusals);
   const cluster = ownOperator(context)?.cluster;
   return {
     disk: context.disk?.(),
@@ -28,23 +31,24 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     equivocations: ledger
       .equivocations()
       .map(({ author, seq }) => ({ name: nameOf(author), seq, own: author === ledger.author })),
-    refusals: context.refusals?.() ?? [],
+    refusals,
     expelled: network.expelled().map(({ key, code, text }) => ({ name: nameOf(key), code, text })),
     address: { listen: network.address, local: localAddresses(), policies: ownPolicies(context) },
     foreignSeeds: foreignSeeds(context),
     dialled: network
       .dialStates()
-      .filter(({ key }) => key === undefined || !isShutOut(context, key))
+      .filter(({ key }) => key === undefined || !(refuse.has(key) || isShutOut(context, key)))
       .map((state) => ({ ...state, name: names.get(state.key ?? '') })),
     sync: ledgerSync
       .peers()
+      .filter(({ peer }) => !refuse.has(peer))
       .map(({ peer, connected, behind, lastError }) => ({ name: nameOf(peer), connected, behind, lastError })),
     peers: (context.watched?.().peers ?? []).map((view) => ({
       ...view,
       name: nameOf(view.peer),
       inCluster: cluster !== undefined && topology.operatorByPeer(view.peer)?.cluster === cluster,
     })),
-    operator: operatorFacts(context, mayReach),
+    operator: operatorFacts(context, mayReach, refuse),
     idleOperator: idleOperator(context),
     scriptFailure: context.startScript?.failure,
     threadFailures: [...(context.threadFailures?.values() ?? [])],
@@ -71,11 +75,16 @@ const ownPolicies = (context: CommandContext): readonly OwnPolicy[] =>
 const idleOperator = (context: CommandContext): string | undefined =>
   context.operator() === undefined && context.startScript?.running === undefined ? ownOperator(context)?.id : undefined;
 
-const operatorFacts = (context: CommandContext, mayReach: MayReach): OperatorFacts | undefined => {
+const operatorFacts = (
+  context: CommandContext,
+  mayReach: MayReach,
+  refuse: ReadonlySet<string>,
+): OperatorFacts | undefined => {
   const operator = context.operator();
   if (operator === undefined) return undefined;
   const [distributor, consumer] = [context.distributor(), context.consumer()];
   const sharing = context.watched?.().sharing;
+  const { operators } = context.topology();
   const { newest, ...failed } = operator.failing();
   const forAll = (text: string | undefined): string | undefined =>
     text === undefined ? undefined : textForAll(mayReach, text);
@@ -85,7 +94,9 @@ const operatorFacts = (context: CommandContext, mayReach: MayReach): OperatorFac
     awaited: (sharing?.awaited ?? []).map(({ name }) => name),
     distributor: distributor !== undefined,
     consumer: consumer?.mode,
-    peers: (sharing?.peers ?? (consumer ?? distributor)?.peers() ?? []).map(peerFor(mayReach)),
+    peers: (sharing?.peers ?? (consumer ?? distributor)?.peers() ?? [])
+      .filter((peer) => !refuse.has(operators.get(peer.operator)?.peer ?? ''))
+      .map(peerFor(mayReach)),
     // A file that came twice is no fault: its data are here. Nor is what was refused: its sender was told, and has it.
     failures: newest
       .filter(({ code, refused, time }) => !refused && code !== 'INGEST_DUPLICATE' && Date.parse(time) >= sinceMs)

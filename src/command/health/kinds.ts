@@ -4,7 +4,7 @@ import type { HealthFacts } from './facts.ts';
 import { BY_ITSELF, type FaultKind, seconds, when } from './kind.ts';
 import { OPERATOR_KINDS } from './operator-kinds.ts';
 import { wrongAddresses } from './own-address.ts';
-import { byInvite, inviteVoid, joinUnheard, keyRevoked } from './refused.ts';
+import { byInvite, inviteVoid, joinUnheard, keyRevoked, REVOKED_STEP } from './refused.ts';
 
 /** Of a node that was started without saying which network is meant. */
 export const NETWORK_NONE_STEP =
@@ -123,16 +123,17 @@ export const FAULT_KINDS = {
   },
   KEY_REVOKED: {
     areas: ['synchronizer'],
-    nextStep: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
-    causes: ({ refusals }) =>
-      refusals.filter(({ code }) => code === 'JOIN_REVOKED').map(({ address }) => keyRevoked(address)),
+    nextStep: REVOKED_STEP,
+    causes: ({ refusals }) => {
+      const revoked = keyRevoked(refusals);
+      return when(revoked !== undefined, revoked ?? '');
+    },
   },
   JOIN_UNHEARD: {
     areas: ['synchronizer'],
     nextStep:
       'let that node meet a member that has the join; where none is left, an admin there assigns permissions with roles to the key of this node',
-    causes: ({ refusals }) =>
-      refusals.filter(({ code }) => code === 'INTRODUCE_JOIN_UNHEARD').map(({ address }) => joinUnheard(address)),
+    causes: ({ refusals }) => refusals.filter(({ code }) => code === 'INTRODUCE_JOIN_UNHEARD').map(joinUnheard),
   },
   KEY_IN_USE: {
     areas: ['synchronizer'],
@@ -147,9 +148,8 @@ export const FAULT_KINDS = {
   },
   INVITE_VOID: {
     areas: ['synchronizer'],
-    nextStep: 'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)',
-    causes: ({ refusals }) =>
-      refusals.filter(({ code }) => code === 'JOIN_INVITE_VOID').map(({ address }) => inviteVoid(address)),
+    nextStep: REVOKED_STEP,
+    causes: ({ refusals }) => refusals.filter(({ code }) => code === 'JOIN_INVITE_VOID').map(inviteVoid),
   },
   LEDGER_APPENDS_REFUSED: {
     areas: ['synchronizer'],

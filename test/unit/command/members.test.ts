@@ -67,6 +67,30 @@ describe('writes of a node whose key was revoked', () => {
   });
 });
 
+test('a node whose key was revoked tells that once, by whom, and nothing that follows from it', async () => {
+  const nodes = new CommandNodes();
+  const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
+  const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
+  await other.run(
+    'blockchain insert where policy = {"query": {"name": "b", "company": "C", "ip": "10.0.0.2", "port": 7848}}',
+  );
+  await nodes.settled();
+  const refusal = { peer: other.ledger.author, address: '10.0.0.2:53350', dialled: false, network: undefined };
+  const peers = () => [{ ...refusal, connected: true, behind: 0, ahead: 0, lastError: 'the channel is closed' }];
+  let code = 'INTRODUCE_BUSY';
+  Object.assign(node.context, {
+    refusals: () => [{ ...refusal, code }],
+    ledgerSync: { ...node.context.ledgerSync, peers },
+  });
+  const faults = async () => (await node.json('get status where format = json')) as { faults: { code: string }[] };
+  expect((await faults()).faults.map((fault) => fault.code)).toContain('LEDGER_SYNC_FAILED');
+  code = 'JOIN_REVOKED';
+  const { faults: told } = await faults();
+  expect(told.map((fault) => fault.code)).not.toContain('LEDGER_SYNC_FAILED');
+  expect(told).toContainEqual(expect.objectContaining({ cause: "this node's key was revoked, says b" }));
+  await nodes.close();
+});
+
 test('a write by a clock that another holds for wrong has that beside its reply; what only reads has not', async () => {
   const nodes = new CommandNodes();
   const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });

@@ -358,6 +358,24 @@ describe('errors that follow from a refusal of other nodes', () => {
     });
   });
 
+  test('a query that nobody answers, and the key was revoked, as several say', () => {
+    const unanswered = fault('QUERY_CLUSTER_UNAVAILABLE', 'no operator answered', { hint: 'start an operator' });
+    const [one, other] = ['root-n', undefined].map((name, at) => ({
+      ...{ ...refusal('JOIN_REVOKED'), name, peer: `${at}`.repeat(64), dialled: false },
+    }));
+    expect(withRefusal(unanswered, [one!, { ...one! }, other!])).toMatchObject({
+      code: 'QUERY_CLUSTER_UNAVAILABLE',
+      message: "no operator answered; this node's key was revoked, say root-n, the node 1111111111111111…",
+      hint: expect.stringMatching(
+        /^ask an admin for a new invite.*; where that is wrong: start an operator$/,
+      ) as string,
+    });
+    const many = Array.from({ length: 8 }, (_, at) => ({ ...refusal('JOIN_REVOKED'), name: `n${at}` }));
+    expect(faultsOf({ ...well, refusals: many })).toMatchObject([
+      { code: 'KEY_REVOKED', cause: expect.stringMatching(/, say n0, n1, n2, n3, n4, 3 more$/) as string },
+    ]);
+  });
+
   test('any other stays as it is', () => {
     expect(withRefusal(noNetwork, [refusal('JOIN_REVOKED')])).toBe(noNetwork);
     expect(withRefusal(denied, [refusal('JOIN_NO_INVITE')])).toBe(denied);
