@@ -1,10 +1,10 @@
 /**
  * Plants known bugs one at a time and sees whether the tests find them:
  *
- *   npm run test:mutants [-- NAME… --json --at-once N]
+ * npm run test:mutants [-- NAME… --json --at-once N]
  *
- * NAME chooses the bugs whose name or file holds it. Exit status 0 where at least 95 % are found, 1 where fewer are, 2 where
- * the tests cannot tell (they fail without a bug) or no bug is chosen.
+ * NAME chooses the bugs whose name or file holds it. Exit status 0 where at least 95 % are found, 1 where fewer are, 2
+ * where the tests cannot tell (they fail without a bug) or no bug is chosen.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -25,8 +25,8 @@ const FOUND_MIN = 0.95;
 const FEWER_RUNS = { HOLDFAST_PROPERTY_RUNS: '60', HOLDFAST_AUTHORITY_RUNS: '2000' };
 
 /**
- * `found`: a test failed. `time-out`: the tests did not end, which nobody overlooks. `broken`: no test ran into it, the files could not
- * even be loaded, so it proves nothing and does not count.
+ * `found`: a test failed. `time-out`: the tests did not end, which nobody overlooks. `broken`: no test ran into it, the
+ * files could not even be loaded, so it proves nothing and does not count.
  */
 type Outcome = 'found' | 'time-out' | 'not found' | 'broken';
 
@@ -84,7 +84,10 @@ const readVerdict = (dir: string, status: number | undefined): Omit<Verdict, 'se
   return { outcome: 'broken', by: message.split('\n')[0] ?? '' };
 };
 
-/** Runs test files in a copy of the repository, with the bug in it where one is given: those of each part together, to the first failure. */
+/**
+ * Runs test files in a copy of the repository, with the bug in it where one is given: those of each part together, to
+ * the first failure.
+ */
 const runCopy = async (
   mutant: Mutant | undefined,
   parts: readonly (readonly string[])[],

@@ -1,10 +1,11 @@
 /**
  * The data plane and the ledger under simulated faults, schedule after schedule, on all cores:
  *
- *   npm run test:simulation [-- --of data|ledger --seed S --schedules N --seconds T --workers W]
+ * npm run test:simulation [-- --of data|ledger --seed S --schedules N --seconds T --workers W]
  *
  * N schedules of each. Without a seed a fresh one is drawn and both run for a minute together; with a seed one schedule
- * is run where nothing else is said. Prints the seed and the commit of a failure, runs it again, and ends with status 1.
+ * is run where nothing else is said. Prints the seed and the commit of a failure, runs it again, and ends with status
+ * 1.
  */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';

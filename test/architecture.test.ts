@@ -26,7 +26,10 @@ const FRONT_DOORS: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'command'],
   rest: ['base', 'command'],
 };
-/** The folders that may name a package, or a part of Node that opens sockets, processes or threads; all may name the other parts. */
+/**
+ * The folders that may name a package, or a part of Node that opens sockets, processes or threads; all may name the
+ * other parts.
+ */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   zod: [...FLOORS, ...Object.keys(FRONT_DOORS)],
   libp2p: ['network'],

@@ -1,6 +1,6 @@
 /**
- * A hostile peer as a process of its own, until it is ended: `node hostile-attacks.ts ATTACK HOST:PORT NETWORK`. Cut off it comes
- * back under another key at once. Says a line when it has connected for the first time.
+ * A hostile peer as a process of its own, until it is ended: `node hostile-attacks.ts ATTACK HOST:PORT NETWORK`. Cut
+ * off it comes back under another key at once. Says a line when it has connected for the first time.
  */
 import { randomBytes } from 'node:crypto';
 import { makeEntry } from '../../src/entry/make.ts';

@@ -1,7 +1,8 @@
 /**
- * Honest traffic beside a hostile peer: a policy inserted at one node until another, which the hostile peer connects to, has it. Each
- * attack is measured in turns with and without it. The process that attacks takes a core of the machine, so one that only computes
- * stands beside: what is above that the nodes themselves spend on the attack. Names of attacks as arguments: those alone.
+ * Honest traffic beside a hostile peer: a policy inserted at one node until another, which the hostile peer connects
+ * to, has it. Each attack is measured in turns with and without it. The process that attacks takes a core of the
+ * machine, so one that only computes stands beside: what is above that the nodes themselves spend on the attack. Names
+ * of attacks as arguments: those alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

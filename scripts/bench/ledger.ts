@@ -24,13 +24,16 @@ import { type Figure, quantile, report, timed } from './report.ts';
 import { rawTakeUp } from './scale-entries.ts';
 
 /**
- * Measures the ledger beside the raw limit of the same work: `node scripts/bench/ledger.ts [--json]`. Ours and the limit
- * alternate in rounds, since the machine's own speed changes while one measures; medians are printed. `ENTRIES` and `ROUNDS`
- * in the environment set how many; the targets printed are those of 10,000.
+ * Measures the ledger beside the raw limit of the same work: `node scripts/bench/ledger.ts [--json]`. Ours and the
+ * limit alternate in rounds, since the machine's own speed changes while one measures; medians are printed. `ENTRIES`
+ * and `ROUNDS` in the environment set how many; the targets printed are those of 10,000.
  */
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 const ENTRIES = Number(process.env['ENTRIES'] ?? 10_000);
-/** Beyond these the authors hear no more of each other: to tell every author of every entry would take longer than the bench. */
+/**
+ * Beyond these the authors hear no more of each other: to tell every author of every entry would take longer than the
+ * bench.
+ */
 const LINKED = Math.min(ENTRIES / 2, 5_000);
 const AUTHORS = 50;
 const IN_FLIGHT = 64;
@@ -76,7 +79,9 @@ const rawAppend = async (bytes: number): Promise<number> => {
   return perSecond(ONE_BY_ONE, ms);
 };
 
-/** What is left of that where the event loop must not wait for the disk: each write goes to the thread pool and back. */
+/**
+ * What is left of that where the event loop must not wait for the disk: each write goes to the thread pool and back.
+ */
 const pooledAppend = async (bytes: number): Promise<number> => {
   const file = openSync(
     join(root, 'pooled'),

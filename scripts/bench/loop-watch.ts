@@ -1,7 +1,7 @@
 /**
- * Preloaded into a node's process (`node --import`): writes two numbers into the file that `BENCH_LOOP_FILE` names, milliseconds: the longest block
- * of its event loop, and the most that its thread computed in one go. The first grows where others use the same cores, the second
- * hardly. SIGUSR2 begins anew: before `ready` a node serves nobody.
+ * Preloaded into a node's process (`node --import`): writes two numbers into the file that `BENCH_LOOP_FILE` names,
+ * milliseconds: the longest block of its event loop, and the most that its thread computed in one go. The first grows
+ * where others use the same cores, the second hardly. SIGUSR2 begins anew: before `ready` a node serves nobody.
  */
 import { writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

@@ -1,4 +1,6 @@
-/** Questions about the past: `as of` at random frontiers and times, the log, conflicts. In this process, without disk. */
+/**
+ * Questions about the past: `as of` at random frontiers and times, the log, conflicts. In this process, without disk.
+ */
 import { hash } from 'node:crypto';
 import { inSlices, type Sliced } from '../../src/base/slices.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
@@ -98,7 +100,10 @@ const p50 = async (work: (round: number) => Sliced<unknown>): Promise<number> =>
   return quantile(samples, 0.5);
 };
 
-/** The least that a replay can do: read each entry's content, keep the newest of each policy, hash it twice for the tree. */
+/**
+ * The least that a replay can do: read each entry's content, keep the newest of each policy, hash it twice for the
+ * tree.
+ */
 const rawLimit = (bodies: readonly (readonly [string, string])[]): void => {
   const newest = new Map<string, string>();
   for (const [id, body] of bodies) newest.set(id, JSON.stringify(JSON.parse(body)));

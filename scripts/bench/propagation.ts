@@ -1,4 +1,7 @@
-/** Live propagation of policies beside bare gossip, and the catch-up of a node that joins. Real nodes in processes of their own. */
+/**
+ * Live propagation of policies beside bare gossip, and the catch-up of a node that joins. Real nodes in processes of
+ * their own.
+ */
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -24,7 +24,9 @@ export type Order =
   | { readonly do: 'put'; readonly files: number; readonly rows: number; readonly pauseMs: number }
   /** Answers when so many files are held. */
   | { readonly do: 'hold'; readonly files: number }
-  /** When each file was acknowledged here (own) or stored here (others'), in order, on a clock that all processes share. */
+  /**
+   * When each file was acknowledged here (own) or stored here (others'), in order, on a clock that all processes share.
+   */
   | { readonly do: 'times' }
   | { readonly do: 'usage' };
 

@@ -16,7 +16,10 @@ const contentOf = (number: number, isUpdate: boolean): JsonObject =>
     ? { region: `region-${(number * 7) % 50}` }
     : { name: `site-${number}`, region: `region-${number % 50}`, note: 'x'.repeat(250) };
 
-/** What `authors` nodes of an open network have written in turns, each knowing of the others; signed, causes before effects. */
+/**
+ * What `authors` nodes of an open network have written in turns, each knowing of the others; signed, causes before
+ * effects.
+ */
 export const entriesOf = (count: number, authors: number, startMicros: number): readonly Entry[] => {
   const keys = Array.from({ length: authors }, (_, number) => keyOf(number));
   const root = keyOf(0);

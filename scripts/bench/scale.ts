@@ -1,6 +1,6 @@
 /**
- * The ledger at scale, beside the raw limits of the same run: 100,000 entries by 50 authors, real processes where a network is
- * needed. `ENTRIES` in the environment sets how many; the targets printed are those of 100,000.
+ * The ledger at scale, beside the raw limits of the same run: 100,000 entries by 50 authors, real processes where a
+ * network is needed. `ENTRIES` in the environment sets how many; the targets printed are those of 100,000.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,7 +51,9 @@ const rawVerified = (raws: readonly RawEntry[], author: string): number => {
   return some.length / (cpuSeconds() - before);
 };
 
-/** In this process, without a network: what a peer's entries cost until they are durable, and until each is verified. */
+/**
+ * In this process, without a network: what a peer's entries cost until they are durable, and until each is verified.
+ */
 const measureTakeUp = async (dir: string): Promise<readonly Figure[]> => {
   const entries = entriesOf(ENTRIES, AUTHORS, Date.now() * 1_000 - ENTRIES * 1_000 - 60_000_000);
   const raws = entries.map(({ raw }) => raw);

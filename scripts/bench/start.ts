@@ -1,4 +1,7 @@
-/** Start to `ready` with an empty ledger and with one of 10,000 entries, idle memory, and what REST costs. Real processes. */
+/**
+ * Start to `ready` with an empty ledger and with one of 10,000 entries, idle memory, and what REST costs. Real
+ * processes.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -13,8 +13,8 @@ export interface DemoOptions {
 }
 
 /**
- * A network of five real processes on loopback, on real sensor data, step by step. Resolves with the exit status: 0 when
- * every step held.
+ * A network of five real processes on loopback, on real sensor data, step by step. Resolves with the exit status: 0
+ * when every step held.
  */
 export const runDemo = async (options: DemoOptions): Promise<number> => {
   const screen = new Screen(process.stdout);

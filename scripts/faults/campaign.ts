@@ -44,7 +44,9 @@ export interface CampaignReport {
 
 const emptyTally = (): Tally => ({ tried: 0, lost: 0, doubled: 0, policies: 0, stuck: 0, recoveredMsMax: 0 });
 
-/** Clusters under load, one fault after the other, each followed by a comparison of what is held with what was promised. */
+/**
+ * Clusters under load, one fault after the other, each followed by a comparison of what is held with what was promised.
+ */
 export const runCampaign = async (options: CampaignOptions): Promise<CampaignReport> => {
   const random = createSeededRandom(options.seed, 'faults');
   const traps = new Traps(options.dir);

@@ -11,7 +11,10 @@ export interface Findings {
   readonly lost: number;
   /** Rows that an operator holds more than once. */
   readonly doubled: number;
-  /** Policies that were acknowledged and that a node does not have, or has twice; entries that prove two histories of one author. */
+  /**
+   * Policies that were acknowledged and that a node does not have, or has twice; entries that prove two histories of
+   * one author.
+   */
   readonly policies: number;
   /** What went wrong, one sentence each. */
   readonly reasons: readonly string[];
@@ -44,8 +47,8 @@ const readingsFrom = async (
 };
 
 /**
- * With the load off: waits until both operators hold the same and everything that was acknowledged, and compares it with what the
- * data sources were told. Throws where the operators do not come to hold the same.
+ * With the load off: waits until both operators hold the same and everything that was acknowledged, and compares it
+ * with what the data sources were told. Throws where the operators do not come to hold the same.
  */
 export const becomeEqual = async (cluster: FaultCluster, load: Load): Promise<Findings> => {
   for (const name of cluster.names) await cluster.runsAgain(name);

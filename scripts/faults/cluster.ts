@@ -110,7 +110,9 @@ export class FaultCluster {
     await cp(this.dirOf(name), join(this.dir, to), { recursive: true });
   }
 
-  /** Puts a copy in the place of the directory of a node that does not run; the start script stays, which no backup has. */
+  /**
+   * Puts a copy in the place of the directory of a node that does not run; the start script stays, which no backup has.
+   */
   async putBack(name: Name, from: string): Promise<void> {
     const script = join(this.dirOf(name), 'operator.al');
     await cp(script, join(this.dir, from, 'operator.al'));

@@ -66,8 +66,9 @@ const base = (process.pid % 200) + 20;
 let made = 0;
 
 /**
- * Each of two nodes in a network namespace of its own, with one cable between them and one to this host, for REST. A cut sends
- * what a node sends to a hardware address that nobody has: real TCP, whose packets and calls vanish without a word.
+ * Each of two nodes in a network namespace of its own, with one cable between them and one to this host, for REST. A
+ * cut sends what a node sends to a hardware address that nobody has: real TCP, whose packets and calls vanish without a
+ * word.
  */
 class NamespacePaths implements Paths {
   readonly kind = 'network namespaces';

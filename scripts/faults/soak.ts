@@ -1,10 +1,11 @@
 /**
  * A long day in short: two operators under full load, one killed each 30 seconds, the path between them cut each 90:
  *
- *   npm run test:soak [-- --minutes N --seed S --json]
+ * npm run test:soak [-- --minutes N --seed S --json]
  *
- * At its end each acknowledged row must be on both operators once. Memory and descriptors of the nodes are printed once a
- * minute; a node that was not killed must stay below 300 MB and be flat once it is warm. Exit status 0 exactly when that held and nothing was lost or doubled.
+ * At its end each acknowledged row must be on both operators once. Memory and descriptors of the nodes are printed once
+ * a minute; a node that was not killed must stay below 300 MB and be flat once it is warm. Exit status 0 exactly when
+ * that held and nothing was lost or doubled.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -12,7 +12,9 @@ type Call = (typeof CALLS)[number];
 /** While a node starts, or later. */
 export type Phase = 'starting' | 'running';
 
-/** A kind of call on a part of a node's directory, such as `rename data/archive`, with how often it was seen and used. */
+/**
+ * A kind of call on a part of a node's directory, such as `rename data/archive`, with how often it was seen and used.
+ */
 interface Place {
   readonly phase: Phase;
   readonly call: Call;
@@ -66,7 +68,10 @@ export class Traps {
     rmSync(planOf(dir), { force: true });
   }
 
-  /** Takes up what the node did since it was last asked; returns the call that it did not survive, where a trap caught it. */
+  /**
+   * Takes up what the node did since it was last asked; returns the call that it did not survive, where a trap caught
+   * it.
+   */
   learn(dir: string, phase: Phase): string | undefined {
     let killed: string | undefined;
     let last = '';

@@ -9,9 +9,9 @@ import { type SigningKey, signingKeyFromSeed, signWith } from '../../src/entry/k
 import { type EntryDraft, makeEntry } from '../../src/entry/make.ts';
 
 /**
- * Makes fixtures/entry/v1/{valid,invalid}.txt, always the same bytes: `node scripts/vectors/entry.ts`.
- * A line is RESULT tab HEADER tab SIGNATURE (base64) tab BODY; a piece that is no single line of text is `hex:` and digits.
- * RESULT is the entry's hash, or the code with which it is refused. The comment above a line says why.
+ * Makes fixtures/entry/v1/{valid,invalid}.txt, always the same bytes: `node scripts/vectors/entry.ts`. A line is RESULT
+ * tab HEADER tab SIGNATURE (base64) tab BODY; a piece that is no single line of text is `hex:` and digits. RESULT is
+ * the entry's hash, or the code with which it is refused. The comment above a line says why.
  */
 export interface Vector {
   readonly reason: string;

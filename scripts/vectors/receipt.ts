@@ -18,8 +18,8 @@ import { findSplit, splitViewJson } from '../../src/receipt/split-view.ts';
 import { consistencyProof, inclusionProof, rootAt } from '../../src/receipt/tree.ts';
 
 /**
- * Writes the vectors of `src/receipt/SPEC.md`: `node scripts/vectors/receipt.ts`. The same bytes each time; a new version
- * of the page gets a new directory.
+ * Writes the vectors of `src/receipt/SPEC.md`: `node scripts/vectors/receipt.ts`. The same bytes each time; a new
+ * version of the page gets a new directory.
  */
 const dir = fileURLToPath(new URL('../../fixtures/receipt/v1', import.meta.url));
 

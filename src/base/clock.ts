@@ -4,7 +4,10 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since some start, never going back. */
   monotonicMs(): number;
-  /** Calls `task` once after `ms`, soon where that is negative; the returned function takes it back. Does not keep the process alive. */
+  /**
+   * Calls `task` once after `ms`, soon where that is negative; the returned function takes it back. Does not keep the
+   * process alive.
+   */
   after(ms: number, task: () => void): () => void;
 }
 
@@ -26,7 +29,10 @@ export const systemClock: Clock = {
   },
 };
 
-/** `performance` gives microseconds but does not follow a corrected wall clock: follow it when it is off by more than 1 ms. */
+/**
+ * `performance` gives microseconds but does not follow a corrected wall clock: follow it when it is off by more than 1
+ * ms.
+ */
 let driftMs = 0;
 const wallDrift = (): number => {
   const off = Date.now() - (performance.timeOrigin + performance.now());

@@ -34,8 +34,8 @@ const QUIET_SHARE = 0.1;
 const QUIET_TIMES = [1, 2, 4] as const;
 
 /**
- * What to collect after a look: while the thread works the young objects, and everything where the process has grown; once it has
- * been quiet for a while everything, a few times, and then nothing until it works again.
+ * What to collect after a look: while the thread works the young objects, and everything where the process has grown;
+ * once it has been quiet for a while everything, a few times, and then nothing until it works again.
  */
 export const nextCollection = (
   before: Workload,

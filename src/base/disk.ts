@@ -13,11 +13,16 @@ export interface DiskHealth {
   failed(part: DiskPart, caught: unknown): void;
   /** The part writes (again). Cheap. */
   works(part: DiskPart): void;
-  /** Throws `DISK_NO_ROOM` where data of so many bytes must not be taken: the rest of the disk is for ledger, receipts and deletes. */
+  /**
+   * Throws `DISK_NO_ROOM` where data of so many bytes must not be taken: the rest of the disk is for ledger, receipts
+   * and deletes.
+   */
   assertRoom(bytes: number): void;
 }
 
-/** How much of a disk of so many bytes is kept free of data where nobody has said it: a twentieth, and at most 256 MiB. */
+/**
+ * How much of a disk of so many bytes is kept free of data where nobody has said it: a twentieth, and at most 256 MiB.
+ */
 export const reserveOf = (totalBytes: number): number =>
   Math.min(DISK_RESERVE_BYTES_MAX, Math.floor(totalBytes * DISK_RESERVE_SHARE));
 
@@ -27,7 +32,9 @@ export const unwatchedDisk: DiskHealth = { failed: () => {}, works: () => {}, as
 const FULL = /^(?:ENOSPC|EDQUOT|SQLITE_FULL)/;
 const READ_ONLY = /^(?:EROFS|SQLITE_READONLY)/;
 
-/** The operating system's or SQLite's own code of a failure, wherever in its causes it stands; `UNKNOWN` without one. */
+/**
+ * The operating system's or SQLite's own code of a failure, wherever in its causes it stands; `UNKNOWN` without one.
+ */
 export const diskCode = (caught: unknown): string => {
   for (let error = caught, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth += 1) {
     if (error instanceof HoldfastError) {

@@ -24,9 +24,10 @@ const isDirectory = (path: string): Promise<boolean> =>
   );
 
 /**
- * Makes a directory with its parents; returns the levels that were missing, the outermost first. Level by level, and each
- * level at most twice: Node's own recursive form tries for ever where a parent is there and still refuses, as in /proc. That
- * the parent is there tells nothing: another caller may have made it since. A directory that is there is taken as it is.
+ * Makes a directory with its parents; returns the levels that were missing, the outermost first. Level by level, and
+ * each level at most twice: Node's own recursive form tries for ever where a parent is there and still refuses, as in
+ * /proc. That the parent is there tells nothing: another caller may have made it since. A directory that is there is
+ * taken as it is.
  */
 export const makePath = async (path: string, mode?: number): Promise<readonly string[]> => {
   try {

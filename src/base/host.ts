@@ -40,7 +40,10 @@ export const isHost = (text: string): boolean =>
 
 let lastAddresses: readonly string[] = [];
 
-/** The addresses that this machine has now; as they were last read where the process has no file descriptor left to read them. */
+/**
+ * The addresses that this machine has now; as they were last read where the process has no file descriptor left to read
+ * them.
+ */
 export const localAddresses = (): readonly string[] => {
   try {
     const addresses = Object.values(networkInterfaces()).flatMap((listed) => listed ?? []);

@@ -1,6 +1,6 @@
 /**
- * Every bound in one place, unit in the name. A folder that needs a new one adds it to the file of its concept in `limits/`.
- * Reaching a bound is a typed error or back-pressure, never an unbounded queue.
+ * Every bound in one place, unit in the name. A folder that needs a new one adds it to the file of its concept in
+ * `limits/`. Reaching a bound is a typed error or back-pressure, never an unbounded queue.
  */
 import { ARCHIVE_BATCH_BYTES, ARCHIVE_LEAF_BYTES_MAX } from './limits/archive.ts';
 import { FRAME_BYTES_MAX } from './limits/base.ts';

@@ -43,7 +43,10 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 const escaped = (sign: string): string =>
   ESCAPES.get(sign) ?? `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
 
-/** The text in one line, as it is: names of files, policies and peers may hold anything, and must not pass for lines of ours. */
+/**
+ * The text in one line, as it is: names of files, policies and peers may hold anything, and must not pass for lines of
+ * ours.
+ */
 export const oneLine = (text: string): string => text.replace(UNPRINTABLE, escaped);
 
 /** The text in its lines, for a terminal: what others wrote must not move its cursor, colour it or name its window. */

@@ -1,4 +1,7 @@
-/** Work in slices of a few milliseconds: each `yield` is a place where it may be put aside. Pure until someone drives it. */
+/**
+ * Work in slices of a few milliseconds: each `yield` is a place where it may be put aside. Pure until someone drives
+ * it.
+ */
 export type Sliced<T> = Generator<undefined, T, undefined>;
 
 /** Does the work in one go. */
@@ -12,7 +15,10 @@ export const atOnce = <T>(work: Sliced<T>): T => {
 /** Lets everything else that waits have its turn. */
 export const giveWay = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Does the work and gives way to everything else between two slices. Rejects with the signal's reason when it is aborted. */
+/**
+ * Does the work and gives way to everything else between two slices. Rejects with the signal's reason when it is
+ * aborted.
+ */
 export const inSlices = async <T>(work: Sliced<T>, signal?: AbortSignal): Promise<T> => {
   for (;;) {
     const step = work.next();

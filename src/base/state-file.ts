@@ -28,7 +28,10 @@ export class StateFile implements Resource {
     this.#retry = new Retry(ports.clock, pauses, () => this.#write());
   }
 
-  /** Replaces the file. Resolves when it is durable, or cannot be written now: then it is tried again, with the newest content. */
+  /**
+   * Replaces the file. Resolves when it is durable, or cannot be written now: then it is tried again, with the newest
+   * content.
+   */
   async keep(content: string): Promise<void> {
     this.#content = content;
     await this.#write().catch(() => this.#retry.start());

@@ -7,8 +7,8 @@ export interface StopSignals {
 }
 
 /**
- * A terminal gives Ctrl-C to all processes of a command, a service manager SIGTERM; who started this one passes it on, too:
- * signals so close to the first are that one again.
+ * A terminal gives Ctrl-C to all processes of a command, a service manager SIGTERM; who started this one passes it on,
+ * too: signals so close to the first are that one again.
  */
 const SAME_MS = 500;
 /** A launcher that gets no turn on a busy machine passes it on later than that, once. */

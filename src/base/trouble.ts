@@ -2,7 +2,10 @@ import { diskCode } from './disk.ts';
 import { asFault } from './errors.ts';
 import type { Logger } from './log.ts';
 
-/** Something that is tried again and again: its failure is said when it begins and when it is of another kind, not at each try. */
+/**
+ * Something that is tried again and again: its failure is said when it begins and when it is of another kind, not at
+ * each try.
+ */
 export class Trouble {
   readonly #log: Logger;
   readonly #over: string;

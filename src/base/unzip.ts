@@ -17,8 +17,8 @@ const statedBytes = (packed: Uint8Array, bytesMax: number): number => {
 };
 
 /**
- * Unpacks gzip data into one buffer of its size: many small ones that are put together at the end take twice the memory, and
- * leave it in pieces. Throws zlib's own errors, `ERR_BUFFER_TOO_LARGE` above `bytesMax`.
+ * Unpacks gzip data into one buffer of its size: many small ones that are put together at the end take twice the
+ * memory, and leave it in pieces. Throws zlib's own errors, `ERR_BUFFER_TOO_LARGE` above `bytesMax`.
  */
 export const unzip = (packed: Uint8Array, bytesMax: number): Promise<Buffer> =>
   gunzipped(packed, { maxOutputLength: bytesMax, chunkSize: statedBytes(packed, bytesMax) });

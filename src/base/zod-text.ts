@@ -15,7 +15,10 @@ const bound = (issue: { readonly origin: string }, text: string): string => {
   return issue.origin === 'string' ? `${text} characters long` : `${text} items long`;
 };
 
-/** What a value must be, in our words, of an issue of a schema: `must be at most 65535`. Messages of our own stay as they are. */
+/**
+ * What a value must be, in our words, of an issue of a schema: `must be at most 65535`. Messages of our own stay as
+ * they are.
+ */
 export const sentenceOf = (issue: z.core.$ZodIssue): string => {
   switch (issue.code) {
     case 'invalid_type':

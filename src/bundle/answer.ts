@@ -19,7 +19,10 @@ export interface Answer {
   readonly bytes: Uint8Array;
   /** Entries that the policies of the answer come from. */
   readonly origins: ReadonlySet<string>;
-  /** Keys of the other nodes that have a policy by all entries, whatever the moment: whose word on the receipts of who exports counts (SPEC §5, B5). */
+  /**
+   * Keys of the other nodes that have a policy by all entries, whatever the moment: whose word on the receipts of who
+   * exports counts (SPEC §5, B5).
+   */
   readonly registered: ReadonlySet<PeerKey>;
   /** Whose word counts on what the node had that the moment names (K2); empty for other moments. */
   readonly counting: ReadonlySet<PeerKey>;
@@ -37,9 +40,9 @@ const cosignedOf = ({ checkpoint: { origin, cosignatures } }: KnownEntries) => (
 });
 
 /**
- * The answer to a question (SPEC §4): a pure function of the entries, whoever computes it. Throws `POLICY_FRONTIER_UNKNOWN` where the moment names
- * entries that are not among them.
- * `known`: what the node had that the moment names; undefined for other moments.
+ * The answer to a question (SPEC §4): a pure function of the entries, whoever computes it. Throws
+ * `POLICY_FRONTIER_UNKNOWN` where the moment names entries that are not among them. `known`: what the node had that the
+ * moment names; undefined for other moments.
  */
 export const answerOf = function* (
   facts: readonly Fact[],

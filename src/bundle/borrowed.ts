@@ -20,8 +20,8 @@ export interface BorrowPorts {
 }
 
 /**
- * The facts with what is archived here, as others give it for this one time: each body is compared with its header, so nobody has to be
- * believed, and none is kept. `ENTRY_ARCHIVED` where nobody in reach has all of it.
+ * The facts with what is archived here, as others give it for this one time: each body is compared with its header, so
+ * nobody has to be believed, and none is kept. `ENTRY_ARCHIVED` where nobody in reach has all of it.
  */
 export const withArchived = async (
   { ledger, facts, archive }: BorrowPorts,

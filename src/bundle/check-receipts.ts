@@ -29,7 +29,9 @@ export interface ReceiptContext {
   readonly question: Question;
 }
 
-/** Checks `receipts`, `checkpoint`, `policy.txt` and the proofs (SPEC §5); undefined where the bundle has none of them. */
+/**
+ * Checks `receipts`, `checkpoint`, `policy.txt` and the proofs (SPEC §5); undefined where the bundle has none of them.
+ */
 export const checkReceipts = (files: Files, context: ReceiptContext): CheckedReceipts | undefined => {
   const proofs = [...files.keys()].filter((name) => readProofName(name) !== undefined);
   const [some] = [...[RECEIPTS, CHECKPOINT, POLICY].filter((name) => files.has(name)), ...proofs];
@@ -66,7 +68,10 @@ const assertHeld = (file: string, log: Log, held: ReadonlySet<string>): void => 
       throw bundleFault(file, 'receipts', `the node had the entry ${hash}, and it is not in the bundle`);
 };
 
-/** Checks `known/checkpoint` and `known/receipts` (SPEC §5, K1 and K3); undefined where no node's knowledge was asked for. */
+/**
+ * Checks `known/checkpoint` and `known/receipts` (SPEC §5, K1 and K3); undefined where no node's knowledge was asked
+ * for.
+ */
 export const knownIn = (
   files: Files,
   held: ReadonlySet<string>,
@@ -83,7 +88,9 @@ export const knownIn = (
   return { checkpoint, entries: log.entries };
 };
 
-/** Who says that the node had that by the time that was asked for (K2); the keys of all whose word counts must be there. */
+/**
+ * Who says that the node had that by the time that was asked for (K2); the keys of all whose word counts must be there.
+ */
 export const checkKnown = (
   known: KnownEntries | undefined,
   counting: ReadonlySet<PeerKey>,
@@ -102,7 +109,9 @@ export const checkKnown = (
   return { node: moment.node, size: checkpoint.size, root: checkpoint.root.toString('base64'), witnesses };
 };
 
-/** When those cosigned whose word counts, the earliest first: each by itself says that the node had the entries by then. */
+/**
+ * When those cosigned whose word counts, the earliest first: each by itself says that the node had the entries by then.
+ */
 const witnessTimes = ({ cosignatures }: Checkpoint, counting: ReadonlySet<PeerKey>): readonly WitnessTime[] =>
   cosignatures
     .filter(({ witness }) => counting.has(witness))

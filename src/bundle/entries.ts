@@ -39,7 +39,10 @@ const parsedAt = (files: Files, stem: string): Entry => {
   }
 };
 
-/** Every entry, each alone: form, hash of the body, and that its files are called as they should. In the order of the archive. */
+/**
+ * Every entry, each alone: form, hash of the body, and that its files are called as they should. In the order of the
+ * archive.
+ */
 export const readEntries = (files: Files): readonly BundledEntry[] => {
   const entries: BundledEntry[] = [];
   for (const file of files.keys()) {

@@ -7,8 +7,8 @@ import { bundleFault } from './faults.ts';
 import type { ErasedBody } from './report.ts';
 
 /**
- * What the fold keeps of a bundle's entries, once it is judged which bodies are erased by right. The body of any other entry must be
- * there.
+ * What the fold keeps of a bundle's entries, once it is judged which bodies are erased by right. The body of any other
+ * entry must be there.
  */
 export const factsIn = (entries: readonly BundledEntry[]): readonly Fact[] => {
   const facts = entries.map(({ entry }) => factOf(entry));

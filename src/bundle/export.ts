@@ -43,9 +43,9 @@ export interface ExportPorts {
 }
 
 /**
- * Makes a bundle (SPEC.md): computes the answer first, so that what cannot be answered is refused at once, then gives the archive piece by piece. The
- * pieces fail with `BUNDLE_ENTRY_MISSING` where an entry cannot be read any more. Throws `BUNDLE_OVERSIZE`, `POLICY_FRONTIER_UNKNOWN`, and what
- * {@link gatherReceipts} throws.
+ * Makes a bundle (SPEC.md): computes the answer first, so that what cannot be answered is refused at once, then gives
+ * the archive piece by piece. The pieces fail with `BUNDLE_ENTRY_MISSING` where an entry cannot be read any more.
+ * Throws `BUNDLE_OVERSIZE`, `POLICY_FRONTIER_UNKNOWN`, and what {@link gatherReceipts} throws.
  */
 export const exportBundle = async (
   ports: ExportPorts,

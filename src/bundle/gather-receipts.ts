@@ -12,7 +12,10 @@ import { isWitnessed, receiptsText, trustIn, trustPolicy } from './receipts.ts';
 
 /** What the node that exports can show of its receipts. */
 export interface ReceiptSource extends Pick<ReceiptEvidence, 'entries' | 'witnessedFrom'> {
-  /** The newest cosigned checkpoint, else the newest signed; taken before the facts, so that it names none that they lack. */
+  /**
+   * The newest cosigned checkpoint, else the newest signed; taken before the facts, so that it names none that they
+   * lack.
+   */
   readonly checkpoint: Checkpoint;
 }
 

@@ -32,7 +32,10 @@ export const trustIn = (newest: Checkpoint, proven: readonly Checkpoint[], regis
   return { origin: newest.origin, witnesses, all: checkpoints.every((each) => isWitnessed(each, registered)) };
 };
 
-/** `policy.txt`, a C2SP tlog-policy: the log, the witnesses, and that the word of one of them is enough, where each checkpoint has one. */
+/**
+ * `policy.txt`, a C2SP tlog-policy: the log, the witnesses, and that the word of one of them is enough, where each
+ * checkpoint has one.
+ */
 export const trustPolicy = ({ origin, witnesses, all }: Trust): string => {
   const named = witnesses.map(
     (witness) => `witness ${witness} ${key(witnessName(origin.network, witness), COSIGNATURE_V1, witness)}\n`,

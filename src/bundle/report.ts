@@ -19,7 +19,10 @@ export interface TrustedRoot {
   readonly name: string;
   readonly admission: string;
   readonly roots: readonly string[];
-  /** The root key that was asked for; undefined where whoever checks named none: then this is what the bundle says of itself. */
+  /**
+   * The root key that was asked for; undefined where whoever checks named none: then this is what the bundle says of
+   * itself.
+   */
   readonly demanded: string | undefined;
 }
 

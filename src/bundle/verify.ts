@@ -37,8 +37,9 @@ export interface VerifyOptions {
 }
 
 /**
- * Checks everything in a bundle, from its bytes alone (SPEC §5), in the order of the SPEC and up to the first fault. The bytes may come from anybody:
- * sizes, counts and names are bounded, nothing is written. Never throws on account of them.
+ * Checks everything in a bundle, from its bytes alone (SPEC §5), in the order of the SPEC and up to the first fault.
+ * The bytes may come from anybody: sizes, counts and names are bounded, nothing is written. Never throws on account of
+ * them.
  */
 export const verifyBundle = (archive: Uint8Array, options: VerifyOptions = {}): BundleReport => {
   const check = new Check();
@@ -156,7 +157,10 @@ const KNOWN_FILES: ReadonlySet<string> = new Set([
 ]);
 const NAMED_FILES = [readEntryName, readKeyName, readProofName];
 
-/** The manifest names every other file, in the order of the archive, with its hash; the node that made the export has signed it. */
+/**
+ * The manifest names every other file, in the order of the archive, with its hash; the node that made the export has
+ * signed it.
+ */
 const checkManifest = (list: readonly TarFile[], files: Files, by: string): void => {
   const manifest = Buffer.from(needed(files, MANIFEST));
   let at = 0;

@@ -58,7 +58,10 @@ const statusOf = async (target: Target): Promise<Status> => {
   return statusSchema.parse(reply);
 };
 
-/** `holdfast backup DIR`: has the node make a backup and waits for its end. `CLI_…`; what the node says: `CLI_COMMAND_FAILED`. */
+/**
+ * `holdfast backup DIR`: has the node make a backup and waits for its end. `CLI_…`; what the node says:
+ * `CLI_COMMAND_FAILED`.
+ */
 export const runBackup = async (terminal: Terminal, target: Target, dir: string): Promise<number> => {
   const path = resolve(dir);
   await callNode({ ...target, command: `run backup where dir = ${quoted(path)}` });

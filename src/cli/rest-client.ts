@@ -148,7 +148,9 @@ const readWhole = (
 const noteOf = (header: string | readonly string[] | undefined): string | undefined =>
   typeof header === 'string' ? header : header?.join('; ');
 
-/** As {@link send}, but a file that the node answers with goes where `take` wants it; any other answer is read whole. */
+/**
+ * As {@link send}, but a file that the node answers with goes where `take` wants it; any other answer is read whole.
+ */
 const sendForFile = (call: CommandCall, take: (file: Readable) => Promise<void>): Promise<Answer | undefined> =>
   new Promise((resolve, reject) => {
     const until = deadline(FILE_TIMEOUT_MS);
@@ -184,7 +186,9 @@ export const callNode = async (call: CommandCall): Promise<string> => {
   return answer.text;
 };
 
-/** The same for a command whose answer is a file, which `take` reads as it comes. What `take` fails with goes through. */
+/**
+ * The same for a command whose answer is a file, which `take` reads as it comes. What `take` fails with goes through.
+ */
 export const fetchFile = async (call: CommandCall, take: (file: Readable) => Promise<void>): Promise<void> => {
   const answer = await sendForFile(call, take);
   if (answer !== undefined) throw refusedBy(answer);

@@ -37,7 +37,9 @@ export const completions = (commands: readonly string[], typed: string): [string
   return [commands.filter((command) => command.toLowerCase().startsWith(start)), typed.trimStart()];
 };
 
-/** A command up to the first place that is to be filled in: `blockchain get <query…>` is completed to `blockchain get `. */
+/**
+ * A command up to the first place that is to be filled in: `blockchain get <query…>` is completed to `blockchain get `.
+ */
 const typedPart = (usage: string): string => usage.replace(/[<[({].*$/s, '');
 
 const commandNames = async (target: Target): Promise<readonly string[]> => {
@@ -157,8 +159,9 @@ const readLines = async (
 };
 
 /**
- * Reads commands from a person (history, completion, prompt) or from a pipe (plain) until the end of input or `exit`.
- * A failing command is shown and the shell goes on; a pipe with one ends with status 1. Ctrl-C drops the line or stops waiting; Ctrl-D leaves.
+ * Reads commands from a person (history, completion, prompt) or from a pipe (plain) until the end of input or `exit`. A
+ * failing command is shown and the shell goes on; a pipe with one ends with status 1. Ctrl-C drops the line or stops
+ * waiting; Ctrl-D leaves.
  */
 export const runShell = async (terminal: Terminal, target: Target, timeoutMs?: number): Promise<number> => {
   const interactive = terminal.stdin.isTTY;

@@ -60,7 +60,10 @@ const factsOf = async (dir: string): Promise<NodeFacts> => {
   }
 };
 
-/** As {@link factsOf} of one that runs: whoever listens where one that was killed did must not be shown its token. `CLI_NODE_DIR`. */
+/**
+ * As {@link factsOf} of one that runs: whoever listens where one that was killed did must not be shown its token.
+ * `CLI_NODE_DIR`.
+ */
 const runningIn = async (dir: string): Promise<NodeFacts> => {
   const facts = await factsOf(dir);
   if (facts.pid === undefined || isOwnProcess(facts.pid)) return facts;
@@ -92,9 +95,9 @@ const tlsOf = (options: TargetOptions, here: NodeFacts | undefined, environment:
 };
 
 /**
- * The node that is meant, and its token: as told, else from the node's directory, which a node of the same user and machine is
- * found by; the environment's token last, since it is for one node elsewhere. Likewise its TLS. Who shows a certificate shows
- * no token that it was not told to. `CLI_NODE_DIR`.
+ * The node that is meant, and its token: as told, else from the node's directory, which a node of the same user and
+ * machine is found by; the environment's token last, since it is for one node elsewhere. Likewise its TLS. Who shows a
+ * certificate shows no token that it was not told to. `CLI_NODE_DIR`.
  */
 export const findTarget = async (options: TargetOptions, environment: Environment): Promise<Target> => {
   const dir = options.dir === undefined ? undefined : resolve(options.dir);
@@ -108,7 +111,10 @@ export const findTarget = async (options: TargetOptions, environment: Environmen
   return { node, token, ...(tls === undefined ? {} : { tls }) };
 };
 
-/** A node that was killed is still listed as running, and may have left nothing to read: then nothing is known of it here. */
+/**
+ * A node that was killed is still listed as running, and may have left nothing to read: then nothing is known of it
+ * here.
+ */
 const factsHere = async (dir: string | undefined): Promise<NodeFacts | undefined> =>
   dir === undefined ? undefined : factsOf(dir).catch(() => undefined);
 

@@ -26,11 +26,16 @@ export interface WatchedTerminal extends Terminal {
   written(): Promise<HoldfastError | undefined>;
 }
 
-/** A reader that has gone (`… | head -1`) is no failure: what is still to be printed is dropped, like other tools do. */
+/**
+ * A reader that has gone (`… | head -1`) is no failure: what is still to be printed is dropped, like other tools do.
+ */
 const isGone = (caught: unknown): boolean =>
   ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(systemCode(caught) ?? '');
 
-/** Takes the errors of the streams, which would end the process with a stack trace (a node too, when who reads its log ends). */
+/**
+ * Takes the errors of the streams, which would end the process with a stack trace (a node too, when who reads its log
+ * ends).
+ */
 export const watchOutput = ({ stdin, stdout, stderr, byNpx = false }: Terminal): WatchedTerminal => {
   const gone = new AbortController();
   let failure: HoldfastError | undefined;

@@ -33,7 +33,10 @@ const textInOrder = (value: JsonValue): string | undefined => {
   return text === undefined || text.includes(SURROGATE_ESCAPE) ? undefined : text;
 };
 
-/** Most others only need their names sorted, which is three times as fast as canonicalising letter by letter. Too deep: as it is. */
+/**
+ * Most others only need their names sorted, which is three times as fast as canonicalising letter by letter. Too deep:
+ * as it is.
+ */
 const withNamesInOrder = (value: JsonValue, depth = 0): JsonValue => {
   if (typeof value !== 'object' || value === null || depth === JSON_DEPTH_MAX) return value;
   if (Array.isArray(value)) return value.map((item: JsonValue) => withNamesInOrder(item, depth + 1));

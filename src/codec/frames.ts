@@ -13,7 +13,9 @@ export const encodeFrame = (payload: Uint8Array): Uint8Array => {
   return framed;
 };
 
-/** Cuts a byte stream into frames. Holds at most one frame; an announced oversize frame is refused before it is read. */
+/**
+ * Cuts a byte stream into frames. Holds at most one frame; an announced oversize frame is refused before it is read.
+ */
 export class FrameDecoder {
   #held: Buffer[] = [];
   #heldBytes = 0;

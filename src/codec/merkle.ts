@@ -53,7 +53,9 @@ const splitOf = (count: number): number => {
   return size;
 };
 
-/** RFC 6962, 2.1.1: the subtrees whose hashes prove leaf `index` in a tree of `size` leaves, in the order of the proof. */
+/**
+ * RFC 6962, 2.1.1: the subtrees whose hashes prove leaf `index` in a tree of `size` leaves, in the order of the proof.
+ */
 export const inclusionRanges = (index: number, size: number): readonly LeafRange[] => {
   const ranges: LeafRange[] = [];
   let [from, to] = [0, size];

@@ -27,7 +27,8 @@ const isTarName = (name: string): boolean =>
 
 /**
  * The header of a regular file, as tar knew it before POSIX (what stands at 157 is no magic there, and means nothing).
- * Nothing but name and size varies: mode 0644, owner 0, the time 0, so that the same files always give the same archive.
+ * Nothing but name and size varies: mode 0644, owner 0, the time 0, so that the same files always give the same
+ * archive.
  */
 const headerOf = (name: string, size: number): Uint8Array => {
   const header = Buffer.alloc(BLOCK);

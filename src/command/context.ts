@@ -86,8 +86,8 @@ export interface BackupStatus {
 }
 
 /**
- * What only the composition root can do: start and stop the parts of the node. The command checks first (running already,
- * unknown policy …); these do it or throw the part's own error.
+ * What only the composition root can do: start and stop the parts of the node. The command checks first (running
+ * already, unknown policy …); these do it or throw the part's own error.
  */
 export interface NodeControl {
   startOperator(options: OperatorOptions): Promise<void>;
@@ -96,11 +96,16 @@ export interface NodeControl {
   stopDistributor(): Promise<void>;
   startConsumer(options: ConsumerOptions): Promise<void>;
   stopConsumer(): Promise<void>;
-  /** Begins a backup into an absolute, new or empty directory. `BACKUP_RUNNING`, `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY` … */
+  /**
+   * Begins a backup into an absolute, new or empty directory. `BACKUP_RUNNING`, `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY` …
+   */
   startBackup(dir: string): Promise<void>;
   /** Breaks off the backup that runs and removes what it copied. */
   stopBackup(): Promise<void>;
-  /** Hands what the node holds to a new key, which it has from its next start on; resolves to that key. `POLICY_NOT_AUTHORISED`. */
+  /**
+   * Hands what the node holds to a new key, which it has from its next start on; resolves to that key.
+   * `POLICY_NOT_AUTHORISED`.
+   */
   rotateKey(): Promise<string>;
   /** Dials the address, keeps it dialled, and resolves once the node belongs to its network and has what it had. */
   seedFrom(address: Address, signal?: AbortSignal): Promise<void>;
@@ -189,9 +194,15 @@ export interface CommandContext {
   scrubber(): Scrubbing | undefined;
   /** How the start script ended last; undefined where nobody runs one (tests). */
   readonly startScript?: ScriptOutcome;
-  /** Why scripts that admins started in the background ended before their end, by script; undefined where nobody tells of it (tests). */
+  /**
+   * Why scripts that admins started in the background ended before their end, by script; undefined where nobody tells
+   * of it (tests).
+   */
   readonly threadFailures?: Map<string, string>;
-  /** Aborted when the node stops: ends what commands left running in the background. Undefined where nothing stops (tests). */
+  /**
+   * Aborted when the node stops: ends what commands left running in the background. Undefined where nothing stops
+   * (tests).
+   */
   readonly stopping?: AbortSignal;
   /** `$NAME`: the one reader of the environment is `node/config`. */
   environment(name: string): string | undefined;

@@ -29,9 +29,14 @@ export interface CommandSpec<O extends OptionTable> {
   readonly options?: O;
   /** Formats beside `table` and `json`. */
   readonly formats?: readonly string[];
-  /** What it works on; default: what its option `dbms` names, with `table` where it has that; all where it names none. */
+  /**
+   * What it works on; default: what its option `dbms` names, with `table` where it has that; all where it names none.
+   */
   touches?(call: Call<O>): readonly Touch[];
-  /** Whether it leaves out what its caller may not reach (`mayReach`) and says neither `touches` nor `dbms`: all of that, or words alone. */
+  /**
+   * Whether it leaves out what its caller may not reach (`mayReach`) and says neither `touches` nor `dbms`: all of
+   * that, or words alone.
+   */
   readonly filtered?: true | 'words';
   run(call: Call<O>): Promise<Reply> | Reply;
 }

@@ -44,7 +44,9 @@ export class Dictionary {
 
 /** The dictionary as one caller sees it: its own assignments first. */
 export interface SessionDictionary extends Lookup {
-  /** An empty text removes the variable. A peer's assignments, and those of who may not `set`, stay in their own scope. */
+  /**
+   * An empty text removes the variable. A peer's assignments, and those of who may not `set`, stay in their own scope.
+   */
   assign(name: string, value: JsonValue): void;
 }
 

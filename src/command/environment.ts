@@ -8,7 +8,10 @@ const OF_DEPLOYMENTS = new Set([
   ...['BLOCKCHAIN_SOURCE', 'OPERATOR_THREADS'],
 ]);
 
-/** Variables of this program that are secrets: whoever has an invite can redeem it, whoever has the token commands a node. */
+/**
+ * Variables of this program that are secrets: whoever has an invite can redeem it, whoever has the token commands a
+ * node.
+ */
 const SECRET = new Set(['HOLDFAST_INVITE', 'HOLDFAST_TOKEN']);
 
 /** The rest of the environment belongs to the user who runs the node: tokens and paths stand there. */

@@ -5,11 +5,13 @@ import { Variables } from './variables.ts';
 
 export type Caller = 'local' | 'rest' | 'peer';
 
-/** What one caller (a REST request, a shell, a script) keeps between its commands. Make one with {@link createSession}. */
+/**
+ * What one caller (a REST request, a shell, a script) keeps between its commands. Make one with {@link createSession}.
+ */
 export interface Session {
   /**
-   * `local`: the node's own start script. `rest`: whoever reaches the REST port; reads of the node's user's files and environment
-   * only what is meant for it. `peer`: another node, which may do less still (`remote/SPEC.md`).
+   * `local`: the node's own start script. `rest`: whoever reaches the REST port; reads of the node's user's files and
+   * environment only what is meant for it. `peer`: another node, which may do less still (`remote/SPEC.md`).
    */
   readonly caller: Caller;
   /** Who sends a REST request or, as a node, a command; undefined for the start script. */
@@ -42,7 +44,9 @@ export interface CommandOutput {
   readonly text: string;
   /** The same as a value; undefined where the command has no JSON form or printed nothing. */
   readonly json: unknown;
-  /** The text in pieces that take a few milliseconds each, where it may be long: who can send it so leaves `text` alone. */
+  /**
+   * The text in pieces that take a few milliseconds each, where it may be long: who can send it so leaves `text` alone.
+   */
   readonly pieces?: () => Iterable<string>;
   /** What is to be known about the answer, beside it: whoever reads that as JSON or text still can. */
   readonly note?: Note | undefined;

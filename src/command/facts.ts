@@ -29,7 +29,8 @@ export const nodeVariables = (context: CommandContext): Readonly<Record<string, 
     external_ip: own?.ip ?? host,
     hostname: facts.hostname,
     ip: own?.localIp ?? host,
-    // There is no master: whoever names one means the ledger, which every node holds. Scripts and the GUI need the name.
+    // There is no master: whoever names one means the ledger, which every node holds. Scripts and the GUI need the
+    // name.
     ledger_conn: network.address,
     local_scripts: directories.scripts,
     master_node: network.address,

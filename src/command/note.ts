@@ -15,7 +15,9 @@ export const noteOn = ({ missingBodies }: { readonly missingBodies: number }): N
     ? undefined
     : { code: 'ENTRY_BODY_MISSING', text: `${missingText(missingBodies)}; they are asked for, see get status` };
 
-/** The notes of several nodes as one: under the code of the first, each with its address where more than one answered. */
+/**
+ * The notes of several nodes as one: under the code of the first, each with its address where more than one answered.
+ */
 export const mergedNotes = (
   notes: readonly { readonly address: string; readonly note: Note | undefined }[],
 ): Note | undefined => {

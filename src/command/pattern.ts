@@ -1,8 +1,8 @@
 import { gluedRun, isKeyword, type Token } from './grammar/lexer.ts';
 
 /**
- * The words of a command: `connect dbms <name>`. `<x>` is one value, `<x?>` one that may be missing, `<x...>` the rest of
- * the line as typed, options included.
+ * The words of a command: `connect dbms <name>`. `<x>` is one value, `<x?>` one that may be missing, `<x...>` the rest
+ * of the line as typed, options included.
  */
 export interface Pattern {
   readonly text: string;

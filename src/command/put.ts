@@ -24,7 +24,10 @@ const noOperator = ({ startScript }: CommandContext): HoldfastError => {
   );
 };
 
-/** Rows of a REST PUT. `COMMAND_NO_OPERATOR`, `COMMAND_START_SCRIPT_RUNS` where no operator runs here; `INGEST_…` from the operator. */
+/**
+ * Rows of a REST PUT. `COMMAND_NO_OPERATOR`, `COMMAND_START_SCRIPT_RUNS` where no operator runs here; `INGEST_…` from
+ * the operator.
+ */
 export const putRows = async (
   context: CommandContext,
   { mode, ...put }: PutCommand,

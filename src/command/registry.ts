@@ -39,7 +39,10 @@ export interface ScriptSession {
 
 /** The lines of one script, for its caller. */
 export interface ScriptLines {
-  /** `ACCESS_REFUSED` where the caller is not let in any more; asked before each line, and ends the script whatever it says of errors. */
+  /**
+   * `ACCESS_REFUSED` where the caller is not let in any more; asked before each line, and ends the script whatever it
+   * says of errors.
+   */
   checkCaller(): void;
   execute(text: string): Promise<CommandOutput>;
 }
@@ -64,7 +67,10 @@ export interface Surroundings {
   execute(text: string, format?: 'text' | 'json'): Promise<CommandOutput>;
   /** Runs the lines of a script, one a call: what `run client (DEST)` alone sets stays from line to line. */
   newScript(of: ScriptSession): ScriptLines;
-  /** The same for a command that this one is made of: whoever may run this one may run it. Never for what the caller typed. */
+  /**
+   * The same for a command that this one is made of: whoever may run this one may run it. Never for what the caller
+   * typed.
+   */
   readonly executeOwn: (text: string, format?: 'text' | 'json') => Promise<CommandOutput>;
   /** What the caller's permissions leave it to do; undefined where it is not restricted. */
   readonly restriction: Restriction | undefined;
@@ -91,7 +97,10 @@ export interface Command {
   actOn(registry: Registry, touches: readonly Touch[]): Act;
   /** The same, with what its options say that it would touch. Throws what its options throw. */
   actOf(invocation: Invocation): Act;
-  /** The same where another node runs it, which leaves out nothing for the caller: what it does not name it shows all of. */
+  /**
+   * The same where another node runs it, which leaves out nothing for the caller: what it does not name it shows all
+   * of.
+   */
   actElsewhere(invocation: Invocation): Act;
   /** Whether its words may tell of any table, where they are not for its caller. */
   readonly tellsOfAll: boolean;
@@ -137,7 +146,9 @@ export class Registry {
     this.#absent = absent;
   }
 
-  /** The documented command that a line is and this program has not. One of ours that says more of the line comes first. */
+  /**
+   * The documented command that a line is and this program has not. One of ours that says more of the line comes first.
+   */
   absentIn(typed: readonly Token[]): AbsentCommand | undefined {
     const tokens = withSynonyms(typed);
     let [best, score] = [undefined as AbsentCommand | undefined, this.#best(tokens)?.match.score ?? 0];

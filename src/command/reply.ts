@@ -78,8 +78,8 @@ export const jsonText = (value: unknown): string => {
 };
 
 /**
- * The text of an output that may be long, made a few milliseconds at a time, up to about so many characters: one that is longer than
- * `charsMax` was cut there.
+ * The text of an output that may be long, made a few milliseconds at a time, up to about so many characters: one that
+ * is longer than `charsMax` was cut there.
  */
 export const textUpTo = async (output: Pick<CommandOutput, 'text' | 'pieces'>, charsMax: number): Promise<string> => {
   if (output.pieces === undefined) return output.text;

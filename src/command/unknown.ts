@@ -46,7 +46,10 @@ const howToFind = (commands: readonly Spelled[], tokens: readonly Token[]): stri
   return `Maybe: ${shortest.map((lead) => lead.join(' ')).join(', ')}`;
 };
 
-/** Commands that begin with the same two words or more, or whose words are close to those typed: best first, at most three. */
+/**
+ * Commands that begin with the same two words or more, or whose words are close to those typed: best first, at most
+ * three.
+ */
 const nearTo = (commands: readonly Spelled[], words: readonly string[]): readonly string[] => {
   const near: { readonly text: string; readonly shared: number; readonly distance: number }[] = [];
   for (const { patterns } of commands) {

@@ -3,7 +3,10 @@ import { DICTIONARY_ENTRIES_MAX } from '../base/limits.ts';
 import type { JsonValue } from '../codec/json.ts';
 import { sizeOf } from './grammar/budget.ts';
 
-/** Variables by name, bounded in number and in what they hold together: whoever assigns could fill the memory of the node. */
+/**
+ * Variables by name, bounded in number and in what they hold together: whoever assigns could fill the memory of the
+ * node.
+ */
 export class Variables {
   readonly #values = new Map<string, JsonValue>();
   readonly #of: string;

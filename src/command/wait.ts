@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 
 /**
- * Waits for `ms`, or until what `listen` registers calls `wake`; rejects when the signal aborts. `listen` returns how to
- * stop listening.
+ * Waits for `ms`, or until what `listen` registers calls `wake`; rejects when the signal aborts. `listen` returns how
+ * to stop listening.
  */
 export const sleepUnless = (
   clock: Clock,

@@ -88,8 +88,8 @@ export const parseEntry = (raw: RawEntry, hash = sha256Hex(raw.header)): Entry =
 };
 
 /**
- * The same, or where there is no body the entry without it (SPEC 3.1). Whoever takes one in sees to it that the body was
- * erased by right. `ENTRY_BODY_MISSING` where the body of such an entry cannot be erased.
+ * The same, or where there is no body the entry without it (SPEC 3.1). Whoever takes one in sees to it that the body
+ * was erased by right. `ENTRY_BODY_MISSING` where the body of such an entry cannot be erased.
  */
 export const parseErasable = (raw: RawEntry, hash = sha256Hex(raw.header)): Entry => {
   if (raw.body.byteLength > 0) return parseEntry(raw, hash);
@@ -100,8 +100,8 @@ export const parseErasable = (raw: RawEntry, hash = sha256Hex(raw.header)): Entr
 };
 
 /**
- * The entry, unsigned yet, of what this program has just encoded: canonical and hashed already, so only sizes, schema and
- * depth are checked. Throws what {@link parseEntry} would throw.
+ * The entry, unsigned yet, of what this program has just encoded: canonical and hashed already, so only sizes, schema
+ * and depth are checked. Throws what {@link parseEntry} would throw.
  */
 export const ownEntry = (header: EntryHeader, headerBytes: Uint8Array, body: string): Entry => {
   const raw = { header: headerBytes, signature: Buffer.alloc(ENTRY_SIGNATURE_BYTES), body: Buffer.from(body) };

@@ -26,7 +26,9 @@ export interface EntryHeader {
   readonly op: EntryOp;
   readonly type: string | null;
   readonly id: string | null;
-  /** Hash of the entry that gave the policy the state which the author saw. An array where one update ends a conflict. */
+  /**
+   * Hash of the entry that gave the policy the state which the author saw. An array where one update ends a conflict.
+   */
   readonly replaces: string | readonly string[] | null;
   /** SHA-256 of the body's bytes. */
   readonly body: string;

@@ -25,9 +25,9 @@ const [AUTHOR, BODY, CAP, ID, NET, OP, PARENTS, PREV, REPLACES, SEQ, TIME, TYPE]
 ];
 
 /**
- * The header that the bytes are, where they are of the form that almost all have: one expression says that they are canonical JSON and
- * that each field is as the schema has it, at a third of the price of parsing, writing again and the schema. Undefined
- * for any other: it may be a header too.
+ * The header that the bytes are, where they are of the form that almost all have: one expression says that they are
+ * canonical JSON and that each field is as the schema has it, at a third of the price of parsing, writing again and the
+ * schema. Undefined for any other: it may be a header too.
  */
 export const plainHeader = (bytes: Uint8Array): EntryHeader | undefined => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

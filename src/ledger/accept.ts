@@ -24,7 +24,9 @@ export const rejected = (code: string, text: string): Acceptance => ({ verdict: 
 export interface AcceptState {
   readonly draft: Draft;
   readonly waiting: WaitingRoom;
-  /** Whether the entry is held and lacks a body that nobody erased by right: then it is taken in again with its body. */
+  /**
+   * Whether the entry is held and lacks a body that nobody erased by right: then it is taken in again with its body.
+   */
   readonly misses: (hash: string) => boolean;
   /** This node's wall clock, microseconds since 1970. */
   readonly nowMicros: number;
@@ -63,7 +65,8 @@ const judge = (state: AcceptState, candidate: Candidate, ok: ReadonlySet<string>
   const fork = draft.fork(entry.header.author);
   const useless = judgeVoid(fork, waiting, entry);
   if (useless !== undefined) return useless;
-  // Nothing follows from the links and the date of what is void: who knew of the fork first and who did not take it alike.
+  // Nothing follows from the links and the date of what is void: who knew of the fork first and who did not take it
+  // alike.
   if (entry.header.seq >= voidFrom(fork)) return stageAll(draft, proofOf(state, candidate)) ?? UNVOUCHED;
   return judgeLinks(state, candidate) ?? stage(state, candidate, ok);
 };

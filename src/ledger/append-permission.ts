@@ -42,7 +42,10 @@ export class AppendPermission {
     return () => this.#forbidden.delete(reason);
   }
 
-  /** `LEDGER_AUTHOR_VOID`, `LEDGER_OWN_LOG_BEHIND`, or the reason of `forbid`. `fork` is that of the own log, if it has one. */
+  /**
+   * `LEDGER_AUTHOR_VOID`, `LEDGER_OWN_LOG_BEHIND`, or the reason of `forbid`. `fork` is that of the own log, if it has
+   * one.
+   */
   assert(fork: Fork | undefined): void {
     if (fork !== undefined)
       throw fault('LEDGER_AUTHOR_VOID', `this node's key signed two different entries ${fork.seq}: it counts no more`, {

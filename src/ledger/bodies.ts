@@ -23,7 +23,10 @@ export class Bodies {
     this.#ports = ports;
   }
 
-  /** Drops the bodies of inserts and updates, for good once it resolves; with the bytes that this frees. `LEDGER_DISK_FAILED`. */
+  /**
+   * Drops the bodies of inserts and updates, for good once it resolves; with the bytes that this frees.
+   * `LEDGER_DISK_FAILED`.
+   */
   async archive(hashes: readonly string[], signal?: AbortSignal): Promise<number> {
     const { chains, recent, store } = this.#ports;
     const places = hashes.flatMap((hash) => chains.get(hash) ?? []);
@@ -33,8 +36,8 @@ export class Bodies {
   }
 
   /**
-   * Takes back those that are of entries which are archived here and not erased, as their headers say; resolves with the hashes of these.
-   * `LEDGER_DISK_FAILED`.
+   * Takes back those that are of entries which are archived here and not erased, as their headers say; resolves with
+   * the hashes of these. `LEDGER_DISK_FAILED`.
    */
   async restore(bodies: readonly ArchivedBody[], signal?: AbortSignal): Promise<readonly string[]> {
     const { chains, recent, store, reader, erasures } = this.#ports;

@@ -21,7 +21,9 @@ export interface BodyChangesPorts {
   moved(): Promise<void>;
 }
 
-/** Changes what lines of the journal say of a body: overwritten where it lies, or the file written anew. One at a time. */
+/**
+ * Changes what lines of the journal say of a body: overwritten where it lies, or the file written anew. One at a time.
+ */
 export class BodyChanges {
   readonly #ports: BodyChangesPorts;
 

@@ -52,7 +52,10 @@ interface AuthorLog {
 export class Chains {
   readonly #places: PlaceTable;
   readonly #logs = new Map<string, AuthorLog>();
-  /** Entries that no other entry names; of these those that are not void are the frontier. Undefined where they have to be found anew. */
+  /**
+   * Entries that no other entry names; of these those that are not void are the frontier. Undefined where they have to
+   * be found anew.
+   */
   #tips: Set<Cursor> | undefined = new Set();
   #summary: { readonly heads: ReadonlyMap<string, Place>; readonly version: string } | undefined;
 
@@ -216,7 +219,10 @@ export class Chains {
     this.#tips.add(cursor);
   }
 
-  /** After a fork or a damaged line, when entries that named others count no longer: once for however many, when somebody asks. */
+  /**
+   * After a fork or a damaged line, when entries that named others count no longer: once for however many, when
+   * somebody asks.
+   */
   #findTips(): Set<Cursor> {
     const tips = new Set<Cursor>();
     const named = new Set<Cursor>();

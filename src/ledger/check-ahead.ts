@@ -31,8 +31,8 @@ export const lastOfEach = (entries: Iterable<Entry>): readonly Entry[] => {
 };
 
 /**
- * The candidates of a group, the last of each author's checked itself: a group of a large offer ends in the middle of most logs,
- * and must not go to disk on the word of a later group.
+ * The candidates of a group, the last of each author's checked itself: a group of a large offer ends in the middle of
+ * most logs, and must not go to disk on the word of a later group.
  */
 export const withLastChecked = async (
   group: readonly Candidate[],

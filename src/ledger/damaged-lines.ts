@@ -11,8 +11,8 @@ export interface DamagedLinesPorts {
 }
 
 /**
- * Which damaged lines still matter. The line itself stays as it is for good; it is mended once its entry is held again, or, where
- * nothing tells whose it was, once every known peer was asked and none holds anything that is lacking here.
+ * Which damaged lines still matter. The line itself stays as it is for good; it is mended once its entry is held again,
+ * or, where nothing tells whose it was, once every known peer was asked and none holds anything that is lacking here.
  */
 export class DamagedLines {
   readonly #ports: DamagedLinesPorts;
@@ -31,7 +31,10 @@ export class DamagedLines {
     return this.#ports.store.damaged.length - this.open().length;
   }
 
-  /** An own entry beyond the end of the own log was once there: its number must not be used again, whatever the peers lack. */
+  /**
+   * An own entry beyond the end of the own log was once there: its number must not be used again, whatever the peers
+   * lack.
+   */
   get isOwnLogBehind(): boolean {
     return this.#ports.store.damaged.some((line) => this.#isOwnAhead(line));
   }

@@ -137,7 +137,8 @@ export class DiskStore implements EntryStore {
     const held = await this.#readLines(places);
     const open = places.filter((_, at) => held[at] === undefined);
     if (open.length === 0) return held;
-    // A line that is being overwritten is half the one and half the other: it is read once more beside nothing of the kind.
+    // A line that is being overwritten is half the one and half the other: it is read once more beside nothing of the
+    // kind.
     const again = await this.#parts.journal.besideNoOverwrite(() => this.#readLines(open));
     const found = new Map(open.map((place, at) => [place, again[at]]));
     for (const [place, entry] of found) {

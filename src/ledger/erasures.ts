@@ -21,8 +21,9 @@ export interface ErasuresPorts {
 }
 
 /**
- * Which bodies are erased, as the book says, and what is still to be done for it: bodies that have to go from the disk, and bodies
- * that are missed since their erasure was none. Whether an erasure is in force is the book's to know, since it depends on grants.
+ * Which bodies are erased, as the book says, and what is still to be done for it: bodies that have to go from the disk,
+ * and bodies that are missed since their erasure was none. Whether an erasure is in force is the book's to know, since
+ * it depends on grants.
  */
 export class Erasures {
   readonly #ports: ErasuresPorts;
@@ -65,7 +66,10 @@ export class Erasures {
     return this.#heard.has(target) || this.#told.has(target);
   }
 
-  /** Whether an erase entry about it is held, or came along, that may have been right: only then is it taken in without its body. */
+  /**
+   * Whether an erase entry about it is held, or came along, that may have been right: only then is it taken in without
+   * its body.
+   */
   async mayLackBody(target: Entry, find: (hash: string) => Entry | undefined): Promise<boolean> {
     if (this.by(target.hash) !== undefined) return true;
     if (!this.knowsOf(target.hash)) return false;

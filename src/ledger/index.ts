@@ -131,8 +131,9 @@ export class LedgerIndex {
   }
 
   /**
-   * Written with the next group, or at once where it is a group's worth ahead: a mark for every few entries, and a group
-   * cut short for each, would take more room than the entries' records. After a crash some signatures are checked again.
+   * Written with the next group, or at once where it is a group's worth ahead: a mark for every few entries, and a
+   * group cut short for each, would take more room than the entries' records. After a crash some signatures are checked
+   * again.
    */
   saveMark(mark: SignatureMark): void {
     this.#mark = mark;

@@ -23,7 +23,10 @@ export interface JournalReadsOptions {
   readonly path: (file: number) => string;
 }
 
-/** Reads the files of a journal, each by one handle. Who began to read a file that is replaced meanwhile reads it as it was. */
+/**
+ * Reads the files of a journal, each by one handle. Who began to read a file that is replaced meanwhile reads it as it
+ * was.
+ */
 export class JournalReads {
   readonly #options: JournalReadsOptions;
   readonly #handles = new Map<number, Promise<number>>();

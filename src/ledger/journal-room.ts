@@ -4,11 +4,11 @@ import { arrivalOf, linesOf } from './journal-line.ts';
 import { readBytes } from './journal-reads.ts';
 
 /**
- * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file longer leaves
- * the file system's own records alone: a third of what an append writes to the disk.
+ * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file
+ * longer leaves the file system's own records alone: a third of what an append writes to the disk.
  *
- * A power cut in the middle of such a write may leave any of its sectors, not only the first ones: {@link tornLine}. A large append
- * is written behind the end as ever, where it becomes visible in its order.
+ * A power cut in the middle of such a write may leave any of its sectors, not only the first ones: {@link tornLine}. A
+ * large append is written behind the end as ever, where it becomes visible in its order.
  */
 export class JournalRoom {
   readonly #files: JournalFiles;
@@ -35,7 +35,10 @@ export class JournalRoom {
     return true;
   }
 
-  /** Before so many bytes are written at `end`: room for them and a zero behind it, or, where they are many, none at all. */
+  /**
+   * Before so many bytes are written at `end`: room for them and a zero behind it, or, where they are many, none at
+   * all.
+   */
   async prepare(handle: number, end: number, bytes: number): Promise<void> {
     if (bytes > this.writeBytesMax) await this.giveBack(handle, end);
     else if (end + bytes >= this.#end) await this.make(handle, end, 0);
@@ -77,9 +80,10 @@ export const writeAll = async (files: JournalFiles, handle: number, bytes: Buffe
 };
 
 /**
- * Where in these bytes, which begin with a line, the last write begins to lack something: at its first line with a zero in it. No whole line
- * has one. All lines of a write have one time of arrival: a line of another time, and what lies before it, was there whole before
- * that write began, and what is wrong in there is damage. Undefined where the last write is whole.
+ * Where in these bytes, which begin with a line, the last write begins to lack something: at its first line with a zero
+ * in it. No whole line has one. All lines of a write have one time of arrival: a line of another time, and what lies
+ * before it, was there whole before that write began, and what is wrong in there is damage. Undefined where the last
+ * write is whole.
  */
 export const tornLine = (bytes: Buffer): number | undefined => {
   let torn: number | undefined;

@@ -30,8 +30,8 @@ export interface JournalOptions {
 }
 
 /**
- * Opens the journal for reading, up to the last complete line; appends may follow once `beginAppends` was called. Finishes an erasure
- * that a crash broke off. `LEDGER_JOURNAL_UNREADABLE`.
+ * Opens the journal for reading, up to the last complete line; appends may follow once `beginAppends` was called.
+ * Finishes an erasure that a crash broke off. `LEDGER_JOURNAL_UNREADABLE`.
  */
 export const openJournal = async (options: JournalOptions): Promise<Journal> => {
   const { dir, files = systemJournalFiles } = options;
@@ -64,8 +64,9 @@ const numberedFiles = async (
 };
 
 /**
- * Files of lines that are appended to, and never change but where a body is erased. Knows bytes and lines, nothing of entries. After a failed write the file is closed, and
- * nothing is written until `reopen` has found in it what was acknowledged and nothing else.
+ * Files of lines that are appended to, and never change but where a body is erased. Knows bytes and lines, nothing of
+ * entries. After a failed write the file is closed, and nothing is written until `reopen` has found in it what was
+ * acknowledged and nothing else.
  */
 export class Journal {
   readonly #options: JournalOptions;
@@ -120,8 +121,9 @@ export class Journal {
   }
 
   /**
-   * Cuts off what follows the last complete line but is no room, and before it what a power cut left of the last write, where the disk allows.
-   * `acknowledged`: the end of what is known to have been acknowledged; a line before it is never cut off, whatever it looks like.
+   * Cuts off what follows the last complete line but is no room, and before it what a power cut left of the last write,
+   * where the disk allows. `acknowledged`: the end of what is known to have been acknowledged; a line before it is
+   * never cut off, whatever it looks like.
    */
   async beginAppends(acknowledged: { readonly file: number; readonly offset: number }): Promise<void> {
     const { file, offset: whole } = this.#last;
@@ -147,7 +149,8 @@ export class Journal {
   /** Where the last write begins to lack something; undefined where it is whole. */
   async #tornEnd(acknowledged: { readonly file: number; readonly offset: number }): Promise<number | undefined> {
     const { file, offset: end } = this.#last;
-    // Each write over zeros leaves one behind it, and a journal that is closed has none: zeros in a line are no write then.
+    // Each write over zeros leaves one behind it, and a journal that is closed has none: zeros in a line are no write
+    // then.
     if (this.#foundBytes === end) return undefined;
     const known = acknowledged.file === file ? acknowledged.offset : 0;
     const from = Math.max(0, Math.max(known, end - this.#room.writeBytesMax) - 1);
@@ -165,9 +168,9 @@ export class Journal {
   }
 
   /**
-   * After a failure, not after `close`: opens the last file anew, cuts off what no append has acknowledged (whole or not: its caller was
-   * refused, and nobody was shown it), reads back what was acknowledged, and tries whether there is room. Then appends go
-   * on. Throws while that does not succeed: `LEDGER_DISK_FAILED`, `LEDGER_JOURNAL_CHANGED`.
+   * After a failure, not after `close`: opens the last file anew, cuts off what no append has acknowledged (whole or
+   * not: its caller was refused, and nobody was shown it), reads back what was acknowledged, and tries whether there is
+   * room. Then appends go on. Throws while that does not succeed: `LEDGER_DISK_FAILED`, `LEDGER_JOURNAL_CHANGED`.
    */
   async reopen(): Promise<void> {
     if (this.#failure === undefined) return;
@@ -220,7 +223,9 @@ export class Journal {
     return end <= offset ? Buffer.alloc(0) : this.#reads.bytes(file, offset, end);
   }
 
-  /** Replaces lines by others of the same length, so that what they said is gone from the disk. `LEDGER_DISK_FAILED`. */
+  /**
+   * Replaces lines by others of the same length, so that what they said is gone from the disk. `LEDGER_DISK_FAILED`.
+   */
   async overwrite(changes: readonly Overwrite[]): Promise<void> {
     try {
       await this.#overwrite(changes);
@@ -235,12 +240,17 @@ export class Journal {
     return this.#overwrites.take(() => overwriteLines(ports, changes));
   }
 
-  /** Runs `work` while no line is overwritten; files may be rewritten meanwhile, for whoever reads one reads it as it was. */
+  /**
+   * Runs `work` while no line is overwritten; files may be rewritten meanwhile, for whoever reads one reads it as it
+   * was.
+   */
   besideNoOverwrite<T>(work: () => Promise<T>): Promise<T> {
     return this.#overwrites.take(work);
   }
 
-  /** Begins a new file, unless the last one is empty: what is there is not appended to any more. Not beside `append`. */
+  /**
+   * Begins a new file, unless the last one is empty: what is there is not appended to any more. Not beside `append`.
+   */
   async seal(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#last.offset === 0) return;
@@ -252,9 +262,9 @@ export class Journal {
   }
 
   /**
-   * Replaces lines of a file that is not appended to any more by longer or shorter ones, in the order of their offsets. `onSwapped` is called in the turn from which on
-   * positions are those of the new file. `LEDGER_DISK_FAILED`: then it is as it was, or after a power cut
-   * may be so again.
+   * Replaces lines of a file that is not appended to any more by longer or shorter ones, in the order of their offsets.
+   * `onSwapped` is called in the turn from which on positions are those of the new file. `LEDGER_DISK_FAILED`: then it
+   * is as it was, or after a power cut may be so again.
    */
   async rewrite(
     file: number,

@@ -45,7 +45,10 @@ export const stateFiles = async (dir: string): Promise<readonly string[]> => {
   }
 };
 
-/** Length of a file up to the end of its last complete line; behind it there may be zeros, and a line that is being written. */
+/**
+ * Length of a file up to the end of its last complete line; behind it there may be zeros, and a line that is being
+ * written.
+ */
 const wholeLines = async (path: string): Promise<number> => {
   const handle = await open(path, 'r');
   try {

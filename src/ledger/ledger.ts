@@ -39,7 +39,10 @@ export interface Equivocation {
   readonly author: string;
   /** From this seq on the author's entries are void. Becomes smaller when the branches turn out to part earlier. */
   readonly seq: number;
-  /** The two; then, where one's own signature does not hold, the later entries of its branch that vouch for it. Pass all on. */
+  /**
+   * The two; then, where one's own signature does not hold, the later entries of its branch that vouch for it. Pass all
+   * on.
+   */
   readonly entries: readonly [RawEntry, RawEntry, ...RawEntry[]];
 }
 
@@ -55,9 +58,9 @@ export interface DamagedLine {
 /** What grants say of erase entries, whether or not they are taken in yet. */
 export interface ErasureJudge {
   /**
-   * Whether one of these erase entries, or one that is held, may have been right somewhere: by the grants that it rests on, whatever has ended them
-   * since. True where they are not all held, `find` does not know the rest either, and those that are known do not rule it out; or where the
-   * network is not known yet.
+   * Whether one of these erase entries, or one that is held, may have been right somewhere: by the grants that it rests
+   * on, whatever has ended them since. True where they are not all held, `find` does not know the rest either, and
+   * those that are known do not rule it out; or where the network is not known yet.
    */
   mayErase(target: Entry, heard: readonly Entry[], find: (hash: string) => Entry | undefined): Promise<boolean>;
 }
@@ -82,12 +85,18 @@ export interface LedgerStatus {
   readonly ownAheadMs: number;
   /** Authors that equivocated. */
   readonly voidAuthors: number;
-  /** Single signatures: checked and holding; still to be checked in the background; not holding though vouched for by a later entry. */
+  /**
+   * Single signatures: checked and holding; still to be checked in the background; not holding though vouched for by a
+   * later entry.
+   */
   readonly signatures: { readonly checked: number; readonly unchecked: number; readonly bad: number };
   /** Lines whose entries may be lacking; and how many others are damaged, whose entries are held again. */
   readonly damaged: readonly DamagedLine[];
   readonly mended: number;
-  /** Bodies that are erased and still on the disk, which cannot be written; and bodies that are missing though nobody erased them by right. */
+  /**
+   * Bodies that are erased and still on the disk, which cannot be written; and bodies that are missing though nobody
+   * erased them by right.
+   */
   readonly bodies: { readonly erasing: number; readonly missing: number };
   readonly mayAppend: boolean;
   /** Why it was forbidden, where it was (`LEDGER_KEY_IN_USE`, `LEDGER_RESTORED`). */
@@ -99,14 +108,16 @@ export interface LedgerStatus {
 }
 
 /**
- * The outcome of offering an entry of someone else; `code` and `text` say why where it is not `accept`, and `code` names an
- * acceptance that the next node might not share.
+ * The outcome of offering an entry of someone else; `code` and `text` say why where it is not `accept`, and `code`
+ * names an acceptance that the next node might not share.
  */
 export interface Acceptance {
   readonly verdict: Verdict;
   readonly code?: string;
   readonly text?: string;
-  /** Of an accepted entry that does not stand by itself: it proves a fork of its author, or a later one vouches for it. */
+  /**
+   * Of an accepted entry that does not stand by itself: it proves a fork of its author, or a later one vouches for it.
+   */
   readonly restsOn?: 'fork' | 'voucher';
 }
 
@@ -140,7 +151,10 @@ export interface Ledger extends Resource {
   readonly network: string | undefined;
   /** Number of entries held; also the cursor after the newest. */
   readonly size: Cursor;
-  /** 32 hex digits over the sorted heads and the proofs of forks: equal on two nodes exactly when the same entries count and the same prove forks. */
+  /**
+   * 32 hex digits over the sorted heads and the proofs of forks: equal on two nodes exactly when the same entries count
+   * and the same prove forks.
+   */
   readonly version: string;
 
   /**
@@ -149,8 +163,9 @@ export interface Ledger extends Resource {
    */
   createNetwork(name: string, admission: 'open' | 'invite'): Promise<HeldEntry>;
   /**
-   * Says that this node's own log is complete here, as far as its peers know. Sync calls it once `ownLogKnown` resolves;
-   * after each start `append` refuses until then, so that a disk restored from a backup never uses a seq twice.
+   * Says that this node's own log is complete here, as far as its peers know. Sync calls it once `ownLogKnown`
+   * resolves; after each start `append` refuses until then, so that a disk restored from a backup never uses a seq
+   * twice.
    */
   allowAppend(): void;
   /** From now on `append` refuses with the reason; the function that is returned lifts it. */
@@ -162,8 +177,8 @@ export interface Ledger extends Resource {
    */
   append(proposal: Proposal): Promise<HeldEntry>;
   /**
-   * The one way in for foreign entries (gossip, sync, import). Resolves when what was accepted is durable. `covered`: what a proven snapshot
-   * covers; of that, entries without body are taken in as archived.
+   * The one way in for foreign entries (gossip, sync, import). Resolves when what was accepted is durable. `covered`:
+   * what a proven snapshot covers; of that, entries without body are taken in as archived.
    */
   offer(
     entries: readonly RawEntry[],
@@ -179,13 +194,14 @@ export interface Ledger extends Resource {
   /**
    * Hashes of entries that are missed by name, at most `ENTRIES_WANTED_MAX`: those that waiting entries build on, and
    * those that lead to where two branches of one log part. Clocks do not show them: ask any peer for them by hash
-   * (`byHash` there) and `offer` what comes. Of more than that, those from a place on: whoever names what nobody has can keep out nothing else then.
+   * (`byHash` there) and `offer` what comes. Of more than that, those from a place on: whoever names what nobody has
+   * can keep out nothing else then.
    */
   wanted(from?: number): readonly string[];
   status(): LedgerStatus;
   /**
-   * The book says what becomes of a body. In force: from now on it is not given out any more, and it goes from disk and memory.
-   * Otherwise one that went is asked for again.
+   * The book says what becomes of a body. In force: from now on it is not given out any more, and it goes from disk and
+   * memory. Otherwise one that went is asked for again.
    */
   noteErasure(note: ErasureNote): void;
   /** From now on an entry without body comes in only where this says that it may have been erased by right. */
@@ -196,7 +212,10 @@ export interface Ledger extends Resource {
   erased(): readonly string[];
   /** Hashes of entries whose body is missing though nobody erased it by right, at most `ENTRIES_WANTED_MAX`. */
   missedBodies(): readonly string[];
-  /** Every known peer was asked for all it holds, and nothing of it is lacking here: then no damaged line holds anything that is. */
+  /**
+   * Every known peer was asked for all it holds, and nothing of it is lacking here: then no damaged line holds anything
+   * that is.
+   */
   nothingLacks(): void;
 
   /**
@@ -211,8 +230,8 @@ export interface Ledger extends Resource {
   logs(pieces: readonly LogPiece[]): Promise<readonly (readonly HeldEntry[])[]>;
   byHash(hash: string): Promise<HeldEntry | undefined>;
   /**
-   * The held entries after one whose own signature does not hold, up to the nearest that is signed well: they vouch for it. None where it holds, or
-   * where the search has found them before; undefined where the search may read no more.
+   * The held entries after one whose own signature does not hold, up to the nearest that is signed well: they vouch for
+   * it. None where it holds, or where the search has found them before; undefined where the search may read no more.
    */
   vouchers(hash: string, search: VoucherSearch): Promise<readonly Entry[] | undefined>;
   /** Hash of the entry at a cursor, from memory; undefined for one that cannot be read any more. */

@@ -45,9 +45,9 @@ export interface TakenDirectory extends Resource {
 const openIndexOf = (dir: string, log: Logger): Promise<LedgerIndex> => openIndex(join(dir, 'index'), log);
 
 /**
- * Takes the directory of a ledger, made where it is missing, before anything beside it is read or changed: its lock is the one that a live
- * node holds. A disk that level cannot open on (full, read-only) has no lock.
- * `LEDGER_DIR_IN_USE`, `LEDGER_FORMAT_NEWER`, `LEDGER_FORMAT_UNKNOWN`, `LEDGER_JOURNAL_UNREADABLE`.
+ * Takes the directory of a ledger, made where it is missing, before anything beside it is read or changed: its lock is
+ * the one that a live node holds. A disk that level cannot open on (full, read-only) has no lock. `LEDGER_DIR_IN_USE`,
+ * `LEDGER_FORMAT_NEWER`, `LEDGER_FORMAT_UNKNOWN`, `LEDGER_JOURNAL_UNREADABLE`.
  */
 export const takeLedgerDirectory = async (dir: string, log: Logger): Promise<TakenDirectory> => {
   await checkFormat(dir, log);
@@ -61,8 +61,8 @@ export const takeLedgerDirectory = async (dir: string, log: Logger): Promise<Tak
 };
 
 /**
- * Opens the ledger of a directory: the journal, and level as its index. Starts on a full or read-only disk too, for reads.
- * `LEDGER_DIR_IN_USE`, `LEDGER_FORMAT_NEWER`, `LEDGER_FORMAT_UNKNOWN`, `LEDGER_JOURNAL_UNREADABLE`.
+ * Opens the ledger of a directory: the journal, and level as its index. Starts on a full or read-only disk too, for
+ * reads. `LEDGER_DIR_IN_USE`, `LEDGER_FORMAT_NEWER`, `LEDGER_FORMAT_UNKNOWN`, `LEDGER_JOURNAL_UNREADABLE`.
  */
 export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
   acquire(async (stack) => {

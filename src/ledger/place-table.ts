@@ -9,9 +9,9 @@ const NONE = -1;
 type Names = Pick<Place, 'prev' | 'parents'>;
 
 /**
- * A place for each cursor, in columns: some 200 bytes an entry instead of a thousand, and no objects, which the collector would
- * have to walk. What entries name is kept as cursors; hash and id are the texts that the book has too. Rows are only added; one that is set
- * aside stays readable for who has it.
+ * A place for each cursor, in columns: some 200 bytes an entry instead of a thousand, and no objects, which the
+ * collector would have to walk. What entries name is kept as cursors; hash and id are the texts that the book has too.
+ * Rows are only added; one that is set aside stays readable for who has it.
  */
 export class PlaceTable {
   readonly #hashes: string[] = [];
@@ -50,7 +50,10 @@ export class PlaceTable {
     return this.#cursors.get(hash);
   }
 
-  /** The place with the next cursor. One that is held already (its older line was damaged when it came again) takes the place of the older. */
+  /**
+   * The place with the next cursor. One that is held already (its older line was damaged when it came again) takes the
+   * place of the older.
+   */
   add(place: Place): void {
     const cursor = this.size;
     const { hash, prev, parents, id } = place;

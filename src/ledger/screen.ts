@@ -60,7 +60,8 @@ export const screen = async (
     const parsed = parseKnown(state, raw, hash);
     if ('verdict' in parsed) {
       refused.set(hash, parsed);
-      // An erase entry that waits for what it erases is heard again each time: others about the same may have come since.
+      // An erase entry that waits for what it erases is heard again each time: others about the same may have come
+      // since.
       const waits = state.waiting.find(hash);
       if (waits !== undefined) state.erasures.hear(waits);
       continue;
@@ -123,7 +124,10 @@ const ofUseIn = (
   return ofUse;
 };
 
-/** Those that go on, each with the others of its author and number; what vouches for one goes on too, or vouches no more. */
+/**
+ * Those that go on, each with the others of its author and number; what vouches for one goes on too, or vouches no
+ * more.
+ */
 const joined = (authentic: readonly Candidate[], goOn: readonly Candidate[]): readonly Candidate[] => {
   const offered = new Map<string, Joined | undefined>(authentic.map(({ entry }) => [entry.hash, undefined]));
   for (const candidate of goOn) offered.set(candidate.entry.hash, { ...candidate });
@@ -159,8 +163,9 @@ const isCutOff = (candidate: Candidate): boolean => {
 type Joined = { -readonly [K in keyof Candidate]: Candidate[K] };
 
 /**
- * Without its body an entry goes on only where an erase entry about it is held, or came along (before it or with it), that may have been
- * right; or where a snapshot covers it, whose bodies others keep. A body that is erased goes no further.
+ * Without its body an entry goes on only where an erase entry about it is held, or came along (before it or with it),
+ * that may have been right; or where a snapshot covers it, whose bodies others keep. A body that is erased goes no
+ * further.
  */
 const withErasures = async (
   { erasures, covered, waiting }: ScreenState,
@@ -194,7 +199,9 @@ const NOT_COVERED = rejected(
   'it has no body, nobody erased it, and the snapshot does not cover it',
 );
 
-/** An authentic entry, held or waiting, that names this one as its `prev`: known ones are not offered to `vouch` again. */
+/**
+ * An authentic entry, held or waiting, that names this one as its `prev`: known ones are not offered to `vouch` again.
+ */
 const knownAfter = ({ chains, waiting }: ScreenState, { hash, header }: Entry): Candidate['voucher'] => {
   const isNext = ({ author, seq, prev }: Pick<Entry['header'], 'author' | 'seq' | 'prev'>): boolean =>
     author === header.author && seq === header.seq + 1 && prev === hash;

@@ -38,11 +38,14 @@ export interface EntryStore extends Resource {
   reopen(): Promise<void>;
   /** One answer a place, in order; undefined for a line that turned out to be damaged. */
   read(places: readonly Place[]): Promise<readonly (HeldEntry | undefined)[]>;
-  /** Makes the bodies of these entries unreadable for good, wherever the store keeps them. `LEDGER_DISK_FAILED`: try again. */
+  /**
+   * Makes the bodies of these entries unreadable for good, wherever the store keeps them. `LEDGER_DISK_FAILED`: try
+   * again.
+   */
   eraseBodies(places: readonly Place[]): Promise<void>;
   /**
-   * Drops the bodies of these entries and marks them as archived; resolves with the bytes that are free by that. What was not done when it
-   * fails (`LEDGER_DISK_FAILED`), or when the signal ends it, is as it was.
+   * Drops the bodies of these entries and marks them as archived; resolves with the bytes that are free by that. What
+   * was not done when it fails (`LEDGER_DISK_FAILED`), or when the signal ends it, is as it was.
    */
   archiveBodies(places: readonly Place[], signal?: AbortSignal): Promise<number>;
   /** Puts back bodies of archived entries, which are those of their headers. `LEDGER_DISK_FAILED`. */

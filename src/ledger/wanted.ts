@@ -2,7 +2,10 @@ import { ENTRIES_WANTED_MAX } from '../base/limits.ts';
 import type { Chains } from './chain.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
-/** Hashes to ask peers for: what entries wait for, and what is before the two of a fork. The first so many from `from` on. */
+/**
+ * Hashes to ask peers for: what entries wait for, and what is before the two of a fork. The first so many from `from`
+ * on.
+ */
 export const wantedOf = (chains: Chains, waiting: WaitingRoom, from: number): readonly string[] => {
   const wanted = new Set<string>(waiting.missed());
   for (const { pair } of chains.forks().values())

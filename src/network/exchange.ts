@@ -20,7 +20,10 @@ export const expelledFault = (address: Address): HoldfastError =>
 export const rejectedFault = (): HoldfastError =>
   fault('NETWORK_GOSSIP_REJECTED', 'it handed on by gossip what no honest node hands on');
 
-/** One frame there, one frame back, over a channel of its own. The whole is bounded by the time-out, the opening included. */
+/**
+ * One frame there, one frame back, over a channel of its own. The whole is bounded by the time-out, the opening
+ * included.
+ */
 export const exchange = async (
   clock: Clock,
   open: (options: RequestOptions) => Promise<Channel>,

@@ -4,9 +4,9 @@ import { GATHERED_SEND_BYTES } from '../base/limits.ts';
 
 /**
  * Has all small pieces that are written to a connection in one turn of the event loop go out in one system call, at its
- * end. noise writes the length of each message by itself, yamux answers each data frame with a small frame, and each write
- * of its own wakes the peer. What is large goes out at once. The transport does not publish its socket: a connection
- * without one goes on as it is.
+ * end. noise writes the length of each message by itself, yamux answers each data frame with a small frame, and each
+ * write of its own wakes the peer. What is large goes out at once. The transport does not publish its socket: a
+ * connection without one goes on as it is.
  */
 export const gatherWrites = (connection: Pick<MultiaddrConnection, 'send'>): void => {
   const socket: unknown = Reflect.get(connection, 'socket');

@@ -45,7 +45,8 @@ const PREFIX_BYTES_MAX = 4;
 
 /**
  * Reads along what one peer sends by gossip. gossipsub drops what is malformed, too long or too much without a word;
- * whoever sends such is told apart here. `push` throws `NETWORK_GOSSIP_MALFORMED`, `NETWORK_GOSSIP_OVERSIZE`, `NETWORK_FLOOD`.
+ * whoever sends such is told apart here. `push` throws `NETWORK_GOSSIP_MALFORMED`, `NETWORK_GOSSIP_OVERSIZE`,
+ * `NETWORK_FLOOD`.
  */
 export class GossipWatch {
   readonly #messages: Pace;

@@ -4,7 +4,10 @@ import { CHANNEL_FRAME_OVERHEAD_BYTES } from '../base/limits.ts';
 const READ_SLOTS_MAX = 64;
 const READ = new Uint8Array();
 
-/** Frames that have arrived and are not read yet, for one reader. Knows no limit itself; whoever fills it watches `bytes`. */
+/**
+ * Frames that have arrived and are not read yet, for one reader. Knows no limit itself; whoever fills it watches
+ * `bytes`.
+ */
 export class Inbox implements AsyncIterable<Uint8Array> {
   #frames: Uint8Array[] = [];
   #first = 0;
@@ -39,7 +42,9 @@ export class Inbox implements AsyncIterable<Uint8Array> {
     this.#wake?.();
   }
 
-  /** No more frames will come; with an error the reader gets it after the frames that are there. The first end holds. */
+  /**
+   * No more frames will come; with an error the reader gets it after the frames that are there. The first end holds.
+   */
   end(error?: Error): void {
     this.#end ??= { error };
     this.#wake?.();

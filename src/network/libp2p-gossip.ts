@@ -18,7 +18,10 @@ const VERDICTS: Record<Verdict, TopicValidatorResult> = {
   reject: TopicValidatorResult.Reject,
 };
 
-/** Gossip of the port over gossipsub: what peers send is read along, and whoever sends what no honest node does is to blame. */
+/**
+ * Gossip of the port over gossipsub: what peers send is read along, and whoever sends what no honest node does is to
+ * blame.
+ */
 export class Libp2pGossip implements Pick<Network, 'subscribe' | 'publish'> {
   readonly #pubsub: Libp2pNode['services']['pubsub'];
   readonly #clock: Clock;

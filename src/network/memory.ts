@@ -44,7 +44,9 @@ export interface MemoryNodeOptions {
   readonly log?: Logger;
 }
 
-/** Nodes of one process that reach each other through it: delay, loss and cuts by order, repeatable by clock and chance. */
+/**
+ * Nodes of one process that reach each other through it: delay, loss and cuts by order, repeatable by clock and chance.
+ */
 export interface MemoryHub {
   /** A node; a closed one may come back under the same key. */
   node(options: MemoryNodeOptions): Network;

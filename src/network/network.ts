@@ -118,9 +118,13 @@ export interface Network extends Resource {
   /** Who is a member may have changed. */
   recheck(): void;
 
-  /** Serves a protocol (`/holdfast/<name>/<major>`). A handler that throws aborts its channel; it never harms the node. */
+  /**
+   * Serves a protocol (`/holdfast/<name>/<major>`). A handler that throws aborts its channel; it never harms the node.
+   */
   handle(protocol: string, serve: (channel: Channel) => Promise<void>): void;
-  /** Opens a channel to a connected peer. `NETWORK_NOT_CONNECTED`, `NETWORK_PROTOCOL_UNSUPPORTED`, `NETWORK_TIMEOUT`. */
+  /**
+   * Opens a channel to a connected peer. `NETWORK_NOT_CONNECTED`, `NETWORK_PROTOCOL_UNSUPPORTED`, `NETWORK_TIMEOUT`.
+   */
   open(peer: PeerKey, protocol: string, options?: RequestOptions): Promise<Channel>;
   /** One frame there, one frame back. */
   request(peer: PeerKey, protocol: string, frame: Uint8Array, options?: RequestOptions): Promise<Uint8Array>;
@@ -135,17 +139,21 @@ export interface Network extends Resource {
   readonly knowsTargets: boolean;
   dialStates(): readonly DialState[];
   /**
-   * Dials once now. `NETWORK_UNREACHABLE`; `NETWORK_WRONG_PEER` where another key answers than asked for; `NETWORK_SELF` where this
-   * node answers itself, by whatever detour; `NETWORK_TWIN` where another process has its key.
+   * Dials once now. `NETWORK_UNREACHABLE`; `NETWORK_WRONG_PEER` where another key answers than asked for;
+   * `NETWORK_SELF` where this node answers itself, by whatever detour; `NETWORK_TWIN` where another process has its
+   * key.
    */
   dial(target: DialTarget, options?: RequestOptions): Promise<ConnectedPeer>;
-  /** Resolves when a call to the address is answered, whoever is there, beside any connection. `NETWORK_UNREACHABLE`, `NETWORK_TIMEOUT`. */
+  /**
+   * Resolves when a call to the address is answered, whoever is there, beside any connection. `NETWORK_UNREACHABLE`,
+   * `NETWORK_TIMEOUT`.
+   */
   call(address: Address): Promise<void>;
   /** Drops the connection; the address is redialled only if it is kept dialled. */
   disconnect(peer: PeerKey): Promise<void>;
   /**
-   * The peer sent what no honest node sends: it is cut off (an answer that is on its way is still sent) and kept out for
-   * `EXPELLED_MIN_MS`, twice as long each further time.
+   * The peer sent what no honest node sends: it is cut off (an answer that is on its way is still sent) and kept out
+   * for `EXPELLED_MIN_MS`, twice as long each further time.
    */
   blame(peer: PeerKey, caught: unknown): void;
   /** Who is kept out now. */

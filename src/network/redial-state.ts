@@ -50,13 +50,17 @@ export interface ConnectedView {
   readonly addresses: ReadonlySet<Address>;
 }
 
-/** Pause after `failures` failed dials in a row, of at most `maxMs`; `fraction` in [0, 1) spreads it over the upper half. */
+/**
+ * Pause after `failures` failed dials in a row, of at most `maxMs`; `fraction` in [0, 1) spreads it over the upper
+ * half.
+ */
 export const redialDelayMs = (failures: number, fraction: number, maxMs = REDIAL_MAX_MS): number =>
   Math.min(maxMs, REDIAL_MIN_MS * 2 ** Math.min(failures, 16)) * (0.5 + fraction / 2);
 
 /**
  * The longest pause for an address that does not answer: below a second, so that it is back within one after it can be
- * reached; longer where many are down, so that all of them together cost no more than a bounded number of dials a second.
+ * reached; longer where many are down, so that all of them together cost no more than a bounded number of dials a
+ * second.
  */
 const unreachedMaxMs = (state: RedialState): number => {
   const down = [...state.values()].filter(({ failures }) => failures > 0).length;
@@ -138,8 +142,9 @@ export const dialStarted = (state: RedialState, address: Address, nowMs: number)
 const DOUBTS_FROM = 2;
 
 /**
- * Whether it is time to look, beside the dials, if calls are answered at an address: its path, or the machine at either end, may have
- * become slower than the patience with it. After 2, 4, 8 … failures, and after the first where it never answered.
+ * Whether it is time to look, beside the dials, if calls are answered at an address: its path, or the machine at either
+ * end, may have become slower than the patience with it. After 2, 4, 8 … failures, and after the first where it never
+ * answered.
  */
 export const isDoubtful = ({ failures, tookMs }: RedialEntry): boolean =>
   Number.isInteger(Math.log2(failures)) && (tookMs === undefined || failures >= DOUBTS_FROM);
@@ -153,9 +158,10 @@ const smoothed = (tookMs: number, before: number | undefined): number =>
   before === undefined ? tookMs : Math.min(tookMs, 2 * Math.max(before, TOOK_MIN_MS));
 
 /**
- * How long the next dial is waited for. Where the path is cut a call is not refused but swallowed, and the one that is under way when
- * the path heals is lost: it must not keep the next one waiting. So it is longer for single dials alone, after a call that was
- * answered: twice, four times … as long, since what answers calls may still be a dead path (a relay whose far side is gone).
+ * How long the next dial is waited for. Where the path is cut a call is not refused but swallowed, and the one that is
+ * under way when the path heals is lost: it must not keep the next one waiting. So it is longer for single dials alone,
+ * after a call that was answered: twice, four times … as long, since what answers calls may still be a dead path (a
+ * relay whose far side is gone).
  */
 export const patienceMs = ({ tookMs, attempts, answered, slow }: RedialEntry): number => {
   // A peer that was here by its own dial is known to be near: its loss must show soon.

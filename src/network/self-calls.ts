@@ -5,9 +5,10 @@ const SETTLED_MS = 1_000;
 const REMEMBERED_MS = 30_000;
 
 /**
- * Tells whether a node that was dialled and turned out to have the own key is this process, reached by a detour (a forwarded port,
- * the outer address of its host), or another. libp2p refuses such a connection at both ends before anything can be exchanged,
- * so it is told from the calls that came in: one's own is among them, and never becomes a connection.
+ * Tells whether a node that was dialled and turned out to have the own key is this process, reached by a detour (a
+ * forwarded port, the outer address of its host), or another. libp2p refuses such a connection at both ends before
+ * anything can be exchanged, so it is told from the calls that came in: one's own is among them, and never becomes a
+ * connection.
  */
 export class SelfCalls {
   readonly #clock: Clock;

@@ -19,8 +19,8 @@ const isWindowed = (stream: object): stream is Windowed =>
 
 /**
  * Has the window of a stream opened again only for what is worth it. yamux answers each frame: with one that is
- * encrypted, written, and read at the other end, for each gossip message and each short question. A stream that is not of
- * yamux goes on as it is.
+ * encrypted, written, and read at the other end, for each gossip message and each short question. A stream that is not
+ * of yamux goes on as it is.
  */
 export const gatherWindowUpdates = (stream: object): void => {
   if (!isWindowed(stream)) return;

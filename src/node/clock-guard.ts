@@ -11,7 +11,10 @@ export interface ClockGuardPorts {
   measure(): Promise<void> | undefined;
 }
 
-/** Keeps a node from dating entries by a clock that all others hold for wrong: they would wait there until their time has come. */
+/**
+ * Keeps a node from dating entries by a clock that all others hold for wrong: they would wait there until their time
+ * has come.
+ */
 export class ClockGuard {
   readonly #ports: ClockGuardPorts;
   /** How the wall clock stood to the monotonic one when the others were measured last. */

@@ -35,7 +35,10 @@ const dialTargets = (
 
 const addressList = z.array(z.string()).max(DIAL_TARGETS_MAX);
 
-/** The seeds of earlier starts, so that a node finds its network again without being told; none where the file is missing or wrong. */
+/**
+ * The seeds of earlier starts, so that a node finds its network again without being told; none where the file is
+ * missing or wrong.
+ */
 const readSeeds = async (path: string, log: Logger): Promise<readonly Address[]> => {
   try {
     return addressList.parse(JSON.parse(await readFile(path, 'utf8')));
@@ -48,7 +51,9 @@ const readSeeds = async (path: string, log: Logger): Promise<readonly Address[]>
 export interface Dialling {
   /** Adds an address to those that are dialled for ever, also at later starts. */
   addSeed(address: Address): Promise<void>;
-  /** The address leads to another network: it is dialled until the node stops, so that this shows, and not remembered. */
+  /**
+   * The address leads to another network: it is dialled until the node stops, so that this shows, and not remembered.
+   */
   forget(address: Address): Promise<void>;
   /** Takes up the policies as they are now. */
   refresh(): void;

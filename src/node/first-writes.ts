@@ -18,8 +18,8 @@ const networkKnown = (ledger: Pick<Ledger, 'network' | 'notices'>, signal: Abort
   });
 
 /**
- * A write right after a start waits until a node that was told seeds has joined their network, and until the peers were asked for its own
- * log; the ledger refuses it where that takes too long.
+ * A write right after a start waits until a node that was told seeds has joined their network, and until the peers were
+ * asked for its own log; the ledger refuses it where that takes too long.
  */
 export const writesKnown = async (
   ledger: Pick<Ledger, 'network' | 'notices' | 'status'>,

@@ -98,7 +98,10 @@ export class HistoryKeeper implements Resource {
   }
 }
 
-/** Resolves when the book holds what the ledger held; one that lacks history is waited for. Rejects with the signal's reason. */
+/**
+ * Resolves when the book holds what the ledger held; one that lacks history is waited for. Rejects with the signal's
+ * reason.
+ */
 export const bookKnown = async (
   policies: Pick<Policies, 'caughtUp'>,
   clock: Clock,

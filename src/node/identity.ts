@@ -19,7 +19,9 @@ const PUBLIC_HALF = /^Ed25519 public key ([0-9a-f]{64})$/m;
 const RESTORE =
   'restore the file from a backup; without one, let a new key take over in a new directory: holdfast start --dir NEW --recover --operator ID-OF-ITS-OPERATOR-POLICY --seed HOST:PORT';
 
-/** Reads the node's key from a PEM file (PKCS #8), or makes one there, readable by its owner alone. `NODE_KEY_INVALID`. */
+/**
+ * Reads the node's key from a PEM file (PKCS #8), or makes one there, readable by its owner alone. `NODE_KEY_INVALID`.
+ */
 export const loadIdentity = async (path: string): Promise<Identity> => {
   if (!existsSync(path)) {
     const { privateKey } = generateKeyPairSync('ed25519');
@@ -49,8 +51,8 @@ export const loadIdentity = async (path: string): Promise<Identity> => {
 };
 
 /**
- * The node's own key, made at its first start. Where a ledger was written with a key that is gone, none is made: the node would be
- * a stranger to its own policies. `NODE_KEY_MISSING`, `NODE_KEY_INVALID`.
+ * The node's own key, made at its first start. Where a ledger was written with a key that is gone, none is made: the
+ * node would be a stranger to its own policies. `NODE_KEY_MISSING`, `NODE_KEY_INVALID`.
  */
 export const ownIdentity = async (paths: Pick<NodePaths, 'dir' | 'key' | 'ledger'>): Promise<Identity> => {
   if (!existsSync(paths.key) && (await hasJournal(paths)))

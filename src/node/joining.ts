@@ -60,7 +60,9 @@ export const joinByInvite = async (ports: JoiningPorts): Promise<void> => {
   log.info(`joined the network ${token.name}`);
 };
 
-/** What is to be said where the invite names the node otherwise than its start does; undefined where it does not. Pure. */
+/**
+ * What is to be said where the invite names the node otherwise than its start does; undefined where it does not. Pure.
+ */
 export const calledOtherwise = (
   members: readonly Pick<Membership, 'key' | 'name'>[],
   key: string,
@@ -79,7 +81,10 @@ const pause = async ({ clock, signal }: Pick<JoiningPorts, 'clock' | 'signal'>):
   });
 };
 
-/** One exchange with each peer, as long as it takes; says how far it is. It is not waited for when the node is told to stop. */
+/**
+ * One exchange with each peer, as long as it takes; says how far it is. It is not waited for when the node is told to
+ * stop.
+ */
 const takeUp = async (ports: JoiningPorts, progress: JoinProgress): Promise<void> => {
   const exchange = ports.ledgerSync.syncNow().then(() => 'over' as const);
   for (let state: 'over' | undefined; state === undefined && !hasJoined(ports);) {
@@ -102,7 +107,9 @@ class JoinProgress {
     this.#saidMs = this.#movedMs = ports.clock.monotonicMs();
   }
 
-  /** Says how many entries are here, now and then while they become more; and once what is lacking where they do not. */
+  /**
+   * Says how many entries are here, now and then while they become more; and once what is lacking where they do not.
+   */
   look(): void {
     const { ledger, clock, log } = this.#ports;
     // A clock that is behind has its own words.
@@ -245,8 +252,9 @@ const noteRefused = async ({ path }: JoiningPorts): Promise<void> => {
 };
 
 /**
- * Before the key is read: a node that has nothing yet, was refused for good, and now comes with another invite becomes a
- * stranger with a new key. Under the old one its second first entry might meet the first, which would make that key void.
+ * Before the key is read: a node that has nothing yet, was refused for good, and now comes with another invite becomes
+ * a stranger with a new key. Under the old one its second first entry might meet the first, which would make that key
+ * void.
  */
 export const forgetRefused = async (
   paths: Pick<NodePaths, 'ledger' | 'key' | 'join'>,

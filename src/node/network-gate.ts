@@ -20,7 +20,9 @@ interface GatePorts {
   readonly log: Logger;
 }
 
-/** Members connect, others may redeem an invite or show that they are members; who loses its grant is dropped at once. */
+/**
+ * Members connect, others may redeem an invite or show that they are members; who loses its grant is dropped at once.
+ */
 export const guardNetwork = (
   stack: ResourceStack,
   { network, ledger, policies, foreign, log }: GatePorts,

@@ -116,9 +116,9 @@ const noteForCommandLine = async (stack: ResourceStack, rest: string, dir: strin
 };
 
 /**
- * Starts a node: directory, ledger, databases, network, policies, queries, commands, REST, in floor order; what a failed
- * start has taken is released. When everything listens, `DIR/node.json` is there (or follows once the disk takes it); then the
- * start script runs.
+ * Starts a node: directory, ledger, databases, network, policies, queries, commands, REST, in floor order; what a
+ * failed start has taken is released. When everything listens, `DIR/node.json` is there (or follows once the disk takes
+ * it); then the start script runs.
  */
 export const startNode = async (config: NodeConfig, program: Program): Promise<RunningNode> => {
   try {
@@ -138,7 +138,8 @@ const NOT_YET: CommandExecutor = { execute: starting, put: starting, methodOf: (
 
 const startWithKey = (config: NodeConfig, { version, log, startRest, stop }: Program): Promise<RunningNode> =>
   acquire(async (stack) => {
-    // One that was told to an earlier start must not keep the node from starting: that it cannot be read is a fault then.
+    // One that was told to an earlier start must not keep the node from starting: that it cannot be read is a fault
+    // then.
     if (config.script !== undefined && !config.scriptRemembered) await checkScript(config.script);
     const paths = nodePaths(config.dir);
     await createDirectories(paths, log);

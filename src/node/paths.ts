@@ -76,8 +76,8 @@ export const nodePaths = (dir: string): NodePaths => {
 };
 
 /**
- * Makes the directories that data sources and users look for. `NODE_DIR_UNUSABLE` at a first start; a node that has a key
- * starts without them, since it can still be read: whoever needs one makes it.
+ * Makes the directories that data sources and users look for. `NODE_DIR_UNUSABLE` at a first start; a node that has a
+ * key starts without them, since it can still be read: whoever needs one makes it.
  */
 export const createDirectories = async (paths: NodePaths, log: Logger): Promise<void> => {
   const { scripts, dbms, watch, prep, archive, error, distr, bkup, state } = paths;
@@ -98,7 +98,10 @@ export const hasJournal = async ({ ledger }: Pick<NodePaths, 'ledger'>): Promise
   return names.length > 0;
 };
 
-/** Takes the ledger of a node's directory, which is what keeps two nodes out of one: the user is told of the directory that he gave. `LEDGER_DIR_IN_USE`. */
+/**
+ * Takes the ledger of a node's directory, which is what keeps two nodes out of one: the user is told of the directory
+ * that he gave. `LEDGER_DIR_IN_USE`.
+ */
 export const takeDirectory = async ({ dir, ledger }: NodePaths, log: Logger): Promise<TakenDirectory> => {
   try {
     return await takeLedgerDirectory(ledger, log);

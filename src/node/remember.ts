@@ -9,8 +9,8 @@ interface Started {
 }
 
 /**
- * Keeps for later starts what they are not told anew, also where nothing is left of what earlier ones said. It is kept when the node has
- * started with it: a directory of `--tiles`, which is used later, once it has shown to be of use.
+ * Keeps for later starts what they are not told anew, also where nothing is left of what earlier ones said. It is kept
+ * when the node has started with it: a directory of `--tiles`, which is used later, once it has shown to be of use.
  */
 export const remember = async (
   file: Pick<StateFile, 'path' | 'keep'>,

@@ -15,9 +15,9 @@ import type { NodePaths } from './paths.ts';
 type KeyFiles = Pick<NodePaths, 'key' | 'nextKey' | 'formerKey'>;
 
 /**
- * Hands what the node holds to a new key and puts that into the place of the old one for the next start; the old is kept beside it. The new
- * key is on disk before the ledger names it, and a rotation that was broken off is ended by the next: the same key is used
- * again. `POLICY_NOT_AUTHORISED`.
+ * Hands what the node holds to a new key and puts that into the place of the old one for the next start; the old is
+ * kept beside it. The new key is on disk before the ledger names it, and a rotation that was broken off is ended by the
+ * next: the same key is used again. `POLICY_NOT_AUTHORISED`.
  */
 export const rotateKey = async (
   { key: path, nextKey, formerKey }: KeyFiles,

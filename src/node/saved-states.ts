@@ -9,7 +9,9 @@ import { STATE_FILE, stateFiles, STATES_DIRECTORY } from '../ledger/ledger-files
 import type { StateStore } from '../policy/pruning.ts';
 import { decodeState, encodeState, type SavedState } from '../policy/snapshot/saved.ts';
 
-/** What was kept when bodies were dropped, by snapshot. A file that is damaged counts as lost: others tell the state. */
+/**
+ * What was kept when bodies were dropped, by snapshot. A file that is damaged counts as lost: others tell the state.
+ */
 export const readSavedStates = async (ledger: string, log: Logger): Promise<ReadonlyMap<string, SavedState>> => {
   const saved = new Map<string, SavedState>();
   const names = await stateFiles(ledger).catch((caught: unknown) => {

@@ -22,7 +22,10 @@ const OF_THE_DISK: ReadonlySet<string> = new Set(['DISK_NO_ROOM', 'LEDGER_DISK_F
 /** The disk stopped it before anything was done: it can be run again as if for the first time. */
 const mayRunAgain = ({ code, data }: HoldfastError): boolean => OF_THE_DISK.has(code) && data['done'] === 0;
 
-/** Of a script that is to come it is said from the first: whoever asks before it has begun must not take the node for one that stays as it is. */
+/**
+ * Of a script that is to come it is said from the first: whoever asks before it has begun must not take the node for
+ * one that stays as it is.
+ */
 export const toCome = (path: string | undefined): ScriptOutcome => ({
   failure: undefined,
   running: path === undefined ? undefined : { path, line: 0 },
@@ -30,8 +33,8 @@ export const toCome = (path: string | undefined): ScriptOutcome => ({
 
 /**
  * Runs the start script once the node is ready and, where peers can be reached, has taken up what they know of it: on a
- * new disk its policies come from them. A failing line is said and does not end the node; where the disk stops the first
- * one, the script waits for the disk. Never rejects.
+ * new disk its policies come from them. A failing line is said and does not end the node; where the disk stops the
+ * first one, the script waits for the disk. Never rejects.
  */
 export const runStartScript = async (script: StartScript): Promise<void> => {
   const { outcome } = script;

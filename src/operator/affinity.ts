@@ -1,6 +1,9 @@
 import { type ColumnKind, kindOf } from './values.ts';
 
-/** How SQLite changes and compares the values of a column. INTEGER is not told from NUMERIC: in a column both do the same. */
+/**
+ * How SQLite changes and compares the values of a column. INTEGER is not told from NUMERIC: in a column both do the
+ * same.
+ */
 export type Affinity = 'TEXT' | 'NUMERIC' | 'REAL' | 'BLOB';
 
 /** That of a declared type, by SQLite's own rules (https://www.sqlite.org/datatype3.html §3.1). */

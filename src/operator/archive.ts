@@ -27,7 +27,10 @@ export interface Archive {
   keep(record: FileRecord, content: Uint8Array): Promise<void>;
   /** The contents, checked against the records' digests; undefined for one that is not there or damaged. */
   read(records: readonly FileRecord[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Where the file should lie, for a thread that reads it itself; `elsewhere`: where it lies under another member number. */
+  /**
+   * Where the file should lie, for a thread that reads it itself; `elsewhere`: where it lies under another member
+   * number.
+   */
   place(record: FileRecord, elsewhere?: boolean): Promise<ArchivePlace | undefined>;
   /** Whether something lies where the file should, whole or not. */
   has(record: FileRecord): Promise<boolean>;
@@ -52,8 +55,8 @@ interface Small {
 }
 
 /**
- * Files are not flushed to the disk and may be torn after a power cut: they are checked when they are read, and made again
- * from the rows where they are not whole.
+ * Files are not flushed to the disk and may be torn after a power cut: they are checked when they are read, and made
+ * again from the rows where they are not whole.
  */
 class DirectoryArchive implements Archive {
   readonly #dir: string;

@@ -48,7 +48,9 @@ export const pack = (contents: readonly Uint8Array[]): readonly Uint8Array[] => 
   });
 };
 
-/** Room for a bounded number of bytes; who finds none waits in order of arrival. One that is larger than all goes alone. */
+/**
+ * Room for a bounded number of bytes; who finds none waits in order of arrival. One that is larger than all goes alone.
+ */
 export class ByteBudget {
   readonly #total: number;
   readonly #waiting: { readonly bytes: number; readonly go: () => void }[] = [];

@@ -65,7 +65,9 @@ const NUMBERING_WAIT_MS = 30_000;
 interface Parts {
   readonly queue: WriteQueue;
   readonly budget: ByteBudget;
-  /** Own data from its arrival on. Not the store's: what waits for numbering must leave room for what the peers return. */
+  /**
+   * Own data from its arrival on. Not the store's: what waits for numbering must leave room for what the peers return.
+   */
   readonly arrivals: ByteBudget;
   readonly store: SqliteFileStore;
   readonly errors: ErrorDirectory;
@@ -162,7 +164,8 @@ class SqliteOperator implements Operator {
 
   async stream(request: PutRequest): Promise<{ readonly rows: number }> {
     const name = tableName(request.dbms, request.table);
-    // Numbering may be waited for in the buffer; what this node must not write must not get there: it would never leave it.
+    // Numbering may be waited for in the buffer; what this node must not write must not get there: it would never leave
+    // it.
     await this.#ports.mayWrite?.();
     const { source, instructions, content } = await this.#accepted(request);
     const columns = await this.#parts.columns.of(name, content);
@@ -275,7 +278,10 @@ class SqliteOperator implements Operator {
     }
   }
 
-  /** Resolves when own files may be numbered. Throws `OPERATOR_NUMBERING_WAITS` when that takes too long, from `sinceMs` on. */
+  /**
+   * Resolves when own files may be numbered. Throws `OPERATOR_NUMBERING_WAITS` when that takes too long, from `sinceMs`
+   * on.
+   */
   async #numberingAllowed(sinceMs: number): Promise<void> {
     const late = Promise.withResolvers<never>();
     const { clock } = this.#ports;
@@ -310,7 +316,10 @@ class SqliteOperator implements Operator {
     }
   }
 
-  /** Where there is room for it: what was refused, and its sender still has, must take neither the reserve of the ledger nor the disk. */
+  /**
+   * Where there is room for it: what was refused, and its sender still has, must take neither the reserve of the ledger
+   * nor the disk.
+   */
   async #keepFailed(name: TableName, content: Uint8Array, caught: unknown): Promise<void> {
     try {
       this.#ports.disk?.assertRoom(content.byteLength);

@@ -16,7 +16,10 @@ export const isSame = (a: Look, b: Look | undefined): boolean => a.bytes === b?.
 const oversize = (what: string): Error =>
   fault('INGEST_FILE_BYTES', `${what} more than ${FILE_BYTES_MAX} bytes`, { hint: 'split it into several files' });
 
-/** The first bytes of a file; large ones in memory that threads share, as the store wants them: no second copy is made there. */
+/**
+ * The first bytes of a file; large ones in memory that threads share, as the store wants them: no second copy is made
+ * there.
+ */
 const readPlain = async (path: string, bytes: number): Promise<Buffer> => {
   const content = bytes > SMALL_BYTES ? Buffer.from(new SharedArrayBuffer(bytes)) : Buffer.alloc(bytes);
   await using file = await open(path);

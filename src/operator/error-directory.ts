@@ -51,7 +51,8 @@ export interface FailedTable {
 
 /**
  * Where files go that failed: whole, named `<name>.err_<number>.<epoch>.json`, beside a small file that says why. The
- * newest are known in memory. Copies of what its sender still has are kept up to a bound; what lies nowhere else always goes in.
+ * newest are known in memory. Copies of what its sender still has are kept up to a bound; what lies nowhere else always
+ * goes in.
  */
 export class ErrorDirectory {
   readonly #dir: string;

@@ -1,9 +1,9 @@
 import type { FileRecord } from './file-record.ts';
 
 /**
- * Whether the rows are those of the file. `proved`: as its content makes them, which is the one that the record's digest
- * names, or as they were when that was last so. `refuted`: they are not, or the record does not fit them. `open`: there
- * is neither content nor an earlier proof.
+ * Whether the rows are those of the file. `proved`: as its content makes them, which is the one that the record's
+ * digest names, or as they were when that was last so. `refuted`: they are not, or the record does not fit them.
+ * `open`: there is neither content nor an earlier proof.
  */
 export type Proof = 'proved' | 'refuted' | 'open';
 
@@ -38,7 +38,9 @@ export interface RowChange {
 
 /** What a repair did. */
 export interface Repair {
-  /** `none`: everything was right. `record`: the file was not held any more. `rows`: its rows or its record were wrong. */
+  /**
+   * `none`: everything was right. `record`: the file was not held any more. `rows`: its rows or its record were wrong.
+   */
   readonly did: 'none' | 'rows' | 'record';
   readonly rows: number;
   /** The first of the rows that were changed. */

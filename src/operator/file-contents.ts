@@ -61,14 +61,19 @@ export class FileContents {
     });
   }
 
-  /** What a check of the rows found, with what the archive adds: a file there that cannot be the record's is damaged. */
+  /**
+   * What a check of the rows found, with what the archive adds: a file there that cannot be the record's is damaged.
+   */
   async withArchive(check: FileCheck): Promise<FileCheck> {
     const { record, archive } = check;
     if (archive === 'whole' || record?.status !== 'stored' || !(await this.#archive.has(record))) return check;
     return { ...check, archive: 'damaged' };
   }
 
-  /** Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not; without it the rows do. */
+  /**
+   * Sees to it that what is in the archive is whole: `content` is, and takes the place of what is not; without it the
+   * rows do.
+   */
   async keepWhole(record: FileRecord, content: Uint8Array | undefined): Promise<void> {
     if (record.status !== 'stored') return;
     const kept = this.#archiving.has(keyOf(record)) || (await this.#archive.read([record]))[0] !== undefined;

@@ -9,7 +9,9 @@ const precedes = (a: FileRecord, b: FileRecord): boolean => {
   return a.origin === b.origin ? a.file < b.file : a.origin < b.origin;
 };
 
-/** A record whose content is held under an earlier one. It keeps its place among the files of its origin, not its rows. */
+/**
+ * A record whose content is held under an earlier one. It keeps its place among the files of its origin, not its rows.
+ */
 export const asDuplicate = (record: FileRecord): FileRecord => ({ ...record, status: 'duplicate', rows: 0 });
 
 /** What to do with a copy that is not held yet. */
@@ -27,7 +29,9 @@ export const placeCopy = (record: FileRecord, holder: FileRecord | undefined): P
   return record.status === 'duplicate' ? { outcome: 'orphan' } : { outcome: 'stored', replaces: holder };
 };
 
-/** The documented hash of a file: MD5 of `dbms.table` + content. `salt` makes equal readings of two buffers different. */
+/**
+ * The documented hash of a file: MD5 of `dbms.table` + content. `salt` makes equal readings of two buffers different.
+ */
 export const contentHash = (dbms: string, table: string, content: Uint8Array, salt = ''): string =>
   createHash('md5').update(`${dbms}.${table}`).update(content).update(salt).digest('hex');
 

@@ -52,7 +52,10 @@ export class HeldFiles {
     else if (result.kind === 'repaired') this.#mend(result);
   }
 
-  /** Reads what the databases hold, in place of what was thought. No commit may come meanwhile: its files would be forgotten. */
+  /**
+   * Reads what the databases hold, in place of what was thought. No commit may come meanwhile: its files would be
+   * forgotten.
+   */
   async load(): Promise<HeldChange> {
     const before = new Map(this.#ranges);
     const [held, totals] = await Promise.all([

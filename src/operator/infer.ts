@@ -40,9 +40,10 @@ const join = (a: Guess, b: Guess): Guess => {
 };
 
 /**
- * The columns of a table that is made from its first file: one for each attribute, in order of appearance, of the narrowest
- * type that all rows fit. Lengths are not guessed: that of the first file would be wrong for the second. An attribute that
- * is always null becomes text. Throws `INGEST_COLUMNS`, `INGEST_COLUMN_NAME`, and what reading the rows throws.
+ * The columns of a table that is made from its first file: one for each attribute, in order of appearance, of the
+ * narrowest type that all rows fit. Lengths are not guessed: that of the first file would be wrong for the second. An
+ * attribute that is always null becomes text. Throws `INGEST_COLUMNS`, `INGEST_COLUMN_NAME`, and what reading the rows
+ * throws.
  */
 export const inferColumns = (content: Uint8Array): readonly Column[] => {
   const names = new Map<string, string>();

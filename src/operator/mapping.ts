@@ -126,7 +126,10 @@ export class RowMapper {
     );
   }
 
-  /** A column of dates would cut the time of day without a word, as it may have been inferred from a file of dates alone. */
+  /**
+   * A column of dates would cut the time of day without a word, as it may have been inferred from a file of dates
+   * alone.
+   */
   #cuts({ name }: Target, value: JsonValue, line: number): void {
     if (this.#of === 'new data')
       throw rowFault(
@@ -158,7 +161,9 @@ const safeColumnName = (attribute: string): string => {
   }
 };
 
-/** Makes JSON lines of table rows (the user's columns in order): mapped again with the same columns they give the same. */
+/**
+ * Makes JSON lines of table rows (the user's columns in order): mapped again with the same columns they give the same.
+ */
 export const rowWriter = (columns: readonly Column[]): ((row: SqlRow) => string) => {
   const parts = columns.map(({ name, type }) => ({ key: `${JSON.stringify(name)}:`, kind: kindOf(type) }));
   return (row) => {

@@ -36,8 +36,8 @@ export const tableName = (dbms: string, table: string): TableName => {
 };
 
 /**
- * The column that an attribute of a row belongs to: lower case, anything but letters, digits and "_" replaced by "_", so
- * that `Temp °C` can be queried without quotes. The four added columns belong to the node: an attribute with such a
+ * The column that an attribute of a row belongs to: lower case, anything but letters, digits and "_" replaced by "_",
+ * so that `Temp °C` can be queried without quotes. The four added columns belong to the node: an attribute with such a
  * name goes to the same name with "_" behind it. Idempotent. Throws `INGEST_COLUMN_NAME`.
  */
 export const columnName = (attribute: string): string => {
@@ -60,8 +60,8 @@ export const segment = (text: string): string => {
 };
 
 /**
- * The mapping that is asked for: there are none, and rows that somebody wants mapped must not be stored as they are. Gives the
- * documented `0`. Throws `INGEST_MAPPING`.
+ * The mapping that is asked for: there are none, and rows that somebody wants mapped must not be stored as they are.
+ * Gives the documented `0`. Throws `INGEST_MAPPING`.
  */
 export const noInstructions = (text: string): '0' => {
   if (text === '' || text === '0') return '0';
@@ -75,7 +75,10 @@ export interface DataFileName extends TableName {
   readonly instructions: string;
   /** As the name gives it; an archived file that is dropped again is known by it. */
   readonly hash: string | undefined;
-  /** Number of the operator that took the file up first, as the names of archived files have it; undefined for a new file. */
+  /**
+   * Number of the operator that took the file up first, as the names of archived files have it; undefined for a new
+   * file.
+   */
   readonly member: number | undefined;
   readonly zipped: boolean;
 }
@@ -98,8 +101,8 @@ const memberOf = (text: string): number | undefined => {
 export const isDataFile = (name: string): boolean => !name.startsWith('.') && /\.(?:json|gz)$/i.test(name);
 
 /**
- * `dbms.table[.source[.hash[.instructions[.member.row.date]]]].json[.gz]`. Throws `INGEST_FILE_NAME`, `INGEST_DBMS_NAME`,
- * `INGEST_NAME`, `INGEST_MAPPING`.
+ * `dbms.table[.source[.hash[.instructions[.member.row.date]]]].json[.gz]`. Throws `INGEST_FILE_NAME`,
+ * `INGEST_DBMS_NAME`, `INGEST_NAME`, `INGEST_MAPPING`.
  */
 export const parseDataFileName = (name: string): DataFileName => {
   const zipped = /\.gz$/i.test(name);

@@ -100,7 +100,10 @@ export interface OperatorStatus {
   readonly leftInWatch: readonly string[];
   /** Why files of the watch directory are not taken up or not stored just now. */
   readonly watchFailure: string | undefined;
-  /** Values left out since start because their attribute has no column, or of which a column of dates did not keep the time of day. */
+  /**
+   * Values left out since start because their attribute has no column, or of which a column of dates did not keep the
+   * time of day.
+   */
   readonly leftOut: number;
   readonly lastFailure: IngestFailure | undefined;
   readonly queued: number;

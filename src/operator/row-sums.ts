@@ -9,7 +9,9 @@ import { insertTimestamp } from './timestamps.ts';
 const BLOCK_CHARS = 32_768;
 const SUM_DIGITS = 32;
 const ROW_DIGITS = 16;
-/** Stands for the member number that rows of the file carry here: the numbers differ while policies are on their way. */
+/**
+ * Stands for the member number that rows of the file carry here: the numbers differ while policies are on their way.
+ */
 const OWN_MEMBER = '=';
 
 /** A whole number is written the same whether SQLite kept it as integer or as real. */

@@ -124,7 +124,9 @@ const eachLine = (content: Buffer, start: number, visit: RowVisitor): void => {
   }
 };
 
-/** Walks over a JSON list element by element, so that a list as large as a file may be needs no more memory than a row. */
+/**
+ * Walks over a JSON list element by element, so that a list as large as a file may be needs no more memory than a row.
+ */
 class ListWalk {
   readonly #content: Buffer;
   #at: number;
@@ -198,7 +200,8 @@ class ListWalk {
 
 /**
  * Visits the rows of a file: newline-delimited JSON objects (empty lines are skipped), one JSON list of objects, or one
- * object over several lines. Returns how many there were. Throws `INGEST_ROW_JSON`, `…_FORM`, `…_BYTES`, `INGEST_EMPTY`.
+ * object over several lines. Returns how many there were. Throws `INGEST_ROW_JSON`, `…_FORM`, `…_BYTES`,
+ * `INGEST_EMPTY`.
  */
 export const eachRow = (bytes: Uint8Array, visit: RowVisitor): number => {
   const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -58,8 +58,8 @@ const isFull = ({ bytes, onTheirWay }: Buffer): boolean =>
   [...onTheirWay.values()].reduce((sum, coming) => sum + coming, bytes) >= BUFFER_BYTES_MAX;
 
 /**
- * Streaming mode: rows are durable in a buffer when they are acknowledged, and become a file by time or volume. Buffer and
- * file are in one database, so the rows change from one to the other in one transaction.
+ * Streaming mode: rows are durable in a buffer when they are acknowledged, and become a file by time or volume. Buffer
+ * and file are in one database, so the rows change from one to the other in one transaction.
  */
 export class StreamBuffers {
   readonly #ports: StreamingPorts;
@@ -73,7 +73,10 @@ export class StreamBuffers {
     this.recount(stored);
   }
 
-  /** What lies in the databases, in place of what was counted: a failed commit may be there all the same. No result may come meanwhile. */
+  /**
+   * What lies in the databases, in place of what was counted: a failed commit may be there all the same. No result may
+   * come meanwhile.
+   */
   recount(stored: readonly StoredBuffer[]): void {
     const lying = new Map(stored.map((buffer) => [this.#buffer(buffer), buffer]));
     for (const buffer of this.#buffers.values()) {
@@ -85,8 +88,8 @@ export class StreamBuffers {
   }
 
   /**
-   * Puts rows into the buffer; resolves when they are durable, or in the table where `write_immediate` is set and the flush
-   * does not fail: a failure after the rows are durable is no failure of the call.
+   * Puts rows into the buffer; resolves when they are durable, or in the table where `write_immediate` is set and the
+   * flush does not fail: a failure after the rows are durable is no failure of the call.
    */
   async append(job: Extract<FileJob, { kind: 'append' }>): Promise<{ readonly rows: number }> {
     const buffer = this.#buffer(job);

@@ -9,7 +9,10 @@ const DIGITS = Int8Array.from({ length: 256 }, (_, byte) =>
   '0123456789abcdef'.indexOf(String.fromCharCode(byte).toLowerCase()),
 );
 
-/** The code unit of the escape `\\uXXXX` at a place; undefined where there is none. Without a string: large files have millions. */
+/**
+ * The code unit of the escape `\\uXXXX` at a place; undefined where there is none. Without a string: large files have
+ * millions.
+ */
 const unitAt = (content: Uint8Array, at: number): number | undefined => {
   if (content[at] !== BACKSLASH || content[at + 1] !== LETTER_U) return undefined;
   let unit = 0;
@@ -45,9 +48,9 @@ const loneAt = (content: Buffer): number => {
 };
 
 /**
- * Refuses new data with half a surrogate pair, which no text keeps: what is read back would differ from what was sent. No rule
- * of the mapping, since files that are stored map as they did. Looks at escapes alone: bytes that are UTF-8 hold none. Throws
- * `INGEST_ROW_VALUE`.
+ * Refuses new data with half a surrogate pair, which no text keeps: what is read back would differ from what was sent.
+ * No rule of the mapping, since files that are stored map as they did. Looks at escapes alone: bytes that are UTF-8
+ * hold none. Throws `INGEST_ROW_VALUE`.
  */
 export const refuseLoneSurrogates = (bytes: Uint8Array): void => {
   const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

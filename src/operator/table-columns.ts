@@ -11,8 +11,8 @@ export interface TableColumnsPorts {
 }
 
 /**
- * Which columns a table has for data that arrives now; makes the table known to the network at its first data. Policies are
- * asked each time: data of a table that the cluster no longer holds would be missing in every answer.
+ * Which columns a table has for data that arrives now; makes the table known to the network at its first data. Policies
+ * are asked each time: data of a table that the cluster no longer holds would be missing in every answer.
  */
 export class TableColumns {
   readonly #ports: TableColumnsPorts;

@@ -31,9 +31,9 @@ const keyOf = ({ dbms, id }: TableDrop): string => `${dbms} ${id}`;
 const notGone = ({ dbms, table }: TableDrop): string => `${dbms}.${table} was dropped and is not gone yet`;
 
 /**
- * Applies the drops of the cluster's tables, each once to each database file: the mark is in the file with the rows, so an
- * older copy of it has the drop applied again. All begin before any goes on, and one that fails holds no other up. In short
- * steps; what breaks off begins again.
+ * Applies the drops of the cluster's tables, each once to each database file: the mark is in the file with the rows, so
+ * an older copy of it has the drop applied again. All begin before any goes on, and one that fails holds no other up.
+ * In short steps; what breaks off begins again.
  */
 export class TableDrops implements DropsView, Resource {
   readonly #ports: TableDropsPorts;
@@ -156,7 +156,10 @@ export class TableDrops implements DropsView, Resource {
     }
   }
 
-  /** Before any rows go, also of other drops: what comes from now on is new data. Whether there was any that was not begun. */
+  /**
+   * Before any rows go, also of other drops: what comes from now on is new data. Whether there was any that was not
+   * begun.
+   */
   async #beginHeard(): Promise<boolean> {
     const before = this.#begun.size;
     // All at once: they share transactions, each of which begins with every one that has not begun.
@@ -208,7 +211,8 @@ export class TableDrops implements DropsView, Resource {
     const gone = { files: 0, rows: 0 };
     let last: Dropped['last'];
     do {
-      // One that is heard of meanwhile may be of this table: then there is more to hand over first, and to go from the start on.
+      // One that is heard of meanwhile may be of this table: then there is more to hand over first, and to go from the
+      // start on.
       if (await this.#beginHeard()) {
         await this.#handOver(drop);
         last = undefined;
@@ -228,7 +232,9 @@ export class TableDrops implements DropsView, Resource {
     this.#ports.log.info(`the table ${dbms}.${table} was dropped`, gone);
   }
 
-  /** Numbers that it names are taken, also of own files that nobody has any more: new ones would be dropped with them. */
+  /**
+   * Numbers that it names are taken, also of own files that nobody has any more: new ones would be dropped with them.
+   */
   #numberBehind({ files }: TableDrop): void {
     this.#store.numberFrom((files.get(this.#store.origin) ?? 0) + 1);
   }

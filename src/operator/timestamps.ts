@@ -72,8 +72,8 @@ export const timestampOf = (text: string): string | undefined => {
 };
 
 /**
- * The same for a count since 1970, in seconds, milli-, micro- or nanoseconds by its size. To the nearest microsecond: most
- * fractions of a second are no binary fractions, so the half of them lie a little below what was written.
+ * The same for a count since 1970, in seconds, milli-, micro- or nanoseconds by its size. To the nearest microsecond:
+ * most fractions of a second are no binary fractions, so the half of them lie a little below what was written.
  */
 export const timestampOfNumber = (value: number): string | undefined => {
   const size = Math.abs(value);
@@ -102,8 +102,8 @@ export const timeOf = (text: string): string | undefined => {
 };
 
 /**
- * The time of the next file in microseconds: later than the one before, so that no two have one time, unless the clock was set
- * back. Then it is followed: it had been ahead, and nothing rests on this order.
+ * The time of the next file in microseconds: later than the one before, so that no two have one time, unless the clock
+ * was set back. Then it is followed: it had been ahead, and nothing rests on this order.
  */
 export const microsAfter = (last: number, now: number): number =>
   now < last - CLOCK_JUMP_MS_MIN * 1_000 ? now : Math.max(last + 1, now);

@@ -22,8 +22,8 @@ export interface TsdKeeperPorts {
 }
 
 /**
- * Keeps the documented TSD tables in `almgm` up with the records: behind them by a moment, complete after a start. `tsd_name` of
- * the rows follows the member numbers in any case: queries for committed rows go by it.
+ * Keeps the documented TSD tables in `almgm` up with the records: behind them by a moment, complete after a start.
+ * `tsd_name` of the rows follows the member numbers in any case: queries for committed rows go by it.
  */
 export class TsdKeeper implements Resource {
   readonly #ports: TsdKeeperPorts;

@@ -19,7 +19,9 @@ const LOOK_MS = 500;
 const RETRY_MS = 1_000;
 /** A file that was written in place is looked at again so long after its last change, before it is removed. */
 const LINGER_MS = 5_000;
-/** Files that are taken up lie here until they are durable elsewhere; on the same file system, so a move is one step. */
+/**
+ * Files that are taken up lie here until they are durable elsewhere; on the same file system, so a move is one step.
+ */
 const TAKEN = '.taken';
 /** Names in one line of the log. */
 const LEFT_LOGGED_MAX = 5;

@@ -96,9 +96,9 @@ export class WriteQueue {
   }
 
   /**
-   * `work` is done while no transaction is on its way, each time that a commit of unknown end may have left something: when
-   * databases are open again after a failed write, and when the writer's thread ended. Where it fails, again with the next commit
-   * or after a second.
+   * `work` is done while no transaction is on its way, each time that a commit of unknown end may have left something:
+   * when databases are open again after a failed write, and when the writer's thread ended. Where it fails, again with
+   * the next commit or after a second.
    */
   whenUnsure(work: () => Promise<void>): void {
     this.#whenUnsure.push(work);

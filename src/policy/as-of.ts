@@ -15,8 +15,8 @@ export interface KnownAtText {
 }
 
 /**
- * Takes `known at DATE on NODE` out of what follows `blockchain get`, wherever it stands outside of quotes and brackets.
- * Throws `POLICY_GET_SYNTAX` where no date follows.
+ * Takes `known at DATE on NODE` out of what follows `blockchain get`, wherever it stands outside of quotes and
+ * brackets. Throws `POLICY_GET_SYNTAX` where no date follows.
  */
 export const splitKnownAt = (text: string): { readonly rest: string; readonly knownAt: KnownAtText | undefined } => {
   const at = findKeyword(text, /^known\s+at(?![\w-])/i);

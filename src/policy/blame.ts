@@ -24,8 +24,8 @@ const valueAt = (value: JsonValue, path: readonly (string | number)[]): JsonValu
 };
 
 /**
- * `id` and `date` come with the insert. The member number in force comes with the entry that brought the operator into its
- * cluster or asked for the number, whichever is later.
+ * `id` and `date` come with the insert. The member number in force comes with the entry that brought the operator into
+ * its cluster or asked for the number, whichever is later.
  */
 const originOf = ({ insert, parts }: Origins, path: readonly (string | number)[]): Fact => {
   const own = parts.get(JSON.stringify(path));
@@ -38,8 +38,8 @@ const originOf = ({ insert, parts }: Origins, path: readonly (string | number)[]
 };
 
 /**
- * For each value of a policy in force the entry since which it is there, nested values one by one. A list is told apart by
- * places: taking out its first item moves all others.
+ * For each value of a policy in force the entry since which it is there, nested values one by one. A list is told apart
+ * by places: taking out its first item moves all others.
  */
 export const blameOf = function* (
   state: PolicyState,

@@ -120,8 +120,8 @@ export interface PolicyDifference {
 }
 
 /**
- * `get policies diff`: attribute by attribute, pair by pair; one policy may stand against a list. Throws `POLICY_STRUCTURE`
- * for lists of different length.
+ * `get policies diff`: attribute by attribute, pair by pair; one policy may stand against a list. Throws
+ * `POLICY_STRUCTURE` for lists of different length.
  */
 export const diffPolicies = (
   left: readonly JsonObject[],

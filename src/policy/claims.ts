@@ -67,8 +67,8 @@ const wishOf = ({ member }: JsonObject): number | undefined =>
 
 /**
  * Who holds what, at one moment of the ledger's order. A policy that claims what is held waits; when a holder goes, the
- * waiting policies get their turn in the order of their inserts. Keys know whose evaluation touched them, so that a late
- * entry evaluates again only the policies that it can matter to.
+ * waiting policies get their turn in the order of their inserts. Keys know whose evaluation touched them, so that a
+ * late entry evaluates again only the policies that it can matter to.
  */
 export class Holdings {
   readonly #slots = new Map<string, Slot>();
@@ -126,7 +126,9 @@ export class Holdings {
     this.#slot(placesKey(cluster), subject).members.set(member, subject);
   }
 
-  /** Ends what {@link begin} began: the subjects outside the group whose keys were met; empty where the result stands. */
+  /**
+   * Ends what {@link begin} began: the subjects outside the group whose keys were met; empty where the result stands.
+   */
   end(): ReadonlySet<Subject> {
     const met = this.#outsiders ?? new Set<Subject>();
     this.#outsiders = undefined;

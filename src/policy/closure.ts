@@ -30,8 +30,8 @@ export const forksOf = function* (facts: readonly Fact[]): Sliced<Forks> {
 };
 
 /**
- * The frontier of everything held: entries that no other names and, of each fork, the two that prove it. What is void by a
- * fork names nothing and is no head.
+ * The frontier of everything held: entries that no other names and, of each fork, the two that prove it. What is void
+ * by a fork names nothing and is no head.
  */
 export const frontierOf = function* (facts: readonly Fact[]): Sliced<readonly string[]> {
   const forks = yield* forksOf(facts);
@@ -58,9 +58,9 @@ export interface Closure {
 }
 
 /**
- * The entries of a frontier: those that it names and all that they build on, through `prev` and parents. What is void by a
- * fork that these entries show belongs to it where it is named, and leads no further: only its author vouches for what it
- * names. Throws `POLICY_FRONTIER_UNKNOWN` where any of them is not held.
+ * The entries of a frontier: those that it names and all that they build on, through `prev` and parents. What is void
+ * by a fork that these entries show belongs to it where it is named, and leads no further: only its author vouches for
+ * what it names. Throws `POLICY_FRONTIER_UNKNOWN` where any of them is not held.
  */
 export const closureOf = function* (find: FindFact, heads: readonly string[]): Sliced<Closure> {
   let forks = yield* forksOf(heads.flatMap((hash) => find(hash) ?? []));

@@ -5,7 +5,9 @@ import type { LedgerFold } from './fold.ts';
 
 /** Entries that could not all have their way, newest first. */
 export interface Conflict {
-  /** `concurrent-update`, `equivocation`, or the rule by which an entry is void: `id-taken`, `constraint`, `deleted` … */
+  /**
+   * `concurrent-update`, `equivocation`, or the rule by which an entry is void: `id-taken`, `constraint`, `deleted` …
+   */
   readonly rule: string;
   readonly text: string;
   readonly type: string | undefined;
@@ -56,8 +58,8 @@ const equivocations = (book: LedgerFold, forks: Forks): readonly Conflict[] =>
   }));
 
 /**
- * Everything that clashed: updates that replaced the same version and are not settled, entries that are void and why, and
- * authors that contradicted themselves. What is void by such a contradiction is told once, by the proof.
+ * Everything that clashed: updates that replaced the same version and are not settled, entries that are void and why,
+ * and authors that contradicted themselves. What is void by such a contradiction is told once, by the proof.
  */
 export const conflictsOf = function* (book: LedgerFold, forks: Forks): Sliced<readonly Conflict[]> {
   const facts = book.facts();

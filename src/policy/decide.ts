@@ -18,7 +18,9 @@ import { refuseObjections } from './objections.ts';
 import { rightsIn, sameRights } from './permissions/grants.ts';
 import { checkSize, policyId, readPolicy } from './shape.ts';
 
-/** A write that the book allows now, and what it relies on: no other write may touch these keys until it is in the book. */
+/**
+ * A write that the book allows now, and what it relies on: no other write may touch these keys until it is in the book.
+ */
 export interface Decision {
   readonly proposal: Proposal;
   readonly keys: readonly string[];
@@ -62,8 +64,8 @@ export const decideInsert = (view: View, policy: unknown, writer: Writer): Decis
 };
 
 /**
- * May these attributes be replaced (null removes one)? Undefined where nothing would change. Throws `POLICY_UNKNOWN` and
- * what {@link decideInsert} throws.
+ * May these attributes be replaced (null removes one)? Undefined where nothing would change. Throws `POLICY_UNKNOWN`
+ * and what {@link decideInsert} throws.
  */
 export const decideUpdate = (view: View, id: string, changes: JsonObject, writer: Writer): Decision | undefined => {
   const { type, before, value, replaces, owner } = currentOf(view, id);
@@ -303,8 +305,9 @@ const checkMove = (view: View, id: string, changes: JsonObject, after: JsonObjec
 };
 
 /**
- * A number that no operator of the network has, else one that none of the cluster has. The search starts at a place that
- * the id gives: nodes that pick at the same time rarely pick the same, and a node that returns finds its old number.
+ * A number that no operator of the network has, else one that none of the cluster has. The search starts at a place
+ * that the id gives: nodes that pick at the same time rarely pick the same, and a node that returns finds its old
+ * number.
  */
 const freeMember = (view: View, id: string, cluster: string): number => {
   const inNetwork = new Set(view.ofType('operator').map(({ value }) => value['member']));

@@ -3,8 +3,8 @@ import type { JsonObject } from '../codec/json.ts';
 import type { LedgerFold } from './fold.ts';
 
 /**
- * Is this a drop of a cluster's table? One that names another company than the cluster's would have no effect, for good. Throws
- * `POLICY_CLUSTER_UNKNOWN`, `POLICY_STRUCTURE`.
+ * Is this a drop of a cluster's table? One that names another company than the cluster's would have no effect, for
+ * good. Throws `POLICY_CLUSTER_UNKNOWN`, `POLICY_STRUCTURE`.
  */
 export const checkDrop = (view: Pick<LedgerFold, 'get'>, { cluster, company }: JsonObject): void => {
   const id = typeof cluster === 'string' ? cluster : '';
@@ -22,8 +22,8 @@ export const checkDrop = (view: Pick<LedgerFold, 'get'>, { cluster, company }: J
 };
 
 /**
- * A cluster in which tables were dropped keeps its company, and gets no parent: operators that have not heard of the drops yet would
- * never carry them out. Throws `POLICY_IN_USE`.
+ * A cluster in which tables were dropped keeps its company, and gets no parent: operators that have not heard of the
+ * drops yet would never carry them out. Throws `POLICY_IN_USE`.
  */
 export const checkDropsKept = (
   view: Pick<LedgerFold, 'ofType'>,

@@ -26,9 +26,10 @@ export interface ErasureWish {
 type View = Pick<LedgerFold, 'authority' | 'fact' | 'get' | 'factsOf' | 'settledOrigins'>;
 
 /**
- * May `author` erase the body of an entry? Throws `POLICY_ENTRY_UNKNOWN`, `POLICY_ENTRY_KEPT` for one whose body cannot be erased,
- * `POLICY_ENTRY_ERASED` for one whose is, `POLICY_ERASE_NOT_OWNER`, `POLICY_ENTRY_NEEDED` where a policy in force needs what it gave,
- * `POLICY_ERASE_REASON`, `ENTRY_ARCHIVED` and `ENTRY_BODY_MISSING` where the names of what it gave are not here.
+ * May `author` erase the body of an entry? Throws `POLICY_ENTRY_UNKNOWN`, `POLICY_ENTRY_KEPT` for one whose body cannot
+ * be erased, `POLICY_ENTRY_ERASED` for one whose is, `POLICY_ERASE_NOT_OWNER`, `POLICY_ENTRY_NEEDED` where a policy in
+ * force needs what it gave, `POLICY_ERASE_REASON`, `ENTRY_ARCHIVED` and `ENTRY_BODY_MISSING` where the names of what it
+ * gave are not here.
  */
 export const decideErase = (view: View, author: string, { entry, reason }: ErasureWish): Decision => {
   if (!isReason(reason) || reason === '')
@@ -92,7 +93,9 @@ const namesIn = ({
   return { attributes: names.filter(isGiven), removed: names.filter((name) => !isGiven(name)) };
 };
 
-/** A policy of a type that the network works with is not left without what its type needs: it would drop out of routing. */
+/**
+ * A policy of a type that the network works with is not left without what its type needs: it would drop out of routing.
+ */
 const checkNotNeeded = (view: View, target: Fact): void => {
   const state = view.get(target.id ?? '');
   const origins =

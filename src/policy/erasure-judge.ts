@@ -23,9 +23,10 @@ interface Above {
 const WHOLE: Above = { facts: [], isWhole: true };
 
 /**
- * Whether an entry may have been erased by right: by what the erase entry rests on alone. What has ended that since does not count, for the others
- * did not know it when they erased the body, and nobody else can give the entry. What is not known yet may allow it: it may build on the entry itself,
- * and whoever refused that until it is known might never know it; but not where what is known gives its author nothing whatever the rest is.
+ * Whether an entry may have been erased by right: by what the erase entry rests on alone. What has ended that since
+ * does not count, for the others did not know it when they erased the body, and nobody else can give the entry. What is
+ * not known yet may allow it: it may build on the entry itself, and whoever refused that until it is known might never
+ * know it; but not where what is known gives its author nothing whatever the rest is.
  */
 export class PossibleErasures {
   readonly #book: Pick<LedgerFold, 'authority' | 'erasersOf' | 'fact'>;

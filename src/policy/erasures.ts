@@ -32,8 +32,9 @@ interface Filed {
 export const isReason = (reason: string): boolean => schema.shape.reason.safeParse(reason).success;
 
 /**
- * Whether who wrote an entry may erase another's body: its author, who stands in for its author, an admin. Only what the header
- * says counts, so that it can be told when the body is gone: a grant for one company or cluster makes nobody an admin here.
+ * Whether who wrote an entry may erase another's body: its author, who stands in for its author, an admin. Only what
+ * the header says counts, so that it can be told when the body is gone: a grant for one company or cluster makes nobody
+ * an admin here.
  */
 export const mayErase = (
   authority: Authority,
@@ -52,7 +53,9 @@ const isAdminOf = ({ roles, scope }: Rights, type: string | null): boolean =>
   scope.cluster === undefined &&
   (scope.types === undefined || (type !== null && scope.types.includes(type)));
 
-/** Erase entries by what they are about, and which of them counts: a function of the set of entries, like all authority. */
+/**
+ * Erase entries by what they are about, and which of them counts: a function of the set of entries, like all authority.
+ */
 export class Erasures {
   readonly #authority: Authority;
   readonly #find: (hash: string) => Fact | undefined;
@@ -89,8 +92,8 @@ export class Erasures {
   }
 
   /**
-   * Takes up what another fold has found out about an entry whose body it does not have. What let one in without its body may never come
-   * in itself, to be judged: until an erasure is in force, such a body is missed.
+   * Takes up what another fold has found out about an entry whose body it does not have. What let one in without its
+   * body may never come in itself, to be judged: until an erasure is in force, such a body is missed.
    */
   meet({ hash: target, op, bodiless, erasure }: Fact): void {
     if (erasure !== undefined) this.#given.set(target, erasure);
@@ -124,7 +127,9 @@ export class Erasures {
     return targets;
   }
 
-  /** Judges anew those erase entries about an entry that moved, all where it moved itself; returns the one that counts. */
+  /**
+   * Judges anew those erase entries about an entry that moved, all where it moved itself; returns the one that counts.
+   */
   judge(target: string, moved: ReadonlySet<Fact>): Erasure | undefined {
     const filed = this.#byTarget.get(target) ?? [];
     const found = this.#find(target);

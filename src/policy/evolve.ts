@@ -9,9 +9,9 @@ import { claimsOf, kindOf } from './kinds/registry.ts';
 const isNodeType = (type: string): boolean => kindOf(type)?.isNode === true;
 
 /**
- * One entry takes its effect on its policy and on who holds what. Entries must come in the ledger's order; this order is
- * the only thing that the outcome depends on. An entry without effect gets its reason and changes nothing. `rights` are what
- * its author may do; undefined: everything.
+ * One entry takes its effect on its policy and on who holds what. Entries must come in the ledger's order; this order
+ * is the only thing that the outcome depends on. An entry without effect gets its reason and changes nothing. `rights`
+ * are what its author may do; undefined: everything.
  */
 export const evolve = (holdings: Holdings, subject: Subject, fact: Fact, rights?: Rights): void => {
   fact.void = fact.malformed;
@@ -93,7 +93,10 @@ const update = (
   return undefined;
 };
 
-/** Whether a version is named as replaced; what a snapshot settled, by any covered entry that came after its last origin as well. */
+/**
+ * Whether a version is named as replaced; what a snapshot settled, by any covered entry that came after its last origin
+ * as well.
+ */
 const isNamed = ({ settled }: Life, head: Fact, replaces: readonly string[]): boolean =>
   replaces.includes(head.hash) || (settled?.head === head && replaces.some((hash) => settled.names.has(hash)));
 

@@ -33,12 +33,18 @@ export interface Fact {
   readonly replaces: readonly string[];
   /** Hashes of the entries that it builds on: `prev`, then the parents. */
   readonly links: readonly string[];
-  /** insert: the root value in normal form, or why it is none; update: the changes; what gives or takes authority: as it is. */
+  /**
+   * insert: the root value in normal form, or why it is none; update: the changes; what gives or takes authority: as it
+   * is.
+   */
   content: JsonObject;
   malformed: VoidReason | undefined;
   /** Its body is not here any more: the content is what {@link withoutContent} says. */
   bodiless: boolean;
-  /** Its body was dropped here once a snapshot had settled what it said, and is not erased: then nothing is known of its content. */
+  /**
+   * Its body was dropped here once a snapshot had settled what it said, and is not erased: then nothing is known of its
+   * content.
+   */
   archived: boolean;
   /** What erased its body, or was to. */
   erasure: Erasure | undefined;
@@ -121,7 +127,10 @@ const withoutObserved = (content: JsonObject): JsonObject => {
   return rest;
 };
 
-/** A root value after an update: each attribute named is replaced, null removes it. Throws what {@link normalValue} throws. */
+/**
+ * A root value after an update: each attribute named is replaced, null removes it. Throws what {@link normalValue}
+ * throws.
+ */
 export const applyChanges = (type: string, value: JsonObject, changes: JsonObject): JsonObject =>
   normalValue(type, merged(value, changes));
 
@@ -135,8 +144,8 @@ const merged = (value: JsonObject, changes: JsonObject): JsonObject => {
 };
 
 /**
- * What an entry counts as once its body is erased: an insert as that of an empty policy, an update as one that takes away what it
- * gave. Its author could have written just that, so nobody gains by an erasure.
+ * What an entry counts as once its body is erased: an insert as that of an empty policy, an update as one that takes
+ * away what it gave. Its author could have written just that, so nobody gains by an erasure.
  */
 export const withoutContent = (op: string, erasure: Erasure | undefined): JsonObject =>
   op === 'insert' || erasure === undefined
@@ -155,8 +164,8 @@ export const malformedWithoutContent = ({ op, type }: Pick<Fact, 'op' | 'type'>)
 };
 
 /**
- * As {@link applyChanges}, where a body that was erased may have taken what the type needs: then as the entries leave it, and
- * `isPartial`.
+ * As {@link applyChanges}, where a body that was erased may have taken what the type needs: then as the entries leave
+ * it, and `isPartial`.
  */
 export const applyToRest = (
   type: string,
@@ -192,8 +201,8 @@ export const peerOf = (value: JsonObject): string | undefined => {
 };
 
 /**
- * Whether changes take a node's policy over for a new key: they name the key that they replace, and the writer's own in its place. Under
- * open admission anybody may; a dead node cannot do it itself.
+ * Whether changes take a node's policy over for a new key: they name the key that they replace, and the writer's own in
+ * its place. Under open admission anybody may; a dead node cannot do it itself.
  */
 export const isTakeover = (before: JsonObject, changes: JsonObject, writer: string): boolean =>
   peerOf(before) !== undefined && changes['replaces'] === peerOf(before) && changes['peer'] === writer;

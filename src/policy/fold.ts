@@ -30,7 +30,10 @@ import { Takeover } from './snapshot/takeover.ts';
 
 /** The fold with what `decide` asks of it and what the shell announces. */
 export interface LedgerFold extends PolicyFold {
-  /** Returns the ids of the policies that may differ. An entry that is here without its body takes it up where it comes again. */
+  /**
+   * Returns the ids of the policies that may differ. An entry that is here without its body takes it up where it comes
+   * again.
+   */
   add(entries: readonly Entry[]): readonly string[];
   /** Returns the ids of the policies that may differ. */
   voidAuthor(author: string, fromSeq: number, by: string): readonly string[];
@@ -44,9 +47,14 @@ export interface LedgerFold extends PolicyFold {
   archive(hashes: Iterable<string>): void;
   /** Entries whose bodies are archived. */
   readonly archivedCount: number;
-  /** Whether the book cannot be known by what is settled: it leaves out an entry whose body is archived, or rests on one. */
+  /**
+   * Whether the book cannot be known by what is settled: it leaves out an entry whose body is archived, or rests on
+   * one.
+   */
   lacksBodies(settled?: Settled): boolean;
-  /** How many entries are here without what they say, which nobody erased by right: the book follows from the others. */
+  /**
+   * How many entries are here without what they say, which nobody erased by right: the book follows from the others.
+   */
   readonly missingBodies: number;
   /** Takes up facts of another fold, which stay as they are; the same as their entries. */
   addFacts(facts: readonly Fact[]): void;
@@ -61,7 +69,10 @@ export interface LedgerFold extends PolicyFold {
   ids(): readonly string[];
   /** The facts of one policy, in the order in which they take effect: the ledger's, but first what snapshots cover. */
   factsOf(id: string): readonly Fact[];
-  /** Makes what policies of a type show (of all types: undefined), a few at a time: the first to ask for all of them would hold up the event loop. */
+  /**
+   * Makes what policies of a type show (of all types: undefined), a few at a time: the first to ask for all of them
+   * would hold up the event loop.
+   */
   makeShown(type?: string): Sliced<void>;
   /** Id of the policy in force that holds a claim. */
   holderOf(key: string): string | undefined;
@@ -69,7 +80,9 @@ export interface LedgerFold extends PolicyFold {
   namedBy(key: string): Iterable<string>;
   /** Id of the operator that has a member number in a cluster. */
   memberHolder(cluster: string, member: number): string | undefined;
-  /** A policy that is inserted and without effect because another holds what it claims; its newest entry and the reason. */
+  /**
+   * A policy that is inserted and without effect because another holds what it claims; its newest entry and the reason.
+   */
   waiting(id: string): WaitingPolicy | undefined;
 }
 
@@ -77,9 +90,9 @@ export interface LedgerFold extends PolicyFold {
 export const createFold = (signatures?: Pick<Signatures, 'hold'>): LedgerFold => new Fold(signatures);
 
 /**
- * The book is what one gets by letting every entry take its effect in the ledger's order. An entry later than all before
- * does just that. An earlier one makes its policy, and those that share a claim with it, be evaluated again: their own
- * entries from the first, nobody else's.
+ * The book is what one gets by letting every entry take its effect in the ledger's order. An entry later than all
+ * before does just that. An earlier one makes its policy, and those that share a claim with it, be evaluated again:
+ * their own entries from the first, nobody else's.
  */
 class Fold implements LedgerFold {
   readonly #facts = new Map<string, Fact>();

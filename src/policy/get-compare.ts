@@ -65,8 +65,8 @@ const calendarMicros = (text: string): number | undefined => {
 };
 
 /**
- * Microseconds since 1970 of what a condition or a policy calls a date: a calendar date (local time, UTC with `Z`) or one
- * counted from now (`-30d`, `now() - 3 days`). Undefined for what is none.
+ * Microseconds since 1970 of what a condition or a policy calls a date: a calendar date (local time, UTC with `Z`) or
+ * one counted from now (`-30d`, `now() - 3 days`). Undefined for what is none.
  */
 export const dateMicros = (text: string, nowMs: number): number | undefined => {
   const trimmed = text.trim();
@@ -131,8 +131,8 @@ const singleTest = (operator: Operator, literal: Literal, nowMs: number): ValueT
 };
 
 /**
- * The test that an operator and a literal stand for. A list passes where one of its items does, and equals its own text.
- * `!=` and `childfrom` are the caller's: they are about the policy, not about one value.
+ * The test that an operator and a literal stand for. A list passes where one of its items does, and equals its own
+ * text. `!=` and `childfrom` are the caller's: they are about the policy, not about one value.
  */
 export const testOf = (operator: Operator, literal: Literal, nowMs: number): ValueTest => {
   const single = singleTest(operator, literal, nowMs);

@@ -3,7 +3,10 @@ import { POLICY_PATHS_MAX } from '../base/limits.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
 import { type Document, documentOf, freeName, mainOf } from './get-path.ts';
 
-/** How policies lead to one another: `parent` names the one above, `object_id` the one that a place in a tree stands for. */
+/**
+ * How policies lead to one another: `parent` names the one above, `object_id` the one that a place in a tree stands
+ * for.
+ */
 export interface Hierarchy {
   /** Policies whose attribute of that name holds the id. */
   readonly withReference?: (attribute: 'parent' | 'object_id', id: string) => readonly JsonObject[];

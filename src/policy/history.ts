@@ -22,7 +22,10 @@ export interface PolicyVersion extends Signed {
   readonly id: string;
   /** Attribute by attribute against the version before; of an entry without effect, what it wanted to change. */
   readonly changes: readonly Change[];
-  /** Who erased what the entry said, when and why; the names of the attributes that it gave are all that is left of them. */
+  /**
+   * Who erased what the entry said, when and why; the names of the attributes that it gave are all that is left of
+   * them.
+   */
   readonly erased: ErasedBy | undefined;
   /** What the entry says is not here, though nobody erased it by right: its changes are not known. */
   readonly missing: boolean;
@@ -124,8 +127,8 @@ const changesIn = (
 };
 
 /**
- * The life of one policy: every entry that names it, in the ledger's order, with what it changed or why it did not, as the
- * book judges them when the work begins.
+ * The life of one policy: every entry that names it, in the ledger's order, with what it changed or why it did not, as
+ * the book judges them when the work begins.
  */
 export const versionsOf = function* (
   id: string,
@@ -161,8 +164,8 @@ export const versionsOf = function* (
 };
 
 /**
- * Ids of the policies of a type that have or once had a name, also of those that were deleted or never came into force, in
- * the order in which they came. `POLICY_HISTORY_OVERSIZE` for more than `HISTORY_POLICIES_MAX`.
+ * Ids of the policies of a type that have or once had a name, also of those that were deleted or never came into force,
+ * in the order in which they came. `POLICY_HISTORY_OVERSIZE` for more than `HISTORY_POLICIES_MAX`.
  */
 export const idsNamed = (facts: readonly Fact[], type: string, name: string): readonly string[] => {
   const ofType = new Set<string>();

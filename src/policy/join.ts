@@ -7,7 +7,10 @@ import type { Condition } from './where.ts';
 
 /** How the policies of a second search go together with those of the first. */
 export interface Relation {
-  /** `join`: pairs side by side, those without a partner left out. `merge`: one policy of both, the first one's attributes win. */
+  /**
+   * `join`: pairs side by side, those without a partner left out. `merge`: one policy of both, the first one's
+   * attributes win.
+   */
   readonly kind: 'join' | 'merge';
   /** Undefined: any type. */
   readonly types: readonly string[] | undefined;
@@ -23,7 +26,10 @@ export interface Found {
 
 const literalOf = (value: JsonValue): Literal => ({ text: textOfValue(value), quoted: typeof value === 'string' });
 
-/** The condition as it stands for one policy: what its paths find in it takes their place. One that finds nothing equals nothing. */
+/**
+ * The condition as it stands for one policy: what its paths find in it takes their place. One that finds nothing equals
+ * nothing.
+ */
 const boundTo = (condition: Condition, left: Document): Condition => {
   switch (condition.kind) {
     case 'all':
@@ -68,8 +74,8 @@ const checkBounds = (looked: number, rows: number): void => {
 };
 
 /**
- * Each of the policies with those that `find` gives for it, in their order. A join leaves out those without any, a merge
- * keeps them as they are. Pure. Throws `POLICY_JOIN_TOO_LARGE`.
+ * Each of the policies with those that `find` gives for it, in their order. A join leaves out those without any, a
+ * merge keeps them as they are. Pure. Throws `POLICY_JOIN_TOO_LARGE`.
  */
 export const related = (
   policies: readonly JsonObject[],

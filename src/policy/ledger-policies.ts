@@ -39,9 +39,14 @@ export interface PoliciesPorts {
   readonly clock: Clock;
   /** Nodes known to hold the author's entry `seq`, this node included. */
   holders(author: string, seq: number): ReadonlySet<PeerKey>;
-  /** Whether a node policy stands for this node: then the network adds its key when it is inserted here. Default: no. */
+  /**
+   * Whether a node policy stands for this node: then the network adds its key when it is inserted here. Default: no.
+   */
   isOwn?(type: string, value: JsonObject): boolean;
-  /** Resolves when this node may write, for a moment after a start; default: at once. What is not allowed then, the ledger refuses. */
+  /**
+   * Resolves when this node may write, for a moment after a start; default: at once. What is not allowed then, the
+   * ledger refuses.
+   */
   mayWrite?(): Promise<void>;
   readonly log?: Logger;
   /** What a node needs that drops bodies; `saved`: what it kept when it did, by snapshot. */
@@ -247,8 +252,8 @@ class LedgerPolicies implements Policies {
   }
 
   /**
-   * Decides, appends, and resolves with the entry when it is in the book; undefined where nothing is to be changed. Only writes that need the same id
-   * or claim wait for each other; the rest share the ledger's group commit.
+   * Decides, appends, and resolves with the entry when it is in the book; undefined where nothing is to be changed.
+   * Only writes that need the same id or claim wait for each other; the rest share the ledger's group commit.
    */
   async #write(decide: () => Decision | undefined): Promise<HeldEntry | undefined> {
     await this.#ports.mayWrite?.();

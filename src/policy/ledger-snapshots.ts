@@ -30,7 +30,10 @@ export interface SnapshotDesk {
   /** Signs a snapshot. The same errors, and `POLICY_SNAPSHOT_NOT_ROOT`. */
   make(signal?: AbortSignal): Promise<SnapshotMade>;
   list(): readonly SnapshotReport[];
-  /** Root of the state that a snapshot settles ({@link snapshotKey}), whoever signed it; undefined where no entry says so. */
+  /**
+   * Root of the state that a snapshot settles ({@link snapshotKey}), whoever signed it; undefined where no entry says
+   * so.
+   */
   rootOf(snapshot: string): string | undefined;
   /** What the last snapshot in force covers, for one that begins with it; undefined while none is in force. */
   cover(): Promise<SettledCover | undefined>;
@@ -39,7 +42,10 @@ export interface SnapshotDesk {
    * `LEDGER_SYNC_UNPROVEN`, `ENTRY_…`.
    */
   prove(network: string, proof: readonly RawEntry[]): Promise<string | undefined>;
-  /** The leaves of that state as they are known here, in their canonical form and the order of the root; undefined where they are not. */
+  /**
+   * The leaves of that state as they are known here, in their canonical form and the order of the root; undefined where
+   * they are not.
+   */
   leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined>;
 }
 
@@ -131,7 +137,10 @@ export class LedgerSnapshots implements SnapshotDesk {
     });
   }
 
-  /** Of an author's entries up to `newest` the last that every registered node is known to hold, and this one; 0 for none. */
+  /**
+   * Of an author's entries up to `newest` the last that every registered node is known to hold, and this one; 0 for
+   * none.
+   */
   #heldByAll(author: string, newest: number): number {
     const all = [this.#ports.ownKey, ...this.#ports.registered()];
     const isHeld = (seq: number): boolean => {

@@ -1,6 +1,9 @@
 import type { Fact } from './facts.ts';
 
-/** The facts that are here without their bodies, which nobody erased by right: what they say may come, and would change what follows. */
+/**
+ * The facts that are here without their bodies, which nobody erased by right: what they say may come, and would change
+ * what follows.
+ */
 export class MissingBodies {
   readonly #facts = new Set<Fact>();
   #known: { readonly revision: number; readonly count: number } | undefined;

@@ -3,7 +3,9 @@ import { FRONTIER_HEADS_MAX } from '../base/limits.ts';
 import { policyDate } from '../entry/time.ts';
 import type { PeerKey } from '../network/network.ts';
 
-/** A point of the ledger: what was stated up to a time, all that some entries build on, or what one node had accepted. */
+/**
+ * A point of the ledger: what was stated up to a time, all that some entries build on, or what one node had accepted.
+ */
 export type Moment =
   /** Microseconds since 1970. */
   | { readonly kind: 'time'; readonly micros: number }
@@ -32,8 +34,8 @@ export const frontierText = (heads: readonly string[]): string => {
 };
 
 /**
- * The moment that a frontier's text names; undefined for a text that is none, such as a date. The hash of one entry is a
- * frontier. Throws `POLICY_FRONTIER_OVERSIZE`.
+ * The moment that a frontier's text names; undefined for a text that is none, such as a date. The hash of one entry is
+ * a frontier. Throws `POLICY_FRONTIER_OVERSIZE`.
  */
 export const readFrontier = (text: string): StatedMoment | undefined => {
   const trimmed = text.trim();

@@ -4,8 +4,8 @@ import type { Subject } from './claims.ts';
 import { kindOf } from './kinds/registry.ts';
 
 /**
- * The name by which people and scripts mean a cluster or a node, of whichever company: one policy of a type is to have it. Child
- * clusters have the name of their parent.
+ * The name by which people and scripts mean a cluster or a node, of whichever company: one policy of a type is to have
+ * it. Child clusters have the name of their parent.
  */
 const nameMeant = (type: string, { name, parent }: JsonObject): string | undefined =>
   isNamed(type) && (type !== 'cluster' || parent === undefined) && typeof name === 'string' ? name : undefined;
@@ -18,7 +18,10 @@ export const nameKeys = (type: string, value: JsonObject): readonly string[] => 
   return name === undefined ? [] : [`name\u0000${type}\u0000${name}`];
 };
 
-/** Which policies in force are meant by which name. Asked at each write, so nothing is looked at but what has changed since. */
+/**
+ * Which policies in force are meant by which name. Asked at each write, so nothing is looked at but what has changed
+ * since.
+ */
 export class MeantNames {
   readonly #subjects: ReadonlyMap<string, Subject>;
   readonly #ids = new Map<string, Set<string>>();
@@ -62,8 +65,8 @@ export class MeantNames {
 }
 
 /**
- * No rule of the fold: where two nodes write at once, or a ledger has it from before, both stay, and `blockchain test` tells it.
- * Throws `POLICY_NOT_UNIQUE`.
+ * No rule of the fold: where two nodes write at once, or a ledger has it from before, both stay, and `blockchain test`
+ * tells it. Throws `POLICY_NOT_UNIQUE`.
  */
 export const refuseNameTaken = (
   book: { namedBy(key: string): Iterable<string> },

@@ -6,7 +6,10 @@ import type { PolicyBook } from './book.ts';
 import { permissionsSchema } from './kinds/permissions.ts';
 import { kindOf } from './kinds/registry.ts';
 
-/** What a policy says in vain, or to the harm of others: refused where it is written, told by `blockchain test` where it is. */
+/**
+ * What a policy says in vain, or to the harm of others: refused where it is written, told by `blockchain test` where it
+ * is.
+ */
 interface Objection {
   /** The attribute of the root value that says it. */
   readonly attribute: string;
@@ -152,8 +155,8 @@ const listOf = (value: JsonValue | undefined): readonly JsonValue[] =>
   Array.isArray(value) ? (value as readonly JsonValue[]) : [];
 
 /**
- * What is to be said against a policy in normal form. No rule of the fold: what is in ledgers stays in force, and is told by
- * `blockchain test`.
+ * What is to be said against a policy in normal form. No rule of the fold: what is in ledgers stays in force, and is
+ * told by `blockchain test`.
  */
 export const objectionsTo = (book: Pick<PolicyBook, 'get'>, said: Said): readonly Objection[] => [
   ...ofDate(said.value),
@@ -167,8 +170,8 @@ const refusal = ({ type }: Said, { text, code, hint, attribute }: Objection): Ho
   fault(code, `${type} policy: ${text}`, { data: { type, attribute }, hint });
 
 /**
- * Refuses an own write that says such a thing in one of the attributes `written`: what an earlier version said already holds up
- * no update of something else. Throws `POLICY_STRUCTURE`, `POLICY_UNKNOWN`, `POLICY_NOT_OWNER`.
+ * Refuses an own write that says such a thing in one of the attributes `written`: what an earlier version said already
+ * holds up no update of something else. Throws `POLICY_STRUCTURE`, `POLICY_UNKNOWN`, `POLICY_NOT_OWNER`.
  */
 export const refuseObjections = (book: Pick<PolicyBook, 'get'>, said: Said, written: readonly string[]): void => {
   const found = objectionsTo(book, said).find(({ attribute }) => written.includes(attribute));

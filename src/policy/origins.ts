@@ -37,7 +37,9 @@ export type PartsOf = (value: JsonObject) => ReadonlyMap<string, JsonValue>;
 /** The attributes of the root. */
 export const attributesOf: PartsOf = (value) => new Map(Object.entries(value));
 
-/** Every value that is no object and no list, and every empty one; the key is the path as JSON: `["table",0,"dbms"]`. */
+/**
+ * Every value that is no object and no list, and every empty one; the key is the path as JSON: `["table",0,"dbms"]`.
+ */
 export const leavesOf: PartsOf = (value) => {
   const leaves = new Map<string, JsonValue>();
   const descend = (path: readonly (string | number)[], part: JsonValue): void => {
@@ -70,9 +72,9 @@ const givenBy = ({ hash, content, erasure }: Fact): JsonObject =>
     : { ...content, ...Object.fromEntries(erasure.attributes.map((name) => [name, { erased: hash }])) };
 
 /**
- * The origins of a policy in force, from all its facts in the order in which they take effect, as the fold has judged them when the work
- * begins. A part has the entry since which it has its value: an update that names it with the value that it has gives it
- * nothing. An attribute whose value is erased keeps the entry that gave it.
+ * The origins of a policy in force, from all its facts in the order in which they take effect, as the fold has judged
+ * them when the work begins. A part has the entry since which it has its value: an update that names it with the value
+ * that it has gives it nothing. An attribute whose value is erased keeps the entry that gave it.
  */
 export const originsOf = function* (
   facts: readonly Fact[],

@@ -38,10 +38,10 @@ export interface Past {
 }
 
 /**
- * The policies as of a moment: a pure function of the entries that it covers. A frontier is exact, and so is what a node
- * had accepted. A time takes the
- * entries stated up to it, as far as they are here now, and what is known now of authors that contradicted themselves.
- * Throws `POLICY_FRONTIER_UNKNOWN`, `ENTRY_ARCHIVED` where it follows from bodies that others keep.
+ * The policies as of a moment: a pure function of the entries that it covers. A frontier is exact, and so is what a
+ * node had accepted. A time takes the entries stated up to it, as far as they are here now, and what is known now of
+ * authors that contradicted themselves. Throws `POLICY_FRONTIER_UNKNOWN`, `ENTRY_ARCHIVED` where it follows from bodies
+ * that others keep.
  */
 export const pastAt = function* (chronicle: Chronicle, moment: Moment): Sliced<Past> {
   const covered = yield* coveredBy(chronicle, moment);

@@ -22,15 +22,24 @@ export interface Members {
   invites(): readonly Invite[];
   /** Whether the key may connect: a root, a key with a grant, or any under open admission that was not revoked. */
   isMember(key: PeerKey): boolean;
-  /** Whether this node lets the key connect: a member; anybody while this node does not belong to the network itself yet. */
+  /**
+   * Whether this node lets the key connect: a member; anybody while this node does not belong to the network itself
+   * yet.
+   */
   mayConnect(key: PeerKey): boolean;
   /** Gives out an invite; resolves with its entry once it is durable. `POLICY_NOT_AUTHORISED`. */
   invite(wish: InviteWish): Promise<HeldEntry>;
   /** Takes back an invite that nobody has redeemed. `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`. */
   deleteInvite(grant: string): Promise<void>;
-  /** Resolves with the members in force whom that let in, at first or second hand. `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
+  /**
+   * Resolves with the members in force whom that let in, at first or second hand. `POLICY_MEMBER_UNKNOWN`,
+   * `POLICY_NOT_AUTHORISED`.
+   */
   revoke(wish: RevocationWish): Promise<readonly Membership[]>;
-  /** Hands what this node still holds to another key of its own, whose signatures `sign` gives as hex. `POLICY_NOT_AUTHORISED`. */
+  /**
+   * Hands what this node still holds to another key of its own, whose signatures `sign` gives as hex.
+   * `POLICY_NOT_AUTHORISED`.
+   */
   rotate(key: PeerKey, sign: (text: string) => string): Promise<void>;
   /** Keys that this node's own key stands in for. */
   former(): readonly PeerKey[];
@@ -49,7 +58,9 @@ export interface Policies extends Resource {
   readonly snapshots: SnapshotDesk;
   /** Undefined of a node that drops nothing. */
   readonly pruning: Pruning | undefined;
-  /** `policy` has one root key, its type. `POLICY_…` errors: structure, id taken, not unique, unknown cluster, parent. */
+  /**
+   * `policy` has one root key, its type. `POLICY_…` errors: structure, id taken, not unique, unknown cluster, parent.
+   */
   insert(policy: JsonObject): Promise<PolicyState>;
   /** Replaces the attributes that `changes` names (null removes one). */
   update(id: string, changes: JsonObject): Promise<PolicyState>;

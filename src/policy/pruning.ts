@@ -83,7 +83,10 @@ export class Pruning {
     return this.#ports.fold.facts().flatMap(({ hash, archived }) => (archived ? [hash] : []));
   }
 
-  /** Why the book is not, or may not be, what the entries say: bodies are needed that others keep. Undefined while none is. */
+  /**
+   * Why the book is not, or may not be, what the entries say: bodies are needed that others keep. Undefined while none
+   * is.
+   */
   need(): HoldfastError | undefined {
     const { fold, archive } = this.#ports;
     return lacksHistory(fold)

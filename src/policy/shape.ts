@@ -7,7 +7,9 @@ import { sha256Hex } from '../codec/hash.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../codec/json.ts';
 import { kindOf } from './kinds/registry.ts';
 
-/** A policy taken apart: the root value in normal form, without `id` and `ledger`, and the id where the user gave one. */
+/**
+ * A policy taken apart: the root value in normal form, without `id` and `ledger`, and the id where the user gave one.
+ */
 export interface PolicyDraft {
   readonly type: string;
   readonly givenId: string | undefined;
@@ -143,7 +145,10 @@ export const checkSize = (content: JsonObject): void => {
     });
 };
 
-/** What a user's text or object says, in normal form. Throws `POLICY_STRUCTURE`, `POLICY_ATTRIBUTE_NAME`, `POLICY_OVERSIZE`. */
+/**
+ * What a user's text or object says, in normal form. Throws `POLICY_STRUCTURE`, `POLICY_ATTRIBUTE_NAME`,
+ * `POLICY_OVERSIZE`.
+ */
 export const readPolicy = (policy: unknown): PolicyDraft => {
   const [type, given] = rootOf(policy);
   const id = given['id'];
@@ -157,8 +162,8 @@ export const readPolicy = (policy: unknown): PolicyDraft => {
 };
 
 /**
- * The id of a policy whose user gave none: the first 32 hex digits of SHA-256 over the canonical policy without what the
- * network adds, so that the same policy inserted twice is one. Tables and clusters have their documented identity.
+ * The id of a policy whose user gave none: the first 32 hex digits of SHA-256 over the canonical policy without what
+ * the network adds, so that the same policy inserted twice is one. Tables and clusters have their documented identity.
  */
 export const policyId = (type: string, value: JsonObject): string => {
   const identity = kindOf(type)?.identity?.(value);

@@ -66,8 +66,8 @@ export const rootOfLeaves = function* (leaves: readonly OriginLeaf[]): Sliced<st
 };
 
 /**
- * The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. No leaf is kept: all of
- * them, and what is made to show a policy, would take as much memory as the book.
+ * The root of the state (SPEC §3), 64 hex digits: equal where the same entries gave the same policies in force. No leaf
+ * is kept: all of them, and what is made to show a policy, would take as much memory as the book.
  */
 export const stateRoot = function* (fold: LedgerFold): Sliced<string> {
   const subtrees: Subtree[] = [];

@@ -112,8 +112,8 @@ const unknownIn = (
 };
 
 /**
- * The names in a question that no policy of the types asked for has: types that are neither built in nor in force, attributes
- * that `where` compares, and, where nothing came out, those that `bring` names. Pure.
+ * The names in a question that no policy of the types asked for has: types that are neither built in nor in force,
+ * attributes that `where` compares, and, where nothing came out, those that `bring` names. Pure.
  */
 export const unknownNames = (
   source: PolicySource,

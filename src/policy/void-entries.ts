@@ -3,7 +3,10 @@ import type { Fact } from './facts.ts';
 import type { Chronicle } from './past.ts';
 import type { VoidReason } from './void-reason.ts';
 
-/** Entries of every kind that have no effect by a rule, in the order in which they came. What is archived has its effect settled. */
+/**
+ * Entries of every kind that have no effect by a rule, in the order in which they came. What is archived has its effect
+ * settled.
+ */
 export const voidEntries = ({
   book,
   chronicle,

@@ -18,7 +18,10 @@ export interface Cosigned {
 type Latest = Pick<PolicyBook, 'authority' | 'effectOf' | 'ofType'>;
 type Then = Pick<LedgerFold, 'factsOf' | 'ofType' | 'settledOrigins'>;
 
-/** The key, and those that it stood in for by anything that it held by right, whether or not that was revoked or handed on since. */
+/**
+ * The key, and those that it stood in for by anything that it held by right, whether or not that was revoked or handed
+ * on since.
+ */
 const keysOfNode = (authority: Authority, key: PeerKey): ReadonlySet<PeerKey> => {
   const held = authority.graph.linksOf(key).filter(({ fact }) => authority.reasonOf(fact) === undefined);
   return new Set([key, ...held.flatMap(({ fact }) => authority.rightsOf({ cap: fact.hash })?.former ?? [])]);
@@ -38,8 +41,9 @@ const countingNow = ({ node, by }: Cosigned, latest: Latest): ReadonlySet<PeerKe
 };
 
 /**
- * Of those who cosigned, the nodes whose word counts (bundle SPEC §5, K2): registered now, or by what the node had then, where what registered them
- * has not become void. `then`: the policies that follow from the entries of the checkpoint; `latest`: from all.
+ * Of those who cosigned, the nodes whose word counts (bundle SPEC §5, K2): registered now, or by what the node had
+ * then, where what registered them has not become void. `then`: the policies that follow from the entries of the
+ * checkpoint; `latest`: from all.
  */
 export const countingWitnesses = function* (
   cosigned: Cosigned,
@@ -60,8 +64,8 @@ export const countingWitnesses = function* (
 };
 
 /**
- * {@link countingWitnesses} at a node that holds the entries of the checkpoint (hashes). What the node had then is worked out only where one that
- * cosigned is not registered now. Errors: those of {@link Policies.past}.
+ * {@link countingWitnesses} at a node that holds the entries of the checkpoint (hashes). What the node had then is
+ * worked out only where one that cosigned is not registered now. Errors: those of {@link Policies.past}.
  */
 export const countingHere = async (
   policies: Pick<Policies, 'book' | 'caughtUp' | 'past'>,

@@ -23,7 +23,10 @@ export const committedCondition = (cluster: ClusterInfo, holdings: Holdings): Ex
   return anyOf(origins);
 };
 
-/** How many files are held by all whose rows the condition cannot name: the policy of their origin is gone, and its number with it. */
+/**
+ * How many files are held by all whose rows the condition cannot name: the policy of their origin is gone, and its
+ * number with it.
+ */
 export const unnamedFiles = (cluster: ClusterInfo, holdings: Holdings): number => {
   const members = new Set(cluster.operators.map(({ id }) => id));
   return [...holdings].reduce((sum, [origin, ranges]) => sum + (members.has(origin) ? 0 : countRanges(ranges)), 0);

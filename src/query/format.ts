@@ -153,8 +153,9 @@ const jsonCell = (cell: SqlValue): string => {
 };
 
 /**
- * Blocks of 25 rows (or one of all), each with an empty line, the titles and the dashes above. Numbers stand right, text left; there
- * is a blank after each cell and each group of dashes, none after the titles. Widths are those of the whole table.
+ * Blocks of 25 rows (or one of all), each with an empty line, the titles and the dashes above. Numbers stand right,
+ * text left; there is a blank after each cell and each group of dashes, none after the titles. Widths are those of the
+ * whole table.
  */
 const tablePieces = function* (
   result: QueryResult,

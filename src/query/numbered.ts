@@ -13,9 +13,9 @@ const names = (expression: Expression, column: string): boolean =>
   operandsOf(expression).some((operand) => names(operand, column));
 
 /**
- * Does `read`, which chooses rows by `where`: by member numbers, as a committed query does, only where all rows of the database carry
- * those that `members` says. Until they are renumbered rows would be left out, or another member's taken for them.
- * `QUERY_OPERATOR_NOT_FILLED`: another operator is to be asked.
+ * Does `read`, which chooses rows by `where`: by member numbers, as a committed query does, only where all rows of the
+ * database carry those that `members` says. Until they are renumbered rows would be left out, or another member's taken
+ * for them. `QUERY_OPERATOR_NOT_FILLED`: another operator is to be asked.
  */
 export function* whereNumbered<T, R>(
   connection: ReadConnection,

@@ -25,7 +25,9 @@ export const lastMoment = (query: Resolved, { column, until, condition }: Resolv
   grouped: true,
 });
 
-/** The query over the stretch that ends at that moment, its beginning not included; over nothing where there is none. */
+/**
+ * The query over the stretch that ends at that moment, its beginning not included; over nothing where there is none.
+ */
 export const withinPeriod = (query: Resolved, period: ResolvedPeriod, last: SqlValue | undefined): Resolved => {
   const end = typeof last === 'string' ? dateText(last, 0) : undefined;
   const start = end === undefined ? undefined : timestampText(shifted(microsOf(end), period.length));

@@ -10,7 +10,9 @@ export const PARTIAL_TABLE = 'partial';
 /** How SQLite compares values of a column with others; empty for none. */
 type Affinity = CastType | '';
 
-/** A column of {@link PARTIAL_TABLE}. A key keeps the affinity it has at the operators: HAVING may compare it with text. */
+/**
+ * A column of {@link PARTIAL_TABLE}. A key keeps the affinity it has at the operators: HAVING may compare it with text.
+ */
 interface PartialColumn {
   readonly name: string;
   readonly affinity: Affinity;
@@ -28,8 +30,8 @@ export interface QueryPlan {
  * Splits a query so that the merge of what any number of shards answer is what one database with all rows answers.
  *
  * Grouped: the shards group by the same expressions, and by the argument of each DISTINCT aggregate as well, so that
- * its distinct values are shipped; the merge groups again. avg is shipped as a sum and a count. HAVING, ORDER BY and LIMIT
- * stay in the merge. Not grouped: the shards select, and where there is a LIMIT they order and limit too.
+ * its distinct values are shipped; the merge groups again. avg is shipped as a sum and a count. HAVING, ORDER BY and
+ * LIMIT stay in the merge. Not grouped: the shards select, and where there is a LIMIT they order and limit too.
  */
 export const planQuery = (query: Resolved, tableColumns: readonly Column[]): QueryPlan =>
   query.grouped ? new GroupedPlan(query, tableColumns).plan() : planRows(query);
@@ -152,8 +154,9 @@ class GroupedPlan {
   }
 
   /**
-   * A key keeps the affinity that its declared type gives, because HAVING may compare it with text. Where files were mapped to several
-   * types the operators have none for it, and group 5 and '5' apart: here they become one, whoever asks.
+   * A key keeps the affinity that its declared type gives, because HAVING may compare it with text. Where files were
+   * mapped to several types the operators have none for it, and group 5 and '5' apart: here they become one, whoever
+   * asks.
    */
   #affinity(key: Expression): Affinity {
     if (key.kind === 'cast') return key.type;

@@ -52,7 +52,10 @@ export interface QueryResult {
   readonly behind: readonly BehindCluster[];
   /** Clusters without an answer, by id and why; empty unless `partial`. */
   readonly missing: readonly { readonly cluster: string; readonly reason: string }[];
-  /** The rows were read and will not be again: others may have their room. What nobody holds any more is given back too, later. */
+  /**
+   * The rows were read and will not be again: others may have their room. What nobody holds any more is given back too,
+   * later.
+   */
   release(): void;
 }
 
@@ -73,7 +76,10 @@ export interface QueryJob {
 }
 
 export interface QueryService {
-  /** Cluster by cluster, one operator each, next on failure, merged. Never silently partial. `QUERY_…` and `SQL_…` errors. */
+  /**
+   * Cluster by cluster, one operator each, next on failure, merged. Never silently partial. `QUERY_…` and `SQL_…`
+   * errors.
+   */
   network(request: QueryRequest): Promise<QueryResult>;
   /** The local databases alone. */
   local(request: QueryRequest): Promise<QueryResult>;

@@ -6,7 +6,9 @@ export interface RowList extends Iterable<SqlRow> {
   readonly length: number;
 }
 
-/** Rows as the bytes in which they came: one is an object only while it is read, which would take three times as much. */
+/**
+ * Rows as the bytes in which they came: one is an object only while it is read, which would take three times as much.
+ */
 export class RowChunks implements RowList {
   readonly #width: number;
   readonly #chunks: Uint8Array[] = [];

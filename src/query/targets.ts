@@ -32,7 +32,10 @@ export const includedTables = (main: TableName, include: readonly string[]): rea
   return [...new Map(all.map((table) => [`${table.dbms}.${table.table}`, table])).values()];
 };
 
-/** All tables that the SQL of a query and its `include` name, without looking whether they are there. `SQL_…`, `QUERY_TABLE_UNKNOWN`. */
+/**
+ * All tables that the SQL of a query and its `include` name, without looking whether they are there. `SQL_…`,
+ * `QUERY_TABLE_UNKNOWN`.
+ */
 export const tablesOf = (dbms: string, sql: string, include: readonly string[]): readonly TableName[] =>
   includedTables({ dbms: dbms.toLowerCase(), table: tableIn(sql) }, include);
 

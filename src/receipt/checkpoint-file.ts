@@ -26,7 +26,9 @@ interface Line {
   readonly end: number;
 }
 
-/** The cosigned checkpoints of a log, a line each: time, size, the note as a JSON string; neither number ever goes back. */
+/**
+ * The cosigned checkpoints of a log, a line each: time, size, the note as a JSON string; neither number ever goes back.
+ */
 export class CheckpointFile {
   readonly #path: string;
   readonly #handle: FileHandle;
@@ -38,7 +40,9 @@ export class CheckpointFile {
     this.#handle = handle;
   }
 
-  /** Makes it where it is missing, and leaves out a last line that was not completely written. `RECEIPT_FILES_DAMAGED`. */
+  /**
+   * Makes it where it is missing, and leaves out a last line that was not completely written. `RECEIPT_FILES_DAMAGED`.
+   */
   static async open(path: string): Promise<CheckpointFile> {
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
     const file = new CheckpointFile(path, handle);

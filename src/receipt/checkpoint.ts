@@ -69,7 +69,10 @@ export const cosign = (key: SigningKey, { network }: Origin, text: string, time:
   });
 };
 
-/** Undefined for a signature that is none of a witness of this network. Throws `RECEIPT_NOTE_MALFORMED` where it does not hold. */
+/**
+ * Undefined for a signature that is none of a witness of this network. Throws `RECEIPT_NOTE_MALFORMED` where it does
+ * not hold.
+ */
 const readCosignature = (text: string, { network }: Origin, signature: NoteSignature): Cosignature | undefined => {
   const { name, keyId, bytes } = signature;
   const witness = readWitnessName(name);
@@ -86,7 +89,10 @@ const readCosignature = (text: string, { network }: Origin, signature: NoteSigna
   return { witness: witness.node, time, line: signatureLine(signature) };
 };
 
-/** What a witness answered about a checkpoint: its cosignature. Throws `RECEIPT_NOTE_MALFORMED` where it is none that holds. */
+/**
+ * What a witness answered about a checkpoint: its cosignature. Throws `RECEIPT_NOTE_MALFORMED` where it is none that
+ * holds.
+ */
 export const readCosignatureLine = ({ text, origin }: Checkpoint, line: string): Cosignature => {
   const cosignature = readCosignature(text, origin, readSignatureLine(line));
   if (cosignature === undefined) throw malformedNote('the line is no cosignature of a node of this network');
@@ -96,8 +102,8 @@ export const readCosignatureLine = ({ text, origin }: Checkpoint, line: string):
 const HEAD = /^([^\n]+)\n(0|[1-9]\d{0,14})\n([A-Za-z0-9+/]{43}=)\n$/;
 
 /**
- * Reads a checkpoint and verifies the signature of the key that its origin names, and each cosignature of a node of that
- * network; signatures of others are left alone. Throws `RECEIPT_NOTE_MALFORMED`.
+ * Reads a checkpoint and verifies the signature of the key that its origin names, and each cosignature of a node of
+ * that network; signatures of others are left alone. Throws `RECEIPT_NOTE_MALFORMED`.
  */
 export const readCheckpoint = (note: string): Checkpoint => {
   const { text, signatures } = readNote(note);

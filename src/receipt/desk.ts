@@ -103,8 +103,8 @@ export class WitnessDesk implements Resource {
   }
 
   /**
-   * Compares checkpoints that others have with what was cosigned here, which is returned: whoever has the larger tree can tell.
-   * A split view that is found is kept and said.
+   * Compares checkpoints that others have with what was cosigned here, which is returned: whoever has the larger tree
+   * can tell. A split view that is found is kept and said.
    */
   async compare(checkpoints: readonly Checkpoint[]): Promise<readonly Checkpoint[]> {
     const cosigned: Checkpoint[] = [];
@@ -120,7 +120,10 @@ export class WitnessDesk implements Resource {
     return cosigned;
   }
 
-  /** The last checkpoint of a node up to a time that was cosigned here, and whether a later one can still take its place. */
+  /**
+   * The last checkpoint of a node up to a time that was cosigned here, and whether a later one can still take its
+   * place.
+   */
   async upToTime(
     node: PeerKey,
     time: number,

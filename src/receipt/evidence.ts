@@ -5,8 +5,8 @@ import { fromBase64, malformedNote } from './note.ts';
 import { HASH_BYTES } from './tree.ts';
 
 /**
- * What a node can show of its own receipts. All of it is checked without the node: the checkpoint by its signatures, the
- * list of entries by the checkpoint's root, one entry by its proof.
+ * What a node can show of its own receipts. All of it is checked without the node: the checkpoint by its signatures,
+ * the list of entries by the checkpoint's root, one entry by its proof.
  */
 export interface ReceiptEvidence {
   /** The newest checkpoint, with the cosignatures that it has so far; undefined where nothing was signed yet. */

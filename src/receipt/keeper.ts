@@ -47,7 +47,10 @@ export interface KeeperPorts {
     proof: readonly Buffer[],
     checkpoint: Checkpoint,
   ) => Promise<SubmitAnswer>;
-  /** The checkpoint of this node that a witness cosigned last; undefined where there is none. Throws where it does not answer. */
+  /**
+   * The checkpoint of this node that a witness cosigned last; undefined where there is none. Throws where it does not
+   * answer.
+   */
   readonly shown: (witness: PeerKey) => Promise<Checkpoint | undefined>;
 }
 
@@ -134,8 +137,9 @@ export class ReceiptKeeper implements ReceiptEvidence {
   }
 
   /**
-   * Takes up what the ledger has accepted since, signs a checkpoint where that is something, and asks the witnesses that
-   * have not cosigned it. Resolves with whether all of them have. After a failure it begins again from what is on disk.
+   * Takes up what the ledger has accepted since, signs a checkpoint where that is something, and asks the witnesses
+   * that have not cosigned it. Resolves with whether all of them have. After a failure it begins again from what is on
+   * disk.
    */
   async step(): Promise<boolean> {
     const { network } = this.#ports.ledger;
@@ -143,7 +147,8 @@ export class ReceiptKeeper implements ReceiptEvidence {
     try {
       const log = this.#log ?? (await this.#openLog(network));
       if (!(await this.#mayGoOn(log))) return false;
-      // Chosen first: what registered them is then among the entries of the checkpoint that they are asked for, so their word counts for good.
+      // Chosen first: what registered them is then among the entries of the checkpoint that they are asked for, so
+      // their word counts for good.
       const [chosen] = await Promise.allSettled([this.#ports.witnesses()]);
       await this.#takeUp(log);
       if (log.size > (this.#signed?.size ?? 0)) await this.#sign(log);
@@ -167,7 +172,9 @@ export class ReceiptKeeper implements ReceiptEvidence {
     return this.#log;
   }
 
-  /** Before the first signature after a start: a witness that is reached may have seen this log further than it is here. */
+  /**
+   * Before the first signature after a start: a witness that is reached may have seen this log further than it is here.
+   */
   async #mayGoOn(log: ReceiptLog): Promise<boolean> {
     if (this.#resumed || this.#signed === undefined) return true;
     for (const witness of await this.#ports.witnesses()) {

@@ -19,7 +19,9 @@ export interface KnownAtPorts {
   counting(checkpoint: Checkpoint, entries: readonly string[]): Promise<ReadonlySet<PeerKey>>;
 }
 
-/** The first answer of a source that somebody whose word counts has witnessed. `RECEIPT_UNKNOWN` where there is none. */
+/**
+ * The first answer of a source that somebody whose word counts has witnessed. `RECEIPT_UNKNOWN` where there is none.
+ */
 export const findKnownAt = async (
   ports: KnownAtPorts,
   node: PeerKey,

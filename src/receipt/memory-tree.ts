@@ -32,7 +32,9 @@ export class MemoryTree implements TreeReader {
 /** Hashes of entries `from` to `to` of some log, or fewer from the beginning of that range, at least one. */
 export type FetchEntries = (from: number, to: number) => Promise<Buffer>;
 
-/** The tree of a checkpoint, its entries from somebody who is not trusted. `RECEIPT_PROOF_BAD` where they are others. */
+/**
+ * The tree of a checkpoint, its entries from somebody who is not trusted. `RECEIPT_PROOF_BAD` where they are others.
+ */
 export const fetchTree = async (fetch: FetchEntries, { size, root }: TreeHead): Promise<MemoryTree> => {
   const tree = new MemoryTree();
   for (let held = 0; held < size;) {

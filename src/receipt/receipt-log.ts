@@ -67,8 +67,8 @@ export class ReceiptLog implements TreeReader, Resource {
   }
 
   /**
-   * Whether the first entries are those of a tree head, as far as their tiles tell; what comes after them, which nobody was
-   * shown, is forgotten. Tiles that do not fit are made anew.
+   * Whether the first entries are those of a tree head, as far as their tiles tell; what comes after them, which nobody
+   * was shown, is forgotten. Tiles that do not fit are made anew.
    */
   async keepUpTo(head: TreeHead): Promise<boolean> {
     if (this.size < head.size) return false;

@@ -11,7 +11,10 @@ import type { SplitView } from './split-view.ts';
 export interface KnownAt {
   /** The last checkpoint that counts up to the time, with the cosignatures of those whose word counts. */
   readonly checkpoint: Checkpoint;
-  /** Hashes of the entries (64 hex digits), in the order in which they came to that node: checked against the checkpoint. */
+  /**
+   * Hashes of the entries (64 hex digits), in the order in which they came to that node: checked against the
+   * checkpoint.
+   */
   readonly entries: readonly string[];
   /** Who gave the answer: the node itself, or one that witnesses it. */
   readonly source: PeerKey;
@@ -46,13 +49,16 @@ export interface Receipts extends Resource {
   readonly notices: EventEmitter<ReceiptNotices>;
   readonly evidence: ReceiptEvidence;
   status(): Promise<ReceiptStatus>;
-  /** Resolves once a node that belongs to a network has tried, since its start, to sign what it holds; at once where that is long ago. */
+  /**
+   * Resolves once a node that belongs to a network has tried, since its start, to sign what it holds; at once where
+   * that is long ago.
+   */
   firstSigned(): Promise<void>;
   /** Proofs against nodes that showed two histories. */
   splits(): readonly SplitView[];
   /**
-   * What a node had accepted by a time (seconds since 1970): asks it, its witnesses, then others that are connected. `RECEIPT_UNKNOWN` where
-   * nobody that is reached can tell.
+   * What a node had accepted by a time (seconds since 1970): asks it, its witnesses, then others that are connected.
+   * `RECEIPT_UNKNOWN` where nobody that is reached can tell.
    */
   knownAt(node: PeerKey, time: number, signal?: AbortSignal): Promise<KnownAt>;
   /** Which of the registered nodes' receipts name an entry (64 hex digits), in the order of their keys. */

@@ -8,8 +8,8 @@ import { originText } from './origin.ts';
 import { consistencyProof, HASH_BYTES, rootAt, type TreeReader } from './tree.ts';
 
 /**
- * Proof that a node showed two histories: two checkpoints that it signed, of which the newer tree does not begin with the
- * older one. It needs no context.
+ * Proof that a node showed two histories: two checkpoints that it signed, of which the newer tree does not begin with
+ * the older one. It needs no context.
  */
 export interface SplitView {
   readonly older: Checkpoint;

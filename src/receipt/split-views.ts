@@ -43,7 +43,10 @@ export class SplitViews {
     return this.#known.has(origin);
   }
 
-  /** Keeps the first of each log; true for one that is new. It counts at once; that it is durable takes a moment. False once closed. */
+  /**
+   * Keeps the first of each log; true for one that is new. It counts at once; that it is durable takes a moment. False
+   * once closed.
+   */
   async add(split: SplitView): Promise<boolean> {
     const origin = splitOrigin(split);
     if (this.#closed || this.#known.has(origin) || this.#known.size >= SPLIT_VIEWS_MAX) return false;

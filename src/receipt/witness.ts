@@ -13,8 +13,8 @@ export interface Submission {
 }
 
 /**
- * `cosign`: it goes on from what was cosigned last. `stale`: it does not begin there, which proves nothing. `split`: it is
- * another tree of the size that was cosigned last. `unproven`: the proof does not hold.
+ * `cosign`: it goes on from what was cosigned last. `stale`: it does not begin there, which proves nothing. `split`: it
+ * is another tree of the size that was cosigned last. `unproven`: the proof does not hold.
  */
 export type Judgement = 'cosign' | 'stale' | 'split' | 'unproven';
 
@@ -44,8 +44,8 @@ export const witnessesOf = (network: string, node: PeerKey, registered: Iterable
   byRank(network, node, registered).slice(0, WITNESSES);
 
 /**
- * Whom to ask for what a node had, in this order: itself, its witnesses, and of those `present` some who may have been that before others were
- * registered, or they no more.
+ * Whom to ask for what a node had, in this order: itself, its witnesses, and of those `present` some who may have been
+ * that before others were registered, or they no more.
  */
 export const sourcesFor = (
   network: string,

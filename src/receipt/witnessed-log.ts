@@ -8,7 +8,9 @@ import { ReceiptLog } from './receipt-log.ts';
 import { findSplit, type SplitView } from './split-view.ts';
 import { HASH_BYTES, rootAt } from './tree.ts';
 
-/** A log that this node witnesses: the checkpoints that it cosigned, and a copy of the entries. One caller at a time. */
+/**
+ * A log that this node witnesses: the checkpoints that it cosigned, and a copy of the entries. One caller at a time.
+ */
 export class WitnessedLog implements Resource {
   readonly #log: ReceiptLog;
   /** The newest cosigned checkpoint whose entries are all here, checked. */

@@ -17,10 +17,10 @@ export interface FillView {
  * Whether the operator has held everything that its peers held when it joined (only then it answers queries). Pure.
  *
  * `filled` for good follows from a comparison with every peer alone: a newcomer that is as empty proves nothing. Files
- * that the consumer's window leaves out are lacking like any other: an answer without them would be partial. An operator
- * that knows no peers, or reaches none, answers with what it has, since nobody could do better; a peer that turns up
- * later and holds more takes that back until it is here. One that comes from a backup knows that it may lack files: it has
- * to hear of every peer first.
+ * that the consumer's window leaves out are lacking like any other: an answer without them would be partial. An
+ * operator that knows no peers, or reaches none, answers with what it has, since nobody could do better; a peer that
+ * turns up later and holds more takes that back until it is here. One that comes from a backup knows that it may lack
+ * files: it has to hear of every peer first.
  */
 export class FillState {
   #filled: boolean;

@@ -59,8 +59,8 @@ interface Link {
 }
 
 /**
- * Keeps one watching channel to each connected peer of the cluster, for as long as it lasts and again with backoff when it
- * breaks, and tells what the peer holds.
+ * Keeps one watching channel to each connected peer of the cluster, for as long as it lasts and again with backoff when
+ * it breaks, and tells what the peer holds.
  */
 export class PeerLinks {
   readonly #ports: LinkPorts;

@@ -118,8 +118,8 @@ export class Puller {
   }
 
   /**
-   * A window moves forward with the wall clock: what came after its end may be inside by now. Where the clock was set back, the same holds
-   * for what came before its begin.
+   * A window moves forward with the wall clock: what came after its end may be inside by now. Where the clock was set
+   * back, the same holds for what came before its begin.
    */
   #lookWhetherWindowMoved(window: WantWindow | undefined): void {
     if (window === undefined) return;

@@ -33,7 +33,9 @@ export interface ReplicationServerPorts {
   readonly inFlightTo: (operator: string) => FileRanges;
 }
 
-/** Serves the peers of the cluster, each with at most one channel for each job: a new one takes the place of the old. */
+/**
+ * Serves the peers of the cluster, each with at most one channel for each job: a new one takes the place of the old.
+ */
 export class ReplicationServer {
   readonly #ports: ReplicationServerPorts;
   readonly #channels = new Map<string, TransferChannel>();
@@ -127,7 +129,8 @@ export class ReplicationServer {
   async #servePush(channel: TransferChannel, operator: string, tally: PeerTally): Promise<void> {
     let storing: Promise<void> = Promise.resolve();
     let fail = (_: unknown): void => {};
-    // A store that fails ends the reading, so that the answer to the caller says why; breaking the channel off would not.
+    // A store that fails ends the reading, so that the answer to the caller says why; breaking the channel off would
+    // not.
     const next = (): ReturnType<TransferChannel['read']> =>
       new Promise((resolve, reject) => {
         fail = reject;
@@ -148,8 +151,9 @@ export class ReplicationServer {
   }
 
   /**
-   * From its first frame until `leave` the puller knows that these files come. Only the origin's own, and no longer than an honest pusher waits
-   * for the answer: anybody else could hold back a file, and the origin one that others hold, by pushing it slowly.
+   * From its first frame until `leave` the puller knows that these files come. Only the origin's own, and no longer
+   * than an honest pusher waits for the answer: anybody else could hold back a file, and the origin one that others
+   * hold, by pushing it slowly.
    */
   async #readPushed(
     channel: TransferChannel,

@@ -6,7 +6,9 @@ import type { PushTurn } from './transfer/push-window.ts';
 
 const SHARED_FILES_MAX = 1_024;
 
-/** Reads own files for several peers: what one has just read the next need not read again. Bounded in files and bytes. */
+/**
+ * Reads own files for several peers: what one has just read the next need not read again. Bounded in files and bytes.
+ */
 export class SharedReads {
   readonly #store: Pick<FileStore, 'origin' | 'readMany'>;
   readonly #worthwhile: () => boolean;

@@ -181,7 +181,10 @@ const checkAgent = (headers: RestHeaders): void => {
     );
 };
 
-/** What a POST asks for, in the documented forms of its body. Throws `REST_AGENT`, `REST_NO_COMMAND`, `REST_MAPPING`, `REST_LINES` … */
+/**
+ * What a POST asks for, in the documented forms of its body. Throws `REST_AGENT`, `REST_NO_COMMAND`, `REST_MAPPING`,
+ * `REST_LINES` …
+ */
 export const planOfPost = (headers: RestHeaders, body: string): CommandPlan => {
   const command = headers.get('command');
   const text = body.trim();

@@ -50,7 +50,9 @@ const OF_THE_NODE: Readonly<Record<string, number>> = {
 
 const numberOf = (code: string): number => (Object.hasOwn(OWN, code) ? OWN[code]?.[1] : undefined) ?? errorNumber(code);
 
-/** A refusal as HTTP: status, and the documented members of the JSON body. `code` is the stable code beside the number. */
+/**
+ * A refusal as HTTP: status, and the documented members of the JSON body. `code` is the stable code beside the number.
+ */
 export interface ErrorReply {
   readonly status: number;
   readonly error: HoldfastError;

@@ -17,8 +17,9 @@ const WORKS: readonly Work[] = ['command', 'rows'];
 const CALLED: Readonly<Record<Work, string>> = { command: 'commands', rows: 'PUTs' };
 
 /**
- * The requests that are being worked on. Nobody but admins may hold more than a share with commands, nor one with rows; the last places are for
- * who holds few, so that two or three cannot take all; and some are kept for admins, who have to see what takes the others.
+ * The requests that are being worked on. Nobody but admins may hold more than a share with commands, nor one with rows;
+ * the last places are for who holds few, so that two or three cannot take all; and some are kept for admins, who have
+ * to see what takes the others.
  */
 export class Places {
   #taken = 0;

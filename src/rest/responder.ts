@@ -217,7 +217,8 @@ class Responder {
   }
 
   /**
-   * Runs `work` with a deadline that holds even where `work` does not heed its signal; it keeps its place to its own end.
+   * Runs `work` with a deadline that holds even where `work` does not heed its signal; it keeps its place to its own
+   * end.
    */
   async #within<T>(
     { ms, ended, giveBack }: { readonly ms: number; readonly ended: AbortSignal; readonly giveBack: () => void },

@@ -142,7 +142,9 @@ const createHttpServer = (options: RestOptions, secured: Secured, stopping: Abor
   return server;
 };
 
-/** Every connection there is: also those that are still in the handshake of TLS, which the server itself does not end. */
+/**
+ * Every connection there is: also those that are still in the handshake of TLS, which the server itself does not end.
+ */
 const connectionsOf = (server: RestHttpServer): ReadonlySet<Socket> => {
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

@@ -22,8 +22,9 @@ const copying = { module: import.meta.url, procedures };
 const LOOK_MS = 50;
 
 /**
- * Copies all databases into a directory that exists, as they are at one moment, while writes go on. Yields how far it is;
- * when the loop ends, all are durable there. Ending it early stops the copy. `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT`, `SQLITE_CLOSED`.
+ * Copies all databases into a directory that exists, as they are at one moment, while writes go on. Yields how far it
+ * is; when the loop ends, all are durable there. Ending it early stops the copy. `SQLITE_DISK_FAILED`,
+ * `SQLITE_CORRUPT`, `SQLITE_CLOSED`.
  */
 export async function* backUpDatabases(
   sqlite: Sqlite,

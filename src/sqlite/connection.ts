@@ -14,7 +14,9 @@ type Statement = BetterSqlite3.Statement<SqlValue[], SqlValue[]>;
 export interface ConnectionOptions {
   /** For `holdfast_deadline()`. */
   readonly clock: Clock;
-  /** True once running statements must end, whatever their deadline: `holdfast_deadline()` then throws `SQLITE_CLOSED`. */
+  /**
+   * True once running statements must end, whatever their deadline: `holdfast_deadline()` then throws `SQLITE_CLOSED`.
+   */
   readonly stopping?: () => boolean;
   /** For {@link WriteConnection.freeBytes}, by directory. Default: what the system says. */
   readonly freeBytes?: (dir: string) => number;
@@ -40,8 +42,9 @@ export interface OpenConnection {
 /** A writer, with the log that SQLite writes before the file. */
 export interface LoggedConnection extends WriteConnection {
   /**
-   * All that is committed goes from the log into the file, durably, and nobody reads the log any more. `SQLITE_BUSY` while somebody
-   * reads an older state, `SQLITE_DISK_FAILED` also where another log stands in for one that held something.
+   * All that is committed goes from the log into the file, durably, and nobody reads the log any more. `SQLITE_BUSY`
+   * while somebody reads an older state, `SQLITE_DISK_FAILED` also where another log stands in for one that held
+   * something.
    */
   emptyLog(waitMs?: number): void;
 }
@@ -169,7 +172,9 @@ class SqliteReadConnection implements ReadConnection, OpenConnection {
     return this.#asQuery(sql, this.#cache.take(sql));
   }
 
-  /** A file opened read-only is no guard by itself: `VACUUM INTO` writes another file and ATTACH counts as read-only. */
+  /**
+   * A file opened read-only is no guard by itself: `VACUUM INTO` writes another file and ATTACH counts as read-only.
+   */
   #asQuery(sql: string, statement: Statement): Statement {
     if (!statement.reader || !statement.readonly || !QUERY_FORM.test(sql))
       throw fault('SQLITE_NOT_A_QUERY', `database ${this.name}: only a single SELECT can be read`);
@@ -348,13 +353,16 @@ const openAfter = (
   }
 };
 
-/** As {@link openWriteConnection}, of a file that has no log: throws where one was there that readers have open still. */
+/**
+ * As {@link openWriteConnection}, of a file that has no log: throws where one was there that readers have open still.
+ */
 export const openWithEmptyLog = (name: string, path: string, options: WriteOptions): SqliteWriteConnection =>
   openAfter(name, path, options, (connection) => connection.emptyLog());
 
 /**
- * Opens a file again whose last write failed. All that is committed goes from SQLite's log into the file, durably, so that
- * nothing rests on a log that was not flushed; the file is checked; one commit is tried. Throws while any of it fails.
+ * Opens a file again whose last write failed. All that is committed goes from SQLite's log into the file, durably, so
+ * that nothing rests on a log that was not flushed; the file is checked; one commit is tried. Throws while any of it
+ * fails.
  */
 export const reopenWriteConnection = (name: string, path: string, options: WriteOptions): SqliteWriteConnection =>
   openAfter(name, path, options, (connection) => connection.checkAfterFailure());

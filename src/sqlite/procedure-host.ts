@@ -13,7 +13,10 @@ export type ProcedureRequest =
       readonly args: readonly unknown[];
     }
   | { readonly kind: 'next' | 'end'; readonly stream: number }
-  /** The writer opens again what rests because the disk failed a write; before it the readers let go of what they have open. */
+  /**
+   * The writer opens again what rests because the disk failed a write; before it the readers let go of what they have
+   * open.
+   */
   | { readonly kind: 'mend' };
 
 /** The answer to `mend`. */
@@ -78,7 +81,10 @@ export class ProcedureHost {
     this.#main = openDirectory();
   }
 
-  /** The procedure's result, a {@link StreamStep}, or undefined for `end`. Throws what the procedure throws, as `HoldfastError`. */
+  /**
+   * The procedure's result, a {@link StreamStep}, or undefined for `end`. Throws what the procedure throws, as
+   * `HoldfastError`.
+   */
   async handle(request: ProcedureRequest): Promise<unknown> {
     try {
       return await this.#handle(request);

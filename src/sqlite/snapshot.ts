@@ -6,8 +6,8 @@ export interface Snapshot {
   close(): void;
   readonly bytes: number;
   /**
-   * Copies it to a file, durable when it resolves. `step` is told the bytes still to come, about once a MiB; what it throws ends
-   * the copy. `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT`.
+   * Copies it to a file, durable when it resolves. `step` is told the bytes still to come, about once a MiB; what it
+   * throws ends the copy. `SQLITE_DISK_FAILED`, `SQLITE_CORRUPT`.
    */
   copyTo(path: string, step: (bytesLeft: number) => void): Promise<void>;
 }

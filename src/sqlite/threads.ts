@@ -174,7 +174,10 @@ class Lanes {
     });
   }
 
-  /** Where a new stream is held up least; of equals the first, so that one after the other finds its pages and statements warm. */
+  /**
+   * Where a new stream is held up least; of equals the first, so that one after the other finds its pages and
+   * statements warm.
+   */
   quietest(): Lane | undefined {
     const load = ({ busy, streams }: Lane): number => streams + (busy ? 1 : 0);
     return [...this.lanes].sort((a, b) => load(a) - load(b))[0];

@@ -111,8 +111,9 @@ const columnOf = (item: readonly Word[]): Column | undefined => {
 };
 
 /**
- * The user columns of a `CREATE TABLE` statement in order, as a table policy carries it; constraints, indexes and the four
- * columns that every table gets are left out. The statement is read, never executed. Throws `TOPOLOGY_CREATE_STATEMENT`.
+ * The user columns of a `CREATE TABLE` statement in order, as a table policy carries it; constraints, indexes and the
+ * four columns that every table gets are left out. The statement is read, never executed. Throws
+ * `TOPOLOGY_CREATE_STATEMENT`.
  */
 export const columnsOf = (statement: string): readonly Column[] => {
   if (statement.length > CREATE_CHARS_MAX) throw malformed(`it has more than ${CREATE_CHARS_MAX} characters`);

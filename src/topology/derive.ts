@@ -67,7 +67,10 @@ const tablesOf = ({ id, value }: PolicyState): readonly ClusterTable[] => {
   });
 };
 
-/** The cluster that a cluster policy adds to: itself, or the top of its parents. A parent that is not there ends the climb. */
+/**
+ * The cluster that a cluster policy adds to: itself, or the top of its parents. A parent that is not there ends the
+ * climb.
+ */
 const rootOf = (policies: ReadonlyMap<string, PolicyState>, id: string): string => {
   if (policies.get(id)?.value['parent'] === undefined) return id;
   const seen = new Set<string>();

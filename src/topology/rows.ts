@@ -22,8 +22,8 @@ const matches = (wanted: string | undefined, value: string): boolean =>
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * The rows of `get data nodes` and of `blockchain query metadata`: company, dbms, table, cluster, operator, sorted in this
- * order. A cluster without tables yet shows with empty names, so that a new network is not shown as empty.
+ * The rows of `get data nodes` and of `blockchain query metadata`: company, dbms, table, cluster, operator, sorted in
+ * this order. A cluster without tables yet shows with empty names, so that a new network is not shown as empty.
  */
 export const dataNodeRows = (topology: Topology, filter: TopologyFilter = {}): readonly DataNodeRow[] => {
   const rows: DataNodeRow[] = [];

@@ -31,7 +31,8 @@ describe('committed = true, asked from a node that is no operator', () => {
     for (const name of ['op1', 'op2']) await waitFor(async () => (await localCount(name)) === 150);
     await waitFor(async () => (await committedCount()) === 150);
 
-    // Who is silent stays active for op1 until the connection is known to be dead; from then on op1 alone is the cluster.
+    // Who is silent stays active for op1 until the connection is known to be dead; from then on op1 alone is the
+    // cluster.
     const whileActive: number[] = [];
     await waitFor(op2Active);
     network.node('op2').signal('SIGSTOP');

@@ -157,7 +157,8 @@ describe('two nodes that were cut apart and changed the same policy', () => {
     const late = async (node: NodeProcess): Promise<number> =>
       ((await node.json(`blockchain get * as of "${date}" where format = json`)) as { asOf: { cameLater: number } })
         .asOf.cameLater;
-    // During the cut neither had the other's update; each is stated up to the date and came later to one of them at least.
+    // During the cut neither had the other's update; each is stated up to the date and came later to one of them at
+    // least.
     expect((await late(left)) + (await late(right))).toBeGreaterThanOrEqual(2);
   });
 

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** One bug, planted for one run of tests: an exact piece of source and what stands in its place. Nothing in `src` knows of it. */
+/**
+ * One bug, planted for one run of tests: an exact piece of source and what stands in its place. Nothing in `src` knows
+ * of it.
+ */
 export interface Mutant {
   /** In the terms of the bug, unique. */
   readonly name: string;

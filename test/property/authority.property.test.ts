@@ -21,7 +21,9 @@ const QUICKLY = { ...UNSIGNED, signatures: simulatedSignatures };
 
 const hasAuthority = (fold: LedgerFold, hash: string): boolean => typeof fold.effectOf(hash) !== 'object';
 
-/** Gives the entries in any order and grouping, genesis first as a ledger has it, with proofs of equivocation between. */
+/**
+ * Gives the entries in any order and grouping, genesis first as a ledger has it, with proofs of equivocation between.
+ */
 const arrive = (
   random: SeededRandom,
   entries: readonly Entry[],

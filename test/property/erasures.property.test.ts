@@ -15,7 +15,10 @@ const RUNS = Number(process.env['HOLDFAST_ERASURE_RUNS'] ?? 4_000);
 const FIRST_SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 1e9));
 const NAMES = ['company', 'a', 'b', 'name'];
 
-/** A hostile history with updates, clusters that clash, and erase entries by anybody about anything, some of them with lies. */
+/**
+ * A hostile history with updates, clusters that clash, and erase entries by anybody about anything, some of them with
+ * lies.
+ */
 const historyOf = (random: SeededRandom): readonly Entry[] => {
   const entries = [...hostileHistory(random, random.integer(3, 14))];
   const net = entries[0]!.hash;
@@ -57,7 +60,10 @@ const viewOf = (fold: LedgerFold, entries: readonly Entry[]): unknown => ({
 const missing = (fold: LedgerFold, entries: readonly Entry[]): readonly Entry[] =>
   entries.filter(({ hash }) => fold.fact(hash)?.bodiless === true && fold.fact(hash)?.erasure?.inForce !== true);
 
-/** What a node comes to: in any order, some entries without their body first, which comes later where nobody erased it by right. */
+/**
+ * What a node comes to: in any order, some entries without their body first, which comes later where nobody erased it
+ * by right.
+ */
 const arrive = (
   random: SeededRandom,
   [genesis, ...others]: readonly Entry[],

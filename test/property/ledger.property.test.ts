@@ -55,7 +55,10 @@ const offer = (ledger: Ledger, entries: readonly Entry[]): Promise<unknown> =>
     'f'.repeat(64),
   );
 
-/** Gives everything in an order and in batches that the seed decides, then what is asked for by name, until nothing changes. */
+/**
+ * Gives everything in an order and in batches that the seed decides, then what is asked for by name, until nothing
+ * changes.
+ */
 const deliver = async (entries: readonly Entry[], seed: number): Promise<Ledger> => {
   const random = createSeededRandom(seed);
   const clock = createVirtualClock(START_MICROS / 1_000 + 1_000);

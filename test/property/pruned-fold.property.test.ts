@@ -51,7 +51,10 @@ interface Pruned extends Node {
   readonly dropped: ReadonlySet<string>;
 }
 
-/** Drops what may be dropped. A node that starts again has what is on its disk; one that is told has the leaves of others. */
+/**
+ * Drops what may be dropped. A node that starts again has what is on its disk; one that is told has the leaves of
+ * others.
+ */
 const prune = ({ fold, memory }: Node, held: readonly Entry[], way: Way): Pruned => {
   const dropped = new Set(atOnce(droppable(fold)));
   const node = way === 'runs on' ? { fold, memory } : { fold: createFold(), memory: new SettleMemory() };

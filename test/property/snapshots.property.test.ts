@@ -26,7 +26,9 @@ const viewOf = (fold: LedgerFold, entries: readonly Entry[]): unknown => ({
     .filter((waiting) => waiting !== undefined),
 });
 
-/** What a node comes to: in any order, with looks at its snapshots at any time, and entries that come while it looks. */
+/**
+ * What a node comes to: in any order, with looks at its snapshots at any time, and entries that come while it looks.
+ */
 const arrive = (random: SeededRandom, entries: readonly Entry[]): LedgerFold => {
   const [fold, memory] = [createFold(), new SettleMemory()];
   const looks = new Set<ReturnType<typeof settle>>();

@@ -154,8 +154,8 @@ class Schedule {
   }
 
   /**
-   * An operator that knows its own files may number new ones. One whose disk was lost and that could reach nobody within
-   * the bound may, too, and would use numbers again: that is not promised, so it is not tried.
+   * An operator that knows its own files may number new ones. One whose disk was lost and that could reach nobody
+   * within the bound may, too, and would use numbers again: that is not promised, so it is not tried.
    */
   #mayNumber(operator: SimulatedOperator): boolean {
     if (!operator.up || !operator.known) return false;

@@ -9,7 +9,10 @@ import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.
 
 const WITHIN_MS = 60_000;
 
-/** What fails, how much of it reaches the disk all the same, and how many entries of equal length are written before and after. */
+/**
+ * What fails, how much of it reaches the disk all the same, and how many entries of equal length are written before and
+ * after.
+ */
 interface Schedule {
   readonly call: 'write' | 'sync';
   readonly left: number;

@@ -38,7 +38,10 @@ export interface Libp2pNode {
   readonly sync: LedgerSync;
 }
 
-/** Nodes that dial each other over a wire that can be cut, in faked time. Close it in every case: it fakes the timers of the process. */
+/**
+ * Nodes that dial each other over a wire that can be cut, in faked time. Close it in every case: it fakes the timers of
+ * the process.
+ */
 export class Libp2pWorld {
   readonly random: SeededRandom;
   readonly wire: Libp2pWire;

@@ -28,7 +28,10 @@ export class ScheduleFailed extends Error {
   }
 }
 
-/** Runs schedule after schedule from a seed on, as long as `goesOn` says of their number; returns how many. Throws `ScheduleFailed`. */
+/**
+ * Runs schedule after schedule from a seed on, as long as `goesOn` says of their number; returns how many. Throws
+ * `ScheduleFailed`.
+ */
 export const runSchedules = async (
   name: SimulationName,
   seed: number,

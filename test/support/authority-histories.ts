@@ -54,7 +54,9 @@ export const UNSIGNED: HistoryWorld = {
   step: 0,
 };
 
-/** Entries of a history in which anybody cites, grants, revokes and joins as it likes; about half of it in good order. */
+/**
+ * Entries of a history in which anybody cites, grants, revokes and joins as it likes; about half of it in good order.
+ */
 export const hostileHistory = (random: SeededRandom, steps: number, world = UNSIGNED): readonly Entry[] => {
   const maker = new HistoryMaker(random, world);
   for (let step = 0; step < steps; step += 1) maker.step();
@@ -108,7 +110,9 @@ class HistoryMaker {
     else this.#add(author, 'insert', cap, { company: random.pick(['ab', 'abc', 'x']) });
   }
 
-  /** A node with few rights is let in and writes its policies; its key is rotated or replaced, and its policy follows. */
+  /**
+   * A node with few rights is let in and writes its policies; its key is rotated or replaced, and its policy follows.
+   */
   #scene(policies: PolicyHabits): void {
     const random = this.#random;
     const key = random.pick(this.#world.keys.slice(1));

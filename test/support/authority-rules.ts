@@ -23,8 +23,9 @@ const insertContent = z.object({ company: z.string() });
 type Grant = z.infer<typeof grantContent>;
 
 /**
- * Which entries have authority: the rules of `authority/SPEC.md` read aloud, with all entries at hand. A second implementation that
- * shares nothing with the first but the rules: no order of arrival, nothing kept but the verdicts of one reading.
+ * Which entries have authority: the rules of `authority/SPEC.md` read aloud, with all entries at hand. A second
+ * implementation that shares nothing with the first but the rules: no order of arrival, nothing kept but the verdicts
+ * of one reading.
  */
 export class AuthorityRules {
   readonly #entries: readonly Entry[];

@@ -89,8 +89,8 @@ const renamed = (value: JsonValue, names: ReadonlyMap<string, string>): JsonValu
 };
 
 /**
- * Unsigned entries of `policy-entries.ts`, in the ledger's order, written again with real keys below a genesis entry: whoever stands for `a` is now the key of
- * that letter, and what named an entry names the one that took its place.
+ * Unsigned entries of `policy-entries.ts`, in the ledger's order, written again with real keys below a genesis entry:
+ * whoever stands for `a` is now the key of that letter, and what named an entry names the one that took its place.
  */
 export const signedAgain = (entries: readonly Entry[], admission: 'open' | 'invite' = 'open'): readonly Entry[] => {
   const scribe = new Scribe(LETTERS.map(keyOf));
@@ -127,7 +127,9 @@ export const NODES: readonly SigningKey[] = ['node 1', 'node 2', 'node 3', 'node
 /** Never registered. */
 export const STRANGER: SigningKey = keyOf('stranger');
 
-/** A network of open admission in which each of {@link NODES} has a policy, and a pump that two of them have changed. */
+/**
+ * A network of open admission in which each of {@link NODES} has a policy, and a pump that two of them have changed.
+ */
 export const witnessedHistory = (more = 0): readonly Entry[] => {
   const scribe = new Scribe([ROOT, ...NODES]);
   let time = 1_700_000_000_000_000;
@@ -155,7 +157,9 @@ export const witnessedHistory = (more = 0): readonly Entry[] => {
   return entries;
 };
 
-/** A checkpoint that the receipts of a test have: of how many entries, and who cosigned it when, in seconds since 1970. */
+/**
+ * A checkpoint that the receipts of a test have: of how many entries, and who cosigned it when, in seconds since 1970.
+ */
 export interface CheckpointSketch {
   readonly size: number;
   readonly cosigned?: readonly (readonly [SigningKey, number])[];

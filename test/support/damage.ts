@@ -14,7 +14,9 @@ export const sabotage = (path: string, work: (db: BetterSqlite3.Database) => voi
   }
 };
 
-/** Gives `v` of `readings` the type that versions before left it after whole numbers: a later start is to bring it over. */
+/**
+ * Gives `v` of `readings` the type that versions before left it after whole numbers: a later start is to bring it over.
+ */
 export const leaveReal = (path: string): void =>
   sabotage(path, (db) =>
     db.exec(

@@ -13,8 +13,8 @@ export class CommitFaults {
 }
 
 /**
- * Databases whose commits fail as where the log was written and its sync failed: SQLite says that it failed and shows nothing
- * of it, the database rests, and who opens it again may find all of it.
+ * Databases whose commits fail as where the log was written and its sync failed: SQLite says that it failed and shows
+ * nothing of it, the database rests, and who opens it again may find all of it.
  */
 export class FailingDirectory extends WriteDirectory {
   readonly #faults: CommitFaults;

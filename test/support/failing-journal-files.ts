@@ -1,6 +1,9 @@
 import { type JournalFiles, systemJournalFiles } from '../../src/ledger/journal-files.ts';
 
-/** How the disk fails: before the first byte, after half of them, after all (a sync that fails), or on any change of a file. */
+/**
+ * How the disk fails: before the first byte, after half of them, after all (a sync that fails), or on any change of a
+ * file.
+ */
 export type DiskFault = 'full' | 'torn' | 'sync' | 'read-only';
 
 export interface FailingJournalFiles extends JournalFiles {

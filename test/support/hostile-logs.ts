@@ -12,7 +12,10 @@ const LONG_AGO = START_MICROS + 1;
 /** Keys of authors: far from those of nodes. */
 const KEYS_FROM = 5_000;
 
-/** One entry: whose, after which of the own ones (0 is the newest), what is wrong with it, whom it names, how it is signed. */
+/**
+ * One entry: whose, after which of the own ones (0 is the newest), what is wrong with it, whom it names, how it is
+ * signed.
+ */
 export interface HostileStep {
   readonly author: number;
   readonly back: number;
@@ -71,7 +74,9 @@ const keyOf = (number: number): SigningKey => {
   return key;
 };
 
-/** The entries of a script, played by as many groups of authors, each with keys of its own; as somebody hands them on. */
+/**
+ * The entries of a script, played by as many groups of authors, each with keys of its own; as somebody hands them on.
+ */
 export const hostileEntries = (script: readonly HostileStep[], groups: number, genesis: Entry): readonly RawEntry[] => {
   const raws: RawEntry[] = [];
   for (let group = 0; group < groups; group += 1) {

@@ -21,8 +21,8 @@ const deliver = async ({ ledger }: SyncNode, entries: readonly RawEntry[], seed:
 };
 
 /**
- * Two nodes, apart, are given what hostile authors have signed, each in an order of its own, and write. Then they meet: they must end with the same,
- * blame nobody, and each take what the other writes.
+ * Two nodes, apart, are given what hostile authors have signed, each in an order of its own, and write. Then they meet:
+ * they must end with the same, blame nobody, and each take what the other writes.
  */
 export const meet = async (script: readonly HostileStep[], groups: number, seed: number): Promise<void> => {
   const { clock, start } = createSyncWorld();

@@ -154,7 +154,10 @@ export class HostileWorld {
     }
   }
 
-  /** Says how many times slower honest traffic was beside hostile peers: no claim for a test, the machine has a say in it. */
+  /**
+   * Says how many times slower honest traffic was beside hostile peers: no claim for a test, the machine has a say in
+   * it.
+   */
   async close(): Promise<void> {
     if (this.#rounds.length > 0) {
       const quiet = median(this.#rounds.map((each) => each.quiet));

@@ -126,7 +126,10 @@ const historyOf = (steps: readonly Step[]): LinkedHistory => {
   return { entries: [...entries.values()].sort((a, b) => compareEntries(a.header, b.header)), views };
 };
 
-/** Histories of authors that hear of one another now and then, write at the same time, and now and then contradict themselves. */
+/**
+ * Histories of authors that hear of one another now and then, write at the same time, and now and then contradict
+ * themselves.
+ */
 export const linkedHistory = (maxLength = 24): fc.Arbitrary<LinkedHistory> =>
   fc.array(step, { minLength: 1, maxLength }).map(historyOf);
 

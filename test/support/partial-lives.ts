@@ -32,7 +32,10 @@ const wellFormed = (random: SeededRandom, id: string, author: string): JsonObjec
         peer: author,
       };
 
-/** Policies of two nodes of which inserts and updates are erased, and which go on with whatever values: unsigned, in the ledger's order. */
+/**
+ * Policies of two nodes of which inserts and updates are erased, and which go on with whatever values: unsigned, in the
+ * ledger's order.
+ */
 export const partialLives = (random: SeededRandom, steps: number): readonly Entry[] => {
   const entries: Entry[] = [];
   const last = new Map<string, Entry>();

@@ -2,11 +2,14 @@ import type { JournalFiles } from '../../src/ledger/journal-files.ts';
 
 const SECTOR_BYTES = 512;
 
-/** Files in memory whose power fails in the middle of a write: of what it writes over any sectors are there, of what is behind the end a part. */
+/**
+ * Files in memory whose power fails in the middle of a write: of what it writes over any sectors are there, of what is
+ * behind the end a part.
+ */
 export interface PowerCutFiles extends JournalFiles {
   /**
-   * After so many more writes the next one is the last thing that happens: `keeps` says of each sector whether it was written, `tail` how large
-   * a part of what makes the file longer. Undefined: the power stays.
+   * After so many more writes the next one is the last thing that happens: `keeps` says of each sector whether it was
+   * written, `tail` how large a part of what makes the file longer. Undefined: the power stays.
    */
   cut: { after: number; readonly keeps: (sector: number) => boolean; readonly tail: number } | undefined;
   /** The power is back: what was open is no more. */

@@ -27,7 +27,10 @@ interface StoredFile {
 
 const failure = (code: string): Error => Object.assign(new Error(`${code}: simulated`), { code });
 
-/** The disk of one simulated node, under the journal: what was not synced when the power goes may be gone, whole or in part. */
+/**
+ * The disk of one simulated node, under the journal: what was not synced when the power goes may be gone, whole or in
+ * part.
+ */
 export class SimulatedDisk {
   readonly #clock: Clock;
   readonly #random: SeededRandom;

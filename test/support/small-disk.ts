@@ -33,7 +33,10 @@ const mayMount = (): boolean => {
   }
 };
 
-/** What stands for a disk in this run: a real one in memory or, where none may be mounted, a directory without write permission. */
+/**
+ * What stands for a disk in this run: a real one in memory or, where none may be mounted, a directory without write
+ * permission.
+ */
 export const DISK_KIND = mayMount() ? 'a real file system of a few MB' : 'a directory without write permission';
 export const IS_REAL_DISK = DISK_KIND.startsWith('a real');
 

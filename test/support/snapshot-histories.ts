@@ -134,8 +134,8 @@ const snapshot = (random: SeededRandom, mind: Mind, other: Mind, lies: Set<strin
 };
 
 /**
- * Authors that hear of one another now and then and write at the same time; some are root keys and make snapshots, alone or together, now and
- * then with a lie; some contradict themselves, some are revoked.
+ * Authors that hear of one another now and then and write at the same time; some are root keys and make snapshots,
+ * alone or together, now and then with a lie; some contradict themselves, some are revoked.
  */
 export const snapshotHistory = (random: SeededRandom, steps: number, world = UNSIGNED): SnapshotHistory => {
   const { keys } = world;

@@ -8,8 +8,9 @@ import { createFold } from '../../src/policy/fold.ts';
 import { authorKey, entryOf } from './policy-entries.ts';
 
 /**
- * The rules on snapshots as slowly and plainly as they can be told. What is settled is written again as inserts of the values that policies
- * have, and what follows is dated after them: then the plain fold, which knows of no snapshot, has the answer.
+ * The rules on snapshots as slowly and plainly as they can be told. What is settled is written again as inserts of the
+ * values that policies have, and what follows is dated after them: then the plain fold, which knows of no snapshot, has
+ * the answer.
  */
 interface NaiveBook {
   /** How many snapshots are in force. */

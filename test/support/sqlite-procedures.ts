@@ -101,7 +101,10 @@ const streams = {
   },
 };
 
-/** For the conformance suite of the SQLite port: threads import this file, so Node itself must be able to load it. @public */
+/**
+ * For the conformance suite of the SQLite port: threads import this file, so Node itself must be able to load it.
+ * @public
+ */
 export const procedures = { ...writes, ...reads, ...streams };
 
 const module = import.meta.url;

@@ -40,8 +40,8 @@ const afterPromises = (step: () => void): void => queueMicrotask(() => process.n
 
 export interface VirtualClockOptions {
   /**
-   * Nothing of what runs does real work (files, threads, streams): then the event loop turns once each time that time is
-   * moved, and between tasks all promises go on. Quicker.
+   * Nothing of what runs does real work (files, threads, streams): then the event loop turns once each time that time
+   * is moved, and between tasks all promises go on. Quicker.
    */
   readonly isPure?: boolean;
 }
@@ -114,7 +114,10 @@ class TaskClock implements VirtualClock {
     this.#wallOffsetMs = ms - this.#nowMs;
   }
 
-  /** Task by task until `endMs` or until `done` holds; true where it came to hold. Without a promise for each: there are many. */
+  /**
+   * Task by task until `endMs` or until `done` holds; true where it came to hold. Without a promise for each: there are
+   * many.
+   */
   #run(endMs: number, done: () => boolean): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const step = (): void => {

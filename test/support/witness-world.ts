@@ -10,7 +10,10 @@ const keyCalled = (name: string): SigningKey => signingKeyFromSeed(Buffer.alloc(
 /** Seconds since 1970: when what is asked for was cosigned. */
 export const COSIGNED_AT = 1_700_000_200;
 
-/** A network by invitation whose members are called by names: a root lets in nodes, which register and change their keys. */
+/**
+ * A network by invitation whose members are called by names: a root lets in nodes, which register and change their
+ * keys.
+ */
 export class WitnessWorld {
   readonly entries: Entry[] = [];
   readonly #last = new Map<string, Entry>();

@@ -1,4 +1,7 @@
-/** Bodies that are fetched back go to the disk, so much of them at a time: a file of the journal is written anew for each time. */
+/**
+ * Bodies that are fetched back go to the disk, so much of them at a time: a file of the journal is written anew for
+ * each time.
+ */
 export const PRUNING_BYTES_AT_ONCE = 16 * 1_048_576;
 /** A node that lacks history asks for it again: the pause doubles each time. */
 export const HISTORY_ASK_MIN_MS = 500;
@@ -28,7 +31,10 @@ export const ARCHIVE_KEEPS_MIN_MS = 1_000;
 export const ARCHIVE_KEEPS_MAX_MS = 300_000;
 /** One word is the answer: a peer that is just joining may swallow the question, and is asked again. */
 export const ARCHIVE_KEEPS_STALL_MS = 3_000;
-/** Addresses of archives that a node tells and keeps; how often it asks its peers for them, and how soon after one has connected. */
+/**
+ * Addresses of archives that a node tells and keeps; how often it asks its peers for them, and how soon after one has
+ * connected.
+ */
 export const ARCHIVE_ADDRESSES_MAX = 64;
 export const ARCHIVE_ADDRESSES_MS = 10_000;
 export const ARCHIVE_ADDRESSES_SOON_MS = 3_000;

@@ -1,7 +1,10 @@
 /** How often a thread looks whether it works, and after how long a quiet one gives memory back. */
 export const COLLECTION_LOOK_MS = 500;
 export const COLLECTION_QUIET_MS = 10_000;
-/** A process that has grown by so much collects everything in its threads that work, and then rests for so many times as long as that took. */
+/**
+ * A process that has grown by so much collects everything in its threads that work, and then rests for so many times as
+ * long as that took.
+ */
 export const COLLECTION_GROWTH_BYTES = 16 * 1_048_576;
 export const COLLECTION_REST_TIMES = 100;
 /** How often the disk's space and the clocks are looked at. */

@@ -9,7 +9,9 @@ export const CHANNEL_WINDOW_BYTES_MAX = 1_048_576;
 export const STREAM_READ_BUFFER_BYTES_MAX = 4_194_304;
 /** Bytes that may wait on one stream for the peer to take them. */
 export const STREAM_WRITE_BUFFER_BYTES_MAX = 4_194_304;
-/** What is smaller waits for the end of the event loop's turn, to go out in one system call with all else of the turn. */
+/**
+ * What is smaller waits for the end of the event loop's turn, to go out in one system call with all else of the turn.
+ */
 export const GATHERED_SEND_BYTES = 16_384;
 export const CHANNEL_OPEN_TIMEOUT_MS = 10_000;
 /** A peer that takes nothing in for so long loses the channel. */
@@ -18,7 +20,9 @@ export const CHANNEL_STALL_MS = 30_000;
 export const CHANNEL_LINGER_MS = 5_000;
 /** Whoever opens a channel asks at once: its first frame has to be there after so long. */
 export const CHANNEL_FIRST_FRAME_MS = 3_000;
-/** Frames that wait to be read on one channel; an honest node has fewer on the way. What each costs beside its bytes. */
+/**
+ * Frames that wait to be read on one channel; an honest node has fewer on the way. What each costs beside its bytes.
+ */
 export const CHANNEL_FRAMES_WAITING_MAX = 4_096;
 export const CHANNEL_FRAME_OVERHEAD_BYTES = 64;
 /** Channels that one peer opens: at once, and in the long run. */

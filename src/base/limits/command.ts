@@ -40,7 +40,10 @@ export const COMMAND_REPLY_BYTES_MAX = 16 * 1_048_576;
 export const COMMAND_REPLY_CHUNK_BYTES = 262_144;
 /** Commands of other nodes that run at the same time; the next is refused. */
 export const COMMANDS_FROM_PEERS_MAX = 32;
-/** Of one of them; and how much of this node's time its commands take: at once, in the long run, and how much of one that waits is counted. */
+/**
+ * Of one of them; and how much of this node's time its commands take: at once, in the long run, and how much of one
+ * that waits is counted.
+ */
 export const COMMANDS_FROM_PEER_MAX = 16;
 export const COMMANDS_PEER_BURST_MS = 2_000;
 export const COMMANDS_PEER_MS_PER_SECOND = 250;

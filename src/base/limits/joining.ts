@@ -6,7 +6,9 @@ export const JOIN_RETRY_MS = 500;
 export const JOIN_PROGRESS_MS = 5_000;
 /** One request to be let in, both ways. */
 export const JOIN_TIMEOUT_MS = 4_000;
-/** A node's introduction of itself; those of one peer that are refused before it has to wait, peers remembered for that. */
+/**
+ * A node's introduction of itself; those of one peer that are refused before it has to wait, peers remembered for that.
+ */
 export const INTRODUCTION_BYTES_MAX = 262_144;
 export const INTRODUCTION_TRIES_MAX = 4;
 export const INTRODUCTION_PEERS_MAX = 1_024;

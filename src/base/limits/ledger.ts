@@ -11,5 +11,8 @@ export const LEDGER_CACHE_BYTES_MAX = 16 * 1_048_576;
 export const LEDGER_FOLLOW_ENTRIES_MAX = 1_000;
 export const LEDGER_READ_BYTES_MAX = 64 * 1_048_576;
 export const JOURNAL_FILE_BYTES_MAX = 64 * 1_048_576;
-/** Zeros that lie behind the last line of the journal; an append of more than half as many is written behind the file's end. */
+/**
+ * Zeros that lie behind the last line of the journal; an append of more than half as many is written behind the file's
+ * end.
+ */
 export const JOURNAL_ROOM_BYTES = 131_072;

@@ -1,9 +1,14 @@
 export const DIAL_TIMEOUT_MS = 5_000;
-/** How long a dial of an address that has answered before is waited for at least, before it is given up and tried anew. */
+/**
+ * How long a dial of an address that has answered before is waited for at least, before it is given up and tried anew.
+ */
 export const REDIAL_PATIENCE_MIN_MS = 650;
 export const REDIAL_MIN_MS = 200;
 export const REDIAL_MAX_MS = 3_000;
-/** The pause after dials that nobody answered, where few addresses are down; with more it grows by so much for each, to the maximum. */
+/**
+ * The pause after dials that nobody answered, where few addresses are down; with more it grows by so much for each, to
+ * the maximum.
+ */
 export const REDIAL_UNREACHED_MAX_MS = 800;
 export const REDIAL_UNREACHED_EACH_MS = 12;
 export const PING_INTERVAL_MS = 1_000;
@@ -15,7 +20,10 @@ export const CONNECTIONS_MAX = 512;
 export const INBOUND_CONNECTIONS_PER_SECOND_MAX = 256;
 export const INBOUND_CONNECTIONS_PENDING_MAX = 128;
 export const LIVENESS_TICK_MS = 250;
-/** A peer that breaks a protocol is kept out for so long, twice as long each further time; keys that are remembered for that. */
+/**
+ * A peer that breaks a protocol is kept out for so long, twice as long each further time; keys that are remembered for
+ * that.
+ */
 export const EXPELLED_MIN_MS = 30_000;
 export const EXPELLED_MAX_MS = 3_600_000;
 export const EXPELLED_KEYS_MAX = 4_096;

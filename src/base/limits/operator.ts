@@ -18,7 +18,10 @@ export const FAILURES_LISTED_MAX = 1_000;
 /** Copies of refused data are kept in the error directory until it holds so much; each counts for so much at least. */
 export const ERROR_DIRECTORY_BYTES_MAX = 1_073_741_824;
 export const ERROR_FILE_BYTES_COUNTED = 8_192;
-/** How often it is looked whether failed files and damaged databases still lie where they were put; a look rests for so many times as long as it took. */
+/**
+ * How often it is looked whether failed files and damaged databases still lie where they were put; a look rests for so
+ * many times as long as it took.
+ */
 export const ASIDE_LOOK_MS = 1_000;
 export const ASIDE_REST_TIMES = 20;
 /** A database that was found whole is not looked at again for as long, but for so long at most. */

@@ -6,7 +6,9 @@ export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
 export const POLICY_NAME_CHARS_MAX = 128;
 /** Grants between an entry and genesis; deeper ones give nothing. */
 export const GRANT_DEPTH_MAX = 16;
-/** Rotations between an entry and genesis, of all keys on the way; a chain in all has no more links than both together. */
+/**
+ * Rotations between an entry and genesis, of all keys on the way; a chain in all has no more links than both together.
+ */
 export const ROTATIONS_MAX = 160;
 export const GRANT_CHAIN_MAX = GRANT_DEPTH_MAX + ROTATIONS_MAX;
 /** Policy types that one grant names. */
@@ -19,8 +21,8 @@ export const POLICY_JOIN_PAIRS_MAX = 1_000_000;
 /** Paths that lead to one policy. */
 export const POLICY_PATHS_MAX = 1_000;
 /**
- * Entries that the book takes up at once; between two batches other work gets its turn. More at a time are no faster: what is read
- * outlives the collections of young objects then, and is copied by each.
+ * Entries that the book takes up at once; between two batches other work gets its turn. More at a time are no faster:
+ * what is read outlives the collections of young objects then, and is copied by each.
  */
 export const POLICY_FOLLOW_ENTRIES = 250;
 /** Heads of a frontier: its text fits in a command. */

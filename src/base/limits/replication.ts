@@ -38,11 +38,17 @@ export const ORPHAN_ROUNDS_MIN = 3;
 export const PULL_FAILURES_MAX = 2_048;
 export const PUSH_FILES_IN_FLIGHT = 256;
 export const PUSH_BYTES_IN_FLIGHT = 4 * 1_048_576;
-/** A peer has so much longer to acknowledge what is on its way to it: a large file takes its time on a slow line and a slow disk. */
+/**
+ * A peer has so much longer to acknowledge what is on its way to it: a large file takes its time on a slow line and a
+ * slow disk.
+ */
 export const PUSH_STORED_BYTES_PER_S_MIN = 1_048_576;
 /** Files that wait to be pushed to one peer; more, and they are left for it to pull. */
 export const PUSH_WAITING_FILES_MAX = 1_024;
-/** A file that is too large to be sent is read again for a peer after so long: it may be in the archive by then, or be a duplicate. */
+/**
+ * A file that is too large to be sent is read again for a peer after so long: it may be in the archive by then, or be a
+ * duplicate.
+ */
 export const TOO_LARGE_REST_MS = 300_000;
 /** Content kept for the pushes to the other peers. */
 export const PUSH_SHARED_BYTES_MAX = 8 * 1_048_576;
@@ -54,9 +60,14 @@ export const FILE_OVERDUE_MS = 1_000;
 /** How long a starting operator waits for peers that are known and not reached, with own files and without. */
 export const PEERS_WAIT_MS = 1_000;
 export const PEERS_WAIT_EMPTY_MS = 3_000;
-/** An operator that lost files and cannot ask every peer numbers its own so far beyond the last it knows of: more than came since. */
+/**
+ * An operator that lost files and cannot ask every peer numbers its own so far beyond the last it knows of: more than
+ * came since.
+ */
 export const NUMBERING_LEAP = 1_000_000;
-/** Which files all operators of a cluster hold, as told to other nodes: origins (members), stretches of each, patience. */
+/**
+ * Which files all operators of a cluster hold, as told to other nodes: origins (members), stretches of each, patience.
+ */
 export const COMMITTED_ORIGINS_MAX = 255;
 export const COMMITTED_RANGES_MAX = 32;
 export const COMMITTED_TIMEOUT_MS = 1_000;

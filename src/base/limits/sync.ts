@@ -2,7 +2,9 @@ export const SYNC_BATCH_BYTES_MAX = 786_432;
 export const SYNC_INTERVAL_MS = 3_000;
 /** Authors in one message of the ledger sync; a longer clock takes several. */
 export const SYNC_CLOCK_PAGE_MAX = 5_000;
-/** Hashes of entries that a snapshot covers, in one answer of the ledger sync (32 bytes each); and in one frame of it. */
+/**
+ * Hashes of entries that a snapshot covers, in one answer of the ledger sync (32 bytes each); and in one frame of it.
+ */
 export const SYNC_COVERED_MAX = 1_000_000;
 /** An author's log among them counts as so many hashes more: its key and its number are as long. */
 export const SYNC_COVERED_LOG_HASHES = 2;
@@ -21,7 +23,10 @@ export const SYNC_READ_AHEAD_BYTES = 4_194_304;
 export const SYNC_REJECTED_MAX = 16;
 /** Entries that are read to find what vouches for badly signed ones, for one answer. */
 export const SYNC_VOUCHER_READS_MAX = 2_048;
-/** Entries of an exchange that are refused at first and may still be taken, with what vouches for them or shows a fork: further ones count as refused. */
+/**
+ * Entries of an exchange that are refused at first and may still be taken, with what vouches for them or shows a fork:
+ * further ones count as refused.
+ */
 export const SYNC_OPENED_MAX = 512;
 /** A peer that says nothing for so long in the middle of an exchange is left alone for a while. */
 export const SYNC_STALL_MS = 10_000;
@@ -39,15 +44,16 @@ export const SYNC_MESSAGES_BURST_MAX = 2_000;
 export const SYNC_MESSAGES_PER_SECOND_MAX = 1_000;
 export const SYNC_MESSAGE_UNIT_BYTES = 1_024;
 /**
- * Entries that one peer gets as fast as it takes them: twice those of the ledger, these, each that is new, and so many a second. Beyond, it is
- * answered only after a rest, at most so long that an honest one does not give the exchange up.
+ * Entries that one peer gets as fast as it takes them: twice those of the ledger, these, each that is new, and so many
+ * a second. Beyond, it is answered only after a rest, at most so long that an honest one does not give the exchange up.
  */
 export const SYNC_SERVED_SPARE = 4_096;
 export const SYNC_SERVED_PER_SECOND = 1_000;
 export const SYNC_REST_MS_MAX = 5_000;
 /**
- * Who says that it has everything whole is waited for before anything is taken without its body: until so many exchanges in a row brought
- * nothing, and no longer than this, and this more for each entry that came, of as many as were lacking when a pruned peer was first met. All of it is forgotten where nothing was waited for that long.
+ * Who says that it has everything whole is waited for before anything is taken without its body: until so many
+ * exchanges in a row brought nothing, and no longer than this, and this more for each entry that came, of as many as
+ * were lacking when a pruned peer was first met. All of it is forgotten where nothing was waited for that long.
  */
 export const SYNC_KEEPER_FAILURES_MAX = 3;
 export const SYNC_KEEPERS_WAIT_MS = 60_000;

@@ -111,8 +111,8 @@ export const checkAdmin = (
 };
 
 /**
- * The caller of a script as it stands today, asked before each line: a script may run for long. `ACCESS_REFUSED` where what it was let in
- * by is gone.
+ * The caller of a script as it stands today, asked before each line: a script may run for long. `ACCESS_REFUSED` where
+ * what it was let in by is gone.
  */
 export const stillAdmitted = ({ access }: CommandContext, person: Person | undefined): Person | undefined => {
   if (person === undefined) return undefined;
@@ -132,8 +132,8 @@ export const plainAct = (words: string, touches: Act['touches'] = []): Act => ({
 });
 
 /**
- * Throws `ACCESS_REFUSED` where permissions that are assigned to a node's key do not let it ask this table. For queries that nodes send
- * each other, which are no commands.
+ * Throws `ACCESS_REFUSED` where permissions that are assigned to a node's key do not let it ask this table. For queries
+ * that nodes send each other, which are no commands.
  */
 export const checkAsker = (context: CommandContext, key: string, dbms: string, table: () => string): void => {
   const restriction = restrictionOf(context, { by: 'node', name: '', admin: false, key });

@@ -17,7 +17,10 @@ export const PASSWORD_CHECKS_OF_ADDRESS_MAX = PASSWORD_CHECKS_WAITING_MAX / 4;
 /** Addresses whose wrong passwords are remembered. */
 const PASSWORD_ADDRESSES_MAX = 4_096;
 
-/** Who may try a password, and when: not after many wrong ones, and few at a time, since each check takes memory and a core. */
+/**
+ * Who may try a password, and when: not after many wrong ones, and few at a time, since each check takes memory and a
+ * core.
+ */
 export class PasswordTries {
   /** By address and name, and by address alone. */
   readonly #tries: Tries;

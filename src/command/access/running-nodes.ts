@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { makePath, writeFileDurably } from '../../base/files.ts';
 import { isLoopback, localAddresses, parseAddress } from '../../base/host.ts';
 
-/** A node that this user runs on this machine, as `~/.holdfast/nodes` has it: where its REST is, and where its files are. */
+/**
+ * A node that this user runs on this machine, as `~/.holdfast/nodes` has it: where its REST is, and where its files
+ * are.
+ */
 export interface RunningNode {
   /** `HOST:PORT` as bound. */
   readonly rest: string;

@@ -16,7 +16,9 @@ export const readToken = async (path: string): Promise<string | undefined> => {
   }
 };
 
-/** The token as it is kept, or a new one: where there is none, or where others could have read it. `NODE_DIR_UNUSABLE`. */
+/**
+ * The token as it is kept, or a new one: where there is none, or where others could have read it. `NODE_DIR_UNUSABLE`.
+ */
 export const keepToken = async (path: string, random: Random): Promise<string> => {
   try {
     const kept = (await isPrivate(path)) ? await readToken(path) : undefined;

@@ -70,7 +70,9 @@ export class Users {
     return [...this.#kept.values()].map(shownUser);
   }
 
-  /** Who has no key needs a password. `ACCESS_USER_EXISTS`, `ACCESS_USER_NAME`, `ACCESS_PASSWORD`, `ACCESS_USERS_FULL`. */
+  /**
+   * Who has no key needs a password. `ACCESS_USER_EXISTS`, `ACCESS_USER_NAME`, `ACCESS_PASSWORD`, `ACCESS_USERS_FULL`.
+   */
   async add(user: User, password: string | undefined): Promise<void> {
     const { name } = user;
     // A colon would end the name where it travels (RFC 7617).

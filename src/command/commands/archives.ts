@@ -12,7 +12,9 @@ import { count, shortKey } from './common.ts';
 const groundOf = ({ role, says }: ArchiveSource): string =>
   [...(role ? ['role archive'] : []), ...(says ? ['says so'] : [])].join(', ');
 
-/** Who was exchanged with since the start, and is gone, is away; of another nothing is known but what the ledger says. */
+/**
+ * Who was exchanged with since the start, and is gone, is away; of another nothing is known but what the ledger says.
+ */
 const stateOf = ({ connected }: ArchiveSource, isMet: boolean): 'connected' | 'away' | 'never met' =>
   connected ? 'connected' : isMet ? 'away' : 'never met';
 

@@ -24,7 +24,9 @@ const options = {
   on: optional(anyText, 'the node that known_at is about, by name or key; default: this one'),
 };
 
-/** Exports whose answer is being computed or read, by node: each holds what was borrowed for it in memory until its end. */
+/**
+ * Exports whose answer is being computed or read, by node: each holds what was borrowed for it in memory until its end.
+ */
 const running = new WeakMap<CommandContext, number>();
 
 const nothingHeld = (): Error =>

@@ -68,7 +68,10 @@ class Comparison {
   members: ByMember<TableSums> = [];
   tables: readonly string[] = [];
   differences: readonly Difference[] = [];
-  /** Tables with buckets that differ and that were not looked into to the end, and why: nobody knows whether they are equal. */
+  /**
+   * Tables with buckets that differ and that were not looked into to the end, and why: nobody knows whether they are
+   * equal.
+   */
   readonly unsure = new Map<string, string>();
 
   constructor(call: Call<typeof dataOptions>, cluster: ClusterInfo) {

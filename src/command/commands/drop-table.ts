@@ -18,7 +18,10 @@ import { says, SILENT, type Reply } from '../reply.ts';
 import { sleepUnless } from '../wait.ts';
 import { notRunning, operatorStatus, shortKey } from './common.ts';
 
-/** How long the reply waits for those that are up to hear of it: who was heard to know it takes new data as of a new table. */
+/**
+ * How long the reply waits for those that are up to hear of it: who was heard to know it takes new data as of a new
+ * table.
+ */
 const HEARD_WAIT_MS = 5_000;
 const LOOK_MS = 20;
 /** Policies that name a table for a cluster: one, or some that were written at the same time. */
@@ -154,7 +157,10 @@ const undone = (context: CommandContext, state: PolicyState | undefined, cluster
   return drops.isApplied(state.id) ? undefined : (drops.failure ?? 'it goes on');
 };
 
-/** Those that are up hear of it within a moment, and this operator does it; the reply waits for that, and for nobody else. */
+/**
+ * Those that are up hear of it within a moment, and this operator does it; the reply waits for that, and for nobody
+ * else.
+ */
 const settled = async (call: Call<typeof dropOptions>, state: PolicyState | undefined, cluster: string) => {
   const { context, signal } = call;
   const ends = context.clock.monotonicMs() + HEARD_WAIT_MS;
@@ -165,8 +171,8 @@ const settled = async (call: Call<typeof dropOptions>, state: PolicyState | unde
 };
 
 /**
- * Drops a table on all operators of a cluster: its policies end first, then the drop is said, so that whoever hears of it has
- * heard that the table is served no longer.
+ * Drops a table on all operators of a cluster: its policies end first, then the drop is said, so that whoever hears of
+ * it has heard that the table is served no longer.
  */
 const dropIn = async (call: Call<typeof dropOptions>, name: TableName, cluster: ClusterInfo): Promise<Reply> => {
   const { context, signal } = call;

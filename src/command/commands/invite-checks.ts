@@ -27,7 +27,10 @@ const TYPES_OF: Readonly<Record<Role, readonly string[] | undefined>> = {
   archive: [],
 };
 
-/** Whether all that this node may give is restricted to types: then what it gives has to be as well, also to who writes nothing. */
+/**
+ * Whether all that this node may give is restricted to types: then what it gives has to be as well, also to who writes
+ * nothing.
+ */
 const givesByTypes = ({ policies, ledger }: CommandContext): boolean => {
   const own = policies.members.list().filter((member) => member.key === ledger.author && isInForce(member));
   return own.length > 0 && own.every(({ rights }) => rights.scope.types !== undefined);

@@ -23,7 +23,9 @@ export const asShown: PastSource = ({ book }) => ({
 /** As they were inserted and updated. */
 export const asStored: PastSource = ({ book }) => ({ book, document: ({ type, value }) => ({ [type]: value }) });
 
-/** A date (in any form of the language), a frontier, or the hash of an entry. `COMMAND_DATE` for what is none of them. */
+/**
+ * A date (in any form of the language), a frontier, or the hash of an entry. `COMMAND_DATE` for what is none of them.
+ */
 export const readMoment = (text: string, nowMs: number): StatedMoment => {
   const frontier = readFrontier(text);
   if (frontier !== undefined) return frontier;

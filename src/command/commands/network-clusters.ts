@@ -52,8 +52,8 @@ const contentOf = (tables: TableSums, table: string): string => {
 };
 
 /**
- * What a member lacks of what some member of its cluster has, and tables whose rows differ from those of members with as many files, where
- * fewer hold them so: of two that differ, both. Pure.
+ * What a member lacks of what some member of its cluster has, and tables whose rows differ from those of members with
+ * as many files, where fewer hold them so: of two that differ, both. Pure.
  */
 export const dataOf = (own: TableSums | undefined, all: readonly (TableSums | undefined)[]): string => {
   if (own === undefined) return 'Unknown';

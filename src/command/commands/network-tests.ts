@@ -43,8 +43,8 @@ interface Probe {
 }
 
 /**
- * Others dial what the policy names, so of a node that is connected by another address it is called; where its own network has
- * another address for it, either counts. `NETWORK_UNREACHABLE`, `NETWORK_WRONG_PEER`.
+ * Others dial what the policy names, so of a node that is connected by another address it is called; where its own
+ * network has another address for it, either counts. `NETWORK_UNREACHABLE`, `NETWORK_WRONG_PEER`.
  */
 const checkAddress = async (context: CommandContext, node: NodeInfo): Promise<void> => {
   const { network } = context;

@@ -12,7 +12,10 @@ import { givesJson, says, SILENT, type Reply } from '../reply.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
 import { refuseIdleEntries } from './permission-words.ts';
 
-/** Where a policy goes. There is one ledger and every node holds it: the documented destinations are accepted, all mean it. */
+/**
+ * Where a policy goes. There is one ledger and every node holds it: the documented destinations are accepted, all mean
+ * it.
+ */
 const destinations = {
   local: optional(bool, 'accepted: the ledger of this node is written first in any case'),
   master: repeated(anyText, 'accepted: there is no master, all nodes hold the ledger', ['master_node']),
@@ -30,7 +33,9 @@ const insert = async (call: Call<typeof insertOptions>): Promise<Reply> => {
   return inserted(call, policyOf(options.policy));
 };
 
-/** The node writes with its own right: whoever may say what that signs could give itself every right. `ACCESS_REFUSED`. */
+/**
+ * The node writes with its own right: whoever may say what that signs could give itself every right. `ACCESS_REFUSED`.
+ */
 const checkMayWrite = ({ context, session }: Surroundings, type: string, ...values: readonly JsonObject[]): void => {
   if (values.some((value) => isForAdmins(type, value)))
     checkAdmin(context, session, `write policies of type ${type}${isForAdmins(type, {}) ? '' : ' that hold a script'}`);

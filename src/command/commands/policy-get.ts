@@ -75,7 +75,8 @@ const get = async (call: Call<OptionTable>, present: PolicySource, pastSource: P
     throw fault('COMMAND_STRUCTURE', 'the types of the policies are missing', {
       hint: 'for example: blockchain get operator, blockchain get *',
     });
-  // Before the moment as well as behind it: a condition on an attribute `format` would find nothing, and say so of the past.
+  // Before the moment as well as behind it: a condition on an attribute `format` would find nothing, and say so of the
+  // past.
   const { rest: query, isJson } = splitFormat(text);
   const { rest: untimed, knownAt } = splitKnownAt(query);
   if (knownAt !== undefined) {

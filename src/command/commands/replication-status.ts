@@ -26,9 +26,9 @@ const PEER_TITLES: readonly Title[] = [
 ];
 
 /**
- * A peer with its lag, where it is known. How many rows a file has that is not here, only its holder knows: it follows from how much the peer
- * holds in all, as it said some seconds ago, once that agrees with the files. Of a peer that is away only what it lacked as last heard of: that
- * this was nothing says nothing of now.
+ * A peer with its lag, where it is known. How many rows a file has that is not here, only its holder knows: it follows
+ * from how much the peer holds in all, as it said some seconds ago, once that agrees with the files. Of a peer that is
+ * away only what it lacked as last heard of: that this was nothing says nothing of now.
  */
 type PeerLag = Omit<PeerReplication, 'lacking' | LagOfFiles> &
   Readonly<Record<LagOfFiles | 'rowsBehind' | 'rowsAhead', number | null>>;

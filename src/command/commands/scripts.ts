@@ -22,8 +22,8 @@ const ownerOf = (call: Call<OptionTable>): string | undefined => {
 };
 
 /**
- * Of the start script it is kept how it ended: a node whose script stopped half-way does less than was meant. Others than admins may lack
- * what it needs, or have what they set stand in its way, and say nothing of the node by that.
+ * Of the start script it is kept how it ended: a node whose script stopped half-way does less than was meant. Others
+ * than admins may lack what it needs, or have what they set stand in its way, and say nothing of the node by that.
  */
 const processFile = async (call: Call<OptionTable>): Promise<Reply> => {
   const script = await scriptAt(call, call.args.text('file'));

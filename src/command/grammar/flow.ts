@@ -51,7 +51,10 @@ export class Flow {
   #taken = 0;
   #choice = NO_CHOICE;
   #rule: ErrorRule = { mode: 'end' };
-  /** The failure that `on error goto` or `call` led away from, until the script says anew what is to happen, or comes back. */
+  /**
+   * The failure that `on error goto` or `call` led away from, until the script says anew what is to happen, or comes
+   * back.
+   */
   #cause: HoldfastError | undefined;
   #loops: readonly Turn[] = [];
   #stack: Frame[] = [];
@@ -66,8 +69,8 @@ export class Flow {
   }
 
   /**
-   * Takes one line: gives its command, empty where it only led on; undefined at the end. `COMMAND_SCRIPT_STEPS` where the
-   * script goes on and on, `COMMAND_DEPTH`.
+   * Takes one line: gives its command, empty where it only led on; undefined at the end. `COMMAND_SCRIPT_STEPS` where
+   * the script goes on and on, `COMMAND_DEPTH`.
    */
   next(lookup: Lookup): { readonly command: string | undefined } | undefined {
     const step = this.#steps[this.#at];
@@ -92,8 +95,9 @@ export class Flow {
   };
 
   /**
-   * What a failure of the last line leads to: undefined where the script goes on, else the failure that ends it. What `on error`
-   * led to is not led away from again: it would go round and round, and hide what happened first. `COMMAND_DEPTH`.
+   * What a failure of the last line leads to: undefined where the script goes on, else the failure that ends it. What
+   * `on error` led to is not led away from again: it would go round and round, and hide what happened first.
+   * `COMMAND_DEPTH`.
    */
   failed(failure: HoldfastError): HoldfastError | undefined {
     if (this.#rule.mode === 'ignore') return undefined;

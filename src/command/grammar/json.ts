@@ -144,8 +144,8 @@ class LiteralReader {
 /**
  * Parses a JSON literal of a command line: JSON, with either quote, with `True`/`False`/`None` as the documents print
  * them, and with `!name`, `!!name`, `$NAME` standing for values (`resolve` gives them). A name that stands twice is
- * refused, and so is an integer that would be another when it is shown. Throws `COMMAND_JSON`, `COMMAND_JSON_INTEGER` with
- * the position.
+ * refused, and so is an integer that would be another when it is shown. Throws `COMMAND_JSON`, `COMMAND_JSON_INTEGER`
+ * with the position.
  */
 export const parseLiteral = (text: string, resolve: (reference: string) => JsonValue): JsonValue =>
   new LiteralReader(text, resolve).whole();

@@ -7,12 +7,14 @@ export type OnError =
   { readonly mode: 'ignore' } | { readonly mode: 'end' } | { readonly mode: 'goto' | 'call'; readonly label: string };
 
 /**
- * A command line, read but not yet understood: which command it is, the registry says. `here`: a leading `.` keeps it on
- * this node although a destination stands.
+ * A command line, read but not yet understood: which command it is, the registry says. `here`: a leading `.` keeps it
+ * on this node although a destination stands.
  */
 export type Statement =
   | { readonly kind: 'empty' }
-  /** `name = …`, `set name = …`; `list` for `name[] = …`, `object` for `name{} = …`. `right` starts at `at` in the line. */
+  /**
+   * `name = …`, `set name = …`; `list` for `name[] = …`, `object` for `name{} = …`. `right` starts at `at` in the line.
+   */
   | {
       readonly kind: 'assign';
       readonly name: string;
@@ -73,7 +75,10 @@ const elseOf = (tokens: readonly Token[], then: number): number => {
 
 const QUOTE_ELSE = "a command, and quotes around a text that holds the word: echo 'one or else'";
 
-/** `if CONDITION`, then `then COMMAND`, either of which may be missing at the end of a line of a script, then `else COMMAND`. */
+/**
+ * `if CONDITION`, then `then COMMAND`, either of which may be missing at the end of a line of a script, then
+ * `else COMMAND`.
+ */
 export const readConditional = (text: string, tokens: readonly Token[]): Conditional => {
   const then = tokens.findIndex((token) => isKeyword(token, 'then'));
   const condition = parseCondition(tokens.slice(1, then < 0 ? undefined : then));
@@ -132,7 +137,10 @@ export const readOnError = (tokens: readonly Token[]): OnError => {
   );
 };
 
-/** `!name`, `get !name`: the whole line names a variable; as each get, the second takes `format = json`, also without `where`. */
+/**
+ * `!name`, `get !name`: the whole line names a variable; as each get, the second takes `format = json`, also without
+ * `where`.
+ */
 const readReference = (tokens: readonly Token[]): Statement | undefined => {
   const isGet = isKeyword(tokens[0], 'get');
   const [named, ...rest] = isGet ? tokens.slice(1) : tokens;

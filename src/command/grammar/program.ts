@@ -214,7 +214,8 @@ const tokensOf = (text: string): readonly Token[] => {
 };
 
 /**
- * Reads the flow of a script: labels, `goto`, `call`, `return`, `if … do … else`, `for loop …`, `on error …`; other lines
- * stay text. Throws `COMMAND_SYNTAX` with the line in its data for what would lead astray, before anything has run.
+ * Reads the flow of a script: labels, `goto`, `call`, `return`, `if … do … else`, `for loop …`, `on error …`; other
+ * lines stay text. Throws `COMMAND_SYNTAX` with the line in its data for what would lead astray, before anything has
+ * run.
  */
 export const readProgram = (lines: readonly ScriptLine[]): Sliced<Program> => new ProgramReader().read(lines);

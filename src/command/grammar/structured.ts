@@ -10,7 +10,9 @@ import {
 } from '../../codec/json.ts';
 import { EXACT_COSTS } from './budget.ts';
 
-/** The texts that were read last, the latest at the end: a line, and a loop over a list, ask for them again and again. */
+/**
+ * The texts that were read last, the latest at the end: a line, and a loop over a list, ask for them again and again.
+ */
 const kept = new Map<string, JsonValue>();
 let keptChars = 0;
 

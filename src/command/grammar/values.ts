@@ -90,7 +90,9 @@ const part = (whole: JsonValue, value: JsonValue, inside: string): JsonValue | u
 /** The name in a reference: `node_name` of `!!node_name.str[1:5]`. */
 export const referencedName = (reference: string): string => /^!!?([A-Za-z_][\w-]*)/.exec(reference)?.[1] ?? reference;
 
-/** The value of `!name`, `!name.int`, `!name[1:5]`, `!list[0][key]`, `!list[+]`, `$NAME`; undefined where there is none. */
+/**
+ * The value of `!name`, `!name.int`, `!name[1:5]`, `!list[0][key]`, `!list[+]`, `$NAME`; undefined where there is none.
+ */
 export const resolveReference = (reference: string, lookup: Lookup): JsonValue | undefined => {
   if (reference.startsWith('$')) return lookup.environment(reference.slice(1));
   const name = referencedName(reference);

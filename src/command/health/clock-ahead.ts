@@ -52,7 +52,10 @@ export const clockAhead = (clocks: readonly PeerClock[]): HoldfastError | undefi
   );
 };
 
-/** What is to be known about a write where most of the known clocks say that this one is ahead, but who is right is open. Pure. */
+/**
+ * What is to be known about a write where most of the known clocks say that this one is ahead, but who is right is
+ * open. Pure.
+ */
 export const noteOnClock = (clocks: readonly PeerClock[]): Note | undefined => {
   const { known, behind } = holdingBack(clocks);
   if (behind.length * 2 <= known) return undefined;

@@ -25,7 +25,10 @@ export const faultsOf = (facts: HealthFacts, area?: Area): readonly NodeFault[] 
 const LINES_OF_KIND_MAX = 5;
 const CAUSE_CHARS_MAX = 300;
 
-/** What clients take for a bad status; a cause is shown as it is or left out, never in other words: it may name a file or a node. */
+/**
+ * What clients take for a bad status; a cause is shown as it is or left out, never in other words: it may name a file
+ * or a node.
+ */
 const BAD_LETTERS = /not/i;
 const WHY_ELSEWHERE = 'see why by: get processes';
 const LEFT_OUT = '…';
@@ -33,7 +36,10 @@ const LEFT_OUT = '…';
 /** A next step that begins so says where all is told. */
 const SAYS_WHERE = /^see: /;
 
-/** Of a cause `who: what: why` the parts that clients do not misread, beginning with who it is about; nothing where that is misread already. */
+/**
+ * Of a cause `who: what: why` the parts that clients do not misread, beginning with who it is about; nothing where that
+ * is misread already.
+ */
 const plainCause = (cause: string, nextStep: string): string => {
   if (!BAD_LETTERS.test(cause)) return cause;
   const parts = cause.split(': ').map((part) => (BAD_LETTERS.test(part) ? LEFT_OUT : part));
@@ -42,7 +48,10 @@ const plainCause = (cause: string, nextStep: string): string => {
   return SAYS_WHERE.test(nextStep) ? shown.join(': ') : `${shown.join(': ')}; ${WHY_ELSEWHERE}`;
 };
 
-/** One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without the letters "not". */
+/**
+ * One line a fault (seeds of another network have lines of their own), without the signs of a table. `plain`: without
+ * the letters "not".
+ */
 export const faultLines = (faults: readonly NodeFault[], plain = false): string => {
   const counts = new Map<FaultCode, number>();
   return faults

@@ -22,7 +22,10 @@ const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
 
-/** What has to change in a policy so that it leads here; undefined where it does, or where that cannot be known (a translated address). */
+/**
+ * What has to change in a policy so that it leads here; undefined where it does, or where that cannot be known (a
+ * translated address).
+ */
 const change = ({ listen, local }: OwnAddress, { hosts, port }: OwnPolicy): object | undefined => {
   const at = splitAddress(listen);
   const { host } = at;

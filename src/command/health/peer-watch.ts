@@ -36,8 +36,8 @@ export interface PeerWatchPorts {
 }
 
 /**
- * Asks the connected nodes every few seconds for their time and for what runs there: what no protocol says otherwise, and
- * what nobody notices until it is needed.
+ * Asks the connected nodes every few seconds for their time and for what runs there: what no protocol says otherwise,
+ * and what nobody notices until it is needed.
  */
 export class PeerWatch implements Resource {
   readonly #ports: PeerWatchPorts;

@@ -7,7 +7,10 @@ export type MayReach = (dbms: string, table: string) => boolean;
 // Without the letters "not", so that the status shows it.
 const HIDDEN = 'of a table out of your reach';
 
-/** A file that failed, for who may know of its table; else that one failed, when, and with which code: its text holds a piece of a row. */
+/**
+ * A file that failed, for who may know of its table; else that one failed, when, and with which code: its text holds a
+ * piece of a row.
+ */
 export const failureFor =
   (mayReach: MayReach) =>
   (failure: IngestFailure): IngestFailure =>

@@ -174,7 +174,10 @@ export const NO_VARIABLES: Surroundings['dictionary'] = {
   assign: () => {},
 };
 
-/** The other node judges this node's key, so what the caller may do is judged here, and which nodes may be asked. `ACCESS_REFUSED`. */
+/**
+ * The other node judges this node's key, so what the caller may do is judged here, and which nodes may be asked.
+ * `ACCESS_REFUSED`.
+ */
 const permitRemote = (surroundings: Surroundings, text: string): AskedNodes => {
   const { restriction, registry } = surroundings;
   if (restriction === undefined) return 'all';

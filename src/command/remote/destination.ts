@@ -95,7 +95,10 @@ const readTarget = (text: string, tokens: readonly Token[], lookup: Lookup): Des
   return { kind: 'addresses', addresses: readAddresses(textOfValue(valueOfRun(tokens, lookup))) };
 };
 
-/** Reads what stands in the parentheses of `run client (…)`. Throws `COMMAND_DESTINATION`, `COMMAND_SYNTAX`, `COMMAND_SPAN`. */
+/**
+ * Reads what stands in the parentheses of `run client (…)`. Throws `COMMAND_DESTINATION`, `COMMAND_SYNTAX`,
+ * `COMMAND_SPAN`.
+ */
 export const parseDestination = (text: string, lookup: Lookup): Destination => {
   checkCommandText(text);
   const { target, ...settings } = splitSettings(text);

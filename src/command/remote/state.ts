@@ -41,8 +41,8 @@ export const takeFrame = (state: ReplyState, frame: Uint8Array): ReplyState => {
 };
 
 /**
- * Which commands another node may run here: `always` those that change nothing, `registered` those that change something,
- * `never` those that would reach into the process, its files or its environment, or send commands on.
+ * Which commands another node may run here: `always` those that change nothing, `registered` those that change
+ * something, `never` those that would reach into the process, its files or its environment, or send commands on.
  */
 export type RemoteUse = 'always' | 'registered' | 'never';
 

@@ -69,7 +69,10 @@ const readFlow = async (
   }
 };
 
-/** The script in a file. `COMMAND_SCRIPT_REFUSED`, `COMMAND_SCRIPT_MISSING`, `COMMAND_SCRIPT_OVERSIZE`, `COMMAND_SYNTAX`. */
+/**
+ * The script in a file. `COMMAND_SCRIPT_REFUSED`, `COMMAND_SCRIPT_MISSING`, `COMMAND_SCRIPT_OVERSIZE`,
+ * `COMMAND_SYNTAX`.
+ */
 export const scriptAt = async (surroundings: Surroundings, name: string): Promise<Script> => {
   const path = scriptPath(surroundings, name);
   return { name, path, program: await readFlow(await readScript(path), name, path, surroundings.signal) };

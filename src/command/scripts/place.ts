@@ -12,7 +12,10 @@ export interface ScriptPlace {
   readonly printed: readonly string[];
 }
 
-/** The failure with its place. Of a line that is no command only the first word is shown: the file may be no script at all. */
+/**
+ * The failure with its place. Of a line that is no command only the first word is shown: the file may be no script at
+ * all.
+ */
 export const atLine = (failure: HoldfastError, name: string, place: ScriptPlace): HoldfastError => {
   const { code, message, hint, data } = failure;
   const word = code === 'COMMAND_UNKNOWN' ? data['word'] : undefined;

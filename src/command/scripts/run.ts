@@ -31,7 +31,10 @@ class Outputs {
   }
 }
 
-/** Runs a script to its end; gives what its lines printed. `onLine` hears of each line that begins. Throws what ended it, with script and line. */
+/**
+ * Runs a script to its end; gives what its lines printed. `onLine` hears of each line that begins. Throws what ended
+ * it, with script and line.
+ */
 export const runScript = async (
   surroundings: Surroundings,
   { name, path, program }: Script,

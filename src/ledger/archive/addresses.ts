@@ -187,7 +187,10 @@ export class ArchiveAddresses implements Resource {
   }
 }
 
-/** The address as others can dial it: one that stands for all interfaces is where the node is connected from. Undefined for none. */
+/**
+ * The address as others can dial it: one that stands for all interfaces is where the node is connected from. Undefined
+ * for none.
+ */
 const reachable = (told: Address, from: Address): Address | undefined => {
   try {
     const { host, port } = splitAddress(told);

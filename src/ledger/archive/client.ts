@@ -52,7 +52,10 @@ export interface ArchiveSource {
   readonly lacked: boolean;
 }
 
-/** Asks other nodes for what was dropped here. Everything that comes is checked against what the ledger holds before anybody sees it. */
+/**
+ * Asks other nodes for what was dropped here. Everything that comes is checked against what the ledger holds before
+ * anybody sees it.
+ */
 export class ArchiveClient implements Archive, Resource {
   readonly #ports: ArchiveClientPorts;
   /** Connected peers that say that they have everything. */

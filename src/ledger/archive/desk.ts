@@ -46,7 +46,10 @@ export interface ArchiveDeskPorts {
 /** Leaves that are hashed between two turns of the event loop. */
 const CHECK_SLICE = 1_000;
 
-/** Gives out what other nodes have dropped or never had (SPEC.md). What is erased is not given out: the ledger does not either. */
+/**
+ * Gives out what other nodes have dropped or never had (SPEC.md). What is erased is not given out: the ledger does not
+ * either.
+ */
 export class ArchiveDesk implements Resource {
   readonly #ports: ArchiveDeskPorts;
   readonly #paces = new Map<PeerKey, Pace>();
@@ -169,7 +172,9 @@ export class ArchiveDesk implements Resource {
   }
 }
 
-/** An erasure may have left other leaves than those of the root, and whoever gave them out would be taken for a liar. */
+/**
+ * An erasure may have left other leaves than those of the root, and whoever gave them out would be taken for a liar.
+ */
 const makeRoot = async (leaves: readonly Uint8Array[], root: string): Promise<boolean> => {
   const tree = new LeafTree();
   for (const [at, leaf] of leaves.entries()) {

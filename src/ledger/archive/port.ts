@@ -15,9 +15,15 @@ export interface ArchiveHolder {
   readonly name: string | undefined;
 }
 
-/** What others keep that was dropped here. Nobody is trusted: whoever asks compares each body with its header, and leaves with the root. */
+/**
+ * What others keep that was dropped here. Nobody is trusted: whoever asks compares each body with its header, and
+ * leaves with the root.
+ */
 export interface Archive {
-  /** Those of the bodies that somebody reachable has, in any order, each as it comes. Ends early, without error, where nobody has more. */
+  /**
+   * Those of the bodies that somebody reachable has, in any order, each as it comes. Ends early, without error, where
+   * nobody has more.
+   */
   bodies(hashes: readonly string[], signal?: AbortSignal): AsyncIterable<ArchivedBody>;
   /**
    * The leaves of the state that a snapshot settles, in the order of its root, each as the exact bytes that the root is

@@ -160,7 +160,8 @@ interface Source {
 
 /**
  * Merges logs by the ledger's order without holding more than a piece of each: what is older than the newest entry read
- * of every unfinished log cannot be preceded by anything unread. Where one is used up, all that are nearly so are read on with it.
+ * of every unfinished log cannot be preceded by anything unread. Where one is used up, all that are nearly so are read
+ * on with it.
  */
 async function* inOrder(ledger: AnswerLedger, ranges: readonly Range[]): AsyncGenerator<RawEntry[], void, undefined> {
   const pieceBytes = Math.ceil(SYNC_READ_AHEAD_BYTES / Math.max(1, ranges.length));

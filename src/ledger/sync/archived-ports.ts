@@ -8,9 +8,15 @@ export interface ArchivedPorts {
   here(): boolean;
   /** What the last snapshot in force covers, and what proves it; undefined while none is in force. */
   cover(): Promise<Cover | undefined>;
-  /** The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`. */
+  /**
+   * The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here.
+   * `LEDGER_SYNC_UNPROVEN`.
+   */
   prove(network: string, proof: readonly RawEntry[]): Promise<string | undefined>;
-  /** The connected peers that say now that they have every body; undefined where this node takes no entries without theirs. */
+  /**
+   * The connected peers that say now that they have every body; undefined where this node takes no entries without
+   * theirs.
+   */
   keepers(): Promise<ReadonlySet<PeerKey> | undefined>;
 }
 

@@ -39,7 +39,10 @@ export class ForeignPeers {
   }
 }
 
-/** The name in the genesis entry, for a peer's users to read; empty where the entry is damaged here, which `status` tells. */
+/**
+ * The name in the genesis entry, for a peer's users to read; empty where the entry is damaged here, which `status`
+ * tells.
+ */
 const ownNetworkName = async (ledger: ForeignPeersPorts['ledger']): Promise<string> => {
   // It rejects only where the ledger closes meanwhile.
   const genesis = ledger.network === undefined ? undefined : await ledger.byHash(ledger.network).catch(() => undefined);

@@ -57,7 +57,8 @@ export class LedgerGossip {
     const granted = isGranted(entry);
     if (granted === false)
       return this.#reject(from, fault('LEDGER_ENTRY_UNGRANTED', 'it handed on an entry of a key without a grant'));
-    // Nobody publishes one: who holds it so answers with what erased it, and who only says so must not be faster than its body.
+    // Nobody publishes one: who holds it so answers with what erased it, and who only says so must not be faster than
+    // its body.
     if (entry.body.byteLength === 0) return 'ignore';
     const [acceptance] = await ledger.offer([entry], from);
     const { verdict, code, text, restsOn } = acceptance ?? IGNORED;

@@ -9,9 +9,9 @@ import {
 import type { PeerKey } from '../../network/network.ts';
 
 /**
- * How long a node does without what a pruned peer has, for the sake of others that say that they have it whole: whoever only says so
- * must not keep it waiting, under however many connections or keys. It counts from when bodies were first waited for, and begins anew
- * where that was not for a while.
+ * How long a node does without what a pruned peer has, for the sake of others that say that they have it whole: whoever
+ * only says so must not keep it waiting, under however many connections or keys. It counts from when bodies were first
+ * waited for, and begins anew where that was not for a while.
  */
 export class Patience {
   readonly #clock: Clock;
@@ -29,8 +29,8 @@ export class Patience {
   }
 
   /**
-   * Whether one of these is waited for. `lacks`: entries that the pruned peer has and this node has not; more than were lacking when such a peer was
-   * first met earn no time.
+   * Whether one of these is waited for. `lacks`: entries that the pruned peer has and this node has not; more than were
+   * lacking when such a peer was first met earn no time.
    */
   waitsFor(peers: readonly PeerKey[], pruned: PeerKey, lacks: number): boolean {
     if (peers.length === 0) return false;

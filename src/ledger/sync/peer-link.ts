@@ -68,7 +68,9 @@ export class PeerLink {
     await this.#running;
   }
 
-  /** Tells the peer what is new here. News that cannot be told now are made good by an exchange: it tells our version. */
+  /**
+   * Tells the peer what is new here. News that cannot be told now are made good by an exchange: it tells our version.
+   */
   async tell(news: HaveMessage): Promise<void> {
     if (this.#closed) return;
     if (this.#channel === undefined) {

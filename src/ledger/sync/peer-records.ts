@@ -42,7 +42,10 @@ export class PeerRecords {
     return this.#records.entries();
   }
 
-  /** A peer went away: its record becomes the youngest of those that may be forgotten, and keeps no more than `mine` is good for. */
+  /**
+   * A peer went away: its record becomes the youngest of those that may be forgotten, and keeps no more than `mine` is
+   * good for.
+   */
   away(peer: PeerKey, mine: Holdings, isConnected: (peer: PeerKey) => boolean): void {
     const record = this.#records.get(peer);
     if (record === undefined) return;

@@ -79,7 +79,10 @@ export const answer = async (channel: Channel, ports: AnswerPorts): Promise<void
   }
 };
 
-/** Resolves with what the proof of a snapshot and the search for vouchers cost, in entries: whoever wants it over and over waits for it. */
+/**
+ * Resolves with what the proof of a snapshot and the search for vouchers cost, in entries: whoever wants it over and
+ * over waits for it.
+ */
 const sendAnswer = async (channel: Channel, { ledger, cover }: AnswerPorts, want: WantMessage): Promise<number> => {
   const search = voucherSearch();
   let cost = search.left;
@@ -136,11 +139,14 @@ export interface PullPorts {
   holdings(): Holdings;
   turn(): Promise<Turn>;
   /**
-   * Whether entries are taken from the peer without the bodies that were dropped there, which others keep: not by a node that keeps all for others, and not
-   * while one in reach gives them whole.
+   * Whether entries are taken from the peer without the bodies that were dropped there, which others keep: not by a
+   * node that keeps all for others, and not while one in reach gives them whole.
    */
   takesBare(peer: PeerKey, theirs: Holdings): Promise<boolean>;
-  /** The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here. `LEDGER_SYNC_UNPROVEN`. */
+  /**
+   * The root over the logs of a snapshot that entries prove; undefined where it does not hold by what is known here.
+   * `LEDGER_SYNC_UNPROVEN`.
+   */
   prove(proof: readonly RawEntry[]): Promise<string | undefined>;
   /** The peer's holdings are known. */
   onTold(theirs: Holdings): void;
@@ -173,7 +179,10 @@ class Exchange implements Pulled {
   rejected: Acceptance | undefined;
   #rejections = 0;
   #round: Round = ROUND_START;
-  /** Entries that are refused, by hash, and may be taken with what is still to come: what vouches for one, or shows a fork with it. */
+  /**
+   * Entries that are refused, by hash, and may be taken with what is still to come: what vouches for one, or shows a
+   * fork with it.
+   */
   #open = new Map<string, Refused>();
   /** Hashes of all that were among them in this exchange. */
   readonly #opened = new Set<string>();
@@ -255,7 +264,10 @@ class Exchange implements Pulled {
     return proofs.length === 0 ? want : { kind: 'want', ranges: [], hashes: [], ...want, proofs: [...proofs] };
   }
 
-  /** Where no clock shows that anything is lacking: the proofs of forks that the peer proves otherwise, each asked for once. */
+  /**
+   * Where no clock shows that anything is lacking: the proofs of forks that the peer proves otherwise, each asked for
+   * once.
+   */
   #openProofs(): readonly string[] {
     return this.#proofs ?? otherProofs(this.#ports.holdings(), this.#round.theirs);
   }
@@ -321,7 +333,10 @@ class Exchange implements Pulled {
     return true;
   }
 
-  /** Nothing is kept of what no proof stands before: a proof that does not hold here ends what an earlier one allowed, too. */
+  /**
+   * Nothing is kept of what no proof stands before: a proof that does not hold here ends what an earlier one allowed,
+   * too.
+   */
   async #hear(message: ProofMessage | LogsMessage): Promise<void> {
     if (message.kind === 'proof') {
       this.#covered = undefined;

@@ -31,7 +31,10 @@ export interface Holdings {
   readonly heads: ReadonlyMap<string, Head>;
   /** author → seq from which on the author is proven to have equivocated. */
   readonly forks: ReadonlyMap<string, number>;
-  /** Whether nothing is left out: an exchange told all of it, and none was cut since. Only then does anything say what is lacking there. */
+  /**
+   * Whether nothing is left out: an exchange told all of it, and none was cut since. Only then does anything say what
+   * is lacking there.
+   */
   readonly isWhole?: boolean;
   /** author → hashes of the two entries that prove it; known of the own ones alone. */
   readonly pairs?: ReadonlyMap<string, Fork['pair']>;
@@ -129,7 +132,10 @@ export const nextWant = (mine: Holdings, theirs: Holdings, missed: readonly stri
   };
 };
 
-/** The most entries that an answer to `want` may hold (SPEC L6), without those that come along since they erased its body. */
+/**
+ * The most entries that an answer to `want` may hold (SPEC L6), without those that come along since they erased its
+ * body.
+ */
 export const answerEntriesMax = ({ ranges, proofs, hashes }: WantMessage): number =>
   ranges.reduce((sum, [, from, to]) => sum + Math.max(0, to - from + 1), 0) +
   proofs.length * 2 * (1 + SYNC_ANCESTORS_MAX) +
@@ -148,7 +154,10 @@ export const withNews = (known: Holdings, news: HaveMessage): Holdings => {
   return { network, version: news.version, isWhole: base.isWhole === true, heads, forks };
 };
 
-/** What is kept of what a peer told that is away: of authors that nobody else has told of it may have made up any number. */
+/**
+ * What is kept of what a peer told that is away: of authors that nobody else has told of it may have made up any
+ * number.
+ */
 export const rememberedOf = (theirs: Holdings, mine: Holdings): Holdings => {
   const isFew = (map: ReadonlyMap<string, unknown>): boolean => map.size <= SYNC_UNHEARD_AUTHORS_MAX;
   if (isFew(theirs.heads) && isFew(theirs.forks)) return theirs;

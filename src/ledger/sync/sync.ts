@@ -33,6 +33,8 @@ export interface LedgerSync extends Resource {
   peers(): readonly PeerSync[];
   /** Exchanges with every connected peer now; resolves when done. */
   syncNow(): Promise<void>;
-  /** Resolves once this node's own log has been asked for from the known peers (or there is none): then it may append. */
+  /**
+   * Resolves once this node's own log has been asked for from the known peers (or there is none): then it may append.
+   */
   ownLogKnown(signal?: AbortSignal): Promise<void>;
 }

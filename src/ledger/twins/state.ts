@@ -56,8 +56,8 @@ export class TwinState {
   }
 
   /**
-   * A peer answered with these, their signatures checked. One that names this instance has heard of it, so it lives: nobody
-   * without the key can say so, and nothing said before this instance began can be repeated.
+   * A peer answered with these, their signatures checked. One that names this instance has heard of it, so it lives:
+   * nobody without the key can say so, and nothing said before this instance began can be repeated.
    */
   answered(peer: string, others: readonly Presence[], nowMs: number): void {
     const asked = this.#asked.get(peer);

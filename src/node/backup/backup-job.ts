@@ -46,9 +46,9 @@ interface Wanted {
 const isMissing = (caught: unknown): boolean => systemCode(caught) === 'ENOENT';
 
 /**
- * One backup of a running node. Order makes it consistent: the note that the operator is filled before the databases, which
- * may hold more than it says; the ledger after them, so that no row lacks its policies; the key last. Archived files are
- * checked when they are read, and one that is torn is made again from its rows.
+ * One backup of a running node. Order makes it consistent: the note that the operator is filled before the databases,
+ * which may hold more than it says; the ledger after them, so that no row lacks its policies; the key last. Archived
+ * files are checked when they are read, and one that is torn is made again from its rows.
  */
 export class BackupJob {
   readonly #source: BackupSource;
@@ -87,14 +87,16 @@ export class BackupJob {
     };
   }
 
-  /** Whether the directory is being made ready, also when the backup was stopped meanwhile and the disk does not answer. */
+  /**
+   * Whether the directory is being made ready, also when the backup was stopped meanwhile and the disk does not answer.
+   */
   get isReadying(): boolean {
     return this.#isReadying;
   }
 
   /**
-   * Makes the directory ready. `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY`, `BACKUP_DISK_FULL`; `BACKUP_STOPPED` as soon as it is
-   * stopped: a disk of another machine may never answer.
+   * Makes the directory ready. `BACKUP_DIR`, `BACKUP_DIR_NOT_EMPTY`, `BACKUP_DISK_FULL`; `BACKUP_STOPPED` as soon as it
+   * is stopped: a disk of another machine may never answer.
    */
   async prepare(): Promise<void> {
     try {
@@ -173,7 +175,8 @@ export class BackupJob {
     await this.#write('config.json', `${JSON.stringify(configuration, undefined, 2)}\n`);
     await this.#copy('configuration', (await Promise.all(others.map(sized))).flat());
     await this.#copy('scripts', await listFiles(paths.scripts, 'local_scripts', () => true));
-    // The next key before the key, whose place it takes: so a rotation that is under way is in the copy as begun or as done.
+    // The next key before the key, whose place it takes: so a rotation that is under way is in the copy as begun or as
+    // done.
     const keys = [paths.formerKey, paths.nextKey, paths.key].map((from) => ({
       from,
       path: basename(from),
@@ -353,7 +356,9 @@ const listFiles = async (dir: string, as: string, isWanted: (name: string) => bo
   return wanted;
 };
 
-/** So many at a time. None is left running when another fails: it would write into a directory that is being emptied. */
+/**
+ * So many at a time. None is left running when another fails: it would write into a directory that is being emptied.
+ */
 const inParallel = async <T>(
   atOnce: number,
   items: AsyncIterable<T> | Iterable<T>,

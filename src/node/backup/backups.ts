@@ -27,7 +27,10 @@ export class Backups implements Resource {
     return this.#running !== undefined;
   }
 
-  /** Resolves when the copying has begun. `BACKUP_RUNNING`, `POLICY_PRUNING_BUSY`, and what {@link BackupJob.prepare} throws. */
+  /**
+   * Resolves when the copying has begun. `BACKUP_RUNNING`, `POLICY_PRUNING_BUSY`, and what {@link BackupJob.prepare}
+   * throws.
+   */
   async start(dir: string): Promise<void> {
     if (this.#running !== undefined)
       throw fault('BACKUP_RUNNING', `a backup into ${this.status?.dir ?? 'another directory'} is being made`, {

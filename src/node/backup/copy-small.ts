@@ -13,8 +13,9 @@ type CopyOutcome =
   | { readonly is: 'failed'; readonly code: string | undefined; readonly text: string };
 
 /**
- * Copies small files under the same paths below another directory, and hashes them, up to the first that fails. In a SQLite reader, as the
- * archive itself is written: as asynchronous calls each costs the event loop ten times as much. As there, nothing is flushed.
+ * Copies small files under the same paths below another directory, and hashes them, up to the first that fails. In a
+ * SQLite reader, as the archive itself is written: as asynchronous calls each costs the event loop ten times as much.
+ * As there, nothing is flushed.
  */
 const copyFiles = (_: ReadDatabases, from: string, to: string, paths: readonly string[]): readonly CopyOutcome[] => {
   const outcomes: CopyOutcome[] = [];

@@ -4,8 +4,8 @@ import { systemCode } from '../../base/errors.ts';
 import { BACKUP_BATCH_FILES } from '../../base/limits.ts';
 
 /**
- * The files below a directory, some hundred at a time and each list of one folder, by their paths relative to it; nothing where it is not
- * there. A folder may hold hundreds of thousands, so that never all names are in memory.
+ * The files below a directory, some hundred at a time and each list of one folder, by their paths relative to it;
+ * nothing where it is not there. A folder may hold hundreds of thousands, so that never all names are in memory.
  */
 export const walkFiles = async function* (dir: string): AsyncGenerator<readonly string[]> {
   for await (const { folder, files } of walk(dir)) if (files.length > 0) yield files.map((name) => join(folder, name));

@@ -22,8 +22,8 @@ export interface Recovery {
 }
 
 /**
- * Makes a directory ready for recovery, before anything is opened in it; undefined where nothing is to be recovered. `CONFIG_VALUE`,
- * `NODE_NOT_EMPTY`.
+ * Makes a directory ready for recovery, before anything is opened in it; undefined where nothing is to be recovered.
+ * `CONFIG_VALUE`, `NODE_NOT_EMPTY`.
  */
 export const prepareRecovery = async (config: NodeConfig, paths: NodePaths): Promise<Recovery | undefined> => {
   const mark = join(paths.dir, RECOVERING_MARK);

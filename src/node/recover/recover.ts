@@ -36,8 +36,8 @@ const commandsOf = (operator: string): readonly string[] => [
 ];
 
 /**
- * Takes everything back from the peers: the ledger, then every file of the operator's cluster, its own included. Says how far it is,
- * once a second. Resolves with what is to be said at the end. `POLICY_UNKNOWN`, `NODE_REPLACED_ALIVE` …
+ * Takes everything back from the peers: the ledger, then every file of the operator's cluster, its own included. Says
+ * how far it is, once a second. Resolves with what is to be said at the end. `POLICY_UNKNOWN`, `NODE_REPLACED_ALIVE` …
  */
 export const recover = async (ports: RecoverPorts): Promise<string> => {
   const { context, recovery, hasScript, executor, log } = ports;

@@ -60,7 +60,8 @@ export const takeRestored = async (
     await rm(join(dir, SUMS_FILE), { force: true });
   }
   const [mark, files] = [markAt(join(dir, RESTORED_MARK)), filesMarkOf(paths)];
-  // The files may be waited for when the entries are no more: of an operator that is gone for good, its node known or not.
+  // The files may be waited for when the entries are no more: of an operator that is gone for good, its node known or
+  // not.
   if (rule === 'ask' || (mark === undefined && files === undefined)) return mark;
   log.warn('restored and told to be alone: numbers of what was written and is not here may be used again');
   await files?.clear();

@@ -13,8 +13,9 @@ export interface AskedView {
 }
 
 /**
- * Why a restored node may not append yet, in words; undefined where every peer that its policies and seeds name was asked, so that
- * no number can be in use that is not known here. One that knows nobody has nobody to ask: its user must say that it is alone. Pure.
+ * Why a restored node may not append yet, in words; undefined where every peer that its policies and seeds name was
+ * asked, so that no number can be in use that is not known here. One that knows nobody has nobody to ask: its user must
+ * say that it is alone. Pure.
  */
 export const whyNotYet = ({ dialled, connected, exchanged, isClear, behind }: AskedView): string | undefined => {
   const away = dialled.filter((state) => !state.connected && !state.own).map(({ address }) => address);

@@ -23,8 +23,8 @@ export interface WriteGuardPorts {
 const LOOK_MS = 500;
 
 /**
- * Keeps a node from giving a number twice: one that was restored from a backup appends nothing before its peers have been
- * asked for what it wrote since, and none goes on beside another that runs with its key.
+ * Keeps a node from giving a number twice: one that was restored from a backup appends nothing before its peers have
+ * been asked for what it wrote since, and none goes on beside another that runs with its key.
  */
 export class WriteGuard implements Resource {
   readonly #ports: WriteGuardPorts;
@@ -49,7 +49,10 @@ export class WriteGuard implements Resource {
     else this.#forbid(notYet('its peers have not been asked yet'));
   }
 
-  /** Resolves when the peers have been asked what this node wrote, and with it for all that they know: at once where it was not restored. */
+  /**
+   * Resolves when the peers have been asked what this node wrote, and with it for all that they know: at once where it
+   * was not restored.
+   */
   get asked(): Promise<void> {
     return this.#asked.promise;
   }

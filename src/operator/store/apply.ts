@@ -186,7 +186,8 @@ class Application {
     const placement = placeCopy(record, holder?.record);
     if (placement.outcome === 'orphan' && !takesOrphans) return { kind: 'orphan' };
     if (placement.outcome !== 'stored') {
-      // Where it came before the record that has the rows, its own were in the table. Those of an orphan went with a table that was dropped.
+      // Where it came before the record that has the rows, its own were in the table. Those of an orphan went with a
+      // table that was dropped.
       if (placement.outcome === 'duplicate') ensureTable(this.#db, record.table, record.columns);
       return this.#keepRecord(record);
     }
@@ -214,7 +215,9 @@ class Application {
     if (origin === this.#batch.origin) this.next = Math.max(this.next, file + 1);
   }
 
-  /** The record that has the rows of some content. One that was dropped loses them now: the drop has not come to it yet. */
+  /**
+   * The record that has the rows of some content. One that was dropped loses them now: the drop has not come to it yet.
+   */
   #holder(hash: string, digest: string): PlacedRecord | undefined {
     const holder = findHolder(this.#db, this.#dbms, hash, digest);
     if (holder === undefined || !isDropped(this.#db, holder.record)) return holder;
@@ -344,8 +347,8 @@ class Application {
   }
 
   /**
-   * An own file that comes back was lost here with everything since: of an old copy of the disk, its buffer has come back
-   * too. Rows that it begins with are in the file already when the file was made of a buffer.
+   * An own file that comes back was lost here with everything since: of an old copy of the disk, its buffer has come
+   * back too. Rows that it begins with are in the file already when the file was made of a buffer.
    */
   #forgetFlushed({ record: { dbms, table, origin, file, hash }, content }: FileCopy): void {
     if (hash !== contentHash(dbms, table, content, `${origin}.${file}`)) return;
@@ -390,7 +393,8 @@ class Application {
     ) ?? ['0', '0'];
     const hash = contentHash(dbms, table, content, `${this.#batch.origin}.${this.next}`);
     const target = { ...job, source: String(source), instructions: String(instructions) };
-    // Its rows are acknowledged: what new data is held to was asked when they came, maybe by an earlier version that asked less, or before another operator declared a column of dates.
+    // Its rows are acknowledged: what new data is held to was asked when they came, maybe by an earlier version that
+    // asked less, or before another operator declared a column of dates.
     const stored = this.#storeOwn(target, content, { hash, digest: sha256Hex(content), of: 'stored data' });
     this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);
     return { ...stored, content } as JobResult;
@@ -447,7 +451,8 @@ const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, undone: 
   } catch (caught) {
     return allFailed(batch.jobs, caught);
   } finally {
-    // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing else.
+    // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing
+    // else.
     if (application !== undefined) numberingOf(databases).set(batch.origin, application.next);
   }
 };

@@ -23,7 +23,10 @@ export type DropStep =
   | { readonly do: 'begin'; readonly files: ReadonlyMap<string, number> }
   /** The next files that it covers, in the order of (origin, file), lose their rows. */
   | { readonly do: 'rows'; readonly after: FileName | undefined }
-  /** The table is as if these files had never come; the drop is done, also in a database that was made anew since it began. */
+  /**
+   * The table is as if these files had never come; the drop is done, also in a database that was made anew since it
+   * began.
+   */
   | { readonly do: 'end'; readonly policy: string; readonly files: ReadonlyMap<string, number> };
 
 /** What lost its rows in a step. */
@@ -34,7 +37,10 @@ export interface Dropped {
   readonly last: FileRecord | undefined;
 }
 
-/** Of `file` and `origin` in `f`: whether its table was dropped after it. The same on every operator that knows the drop. */
+/**
+ * Of `file` and `origin` in `f`: whether its table was dropped after it. The same on every operator that knows the
+ * drop.
+ */
 const COVERED = `f.file <= (select up_to from holdfast_drops d where d.table_name = f.table_name and d.origin = f.origin)`;
 
 /** Whether the table of a file was dropped after it: then it has no rows, whenever it comes. */
@@ -42,7 +48,10 @@ export const isDropped = (db: ReadConnection, { table, origin, file }: FileRecor
   db.get('select 1 from holdfast_drops where table_name = ? and origin = ? and up_to >= ?', [table, origin, file]) !==
   undefined;
 
-/** The rows of a dropped file wait to be taken over by one that came since: until then nobody else gets them. `FILE_DROP_WAITS`. */
+/**
+ * The rows of a dropped file wait to be taken over by one that came since: until then nobody else gets them.
+ * `FILE_DROP_WAITS`.
+ */
 export const checkNotAwaited = (db: ReadConnection, { hash, digest }: FileRecord): void => {
   const sql = `select 1 from holdfast_files f where f.hash = ? and f.digest = ? and f.status = 'duplicate' and not coalesce(${COVERED}, false)`;
   if (db.get(sql, [hash, digest]) === undefined) return;
@@ -156,7 +165,10 @@ export const dropFile = (db: WriteConnection, books: Bookkeeping, { record, rows
 const COUNTS = `f.table_name = ? and not coalesce(${COVERED}, false) and (f.status = 'stored' or exists (
   select 1 from holdfast_files h where h.hash = f.hash and h.digest = f.digest and h.status = 'stored'))`;
 
-/** Rows of no file go with the table where nothing else is in it; what came since keeps its rows, in the columns of its own. */
+/**
+ * Rows of no file go with the table where nothing else is in it; what came since keeps its rows, in the columns of its
+ * own.
+ */
 const endTable = (db: WriteConnection, table: string): void => {
   if (columnsOfTable(db, table).size === 0) return;
   const mapped = mappedTables(db, COUNTS, [table]).map(({ columns }) => columns);

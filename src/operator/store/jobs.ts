@@ -25,7 +25,9 @@ export type FileJob =
   | { readonly kind: 'hand'; readonly copy: FileCopy }
   /** A step of dropping what a drop covers of a table. */
   | { readonly kind: 'drop'; readonly dbms: string; readonly table: string; readonly step: DropStep }
-  /** Makes rows and record of a file those of a copy; `sum`: what its rows must be, needed where it was made from rows. */
+  /**
+   * Makes rows and record of a file those of a copy; `sum`: what its rows must be, needed where it was made from rows.
+   */
   | { readonly kind: 'repair'; readonly copy: FileCopy; readonly sum: string | undefined }
   /** Remembers what was found of files. */
   | { readonly kind: 'note'; readonly dbms: string; readonly findings: readonly Finding[] }

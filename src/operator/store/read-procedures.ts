@@ -71,7 +71,10 @@ const countRows = (databases: ReadDatabases, files: readonly (readonly [string, 
   return rows;
 };
 
-/** The content of files made again from their rows, with its SHA-256; undefined for one that is not held. Duplicates are empty. */
+/**
+ * The content of files made again from their rows, with its SHA-256; undefined for one that is not held. Duplicates are
+ * empty.
+ */
 const rebuild = (
   databases: ReadDatabases,
   files: readonly { readonly origin: string; readonly file: number }[],
@@ -113,8 +116,8 @@ const contentOf = (db: ReadConnection, { record, rows }: PlacedRecord): Uint8Arr
 };
 
 /**
- * The columns that a table of this content has: those given, or inferred ones. Maps every row, so that a file which will be
- * refused is so before anything is declared for it. Throws what inferring and mapping throw.
+ * The columns that a table of this content has: those given, or inferred ones. Maps every row, so that a file which
+ * will be refused is so before anything is declared for it. Throws what inferring and mapping throw.
  */
 const fitting = (_: ReadDatabases, content: Uint8Array, known: readonly Column[] | undefined): readonly Column[] => {
   const columns = known ?? inferColumns(content);

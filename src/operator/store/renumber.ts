@@ -3,7 +3,10 @@ import { selectRecords } from './records.ts';
 import { prepareDatabase, storesOf } from './schema.ts';
 import { quoted } from './user-tables.ts';
 
-/** Rows and files that one call renumbers, so that the writer is not held up for long; the rows of one file stay together. */
+/**
+ * Rows and files that one call renumbers, so that the writer is not held up for long; the rows of one file stay
+ * together.
+ */
 const STEP_ROWS = 20_000;
 const STEP_FILES = 2_000;
 
@@ -33,8 +36,8 @@ export const isNumbered = (db: ReadConnection, members: ReadonlyMap<string, numb
   (underWay(db) === undefined && staleOrigin(db, members) === undefined);
 
 /**
- * The rows of origins whose number has changed get the new one, a step at a time: true while there is more. `tsd_name` leads to
- * the TSD table. How far it has come is in the database, so a node that was killed goes on from there.
+ * The rows of origins whose number has changed get the new one, a step at a time: true while there is more. `tsd_name`
+ * leads to the TSD table. How far it has come is in the database, so a node that was killed goes on from there.
  */
 export const renumber = (databases: WriteDatabases, members: ReadonlyMap<string, number>): boolean => {
   for (const { dbms, db: read } of storesOf(databases)) {

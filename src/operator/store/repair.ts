@@ -111,8 +111,8 @@ const rowJson = (names: readonly string[], row: SqlRow): string =>
   );
 
 /**
- * Moves rows that belong to no file out of their table into `holdfast_aside`, in the open transaction; those that belong to
- * one stay. `known` names rows that are held elsewhere: they are deleted. Returns which rows left the table.
+ * Moves rows that belong to no file out of their table into `holdfast_aside`, in the open transaction; those that
+ * belong to one stay. `known` names rows that are held elsewhere: they are deleted. Returns which rows left the table.
  */
 export const setRowsAside = (
   db: WriteConnection,
@@ -146,7 +146,8 @@ export const setRowsAside = (
 
 /**
  * Takes out rows that carry the name of a file whose record is not here, before its copy brings them again: a record
- * that was lost would otherwise double its rows. One look into an index where there are none. `members`: what they may carry.
+ * that was lost would otherwise double its rows. One look into an index where there are none. `members`: what they may
+ * carry.
  */
 export const clearStraysOf = (
   db: WriteConnection,

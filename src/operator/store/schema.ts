@@ -5,9 +5,10 @@ import { mappedTables } from './records.ts';
 import { bringTablesOver } from './user-tables.ts';
 
 /**
- * What a logical database holds beside the user's tables. The record of a file is in the same database file as its rows:
- * a transaction over two attached files is not atomic in WAL mode. `first_row` to `last_row` are the `row_id`s of the
- * file's rows, so that they are found whatever becomes of member numbers. `change` grows with each new or changed record.
+ * What a logical database holds beside the user's tables. The record of a file is in the same database file as its
+ * rows: a transaction over two attached files is not atomic in WAL mode. `first_row` to `last_row` are the `row_id`s of
+ * the file's rows, so that they are found whatever becomes of member numbers. `change` grows with each new or changed
+ * record.
  */
 const SCHEMA = `
 create table if not exists holdfast_files (
@@ -28,10 +29,11 @@ pragma user_version = 1;
 const FORMAT = 1;
 
 /**
- * What came later and earlier versions need not know: the sums of rows that were proved right, with what is damaged, and
- * rows that were taken out of their table because they belong to no file, the steps that brought the database over, and
- * the number that rows of an origin had and may have still, up to which file they have the one of `holdfast_origins`, and
- * up to which file of an origin a table was dropped, with the policies of the drops that were applied to the end.
+ * What came later and earlier versions need not know: the sums of rows that were proved right, with what is damaged,
+ * and rows that were taken out of their table because they belong to no file, the steps that brought the database over,
+ * and the number that rows of an origin had and may have still, up to which file they have the one of
+ * `holdfast_origins`, and up to which file of an origin a table was dropped, with the policies of the drops that were
+ * applied to the end.
  */
 const ADDED = `
 create table if not exists holdfast_sums (

@@ -45,7 +45,10 @@ const knownColumns = (db: WriteConnection, table: string): TableColumns => {
   return columns;
 };
 
-/** A transaction that makes or changes tables: what was known of them is forgotten where it is no longer so, or it fails. */
+/**
+ * A transaction that makes or changes tables: what was known of them is forgotten where it is no longer so, or it
+ * fails.
+ */
 export const withTables = <T>(db: WriteConnection, work: () => T): T => {
   try {
     return db.transaction(() => {
@@ -95,8 +98,9 @@ export const isTableRewritten = (db: WriteConnection, table: string, columns: re
 
 /**
  * Makes the table, or gives it the columns that it lacks, inside the open transaction. Columns that have come to be in
- * the table and are not in `columns` stay null. The affinity of a column follows from all files of the table, in whatever
- * order they came: where one needs another, all rows are written anew. Returns the columns of the table. `FILE_TABLE_NO_ROOM`.
+ * the table and are not in `columns` stay null. The affinity of a column follows from all files of the table, in
+ * whatever order they came: where one needs another, all rows are written anew. Returns the columns of the table.
+ * `FILE_TABLE_NO_ROOM`.
  */
 export const ensureTable = (db: WriteConnection, table: string, columns: readonly Column[]): TableColumns => {
   const present = knownColumns(db, table);
@@ -116,7 +120,10 @@ export const ensureTable = (db: WriteConnection, table: string, columns: readonl
 
 const TYPE_OF: Readonly<Record<Affinity, string>> = { TEXT: 'text', NUMERIC: 'numeric', REAL: 'real', BLOB: 'blob' };
 
-/** A column as it is in a column of no affinity, where a whole number is an integer: it is so in all others but those of floats. */
+/**
+ * A column as it is in a column of no affinity, where a whole number is an integer: it is so in all others but those of
+ * floats.
+ */
 const asWhole = (column: string): string =>
   `case when typeof(${column}) = 'real' and ${column} = cast(${column} as integer) and ${column} > -9223372036854775808.0
      then cast(${column} as integer) else ${column} end`;
@@ -131,7 +138,10 @@ interface Measured {
   readonly bytes: number;
 }
 
-/** Tables that were to be written anew and had no room: to read all of their pages for each such file would take too long. */
+/**
+ * Tables that were to be written anew and had no room: to read all of their pages for each such file would take too
+ * long.
+ */
 const measured = new WeakMap<WriteConnection, Map<string, Measured>>();
 
 /** What a table takes in the file, with its indexes. Reads all of it, once. */
@@ -170,7 +180,10 @@ const assertRoom = (db: WriteConnection, tables: readonly string[]): void => {
   );
 };
 
-/** SQLite cannot change the type of a column: the rows go into a new table, with their ids, and the indexes are made again. */
+/**
+ * SQLite cannot change the type of a column: the rows go into a new table, with their ids, and the indexes are made
+ * again.
+ */
 const rewriteTable = (db: WriteConnection, table: string, changed: TableColumns): void => {
   const own = db.all('select name, type from pragma_table_info(?) where cid > 3', [table]).map(([name, type]) => ({
     name: String(name),
@@ -228,8 +241,8 @@ export const fitTable = (db: WriteConnection, table: string, mapped: readonly (r
 };
 
 /**
- * Gives the tables of a database of an earlier version the affinities that follow from all of their files: it kept those
- * that followed from the first. `files`: each mapping of each table, once. `FILE_TABLE_NO_ROOM`.
+ * Gives the tables of a database of an earlier version the affinities that follow from all of their files: it kept
+ * those that followed from the first. `files`: each mapping of each table, once. `FILE_TABLE_NO_ROOM`.
  */
 export const bringTablesOver = (
   db: WriteConnection,

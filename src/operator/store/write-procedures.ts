@@ -61,8 +61,9 @@ const judge = (databases: WriteDatabases, dbms: string, pagesMax?: number, known
 };
 
 /**
- * Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path. What is `known` of
- * it is not looked for again, which takes long, as long as it is that file still: somebody may have dropped it meanwhile.
+ * Sets a database file aside if it is damaged, so that a new one is filled from the peers; returns its new path. What
+ * is `known` of it is not looked for again, which takes long, as long as it is that file still: somebody may have
+ * dropped it meanwhile.
  */
 const setDamagedAside = (databases: WriteDatabases, dbms: string, known?: Verdict): string | undefined => {
   const verdict = known ?? judge(databases, dbms);

@@ -6,8 +6,8 @@ import { joinText } from '../authority/acts.ts';
 import type { InviteToken } from './token.ts';
 
 /**
- * The first entry of a node that joins by invite. Made outside the ledger, which is empty yet; the node takes it back from
- * its peers with everything else. The same entry must be used at every attempt: another would be a second entry 1.
+ * The first entry of a node that joins by invite. Made outside the ledger, which is empty yet; the node takes it back
+ * from its peers with everything else. The same entry must be used at every attempt: another would be a second entry 1.
  */
 export const joinEntry = (
   key: SigningKey,

@@ -23,8 +23,8 @@ export interface JoinFault {
 }
 
 /**
- * Whether a join may go into the ledger; undefined where it may. A join that is void would stay there for ever, so everything
- * is looked at before: the ledger is not filled by who has no invite.
+ * Whether a join may go into the ledger; undefined where it may. A join that is void would stay there for ever, so
+ * everything is looked at before: the ledger is not filled by who has no invite.
  */
 export const judgeJoin = (view: DoorView, entry: Entry): JoinFault | undefined => {
   const { authority, peer, nowMs } = view;

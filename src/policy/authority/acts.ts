@@ -55,7 +55,9 @@ export interface GrantAct extends Rights {
   readonly name: string | undefined;
   /** Microseconds since 1970: an invite cannot be redeemed later than this. Undefined for a grant to a node's key. */
   readonly expires: number | undefined;
-  /** The grant of a lost key: it ends, from that entry of its holder on, and who holds this one stands in for that key. */
+  /**
+   * The grant of a lost key: it ends, from that entry of its holder on, and who holds this one stands in for that key.
+   */
   readonly replaces: { readonly grant: string; readonly from: number } | undefined;
 }
 
@@ -69,7 +71,10 @@ export interface RevokeAct {
   readonly reason: string | undefined;
 }
 
-/** `join`: its author redeems the invite that it cites; `proof` is the signature of the invite's key over {@link joinText}. */
+/**
+ * `join`: its author redeems the invite that it cites; `proof` is the signature of the invite's key over
+ * {@link joinText}.
+ */
 export interface JoinAct {
   readonly op: 'join';
   readonly proof: string;
@@ -77,8 +82,8 @@ export interface JoinAct {
 }
 
 /**
- * `rotate`: hands what its author holds by the grant that it cites to another key of its own; `proof` is that key's signature over
- * {@link rotateText}. It is the author's last entry that may cite the grant.
+ * `rotate`: hands what its author holds by the grant that it cites to another key of its own; `proof` is that key's
+ * signature over {@link rotateText}. It is the author's last entry that may cite the grant.
  */
 export interface RotateAct {
   readonly op: 'rotate';

@@ -24,8 +24,9 @@ export interface GenesisRules {
 }
 
 /**
- * Who may write, as a pure function of the set of entries (SPEC.md). A verdict on an entry depends on entries above it in
- * the chain of grants only, so there is always one; those on grants are kept, and forgotten when what they rest on moves.
+ * Who may write, as a pure function of the set of entries (SPEC.md). A verdict on an entry depends on entries above it
+ * in the chain of grants only, so there is always one; those on grants are kept, and forgotten when what they rest on
+ * moves.
  */
 export class Authority {
   readonly graph = new GrantGraph();
@@ -87,7 +88,9 @@ export class Authority {
     return this.#affectedBy(this.graph.ofAuthor(author).filter((fact) => fact.seq >= seq));
   }
 
-  /** What would hold if these entries were here too: the same rules over the acts of authority. Nothing changes here. */
+  /**
+   * What would hold if these entries were here too: the same rules over the acts of authority. Nothing changes here.
+   */
   supposing(facts: readonly Fact[]): Authority {
     const other = new Authority(this.#signatures);
     const known = this.graph.acts();
@@ -122,7 +125,9 @@ export class Authority {
     return verdict === REDEEMED ? { ...REDEEMED, by: this.redeemerOf(fact.cap ?? '')?.hash } : verdict;
   }
 
-  /** What the grant that an entry cites lets its author do; undefined for everything. Only of entries with authority. */
+  /**
+   * What the grant that an entry cites lets its author do; undefined for everything. Only of entries with authority.
+   */
   rightsOf({ cap }: { readonly cap: string | null }): Rights | undefined {
     const link = cap === this.#genesis?.network ? undefined : this.graph.link(cap);
     return link === undefined ? undefined : this.#rightsBy(link);
@@ -153,8 +158,8 @@ export class Authority {
   }
 
   /**
-   * A new join beside the one that is known: to look through all again at each would let strangers make each dearer than the last. Returns the one
-   * that has not redeemed the invite after all; the others go on having come too late.
+   * A new join beside the one that is known: to look through all again at each would let strangers make each dearer
+   * than the last. Returns the one that has not redeemed the invite after all; the others go on having come too late.
    */
   #contend(fact: Fact): Fact | undefined {
     const act = this.graph.actOf(fact);
@@ -189,8 +194,9 @@ export class Authority {
   }
 
   /**
-   * All facts whose verdict may be another on account of these, directly or by others. What a revocation ends is among them only where it ends
-   * something now, or did. Its own verdict rests on what ends grants with less above them alone (A7), so these are weighed first.
+   * All facts whose verdict may be another on account of these, directly or by others. What a revocation ends is among
+   * them only where it ends something now, or did. Its own verdict rests on what ends grants with less above them alone
+   * (A7), so these are weighed first.
    */
   #affectedBy(moved: readonly Fact[]): ReadonlySet<Fact> {
     this.revision += 1;
@@ -234,7 +240,10 @@ export class Authority {
     return [...graph.citing(fact.hash), ...others, ...ended.filter(({ seq }) => seq > fact.seq)];
   }
 
-  /** Whether what an entry cites is its author's, by form alone; where it was handed on, by who held it: anybody can write a rotation of what is another's. */
+  /**
+   * Whether what an entry cites is its author's, by form alone; where it was handed on, by who held it: anybody can
+   * write a rotation of what is another's.
+   */
   #isHolder({ cap, author }: Pick<Fact, 'cap' | 'author'>): boolean {
     let at = { cap, author };
     for (let rotations = 0; rotations <= ROTATIONS_MAX; rotations += 1) {

@@ -70,8 +70,8 @@ const grantBy = (authority: Authority, author: string, wish: GrantWish & Partial
 };
 
 /**
- * Hands everything that `author` still holds to another key: one proposal for each grant. `sign` gives that key's signature over a
- * text. Throws `POLICY_NOT_AUTHORISED` where it holds nothing and has handed nothing to that key.
+ * Hands everything that `author` still holds to another key: one proposal for each grant. `sign` gives that key's
+ * signature over a text. Throws `POLICY_NOT_AUTHORISED` where it holds nothing and has handed nothing to that key.
  */
 export const decideRotations = (
   authority: Authority,
@@ -106,7 +106,10 @@ const rotationsIn = ({ graph }: Authority, cap: string): number => {
   return chain.filter((each) => graph.link(each)?.act.op === 'rotate').length;
 };
 
-/** May `author` revoke this? One proposal for each grant that ends. Throws `POLICY_MEMBER_UNKNOWN`, `POLICY_NOT_AUTHORISED`. */
+/**
+ * May `author` revoke this? One proposal for each grant that ends. Throws `POLICY_MEMBER_UNKNOWN`,
+ * `POLICY_NOT_AUTHORISED`.
+ */
 export const decideRevocations = (
   authority: Authority,
   author: string,
@@ -131,7 +134,9 @@ export const decideRevocations = (
   });
 };
 
-/** May `author` take back an invite that nobody has redeemed? Throws `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`. */
+/**
+ * May `author` take back an invite that nobody has redeemed? Throws `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`.
+ */
 export const decideInviteDelete = (authority: Authority, author: string, grant: string): Proposal => {
   const invite = invitesOf(authority).find((each) => each.grant === grant);
   if (invite === undefined) throw unknownMember(grant, 'invite', 'get invites');

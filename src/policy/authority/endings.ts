@@ -49,7 +49,10 @@ export class Endings {
     return this.#able.get(grant) ?? [];
   }
 
-  /** Judges one that may be judged otherwise now; returns the facts that it ends, or ended, where that makes a difference. */
+  /**
+   * Judges one that may be judged otherwise now; returns the facts that it ends, or ended, where that makes a
+   * difference.
+   */
   weigh(revocation: Revocation): readonly Fact[] {
     const { fact, act } = revocation;
     const counted = this.#counting.has(fact);

@@ -24,7 +24,9 @@ interface Join {
   readonly act: JoinAct;
 }
 
-/** Who cites what: every fact under the grant that it names, whether or not that grant is known, or good for anything. */
+/**
+ * Who cites what: every fact under the grant that it names, whether or not that grant is known, or good for anything.
+ */
 export class GrantGraph {
   readonly #acts = new Map<string, { readonly fact: Fact; readonly act: AuthorityAct }>();
   /** Facts by the grant that they cite, then by author. */
@@ -130,14 +132,20 @@ export class GrantGraph {
     return act.op === 'join' ? fact.author : act.key;
   }
 
-  /** What a link gives, with the keys that its holder stands in for. Only of links in force: a chain of void ones may be of any length. */
+  /**
+   * What a link gives, with the keys that its holder stands in for. Only of links in force: a chain of void ones may be
+   * of any length.
+   */
   rights(link: Link): Rights | undefined {
     const granted = this.granted(link);
     const former = this.#formerOf(link);
     return granted === undefined || former.length === 0 ? granted : { ...granted, former };
   }
 
-  /** What a link gives: a join what its invite says, a rotation what it hands on; undefined where that is nothing, or lies too deep. */
+  /**
+   * What a link gives: a join what its invite says, a rotation what it hands on; undefined where that is nothing, or
+   * lies too deep.
+   */
   granted(link: Link): Rights | undefined {
     let at: Link | undefined = link;
     for (let steps = 0; at !== undefined && steps <= GRANT_CHAIN_MAX; steps += 1) {
@@ -151,7 +159,10 @@ export class GrantGraph {
     return undefined;
   }
 
-  /** The keys that the holder of a link stands in for, oldest first: of those who handed it on, and of whom a grant replaces. */
+  /**
+   * The keys that the holder of a link stands in for, oldest first: of those who handed it on, and of whom a grant
+   * replaces.
+   */
   #formerOf(link: Link): readonly string[] {
     const keys: string[] = [];
     for (let at: Link | undefined = link; at !== undefined;) {

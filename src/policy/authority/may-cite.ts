@@ -3,8 +3,8 @@ import { AUTHORITY_OPS } from '../facts.ts';
 import type { Authority } from './authority.ts';
 
 /**
- * Whether what an entry cites is for its author at all (SPEC A2, A3): what never changes, whatever else comes. Undefined
- * where the grant that it cites is not here yet.
+ * Whether what an entry cites is for its author at all (SPEC A2, A3): what never changes, whatever else comes.
+ * Undefined where the grant that it cites is not here yet.
  */
 export const mayCite = (
   { genesis, graph }: Pick<Authority, 'genesis' | 'graph'>,

@@ -142,8 +142,8 @@ export const isInForce = ({ void: reason, revoked, rotated }: Membership): boole
   reason === undefined && revoked === undefined && rotated === undefined;
 
 /**
- * Members in force whose grants go back to one of these, by whichever key it was held: their end makes void what is written from then on, not what was
- * granted before. What genesis gives lets in nobody but by a root.
+ * Members in force whose grants go back to one of these, by whichever key it was held: their end makes void what is
+ * written from then on, not what was granted before. What genesis gives lets in nobody but by a root.
  */
 export const letInThrough = (authority: Authority, ended: readonly string[]): readonly Membership[] => {
   const { graph, genesis } = authority;
@@ -168,7 +168,9 @@ export const wasRevoked = (authority: Authority, key: string): boolean => {
   return isShutOut || membershipsOf(authority, graph.linksOf(key)).some(({ revoked }) => revoked !== undefined);
 };
 
-/** Whether genesis lets the key write: a root, or any under open admission that is not revoked; none that was handed on. */
+/**
+ * Whether genesis lets the key write: a root, or any under open admission that is not revoked; none that was handed on.
+ */
 export const mayCiteGenesis = (authority: Authority, key: string): boolean => {
   const { genesis } = authority;
   if (genesis === undefined || authority.rotationOf(genesis.network, key) !== undefined) return false;
@@ -179,8 +181,8 @@ export const mayCiteGenesis = (authority: Authority, key: string): boolean => {
 };
 
 /**
- * The grants that a key may cite now, best first: with the fewest joins above them, then in the ledger's order; the network id stands for
- * what genesis gives. Empty: it may not write.
+ * The grants that a key may cite now, best first: with the fewest joins above them, then in the ledger's order; the
+ * network id stands for what genesis gives. Empty: it may not write.
  */
 export const capsOf = (authority: Authority, key: string): readonly string[] => {
   const { genesis } = authority;
@@ -192,7 +194,10 @@ export const capsOf = (authority: Authority, key: string): readonly string[] => 
   return [...(mayCiteGenesis(authority, key) ? [genesis.network] : []), ...held.map(({ grant }) => grant)];
 };
 
-/** Joins on which a grant rests: each falls, with all that was written by it, to one dated back by whoever has the line of its invite. */
+/**
+ * Joins on which a grant rests: each falls, with all that was written by it, to one dated back by whoever has the line
+ * of its invite.
+ */
 const joinsIn = ({ graph }: Authority, grant: string): number => {
   const link = graph.link(grant);
   const chain = link === undefined ? [] : [grant, ...graph.above(link.fact)];

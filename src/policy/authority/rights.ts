@@ -17,7 +17,9 @@ export interface Rights {
   readonly scope: Scope;
   /** Whether the holder may grant what it has, or less, to others. */
   readonly grants: boolean;
-  /** Keys that the holder stands in for: rotated ones, and those that were replaced. Their node policies are its own. */
+  /**
+   * Keys that the holder stands in for: rotated ones, and those that were replaced. Their node policies are its own.
+   */
   readonly former?: readonly string[];
 }
 

@@ -7,7 +7,10 @@ import type { Authority, GenesisRules } from '../authority/authority.ts';
 import { capsOf } from '../authority/members.ts';
 import { AUTHORITY_OPS, type Fact, factOf } from '../facts.ts';
 
-/** The hashes of the entries that make a key a member, from genesis down; empty for a root, a stranger, and under open admission. */
+/**
+ * The hashes of the entries that make a key a member, from genesis down; empty for a root, a stranger, and under open
+ * admission.
+ */
 export const chainOf = (authority: Authority, key: string): readonly string[] => {
   const network = authority.genesis?.network;
   const [best] = capsOf(authority, key);
@@ -27,9 +30,9 @@ export const membersWith = (
 };
 
 /**
- * Why a join among these entries cannot be believed by what its joiner says alone; undefined where it can, or is known here. It
- * dates itself, so whoever still has the line of an invite can make one at any time: one that is new here must be of an invite that is
- * still good by this node's clock, and that nobody else has redeemed (SPEC I7).
+ * Why a join among these entries cannot be believed by what its joiner says alone; undefined where it can, or is known
+ * here. It dates itself, so whoever still has the line of an invite can make one at any time: one that is new here must
+ * be of an invite that is still good by this node's clock, and that nobody else has redeemed (SPEC I7).
  */
 export const doubtOf = (authority: Authority, facts: readonly Fact[], nowMicros: number): string | undefined => {
   for (const [at, { op, hash, cap }] of facts.entries()) {
@@ -44,8 +47,9 @@ export const doubtOf = (authority: Authority, facts: readonly Fact[], nowMicros:
 };
 
 /**
- * The entries of an introduction as facts, when they are authentic and lead from a root to the key (SPEC I2 to I4): looked at from the
- * root down, so that who has no such chain costs one signature. Throws `JOIN_NOT_PROVEN`, `JOIN_CLOCK`, `ENTRY_…`.
+ * The entries of an introduction as facts, when they are authentic and lead from a root to the key (SPEC I2 to I4):
+ * looked at from the root down, so that who has no such chain costs one signature. Throws `JOIN_NOT_PROVEN`,
+ * `JOIN_CLOCK`, `ENTRY_…`.
  */
 export const readChain = (
   genesis: GenesisRules,

@@ -10,9 +10,10 @@ const FILE_MAX = 2 ** 48;
 const KEPT = /^(?:sqlite|holdfast)_/;
 
 /**
- * A table was dropped in a cluster: of each origin the files up to that number, as far as they are of the table, have no rows any more,
- * on every operator. What is not named came after it. It cannot be taken back: operators that are away would never hear of it.
- * Where its company is not that of the cluster, it is no drop of its tables: a right to write for one company reaches no other.
+ * A table was dropped in a cluster: of each origin the files up to that number, as far as they are of the table, have
+ * no rows any more, on every operator. What is not named came after it. It cannot be taken back: operators that are
+ * away would never hear of it. Where its company is not that of the cluster, it is no drop of its tables: a right to
+ * write for one company reaches no other.
  */
 export const dropKind: PolicyKind = {
   type: 'drop',

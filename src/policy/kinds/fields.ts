@@ -22,8 +22,8 @@ export const databaseName = z
   .transform((name) => name.toLowerCase());
 
 /**
- * The name of a table. It becomes a part of file names (`dbms.table.source…`) and of SQL, so what has a meaning there is
- * refused.
+ * The name of a table. It becomes a part of file names (`dbms.table.source…`) and of SQL, so what has a meaning there
+ * is refused.
  */
 export const tableName = z
   .string()

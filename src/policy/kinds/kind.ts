@@ -14,15 +14,20 @@ export interface Claim {
 export interface PolicyKind {
   readonly type: string;
   /**
-   * What the root value must be. The output is the normal form (a quoted port becomes a number, defaults that the network
-   * adds are in); attributes that it does not name are kept as they are.
+   * What the root value must be. The output is the normal form (a quoted port becomes a number, defaults that the
+   * network adds are in); attributes that it does not name are kept as they are.
    */
   readonly schema: z.ZodType;
   /** Stands for a node that can be dialled: may carry `peer`, and then only that key may write it. */
   readonly isNode: boolean;
-  /** Says who may do what: at the doors of a node an admin alone writes it, since the node signs it with its own right. */
+  /**
+   * Says who may do what: at the doors of a node an admin alone writes it, since the node signs it with its own right.
+   */
   readonly givesRights?: boolean;
-  /** What it did cannot be undone: a change or delete of it has no effect, and at the doors of a node an admin alone writes it. */
+  /**
+   * What it did cannot be undone: a change or delete of it has no effect, and at the doors of a node an admin alone
+   * writes it.
+   */
   readonly isFinal?: boolean;
   /** What one policy alone may hold. The value is in normal form. */
   claims(value: JsonObject): readonly Claim[];

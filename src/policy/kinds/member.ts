@@ -6,8 +6,8 @@ import { claimList, claimOn, type PolicyKind } from './kind.ts';
 export const MEMBER_TYPES = ['root', 'node', 'user', 'certificate'] as const;
 
 /**
- * Gives a key a name: that of a node, of a person, or (SHA-256 of the public key) of a TLS certificate. It gives no rights: those come by
- * grants and assignments.
+ * Gives a key a name: that of a node, of a person, or (SHA-256 of the public key) of a TLS certificate. It gives no
+ * rights: those come by grants and assignments.
  */
 export const memberKind: PolicyKind = {
   type: 'member',

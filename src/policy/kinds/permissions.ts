@@ -22,7 +22,10 @@ export const permissionsSchema = z.looseObject({
   grants: flag.optional(),
 });
 
-/** What somebody may run and reach at the doors of nodes, and what it may write. It holds for those to whom it is assigned. */
+/**
+ * What somebody may run and reach at the doors of nodes, and what it may write. It holds for those to whom it is
+ * assigned.
+ */
 export const permissionsKind: PolicyKind = {
   type: 'permissions',
   schema: permissionsSchema,

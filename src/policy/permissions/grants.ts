@@ -47,13 +47,16 @@ export interface AssignedGrant {
   readonly key: string;
   readonly rights: Rights;
   /**
-   * Hash of the grant that gives it what the permissions say; `missing`: the assignment's command is to be repeated; `revoked`:
-   * somebody ended it; `root`: it needs none.
+   * Hash of the grant that gives it what the permissions say; `missing`: the assignment's command is to be repeated;
+   * `revoked`: somebody ended it; `root`: it needs none.
    */
   readonly grant: string;
 }
 
-/** The grants without invite of these rights that a key was given, each as it is held now: after rotations by another key. */
+/**
+ * The grants without invite of these rights that a key was given, each as it is held now: after rotations by another
+ * key.
+ */
 const givenTo = (
   authority: Authority,
   members: readonly Membership[],
@@ -114,8 +117,8 @@ const checkNoCertificate = (book: Book, { members }: Wish): void => {
 };
 
 /**
- * The acts of authority that go with a change of an assignment, all decided before the first is written. `POLICY_NOT_AUTHORISED`
- * where `author` may not do one of them; `POLICY_PERMISSIONS_UNKNOWN`.
+ * The acts of authority that go with a change of an assignment, all decided before the first is written.
+ * `POLICY_NOT_AUTHORISED` where `author` may not do one of them; `POLICY_PERMISSIONS_UNKNOWN`.
  */
 export const planGrants = (
   book: Book,

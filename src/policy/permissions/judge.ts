@@ -44,7 +44,10 @@ const names = (entry: string, { spellings }: Act): boolean => {
   return words === ALL || (words !== '' && spellings.some((spelling) => beginsWith(spelling, words)));
 };
 
-/** What says more than a command cannot be told from what is typed, so it stands for all of the command, and only where it forbids. */
+/**
+ * What says more than a command cannot be told from what is typed, so it stands for all of the command, and only where
+ * it forbids.
+ */
 const forbids = (entry: string, act: Act): boolean => names(entry, act) || act.isMeantBy(plainWords(entry));
 
 const plainName = (entry: string): string => entry.trim().normalize('NFC').toLowerCase();

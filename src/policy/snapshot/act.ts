@@ -42,7 +42,10 @@ export const snapshotContent = ({ frontier, root, logs }: SnapshotAct): JsonObje
 /** The same for all entries that say the same. */
 export const snapshotKey = (act: SnapshotAct): string => sha256Hex(canonicalJson(snapshotContent(act)));
 
-/** The root key of the genesis entry that an entry speaks for, by itself or by keys that it was handed to; of entries with authority. */
+/**
+ * The root key of the genesis entry that an entry speaks for, by itself or by keys that it was handed to; of entries
+ * with authority.
+ */
 export const rootBehind = (authority: Authority, { author, cap }: Pick<Fact, 'author' | 'cap'>): string | undefined => {
   const { genesis, graph } = authority;
   if (genesis === undefined || cap === null) return undefined;

@@ -26,7 +26,10 @@ export const droppable = function* (fold: LedgerFold): Sliced<readonly string[]>
   return hashes;
 };
 
-/** What is to be kept of what is known of snapshots before bodies are dropped, by snapshot: states, and why some settle nothing. */
+/**
+ * What is to be kept of what is known of snapshots before bodies are dropped, by snapshot: states, and why some settle
+ * nothing.
+ */
 export const statesToSave = (fold: LedgerFold, { checked }: SettleMemory): ReadonlyMap<string, SavedState> => {
   const states = new Map<string, SavedState>();
   const inForce = new Set(fold.snapshots.settled?.chain);

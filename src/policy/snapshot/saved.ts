@@ -7,7 +7,9 @@ import { merkleLeaf, merkleRoot } from '../../codec/merkle.ts';
 import type { OriginLeaf } from '../origins.ts';
 import type { VoidReason } from '../void-reason.ts';
 
-/** The state that a snapshot settles, as it is kept where bodies of what it covers are dropped, or as others gave it. */
+/**
+ * The state that a snapshot settles, as it is kept where bodies of what it covers are dropped, or as others gave it.
+ */
 export interface SavedState {
   /** The snapshots in force in what it covers. */
   readonly chain: readonly string[];
@@ -76,8 +78,8 @@ const parsedJson = (bytes: Uint8Array): unknown => {
 };
 
 /**
- * The form on disk, lines: SHA-256 of all that follows; what it is of; the leaves as the root has them; a reason each, as
- * `[entry, rule, text, by, holder]`.
+ * The form on disk, lines: SHA-256 of all that follows; what it is of; the leaves as the root has them; a reason each,
+ * as `[entry, rule, text, by, holder]`.
  */
 export const encodeState = function* (snapshot: string, state: SavedState): Sliced<Buffer> {
   const { chain, leaves, reasons, gone = null, fault } = state;

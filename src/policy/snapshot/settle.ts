@@ -31,7 +31,10 @@ export interface Checked {
   readonly given?: boolean;
 }
 
-/** Of a snapshot whose state does not follow from the bodies that are here: what is missed, and what can be said all the same. */
+/**
+ * Of a snapshot whose state does not follow from the bodies that are here: what is missed, and what can be said all the
+ * same.
+ */
 interface Lacking {
   readonly lacks: readonly string[];
   readonly rest: Checked | undefined;
@@ -81,8 +84,8 @@ export const settle = function* (fold: LedgerFold, memory: SettleMemory): Sliced
 };
 
 /**
- * Where bodies are lacking for what would follow now, the book stays what it was, as far as anything of that is here: it is brought up to
- * date when the bodies are there again.
+ * Where bodies are lacking for what would follow now, the book stays what it was, as far as anything of that is here:
+ * it is brought up to date when the bodies are there again.
  */
 const keepServing = function* (fold: LedgerFold, memory: SettleMemory, settlement: Settlement): Sliced<Settlement> {
   if (!fold.lacksBodies(settlement.settled)) return settlement;

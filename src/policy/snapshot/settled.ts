@@ -25,7 +25,10 @@ export interface SettledPolicy {
   readonly origins: SettledOrigins;
 }
 
-/** Facts in the order in which they take their effect: snapshot by snapshot, then what none covers; each in the ledger's order. */
+/**
+ * Facts in the order in which they take their effect: snapshot by snapshot, then what none covers; each in the ledger's
+ * order.
+ */
 export const inSettledOrder = (facts: readonly Fact[], { covered, chain }: Settled): readonly Fact[] => {
   const rank = ({ hash }: Fact): number => covered.get(hash) ?? chain.length;
   return [...facts].sort((a, b) => rank(a) - rank(b) || compareFacts(a, b));

@@ -97,7 +97,9 @@ const isApart = ({ facts, touched }: Subject, open: readonly Fact[], before: Set
   open.length === facts.length &&
   (before === undefined || facts.every(({ hash }) => !before.covered.has(hash)));
 
-/** Most policies are what is settled of them: then only their versions are not told apart any more. Otherwise undefined. */
+/**
+ * Most policies are what is settled of them: then only their versions are not told apart any more. Otherwise undefined.
+ */
 const sameAs = ({ life }: Subject, settled: SettledPolicy | undefined): Outcome | undefined => {
   if (settled === undefined ? life !== undefined : !isSameLife(life, settled)) return undefined;
   const { heads = [], settled: versions } = settled?.life ?? {};

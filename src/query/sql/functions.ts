@@ -36,7 +36,9 @@ const SCALARS: Readonly<Record<string, readonly [number, number]>> = {
   instr: [2, 2],
 };
 
-/** Functions of a date, which their first argument after the format is; with `'now'` they mean the moment of the query. */
+/**
+ * Functions of a date, which their first argument after the format is; with `'now'` they mean the moment of the query.
+ */
 const DATES: Readonly<Record<string, readonly [number, number]>> = {
   date: [1, 10],
   time: [1, 10],

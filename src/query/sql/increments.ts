@@ -6,7 +6,9 @@ const SECONDS = { week: 604_800, day: 86_400, hour: 3_600, minute: 60, second: 1
 /** 1970-01-01 was a Thursday: weeks begin on Mondays when counted from three days before. */
 const WEEK_SHIFT_SECONDS = 259_200;
 
-/** The group that `increments(unit, count, column)` puts a row into: its time, divided into stretches of that length. */
+/**
+ * The group that `increments(unit, count, column)` puts a row into: its time, divided into stretches of that length.
+ */
 export const bucketOf = (increments: Expression & { readonly kind: 'call' }, sql: string): Expression => {
   const [unitText, countText, column, surplus] = increments.arguments;
   const unit = unitText?.kind === 'text' ? timeUnit(unitText.value) : undefined;

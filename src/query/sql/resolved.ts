@@ -7,7 +7,9 @@ export interface ResolvedItem {
   readonly type: string | null;
 }
 
-/** `period(…)` with its date fixed: the last stretch of `length` (negative) that ends with the newest row up to `until`. */
+/**
+ * `period(…)` with its date fixed: the last stretch of `length` (negative) that ends with the newest row up to `until`.
+ */
 export interface ResolvedPeriod {
   readonly length: Shift;
   readonly column: Expression;

@@ -98,7 +98,9 @@ export class Rewriter {
     return isDateFunction(name) ? this.#date(call) : call;
   }
 
-  /** With a fixed date the value is made here, so that it is the same on every node; else SQLite makes it row by row. */
+  /**
+   * With a fixed date the value is made here, so that it is the same on every node; else SQLite makes it row by row.
+   */
   #date(call: Expression & { readonly kind: 'call' }): Expression {
     const format = call.name === 'strftime' ? call.arguments.slice(0, 1) : [];
     const [subject, ...modifiers] = call.arguments.slice(format.length);

@@ -64,7 +64,9 @@ const START_OF = /^start\s+of\s+(year|month|day|hour|minute)$/i;
 const KEPT_CHARS: Readonly<Record<string, number>> = { year: 4, month: 7, day: 10, hour: 13, minute: 16 };
 const START = '0000-01-01 00:00:00.000000';
 
-/** Applies a modifier of SQLite's date functions: `start of month`, `+1 month`, `-3 days`. Undefined where it is none. */
+/**
+ * Applies a modifier of SQLite's date functions: `start of month`, `+1 month`, `-3 days`. Undefined where it is none.
+ */
 export const modified = (at: Micros, modifier: string): Micros | undefined => {
   const start = START_OF.exec(modifier.trim());
   if (start === null) return RELATIVE.test(modifier.trim()) ? relativeDate(modifier.trim(), at) : undefined;

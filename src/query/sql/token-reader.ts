@@ -93,7 +93,10 @@ export class TokenReader {
     return items;
   }
 
-  /** The user's words from an offset to the last token taken: lower case, single blanks, without `::` casts at their end. */
+  /**
+   * The user's words from an offset to the last token taken: lower case, single blanks, without `::` casts at their
+   * end.
+   */
   wordsFrom(at: number): string {
     const last = this.#tokens[this.#at - 1] as Token;
     const words = this.sql.slice(at, last.end).toLowerCase().replace(/\s+/g, ' ');

@@ -36,8 +36,8 @@ interface Opened {
 }
 
 /**
- * Keeps all entries and the own log of receipts as static files. Everything is found again from the files, so a crash at any
- * moment costs what was being written. One step at a time; its caller sees to that.
+ * Keeps all entries and the own log of receipts as static files. Everything is found again from the files, so a crash
+ * at any moment costs what was being written. One step at a time; its caller sees to that.
  */
 export class Archiver {
   readonly #ports: ArchiverPorts;

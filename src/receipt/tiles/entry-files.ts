@@ -19,8 +19,9 @@ const BLANK = 0x20;
 const sha256 = (bytes: Uint8Array | string): Buffer => digest('sha256', bytes, 'buffer');
 
 /**
- * All entries as they are, a line each as in the journal, in files of `FILE_LINES` that do not change once they are full, but
- * that erased bodies go from them. Which entry stands where is read from the files themselves when they are opened.
+ * All entries as they are, a line each as in the journal, in files of `FILE_LINES` that do not change once they are
+ * full, but that erased bodies go from them. Which entry stands where is read from the files themselves when they are
+ * opened.
  */
 export class EntryFiles {
   readonly #dir: string;
@@ -158,7 +159,10 @@ export class EntryFiles {
     this.#damaged += 1;
   }
 
-  /** Where a newline was lost or came in, the lines of the next files would be counted wrongly; a last line that was cut off goes. */
+  /**
+   * Where a newline was lost or came in, the lines of the next files would be counted wrongly; a last line that was cut
+   * off goes.
+   */
   async #ofWholeLength(file: number, bytes: Buffer): Promise<Buffer> {
     const lines = [...linesOf(bytes)].slice(0, FILE_LINES);
     const last = lines.at(-1);

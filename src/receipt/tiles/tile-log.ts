@@ -16,7 +16,10 @@ const ENTRY_LENGTH = Buffer.of(0, HASH_BYTES);
 /** Hashes of entries `from` to `to`, end to end: what the leaves hold. */
 export type LeafSource = (from: number, to: number) => Promise<Buffer>;
 
-/** One log of receipts as static files (C2SP tlog-tiles). A file is there whole or not at all; a full tile never changes. */
+/**
+ * One log of receipts as static files (C2SP tlog-tiles). A file is there whole or not at all; a full tile never
+ * changes.
+ */
 export class TileLog {
   readonly #dir: string;
   /** What `checkpoint` says; undefined before the first. */
@@ -55,8 +58,8 @@ export class TileLog {
   }
 
   /**
-   * Writes some of the tiles that lead to a checkpoint, and it once all are there. Resolves with whether it is published.
-   * `RECEIPT_TILES_DAMAGED` where the tiles do not make its root: the next call makes them anew.
+   * Writes some of the tiles that lead to a checkpoint, and it once all are there. Resolves with whether it is
+   * published. `RECEIPT_TILES_DAMAGED` where the tiles do not make its root: the next call makes them anew.
    */
   async advance(checkpoint: Checkpoint, leaves: LeafSource): Promise<boolean> {
     if (checkpoint.size > this.#size) {

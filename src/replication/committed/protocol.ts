@@ -34,7 +34,10 @@ export interface CommittedPorts {
  */
 export type CommittedOf = (cluster: string, signal?: AbortSignal) => Promise<Holdings>;
 
-/** Up to which file of each origin an operator of the cluster knows of any, as `[[1, file]]`; the own one where this node runs one. Rejects as {@link CommittedOf} does. */
+/**
+ * Up to which file of each origin an operator of the cluster knows of any, as `[[1, file]]`; the own one where this
+ * node runs one. Rejects as {@link CommittedOf} does.
+ */
 export type KnownOf = CommittedOf;
 
 type Of = NonNullable<CommittedRequest['of']>;
@@ -88,7 +91,8 @@ const answerFor = (ports: CommittedPorts, cluster: string, of: Of): CommittedAns
       'REPLICATION_NOT_RUNNING',
       `no operator of the cluster ${cluster} runs on this node, or it has not heard yet what a connected one holds`,
     );
-  // First those that have a place in the cluster: of others who asks cannot name the rows, and says how many files they are.
+  // First those that have a place in the cluster: of others who asks cannot name the rows, and says how many files they
+  // are.
   const members = (ports.topology().clusters.get(cluster)?.operators ?? []).map(({ id }) => id);
   const origins = [...new Set([...members, ...committed.keys()])].flatMap((id): [string, [number, number][]][] => {
     const ranges = (committed.get(id) ?? []).slice(0, COMMITTED_RANGES_MAX);

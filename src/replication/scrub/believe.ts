@@ -52,8 +52,8 @@ const right = (holders: readonly View[], one: View, origin: string, why: 'digest
 };
 
 /**
- * Whom to believe about a file: rows that its digest proves; else those of its origin; else those of most operators. Rows
- * that are refuted have no voice. Pure; the order of the views does not matter.
+ * Whom to believe about a file: rows that its digest proves; else those of its origin; else those of most operators.
+ * Rows that are refuted have no voice. Pure; the order of the views does not matter.
  */
 export const believe = (views: readonly View[], origin: string): Belief => {
   const holders = views.filter(({ held }) => held);

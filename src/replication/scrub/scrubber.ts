@@ -53,8 +53,8 @@ const inPieces = (files: readonly { readonly origin: string; readonly file: numb
 };
 
 /**
- * Reads all files over and over at a bounded rate, compares their rows with what proves them, and mends what is damaged;
- * answers the peers that do the same. One file is mended at a time.
+ * Reads all files over and over at a bounded rate, compares their rows with what proves them, and mends what is
+ * damaged; answers the peers that do the same. One file is mended at a time.
  */
 export class Scrubber implements ScrubService, Scrubbing {
   readonly #ports: ScrubberPorts;
@@ -330,7 +330,9 @@ export class Scrubber implements ScrubService, Scrubbing {
   }
 }
 
-/** Refuted, unknown by its record, damaged in the archive, or, where nothing proves it, other than is to be believed. */
+/**
+ * Refuted, unknown by its record, damaged in the archive, or, where nothing proves it, other than is to be believed.
+ */
 const isDamaged = (check: FileCheck, others: readonly View[], self: string): boolean => {
   if (check.proof === 'refuted' || check.archive === 'damaged') return true;
   if (check.proof === 'proved') return false;

@@ -13,7 +13,10 @@ import { decodeBundleList, encodeTransfer, type BundleEntry, type TransferFrame 
 
 const LENGTH_BYTES = 4;
 const ZSTD_FAST = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
-/** Up to here what is told of the length beforehand saves half of the time: tables and output of 64 KiB are made otherwise. */
+/**
+ * Up to here what is told of the length beforehand saves half of the time: tables and output of 64 KiB are made
+ * otherwise.
+ */
 const ZSTD_SMALL_BYTES = 16_384;
 /** A chunk is below 1 MiB, so no honest frame needs a larger window: a hostile one may not make us allocate it. */
 /** What zstd adds at most to a small chunk that it cannot make smaller. */
@@ -105,7 +108,9 @@ export const bundlesOf = (copies: readonly FileCopy[], filesMax = TRANSFER_BUNDL
   return { bundles, tooLarge };
 };
 
-/** The frames of one bundle: `files` with the first chunk, `more` with each further one. One chunk is made at a time. */
+/**
+ * The frames of one bundle: `files` with the first chunk, `more` with each further one. One chunk is made at a time.
+ */
 export function* framesOf(id: number, bundle: Bundle): Generator<Uint8Array> {
   const head = Buffer.allocUnsafe(LENGTH_BYTES);
   head.writeUInt32BE(bundle.list.byteLength, 0);

@@ -61,9 +61,10 @@ export class Failures {
   }
 
   /**
-   * Of some files those to ask for next: in turn what never failed, and of what did the files that failed the fewest times. One that always fails
-   * would else be the first of each request, and where it fills an answer alone, nothing behind it would ever come. What failed once would wait for the
-   * end of all else, and its duplicates be given up meanwhile.
+   * Of some files those to ask for next: in turn what never failed, and of what did the files that failed the fewest
+   * times. One that always fails would else be the first of each request, and where it fills an answer alone, nothing
+   * behind it would ever come. What failed once would wait for the end of all else, and its duplicates be given up
+   * meanwhile.
    */
   inTurn(files: FilesByOrigin): FilesByOrigin {
     if (this.#files.size === 0) return files;

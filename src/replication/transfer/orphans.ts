@@ -16,8 +16,8 @@ const without = (files: Files, held: Holdings): void => {
 };
 
 /**
- * The duplicates that one peer gave and whose original is not here. They are asked for again in rounds, all of them, each
- * round later: there may be as many as a table that was dropped had files. Pure.
+ * The duplicates that one peer gave and whose original is not here. They are asked for again in rounds, all of them,
+ * each round later: there may be as many as a table that was dropped had files. Pure.
  */
 export class Orphans {
   /** Of this round, and of the one before. */

@@ -41,10 +41,10 @@ const bytesOf = (copies: readonly FileCopy[]): number =>
   copies.reduce((sum, { content }) => sum + content.byteLength, 0);
 
 /**
- * Bounds what is held in memory to be sent to all peers together. Small files pass: each channel holds few of them. A large one for which
- * there is no room is passed over at once, since whoever waited for it in silence would be given up, and what lies behind it would wait too. A peer that was
- * passed over is in line: when it asks again there is room for it before those who came later. How large a file is shows when it
- * was read, so one is read at a time.
+ * Bounds what is held in memory to be sent to all peers together. Small files pass: each channel holds few of them. A
+ * large one for which there is no room is passed over at once, since whoever waited for it in silence would be given
+ * up, and what lies behind it would wait too. A peer that was passed over is in line: when it asks again there is room
+ * for it before those who came later. How large a file is shows when it was read, so one is read at a time.
  */
 export class Outgoing {
   readonly #clock: Clock;
@@ -107,7 +107,8 @@ export class Outgoing {
     const leave = next === peer ? this.#room.takeNow(bytes) : undefined;
     if (peer === undefined) return leave;
     const sinceMs = this.#line.get(peer)?.sinceMs ?? nowMs;
-    // Who asks again waits about as long as it has waited so far. Who does not ask any more must not keep the others out.
+    // Who asks again waits about as long as it has waited so far. Who does not ask any more must not keep the others
+    // out.
     const untilMs = nowMs + Math.min(LINE_MS + 2 * (nowMs - sinceMs), 2 * PULL_RETRY_MAX_MS);
     if (leave === undefined) this.#line.set(peer, { sinceMs, untilMs });
     else this.#line.delete(peer);

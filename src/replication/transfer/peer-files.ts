@@ -100,8 +100,9 @@ export class PeerFiles {
   }
 
   /**
-   * Files that it left out of an answer that brought nothing: they come as a push, or are too large for it to send them now. Each waits for its
-   * own time, and what else it has is asked for meanwhile. False where these are more than can be on their way.
+   * Files that it left out of an answer that brought nothing: they come as a push, or are too large for it to send them
+   * now. Each waits for its own time, and what else it has is asked for meanwhile. False where these are more than can
+   * be on their way.
    */
   leaveAlone(unspoken: FilesByOrigin, nowMs: number): boolean {
     for (const [origin, ranges] of firstFiles(unspoken, PUSH_FILES_IN_FLIGHT))

@@ -14,7 +14,9 @@ import {
   type TransferMessage,
 } from './messages.ts';
 
-/** A channel of the transfer protocol: messages instead of frames, deadlines, large files put together within a budget. */
+/**
+ * A channel of the transfer protocol: messages instead of frames, deadlines, large files put together within a budget.
+ */
 export class TransferChannel {
   readonly #channel: Channel;
   readonly #frames: AsyncIterator<Uint8Array>;
@@ -70,8 +72,8 @@ export class TransferChannel {
   }
 
   /**
-   * Sends a bundle chunk by chunk, each when the network takes more. A peer that takes none for too long loses the channel: large files take room
-   * that others wait for. (It would have given up on us before, if it read.)
+   * Sends a bundle chunk by chunk, each when the network takes more. A peer that takes none for too long loses the
+   * channel: large files take room that others wait for. (It would have given up on us before, if it read.)
    */
   async sendBundle(id: number, bundle: Bundle): Promise<void> {
     for (const frame of framesOf(id, bundle)) {
@@ -87,10 +89,10 @@ export class TransferChannel {
   }
 
   /**
-   * Reads the rest of a bundle whose first frame has come. A large one takes room of the budget, which bounds the memory
-   * of all of them together, until `leave` is called: when it is stored. Where there is none it waits, and its sender
-   * with it, since nothing more is read. `onArriving` is told of a large file, and how
-   * many bytes it has, when its first frame is here.
+   * Reads the rest of a bundle whose first frame has come. A large one takes room of the budget, which bounds the
+   * memory of all of them together, until `leave` is called: when it is stored. Where there is none it waits, and its
+   * sender with it, since nothing more is read. `onArriving` is told of a large file, and how many bytes it has, when
+   * its first frame is here.
    */
   async readBundle(
     first: TransferFrame,

@@ -55,9 +55,9 @@ const mutable = (files: FilesByOrigin): [string, [number, number][]][] =>
   files.map(([origin, ranges]) => [origin, ranges.map(([from, to]) => [from, to])]);
 
 /**
- * Serves a watcher until it leaves: all holdings at once and when it asks for a comparison, then what is added, gathered
- * for `HOLDINGS_GATHER_MS`. `changes` calls its task after each change and returns how to stop that; after a loss, which no
- * addition can tell, all holdings are said again.
+ * Serves a watcher until it leaves: all holdings at once and when it asks for a comparison, then what is added,
+ * gathered for `HOLDINGS_GATHER_MS`. `changes` calls its task after each change and returns how to stop that; after a
+ * loss, which no addition can tell, all holdings are said again.
  */
 export const serveWatch = async (
   channel: ServedChannel,

@@ -25,7 +25,10 @@ export interface PullView {
   readonly cluster: readonly string[];
 }
 
-/** `beyond`: whatever the window and the scope. `orphans`: so too, and duplicates are taken though nobody has the original. */
+/**
+ * `beyond`: whatever the window and the scope. `orphans`: so too, and duplicates are taken though nobody has the
+ * original.
+ */
 type Mode = 'usual' | 'beyond' | 'orphans';
 
 /** Files to ask one peer for. */
@@ -154,7 +157,10 @@ export class PullPlanner {
     return requests;
   }
 
-  /** Whether all operators of the cluster are there, and all that they hold is here but duplicates: whose originals nobody has then. */
+  /**
+   * Whether all operators of the cluster are there, and all that they hold is here but duplicates: whose originals
+   * nobody has then.
+   */
   #lacksOrphansAlone(view: PullView): boolean {
     if (view.scope === 'own' && this.#ownOrphans.length === 0) return false;
     const states = view.cluster.map((peer) => this.#peers.get(peer));
@@ -317,12 +323,18 @@ export class PullPlanner {
   }
 }
 
-/** Whether an answer brought something on. An orphan, and what the peer says it cannot give, wait each for its own time to be asked for again. */
+/**
+ * Whether an answer brought something on. An orphan, and what the peer says it cannot give, wait each for its own time
+ * to be asked for again.
+ */
 const isOfUse = ({ stored, skipped, orphans, gone, unspoken, failed }: PullAnswer): boolean => {
   const toldAll = gone.length > 0 && unspoken.length === 0 && failed.length === 0;
   return stored > 0 || skipped.length > 0 || orphans.length > 0 || toldAll;
 };
 
-/** Whether an answer brought nothing only because all of it comes as a push, or is too large for the peer to send it now. */
+/**
+ * Whether an answer brought nothing only because all of it comes as a push, or is too large for the peer to send it
+ * now.
+ */
 const isUnspokenAlone = ({ unspoken, failed, gone }: PullAnswer): boolean =>
   unspoken.length > 0 && failed.length === 0 && gone.length === 0;

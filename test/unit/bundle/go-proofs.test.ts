@@ -124,7 +124,8 @@ describe.skipIf(!GO)(
           .split('\n')
           .map((line) => line.split('\t')[1]);
         expect(said.slice(0, 2), stderr).toEqual([
-          // Of the 308 entries all but genesis and one update give something that stands; those of strangers count for nothing.
+          // Of the 308 entries all but genesis and one update give something that stands; those of strangers count for
+          // nothing.
           `sound ${size} entries, ${size - 2} proofs, 2 witnesses`,
           'sound 7 entries, 5 proofs, 0 witnesses',
         ]);

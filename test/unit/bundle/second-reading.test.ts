@@ -40,7 +40,9 @@ const [NODE, WITNESS] = NODES as [(typeof NODES)[0], (typeof NODES)[0]];
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-second-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** What the second implementation says of some bundles, in their order: the state's root, or what is wrong. One process. */
+/**
+ * What the second implementation says of some bundles, in their order: the state's root, or what is wrong. One process.
+ */
 const secondReading = (bundles: readonly Uint8Array[], flags: readonly string[]): readonly string[] => {
   const files = bundles.map((bytes, at) => {
     const file = join(dir, `${at}.tar`);

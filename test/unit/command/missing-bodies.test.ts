@@ -11,7 +11,9 @@ afterEach(() => nodes.close());
 
 const bare = ({ raw }: Entry): RawEntry => ({ ...raw, body: new Uint8Array() });
 
-/** Another author's table, taken in without its body on the word of a stranger's erase entry that never comes in itself. */
+/**
+ * Another author's table, taken in without its body on the word of a stranger's erase entry that never comes in itself.
+ */
 const nodeThatLacks = async (cap?: string): Promise<{ node: CommandNode; said: Entry; id: string }> => {
   nodes = new CommandNodes();
   const node = await nodes.add();

@@ -109,7 +109,8 @@ describe('a damaged database file', () => {
     const { sqlite } = fixture;
     const verdict = await sqlite.read(scrubbing, 'judge', 'plant');
     expect(verdict).toMatchObject({ found: 'damaged' });
-    // Another file under the name, as whole as can be; the damaged one is still there, so that it is another one indeed.
+    // Another file under the name, as whole as can be; the damaged one is still there, so that it is another one
+    // indeed.
     renameSync(database(), `${database()}.away`);
     await fixture.put(rowsText(0, 1));
     expect(await sqlite.write(writing, 'setDamagedAside', 'plant', verdict)).toBeUndefined();

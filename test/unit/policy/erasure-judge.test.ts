@@ -15,7 +15,10 @@ afterEach(async () => {
 
 const bare = ({ raw }: Entry): RawEntry => ({ ...raw, body: new Uint8Array() });
 
-/** A node whose book knows the network, and an entry of ANN that it does not hold; the entries of the others build on that one. */
+/**
+ * A node whose book knows the network, and an entry of ANN that it does not hold; the entries of the others build on
+ * that one.
+ */
 const world = async () => {
   const genesis = genesisOf(signingKeyFromSeed(seedOf(1)));
   const ledger = await createMemoryLedger({ seed: seedOf(9) });

@@ -25,7 +25,10 @@ const [ROOT, ANN, BOB, ROOT2, ROOT3] = ['0', 'a', 'b', 'c', 'd'].map(authorKey) 
   string,
 ];
 
-/** A network in which anybody writes, one entry after the other, each building on all before; except where a sketch says otherwise. */
+/**
+ * A network in which anybody writes, one entry after the other, each building on all before; except where a sketch says
+ * otherwise.
+ */
 const world = (roots = [ROOT]) => {
   const entries: Entry[] = [];
   const heads = new Map<string, Entry>();

@@ -7,7 +7,10 @@ const FILES = 2_000;
 const ANSWER_FILES = 20;
 const ANSWER_MS = 500;
 
-/** A catch-up of many files; file 1 fails as often as is said, and file 2 is its duplicate. When the first was held, and what is held in the end. */
+/**
+ * A catch-up of many files; file 1 fails as often as is said, and file 2 is its duplicate. When the first was held, and
+ * what is held in the end.
+ */
 const catchUp = (failures: number): { readonly firstMs: number | undefined; readonly own: FileRanges } => {
   const planner = new PullPlanner('me');
   planner.peerUp('a');

@@ -9,7 +9,10 @@ const FILES = 1_500;
 let world: ReplicationWorld | undefined;
 afterEach(() => world?.close());
 
-/** Two operators whose first has given a table that both have dropped since: all that is left of its files are duplicates without an original. */
+/**
+ * Two operators whose first has given a table that both have dropped since: all that is left of its files are
+ * duplicates without an original.
+ */
 const droppedBoth = async (): Promise<[SimulatedOperator, SimulatedOperator, ReplicationWorld]> => {
   const made = await ReplicationWorld.linked(2);
   world = made;
@@ -51,8 +54,8 @@ test('an operator that lost its disk after a table was dropped numbers again, wh
 const holdings = (list: Record<string, FileRanges>): Holdings => new Map(Object.entries(list));
 
 /**
- * What is asked for in each round, until nothing changes: everything of `x` is an orphan. What else there is, is refused here; with `compared` the
- * peer says that it is gone, and then that it holds these.
+ * What is asked for in each round, until nothing changes: everything of `x` is an orphan. What else there is, is
+ * refused here; with `compared` the peer says that it is gone, and then that it holds these.
  */
 const rounds = (
   of: PullPlanner,

@@ -15,7 +15,10 @@ import {
 } from '../../../src/replication/transfer/messages.ts';
 import { ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
 
-/** One honest operator with a file, one honest one that has it too, and a node of the cluster that does as the test says. */
+/**
+ * One honest operator with a file, one honest one that has it too, and a node of the cluster that does as the test
+ * says.
+ */
 let world: ReplicationWorld;
 let victim: SimulatedOperator;
 let honest: SimulatedOperator;
