@@ -2,7 +2,7 @@ import { fault, type HoldfastError } from '../base/errors.ts';
 import type { JsonValue } from '../codec/json.ts';
 import { parseDate, parseSize, parseSpan, typedSpan } from './grammar/dates.ts';
 import { tokenize, type Token } from './grammar/lexer.ts';
-import { splitList, type Pair } from './grammar/pairs.ts';
+import { isBehindSecret, splitList, strayBehindSecret, type Pair } from './grammar/pairs.ts';
 import { maybe } from './grammar/suggest.ts';
 import { quoted, syntaxFault } from './grammar/syntax.ts';
 import { referencedName, textOfValue, valueOfRun, type Lookup } from './grammar/values.ts';
@@ -218,9 +218,10 @@ const checkJoined = ({ value }: Pair, isOption: (key: string) => boolean): void 
 
 const collect = (pairs: readonly Pair[], table: OptionTable, beside: readonly string[]): Map<string, Pair[]> => {
   const given = new Map<string, Pair[]>();
-  for (const pair of pairs) {
+  for (const [at, pair] of pairs.entries()) {
     const name = ownerOf(pair.key, table);
     if (name === undefined) {
+      if (isBehindSecret(pairs, at)) throw strayBehindSecret(pair.at);
       const known = [...Object.keys(table), ...beside];
       throw fault('COMMAND_OPTION', `unknown option ${quoted(pair.key)} (at character ${pair.at + 1})`, {
         data: { option: pair.key.slice(0, 200), at: pair.at + 1, known },

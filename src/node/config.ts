@@ -7,7 +7,7 @@ import { fault, textOf } from '../base/errors.ts';
 import { isLoopback, splitAddress } from '../base/host.ts';
 import { parseSize } from '../command/grammar/dates.ts';
 import { maybe } from '../command/grammar/suggest.ts';
-import { decodeToken, type InviteToken } from '../policy/admission/token.ts';
+import { decodeToken, type InviteToken, withoutTokens } from '../policy/admission/token.ts';
 
 /** Everything that `holdfast start` can be told. Addresses are `HOST:PORT`; port 0 takes a free one. */
 export interface NodeConfig {
@@ -131,6 +131,9 @@ const variableOf = (option: string): string => `HOLDFAST_${option.toUpperCase().
 /** As the command line has it: `restTls`. */
 const flagOf = (option: string): string => option.replaceAll(/-[a-z]/g, (letter) => letter.slice(1).toUpperCase());
 
+/** A value in a message: an invite is a secret, wherever it was put by mistake. */
+const shown = (value: unknown): string => withoutTokens(JSON.stringify(value));
+
 /** One JSON object, whatever it holds. */
 const readObject = (path: string, what: string, hint: string): object => {
   let parsed: unknown;
@@ -162,12 +165,12 @@ const fileValue = z.union([
 
 const entryOf = (path: string, key: string, value: unknown): string | readonly string[] => {
   if (!OPTION_NAMES.some((name) => name === key))
-    throw fault('CONFIG_FILE', `the configuration file ${path} has an unknown key ${JSON.stringify(key)}`, {
+    throw fault('CONFIG_FILE', `the configuration file ${path} has an unknown key ${shown(key)}`, {
       hint: maybe(key, OPTION_NAMES, `known keys: ${OPTION_NAMES.join(', ')}`),
     });
   const read = fileValue.safeParse(value);
   if (read.success) return read.data;
-  throw fault('CONFIG_FILE', `"${key}" in ${path}: ${JSON.stringify(value).slice(0, 80)} is no text`, {
+  throw fault('CONFIG_FILE', `"${key}" in ${path}: ${shown(value).slice(0, 80)} is no text`, {
     hint: 'values are texts, "seed" also a list of texts: ["10.0.0.1:32148"]',
   });
 };
@@ -317,7 +320,7 @@ const parseOptions = (origins: ReadonlyMap<string, Origin>): z.infer<typeof sche
   const issue = parsed.error.issues[0];
   const option = String(issue?.path[0]);
   const origin = origins.get(option);
-  throw fault('CONFIG_VALUE', `${origin?.place}: ${JSON.stringify(origin?.value)} ${issue?.message}`, {
+  throw fault('CONFIG_VALUE', `${origin?.place}: ${shown(origin?.value)} ${issue?.message}`, {
     data: { option },
     hint: 'see `holdfast start --help`' + (origin?.remembered ? `; or ${sayAgain(rememberedPath(origins))}` : ''),
   });

@@ -5,6 +5,20 @@ const TESTS = ['test/unit/command/bounds.test.ts'];
 /** One request that harms everybody. */
 export const doors: readonly Mutant[] = [
   {
+    name: 'an error shows the password behind a quote that is not closed',
+    file: 'src/command/grammar/lexer.ts',
+    from: "throw syntaxFault('a quote is not closed', at, quote,",
+    to: "throw syntaxFault('a quote is not closed', at, text.slice(at, at + 20),",
+    tests: ['test/unit/command/passwords.test.ts'],
+  },
+  {
+    name: 'an invite that is given in the wrong place is repeated',
+    file: 'src/node/config.ts',
+    from: 'withoutTokens(JSON.stringify(value))',
+    to: 'JSON.stringify(value)',
+    tests: ['test/unit/node/secrets.test.ts'],
+  },
+  {
     name: 'lines of a request have one turn together',
     file: 'src/rest/responder.ts',
     from: '        await giveWay();\n        signal.throwIfAborted();',

@@ -63,7 +63,8 @@ export const readUsers = async (path: string): Promise<readonly Kept[]> => {
   try {
     return fileSchema.parse(JSON.parse(text)).users.map((user) => ({ ...user, expires: user.expires }));
   } catch (caught) {
-    throw unreadable(path, caught);
+    // What JSON.parse says quotes what it stumbled over, which may be of a password's hash.
+    throw unreadable(path, caught instanceof SyntaxError ? 'it is not JSON' : caught);
   }
 };
 

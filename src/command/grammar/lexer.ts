@@ -38,7 +38,8 @@ const endOfString = (text: string, at: number): number => {
     if (char === '\\' && (text.charAt(next + 1) === quote || text.charAt(next + 1) === '\\')) next += 1;
     else if (char === quote) return next + 1;
   }
-  throw syntaxFault('a quote is not closed', at, text.slice(at, at + 20), `a closing ${quote}`);
+  // What follows is not shown: it may be a password.
+  throw syntaxFault('a quote is not closed', at, quote, `a closing ${quote}`);
 };
 
 /** Where the bracket that opens at `at` ends; quotes inside keep their brackets to themselves. */
@@ -55,7 +56,7 @@ const endOfBracket = (text: string, at: number): number => {
       if (open.length === 0) return next + 1;
     }
   }
-  throw syntaxFault('a bracket is not closed', at, text.slice(at, at + 20), `a closing ${open.at(-1) ?? ''}`);
+  throw syntaxFault('a bracket is not closed', at, text.charAt(at), `a closing ${open.at(-1) ?? ''}`);
 };
 
 const unescaped = (content: string, quote: string): string =>

@@ -1,4 +1,4 @@
-import { fault } from '../../base/errors.ts';
+import { fault, type HoldfastError } from '../../base/errors.ts';
 import { isKeyword, type Token } from './lexer.ts';
 import { syntaxFault } from './syntax.ts';
 
@@ -17,6 +17,17 @@ const keyOf = (tokens: readonly Token[]): string =>
     })
     .join('')
     .toLowerCase();
+
+/** What follows a password may be the rest of it, so no error shows that. */
+const SECRET = 'password';
+const QUOTE_IT = 'quote a password that has and in it: password = "…"';
+
+/** Whether the pair at that place stands behind a password. */
+export const isBehindSecret = (pairs: readonly Pair[], at: number): boolean => pairs[at - 1]?.key === SECRET;
+
+/** What stands behind a password and is no option. */
+export const strayBehindSecret = (at: number): HoldfastError =>
+  syntaxFault('what follows the password is not an option of the form key = value', at, '', 'key = value', QUOTE_IT);
 
 const readPair = (tokens: readonly Token[], from: number): { readonly pair: Pair; readonly next: number } => {
   let at = from;
@@ -39,6 +50,14 @@ const readPair = (tokens: readonly Token[], from: number): { readonly pair: Pair
   return { pair: { key, value: tokens.slice(start, at), at: first.at }, next: at };
 };
 
+const readBehindSecret = (tokens: readonly Token[], from: number): ReturnType<typeof readPair> => {
+  try {
+    return readPair(tokens, from);
+  } catch {
+    throw strayBehindSecret(tokens[from]?.at ?? tokens.at(-1)?.end ?? 0);
+  }
+};
+
 /**
  * Reads `key = value and key = value …` up to the end of the tokens. A value runs to the next `and`.
  * Throws `COMMAND_SYNTAX` where a key, a `=` or a value is missing.
@@ -48,7 +67,7 @@ export const readPairs = (tokens: readonly Token[]): readonly Pair[] => {
   let at = 0;
   do {
     if (at > 0) at += 1;
-    const { pair, next } = readPair(tokens, at);
+    const { pair, next } = isBehindSecret(pairs, pairs.length) ? readBehindSecret(tokens, at) : readPair(tokens, at);
     pairs.push(pair);
     at = next;
   } while (at < tokens.length);
