@@ -8,6 +8,8 @@ const NOTICED_MS = PING_TIMEOUT_MS;
 const RECONNECTED_MS = 1_000;
 const CONVERGED_MS = 3_000;
 const HOUR_MS = 3_600_000;
+/** Of time in which what is sent is counted. */
+const FINE_STEP_MS = 50;
 /** Of time in which nothing is looked at. */
 const COARSE_STEP_MS = 250;
 /** Real time that a test may take on a busy machine. */
@@ -116,6 +118,53 @@ test(
     wire.heal();
     await world!.until(() => areConnected(nodes), RECONNECTED_MS);
     await world!.until(() => holdTheSame(nodes), CONVERGED_MS);
+  },
+  BUSY_MS,
+);
+
+test(
+  'real libp2p: a network whose nodes all come back at once is no storm, of calls or of messages',
+  async () => {
+    const { wire, nodes } = await start(HOUR_SEED, 6);
+    const pairs = pairsOf(nodes);
+    const sentIn = async (
+      work: () => Promise<unknown>,
+    ): Promise<{ readonly pieces: number; readonly bytes: number }> => {
+      const { pieces, bytes } = wire.sent;
+      await work();
+      return { pieces: wire.sent.pieces - pieces, bytes: wire.sent.bytes - bytes };
+    };
+    const rest = (): Promise<void> => world!.pass(5_000, FINE_STEP_MS);
+    await rest();
+    const idle = await sentIn(rest);
+
+    for (const [a, b] of pairs) wire.cut(a.address, b.address);
+    await world!.until(() => nodes.every(({ network }) => network.peers().length === 0), NOTICED_MS);
+    for (const [at, { ledger }] of nodes.entries())
+      for (let entry = 0; entry < 3; entry += 1) await world!.during(ledger.append(proposal(10 * at + entry)));
+    await world!.pass(20_000, FINE_STEP_MS);
+    wire.callsMs.splice(0);
+    await world!.pass(30_000, FINE_STEP_MS);
+    const whileCut = wire.callsMs.splice(0);
+    // Each way is tried twice a second at most, and not all at the same moment: a fair share would be less than one.
+    expect(whileCut.length).toBeLessThan(30 * 2 * pairs.length);
+    const within20Ms = whileCut.map((at) => whileCut.filter((other) => other >= at && other < at + 20).length);
+    expect(Math.max(...within20Ms)).toBeLessThan(pairs.length / 3);
+
+    wire.heal();
+    const back = await sentIn(async () => {
+      await world!.until(() => areConnected(nodes), RECONNECTED_MS);
+      await world!.until(() => holdTheSame(nodes), CONVERGED_MS);
+    });
+    const after = await sentIn(rest);
+    // Each end calls, and may look once more whether the path is slow.
+    expect(wire.callsMs.length).toBeLessThanOrEqual(2 * pairs.length);
+    // About 100 pieces and 13 kB of a connection: handshakes, subscriptions, and 18 entries that each end lacks 15 of.
+    const connections = pairs.length / 2;
+    expect(back.pieces).toBeLessThan(200 * connections);
+    expect(back.bytes).toBeLessThan(26_000 * connections);
+    expect(after.pieces).toBeLessThan(2 * idle.pieces);
+    expect(after.bytes).toBeLessThan(3 * idle.bytes);
   },
   BUSY_MS,
 );

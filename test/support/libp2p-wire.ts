@@ -34,6 +34,10 @@ export class Libp2pWire {
   readonly #lanes = new Map<string, Lane>();
   /** Ways that are cut: `from to`. */
   readonly #cut = new Set<string>();
+  /** When each call was made, by `performance.now()`. */
+  readonly callsMs: number[] = [];
+  /** Pieces of data that were sent, and their bytes. */
+  readonly sent = { pieces: 0, bytes: 0 };
 
   constructor(random: SeededRandom) {
     this.#random = random;
@@ -86,6 +90,7 @@ export class Libp2pWire {
 
   /** Resolves with who listens there once the call got through and back; rejects where nobody does, or with the signal's reason. */
   async call(from: Address, to: Address, signal: AbortSignal): Promise<WireListener> {
+    this.callsMs.push(performance.now());
     for (let attempt = 0; this.isCut(from, to) || this.isCut(to, from); attempt += 1)
       await pause(SYN_AGAIN_MS[attempt] ?? 8_000, signal);
     await new Promise<void>((resolve) => this.carry(from, to, () => this.carry(to, from, resolve)));
@@ -160,6 +165,8 @@ class WireEnd extends AbstractMultiaddrConnection {
 
   sendData(data: Bytes): { readonly sentBytes: number; readonly canSendMore: boolean } {
     const bytes = data.slice();
+    this.#wire.sent.pieces += 1;
+    this.#wire.sent.bytes += bytes.byteLength;
     this.#carry((other) => other.arrived(bytes));
     return { sentBytes: bytes.byteLength, canSendMore: true };
   }
