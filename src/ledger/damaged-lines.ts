@@ -1,3 +1,4 @@
+import type { Logger } from '../base/log.ts';
 import type { Chains } from './chain.ts';
 import type { DamagedLine } from './ledger.ts';
 import type { EntryStore } from './store.ts';
@@ -9,6 +10,9 @@ export interface DamagedLinesPorts {
   readonly chains: Chains;
   readonly store: Pick<EntryStore, 'damaged'>;
 }
+
+export const logDamaged = (log: Logger, line: DamagedLine): void =>
+  log.error('a line of the journal is damaged: set aside, asked for again from peers', { ...line });
 
 /**
  * Which damaged lines still matter. The line itself stays as it is for good; it is mended once its entry is held again,

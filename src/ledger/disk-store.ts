@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { parseErasable } from '../entry/check.ts';
 import type { Entry } from '../entry/entry.ts';
 import { BodyChanges } from './body-changes.ts';
+import { logDamaged } from './damaged-lines.ts';
 import { type Place, placeOf } from './place.ts';
 import type { PlaceTable } from './place-table.ts';
 import type { IndexRecord } from './index-record.ts';
@@ -47,6 +48,8 @@ export class DiskStore implements EntryStore {
   #index: LedgerIndex | undefined;
   #lines = new KnownLines();
   readonly #damaged: DamagedLine[] = [];
+  /** Of what a start finds damaged, it is told once all is read: its entry may be back in a later line. */
+  #isLoaded = false;
   #mark: SignatureMark = { checkedTo: 0, bad: [] };
   #network: string | undefined;
   /** What writes at the end of the journal, and what changes lines that are there. */
@@ -96,6 +99,7 @@ export class DiskStore implements EntryStore {
     }
     await this.#scanTail();
     this.#network = await this.#findNetwork();
+    this.#isLoaded = true;
   }
 
   places(): PlaceTable {
@@ -327,7 +331,7 @@ export class DiskStore implements EntryStore {
     if (this.#damaged.some((line) => line.file === file && line.offset === position.offset)) return;
     const line = { file, offset: position.offset, author: known?.author, seq: known?.seq };
     this.#damaged.push(line);
-    this.#parts.log.error('a line of the journal is damaged: set aside, asked for again from peers', { ...line });
+    if (this.#isLoaded) logDamaged(this.#parts.log, line);
   }
 
   async #findNetwork(): Promise<string | undefined> {

@@ -16,7 +16,7 @@ import { AppendPermission } from './append-permission.ts';
 import { Chains } from './chain.ts';
 import { checkAhead, type CheckAhead, withLastChecked } from './check-ahead.ts';
 import { CommitQueue, type Job } from './commit-queue.ts';
-import { DamagedLines } from './damaged-lines.ts';
+import { DamagedLines, logDamaged } from './damaged-lines.ts';
 import { Draft } from './draft.ts';
 import { Erasures } from './erasures.ts';
 import { ForkProofs } from './fork-proofs.ts';
@@ -131,8 +131,9 @@ export class StoredLedger implements Ledger {
     this.bodies = new Bodies({ chains, store, recent: this.#recent, reader: this.#reader, erasures: this.#erasures });
   }
 
-  /** Reads the proofs of equivocation, then begins to check signatures in the background. */
+  /** Tells of damage that is not mended, reads the proofs of equivocation, then begins to check signatures in the background. */
   async start(): Promise<void> {
+    for (const line of this.#damaged.open()) logDamaged(this.#ports.log, line);
     for (const author of this.#chains.forks().keys()) await this.#proofs.prove(author);
     this.#signatures.start();
     const { failure } = this.#ports.store;

@@ -257,8 +257,10 @@ describe('a damaged line', () => {
       expect(await auditLedger(ledger)).toMatchObject({ sound: true, checked: { entries: 8 } });
       const before = convergentState(ledger);
       await ledger.close();
+      records = [];
       const again = await open();
       await again.follow(0, 100);
+      expect(logged('error')).toEqual([]);
       expect(convergentState(again)).toEqual(before);
       expect(await auditLedger(again)).toMatchObject({ sound: true });
     },
