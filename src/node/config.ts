@@ -48,6 +48,8 @@ export interface NodeConfig {
   readonly scriptRemembered: boolean;
   /** What the node takes again at a start that does not say otherwise. */
   readonly remember: Readonly<Record<string, string>>;
+  /** What earlier starts were told cannot be read, and this one was told all of it. */
+  readonly rememberedIsDamaged: boolean;
   /** What an earlier start was told of `tiles`, and what is kept until this start's own has shown to be of use. */
   readonly formerTiles: string | undefined;
   /** `HOST:PORT` at which an earlier start listened that was told port 0; undefined where there was none. */
@@ -60,8 +62,9 @@ export interface NodeConfig {
  * others reach.
  */
 const REMEMBERED = ['name', 'company', 'listen', 'rest', 'rest-tls', 'tiles', 'reserve', 'script'] as const;
+type Remembered = (typeof REMEMBERED)[number];
 /** Remembered as they are found from everywhere; `none` takes them back. */
-const PATHS: ReadonlySet<string> = new Set(['rest-tls', 'tiles', 'script'] satisfies (typeof REMEMBERED)[number][]);
+const PATHS: ReadonlySet<string> = new Set(['rest-tls', 'tiles', 'script'] satisfies Remembered[]);
 
 /** Where it is remembered, in the node's directory. */
 export const REMEMBERED_FILE = 'start.json';
@@ -207,7 +210,7 @@ const originOf = (
  * was given and what is wrong with it; `CONFIG_FILE` for the file itself.
  */
 export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEnv = process.env): NodeConfig => {
-  const { origins, listened, formerTiles } = collectOrigins(flags, environment);
+  const { origins, ...former } = collectOrigins(flags, environment);
   const options = parseOptions(origins);
   const { admission, seed, dir, script, network, invite, recover, key, operator, reserve } = options;
   const { name, company, listen, rest, remote, restored, authentication, 'rest-tls': restTls, tiles } = options;
@@ -230,7 +233,7 @@ export const resolveConfig = (flags: GivenOptions, environment: NodeJS.ProcessEn
     invite: invite === undefined ? undefined : decodeToken(invite),
     seeds: seed,
     dir: resolve(dir),
-    ...{ listened, formerTiles },
+    ...former,
     script: pathOf(script),
     scriptRemembered: origins.get('script')?.remembered === true,
     remember: Object.fromEntries(
@@ -268,10 +271,13 @@ export const configurationOf = ({
 const reserveText = (reserve: DiskReserve): string =>
   'bytes' in reserve ? `${reserve.bytes}` : `${+(reserve.share * 100).toFixed(3)}%`;
 
+const NOTHING: ReadonlyMap<string, unknown> = new Map();
+
 interface Collected {
   readonly origins: ReadonlyMap<string, Origin>;
   readonly listened: string | undefined;
   readonly formerTiles: string | undefined;
+  readonly rememberedIsDamaged: boolean;
 }
 
 const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Collected => {
@@ -286,10 +292,13 @@ const collectOrigins = (flags: GivenOptions, environment: NodeJS.ProcessEnv): Co
     if (origin !== undefined) origins.set(option, origin);
   }
   const path = rememberedPath(origins);
-  const held = existsSync(path) ? readRemembered(path) : new Map<string, unknown>();
-  for (const [option, origin] of rememberedIn(held, path)) if (!origins.has(option)) origins.set(option, origin);
+  const untold = REMEMBERED.filter((option) => !origins.has(option));
+  const read = existsSync(path) ? readRemembered(path, untold) : NOTHING;
+  const held = read ?? NOTHING;
+  for (const [option, origin] of rememberedIn(held, untold, path)) origins.set(option, origin);
   const text = z.string().safeParse(held.get('tiles')).data;
-  return { origins, listened: address.safeParse(held.get(LISTENED)).data, formerTiles: text };
+  const listened = address.safeParse(held.get(LISTENED)).data;
+  return { origins, listened, formerTiles: text, rememberedIsDamaged: read === undefined };
 };
 
 const rememberedPath = (origins: ReadonlyMap<string, Origin>): string => {
@@ -297,21 +306,34 @@ const rememberedPath = (origins: ReadonlyMap<string, Origin>): string => {
   return join(typeof dir === 'string' && dir !== '' ? dir : DIR_DEFAULT, REMEMBERED_FILE);
 };
 
-const readRemembered = (path: string): ReadonlyMap<string, unknown> =>
-  new Map(Object.entries(readObject(path, 'what earlier starts said, in', sayAgain(path))));
+/** Undefined where it cannot be read, and nothing is lost with it: all that it may say is said by this start. */
+const readRemembered = (path: string, untold: readonly Remembered[]): ReadonlyMap<string, unknown> | undefined => {
+  try {
+    return new Map(Object.entries(readObject(path, 'what earlier starts said, in', sayAgain(path, untold))));
+  } catch (caught) {
+    if (untold.length > 0) throw caught;
+    return undefined;
+  }
+};
 
-const rememberedIn = (held: ReadonlyMap<string, unknown>, path: string): readonly (readonly [string, Origin])[] =>
+const rememberedIn = (
+  held: ReadonlyMap<string, unknown>,
+  untold: readonly Remembered[],
+  path: string,
+): readonly (readonly [Remembered, Origin])[] =>
   // A newer version may have remembered more.
-  REMEMBERED.flatMap((option) => {
+  untold.flatMap((option) => {
     const value = held.get(option);
     if (value === undefined) return [];
     const place = `"${option}" in ${path}`;
     if (typeof value === 'string') return [[option, { value, place, remembered: true }] as const];
-    throw fault('CONFIG_FILE', `${place} is no text`, { hint: sayAgain(path) });
+    throw fault('CONFIG_FILE', `${place} is no text`, {
+      hint: `say --${option} once more at the start; or ${sayAgain(path)}`,
+    });
   });
 
-const sayAgain = (path: string): string =>
-  `remove ${path}, and say once more at the start what it said: ${REMEMBERED.map((option) => `--${option}`).join(', ')}`;
+const sayAgain = (path: string, options: readonly Remembered[] = REMEMBERED): string =>
+  `remove ${path}, and say once more at the start what it said: ${options.map((option) => `--${option}`).join(', ')}`;
 
 const parseOptions = (origins: ReadonlyMap<string, Origin>): z.infer<typeof schema> => {
   const given = Object.fromEntries([...origins].map(([option, { value }]) => [option, asArray(option, value)]));

@@ -1,12 +1,29 @@
 import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { textOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
 import type { StateFile } from '../base/state-file.ts';
 import { LISTENED, type NodeConfig } from './config.ts';
 import { listenedAt } from './listening.ts';
 
+/** What cannot be read stays beside, for whoever wishes to look at it. */
+const setAside = async (path: string, log: Logger): Promise<void> => {
+  const aside = `${path}.damaged`;
+  try {
+    await rename(path, aside);
+    log.warn(`what earlier starts were told cannot be read, and this one was told all of it: set aside as ${aside}`);
+  } catch (caught) {
+    log.warn(`${path} cannot be read, nor set aside: ${textOf(caught)}`);
+  }
+};
+
 interface Started {
+  readonly log: Logger;
   readonly network: { readonly address: string };
   readonly archiving?: { readonly tilesWork?: Promise<unknown> };
 }
+
+type Told = Pick<NodeConfig, 'remember' | 'listen' | 'formerTiles' | 'rememberedIsDamaged'>;
 
 /**
  * Keeps for later starts what they are not told anew, also where nothing is left of what earlier ones said. It is kept
@@ -14,10 +31,11 @@ interface Started {
  */
 export const remember = async (
   file: Pick<StateFile, 'path' | 'keep'>,
-  { remember: told, listen, formerTiles }: Pick<NodeConfig, 'remember' | 'listen' | 'formerTiles'>,
-  { network, archiving }: Started,
+  { remember: told, listen, formerTiles, rememberedIsDamaged }: Told,
+  { network, archiving, log }: Started,
   signal: AbortSignal,
 ): Promise<void> => {
+  if (rememberedIsDamaged) await setAside(file.path, log);
   const { tiles, ...others } = told;
   const listened = listenedAt(listen, network.address);
   const keep = async (of: string | undefined): Promise<void> => {

@@ -82,6 +82,21 @@ describe('resolveConfig', () => {
     },
   );
 
+  test.each(['{"name": "a"', '', '[]'])('of what is damaged (%s) it says what this start does not say', (text) => {
+    const path = join(tempDir(), 'start.json');
+    writeFileSync(path, text);
+    const dir = dirname(path);
+    const told = { dir, name: 'a', listen: '127.0.0.1:1', rest: '127.0.0.1:2', script: 'none', tiles: 'none' };
+    expect(faultFrom(() => resolveConfig({ ...told, company: 'C' }, {}))).toMatchObject({
+      code: 'CONFIG_FILE',
+      hint: `remove ${path}, and say once more at the start what it said: --rest-tls, --reserve`,
+    });
+    const all = { ...told, restTls: 'none', reserve: '10%' };
+    expect(resolveConfig(all, { HOLDFAST_COMPANY: 'C' })).toMatchObject({ name: 'a', rememberedIsDamaged: true });
+    writeFileSync(path, '{"name": 7}');
+    expect(resolveConfig({ dir, name: 'a' }, {})).toMatchObject({ name: 'a', rememberedIsDamaged: false });
+  });
+
   test.each(['127.0.0.1:41000', undefined, 7, 'x'])('where port 0 led to before: %j', (listened) => {
     const dir = tempDir();
     writeFileSync(join(dir, 'start.json'), JSON.stringify({ listen: '127.0.0.1:0', listened }));

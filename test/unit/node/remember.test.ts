@@ -1,13 +1,18 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { silentLogger } from '../../../src/base/log.ts';
 import { remember } from '../../../src/node/remember.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 
 const world = (told: Record<string, string>, former: string | undefined) => {
   const works = Promise.withResolvers<undefined>();
   const kept: unknown[] = [];
   const stop = new AbortController();
   const file = { path: '/nowhere', keep: async (text: string) => void kept.push(JSON.parse(text)) };
-  const config = { remember: told, listen: '127.0.0.1:0', formerTiles: former };
-  const started = { network: { address: '127.0.0.1:4' }, archiving: { tilesWork: works.promise } };
+  const config = { remember: told, listen: '127.0.0.1:0', formerTiles: former, rememberedIsDamaged: false };
+  const archiving = { tilesWork: works.promise };
+  const started = { network: { address: '127.0.0.1:4' }, archiving, log: silentLogger };
   return { kept, stop, works, done: remember(file, config, started, stop.signal) };
 };
 const listened = '127.0.0.1:4';
@@ -33,4 +38,15 @@ test('the one that was remembered stays, none takes it back, and nothing is writ
   works.resolve(undefined);
   await works.promise;
   expect(kept).toHaveLength(1);
+});
+
+test('what cannot be read is set aside before it is written anew', async () => {
+  const path = join(tempDir(), 'start.json');
+  writeFileSync(path, '{"name": "a');
+  let stood: boolean | undefined;
+  const file = { path, keep: async () => void (stood = existsSync(path)) };
+  const config = { remember: { name: 'a' }, listen: '127.0.0.1:1', formerTiles: undefined, rememberedIsDamaged: true };
+  const started = { network: { address: '127.0.0.1:1' }, log: silentLogger };
+  await remember(file, config, started, new AbortController().signal);
+  expect([stood, readFileSync(`${path}.damaged`, 'utf8')]).toEqual([false, '{"name": "a']);
 });
