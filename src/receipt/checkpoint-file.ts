@@ -143,7 +143,9 @@ export class CheckpointFile {
   }
 
   #damaged(at: number): Error {
-    return fault('RECEIPT_FILES_DAMAGED', `${this.#path} is damaged at byte ${at}`);
+    return fault('RECEIPT_FILES_DAMAGED', `${this.#path} is damaged at byte ${at}`, {
+      hint: 'stop the node, move that file away and start it again: it is filled again from then on; for moments before ask other witnesses. Look after the disk, too (smartctl)',
+    });
   }
 }
 

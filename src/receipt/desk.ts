@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { fault, textOf } from '../base/errors.ts';
+import { asFault, fault, hasCode, textOf } from '../base/errors.ts';
 import { makePath, syncDirectory } from '../base/files.ts';
 import {
   RECEIPT_AHEAD_MAX,
@@ -49,6 +49,8 @@ export interface DeskPorts {
   readonly fetch: (origin: Origin) => FetchEntries;
   /** A checkpoint was cosigned: others may compare it. */
   readonly onCosigned: (checkpoint: Checkpoint) => void;
+  /** Work on a log failed. */
+  readonly onFailed: (caught: unknown) => void;
   /** A split view was found: durable, and not known before. */
   readonly onSplit: (split: SplitView) => void;
 }
@@ -59,6 +61,8 @@ export interface WitnessedState {
   readonly size: number;
   readonly time: number;
   readonly copied: number;
+  /** Why its files cannot be read; undefined where they can. */
+  readonly failure: string | undefined;
 }
 
 type CosignQuestion = Extract<Question, { readonly ask: 'cosign' }>;
@@ -151,8 +155,11 @@ export class WitnessDesk implements Resource {
     for (const node of await listDirectory(this.#ports.dir))
       for (const origin of await this.#originsOf(node)) {
         const state = await this.#inTurn(origin, async ({ last, lastTime, copied }) =>
-          last === undefined ? undefined : { origin, size: last.size, time: lastTime ?? 0, copied },
-        );
+          last === undefined ? undefined : { origin, size: last.size, time: lastTime ?? 0, copied, failure: undefined },
+        ).catch((caught: unknown) => {
+          if (!hasCode(caught, 'RECEIPT_FILES_DAMAGED')) throw caught;
+          return { origin, size: 0, time: 0, copied: 0, failure: asFault(caught).message };
+        });
         if (state !== undefined) states.push(state);
       }
     return states;
@@ -264,7 +271,7 @@ export class WitnessDesk implements Resource {
     const name = originText(origin);
     const done = (this.#turns.get(name) ?? Promise.resolve()).then(async () => work(await this.#opened(origin)));
     const settled = done
-      .catch(() => {})
+      .catch((caught: unknown) => this.#ports.onFailed(caught))
       .finally(() => {
         if (this.#turns.get(name) === settled) this.#turns.delete(name);
       });

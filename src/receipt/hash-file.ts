@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { constants } from 'node:fs';
-import { fault } from '../base/errors.ts';
+import { fault, type HoldfastError } from '../base/errors.ts';
 import { HASH_BYTES } from './tree.ts';
 
 /** An append-only file of hashes end to end. What was appended counts as kept once `sync` has resolved. */
@@ -39,7 +39,7 @@ export class HashFile {
     const bytes = Buffer.allocUnsafe(Math.max(0, to - from) * HASH_BYTES);
     for (let done = 0; done < bytes.byteLength;) {
       const { bytesRead } = await this.#handle.read(bytes, done, bytes.byteLength - done, from * HASH_BYTES + done);
-      if (bytesRead === 0) throw fault('RECEIPT_FILES_DAMAGED', `${this.#path} ends before hash ${to}`);
+      if (bytesRead === 0) throw tooShort(this.#path, to);
       done += bytesRead;
     }
     return bytes;
@@ -58,3 +58,8 @@ export class HashFile {
     return this.#handle.close();
   }
 }
+
+const tooShort = (path: string, to: number): HoldfastError =>
+  fault('RECEIPT_FILES_DAMAGED', `${path} ends before hash ${to}`, {
+    hint: 'start the node again: it fills the file again. Look after the disk, too (smartctl)',
+  });

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { asFault, fault, textOf } from '../base/errors.ts';
+import { asFault, fault, type HoldfastError, textOf } from '../base/errors.ts';
 import {
   RECEIPT_CLOCK_MS_MAX,
   RECEIPT_GATHER_MS,
@@ -15,6 +15,7 @@ import type { Random } from '../base/random.ts';
 import type { SigningKey } from '../entry/keys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type Channel, checked, type ConnectedPeer, type Network, type PeerKey } from '../network/network.ts';
+import type { PastCheckpoint } from './checkpoint-file.ts';
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { WitnessDesk } from './desk.ts';
 import { ReceiptKeeper } from './keeper.ts';
@@ -74,6 +75,8 @@ class ReceiptService implements Receipts {
   readonly #loaded: Promise<void>;
   readonly #intervalMs: number;
   #failure: string | undefined;
+  /** By what they say. */
+  readonly #damages = new Map<string, HoldfastError>();
   #retryMs: number;
   #dueMs = Number.POSITIVE_INFINITY;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -113,6 +116,7 @@ class ReceiptService implements Receipts {
       network: () => ledger.network,
       held: () => ledger.size,
       fetch: (origin) => this.#peers.fetch(origin.node, origin),
+      onFailed: (caught) => this.#noteDamage(caught),
       onCosigned: (checkpoint) => void this.#tellWitnesses(checkpoint),
       onSplit: (split) => this.#announce(split),
     });
@@ -138,6 +142,10 @@ class ReceiptService implements Receipts {
       witnessed: await this.#desk.states(),
       failure: this.#failure,
     };
+  }
+
+  damages(): readonly HoldfastError[] {
+    return [...this.#damages.values()];
   }
 
   splits(): readonly SplitView[] {
@@ -191,6 +199,11 @@ class ReceiptService implements Receipts {
     await this.#keeper.close();
     await this.#desk.close();
     await this.#splits.close();
+  }
+
+  #noteDamage(caught: unknown): void {
+    const error = asFault(caught);
+    if (error.code === 'RECEIPT_FILES_DAMAGED') this.#damages.set(error.message, error);
   }
 
   async #witnessesOf(node: PeerKey): Promise<readonly PeerKey[]> {
@@ -359,12 +372,21 @@ class ReceiptService implements Receipts {
   /** What this node has of a node's checkpoints, its own or those that it cosigned. */
   async #ownAnswer(node: PeerKey, time: number): Promise<{ readonly checkpoint: Checkpoint; readonly final: boolean }> {
     const isOwn = node === this.#ports.network.self;
-    const found = isOwn ? await this.#keeper.upToTime(time) : (await this.#desk.upToTime(node, time))?.past;
+    const found = isOwn ? await this.#ownUpTo(time) : (await this.#desk.upToTime(node, time))?.past;
     if (found === undefined)
       throw fault('RECEIPT_UNKNOWN', 'no witnessed checkpoint of that node from before that time');
     const last = isOwn ? this.#keeper.witnessedTo : (await this.#desk.upToTime(node, time))?.lastTime;
     const isPast = time * 1_000 + 2 * RECEIPT_CLOCK_MS_MAX < this.#ports.clock.wallMs();
     return { checkpoint: found.checkpoint, final: isPast || (last ?? 0) > time };
+  }
+
+  async #ownUpTo(time: number): Promise<PastCheckpoint | undefined> {
+    try {
+      return await this.#keeper.upToTime(time);
+    } catch (caught) {
+      this.#noteDamage(caught);
+      throw caught;
+    }
   }
 
   async #entriesOf(origin: string, from: number, to: number): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { HoldfastError } from '../base/errors.ts';
 import type { Resource } from '../base/lifecycle.ts';
 import type { PeerKey } from '../network/network.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -54,6 +55,8 @@ export interface Receipts extends Resource {
    * that is long ago.
    */
   firstSigned(): Promise<void>;
+  /** Files that were found damaged since the start. */
+  damages(): readonly HoldfastError[];
   /** Proofs against nodes that showed two histories. */
   splits(): readonly SplitView[];
   /**

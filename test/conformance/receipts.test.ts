@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -121,6 +121,39 @@ describe.each(FORMS)('receipts $name', ({ begin }) => {
     const named = await b.receipts.named(first ?? '');
     expect(named.map((each) => 'checkpoint' in each && each.index)).toEqual([0, 0]);
     expect((await b.receipts.named('00'.repeat(32))).every((each) => 'error' in each)).toBe(true);
+  });
+
+  test('of a log that is witnessed: damaged files are told of with what to do, and after that they are filled again', async () => {
+    const [a, seed] = [await start(), randomBytes(32)];
+    await a.ledger.createNetwork('receipts', 'open');
+    const startWitness = async (): Promise<ReceiptNode> => {
+      const node = await start(seed);
+      await node.network.dial({ address: a.network.address });
+      await waitFor(() => node.ledger.size === a.ledger.size);
+      return node;
+    };
+    const stop = async (node: ReceiptNode): Promise<void> => {
+      nodes = nodes.filter((each) => each !== node);
+      await node.close();
+    };
+    let b = await startWitness();
+    await a.ledger.append(proposal(1));
+    await cosigned(a, 2, 1);
+    await stop(b);
+    const logs = join(dir, b.key.slice(0, 8), 'witnessed', a.key);
+    const path = join(logs, (await readdir(logs))[0] ?? '', 'checkpoints');
+    await writeFile(path, 'rubbish\n');
+    b = await startWitness();
+    await a.ledger.append(proposal(2));
+    await waitFor(() => b.receipts.damages().length > 0);
+    const { hint } = b.receipts.damages()[0] ?? {};
+    expect(hint).toContain('stop the node, move that file away and start it again');
+    expect((await b.receipts.status()).witnessed).toMatchObject([{ failure: `${path} is damaged at byte 0` }]);
+    await stop(b);
+    await rename(path, `${path}.old`);
+    b = await startWitness();
+    await cosigned(a, 3, 1);
+    expect(b.receipts.damages()).toEqual([]);
   });
 
   test('of three: what a node knew is told by it and, once it is gone, by its witnesses; it never changes', async () => {

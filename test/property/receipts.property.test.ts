@@ -186,6 +186,7 @@ describe('a witness', () => {
                 held: () => 400,
                 registered: async () => new Set([log.author, witnessKey.author]),
                 fetch: () => (from, to) => current.entries(from, to),
+                onFailed: () => {},
                 onCosigned: () => {},
                 onSplit: (split) => found.push(split),
               });

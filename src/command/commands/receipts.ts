@@ -36,12 +36,12 @@ const receipts = async ({ context }: Call<OptionTable>): Promise<Reply> => {
     time === undefined ? '' : secondsDate(time),
     lastError ?? '',
   ]);
-  const others = status.witnessed.map(({ origin, size, time, copied }) => [
+  const others = status.witnessed.map(({ origin, size, time, copied, failure }) => [
     'witness of',
     nameOf(origin.node),
     size,
-    secondsDate(time),
-    copied === size ? '' : `${copied} entries copied`,
+    failure === undefined ? secondsDate(time) : '',
+    failure ?? (copied === size ? '' : `${copied} entries copied`),
   ]);
   return givesTable({
     above,
@@ -56,10 +56,11 @@ const receipts = async ({ context }: Call<OptionTable>): Promise<Reply> => {
         time: each.time === undefined ? null : secondsDate(each.time),
         lastError: each.lastError ?? null,
       })),
-      witnessed: status.witnessed.map(({ origin, size, time, copied }) => ({
+      witnessed: status.witnessed.map(({ origin, size, time, copied, failure }) => ({
         origin: originText(origin),
         name: names.get(origin.node) ?? null,
-        ...{ size, copied, time: secondsDate(time) },
+        ...{ size, copied, time: failure === undefined ? secondsDate(time) : null },
+        ...(failure === undefined ? {} : { failure }),
       })),
       failure: status.failure ?? null,
     },

@@ -76,6 +76,8 @@ export interface HealthFacts {
   readonly scriptFailure: string | undefined;
   /** Why scripts in the background did not run to their end. */
   readonly threadFailures: readonly string[];
+  /** Files of receipts that cannot be read, and what is done about each. */
+  readonly receiptsDamaged: readonly { readonly cause: string; readonly nextStep: string }[];
   /** Why the static files of the archive are not written. */
   readonly tilesFailure: string | undefined;
   /** Why the columns of tables cannot be read from their policies. */

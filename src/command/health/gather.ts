@@ -52,6 +52,9 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     idleOperator: idleOperator(context),
     scriptFailure: context.startScript?.failure,
     threadFailures: [...(context.threadFailures?.values() ?? [])],
+    receiptsDamaged: context.receipts
+      .damages()
+      .map(({ message, hint }) => ({ cause: message, nextStep: hint ?? 'look after the disk' })),
     tilesFailure: context.archiving?.tiles()?.failure,
     tablesUnread: unreadTables(context),
     historyNeeded: context.policies.pruning?.need()?.message,

@@ -97,6 +97,10 @@ export const FAULT_KINDS = {
       'correct what the error names, then start the script again: thread FILE; it is forgotten by: exit scripts',
     causes: ({ threadFailures }) => threadFailures,
   },
+  RECEIPT_FILES_DAMAGED: {
+    nextStep: 'see: get receipts; look after the disk (smartctl)',
+    causes: ({ receiptsDamaged }) => receiptsDamaged,
+  },
   ARCHIVE_FILES_WAIT: {
     nextStep: `free or repair the disk, or start with a directory that can be written (--tiles); ${BY_ITSELF}; see: get archives`,
     causes: ({ tilesFailure }) =>
