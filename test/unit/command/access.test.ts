@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger, type LogRecord, silentLogger } from '../../../src/base/log.ts';
 import { PASSWORD_PAUSE_MS, PASSWORD_TRIES_MAX } from '../../../src/base/limits.ts';
 import { systemRandom } from '../../../src/base/random.ts';
@@ -14,6 +14,8 @@ import { createSession } from '../../../src/command/executor.ts';
 import { CommandNodes } from '../../support/command-node.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
+
+vi.mock('node:crypto', async (load) => (await import('../../support/cheap-scrypt.ts')).withCheapScrypt(await load()));
 
 const HERE = '127.0.0.1';
 const ANN: User = { name: 'ann', type: 'user', expires: undefined };

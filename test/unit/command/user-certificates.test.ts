@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import type { Person, ShownCertificate } from '../../../src/command/access/access.ts';
 import { allows, plainAct, restrictionOf } from '../../../src/command/access/door.ts';
 import { createSession } from '../../../src/command/executor.ts';
 import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+
+vi.mock('node:crypto', async (load) => (await import('../../support/cheap-scrypt.ts')).withCheapScrypt(await load()));
 
 const KEY = 'c'.repeat(64);
 const CERTIFICATE: ShownCertificate = { key: KEY, subject: 'CN=ann', untilMs: 1e15, wrong: undefined };
