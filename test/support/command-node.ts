@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { fault } from '../../src/base/errors.ts';
 import { ResourceStack } from '../../src/base/lifecycle.ts';
@@ -398,4 +399,11 @@ const createNode = async (hub: MemoryHub, stack: ResourceStack, options: Command
     text: async (text) => (await run(text)).text,
     json: async (text) => (await executor.execute({ text, format: 'json', session })).json,
   };
+};
+
+/** New ones until the test that asks for them, or whose `beforeEach` does, has ended. */
+export const commandNodes = (): CommandNodes => {
+  const nodes = new CommandNodes();
+  onTestFinished(() => nodes.close());
+  return nodes;
 };

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger, type LogRecord, silentLogger } from '../../../src/base/log.ts';
 import { PASSWORD_PAUSE_MS, PASSWORD_TRIES_MAX } from '../../../src/base/limits.ts';
 import { systemRandom } from '../../../src/base/random.ts';
@@ -11,7 +11,7 @@ import { keepToken, readToken } from '../../../src/command/access/token-file.ts'
 import { Users } from '../../../src/command/access/users.ts';
 import type { User } from '../../../src/command/access/users-file.ts';
 import { createSession } from '../../../src/command/executor.ts';
-import { CommandNodes } from '../../support/command-node.ts';
+import { type CommandNodes, commandNodes } from '../../support/command-node.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -326,8 +326,7 @@ describe('running nodes', () => {
 
 describe('commands', () => {
   let nodes: CommandNodes;
-  beforeEach(() => (nodes = new CommandNodes()));
-  afterEach(() => nodes.close());
+  beforeEach(() => (nodes = commandNodes()));
 
   it('manage users, show and set authentication; a user that is no admin may not', async () => {
     const node = await nodes.add();

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { fault } from '../../../src/base/errors.ts';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { isInForce } from '../../../src/policy/authority/members.ts';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 const [B, C, D] = [2, 3, 4].map((byte) => signingKeyFromSeed(new Uint8Array(32).fill(byte)).author) as [
   string,
@@ -14,10 +14,9 @@ const [B, C, D] = [2, 3, 4].map((byte) => signingKeyFromSeed(new Uint8Array(32).
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
 });
-afterEach(() => nodes.close());
 
 const insertText = (type: string, value: JsonObject): string =>
   `blockchain insert where policy = ${JSON.stringify({ [type]: value })}`;

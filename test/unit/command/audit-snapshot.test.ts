@@ -1,12 +1,11 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { createAuthor } from '../../support/ledger-authors.ts';
-import { CommandNodes } from '../../support/command-node.ts';
+import { type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 let nodes: CommandNodes;
 beforeEach(() => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
 });
-afterEach(() => nodes.close());
 
 test('an audit finds the policies that follow where a snapshot ranks before what came late', async () => {
   const node = await nodes.add();

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { COMMANDS_FROM_PEER_MAX, DICTIONARY_CHARS_MAX, SESSION_CHARS_MAX } from '../../../src/base/limits.ts';
 import { createSession } from '../../../src/command/executor.ts';
 import { readProgram } from '../../../src/command/grammar/program.ts';
@@ -7,7 +7,7 @@ import { parseDestination } from '../../../src/command/remote/destination.ts';
 import { atOnce, type Sliced } from '../../../src/base/slices.ts';
 import { Variables } from '../../../src/command/variables.ts';
 import { asFault } from '../../../src/base/errors.ts';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 import { waitFor } from '../../support/wait.ts';
 
 const codeOf = (caught: unknown): string => asFault(caught).code;
@@ -16,10 +16,9 @@ const NO_LOOKUP = { variable: () => undefined, environment: () => undefined };
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
 });
-afterEach(() => nodes.close());
 
 describe('what variables hold', () => {
   it('is bounded together, and what was removed or replaced counts no more', () => {

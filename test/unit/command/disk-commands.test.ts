@@ -1,15 +1,13 @@
 import { statfsSync } from 'node:fs';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add();
 });
-
-afterEach(() => nodes.close());
 
 test('get disk shows the space of the node’s disk, and of a path', async () => {
   const usage = (await node.json('get disk usage')) as Record<string, number>;

@@ -1,19 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import type { Person } from '../../../src/command/access/access.ts';
 import { checkAsker } from '../../../src/command/access/door.ts';
 import { createSession, type CommandOutput } from '../../../src/command/executor.ts';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add({ address: '10.0.0.1:7848', name: 'a', environment: { HOLDFAST_NAME: 'n' } });
 });
-afterEach(() => nodes.close());
 
 const insert = async (type: string, value: JsonObject, on = node): Promise<string> => {
   const { json } = await on.run(`blockchain insert where policy = ${JSON.stringify({ [type]: value })}`);

@@ -1,13 +1,12 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add();
 });
-afterEach(() => nodes.close());
 
 test.each([
   ['role = auditor and type = query', 'auditor writes no policy of type query'],

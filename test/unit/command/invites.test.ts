@@ -1,12 +1,11 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CommandNodes } from '../../support/command-node.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { type CommandNodes, commandNodes } from '../../support/command-node.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 let nodes: CommandNodes;
 beforeEach(() => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
 });
-afterEach(() => nodes.close());
 
 test('an invite for operators says beside it that it is for any cluster, where it names none', async () => {
   const node = await nodes.add();

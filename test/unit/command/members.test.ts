@@ -1,14 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 describe('get members', () => {
   let nodes: CommandNodes;
   let node: CommandNode;
   beforeEach(async () => {
-    nodes = new CommandNodes();
+    nodes = commandNodes();
     node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
   });
-  afterEach(() => nodes.close());
 
   test('lists whom an open network has shut out', async () => {
     const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
@@ -30,10 +29,9 @@ describe('writes of a node whose key was revoked', () => {
   let nodes: CommandNodes;
   let node: CommandNode;
   beforeEach(async () => {
-    nodes = new CommandNodes();
+    nodes = commandNodes();
     node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
   });
-  afterEach(() => nodes.close());
 
   test('are refused where its own ledger says so, with what to do', async () => {
     const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
@@ -68,7 +66,7 @@ describe('writes of a node whose key was revoked', () => {
 });
 
 test('a node whose key was revoked tells that once, by whom, and nothing that follows from it', async () => {
-  const nodes = new CommandNodes();
+  const nodes = commandNodes();
   const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
   const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
   await other.run(
@@ -88,11 +86,10 @@ test('a node whose key was revoked tells that once, by whom, and nothing that fo
   const { faults: told } = await faults();
   expect(told.map((fault) => fault.code)).not.toContain('LEDGER_SYNC_FAILED');
   expect(told).toContainEqual(expect.objectContaining({ cause: "this node's key was revoked, says b" }));
-  await nodes.close();
 });
 
 test('a write by a clock that another holds for wrong has that beside its reply; what only reads has not', async () => {
-  const nodes = new CommandNodes();
+  const nodes = commandNodes();
   const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
   const note = { code: 'CLOCK_OFF', text: 'compare them' };
   let count = 3;
@@ -101,31 +98,26 @@ test('a write by a clock that another holds for wrong has that beside its reply;
   expect((await node.run('get members')).note).toBeUndefined();
   Object.assign(node.context, { doubts });
   expect((await node.run('blockchain insert where policy = {"site": {"name": "s"}}')).note).toEqual(note);
-  await nodes.close();
 });
 
 test('a peer that this network revoked is none that is to be reached again', async () => {
-  const nodes = new CommandNodes();
-  try {
-    const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
-    const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
-    const value = { company: 'c', name: 'qb', ip: '10.0.0.2', port: 7848, peer: other.ledger.author };
-    await other.run(`blockchain insert where policy = ${JSON.stringify({ query: value })}`);
-    await nodes.settled();
-    const state = {
-      address: other.network.address,
-      key: other.ledger.author,
-      connected: false,
-      own: false,
-      twin: false,
-    };
-    const dialStates = () => [{ ...state, attempts: 2, lastError: 'the connection was lost', lost: false }];
-    Object.assign(node.network, { dialStates });
-    expect(await node.text('get status')).toContain('PEER_UNREACHED: qb at 10.0.0.2:7848');
-    const said = await node.text(`revoke member where key = ${other.ledger.author}`);
-    expect(said).toContain(`revoked: what qb (${other.ledger.author}) writes`);
-    expect(await node.text('get status')).not.toContain('PEER_UNREACHED');
-  } finally {
-    await nodes.close();
-  }
+  const nodes = commandNodes();
+  const node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
+  const other = await nodes.add({ address: '10.0.0.2:7848', name: 'b' });
+  const value = { company: 'c', name: 'qb', ip: '10.0.0.2', port: 7848, peer: other.ledger.author };
+  await other.run(`blockchain insert where policy = ${JSON.stringify({ query: value })}`);
+  await nodes.settled();
+  const state = {
+    address: other.network.address,
+    key: other.ledger.author,
+    connected: false,
+    own: false,
+    twin: false,
+  };
+  const dialStates = () => [{ ...state, attempts: 2, lastError: 'the connection was lost', lost: false }];
+  Object.assign(node.network, { dialStates });
+  expect(await node.text('get status')).toContain('PEER_UNREACHED: qb at 10.0.0.2:7848');
+  const said = await node.text(`revoke member where key = ${other.ledger.author}`);
+  expect(said).toContain(`revoked: what qb (${other.ledger.author}) writes`);
+  expect(await node.text('get status')).not.toContain('PEER_UNREACHED');
 });

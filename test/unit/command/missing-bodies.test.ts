@@ -1,13 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Entry, RawEntry } from '../../../src/entry/entry.ts';
-import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 import { createAuthor, offerAll } from '../../support/ledger-authors.ts';
 import { waitFor } from '../../support/wait.ts';
 
 let nodes: CommandNodes;
-afterEach(() => nodes.close());
 
 const bare = ({ raw }: Entry): RawEntry => ({ ...raw, body: new Uint8Array() });
 
@@ -15,7 +14,7 @@ const bare = ({ raw }: Entry): RawEntry => ({ ...raw, body: new Uint8Array() });
  * Another author's table, taken in without its body on the word of a stranger's erase entry that never comes in itself.
  */
 const nodeThatLacks = async (cap?: string): Promise<{ node: CommandNode; said: Entry; id: string }> => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   const node = await nodes.add();
   const { ledger, policies } = node;
   const genesis = (await ledger.byHash(ledger.network ?? ''))!.entry;

@@ -1,15 +1,14 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { signingKeyFromSeed } from '../../../src/entry/keys.ts';
 import { makeEntry } from '../../../src/entry/make.ts';
-import { CommandNodes, type CommandNode } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add();
 });
-afterEach(() => nodes.close());
 
 it('permissions are those of the grants in force', async () => {
   const root = node.ledger.author;

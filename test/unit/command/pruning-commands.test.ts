@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { verifyBundle } from '../../../src/bundle/verify.ts';
 import type { ArchiveSource } from '../../../src/ledger/archive/client.ts';
 import type { TilesStatus } from '../../../src/receipt/tiles/tiles-service.ts';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 import { createMemoryArchive, type MemoryArchive } from '../../support/memory-archive.ts';
 import { codeOf } from '../../support/policy-node.ts';
 import { stateHash } from '../../support/state-hash.ts';
@@ -21,7 +21,7 @@ let tiles: TilesStatus | undefined;
 let meanwhile: () => void;
 
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   archive = createMemoryArchive([ATTIC]);
   [keepers, tiles, meanwhile] = [[ATTIC], undefined, () => {}];
   node = await nodes.add({
@@ -39,7 +39,6 @@ beforeEach(async () => {
   await node.run(INSERT);
   for (const a of [2, 3, 4]) await node.policies.update('one', { a });
 });
-afterEach(() => nodes.close());
 
 const settle = async (): Promise<void> => {
   await node.run('blockchain snapshot');

@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { createSession, type CommandOutput } from '../../../src/command/executor.ts';
 import type { PeerReplication, Scrubbing, ScrubStatus } from '../../../src/replication/replication.ts';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add({ address: '172.105.60.50:32148', name: 'op1' });
   await node.run('blockchain insert where policy = {"cluster": {"company": "c", "name": "k"}}');
   await node.run('cid = blockchain get cluster bring.first [*][id]');
@@ -15,7 +15,6 @@ beforeEach(async () => {
   );
   for (const command of ['run operator', 'run data distributor', 'run data consumer']) await node.run(command);
 });
-afterEach(() => nodes.close());
 
 const running = () => {
   const { operator } = node.parts;

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import type { Person, ShownCertificate } from '../../../src/command/access/access.ts';
 import { allows, plainAct, restrictionOf } from '../../../src/command/access/door.ts';
 import { createSession } from '../../../src/command/executor.ts';
-import { type CommandNode, CommandNodes } from '../../support/command-node.ts';
+import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
 vi.mock('node:crypto', async (load) => (await import('../../support/cheap-scrypt.ts')).withCheapScrypt(await load()));
 
@@ -16,10 +16,9 @@ const PASSWORD = `Basic ${Buffer.from('ann:a long secret').toString('base64')}`;
 let nodes: CommandNodes;
 let node: CommandNode;
 beforeEach(async () => {
-  nodes = new CommandNodes();
+  nodes = commandNodes();
   node = await nodes.add({ address: '10.0.0.1:7848', name: 'a' });
 });
-afterEach(() => nodes.close());
 
 const insert = async (type: string, value: JsonObject): Promise<string> => {
   const { json } = await node.run(`blockchain insert where policy = ${JSON.stringify({ [type]: value })}`);
