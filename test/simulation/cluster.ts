@@ -24,6 +24,7 @@ interface FaultMix {
   readonly retry: number;
   readonly suspend: number;
   readonly loss: number;
+  readonly commit: number;
 }
 
 /** Most schedules are small, since small ones find most of what there is, and many fit into the same time. */
@@ -42,6 +43,7 @@ const drawMix = (random: SeededRandom): FaultMix => {
     retry: often(0.3),
     suspend: often(0.05),
     loss: often(0.02),
+    commit: often(0.3),
   };
 };
 
@@ -75,6 +77,8 @@ class Schedule {
     }
     if (random.chance(mix.cut)) this.#cut();
     if (random.chance(mix.join) && world.operators.length < OPERATORS_MAX) await world.join();
+    if (random.chance(mix.commit))
+      operator.failing = { way: random.chance(0.5) ? 'kept' : 'lost', restMs: random.integer(1, 3_000) };
     if (random.chance(mix.suspend))
       operator.consumer?.setMode(operator.consumer.mode === 'active' ? 'suspend' : 'active');
     for (let count = random.integer(0, 2); count > 0; count -= 1) this.#put(random.pick(world.operators));
@@ -138,6 +142,7 @@ class Schedule {
     world.hub.setLoss(0);
     world.hub.heal();
     for (const operator of world.operators) {
+      operator.failing = undefined;
       if (!operator.up) await world.start(operator);
       operator.consumer?.setMode('active');
     }
@@ -214,6 +219,7 @@ export const runCluster = async (seed: number): Promise<Outcome> => {
     schedule.checkSafety();
     schedule.checkWords();
   }
+  for (const operator of world.operators) world.mend(operator);
   const expected = [...new Set(world.operators.flatMap(({ store }) => contentsOf(store)))].sort();
   await schedule.heal();
   await eventually(clock, () => world.equal(), HEAL_LIMIT_MS, 'all operators hold the same');

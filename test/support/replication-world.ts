@@ -52,6 +52,10 @@ export class SimulatedOperator {
   known = false;
   /** The others by the policies, and as of when. */
   peers: { readonly members: string; readonly list: readonly ClusterPeer[] } = { members: '', list: [] };
+  /** How its next commit fails. */
+  failing: CommitFailure | undefined;
+  /** A commit has failed and its databases rest; does what shows of it when they are opened again. */
+  resting: (() => void) | undefined;
   /** Virtual moments of the last start, and of the last time when the disk was empty; for oracles. */
   startedMs = 0;
   emptyMs = 0;
@@ -75,6 +79,12 @@ export class SimulatedOperator {
   get up(): boolean {
     return this.replication !== undefined;
   }
+}
+
+/** A commit that is reported as failed: what is found of it when the databases are opened again, nothing or all, and after how long. */
+export interface CommitFailure {
+  readonly way: 'lost' | 'kept';
+  readonly restMs: number;
 }
 
 interface MemoryFlag extends FilledFlag {
@@ -167,6 +177,7 @@ export class ReplicationWorld {
   }
 
   async start(operator: SimulatedOperator, options: Partial<ConsumerOptions> = {}): Promise<void> {
+    this.mend(operator);
     const network = this.hub.node({ key: operator.key });
     operator.network = network;
     operator.known = false;
@@ -216,6 +227,7 @@ export class ReplicationWorld {
   /** The disk is gone, too. */
   async loseDisk(operator: SimulatedOperator): Promise<void> {
     await this.crash(operator);
+    operator.resting = undefined;
     operator.store = createMemoryFileStore(operator.id);
     operator.emptyMs = this.clock.monotonicMs();
     operator.flag = memoryFlag();
@@ -230,7 +242,36 @@ export class ReplicationWorld {
   }
 
   putContent(operator: SimulatedOperator, content: string): void {
-    operator.store.put({ content, time: this.recordTime() });
+    const time = this.recordTime();
+    try {
+      this.#commit(operator, () => operator.store.put({ content, time }));
+    } catch {
+      // Its sender is told so.
+    }
+  }
+
+  /** The databases are opened again: what a failed commit has left is there from now on, and is told as if it came now. */
+  mend(operator: SimulatedOperator): void {
+    const { resting } = operator;
+    operator.resting = undefined;
+    resting?.();
+  }
+
+  /** While the databases rest after a failed commit nothing is written. */
+  #commit<T>(operator: SimulatedOperator, work: () => T): T {
+    const { failing } = operator;
+    if (failing === undefined && operator.resting === undefined) return work();
+    if (failing !== undefined && operator.resting === undefined) {
+      operator.failing = undefined;
+      const resting = (): void => {
+        if (failing.way === 'kept') work();
+      };
+      operator.resting = resting;
+      this.clock.after(failing.restMs, () => {
+        if (operator.up && operator.resting === resting) this.mend(operator);
+      });
+    }
+    throw fault('SQLITE_DISK_FAILED', 'the disk failed the commit');
   }
 
   /** The virtual moment in record form. */
@@ -280,7 +321,7 @@ export class ReplicationWorld {
       countRows: (files) => after(() => store.countRows(files)),
       read: (...about) => after(() => store.read(...about)),
       readMany: (...about) => after(() => store.readMany(...about)),
-      store: (...about) => after(() => store.store(...about)),
+      store: (...about) => after(() => this.#commit(operator, () => store.store(...about))),
       check: (...about) => after(() => store.check(...about)),
       repair: (...about) => after(() => store.repair(...about)),
       note: (findings) => after(() => store.note(findings)),
