@@ -139,6 +139,12 @@ const memberStatus = ({ void: reason, revoked, rotated }: Membership): string =>
 const revokedText = ({ from, reason }: { readonly from: number; readonly reason: string | undefined }): string =>
   `revoked from entry ${from} on${reason === undefined ? '' : `: ${reason}`}`;
 
+/** With its date as other commands write dates. */
+const dated = <T extends { readonly since: number }>(each: T): Omit<T, 'since'> & { readonly since: string } => ({
+  ...each,
+  since: policyDate(each.since),
+});
+
 const MEMBER_TITLES = ['Key', 'Name', 'Roles', 'Scope', 'By', 'Since', 'Status', 'Grant'];
 
 const getMembers = ({ context }: Call<OptionTable>): Reply => {
@@ -185,7 +191,12 @@ const getMembers = ({ context }: Call<OptionTable>): Reply => {
     titles: MEMBER_TITLES,
     rows,
     ...(isOpen ? { above: 'Admission is open: every key may join and write, whether or not it is listed here.' } : {}),
-    json: { admission: authority.genesis?.admission ?? null, roots: roots.map(({ key }) => key), members, excluded },
+    json: {
+      admission: authority.genesis?.admission ?? null,
+      roots: roots.map(({ key }) => key),
+      members: members.map(dated),
+      excluded: excluded.map(dated),
+    },
   });
 };
 
@@ -218,7 +229,11 @@ const getInvites = ({ context }: Call<OptionTable>): Reply => {
       inviteStatus(invite, nowMs),
       invite.redeemedBy ?? '',
     ]),
-    json: invites.map((invite) => ({ ...invite, status: inviteStatus(invite, nowMs) })),
+    json: invites.map((invite) => ({
+      ...dated(invite),
+      expires: policyDate(invite.expires),
+      status: inviteStatus(invite, nowMs),
+    })),
   });
 };
 

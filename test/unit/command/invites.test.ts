@@ -27,8 +27,12 @@ test('an expired invite is named as one that is still to be deleted, until it is
   expect(await node.text('get invites')).not.toContain('delete invite');
   await clock.advance(2 * 86_400_000);
   expect(await node.text('get invites')).toContain('To end it: delete invite where id = INVITE');
-  const [invite] = (await node.json('get invites')) as [{ grant: string; status: string }];
+  const [invite] = (await node.json('get invites')) as [
+    { grant: string; status: string; since: string; expires: string },
+  ];
   expect(invite.status).toBe('expired');
+  expect(invite.since).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+  expect(await node.text('get invites')).toContain(invite.expires);
   await node.run(`delete invite where id = ${invite.grant}`);
   expect(await node.json('get invites')).toMatchObject([{ status: 'deleted' }]);
   expect(await node.text('get invites')).not.toContain('To end it');

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type CommandNode, type CommandNodes, commandNodes } from '../../support/command-node.ts';
 
+const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
 describe('get members', () => {
   let nodes: CommandNodes;
   let node: CommandNode;
@@ -18,7 +20,9 @@ describe('get members', () => {
     await node.run(`revoke member where key = ${key} and reason = stolen`);
     expect(await node.json('get members')).toMatchObject({
       members: [],
-      excluded: [{ key, from: 2, by: node.ledger.author, reason: 'stolen' }],
+      excluded: [
+        { key, from: 2, by: node.ledger.author, reason: 'stolen', since: expect.stringMatching(DATE) as string },
+      ],
     });
     expect(await node.text('get members')).toMatch(new RegExp(`${key}.*revoked from entry 2 on: stolen`));
   });
