@@ -1,9 +1,11 @@
 import { fault } from '../../base/errors.ts';
 import { inSlices } from '../../base/slices.ts';
+import { sha256Hex } from '../../codec/hash.ts';
 import { archivedFault } from '../../ledger/archive/port.ts';
 import { type BlameLine, blameOf } from '../../policy/blame.ts';
 import { type Change, type ErasedBy, idsNamed, type PolicyVersion } from '../../policy/history.ts';
 import type { Signed } from '../../policy/signed.ts';
+import type { CommandContext } from '../context.ts';
 import { anyText, optional } from '../options.ts';
 import { define, type Call } from '../define.ts';
 import type { Command } from '../registry.ts';
@@ -89,11 +91,27 @@ const rowsOf = (version: PolicyVersion, several: boolean): readonly (readonly Ce
   );
 };
 
+/** Of the two entries with one number each is void for the other, which the book names by the first alone. */
+const forkedWith = ({ ledger }: CommandContext): ((version: PolicyVersion) => PolicyVersion) => {
+  const others = new Map(
+    ledger.equivocations().flatMap(({ entries: [one, other] }) => {
+      const [first, second] = [sha256Hex(one.header), sha256Hex(other.header)];
+      return [[first, second] as const, [second, first] as const];
+    }),
+  );
+  return (version) => {
+    const { effect, entry } = version;
+    if (typeof effect !== 'object' || effect.rule !== 'equivocation' || effect.by !== entry) return version;
+    return { ...version, effect: { ...effect, by: others.get(entry) } };
+  };
+};
+
 const history = async (call: Call<typeof whichOptions>): Promise<Reply> => {
   await call.context.policies.caughtUp();
   const ids = idsOf(call);
   const versions: PolicyVersion[] = [];
-  for (const id of ids) versions.push(...(await call.context.policies.history(id)));
+  const told = forkedWith(call.context);
+  for (const id of ids) versions.push(...(await call.context.policies.history(id)).map(told));
   const several = ids.length > 1;
   return givesTable({
     titles: [...SIGNED_TITLES, 'Change', 'What', 'Effect', 'Because Of', 'Entry', ...(several ? ['Policy'] : [])],
