@@ -52,10 +52,12 @@ const leadsNowhere = (seed: string): boolean =>
 /** What an invite lets its node do that its text does not show: it may have been left out by oversight. Pure. */
 export const noteOnInvite = ({ roles, scope }: Rights): Note | undefined => {
   if (!roles.includes('operator') || scope.cluster !== undefined) return undefined;
-  const where = scope.company === undefined ? 'any cluster' : `any cluster of a company ${scope.company}…`;
+  // Without what a header cannot hold.
+  const where =
+    scope.company === undefined ? 'any cluster' : `any cluster of companies that begin with ${scope.company}`;
   return {
     code: 'INVITE_ANY_CLUSTER',
-    text: `whoever redeems it may run an operator in ${where}; for one alone: … and cluster = ID`,
+    text: `whoever redeems it may run an operator in ${where}; for one alone: create invite where role = operator and cluster = ID`,
   };
 };
 
