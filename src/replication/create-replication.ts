@@ -117,6 +117,7 @@ class ClusterReplication implements Replication {
       cluster: () => clusterPeers().map(({ operator }) => operator),
       onProgress: () => this.#look(),
     });
+    const inFlightTo = (operator: string): FileRanges => this.#distributor?.inFlightTo(operator) ?? NO_FILES;
     this.#server = new ReplicationServer({
       ...{
         clock,
@@ -134,12 +135,12 @@ class ClusterReplication implements Replication {
       onWant: (operator, files) => {
         for (const [origin, ranges] of files) if (origin === store.origin) this.#distributor?.drop(operator, ranges);
       },
-      inFlightTo: (operator) => this.#distributor?.inFlightTo(operator) ?? NO_FILES,
+      inFlightTo,
     });
     this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
     this.#standings = new PeerStandings({
       ...{ store, clock, clusterPeers, planner: this.#planner, links: this.#links, tooLarge: this.#tooLarge },
-      belongsHere: accepts,
+      ...{ belongsHere: accepts, inFlightTo, arriving: () => arrivals.files },
     });
     // Where nobody waits for them.
     this.#ownFiles.promise.catch(() => {});

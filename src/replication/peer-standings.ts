@@ -6,18 +6,22 @@ import { Announced, type Shortfall, uniteHoldings } from './announced.ts';
 import { Lags } from './lags.ts';
 import type { PeerLinks, PeerTally } from './links.ts';
 import type { ClusterPeer, PeerReplication } from './replication.ts';
-import { countFiles, intersectRanges, lackingOf } from './transfer/holdings.ts';
+import { countFiles, intersectRanges, lackingOf, NO_FILES } from './transfer/holdings.ts';
 import type { FilesByOrigin } from './transfer/messages.ts';
 import type { PullPlanner } from './transfer/state.ts';
 import type { TooLarge } from './transfer/too-large.ts';
 
 export interface StandingPorts {
-  readonly store: Pick<FileStore, 'holdings'>;
+  readonly store: Pick<FileStore, 'holdings' | 'origin'>;
   readonly clock: Clock;
   readonly clusterPeers: () => readonly ClusterPeer[];
-  readonly planner: Pick<PullPlanner, 'holdingsOf' | 'skippedBy'>;
+  readonly planner: Pick<PullPlanner, 'holdingsOf' | 'skippedBy' | 'asked'>;
   readonly links: Pick<PeerLinks, 'isUp' | 'tally'>;
   readonly tooLarge: TooLarge;
+  /** Own files that were pushed to a peer and that it has not acknowledged. */
+  inFlightTo(operator: string): FileRanges;
+  /** Files that come as a push. */
+  arriving(): Holdings;
   /** Whether files of an origin are of this cluster. */
   belongsHere(origin: string): boolean;
 }
@@ -73,6 +77,8 @@ export class PeerStandings {
     return {
       ...{ operator, name, member, connected, sent, received },
       ...{ filesBehind, filesAhead, filesAway: connected ? 0 : this.#awayWith(operator, own) },
+      filesLeaving: countFiles(sharedBy(lacking, new Map([[store.origin, this.#ports.inFlightTo(operator)]]))),
+      filesArriving: countFiles(sharedBy(wanted, uniteHoldings([this.#ports.arriving(), planner.asked(operator)]))),
       lacking: new Map(lacking),
       lagMs: this.#lags.note(operator, filesBehind + filesAhead > 0, clock.monotonicMs()),
       lastExchange: lastExchangeMs === undefined ? undefined : new Date(lastExchangeMs).toISOString(),
@@ -94,6 +100,10 @@ export class PeerStandings {
     return lackingOf(theirs, own).filter(([origin]) => this.#ports.belongsHere(origin));
   }
 }
+
+/** The files that are in both. */
+const sharedBy = (files: FilesByOrigin, among: Holdings): FilesByOrigin =>
+  files.map(([origin, ranges]) => [origin, intersectRanges(ranges, among.get(origin) ?? NO_FILES)] as const);
 
 /** What failed for want of room, a database or a path is over when the files are there, by whatever way they came. */
 const PASSING = /^(DISK|SQLITE|NETWORK|OPERATOR)_/;

@@ -26,6 +26,12 @@ export interface PeerReplication {
   readonly filesAhead: number;
   /** Of one that is away: files that it held when it was last heard of, and that neither this operator nor one in reach holds. */
   readonly filesAway: number;
+  /**
+   * Of those that it lacks, files that are on the way to it or stored there just now; of those that are lacking here, files
+   * that come, or that it was asked for.
+   */
+  readonly filesLeaving: number;
+  readonly filesArriving: number;
   /** Those that the peer lacks: how many rows they have, the store tells. */
   readonly lacking: Holdings;
   /** For how long either of the two has lacked a file that the other has; 0 where both have all. */

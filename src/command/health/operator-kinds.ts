@@ -8,6 +8,13 @@ const ofOperator =
   (facts: HealthFacts): ReturnType<FaultKind['causes']> =>
     facts.operator === undefined ? [] : causes(facts.operator, facts);
 
+/** That files are lacking, of which some are on their way: a large one takes its time, and nothing is to be mended. */
+const underWay = (lacking: string, count: number, moving: number): string | { cause: string; nextStep: string } => {
+  if (moving === 0) return lacking;
+  const cause = `${lacking}; ${moving} of them ${moving === 1 ? 'is' : 'are'} under way`;
+  return moving < count ? cause : { cause, nextStep: 'wait: its rows are being sent or stored' };
+};
+
 const inCluster = (facts: HealthFacts, process: 'distributor' | 'consumer'): readonly string[] =>
   facts.peers
     .filter((peer) => peer.inCluster && peer.processes?.operator === true && !peer.processes[process])
@@ -86,9 +93,12 @@ export const OPERATOR_KINDS = {
     causes: ofOperator(({ peers }) =>
       peers
         .filter(({ filesBehind, lagMs }) => filesBehind > 0 && lagMs >= LAG_SHOWN_MS)
-        .map(
-          ({ name, filesBehind, lagMs }) =>
+        .map(({ name, filesBehind, filesLeaving, lagMs }) =>
+          underWay(
             `${name} lacks ${files(filesBehind)} of this operator for ${seconds(lagMs)}`,
+            filesBehind,
+            filesLeaving,
+          ),
         ),
     ),
   },
@@ -98,8 +108,12 @@ export const OPERATOR_KINDS = {
     causes: ofOperator(({ peers }) =>
       peers
         .filter(({ filesAhead, lagMs }) => filesAhead > 0 && lagMs >= LAG_SHOWN_MS)
-        .map(
-          ({ name, filesAhead, lagMs }) => `this operator lacks ${files(filesAhead)} of ${name} for ${seconds(lagMs)}`,
+        .map(({ name, filesAhead, filesArriving, lagMs }) =>
+          underWay(
+            `this operator lacks ${files(filesAhead)} of ${name} for ${seconds(lagMs)}`,
+            filesAhead,
+            filesArriving,
+          ),
         ),
     ),
   },

@@ -183,7 +183,7 @@ export class PullPlanner {
 
   #planFor(view: PullView, mode: Mode): readonly PullRequest[] {
     const requests: PullRequest[] = [];
-    const asked = this.#asked();
+    const asked = this.asked();
     for (;;) {
       const before = requests.length;
       for (const [peer, state] of this.#byLoad()) {
@@ -303,10 +303,12 @@ export class PullPlanner {
     return ranges;
   }
 
-  #asked(): Map<string, FileRanges> {
+  /** What requests under way ask for: of one peer, or of all. */
+  asked(of?: string): Map<string, FileRanges> {
     const asked = new Map<string, FileRanges>();
-    for (const { files } of this.#requests.values())
-      for (const [origin, ranges] of files) asked.set(origin, uniteRanges(asked.get(origin) ?? NO_FILES, ranges));
+    for (const { peer, files } of this.#requests.values())
+      for (const [origin, ranges] of of === undefined || peer === of ? files : [])
+        asked.set(origin, uniteRanges(asked.get(origin) ?? NO_FILES, ranges));
     return asked;
   }
 

@@ -40,6 +40,8 @@ const NEVER: PeerReplication = {
   lagMs: 7_000,
   filesAhead: 1,
   filesAway: 0,
+  filesLeaving: 0,
+  filesArriving: 0,
   lacking: new Map(),
   sent: 7,
   received: 2,

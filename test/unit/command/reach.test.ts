@@ -36,6 +36,8 @@ const failing: PeerReplication = {
   ...{ operator: 'o2', name: 'op2', member: 2, connected: true, filesBehind: 0, filesAhead: 0, lagMs: 0, sent: 0 },
   ...{
     filesAway: 0,
+    filesLeaving: 0,
+    filesArriving: 0,
     received: 0,
     lastExchange: undefined,
     lastError: 'a row of plant.wages: oops',

@@ -31,9 +31,13 @@ test('a large file may take its receiver as long as its size allows', async () =
     return store(copies);
   };
   world.putContent(one, 'x'.repeat(12 * 1_048_576));
+  await clock.advance(TRANSFER_IDLE_MS);
+  expect(one.replication!.peers()).toMatchObject([{ filesBehind: 1, filesLeaving: 1, filesArriving: 0 }]);
+  expect(two.replication!.peers()).toMatchObject([{ filesAhead: 1, filesArriving: 1, filesLeaving: 0 }]);
   await clock.runUntil(() => filesOf(two) === 1, 60_000, 'the push');
   await clock.advance(1_000);
-  expect(one.replication!.peers()).toMatchObject([{ sent: 1, lastError: undefined }]);
+  expect(one.replication!.peers()).toMatchObject([{ sent: 1, lastError: undefined, filesLeaving: 0 }]);
+  expect(two.replication!.peers()).toMatchObject([{ filesArriving: 0 }]);
 });
 
 test('a file on its way as a push is no part of an answer, until it is refused', async () => {

@@ -22,6 +22,8 @@ const peer: PeerReplication = {
     filesBehind: 0,
     filesAhead: 0,
     filesAway: 0,
+    filesLeaving: 0,
+    filesArriving: 0,
     lagMs: 0,
   },
   ...{ sent: 0, received: 0, lastExchange: undefined, lastError: undefined, lacking: new Map() },
@@ -275,6 +277,16 @@ describe('faults of a node', () => {
         nextStep: expect.stringMatching(/--restored alone/) as string,
       },
     ]);
+  });
+
+  test('files that are under way are said to be, and where they are all that lack, nothing is to be mended', () => {
+    const told = (facts: Partial<HealthFacts>): string => faultLines(faultsOf({ ...well, ...facts }));
+    expect(told(one({ filesBehind: 1, filesLeaving: 1, lagMs: 34_000 }))).toBe(
+      '\nFault PEER_BEHIND: operator-b lacks 1 file of this operator for 34 s; 1 of them is under way. Next: wait: its rows are being sent or stored',
+    );
+    expect(told(one({ filesAhead: 5, filesArriving: 2, lagMs: 34_000 }))).toMatch(
+      /lacks 5 files of operator-b for 34 s; 2 of them are under way\. Next: see the consumer/,
+    );
   });
 
   test('what passes by itself in a moment, or is no fault, is none', () => {
