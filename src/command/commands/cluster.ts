@@ -6,6 +6,7 @@ import { clean, renderTable, type Cell } from '../table.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import { policyDate } from '../../entry/time.ts';
 import { addressOf } from '../addresses.ts';
+import { noteOnTable } from '../near-tables.ts';
 import { namedTable, operatorStatus, ownCluster, paddedMember } from './common.ts';
 
 const tableFilter = {
@@ -44,6 +45,16 @@ const servedTables = ({ context, options, mayReach }: Call<typeof tableFilter>):
         byText(a.cluster.id, b.cluster.id),
     );
 };
+
+/** A list of tables, and beside it, where it is empty for a name that none has, which may be meant. */
+const noted =
+  <C extends Call<typeof tableFilter>>(list: (call: C) => Reply): ((call: C) => Reply) =>
+  (call) => {
+    const reply = list(call);
+    return Array.isArray(reply.json) && reply.json.length === 0
+      ? { ...reply, note: noteOnTable(call, call.options) }
+      : reply;
+  };
 
 const ARROW = ' ==> ';
 const TITLES = [
@@ -245,7 +256,7 @@ export const clusterCommands = (): readonly Command[] => [
     examples: ['blockchain query metadata', 'blockchain query metadata where dbms = lsl_demo'],
     options: tableFilter,
     touches: namedTable,
-    run: metadata,
+    run: noted(metadata),
   }),
   define({
     patterns: ['get cluster info'],
@@ -262,7 +273,7 @@ export const clusterCommands = (): readonly Command[] => [
     examples: ['get data nodes', 'get data nodes where table = ping_sensor and sort = (1,2)'],
     options: dataNodesOptions,
     touches: namedTable,
-    run: dataNodes,
+    run: noted(dataNodes),
   }),
   define({
     patterns: ['get virtual tables'],
@@ -271,7 +282,7 @@ export const clusterCommands = (): readonly Command[] => [
     examples: ['get virtual tables where dbms = lsl_demo'],
     options: tableFilter,
     touches: namedTable,
-    run: virtualTables,
+    run: noted(virtualTables),
   }),
   define({
     patterns: ['get virtual tables info'],

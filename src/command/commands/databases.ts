@@ -3,6 +3,7 @@ import type { Touch } from '../../policy/permissions/judge.ts';
 import { writing } from '../../operator/store/write-procedures.ts';
 import { inspectReads, inspectWrites, SYSTEM_COLUMNS } from '../inspect.ts';
 import { databaseNames, howToConnect, localTables, seeTables } from '../local-tables.ts';
+import { noteOnTable } from '../near-tables.ts';
 import { namedTable } from './common.ts';
 import { anyText, bool, nameOrAll, nameText, oneOf, optional, required, type OptionTable } from '../options.ts';
 import { define, type Call } from '../define.ts';
@@ -176,7 +177,8 @@ const rowsCount = async ({ context, options, mayReach }: Call<typeof countOption
     for (const table of await localTables(context, dbms))
       if ((options.table === undefined || options.table === table) && mayReach(dbms, table))
         rows.push([dbms, table, await context.sqlite.read(inspectReads, 'rowCount', dbms, table)]);
-  return givesTable({ titles: ['DBMS Name', 'Table Name', 'Rows Count'], rows });
+  const reply = givesTable({ titles: ['DBMS Name', 'Table Name', 'Rows Count'], rows });
+  return rows.length > 0 ? reply : { ...reply, note: noteOnTable({ context, mayReach }, options) };
 };
 
 const infoTable = async (call: Call<OptionTable>): Promise<Reply> => {

@@ -22,7 +22,8 @@ import {
   type OptionTable,
   type OptionValues,
 } from '../options.ts';
-import { plainAct } from '../access/door.ts';
+import { allows, plainAct } from '../access/door.ts';
+import { withNearTable } from '../near-tables.ts';
 import { define, type Call } from '../define.ts';
 import type { Command, Surroundings } from '../registry.ts';
 import type { Reply } from '../reply.ts';
@@ -141,7 +142,12 @@ const run = async (
   local: boolean,
 ): Promise<Reply> => {
   const { query } = surroundings.context;
-  const result = await (local ? query.local(request) : query.network(request));
+  const { restriction } = surroundings;
+  const mayReach = (dbms: string, table: string): boolean =>
+    restriction === undefined || allows(restriction, plainAct('sql', [{ dbms, table }]));
+  const result = await (local ? query.local(request) : query.network(request)).catch((caught: unknown) => {
+    throw withNearTable(caught, { context: surroundings.context, mayReach });
+  });
   const { format = 'json', stat, timezone } = command.options;
   const value = { stat, timezone, format: format === 'table' ? ('json' as const) : format };
   const pieces = function* (json: boolean): Iterable<string> {
