@@ -20,6 +20,7 @@ export interface OperatorOptions {
   readonly prepDir: string;
 }
 
+/** Rows of one table as their sender gave them. */
 export interface PutRequest {
   readonly dbms: string;
   readonly table: string;
@@ -42,6 +43,7 @@ export interface BufferThreshold {
   readonly writeImmediate: boolean;
 }
 
+/** The streaming buffer of one table. */
 export interface BufferStatus {
   readonly dbms: string;
   readonly table: string;
@@ -51,6 +53,7 @@ export interface BufferStatus {
   readonly secondsLeft: number;
   /** Since rows of it last became a file; undefined: not since start. */
   readonly secondsSinceFlush: number | undefined;
+  /** Since the operator's start: PUTs and rows in file mode, then in streaming mode. */
   readonly filePuts: number;
   readonly fileRows: number;
   readonly streamingPuts: number;
@@ -81,11 +84,13 @@ export interface FailedFiles {
   readonly isFull: boolean;
 }
 
+/** What lies in the error directory, and why. */
 export interface Failing extends FailedFiles {
   /** The failures of the newest of these files, newest first. */
   readonly newest: readonly IngestFailure[];
 }
 
+/** How the operator stands, as plain data for `get operator` and the like. */
 export interface OperatorStatus {
   readonly options: OperatorOptions;
   readonly files: number;

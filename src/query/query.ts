@@ -1,7 +1,9 @@
 import type { ResultColumn } from '../sqlite/sqlite.ts';
 import type { RowList } from './row-list.ts';
 
+/** How a query is to be answered. */
 export interface QueryOptions {
+  /** Who of a cluster is asked first: its main operator, or each in turn (`targets.ts`). */
   readonly nodes: 'main' | 'all';
   /** Only data that every active operator of the cluster holds. */
   readonly committed: boolean;
@@ -12,6 +14,7 @@ export interface QueryOptions {
   readonly include: readonly string[];
 }
 
+/** A question of a user: SQL as typed, over one database. */
 export interface QueryRequest {
   readonly dbms: string;
   readonly sql: string;
@@ -35,6 +38,7 @@ export interface QueryPart {
   readonly address: string;
   readonly status: 'Sending' | 'Processing' | 'Completed' | 'Empty Set' | 'Error' | 'Replaced' | 'Behind';
   readonly rows: number;
+  /** Pieces in which its rows came. */
   readonly blocks: number;
   /** Files that the operator knew to lack when it answered. */
   readonly behind: number;
@@ -42,6 +46,7 @@ export interface QueryPart {
   readonly error: string | undefined;
 }
 
+/** A complete answer, or one that says what it lacks. */
 export interface QueryResult {
   readonly job: number;
   readonly columns: readonly ResultColumn[];
@@ -59,6 +64,7 @@ export interface QueryResult {
   release(): void;
 }
 
+/** A query that runs or ran, for `query status` and `query explain`. */
 export interface QueryJob {
   readonly job: number;
   readonly sql: string;
@@ -75,6 +81,7 @@ export interface QueryJob {
   readonly mergeSql: string;
 }
 
+/** Answers SQL from the clusters that hold the tables. */
 export interface QueryService {
   /**
    * Cluster by cluster, one operator each, next on failure, merged. Never silently partial. `QUERY_…` and `SQL_…`

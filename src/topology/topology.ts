@@ -1,7 +1,6 @@
 import type { HoldfastError } from '../base/errors.ts';
 
-/** What the policies say of who serves what: derived and pure. */
-
+/** An operator by its policy: a node that holds the data of one cluster. */
 export interface OperatorInfo {
   /** Operator policy id: the origin of its files. */
   readonly id: string;
@@ -14,11 +13,13 @@ export interface OperatorInfo {
   readonly port: number;
   readonly localIp: string | undefined;
   readonly restPort: number | undefined;
+  /** Preferred for queries among the operators of its cluster. */
   readonly main: boolean;
   /** Public key of the node that runs it (64 hex digits); undefined until the node has proved it. */
   readonly peer: string | undefined;
 }
 
+/** A table that a cluster holds. */
 export interface ClusterTable {
   readonly dbms: string;
   readonly table: string;
@@ -27,6 +28,7 @@ export interface ClusterTable {
   readonly policy: string;
 }
 
+/** Operators that hold the same data, and which tables that is. */
 export interface ClusterInfo {
   readonly id: string;
   readonly name: string;
@@ -45,6 +47,7 @@ export interface Column {
   readonly type: string;
 }
 
+/** A table by its policy, whichever clusters hold it. */
 export interface TableInfo {
   readonly id: string;
   readonly dbms: string;
@@ -85,6 +88,7 @@ export interface TableDrop {
   readonly files: ReadonlyMap<string, number>;
 }
 
+/** What the policies say of who serves what: derived and pure. */
 export interface Topology {
   readonly clusters: ReadonlyMap<string, ClusterInfo>;
   readonly operators: ReadonlyMap<string, OperatorInfo>;
@@ -95,5 +99,6 @@ export interface Topology {
   clustersOf(dbms: string, table: string): readonly ClusterInfo[];
   /** What was dropped in a cluster, the earliest first. */
   dropsOf(cluster: string): readonly TableDrop[];
+  /** The operator that the node of a key runs. */
   operatorByPeer(peer: string): OperatorInfo | undefined;
 }
