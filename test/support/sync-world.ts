@@ -36,8 +36,6 @@ export interface SyncNodeOptions {
   readonly seed?: Uint8Array;
   readonly disk?: MemoryDisk;
   readonly log?: Logger;
-  readonly syncMs?: number;
-  readonly ownLogTimeoutMs?: number;
   readonly archived?: ArchivedPorts;
   readonly isRefusedBy?: (peer: string) => boolean;
   /** False: its network is not told yet whom to dial. Default: nobody, at first. */
@@ -48,21 +46,14 @@ export const addressOfKey = (key: string): string => `${key.slice(0, 12)}.memory
 export const seedOf = (number: number): Uint8Array => createSeededRandom(number, 'key').bytes(32);
 
 const startSyncNode = async (options: SyncNodeOptions): Promise<SyncNode> => {
-  const { hub, clock, random, log = silentLogger, disk = createMemoryDisk(), syncMs, ownLogTimeoutMs } = options;
+  const { hub, clock, random, log = silentLogger, disk = createMemoryDisk() } = options;
   const seed = options.seed ?? random.bytes(32);
-  const ledger = await createMemoryLedger({
-    seed,
-    clock,
-    random,
-    log,
-    disk,
-    ...(syncMs === undefined ? {} : { syncMs }),
-  });
+  const ledger = await createMemoryLedger({ seed, clock, random, log, disk });
   const network = hub.node({ key: ledger.author, log });
   if (options.knowsTargets !== false) network.keepDialled([]);
   const { archived, isRefusedBy } = options;
-  const timeout = { ...(ownLogTimeoutMs !== undefined && { ownLogTimeoutMs }), ...(isRefusedBy && { isRefusedBy }) };
-  const sync = createLedgerSync({ ledger, network, clock, random, log, ...timeout, ...(archived && { archived }) });
+  const asked = { ...(archived && { archived }), ...(isRefusedBy && { isRefusedBy }) };
+  const sync = createLedgerSync({ ledger, network, clock, random, log, ...asked });
   return {
     key: ledger.author,
     seed,

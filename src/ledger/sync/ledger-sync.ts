@@ -1,7 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { asFault, hasCode } from '../../base/errors.ts';
 import {
-  LEDGER_OWN_LOG_TIMEOUT_MS,
   SYNC_HAVE_INTERVAL_MS,
   SYNC_INTERVAL_MS,
   SYNC_MESSAGE_UNIT_BYTES,
@@ -36,8 +35,6 @@ export interface LedgerSyncOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** How long a start waits for a known peer that cannot be reached before this node may append (SPEC §6). */
-  readonly ownLogTimeoutMs?: number;
   /** Whether what an entry cites is for its author; undefined where that is not known here. Default: it is. */
   readonly isGranted?: (header: EntryHeader) => boolean | undefined;
   /** What is known of snapshots and of who dropped what. Default: nothing is dropped here, nor taken without its body. */
@@ -94,10 +91,7 @@ class Synchronizer implements LedgerSync {
     this.#turns = new Turns(clock);
     this.#patience = new Patience(clock);
     this.#serving = new Serving(clock, () => ledger.size);
-    this.#ownLog = new OwnLog(
-      { ledger, network, clock, log: this.#log, isRefusedBy: options.isRefusedBy },
-      options.ownLogTimeoutMs ?? LEDGER_OWN_LOG_TIMEOUT_MS,
-    );
+    this.#ownLog = new OwnLog({ ledger, network, clock, log: this.#log, isRefusedBy: options.isRefusedBy });
     this.#gossip = new LedgerGossip({
       ledger,
       network,

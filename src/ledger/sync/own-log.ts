@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { LEDGER_OWN_LOG_TIMEOUT_MS } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Network, PeerKey } from '../../network/network.ts';
 import type { Ledger } from '../ledger.ts';
@@ -17,13 +18,13 @@ const GRACE_MS = 1_000;
 
 /**
  * Decides when this node may append after a start (SPEC §6): when every known peer that can be reached was asked for
- * this node's own log, at once when none is known, and after `timeoutMs` when known ones cannot be reached.
+ * this node's own log, at once when none is known, and after `LEDGER_OWN_LOG_TIMEOUT_MS` when known ones
+ * cannot be reached.
  * A node that joins a network in this run waits for its first exchange, however long that takes.
  */
 export class OwnLog {
   readonly #ports: OwnLogPorts;
   readonly #joins: boolean;
-  readonly #timeoutMs: number;
   /** The newest own entry that each peer told of, for those asked with success. */
   readonly #told = new Map<PeerKey, number>();
   readonly #asked = new Set<PeerKey>();
@@ -37,9 +38,8 @@ export class OwnLog {
   #joinedLongAgo = false;
   #allowed = false;
 
-  constructor(ports: OwnLogPorts, timeoutMs: number) {
+  constructor(ports: OwnLogPorts) {
     this.#ports = ports;
-    this.#timeoutMs = timeoutMs;
     this.#joins = ports.ledger.network === undefined;
     this.#lookSoon();
   }
@@ -50,7 +50,7 @@ export class OwnLog {
     if (network.knowsTargets) {
       this.#timeoutRuns = true;
       this.#cancels.push(
-        clock.after(this.#timeoutMs, () => {
+        clock.after(LEDGER_OWN_LOG_TIMEOUT_MS, () => {
           this.#timedOut = true;
           this.look();
         }),
@@ -101,7 +101,7 @@ export class OwnLog {
     if (this.#joins && ledger.network !== undefined && !this.#joined) {
       this.#joined = true;
       this.#cancels.push(
-        clock.after(this.#timeoutMs, () => {
+        clock.after(LEDGER_OWN_LOG_TIMEOUT_MS, () => {
           this.#joinedLongAgo = this.#told.size > 0;
           this.look();
         }),
