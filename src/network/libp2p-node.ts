@@ -9,6 +9,7 @@ import type {
   ComponentLogger,
   Connection,
   Libp2p,
+  Logger,
   MultiaddrConnection,
   PeerId,
   PrivateKey,
@@ -112,6 +113,14 @@ export interface NodeSettings {
   readonly onGossip: (stream: Stream, connection: Connection) => void;
 }
 
+/** Says nothing: libp2p's own asks for each stream anew whether stderr is a terminal, and makes three texts of it. */
+const SILENT: Logger = Object.assign(() => {}, {
+  error: () => {},
+  trace: () => {},
+  enabled: false,
+  newScope: () => SILENT,
+});
+
 /** Creates and starts libp2p with our settings; see DESIGN.md for the reason of each. */
 export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNode> => {
   const privateKey = keyFromSeed(settings.seed);
@@ -130,6 +139,7 @@ export const startLibp2pNode = async (settings: NodeSettings): Promise<Libp2pNod
   const node = await createLibp2p({
     start: false,
     privateKey,
+    logger: { forComponent: () => SILENT },
     addresses: { listen: [multiaddrText(joinAddress({ host: ip, port }))] },
     transports: [settings.transport ?? tcp({ outboundSocketInactivityTimeout: 0, inboundSocketInactivityTimeout: 0 })],
     connectionEncrypters: [noise()],
