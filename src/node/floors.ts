@@ -214,7 +214,8 @@ const startBase = async (
       archived: archivedPorts({ ledger, log }, archive, made, config),
     }),
   );
-  const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, log }));
+  const nameOf = (key: string): string => nodeNamer(made.topology?.())(key);
+  const guard = stack.use(new WriteGuard({ ...ports, ledger, network, ledgerSync, restored, log, nameOf }));
   const clockGuard = clockGuardOf(outside, made);
   const policies = stack.use(
     createPolicies({
@@ -285,13 +286,14 @@ const startDialling = async (
 };
 
 /** Checkpoints of what this node accepted, witnessed by the registered nodes. */
-const receiptsOf = ({ ledger, network, policies, key }: Base, { receipts: dir }: NodePaths, log: Logger) =>
+const receiptsOf = ({ ledger, network, policies, topology, key }: Base, { receipts: dir }: NodePaths, log: Logger) =>
   startReceipts({
     ...{ clock: systemClock, random: systemRandom, ledger, network, key, dir, log: log.child('receipt') },
     registered: async () => {
       await policies.caughtUp();
       return policies.registered();
     },
+    nameOf: (node) => (node === ledger.author ? 'this node' : nodeNamer(topology())(node)),
     counting: ({ origin: { node }, cosignatures }, entries, signal) =>
       countingHere(policies, { node, by: cosignatures.map(({ witness }) => witness) }, entries, signal),
   });

@@ -15,6 +15,8 @@ export interface KnownAtPorts {
   /** The last checkpoint up to the time, by what a source has. */
   ask(source: PeerKey): Promise<{ readonly checkpoint: Checkpoint; readonly final: boolean }>;
   entriesOf(source: PeerKey, checkpoint: Checkpoint): FetchEntries;
+  /** A node as people know it. */
+  nameOf(node: PeerKey): string;
   /** Of those who cosigned it, whose word counts; `entries`: the hashes of the checkpoint's entries. */
   counting(checkpoint: Checkpoint, entries: readonly string[]): Promise<ReadonlySet<PeerKey>>;
 }
@@ -34,10 +36,10 @@ export const findKnownAt = async (
       return await answerBy(ports, source);
     } catch (caught) {
       signal?.throwIfAborted();
-      reasons.push(`${source.slice(0, 16)}…: ${asFault(caught).message}`);
+      reasons.push(`${ports.nameOf(source)}: ${asFault(caught).message}`);
     }
   }
-  throw fault('RECEIPT_UNKNOWN', `what ${node} knew then is not known here: ${reasons.join('; ')}`, {
+  throw fault('RECEIPT_UNKNOWN', `what ${ports.nameOf(node)} knew then is not known here: ${reasons.join('; ')}`, {
     data: { node, time, asked: ports.sources },
     hint: 'the node or one of its witnesses must be reached, and have a checkpoint from before that time: get receipts',
   });

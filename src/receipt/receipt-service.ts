@@ -56,6 +56,8 @@ export interface ReceiptsPorts {
     entries: readonly string[],
     signal: AbortSignal | undefined,
   ) => Promise<ReadonlySet<PeerKey>>;
+  /** A node as people know it; default: the beginning of its key. */
+  readonly nameOf?: (node: PeerKey) => string;
   /** Least time between two checkpoints; default `RECEIPT_INTERVAL_MS`. */
   readonly intervalMs?: number;
 }
@@ -158,6 +160,7 @@ class ReceiptService implements Receipts {
     const ports: KnownAtPorts = {
       sources: sourcesFor(ledger.network ?? '', node, { registered: await registered(), present }),
       held: ledger.size,
+      nameOf: this.#ports.nameOf ?? ((key) => `${key.slice(0, 16)}…`),
       ask: (source) =>
         source === network.self ? this.#ownAnswer(node, time) : this.#peers.known(source, node, time, signal),
       entriesOf: (source, { origin }) =>

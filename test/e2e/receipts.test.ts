@@ -129,7 +129,7 @@ describe('three nodes and their receipts', () => {
       /yet to come|known/,
     );
     await expect(network.node('one').run('blockchain get lamp known at "2001-01-01" on two')).rejects.toThrow(
-      'not known here',
+      /what two knew then is not known here: two: .*; this node: /,
     );
   });
 

@@ -2,7 +2,7 @@ import type { DialState, PeerKey } from '../../network/network.ts';
 
 /** What is known of the peers when it is asked whether a restored node may append. */
 export interface AskedView {
-  readonly dialled: readonly Pick<DialState, 'address' | 'connected' | 'own'>[];
+  readonly dialled: readonly Pick<DialState, 'address' | 'connected' | 'own' | 'key'>[];
   readonly connected: readonly PeerKey[];
   /** Whether an exchange with the peer succeeded since the start. */
   readonly exchanged: (peer: PeerKey) => boolean;
@@ -10,6 +10,8 @@ export interface AskedView {
   readonly isClear: (peer: PeerKey) => boolean;
   /** Whether a peer is known to hold own entries that are not here. */
   readonly behind: boolean;
+  /** A node as people know it. */
+  readonly nameOf: (peer: PeerKey) => string;
 }
 
 /**
@@ -17,15 +19,25 @@ export interface AskedView {
  * asked, so that no number can be in use that is not known here. One that knows nobody has nobody to ask: its user must
  * say that it is alone. Pure.
  */
-export const whyNotYet = ({ dialled, connected, exchanged, isClear, behind }: AskedView): string | undefined => {
-  const away = dialled.filter((state) => !state.connected && !state.own).map(({ address }) => address);
+export const whyNotYet = ({
+  dialled,
+  connected,
+  exchanged,
+  isClear,
+  behind,
+  nameOf,
+}: AskedView): string | undefined => {
+  const away = dialled
+    .filter((state) => !state.connected && !state.own)
+    .map(({ address, key }) => (key === undefined ? address : `${nameOf(key)} at ${address}`));
   if (away.length > 0) return `${listed(away)} cannot be reached, and may hold what this node wrote after the backup`;
   if (connected.length === 0) return 'no peer is known that could tell what this node wrote after the backup';
   const unasked = connected.filter((peer) => !exchanged(peer));
-  if (unasked.length > 0) return `${listed(unasked)} did not say yet what this node wrote after the backup`;
+  if (unasked.length > 0) return `${listed(unasked.map(nameOf))} did not say yet what this node wrote after the backup`;
   if (behind) return 'what this node wrote after the backup is not all back yet';
   const unclear = connected.filter((peer) => !isClear(peer));
-  if (unclear.length > 0) return `${listed(unclear)} did not say yet whether the original of the backup still runs`;
+  if (unclear.length > 0)
+    return `${listed(unclear.map(nameOf))} did not say yet whether the original of the backup still runs`;
   return undefined;
 };
 

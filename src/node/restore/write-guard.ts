@@ -6,7 +6,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LedgerSync } from '../../ledger/sync/sync.ts';
 import type { TwinWatch } from '../../ledger/twins/watch.ts';
-import type { Address, Network } from '../../network/network.ts';
+import type { Address, Network, PeerKey } from '../../network/network.ts';
 import type { RestoredMark } from './mark.ts';
 import { whyNotYet } from './unasked.ts';
 
@@ -18,6 +18,8 @@ export interface WriteGuardPorts {
   readonly log: Logger;
   /** The mark of a directory that was restored from a backup. */
   readonly restored: RestoredMark | undefined;
+  /** A node as people know it. */
+  readonly nameOf: (peer: PeerKey) => string;
 }
 
 const LOOK_MS = 500;
@@ -127,7 +129,7 @@ export class WriteGuard implements Resource {
   }
 
   #lookRestored(): void {
-    const { ledger, network, ledgerSync } = this.#ports;
+    const { ledger, network, ledgerSync, nameOf } = this.#ports;
     this.#originalAt ??= network.dialStates().find(({ twin }) => twin)?.address;
     if (this.#originalAt !== undefined || this.#twins?.twin !== undefined) {
       this.#forbid(originalRuns(this.#originalAt));
@@ -143,6 +145,7 @@ export class WriteGuard implements Resource {
       exchanged: (peer) => exchanged.has(peer),
       isClear: (peer) => this.#twins?.isClear(peer) === true,
       behind: ledgerSync.holders(ledger.author, next).size > 0,
+      nameOf,
     });
     if (why !== undefined) this.#forbid(notYet(why));
     else void this.#lift(this.#restored);

@@ -25,6 +25,7 @@ describe('whether a restored node may write', () => {
     exchanged: () => true,
     isClear: () => true,
     behind: false,
+    nameOf: (peer) => `node-${peer}`,
   };
   test('only when every peer that is named was asked, gave back what it held, and knows no twin', () => {
     expect(whyNotYet(asked)).toBeUndefined();
@@ -33,11 +34,16 @@ describe('whether a restored node may write', () => {
     ).toBeUndefined();
   });
   test.each<[string, Partial<AskedView>, RegExp]>([
-    ['one that is away', { dialled: [{ address: 'y:2', connected: false, own: false }] }, /y:2 cannot be reached/],
+    ['one that is away', { dialled: [{ address: 'y:2', connected: false, own: false }] }, /^y:2 cannot be reached/],
+    [
+      'one that is away and has a name',
+      { dialled: [{ address: 'y:2', connected: false, own: false, key: 'y' }] },
+      /^node-y at y:2 cannot/,
+    ],
     ['nobody known', { dialled: [], connected: [] }, /no peer is known/],
-    ['one that was not asked', { exchanged: () => false }, /x did not say yet what/],
+    ['one that was not asked', { exchanged: () => false }, /^node-x did not say yet what/],
     ['entries still to come', { behind: true }, /not all back/],
-    ['a twin still possible', { isClear: () => false }, /original .* still runs/],
+    ['a twin still possible', { isClear: () => false }, /^node-x did .* original .* still runs/],
   ])('not with %s', (_, change, text) => {
     expect(whyNotYet({ ...asked, ...change })).toMatch(text);
   });
