@@ -24,6 +24,8 @@ export interface Answer {
    * exports counts (SPEC §5, B5).
    */
   readonly registered: ReadonlySet<PeerKey>;
+  /** Keys of all nodes that have a policy by all entries. */
+  readonly present: ReadonlySet<PeerKey>;
   /** Whose word counts on what the node had that the moment names (K2); empty for other moments. */
   readonly counting: ReadonlySet<PeerKey>;
 }
@@ -75,9 +77,10 @@ export const answerOf = function* (
   });
   const { book } = past.entries === facts.length ? past : yield* pastAt(chronicle, EVERYTHING);
   const origins = new Set(policies.flatMap((policy) => policy.origins));
-  const registered = new Set(othersThan(by, registeredIn(book), book));
+  const present = registeredIn(book);
+  const registered = new Set(othersThan(by, present, book));
   const counting = known === undefined ? NOBODY : yield* countingWitnesses(cosignedOf(known), past.book, book);
-  return { past, voids, bytes, origins, registered, counting };
+  return { past, voids, bytes, origins, registered, present, counting };
 };
 
 interface AnsweredPolicy {

@@ -6,7 +6,7 @@ import { type Checkpoint, readCheckpoint } from '../receipt/checkpoint.ts';
 import { leafOfEntry, type ProvenPlace, readTlogProof } from '../receipt/evidence.ts';
 import { type Origin, originText } from '../receipt/origin.ts';
 import { TILE_LEAVES } from '../receipt/tree.ts';
-import type { KnownEntries } from './answer.ts';
+import type { Answer, KnownEntries } from './answer.ts';
 import { bundleFault } from './faults.ts';
 import { CHECKPOINT, KNOWN_CHECKPOINT, KNOWN_RECEIPTS, POLICY, readProofName, RECEIPTS } from './names.ts';
 import type { Question } from './question.ts';
@@ -93,12 +93,15 @@ export const knownIn = (
  */
 export const checkKnown = (
   known: KnownEntries | undefined,
-  counting: ReadonlySet<PeerKey>,
+  { counting, present }: Pick<Answer, 'counting' | 'present'>,
   { moment }: Question,
 ): BundleKnown | undefined => {
   if (known === undefined || moment.kind !== 'known') return undefined;
   const { checkpoint } = known;
-  const witnesses = witnessTimes(checkpoint, counting);
+  const witnesses = witnessTimes(checkpoint, counting).map((each) => ({
+    ...each,
+    registered: present.has(each.witness),
+  }));
   const [first] = witnesses;
   if (first === undefined || first.time * 1_000_000 > moment.micros)
     throw bundleFault(

@@ -78,8 +78,11 @@ export interface BundleKnown {
   /** Entries, all in the bundle. */
   readonly size: number;
   readonly root: string;
-  /** Registered nodes, the earliest first: each says that the node had them at the latest then. */
-  readonly witnesses: readonly WitnessTime[];
+  /**
+   * Nodes that are or were registered, the earliest first: each says that the node had them at the latest then.
+   * `registered`: its key still is, by all entries of the bundle.
+   */
+  readonly witnesses: readonly (WitnessTime & { readonly registered: boolean })[];
 }
 
 /** An entry whose body is erased by right: what it said, nobody can prove any more. */

@@ -105,8 +105,8 @@ class Check {
     const held = new Set(facts.map(({ hash }) => hash));
     const knownLog = knownIn(files, held, question);
     const answer = answerIn(files, () => atOnce(answerOf(facts, question, knownLog)));
-    const { past, voids, registered, counting } = answer;
-    const known = checkKnown(knownLog, counting, question);
+    const { past, voids, registered } = answer;
+    const known = checkKnown(knownLog, answer, question);
     const checkedReceipts = checkReceipts(files, { held, registered, question });
     const vouching = known === undefined ? [] : [known.node, ...known.witnesses.map(({ witness }) => witness)];
     checkKeys(files, entries, [question.by, ...(checkedReceipts?.witnesses ?? []), ...vouching]);

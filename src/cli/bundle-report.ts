@@ -47,7 +47,7 @@ interface Erased {
 interface Known {
   readonly node: string;
   readonly size: number;
-  readonly witnesses: readonly WitnessTime[];
+  readonly witnesses: readonly (WitnessTime & { readonly registered: boolean })[];
 }
 
 /** Time in seconds since 1970. */
@@ -110,7 +110,9 @@ const knownLines = ({ known }: BundleReport): readonly string[] =>
     ? []
     : [
         `known then: ${known.node} had at least ${known.size} entries, and the state is what follows from these`,
-        ...known.witnesses.map((each) => `  ${wordsOf(each)}`),
+        ...known.witnesses.map(
+          (each) => `  ${wordsOf(each)}${each.registered ? '' : ', a key that is registered no more'}`,
+        ),
       ];
 
 const stated = (micros: number): string => new Date(micros / 1_000).toISOString();

@@ -22,6 +22,17 @@ describe('the report of a sound bundle', () => {
     expect(text).toContain(`exported by ${NODE} at 2026-11-28T12:50:01.000Z`);
   });
 
+  test('says of who witnessed what a node knew whether it still is registered', () => {
+    const time = MICROS / 1_000_000;
+    const witnesses = [
+      { witness: OTHER, time, registered: true },
+      { witness: ENTRY, time, registered: false },
+    ];
+    const text = reportText(report({ known: { node: NODE, size: 3, witnesses } }));
+    expect(text).toContain(`by the word of ${OTHER}\n`);
+    expect(text).toContain(`by the word of ${ENTRY}, a key that is registered no more\n`);
+  });
+
   test('says what was erased, by whom, when and why', () => {
     const erased = [{ entry: ENTRY, author: OTHER, time: MICROS, reason: 'asked for' }];
     expect(reportText(report({ erased }))).toContain(`  ${ENTRY} by ${OTHER} on ${DATE}: asked for`);
