@@ -84,6 +84,8 @@ export class Journal {
   #checkedTo = 0;
   #writeHandle: number | undefined;
   #failure: HoldfastError | undefined;
+  /** The append that was begun last. */
+  #underWay: Promise<unknown> | undefined;
   /** Bytes of the append that failed. */
   #refused = 0;
 
@@ -188,8 +190,14 @@ export class Journal {
   }
 
   /** Writes the lines in one piece, synced; resolves with where they lie. `LEDGER_DISK_FAILED`. */
-  async append(lines: readonly Buffer[]): Promise<readonly Position[]> {
-    if (this.#failure !== undefined) throw this.#failure;
+  append(lines: readonly Buffer[]): Promise<readonly Position[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const done = this.#append(lines);
+    this.#underWay = done;
+    return done;
+  }
+
+  async #append(lines: readonly Buffer[]): Promise<readonly Position[]> {
     const bytes = lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines);
     try {
       const handle = await this.#handleFor(bytes.byteLength);
@@ -288,7 +296,10 @@ export class Journal {
     await this.#reads.closeReplaced();
   }
 
+  /** Nothing is appended from the call on; what is under way is finished first. */
   async close(): Promise<void> {
+    this.#failure = closedFault();
+    await this.#underWay?.catch(() => {});
     this.#failure = closedFault();
     const handle = this.#writeHandle;
     this.#writeHandle = undefined;

@@ -48,6 +48,26 @@ describe('the zeros behind the last line', () => {
     expect(bytesOf(files).byteLength).toBe(100 + ROOM + 100);
   });
 
+  it('stay until the append is done that is under way when the journal is closed', async () => {
+    const files = createPowerCutFiles();
+    const gate = Promise.withResolvers<undefined>();
+    let isHeld = false;
+    const write: JournalFiles['write'] = async (...args) => {
+      if (isHeld) await gate.promise;
+      return files.write(...args);
+    };
+    const journal = await open({ ...files, write });
+    await journal.append([line(100)]);
+    isHeld = true;
+    const append = journal.append([line(50)]);
+    const closed = journal.close();
+    await expect(journal.append([line(1)])).rejects.toMatchObject({ code: 'LEDGER_CLOSED' });
+    setImmediate(() => gate.resolve(undefined));
+    expect(await append).toEqual([{ file: 1, offset: 100, length: 50 }]);
+    await closed;
+    expect(bytesOf(files).equals(Buffer.concat([line(100), line(50)]))).toBe(true);
+  });
+
   it('are used again after a process that did not close the journal', async () => {
     const files = createPowerCutFiles();
     await (await open(files)).append([line(100)]);
