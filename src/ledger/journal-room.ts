@@ -4,6 +4,12 @@ import { arrivalOf, linesOf } from './journal-line.ts';
 import { readBytes } from './journal-reads.ts';
 
 /**
+ * The most room that is made. Before appends go on after a failure there must be room for what the failed one needed,
+ * as far as that is not more.
+ */
+export const ROOM_BYTES_MAX = 1_048_576;
+
+/**
  * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file
  * longer leaves the file system's own records alone: a third of what an append writes to the disk.
  *
@@ -26,13 +32,17 @@ export class JournalRoom {
     return this.#bytes >> 1;
   }
 
-  /** Whether all that lies behind `end`, up to `size`, is room that was left by an earlier process; then it is used. */
-  async takeUp(handle: number, end: number, size: number): Promise<boolean> {
-    if (size - end > this.#bytes) return false;
+  /**
+   * What an earlier process left behind `end`, up to `size`: a part of a line, or room, which is used from then on
+   * unless it is more than is made for small appends.
+   */
+  async takeUp(handle: number, end: number, size: number): Promise<'line' | 'used' | 'unused'> {
+    if (size - end > ROOM_BYTES_MAX) return 'line';
     const left = await readBytes(this.#files, handle, end, size);
-    if (left.some((byte) => byte !== 0)) return false;
+    if (left.some((byte) => byte !== 0)) return 'line';
+    if (size - end > this.#bytes) return 'unused';
     this.#end = size;
-    return true;
+    return 'used';
   }
 
   /**

@@ -9,13 +9,11 @@ import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal
 import { JournalReads, readBytes } from './journal-reads.ts';
 import { OneByOne } from '../base/one-by-one.ts';
 import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
-import { JournalRoom, tornLine, writeAll } from './journal-room.ts';
+import { JournalRoom, ROOM_BYTES_MAX, tornLine, writeAll } from './journal-room.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
 /** What was appended is read back after a failure, the newest so much of it. */
 const READ_BACK_BYTES_MAX = 1_048_576;
-/** Before appends go on, there must be room for what the failed one needed, as far as that is not more. */
-const TRIAL_BYTES_MAX = 1_048_576;
 
 const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
 
@@ -137,12 +135,15 @@ export class Journal {
       this.#writeHandle = await this.#files.open(this.path(file), 'write');
       if (this.#foundBytes === 0) return;
       const bytes = this.#foundBytes - end;
-      const isCut = bytes > 0 && !(await this.#room.takeUp(this.#writeHandle, end, this.#foundBytes));
+      const left = bytes > 0 ? await this.#room.takeUp(this.#writeHandle, end, this.#foundBytes) : 'used';
+      const isCut = left !== 'used';
       if (isCut) await this.#files.truncate(this.#writeHandle, end);
       // What a killed process wrote last is there for all to see, and need not be durable yet.
       await this.#files.sync(this.#writeHandle);
       if (!isCut) return;
-      this.#options.log.warn('cut off a line that was not completely written', { file: this.path(file), bytes });
+      const of = { file: this.path(file), bytes };
+      if (left === 'line') this.#options.log.warn('cut off a line that was not completely written', of);
+      else this.#options.log.info('gave back room for lines that nothing was written to', of);
     } catch (caught) {
       await this.#fail(caught);
     }
@@ -337,7 +338,7 @@ export class Journal {
     try {
       await this.#readBack(handle, offset);
       await this.#cut(handle, offset);
-      await this.#room.make(handle, offset, Math.min(TRIAL_BYTES_MAX, this.#refused));
+      await this.#room.make(handle, offset, Math.min(ROOM_BYTES_MAX, this.#refused));
       this.#checkedTo = offset;
       return handle;
     } catch (caught) {

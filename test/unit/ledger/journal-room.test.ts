@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../../../src/base/log.ts';
+import { createLogger, silentLogger } from '../../../src/base/log.ts';
 import type { JournalFiles } from '../../../src/ledger/journal-files.ts';
 import { type Journal, openJournal } from '../../../src/ledger/journal.ts';
 import { tornLine } from '../../../src/ledger/journal-room.ts';
@@ -78,6 +78,24 @@ describe('the zeros behind the last line', () => {
     await again.append([line(100)]);
     expect(bytesOf(files).byteLength).toBe(ROOM);
     expect(bytesOf(files).lastIndexOf('\n')).toBe(199);
+  });
+
+  it('are given back where they are more than is made for small appends, and are called no line', async () => {
+    const said: string[] = [];
+    const log = createLogger(({ level, text }) => said.push(`${level}: ${text}`));
+    for (const left of [Buffer.alloc(ROOM + 1), Buffer.concat([Buffer.alloc(ROOM), Buffer.from('x')])]) {
+      const files = createPowerCutFiles();
+      await (await open(files)).append([line(100)]);
+      files.contents.set(PATH, Buffer.concat([line(100), left]));
+      files.restart();
+      const again = await openJournal({ dir: 'j', log, files, roomBytes: ROOM });
+      await again.beginAppends({ file: 1, offset: 100 });
+      expect(bytesOf(files).byteLength).toBe(100);
+    }
+    expect(said.filter((text) => !text.includes('erasure'))).toEqual([
+      'info: gave back room for lines that nothing was written to',
+      'warn: cut off a line that was not completely written',
+    ]);
   });
 
   it('in a line that was acknowledged are damage: nothing is cut off', async () => {
