@@ -76,6 +76,16 @@ export class JournalRoom {
     this.#end = 0;
   }
 
+  /**
+   * The same, unless something was written there meanwhile: by a process that has the directory open as well, as a disk
+   * that takes no lock allows.
+   */
+  async giveBackUnused(handle: number, end: number): Promise<void> {
+    if (this.#end <= end) return;
+    const left = await readBytes(this.#files, handle, end, this.#end);
+    if (left.every((byte) => byte === 0)) await this.giveBack(handle, end);
+  }
+
   /** Of what a file has behind its end nothing is known any more, or it is another file. */
   forget(): void {
     this.#end = 0;

@@ -307,7 +307,7 @@ export class Journal {
     await this.#reads.close();
     if (handle === undefined) return;
     // Where the disk refuses that, the next start does it.
-    await this.#room.giveBack(handle, this.#last.offset).catch(() => {});
+    await this.#room.giveBackUnused(handle, this.#last.offset).catch(() => {});
     await this.#files.close(handle);
   }
 

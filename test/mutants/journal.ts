@@ -107,4 +107,18 @@ export const journal: readonly Mutant[] = [
     to: '      this.#refused = bytes.byteLength;\n      throw this.#diskFault(caught);',
     tests: ['test/simulation/failed-write.test.ts'],
   },
+  {
+    name: 'a journal that is closed cuts off the line that is under way',
+    file: 'src/ledger/journal.ts',
+    from: '    await this.#underWay?.catch(() => {});\n',
+    to: '',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'a process that ends gives back what another has written to',
+    file: 'src/ledger/journal-room.ts',
+    from: 'if (left.every((byte) => byte === 0)) await this.giveBack',
+    to: 'if (left.length > 0) await this.giveBack',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
 ];

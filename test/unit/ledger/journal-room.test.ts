@@ -68,6 +68,20 @@ describe('the zeros behind the last line', () => {
     expect(bytesOf(files).equals(Buffer.concat([line(100), line(50)]))).toBe(true);
   });
 
+  it('are not given back by who has appended nothing, where another process has', async () => {
+    const files = createPowerCutFiles();
+    const first = await open(files);
+    await first.append([line(100)]);
+    // A disk that level cannot open on has no lock.
+    const second = await open(files);
+    await second.beginAppends({ file: 0, offset: 0 });
+    await first.append([line(50)]);
+    await second.close();
+    expect(bytesOf(files).lastIndexOf('\n')).toBe(149);
+    await first.close();
+    expect(bytesOf(files).byteLength).toBe(150);
+  });
+
   it('are used again after a process that did not close the journal', async () => {
     const files = createPowerCutFiles();
     await (await open(files)).append([line(100)]);
