@@ -86,7 +86,7 @@ export const openFileStore = async (
     origin,
     budget,
     clock,
-    log: silentLogger,
+    log,
     assertRoom: () => {},
   });
   let clockMs = Date.UTC(2026, 5, 1);

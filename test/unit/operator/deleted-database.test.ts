@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { queryStreams } from '../../../src/query/procedures.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import { copyOf, rowsText } from '../../conformance/file-store.ts';
 import { type FileStoreFixture, openFileStore } from '../../support/file-store-fixture.ts';
 import { selectRows } from '../../support/table-rows.ts';
@@ -10,9 +11,11 @@ import { waitFor } from '../../support/wait.ts';
 describe('a database file that is deleted or replaced while the operator runs', () => {
   let fixture: FileStoreFixture;
   let lost = 0;
+  const told: string[] = [];
   beforeEach(async () => {
     lost = 0;
-    fixture = await openFileStore();
+    told.splice(0);
+    fixture = await openFileStore({ log: { ...silentLogger, warn: (text) => void told.push(text) } });
     await fixture.store.store([1, 2].map((file) => copyOf('peer', file, rowsText(file * 100, 4))));
     await fixture.put(rowsText(0, 5));
     await fixture.put(rowsText(0, 5), { dbms: 'other' });
@@ -85,6 +88,16 @@ describe('a database file that is deleted or replaced while the operator runs', 
     expect(await counted('plant')).toEqual(['[[1]]']);
     await looked();
     expect(await counted('plant')).toEqual(['[[1]]']);
+  });
+
+  test('of a log that was deleted a look tells once, and nothing that it held is missing', async () => {
+    rmSync(`${database()}-wal`);
+    for (let count = 0; count < 3; count += 1) await looked();
+    expect(told).toEqual([expect.stringContaining('the log of the database plant was deleted')]);
+    expect(lost).toBe(0);
+    expect(await count()).toEqual([{ n: 13 }]);
+    await fixture.put(rowsText(7, 1));
+    expect(await count()).toEqual([{ n: 14 }]);
   });
 
   test('an older copy that was put into its place is set aside', async () => {
