@@ -62,7 +62,13 @@ export const startBenchNode = async (
       operator === undefined
         ? undefined
         : {
-            ...{ operator, filled: true, heard: true, held: () => new Map() },
+            ...{
+              operator,
+              cluster: topology().operators.get(operator)?.cluster,
+              filled: true,
+              heard: true,
+              held: () => new Map(),
+            },
             drops: { isApplied: () => true, isDropping: () => false },
             shortfall: () => ({ lacking: 0, overdue: 0 }),
           },

@@ -19,6 +19,7 @@ import type { ClusterPeer, Consumer, Distributor, Replication } from '../replica
 import { ScrubEndpoint } from '../replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../replication/transfer/protocol.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
+import { foreignTo, homeOf } from '../topology/home.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { NodePaths } from './paths.ts';
 import { filesMarkOf } from './restore/mark.ts';
@@ -202,11 +203,8 @@ export class Parts implements Resource {
         scrubEndpoint: this.#scrubEndpoint,
         store: operator.store,
         clusterPeers: followPeers(topology, origin),
-        isForeign: (other) => {
-          const { operators } = topology();
-          const cluster = operators.get(other)?.cluster;
-          return cluster !== undefined && cluster !== operators.get(origin)?.cluster;
-        },
+        cluster: () => homeOf(topology(), origin),
+        isForeign: (other) => foreignTo(topology(), origin, [other]).length > 0,
         filledFlag: createFilledFlag(filledFile),
         ...(older && { older: this.#ports.asked.then(() => policiesKnown(this.#ports, stopped.signal)) }),
         log,

@@ -4,6 +4,7 @@ import type { Network } from '../network/network.ts';
 import type { OwnOperator, QueryPorts } from '../query/ports.ts';
 import { createCommitted, type KnownOf } from '../replication/committed/protocol.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
+import { homeOf } from '../topology/home.ts';
 import type { OperatorInfo, Topology } from '../topology/topology.ts';
 import type { Parts } from './parts.ts';
 
@@ -28,14 +29,19 @@ export const queryPorts = ({
     peer === network.self || network.peers().some(({ key }) => key === peer);
   const common = { network, topology, isUp, clock: systemClock };
   const { committedOf, knownOf } = createCommitted({ ...common, operating: () => parts.sharing });
-  const operating = (dbms?: string): OwnOperator | undefined => operatingOf(parts, dbms);
+  const operating = (dbms?: string): OwnOperator | undefined => operatingOf(parts, topology, dbms);
   const ports = { ...rest, ...common, sqlite, log: log.child('query'), operating, committedRanges: committedOf };
   return { ports, knownFiles: knownOf };
 };
 
-const operatingOf = ({ operator, replication }: Parts, dbms: string | undefined): OwnOperator | undefined =>
+const operatingOf = (
+  { operator, replication }: Parts,
+  topology: () => Topology,
+  dbms: string | undefined,
+): OwnOperator | undefined =>
   operator && {
     operator: operator.store.origin,
+    cluster: homeOf(topology(), operator.store.origin),
     filled: (dbms === undefined ? replication?.filled : replication?.answersFrom(dbms)) === true,
     heard: replication?.heard === true,
     held: () => operator.store.holdings(),

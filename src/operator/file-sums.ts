@@ -8,6 +8,8 @@ export interface SumScope {
   readonly to: string;
   /** Only those whose record time begins with one of these, which are of one length. */
   readonly within?: readonly string[];
+  /** Origins whose files are left out: those of other clusters. */
+  readonly without?: readonly string[];
 }
 
 /** One file as operators compare it. */

@@ -8,6 +8,7 @@ import type { Holdings } from '../operator/file-record.ts';
 import { inTurn, REPLACED } from './in-turn.ts';
 import type { JobRecord, PartRecord } from './jobs.ts';
 import { memberNumbers } from './numbered.ts';
+import { leftOut } from './left-out.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryStreams } from './procedures.ts';
 import { type AnswerListener, askQuery } from './remote/ask.ts';
@@ -27,6 +28,8 @@ export interface Question {
   readonly signal: AbortSignal;
   /** Files that the answer must be made from, if an operator that is up holds them. */
   readonly needs: Holdings;
+  /** Origins whose rows count in other clusters. */
+  readonly elsewhere: readonly string[];
 }
 
 /** What asking needs: the channels to operators beside the ports. */
@@ -142,26 +145,31 @@ class Asking {
 
   async #answer({ operator, local }: Candidate, { behind, signal }: Try, listener: AnswerListener): Promise<void> {
     const { dbms, table, cluster } = this.#target;
-    const { sql, deadlineMs, needs } = this.#question;
+    const { sql, deadlineMs, needs, elsewhere } = this.#question;
     const { clock, lines, sqlite } = this.#ports;
     const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.monotonicMs()));
     if (!local) {
       const peer = operator?.peer;
       if (peer === undefined) throw fault('QUERY_OPERATOR_UNKNOWN', 'its key is not known: it has not been seen yet');
-      await askQuery(lines, peer, { dbms, sql, timeoutMs, needs: filesOf(needs), behind }, listener, signal);
+      const about = { cluster: cluster?.id ?? '', elsewhere: [...elsewhere] };
+      await askQuery(lines, peer, { dbms, sql, timeoutMs, needs: filesOf(needs), behind, ...about }, listener, signal);
       return;
     }
-    const ready = cluster === undefined ? 0 : await readyToAnswer(this.#ports, { needs, behind }, dbms, () => table);
+    const ready =
+      cluster === undefined
+        ? 0
+        : await readyToAnswer(this.#ports, { needs, behind, cluster: cluster.id }, dbms, () => table);
     listener.accepted(ready);
     const nowMicros = Math.floor(clock.wallMs() * 1_000);
     const members = cluster === undefined ? undefined : memberNumbers(this.#ports.topology(), sql);
+    const left = await leftOut(this.#ports, { dbms, table }, elsewhere);
     const file = this.#ports.operating()?.fileOf?.(dbms);
-    const select = { dbms, sql, nowMicros, timeoutMs, members, file };
+    const select = { dbms, sql, nowMicros, timeoutMs, members, file, elsewhere: left };
     for await (const { bytes } of sqlite.stream(queryStreams, 'select', select)) {
       signal.throwIfAborted();
       listener.chunk(bytes);
     }
-    listener.ended(await heldNow(this.#ports));
+    listener.ended(await heldNow(this.#ports), left);
   }
 }
 

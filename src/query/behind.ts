@@ -28,6 +28,8 @@ export const filesBehind = ({ code, data }: HoldfastError): number | undefined =
 export interface Need {
   readonly needs: Holdings;
   readonly behind: 'refuse' | 'answer';
+  /** Which it answers for; undefined where an asking node of an earlier version does not say it. */
+  readonly cluster?: string | undefined;
 }
 
 /** The drops of a cluster's table that an answer must show, named as the files that are needed are: each is one file of itself. */
@@ -58,17 +60,24 @@ const filesNeeded = (needs: Holdings, { drops }: OwnOperator): Holdings =>
 
 /**
  * Whether this node's operator may answer now; resolves to the files that it lacks. One that has just started waits a moment
- * for its peers to say what they hold, and one that is to answer anyway for what is needed. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`, `QUERY_OPERATOR_BEHIND`: another
+ * for its peers to say what they hold, one that is to answer anyway for what is needed, and one that is asked for another cluster for the
+ * policies by which it is of that. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`, `QUERY_OPERATOR_BEHIND`, `QUERY_OTHER_CLUSTER`: another
  * operator of the cluster is to be asked.
  */
 export const readyToAnswer = async (
   ports: Pick<QueryPorts, 'operating' | 'clock'>,
-  { needs, behind }: Need,
+  { needs, behind, cluster }: Need,
   dbms: string,
   table: () => string,
 ): Promise<number> => {
+  const isOfOther = (): boolean => cluster !== undefined && serving(ports, dbms).cluster !== cluster;
+  for (let waitedMs = 0; isOfOther(); waitedMs += LOOK_MS) {
+    if (waitedMs >= QUERY_CATCH_UP_MS) throw otherCluster();
+    await sleep(ports.clock, LOOK_MS);
+  }
   while (!serving(ports, dbms).heard) await sleep(ports.clock, LOOK_MS);
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    if (isOfOther()) throw otherCluster();
     const own = serving(ports, dbms);
     if (own.drops.isDropping(dbms, table))
       throw fault('QUERY_OPERATOR_NOT_FILLED', 'this operator still drops rows of the table that was dropped');
@@ -80,6 +89,10 @@ export const readyToAnswer = async (
     await sleep(ports.clock, LOOK_MS);
   }
 };
+
+/** The asking node or this one has not heard yet that it was moved: it would answer with what its former cluster holds. */
+const otherCluster = (): HoldfastError =>
+  fault('QUERY_OTHER_CLUSTER', 'by the policies as they are there it is an operator of another cluster');
 
 const serving = ({ operating }: Pick<QueryPorts, 'operating'>, dbms: string): OwnOperator => {
   const own = operating(dbms);
@@ -105,6 +118,11 @@ export class Shown {
 
   of(cluster: string): Holdings {
     return this.#clusters.get(cluster)?.files ?? NOTHING;
+  }
+
+  /** All of them. */
+  byCluster(): ReadonlyMap<string, Holdings> {
+    return new Map([...this.#clusters].map(([cluster, { files }]) => [cluster, files]));
   }
 
   note(cluster: string, held: Holdings, nowMs: number): void {

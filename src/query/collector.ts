@@ -75,6 +75,8 @@ export class AnswerCollector implements AnswerListener {
   behind = 0;
   /** What the answer was made from. */
   held: Holdings = new Map();
+  /** Origins whose rows it left out, since they count in another cluster. */
+  left: readonly string[] = [];
   readonly #width: number;
   readonly #keep: Keep;
   readonly #budget: Budget;
@@ -108,8 +110,9 @@ export class AnswerCollector implements AnswerListener {
     return rows.length;
   }
 
-  ended(held: Holdings): void {
+  ended(held: Holdings, left: readonly string[]): void {
     this.held = held;
+    this.left = left;
   }
 
   /** Operator policy id; empty where it is no operator. */

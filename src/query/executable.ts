@@ -1,7 +1,7 @@
 import type { Column } from '../topology/topology.ts';
 import { PARTIAL_TABLE, type QueryPlan } from './plan.ts';
 import { type Expression, operandsOf } from './sql/ast.ts';
-import { printSelect, quoteName } from './sql/print.ts';
+import { type PrintOptions, printSelect, quoteName, quoteText } from './sql/print.ts';
 import type { Resolved } from './sql/resolved.ts';
 
 /** A call of the deadline function costs as much as reading a row: it is made for one row of this many. */
@@ -16,6 +16,14 @@ export interface StoredTable {
   readonly indexed: ReadonlySet<string>;
 }
 
+/** What is known of a statement before it is made. */
+export interface StatementFacts {
+  /** The table is read in a fraction of the time that there is. */
+  readonly brief?: boolean;
+  /** Origins of files whose rows are left out. */
+  readonly elsewhere?: readonly string[] | undefined;
+}
+
 /**
  * The statement that runs: rows as JSON arrays, and `holdfast_deadline()` where it is called often enough to stop the
  * statement and rarely enough to cost nothing. Over a million rows it costs 150 ms when called for each, 10 ms behind a
@@ -23,28 +31,51 @@ export interface StoredTable {
  * also keep SQLite from using an index. So `brief`, of a table that is read in a fraction of the time, leaves it out where no
  * row can take long by itself. `table` is undefined where the table does not exist here: then it is empty.
  */
-export const executableSql = (select: Resolved, table: StoredTable | undefined, brief = false): string => {
+export const executableSql = (
+  select: Resolved,
+  table: StoredTable | undefined,
+  { brief = false, elsewhere = [] }: StatementFacts = {},
+): string => {
   const used = columnsOf(select);
   if (table === undefined) return printSelect(select, { from: `(SELECT ${nulls(used)} WHERE 0)`, asJson: true });
   const name = quoteName(select.table);
   // SQLite counts the rows of a table without reading them, but only where that is all of the query.
-  if (isPlainCount(select)) return `SELECT json_array(n) FROM (SELECT count(*) AS n FROM ${name})`;
+  const left = elsewhere.length > 0;
+  if (isPlainCount(select) && !left) return `SELECT json_array(n) FROM (SELECT count(*) AS n FROM ${name})`;
   const names = new Set(table.columns.map((column) => column.name.toLowerCase()));
+  const print = (options: PrintOptions): string =>
+    printSelect(select, {
+      ...options,
+      lastCondition: left && names.has('row_id') && names.has('tsd_id') ? notOf(elsewhere, select.table) : undefined,
+      asJson: true,
+    });
   const lacking = used.filter((column) => !names.has(column.toLowerCase()));
   if (lacking.length > 0) {
     const from = `(SELECT *, ${nulls(lacking)} FROM ${name})`;
-    return printSelect(select, { from, condition: 'holdfast_deadline()', asJson: true });
+    return print({ from, condition: 'holdfast_deadline()' });
   }
-  if (brief && isEven(select)) return printSelect(select, { asJson: true });
-  if (!names.has('row_id')) return printSelect(select, { condition: 'holdfast_deadline()', asJson: true });
-  if (names.has(LOW) || mayUseIndex(select, table.indexed))
-    return printSelect(select, { condition: masked('"row_id"'), asJson: true });
+  if (brief && !left && isEven(select)) return print({});
+  if (!names.has('row_id')) return print({ condition: 'holdfast_deadline()' });
+  if (names.has(LOW) || mayUseIndex(select, table.indexed)) return print({ condition: masked('"row_id"') });
   const slices =
     `(WITH RECURSIVE slices(low) AS (SELECT (SELECT min(row_id) FROM ${name}) UNION ALL ` +
     `SELECT low + ${SLICE_ROWS} FROM slices WHERE low + ${SLICE_ROWS} <= (SELECT max(row_id) FROM ${name})) ` +
     `SELECT low AS ${LOW} FROM slices) CROSS JOIN ${name} NOT INDEXED`;
   const condition = `holdfast_deadline(${LOW}) AND "row_id" BETWEEN ${LOW} AND ${LOW} + ${SLICE_ROWS - 1}`;
-  return printSelect(select, { from: slices, condition, asJson: true });
+  return print({ from: slices, condition });
+};
+
+/**
+ * That a row is of no file of some origins: its `tsd_id` is the number of its file, so this is one look into the records' key for each
+ * origin, and the row id says whether the file is this origin's.
+ */
+const notOf = (origins: readonly string[], table: string): string => {
+  const name = quoteText(table.normalize('NFC').toLowerCase());
+  return (
+    `NOT EXISTS (SELECT 1 FROM holdfast_files AS holdfast_other WHERE holdfast_other.origin IN (${origins.map(quoteText).join(', ')}) ` +
+    `AND holdfast_other.file = "tsd_id" AND holdfast_other.table_name = ${name} ` +
+    'AND "row_id" BETWEEN holdfast_other.first_row AND holdfast_other.last_row)'
+  );
 };
 
 /** The statements of a merge: make the table, take up one chunk (a JSON array of rows, bound as text), read the result. */

@@ -10,6 +10,8 @@ import type { OperatorInfo, Topology } from '../topology/topology.ts';
 /** The operator that this node runs, as it is at this moment. */
 export interface OwnOperator {
   readonly operator: string;
+  /** As this node has the policies. */
+  readonly cluster: string | undefined;
   /** One that is not filled yet answers no network queries; nor one of the database that was named while that may be damaged. */
   readonly filled: boolean;
   /** One that has just started waits a moment for what its peers hold: it would not know what it lacks. */

@@ -29,6 +29,8 @@ interface SelectRequest {
   readonly members?: ReadonlyMap<string, number> | undefined;
   /** Which file the database is known to be. */
   readonly file?: string | undefined;
+  /** Origins of files of the table whose rows count in other clusters. */
+  readonly elsewhere?: readonly string[] | undefined;
 }
 
 interface MergeRequest {
@@ -60,16 +62,14 @@ const columns = (databases: ReadDatabases, dbms: string, table: string): readonl
  * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`, `QUERY_OPERATOR_NOT_FILLED`, `SQLITE_CORRUPT` also where the database
  * is another file.
  */
-function* select(
-  databases: ReadDatabases,
-  { dbms, sql, nowMicros, timeoutMs, members, file }: SelectRequest,
-): RowChunks {
+function* select(databases: ReadDatabases, request: SelectRequest): RowChunks {
+  const { dbms, sql, nowMicros, timeoutMs, members, file } = request;
   const parsed = parseSelect(sql);
   const place = placeOf(databases, dbms, parsed.table, file);
   // The asking node knows the table's policy; a column that came later than this operator's table is null here.
   const resolved = resolve(parsed, sql, { columns: undefined, now: nowMicros });
   const brief = place?.table !== undefined && isBrief(place.connection, resolved.table, place.table, timeoutMs);
-  const statement = executableSql(resolved, place?.table, brief);
+  const statement = executableSql(resolved, place?.table, { brief, elsewhere: request.elsewhere });
   if (place?.table !== undefined) {
     const { connection } = place;
     connection.deadline(systemClock.monotonicMs() + timeoutMs);
@@ -102,12 +102,25 @@ function* merge(_: ReadDatabases, { create, insert, result, chunks, timeoutMs }:
   }
 }
 
-export const procedures = { columns, select, merge };
+/** Those of some origins of which files of a table have rows here. */
+const withRows = (
+  databases: ReadDatabases,
+  dbms: string,
+  table: string,
+  origins: readonly string[],
+): readonly string[] => {
+  const db = placeOf(databases, dbms, table)?.connection;
+  if (db?.get(`SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_files'`) === undefined) return [];
+  const sql = `SELECT 1 FROM holdfast_files WHERE origin = ? AND table_name = ? AND status = 'stored' LIMIT 1`;
+  return origins.filter((origin) => db.get(sql, [origin, table]) !== undefined);
+};
+
+export const procedures = { columns, withRows, select, merge };
 
 const module = import.meta.url;
 /** The query's work in SQLite threads. */
 export const queryStreams: ProcedureModule<Pick<typeof procedures, 'select' | 'merge'>> = { module, procedures };
-export const queryReads: ProcedureModule<Pick<typeof procedures, 'columns'>> = { module, procedures };
+export const queryReads: ProcedureModule<Pick<typeof procedures, 'columns' | 'withRows'>> = { module, procedures };
 
 const openScratch = () => openWriteConnection('merge', ':memory:', { clock: systemClock, durable: false });
 

@@ -1,22 +1,25 @@
 import { asFault, fault } from '../base/errors.ts';
-import { QUERY_CLUSTERS_AT_ONCE, SQL_CHARS_MAX } from '../base/limits.ts';
+import { QUERY_CLUSTERS_AT_ONCE, QUERY_PLACINGS_MAX, SQL_CHARS_MAX } from '../base/limits.ts';
 import { ADDED_COLUMNS } from '../operator/names.ts';
 import type { SqlRow } from '../sqlite/sqlite.ts';
-import { readableColumns, type Column } from '../topology/topology.ts';
+import { type Column, type OperatorInfo, readableColumns, type Topology } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
 import { type AskPorts, asTimeout, askTarget } from './ask-target.ts';
-import { dropsNeeded, heldNow, readyToAnswer, Shown } from './behind.ts';
+import { dropsNeeded, heldNow, type Need, readyToAnswer, Shown } from './behind.ts';
 import { type AnswerCollector, Budget, type Keep, ResultRoom } from './collector.ts';
 import { committedCondition, unnamedFiles } from './committed.ts';
 import { mergeSql } from './executable.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { type JobRecord, Jobs } from './jobs.ts';
 import { lastMoment, withinPeriod } from './period.ts';
+import { foreignHere, LeftOut, leftOut } from './left-out.ts';
+import { type PlacedAnswer, Placing } from './placing.ts';
 import { isConcatenation, planQuery, type QueryPlan } from './plan.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { queryReads, queryStreams } from './procedures.ts';
 import type { BehindCluster, QueryRequest, QueryResult, QueryService } from './query.ts';
 import { Lines } from './remote/lines.ts';
+import type { EarlierQueryMessage, QueryMessage } from './remote/messages.ts';
 import { memberNumbers } from './numbered.ts';
 import { serveQueries } from './remote/protocol.ts';
 import { concatenated, RowChunks, type RowList } from './row-list.ts';
@@ -24,7 +27,15 @@ import { parseSelect } from './sql/parser.ts';
 import { printSelect } from './sql/print.ts';
 import { resolve, restricted } from './sql/resolve.ts';
 import type { Resolved } from './sql/resolved.ts';
-import { includedTables, networkTargets, orderCandidates, tableIn, type TableName, type Target } from './targets.ts';
+import {
+  type Candidate,
+  includedTables,
+  networkTargets,
+  orderCandidates,
+  tableIn,
+  type TableName,
+  type Target,
+} from './targets.ts';
 
 const ADDED_TYPES = ['int', 'timestamp', 'char(3)', 'int'] as const;
 /** They differ between operators that hold the same rows: an answer with them would depend on who gives it. */
@@ -33,16 +44,32 @@ const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, typ
 
 /** Answers queries of this node's users, and of other nodes where it runs an operator. */
 export const createQueryService = (ports: QueryPorts, options: QueryServiceOptions = {}): QueryService => {
-  serveQueries(ports, async ({ dbms, sql, timeoutMs, needs, behind }, asker) => {
+  serveQueries(ports, async (query, asker) => {
+    const { dbms, sql, timeoutMs } = query;
     ports.checkAsker?.(asker, dbms, () => tableIn(sql));
-    const lacking = await readyToAnswer(ports, { needs: new Map(needs), behind }, dbms, () => tableIn(sql));
+    const { elsewhere: others, ...need } = wantedOf(ports, query);
+    const lacking = await readyToAnswer(ports, need, dbms, () => tableIn(sql));
+    const elsewhere = await leftOut(ports, { dbms, table: tableIn(sql) }, others);
     const chunks = ports.sqlite.stream(queryStreams, 'select', {
       ...{ dbms, sql, timeoutMs, nowMicros: nowMicros(ports), members: memberNumbers(ports.topology(), sql) },
       file: ports.operating()?.fileOf?.(dbms),
+      elsewhere,
     });
-    return { behind: lacking, chunks, held: () => heldNow(ports) };
+    // Only who names others is told.
+    return { behind: lacking, chunks, held: () => heldNow(ports), left: 'elsewhere' in query ? elsewhere : [] };
   });
   return new Queries(ports, options);
+};
+
+/** An asking node of the version before does not know that rows may count elsewhere: this node sees to it, as it has the policies. */
+const wantedOf = (
+  ports: QueryPorts,
+  query: QueryMessage | EarlierQueryMessage,
+): Need & { readonly elsewhere: readonly string[] } => {
+  const { needs, behind } = query;
+  if ('cluster' in query) return { needs: new Map(needs), behind, cluster: query.cluster, elsewhere: query.elsewhere };
+  const elsewhere = foreignHere(ports.topology(), ports);
+  return { needs: new Map(needs.filter(([origin]) => !elsewhere.includes(origin))), behind, elsewhere };
 };
 
 /** The failures by which a cluster counts as missing from a partial answer. */
@@ -57,6 +84,8 @@ interface Running {
   readonly budget: Budget;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** The policies as they were when it began: for all targets alike, so that each row counts once. */
+  readonly topology: Topology;
 }
 
 interface Outcome {
@@ -64,6 +93,22 @@ interface Outcome {
   readonly behind: QueryResult['behind'];
   readonly missing: QueryResult['missing'];
 }
+
+/** What was asked for a target, and what came. */
+interface Asked {
+  readonly target: Target;
+  readonly answer: AnswerCollector;
+  /** Files that a committed answer leaves out though all hold them. */
+  readonly unnamed: number;
+  /** Undefined for the local databases. */
+  readonly placed: PlacedAnswer | undefined;
+}
+
+/** What an answer lacks that is known to exist. */
+const behindOf = ({ target: { cluster }, answer, unnamed }: Asked): readonly BehindCluster[] => {
+  const files = answer.behind + unnamed;
+  return cluster === undefined || files === 0 ? [] : [{ cluster: cluster.id, operator: answer.operator, files }];
+};
 
 const firstOf = ([row]: Iterable<SqlRow>): SqlRow | undefined => row;
 
@@ -82,6 +127,7 @@ class Queries implements QueryService {
   readonly #jobs: Jobs;
   readonly #room = new ResultRoom();
   readonly #shown = new Shown();
+  readonly #leftOut = new LeftOut();
   readonly #turns = new Map<string, number>();
 
   constructor(ports: QueryPorts, options: QueryServiceOptions) {
@@ -98,7 +144,8 @@ class Queries implements QueryService {
           data: { ...main },
           hint: 'see `get tables where dbms = *`; a table arises with its first data',
         });
-      const targets = (tables: readonly TableName[]) => this.#networkTargets(request, tables);
+      const targets = (tables: readonly TableName[], topology: Topology) =>
+        this.#networkTargets(request, tables, topology);
       return { columns: [...ADDED, ...readableColumns(policy)], hidden: LOCAL_COLUMNS, targets };
     });
   }
@@ -125,7 +172,7 @@ class Queries implements QueryService {
     place: (main: TableName) => Promise<{
       readonly columns: readonly Column[];
       readonly hidden?: readonly string[];
-      readonly targets: (tables: readonly TableName[]) => readonly Target[];
+      readonly targets: (tables: readonly TableName[], topology: Topology) => readonly Target[];
     }>,
   ): Promise<QueryResult> {
     const { clock } = this.#ports;
@@ -145,8 +192,9 @@ class Queries implements QueryService {
         hidden,
         now: nowMicros(this.#ports),
       });
-      const asked = targets(includedTables(main, request.options.include));
-      const running = { request, job, budget, deadlineMs: clock.monotonicMs() + timeoutMs, signal };
+      const topology = this.#ports.topology();
+      const asked = targets(includedTables(main, request.options.include), topology);
+      const running = { request, job, budget, deadlineMs: clock.monotonicMs() + timeoutMs, signal, topology };
       const outcome = await this.#withPeriod(query, columns, asked, running);
       job.end({ rows: outcome.rows.length });
       const titles = query.items.map(({ title, type }) => ({ name: title, type }));
@@ -164,14 +212,21 @@ class Queries implements QueryService {
     }
   }
 
-  #networkTargets(request: QueryRequest, tables: readonly TableName[]): readonly Target[] {
+  #networkTargets(request: QueryRequest, tables: readonly TableName[], topology: Topology): readonly Target[] {
+    return networkTargets(topology, tables, request.operators, (operators, cluster) =>
+      this.#inOrder(request, operators, cluster),
+    );
+  }
+
+  #inOrder(
+    { options: { nodes } }: QueryRequest,
+    operators: readonly OperatorInfo[],
+    cluster: string,
+  ): readonly Candidate[] {
     const own = this.#ports.operating()?.operator;
-    return networkTargets(this.#ports.topology(), tables, request.operators, (operators, cluster) => {
-      const turn = this.#turns.get(cluster) ?? 0;
-      this.#turns.set(cluster, turn + 1);
-      const { nodes } = request.options;
-      return orderCandidates(operators, { nodes, own, turn, isUp: (operator) => this.#ports.isUp(operator) });
-    });
+    const turn = this.#turns.get(cluster) ?? 0;
+    this.#turns.set(cluster, turn + 1);
+    return orderCandidates(operators, { nodes, own, turn, isUp: (operator) => this.#ports.isUp(operator) });
   }
 
   #localTargets(tables: readonly TableName[]): readonly Target[] {
@@ -200,36 +255,61 @@ class Queries implements QueryService {
     };
   }
 
-  /** One target answers the query itself; several answer parts of it, which are merged. */
+  /** What turns out to count elsewhere than was thought is asked for again: that is known from then on. */
   async #execute(
     query: Resolved,
     columns: readonly Column[],
     targets: readonly Target[],
     running: Running,
   ): Promise<Outcome> {
+    for (let tries = 1; tries <= QUERY_PLACINGS_MAX; tries += 1) {
+      const outcome = await this.#attempt(query, columns, targets, running);
+      if (outcome !== undefined) return outcome;
+    }
+    throw fault('QUERY_OPERATORS_MOVED', 'in which cluster the rows of some operators count changed again and again', {
+      hint: 'ask again',
+    });
+  }
+
+  /** One target answers the query itself; several answer parts of it, which are merged. Undefined where rows may be lacking, or count twice. */
+  async #attempt(
+    query: Resolved,
+    columns: readonly Column[],
+    asTheyStand: readonly Target[],
+    running: Running,
+  ): Promise<Outcome | undefined> {
+    const placing = this.#placing(running);
+    const targets = this.#withOthers(asTheyStand, placing, running);
     const plan = planQuery(query, columns);
     const whole = targets.length === 1;
     const part = whole ? query : plan.partial;
     const keep = whole || isConcatenation(query) ? 'rows' : 'chunks';
     running.job.describe({ remoteSql: printSelect(part), mergeSql: whole ? '' : printSelect(plan.merge) });
     const missing: { cluster: string; reason: string }[] = [];
-    const answers: AnswerCollector[] = [];
-    const behind: BehindCluster[] = [];
+    const asked: Asked[] = [];
     await forEachBounded(targets, QUERY_CLUSTERS_AT_ONCE, running.signal, async (target, signal) => {
       try {
-        const { answer, unnamed } = await this.#ask(target, part, keep, { ...running, signal });
-        answers.push(answer);
-        const { cluster } = target;
-        if (cluster === undefined) return;
-        this.#shown.note(cluster.id, answer.held, this.#ports.clock.monotonicMs());
-        const files = answer.behind + unnamed;
-        if (files > 0) behind.push({ cluster: cluster.id, operator: answer.operator, files });
+        const one = await this.#ask(target, part, keep, placing, { ...running, signal });
+        asked.push(one);
+        if (target.cluster === undefined) return;
+        this.#shown.note(target.cluster.id, one.answer.held, this.#ports.clock.monotonicMs());
+        this.#leftOut.note(target, one.answer.left);
       } catch (caught) {
         const error = asFault(caught);
         if (!running.request.options.partial || !MISSING.has(error.code)) throw error;
         missing.push({ cluster: target.cluster?.id ?? '', reason: error.message });
       }
     });
+    const answers = asked.map(({ answer }) => answer);
+    const now = this.#placing(running);
+    if (
+      asked.some(({ placed }) => placed !== undefined && !now.fits(placed)) ||
+      this.#withOthers(targets, now, running).length > targets.length
+    ) {
+      for (const answer of answers) answer.drop();
+      return undefined;
+    }
+    const behind = asked.flatMap(behindOf);
     const [only] = answers;
     if (whole && only !== undefined) return { rows: only.rows, behind, missing };
     if (isConcatenation(query))
@@ -245,29 +325,61 @@ class Queries implements QueryService {
     return { rows: await this.#merge(plan, answers, running), behind, missing };
   }
 
-  /** `unnamed`: files that a committed answer leaves out though all hold them. */
-  async #ask(
-    target: Target,
-    part: Resolved,
-    keep: Keep,
-    running: Running,
-  ): Promise<{ readonly answer: AnswerCollector; readonly unnamed: number }> {
-    const { request, job, budget, deadlineMs, signal } = running;
+  #placing({ topology }: Running): Placing {
+    return new Placing(topology, this.#shown.byCluster());
+  }
+
+  /** Where an operator was moved to counts what its former cluster still holds of it; that may hold the table by no policy yet. */
+  #withOthers(targets: readonly Target[], placing: Placing, { request, topology }: Running): readonly Target[] {
+    if (request.operators !== undefined) return targets;
+    const others = [...Map.groupBy(targets, ({ dbms, table }) => `${dbms}.${table}`).values()].flatMap((ofTable) => {
+      const asked = new Set(ofTable.map(({ cluster }) => cluster?.id));
+      const homes = ofTable.flatMap((target) => this.#leftOut.of(target).flatMap((of) => placing.clusterOf(of) ?? []));
+      return [...new Set(homes)].flatMap((id): Target[] => {
+        const [first] = ofTable;
+        const cluster = topology.clusters.get(id);
+        if (asked.has(id) || cluster === undefined || first === undefined) return [];
+        const { dbms, table } = first;
+        return [{ cluster, dbms, table, candidates: this.#inOrder(request, cluster.operators, id) }];
+      });
+    });
+    return others.length === 0 ? targets : [...targets, ...others];
+  }
+
+  async #ask(target: Target, part: Resolved, keep: Keep, placing: Placing, running: Running): Promise<Asked> {
+    const { request, job, budget, deadlineMs, signal, topology } = running;
     const { cluster } = target;
+    const id = cluster?.id ?? '';
     const committed =
       request.options.committed && cluster !== undefined
-        ? await this.#ports.committedRanges(cluster.id, signal)
+        ? placing.ofCluster(id, await this.#ports.committedRanges(id, signal))
         : undefined;
     const condition =
       cluster === undefined || committed === undefined ? undefined : committedCondition(cluster, committed);
     const unnamed = cluster === undefined || committed === undefined ? 0 : unnamedFiles(cluster, committed);
-    const files = committed ?? this.#shown.of(cluster?.id ?? '');
-    const needs = new Map([...dropsNeeded(this.#ports.topology(), cluster?.id ?? '', target), ...files]);
+    const shown = placing.needs(id);
+    const needs = new Map([...dropsNeeded(topology, id, target), ...(committed ?? shown)]);
     const sql = printSelect({ ...restricted(part, condition), table: target.table });
     if (sql.length > SQL_CHARS_MAX)
       throw fault('SQL_TOO_LONG', `the SQL for the operators has ${sql.length} characters; at most ${SQL_CHARS_MAX}`);
-    const question = { sql, width: part.items.length, keep, budget, job, deadlineMs, signal, needs } as const;
-    return { answer: await askTarget(this.#ports, target, question, this.#options), unnamed };
+    const elsewhere = placing.elsewhereOf(id);
+    const question = {
+      sql,
+      width: part.items.length,
+      keep,
+      budget,
+      job,
+      deadlineMs,
+      signal,
+      needs,
+      elsewhere,
+    } as const;
+    const answer = await askTarget(this.#ports, target, question, this.#options);
+    const placed =
+      cluster === undefined
+        ? undefined
+        : { cluster: id, elsewhere, needs: committed === undefined ? shown : undefined, held: answer.held };
+    return { target, answer, unnamed, placed };
   }
 
   async #merge(plan: QueryPlan, answers: readonly AnswerCollector[], running: Running): Promise<RowList> {

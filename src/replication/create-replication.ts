@@ -16,6 +16,7 @@ import { FillState } from './fill.ts';
 import { FilledKeeper, type Kept, keptOf } from './filled-flag.ts';
 import { Intake } from './intake.ts';
 import { PeerLinks } from './links.ts';
+import { Membership } from './membership.ts';
 import { PeerStandings } from './peer-standings.ts';
 import { Puller } from './puller.ts';
 import type {
@@ -30,7 +31,7 @@ import type {
 import type { ScrubEndpoint } from './scrub/protocol.ts';
 import { Scrubber } from './scrub/scrubber.ts';
 import { ReplicationServer } from './server.ts';
-import { intersectRanges, NO_FILES } from './transfer/holdings.ts';
+import { heldByAll, NO_FILES } from './transfer/holdings.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
 import { PullPlanner } from './transfer/state.ts';
 import { Outgoing } from './transfer/outgoing.ts';
@@ -47,6 +48,8 @@ export interface ReplicationPorts {
   readonly clusterPeers: () => readonly ClusterPeer[];
   /** Whether an id is that of an operator of another cluster, as the policies are now. Default: none is known to be. */
   readonly isForeign?: (operator: string) => boolean;
+  /** The own cluster, as the policies are now: one that is moved has to be filled again. */
+  readonly cluster?: () => string | undefined;
   readonly filledFlag: FilledFlag;
   /**
    * The store is that of a backup, older than what this operator once held and numbered: it answers and numbers only when every
@@ -67,6 +70,7 @@ class ClusterReplication implements Replication {
   readonly #ports: ReplicationPorts;
   readonly #planner: PullPlanner;
   #fill: FillState;
+  readonly #membership: Membership;
   readonly #keeper: FilledKeeper;
   readonly #intake: Intake;
   readonly #links: PeerLinks;
@@ -92,14 +96,15 @@ class ClusterReplication implements Replication {
   #cancelWait: () => void;
   #closed = false;
 
-  constructor(ports: ReplicationPorts, { filled, remembered, lost, ownLost }: Kept) {
+  constructor(ports: ReplicationPorts, { filled, remembered, lost, ownLost, cluster }: Kept) {
     this.#ports = ports;
     this.#lost = lost;
     this.#ownLost = ownLost;
     this.#peersKnown = ports.older === undefined;
     this.#startedMs = ports.clock.monotonicMs();
     const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
-    this.#keeper = new FilledKeeper(ports.filledFlag, { filled, files: remembered }, clock);
+    this.#membership = new Membership({ ...ports, self: store.origin }, cluster);
+    this.#keeper = new FilledKeeper(ports.filledFlag, { filled, files: remembered, cluster }, clock, this.#membership);
     this.#fill = new FillState(filled, ports.older !== undefined);
     this.#planner = new PullPlanner(store.origin);
     this.#intake = new Intake(store);
@@ -107,7 +112,7 @@ class ClusterReplication implements Replication {
     this.#outgoing = new Outgoing(clock);
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
     const tally = (operator: string): ReturnType<PeerLinks['tally']> => this.#links.tally(operator);
-    const accepts = (origin: string): boolean => this.#belongsHere(origin);
+    const accepts = this.#membership.belongsHere;
     const arrivals = new Arrivals(clock, () => this.#puller.soon());
     this.#puller = new Puller({
       ...{ network, clock, store, room, accepts, tally, arrivals },
@@ -156,10 +161,7 @@ class ClusterReplication implements Replication {
     this.#cancelWait = this.#waitForPeers(store.holdings().has(store.origin) ? PEERS_WAIT_MS : PEERS_WAIT_EMPTY_MS);
     this.refresh();
     ports.older?.then(
-      () => {
-        this.#peersKnown = true;
-        this.#look();
-      },
+      () => this.#knowPeers(),
       () => {},
     );
   }
@@ -173,7 +175,7 @@ class ClusterReplication implements Replication {
   }
 
   get #mayAnswer(): boolean {
-    return this.#answers() && !this.scrubber.holdsBack;
+    return this.#answers() && !this.#membership.isMoving && !this.scrubber.holdsBack;
   }
 
   get heard(): boolean {
@@ -245,16 +247,16 @@ class ClusterReplication implements Replication {
     const known = new Map(this.#ports.store.holdings());
     for (const { operator } of this.#ports.clusterPeers())
       for (const [origin, ranges] of this.#planner.holdingsOf(operator) ?? [])
-        if (this.#belongsHere(origin)) known.set(origin, uniteRanges(known.get(origin) ?? NO_FILES, ranges));
+        if (this.#membership.belongsHere(origin)) known.set(origin, uniteRanges(known.get(origin) ?? NO_FILES, ranges));
     return known;
   }
 
   shortfall(needed: Holdings): Shortfall {
     const told = this.#ports.clusterPeers().flatMap(({ operator }) => {
       const holdings = this.#standings.toldBy(operator);
-      return holdings === undefined ? [] : [this.#ofCluster(holdings)];
+      return holdings === undefined ? [] : [this.#membership.ofCluster(holdings)];
     });
-    if (!this.#comparedAll) told.push(this.#ofCluster(this.#lost));
+    if (!this.#comparedAll) told.push(this.#membership.ofCluster(this.#lost));
     return this.#standings.shortfall(told, needed);
   }
 
@@ -265,19 +267,12 @@ class ClusterReplication implements Replication {
       if (holdings === undefined) return undefined;
       told.push(holdings);
     }
-    const committed = new Map<string, FileRanges>();
-    for (const [origin, ranges] of this.#ports.store.holdings()) {
-      const everywhere = told.reduce<FileRanges>(
-        (held, theirs) => intersectRanges(held, theirs.get(origin) ?? NO_FILES),
-        ranges,
-      );
-      if (everywhere.length > 0) committed.set(origin, everywhere);
-    }
-    return committed;
+    return heldByAll(this.#ports.store.holdings(), told);
   }
 
   refresh(): void {
     if (this.#closed) return;
+    if (this.#membership.look()) this.#fillAgain();
     this.#links.refresh();
     this.#server.refresh();
     this.#puller.soon();
@@ -311,7 +306,7 @@ class ClusterReplication implements Replication {
         this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
         this.#standings.noteNews(peer.operator);
         this.#compared.add(peer.operator);
-        this.#fill.compared(peer.operator, this.#ofCluster(holdings));
+        this.#fill.compared(peer.operator, this.#membership.ofCluster(holdings));
         this.#puller.soon();
         this.#look();
         if (!this.#fill.filled) this.#keeper.want(this.#fill.wanted);
@@ -324,6 +319,11 @@ class ClusterReplication implements Replication {
     };
   }
 
+  #knowPeers(): void {
+    this.#peersKnown = true;
+    this.#look();
+  }
+
   #waitForPeers(ms: number): () => void {
     this.#waited = false;
     return this.#ports.clock.after(ms, () => {
@@ -332,14 +332,19 @@ class ClusterReplication implements Replication {
     });
   }
 
-  /** Files were lost with their database: queries are answered when the peers have returned them, as after a start. */
+  /**
+   * Files were lost with their database, or the operator was moved to another cluster: queries are answered when the peers have given what
+   * they hold, as after a start.
+   */
   #fillAgain(): void {
     if (this.#closed) return;
     this.#fill = new FillState(false, this.#fill.older);
+    this.#compared.clear();
     for (const { operator } of this.#ports.clusterPeers()) {
       const holdings = this.#planner.holdingsOf(operator);
       if (holdings === undefined) continue;
-      this.#fill.compared(operator, this.#ofCluster(holdings));
+      this.#compared.add(operator);
+      this.#fill.compared(operator, this.#membership.ofCluster(holdings));
     }
     this.#cancelWait();
     this.#cancelWait = this.#waitForPeers(PEERS_WAIT_EMPTY_MS);
@@ -348,15 +353,6 @@ class ClusterReplication implements Replication {
 
   get #self(): string {
     return this.#ports.store.origin;
-  }
-
-  /** Whether files of an origin are of this cluster, if a peer holds them: also of one whose policy is gone by now. */
-  #belongsHere(origin: string): boolean {
-    return origin === this.#self || this.#ports.isForeign?.(origin) !== true;
-  }
-
-  #ofCluster(holdings: Holdings): Holdings {
-    return new Map([...holdings].filter(([origin]) => this.#belongsHere(origin)));
   }
 
   #answers(): boolean {

@@ -14,11 +14,14 @@ import { countFiles, lackingOf } from './transfer/holdings.ts';
 const KEEP_MS = 10_000;
 
 const id = z.int().positive();
+const cluster = z.string().optional();
 const files = z.array(z.tuple([z.string(), z.array(z.tuple([id, id]))]));
 /** An earlier version knows `held` alone: to it, what is not filled says nothing. */
 const flagSchema = z.union([
-  z.object({ held: files }).transform(({ held }) => ({ filled: true, files: new Map(held) })),
-  z.object({ wanted: files }).transform(({ wanted }) => ({ filled: false, files: new Map(wanted) })),
+  z.object({ held: files, cluster }).transform(({ held, ...of }) => ({ filled: true, files: new Map(held), ...of })),
+  z
+    .object({ wanted: files, cluster })
+    .transform(({ wanted, ...of }) => ({ filled: false, files: new Map(wanted), ...of })),
 ]);
 
 /**
@@ -35,7 +38,8 @@ export const createFilledFlag = (file: StateFile): FilledFlag => ({
       throw caught;
     }
   },
-  save: ({ filled, files: known }) => file.keep(`${JSON.stringify({ [filled ? 'held' : 'wanted']: [...known] })}\n`),
+  save: ({ filled, files: known, cluster: of }) =>
+    file.keep(`${JSON.stringify({ [filled ? 'held' : 'wanted']: [...known], cluster: of })}\n`),
 });
 
 /** What is known of an earlier run. */
@@ -46,6 +50,8 @@ export interface Kept {
   readonly lost: Holdings;
   /** Own files may be lost that nobody remembers. */
   readonly ownLost: boolean;
+  /** The cluster that all this is about. */
+  readonly cluster: string | undefined;
 }
 
 /** Says in the log where files are lost. */
@@ -53,36 +59,43 @@ export const keptOf = async (ports: {
   readonly filledFlag: FilledFlag;
   readonly store: FileStore;
   readonly log: Logger;
+  readonly cluster?: (() => string | undefined) | undefined;
 }): Promise<Kept> => {
   const { filledFlag, store, log } = ports;
-  const { filled, files: remembered } = (await filledFlag.load()) ?? { filled: false, files: new Map() };
+  const kept: Remembered = (await filledFlag.load()) ?? { filled: false, files: new Map() };
+  const { filled, files: remembered } = kept;
+  // What its former cluster held says nothing of the one that it was moved to while it was off.
+  const now = ports.cluster?.() ?? kept.cluster;
+  const isMoved = kept.cluster !== undefined && now !== kept.cluster;
   const lost = new Map(lackingOf(remembered, store.holdings()));
   const ownLost = lost.size > 0 && (filled || lost.has(store.origin));
   if (lost.size > 0)
     log.warn(
       `${countFiles(lost)} files that ${filled ? 'were held here are lost' : 'peers held are not here yet'}: answers say that they lack them until the peers have ${filled ? 'returned' : 'given'} them`,
     );
-  return { filled: filled && lost.size === 0, remembered, lost, ownLost };
+  return { filled: filled && lost.size === 0 && !isMoved, remembered, lost, ownLost, cluster: now };
 };
 
 /** Keeps the flag up to date with what a filled operator holds. */
 export class FilledKeeper {
   readonly #flag: FilledFlag;
   readonly #clock: Clock;
+  readonly #of: { readonly cluster: string | undefined };
   #kept: Remembered;
   #nextMs = 0;
   #saving: Promise<void> = Promise.resolve();
 
-  /** `kept`: what is known of an earlier run. */
-  constructor(flag: FilledFlag, kept: Remembered, clock: Clock) {
+  /** `kept`: what is known of an earlier run; `of`: the own cluster as it is. */
+  constructor(flag: FilledFlag, kept: Remembered, clock: Clock, of: { readonly cluster: string | undefined }) {
     this.#flag = flag;
     this.#kept = kept;
     this.#clock = clock;
+    this.#of = of;
   }
 
   /** The operator is filled and holds this: the flag says so soon. Cheap to call often. */
   note(own: Holdings): void {
-    if (!this.#kept.filled || this.#clock.monotonicMs() >= this.#nextMs) this.#save(own);
+    if (!this.#isKept || this.#clock.monotonicMs() >= this.#nextMs) this.#save(own);
   }
 
   /** As `note`, the last time: resolves when the flag says it, or cannot now. */
@@ -94,7 +107,8 @@ export class FilledKeeper {
   /** It is not filled, and its peers held this: they may be away at the next start. */
   want(wanted: Holdings): void {
     const files = uniteHoldings([this.#kept.files, wanted]);
-    if (this.#kept.filled || lackingOf(files, this.#kept.files).length > 0) this.#write({ filled: false, files });
+    if (this.#kept.filled || lackingOf(files, this.#kept.files).length > 0)
+      this.#write({ filled: false, files, cluster: this.#of.cluster });
   }
 
   /** Resolves when what was said so far is kept, or cannot be now. */
@@ -102,10 +116,15 @@ export class FilledKeeper {
     return this.#saving;
   }
 
+  /** Whether the flag says that it is filled, in the cluster that it is in. */
+  get #isKept(): boolean {
+    return this.#kept.filled && this.#kept.cluster === this.#of.cluster;
+  }
+
   #save(own: Holdings): void {
-    if (this.#kept.filled && lackingOf(own, this.#kept.files).length === 0) return;
+    if (this.#isKept && lackingOf(own, this.#kept.files).length === 0) return;
     this.#nextMs = this.#clock.monotonicMs() + KEEP_MS;
-    this.#write({ filled: true, files: new Map(own) });
+    this.#write({ filled: true, files: new Map(own), cluster: this.#of.cluster });
   }
 
   #write(kept: Remembered): void {

@@ -74,6 +74,8 @@ export interface Remembered {
   readonly filled: boolean;
   /** What it held since; before it is filled, with what its peers held when they were heard of. */
   readonly files: Holdings;
+  /** In which cluster; undefined where an earlier version kept it. In another one it is not filled. */
+  readonly cluster?: string | undefined;
 }
 
 /** Whether this operator was filled once, kept over restarts. Forms: `createFilledFlag` (a small file), memory (tests). */

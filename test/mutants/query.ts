@@ -25,9 +25,37 @@ export const query: readonly Mutant[] = [
   {
     name: 'answer is merged twice',
     file: 'src/query/service.ts',
-    from: 'answers.push(answer);',
-    to: 'answers.push(answer, answer);',
+    from: 'asked.push(one);',
+    to: 'asked.push(one, one);',
     tests: ['test/unit/query/service.test.ts'],
+  },
+  {
+    name: 'rows of an operator that was moved count in both clusters',
+    file: 'src/query/placing.ts',
+    from: 'return [...files.keys()].filter((origin) => (this.clusterOf(origin) ?? cluster) !== cluster);',
+    to: 'return [...files.keys()].filter(() => cluster.length > 4_096);',
+    tests: ['test/unit/query/moved.test.ts'],
+  },
+  {
+    name: 'what a former cluster still holds of a moved operator is not asked for in its new one',
+    file: 'src/query/placing.ts',
+    from: 'if (strayed === undefined) return own;',
+    to: 'if (strayed === undefined || cluster.length < 4_096) return own;',
+    tests: ['test/property/placing.property.test.ts'],
+  },
+  {
+    name: 'an operator answers for a cluster that it is not of any more',
+    file: 'src/query/behind.ts',
+    from: 'cluster !== undefined && serving(ports, dbms).cluster !== cluster;',
+    to: "cluster === '' && serving(ports, dbms).cluster !== cluster;",
+    tests: ['test/unit/query/moved.test.ts'],
+  },
+  {
+    name: 'an operator of a former version is counted that leaves out nothing',
+    file: 'src/query/remote/ask.ts',
+    from: 'if (line.isEarlier && elsewhere.some((origin) => held.has(origin))) return countsOthers();',
+    to: '',
+    tests: ['test/unit/query/moved.test.ts'],
   },
   {
     name: 'partial result is shown as whole',
@@ -88,7 +116,7 @@ export const query: readonly Mutant[] = [
   {
     name: 'what was shown is forgotten',
     file: 'src/query/service.ts',
-    from: 'this.#shown.note(cluster.id, answer.held, this.#ports.clock.monotonicMs());\n',
+    from: 'this.#shown.note(target.cluster.id, one.answer.held, this.#ports.clock.monotonicMs());\n',
     to: '',
     tests: ['test/unit/query/behind.test.ts'],
   },

@@ -2,6 +2,20 @@ import type { Mutant } from './mutant.ts';
 
 export const replication: readonly Mutant[] = [
   {
+    name: 'an operator that was moved answers for its new cluster with what it has',
+    file: 'src/replication/create-replication.ts',
+    from: 'if (this.#membership.look()) this.#fillAgain();',
+    to: 'this.#membership.look();',
+    tests: ['test/unit/replication/moved.test.ts'],
+  },
+  {
+    name: 'one that was moved while it was off is taken for filled',
+    file: 'src/replication/filled-flag.ts',
+    from: 'filled && lost.size === 0 && !isMoved',
+    to: 'filled && lost.size === 0',
+    tests: ['test/unit/replication/moved.test.ts'],
+  },
+  {
     name: 'numbers of own files that were lost are given again',
     file: 'src/replication/create-replication.ts',
     from: 'if (this.#ownLost) this.#leapOverLost();',

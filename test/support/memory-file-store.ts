@@ -241,13 +241,14 @@ class MemoryFiles implements MemoryFileStore {
     return rows === undefined ? undefined : Buffer.from(rows).toString();
   }
 
-  #sums({ dbms, table, from, to, within }: SumScope): readonly FileSum[] {
+  #sums({ dbms, table, from, to, within, without = [] }: SumScope): readonly FileSum[] {
     const inScope = this.all().filter(
       (record) =>
         record.dbms === dbms &&
         record.table === table &&
         record.time >= from &&
         record.time < to &&
+        !without.includes(record.origin) &&
         (within?.some((beginning) => record.time.startsWith(beginning)) ?? true),
     );
     return inScope

@@ -32,6 +32,10 @@ const sensorRow = (row: Partial<SensorRow>): SensorRow => ({
   ...row,
 });
 
+const valuesOf = (row: SensorRow): readonly SqlValue[] => [
+  ...[String(row.member), BigInt(row.file), row.device, row.timestamp, row.value],
+];
+
 const store = (databases: WriteDatabases, table: string, rows: readonly (readonly SqlValue[])[]): void => {
   const connection = databases.write('sensors');
   connection.exec(`create table if not exists "${table}" (row_id integer primary key, insert_timestamp timestamp,
@@ -44,7 +48,23 @@ const store = (databases: WriteDatabases, table: string, rows: readonly (readonl
       );
   });
 };
-const procedures = { store };
+/** As an operator does: the rows of a file, and its record with their place. */
+const storeFile = (
+  databases: WriteDatabases,
+  origin: string,
+  file: number,
+  rows: readonly (readonly SqlValue[])[],
+): void => {
+  const connection = databases.write('sensors');
+  connection.exec(`create table if not exists holdfast_files (origin text, file integer, table_name text, status text,
+    first_row integer, last_row integer, primary key (origin, file)) without rowid`);
+  store(databases, 'readings', rows);
+  const last = Number(connection.get('select max(row_id) from readings')?.[0]);
+  connection.run(`insert into holdfast_files values (?, ?, 'readings', 'stored', ?, ?)`, [
+    ...[origin, BigInt(file), BigInt(last - rows.length + 1), BigInt(last)],
+  ]);
+};
+const procedures = { store, storeFile };
 const target: ProcedureModule<typeof procedures> = { module: import.meta.url, procedures };
 
 const COLUMNS = [
@@ -54,7 +74,7 @@ const COLUMNS = [
 ];
 
 export interface WorldNode {
-  readonly operator: OperatorInfo;
+  operator: OperatorInfo;
   readonly network: Network;
   readonly sqlite: Sqlite;
   readonly service: QueryService;
@@ -63,12 +83,16 @@ export interface WorldNode {
   held: Holdings;
   told: Holdings;
   drops: OwnOperator['drops'];
+  /** The cluster that its node takes it for, where that has not heard of it yet. */
+  believes: string | undefined;
   rows(rows: readonly Partial<SensorRow>[], table?: string): Promise<void>;
+  /** A file of an origin, which it holds from now on. */
+  file(origin: string, file: number, rows: readonly Partial<SensorRow>[]): Promise<void>;
 }
 
-const ownOperator = ({ operator, filled, held, told, drops }: WorldNode): OwnOperator => ({
+const ownOperator = ({ operator, filled, held, told, drops, believes }: WorldNode): OwnOperator => ({
   heard: true,
-  ...{ operator: operator.id, filled },
+  ...{ operator: operator.id, cluster: believes ?? operator.cluster, filled },
   held: () => held,
   drops,
   shortfall: (needed) => {
@@ -96,6 +120,8 @@ export class QueryWorld {
   readonly #tables: TableInfo[] = [];
   readonly #closing: (() => Promise<void>)[] = [];
   #clusters: ClusterInfo[] = [];
+  /** Operators without a policy. */
+  readonly #deleted = new Set<string>();
   #asker: QueryService | undefined;
 
   /** Operators by cluster: `{ east: ['e1', 'e2'] }`. */
@@ -132,6 +158,27 @@ export class QueryWorld {
     const node = this.nodes.get(name);
     if (node === undefined) throw new Error(`no node ${name}`);
     return node;
+  }
+
+  /** From now on an operator is of another cluster, or of none where its policy is deleted. All nodes have heard of it. */
+  move(name: string, to: string | undefined): void {
+    const node = this.node(name);
+    const operator = { ...node.operator, cluster: to ?? '' };
+    node.operator = operator;
+    if (to === undefined) this.#deleted.add(name);
+    this.#clusters = this.#clusters.map((cluster) => {
+      const others = cluster.operators.filter(({ id }) => id !== name);
+      return { ...cluster, operators: cluster.id === to ? [...others, operator] : others };
+    });
+  }
+
+  /** From now on a cluster holds these tables by its policies. */
+  declare(cluster: string, ...tables: readonly string[]): void {
+    this.#clusters = this.#clusters.map((one) =>
+      one.id === cluster
+        ? { ...one, tables: tables.map((table) => ({ dbms: 'sensors', table, status: 'active', policy: cluster })) }
+        : one,
+    );
   }
 
   /** The query node. */
@@ -175,17 +222,14 @@ export class QueryWorld {
       network,
       sqlite,
       service: this.#service(network, sqlite, () => ownOperator(node)),
-      ...{ filled: true, held: new Map(), told: new Map() },
+      ...{ filled: true, held: new Map(), told: new Map(), believes: undefined },
       drops: { isApplied: () => false, isDropping: () => false },
-      rows: (rows, table = 'readings') =>
-        sqlite.write(
-          target,
-          'store',
-          table,
-          rows
-            .map(sensorRow)
-            .map((row) => [String(row.member), BigInt(row.file), row.device, row.timestamp, row.value]),
-        ),
+      rows: (rows, table = 'readings') => sqlite.write(target, 'store', table, rows.map(sensorRow).map(valuesOf)),
+      file: async (origin, file, rows) => {
+        const values = rows.map((row) => sensorRow({ ...row, file })).map(valuesOf);
+        await sqlite.write(target, 'storeFile', origin, file, values);
+        node.held = uniteHoldings([node.held, new Map([[origin, [[file, file]]]])]);
+      },
     };
     return node;
   }
@@ -225,7 +269,11 @@ export class QueryWorld {
   #topology(): Topology {
     return {
       clusters: new Map(this.#clusters.map((cluster) => [cluster.id, cluster])),
-      operators: new Map([...this.nodes.values()].map(({ operator }) => [operator.id, operator])),
+      operators: new Map(
+        [...this.nodes.values()]
+          .filter(({ operator }) => !this.#deleted.has(operator.id))
+          .map(({ operator }) => [operator.id, operator]),
+      ),
       nodes: [],
       table: (dbms, name) => this.#tables.find((table) => table.dbms === dbms && table.name === name),
       tables: () => this.#tables,

@@ -90,17 +90,20 @@ export interface CommitFailure {
 interface MemoryFlag extends FilledFlag {
   value: boolean;
   held: Holdings;
+  cluster: string | undefined;
 }
 
 const memoryFlag = (): MemoryFlag => ({
   value: false,
   held: new Map(),
+  cluster: undefined,
   async load() {
-    return { filled: this.value, files: this.held };
+    return { filled: this.value, files: this.held, cluster: this.cluster };
   },
-  async save({ filled, files }) {
+  async save({ filled, files, cluster }) {
     this.value = filled;
     this.held = files;
+    this.cluster = cluster;
   },
 });
 
@@ -115,6 +118,9 @@ export class ReplicationWorld {
   readonly foreign = new Set<string>();
   readonly #log: Logger;
   readonly #diskMs: number;
+  /** Where operators were moved to; all others are in one cluster. */
+  readonly #moved = new Map<string, string>();
+  #moves = 0;
   #files = 0;
 
   private constructor(options: WorldOptions) {
@@ -192,7 +198,8 @@ export class ReplicationWorld {
       scrubEndpoint: new ScrubEndpoint(network, this.clock),
       store: this.#diskMs > 0 ? this.#slowDisk(operator, network) : operator.store,
       clusterPeers: () => this.peersOf(operator),
-      isForeign: (origin) => this.foreign.has(origin),
+      isForeign: (origin) => this.foreign.has(origin) || this.#moved.get(origin) !== this.#moved.get(operator.id),
+      cluster: () => this.#moved.get(operator.id) ?? 'the one',
       filledFlag: operator.flag,
       ...(operator.older && { older: operator.older }),
       clock: this.clock,
@@ -209,6 +216,14 @@ export class ReplicationWorld {
       () => {},
     );
     this.#dialAll(operator);
+  }
+
+  /** The policies say that an operator is of another cluster from now on; undefined: of that of most. All look at once, where they are told. */
+  move({ id }: SimulatedOperator, cluster: string | undefined, areTold = true): void {
+    if (cluster === undefined) this.#moved.delete(id);
+    else this.#moved.set(id, cluster);
+    this.#moves += 1;
+    if (areTold) for (const { replication } of this.operators) replication?.refresh();
   }
 
   /** The process ends; what was durable stays. */
@@ -282,9 +297,12 @@ export class ReplicationWorld {
 
   peersOf(operator: SimulatedOperator): readonly ClusterPeer[] {
     // Asked often: made anew only when somebody came or left.
-    const members = `${this.operators.length} ${this.departed.size}`;
+    const members = `${this.operators.length} ${this.departed.size} ${this.#moves}`;
     if (operator.peers.members !== members) {
-      const others = this.operators.filter((other) => other !== operator && !this.departed.has(other));
+      const cluster = this.#moved.get(operator.id);
+      const others = this.operators.filter(
+        (other) => other !== operator && !this.departed.has(other) && this.#moved.get(other.id) === cluster,
+      );
       const list = others.map(({ id, key, member }) => ({ operator: id, name: id, member, peer: key }));
       operator.peers = { members, list };
     }

@@ -36,6 +36,8 @@ export const QUERY_HEDGE_SLOW_MS = 800;
 export const QUERY_CATCH_UP_MS = 200;
 /** What was shown of a cluster is forgotten when no operator has held it for so long. */
 export const QUERY_SHOWN_KEEP_MS = 600_000;
+/** How often a query is asked again because rows count in another cluster than was thought. */
+export const QUERY_PLACINGS_MAX = 5;
 /** Operators of a cluster that work on the same query at the same time. */
 export const QUERY_HEDGES_MAX = 3;
 /** Finished queries remembered for `query status`. */

@@ -3,6 +3,7 @@ import type { BucketSum, SumScope } from '../../operator/file-sums.ts';
 import type { MendReport } from '../../replication/scrub/messages.ts';
 import type { Scrubbing } from '../../replication/replication.ts';
 import type { CommandContext } from '../context.ts';
+import { foreignTo } from '../../topology/home.ts';
 import { damageFor, peerFor, reachesNamed } from '../health/reach.ts';
 import { anyText, date, integer, oneOf, optional, withDefault, type OptionTable } from '../options.ts';
 import { define, type Call } from '../define.ts';
@@ -117,7 +118,8 @@ const spanOf = ({ context, options }: Call<typeof sumOptions>): Pick<SumScope, '
 
 const sums = async (call: Call<typeof sumOptions>): Promise<Reply> => {
   const { options } = call;
-  const { sums: of } = runningOperator(call.context).store;
+  const { store } = runningOperator(call.context);
+  const { sums: of } = store;
   if (options.bucket === 'row') {
     if (options.origin === undefined || options.file === undefined)
       throw fault('COMMAND_OPTION_MISSING', 'bucket = row needs origin and file');
@@ -127,7 +129,9 @@ const sums = async (call: Call<typeof sumOptions>): Promise<Reply> => {
     ({ dbms, table }) =>
       (options.table === '*' || `${dbms}.${table}` === options.table.toLowerCase()) && call.mayReach(dbms, table),
   );
-  const span = spanOf(call);
+  // An operator that was moved holds files that its peers are not to have, and so do its former peers.
+  const without = foreignTo(call.context.topology(), store.origin, store.holdings().keys());
+  const span = { ...spanOf(call), without };
   if (options.bucket === 'file') {
     const listed = wanted.map(async ({ dbms, table, strays }) => {
       return [`${dbms}.${table}`, { strays, files: await of.files({ dbms, table, ...span }) }] as const;

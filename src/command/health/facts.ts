@@ -36,8 +36,6 @@ export interface OperatorFacts {
   readonly watchFailure: string | undefined;
   readonly setAside: readonly string[];
   readonly damages: readonly Damage[];
-  /** Files held here whose operators are of other clusters by now. */
-  readonly moved: readonly { readonly name: string; readonly cluster: string; readonly files: number }[];
   readonly scrubError: string | undefined;
   /** Why rows of a table that was dropped are still here. */
   readonly dropFailure: string | undefined;

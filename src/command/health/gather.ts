@@ -3,8 +3,6 @@ import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
 import { wasRevoked } from '../../policy/authority/members.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
-import type { Operator } from '../../operator/operator.ts';
-import { countRanges } from '../../operator/ranges.ts';
 import { ownOperator, unreadTables } from '../facts.ts';
 import { nodeNamer, nodeNames } from '../node-names.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
@@ -108,19 +106,7 @@ const operatorFacts = (
     watchFailure: forAll(operator.status().watchFailure),
     setAside: operator.status().setAside.map((path) => textForAll(mayReach, path)),
     damages: operator.store.damages().map(damageFor(mayReach)),
-    moved: movedOf(context, operator),
     dropFailure: forAll(operator.drops.failure),
     scrubError: forAll(context.scrubber()?.status().lastError),
   };
-};
-
-/** Whoever is moved keeps what he has, and so do his former peers. */
-const movedOf = (context: CommandContext, { store }: Operator): OperatorFacts['moved'] => {
-  const { clusters, operators } = context.topology();
-  const own = operators.get(store.origin)?.cluster;
-  return [...store.holdings()].flatMap(([origin, ranges]) => {
-    const of = operators.get(origin);
-    if (own === undefined || of === undefined || of.cluster === own) return [];
-    return [{ name: of.name, cluster: clusters.get(of.cluster)?.name ?? of.cluster, files: countRanges(ranges) }];
-  });
 };

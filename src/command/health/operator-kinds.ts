@@ -178,17 +178,6 @@ export const OPERATOR_KINDS = {
         : [`${files(others.length + 1)} damaged, first file ${first.file} of ${first.origin}: ${first.text}`],
     ),
   },
-  FILES_OF_OTHER_CLUSTER: {
-    areas: ['consumer'],
-    nextStep:
-      'give the operator that was moved its former cluster back (blockchain update), or start it in a new directory (--recover), where it takes the files of its new cluster alone',
-    causes: ofOperator(({ moved }) =>
-      moved.map(
-        ({ name, cluster, files: count }) =>
-          `${files(count)} of ${name}, an operator of the cluster ${cluster}, ${count === 1 ? 'is' : 'are'} held here: queries over both clusters may count their rows twice`,
-      ),
-    ),
-  },
   SCRUB_FAILED: {
     nextStep: 'see: get scrub; it is tried again',
     causes: ofOperator(({ scrubError }) => when(scrubError !== undefined, scrubError ?? '')),

@@ -156,11 +156,13 @@ const fileSum = (placed: PlacedRecord, rowsOf: ReturnType<typeof sumsOfRows>): F
 };
 
 /** The condition of a scope, with its values. */
-const conditionOf = ({ table, from, to, within }: SumScope): readonly [string, readonly SqlValue[]] => {
+const conditionOf = ({ table, from, to, within, without = [] }: SumScope): readonly [string, readonly SqlValue[]] => {
   const [first = ''] = within ?? [];
+  const isHere = without.length === 0 ? '' : ' and origin not in (select value from json_each(?))';
   const isWithin = within === undefined ? '' : ' and substr(time, 1, ?) in (select value from json_each(?))';
   const params = within === undefined ? [] : [first.length, JSON.stringify(within)];
-  return [`table_name = ? and time >= ? and time < ?${isWithin}`, [table, from, to, ...params]];
+  const others = without.length === 0 ? [] : [JSON.stringify(without)];
+  return [`table_name = ? and time >= ? and time < ?${isWithin}${isHere}`, [table, from, to, ...params, ...others]];
 };
 
 const inScope = (db: ReadConnection, scope: SumScope, limit: number): readonly PlacedRecord[] => {

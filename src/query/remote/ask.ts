@@ -3,7 +3,7 @@ import { checked, type PeerKey } from '../../network/network.ts';
 import type { Holdings } from '../../operator/file-record.ts';
 import { behindFault } from '../behind.ts';
 import type { Line, Lines } from './lines.ts';
-import { encodeQuery, type QueryMessage } from './messages.ts';
+import { encodeEarlierQuery, encodeQuery, type QueryMessage } from './messages.ts';
 import { type AnswerState, type AnswerStep, ASKED, receive } from './state.ts';
 
 /** Told of an answer while it comes in. What `chunk` throws ends it. */
@@ -12,8 +12,8 @@ export interface AnswerListener {
   accepted(behind: number): void;
   /** Rows as a JSON array of arrays; returns how many there are. */
   chunk(bytes: Uint8Array): number;
-  /** All rows were taken; `held`: the files that they were made from. */
-  ended(held: Holdings): void;
+  /** All rows were taken; `held`: the files that they were made from; `left`: whose rows were left out, of those who count elsewhere. */
+  ended(held: Holdings, left: readonly string[]): void;
 }
 
 /**
@@ -27,23 +27,22 @@ export const askQuery = async (
   listener: AnswerListener,
   signal: AbortSignal,
 ): Promise<number> => {
-  const question = encodeQuery(query);
   const resting = lines.take(peer);
   if (resting !== undefined) {
     try {
-      return await askOn(lines, resting, question, listener, signal);
+      return await askOn(lines, resting, query, listener, signal);
     } catch (caught) {
       // It may have ended before the question arrived: then nothing has come, and it is asked on a new one.
       if (resting.heard || signal.aborted) throw caught;
     }
   }
-  return askOn(lines, await lines.open(peer, signal), question, listener, signal);
+  return askOn(lines, await lines.open(peer, signal), query, listener, signal);
 };
 
 const askOn = async (
   lines: Lines,
   line: Line,
-  question: Uint8Array,
+  query: QueryMessage,
   listener: AnswerListener,
   signal: AbortSignal,
 ): Promise<number> => {
@@ -52,8 +51,8 @@ const askOn = async (
   let outcome: number | HoldfastError;
   try {
     signal.throwIfAborted();
-    await line.ask(question);
-    outcome = await takeAnswer(line, listener);
+    await line.ask(line.isEarlier ? encodeEarlierQuery(query) : encodeQuery(query));
+    outcome = await takeAnswer(line, query, listener);
   } catch (caught) {
     line.channel.abort(caught);
     signal.throwIfAborted();
@@ -67,7 +66,11 @@ const askOn = async (
 };
 
 /** The number of rows, or why the operator does not answer. After either the channel takes another question. */
-const takeAnswer = async (line: Line, listener: AnswerListener): Promise<number | HoldfastError> => {
+const takeAnswer = async (
+  line: Line,
+  { elsewhere }: QueryMessage,
+  listener: AnswerListener,
+): Promise<number | HoldfastError> => {
   let state = ASKED;
   let rows = 0;
   for (let frame = await line.next(); frame !== undefined; frame = await line.next()) {
@@ -82,12 +85,20 @@ const takeAnswer = async (line: Line, listener: AnswerListener): Promise<number 
     if (control?.kind === 'end') {
       if (control.rows !== rows)
         throw fault('QUERY_MESSAGE_MALFORMED', `an operator sent ${rows} rows and counted ${control.rows}`);
-      listener.ended(new Map(control.held));
+      const held = new Map(control.held);
+      if (line.isEarlier && elsewhere.some((origin) => held.has(origin))) return countsOthers();
+      listener.ended(held, control.left ?? []);
       return rows;
     }
   }
   throw fault('QUERY_ANSWER_CUT', 'the operator ended in the middle of its answer');
 };
+
+/** An operator of the version before leaves out nothing: with what it answers, rows would count twice. */
+const countsOthers = (): HoldfastError =>
+  fault('QUERY_OPERATOR_NOT_FILLED', 'its version counts rows of operators of other clusters that it holds', {
+    hint: 'bring its node up to the version of this one',
+  });
 
 const receiveFrom = ({ channel }: Line, state: AnswerState, frame: Uint8Array): AnswerStep =>
   checked(channel, () => receive(state, frame));

@@ -1,19 +1,22 @@
 import type { Clock } from '../../base/clock.ts';
-import { fault } from '../../base/errors.ts';
+import { fault, hasCode } from '../../base/errors.ts';
 import { QUERY_LINE_IDLE_MS, QUERY_LINES_IDLE_MAX } from '../../base/limits.ts';
 import type { Channel, Network, PeerKey } from '../../network/network.ts';
-import { QUERY_PROTOCOL } from './messages.ts';
+import { QUERY_PROTOCOL, QUERY_PROTOCOL_BEFORE } from './messages.ts';
 
 /** A channel to an operator that carries one query after the other. Its next frame is awaited at all times, so that its end shows. */
 export class Line {
   readonly channel: Channel;
+  /** The operator speaks the version before. */
+  readonly isEarlier: boolean;
   /** Something has come since the last question. */
   heard = false;
   readonly #frames: AsyncIterator<Uint8Array>;
   #coming: Promise<Uint8Array | undefined>;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, isEarlier = false) {
     this.channel = channel;
+    this.isEarlier = isEarlier;
     this.#frames = channel[Symbol.asyncIterator]();
     this.#coming = this.#read();
   }
@@ -68,7 +71,12 @@ export class Lines {
 
   /** A new one. `NETWORK_…`. */
   async open(peer: PeerKey, signal: AbortSignal): Promise<Line> {
-    return new Line(await this.#network.open(peer, QUERY_PROTOCOL, { signal }));
+    try {
+      return new Line(await this.#network.open(peer, QUERY_PROTOCOL, { signal }));
+    } catch (caught) {
+      if (!hasCode(caught, 'NETWORK_PROTOCOL_UNSUPPORTED')) throw caught;
+      return new Line(await this.#network.open(peer, QUERY_PROTOCOL_BEFORE, { signal }), true);
+    }
   }
 
   /** Its answer is complete: the next question may come. */

@@ -6,7 +6,9 @@ import type { Holdings } from '../../operator/file-record.ts';
 import { fileRanges, operatorId } from '../../replication/transfer/messages.ts';
 
 // SPEC §1: the major version is part of the id.
-export const QUERY_PROTOCOL = '/holdfast/query/2';
+export const QUERY_PROTOCOL = '/holdfast/query/3';
+/** The version before, without `cluster` and `elsewhere`: operators and asking nodes that know no other are still spoken to. */
+export const QUERY_PROTOCOL_BEFORE = '/holdfast/query/2';
 
 /** SPEC §2: the first byte of a frame from the operator. */
 export const FRAME_PIECE = 0;
@@ -16,7 +18,7 @@ export const FRAME_CONTROL = 2;
 /** Files by origin, the first stretches of each. */
 const filesSchema = z.array(z.tuple([operatorId, fileRanges.max(COMMITTED_RANGES_MAX)])).max(COMMITTED_ORIGINS_MAX);
 
-const querySchema = z.strictObject({
+const beforeSchema = z.strictObject({
   dbms: z.string().min(1).max(64),
   sql: z.string().min(1).max(SQL_CHARS_MAX),
   /** How long the asking node still waits. */
@@ -26,11 +28,25 @@ const querySchema = z.strictObject({
   /** What an operator does that lacks files. */
   behind: z.enum(['refuse', 'answer']),
 });
+const querySchema = beforeSchema.extend({
+  /** Which the operator answers for. */
+  cluster: operatorId,
+  /** Origins whose rows count in other clusters. */
+  elsewhere: z.array(operatorId).max(COMMITTED_ORIGINS_MAX),
+});
 export type QueryMessage = z.infer<typeof querySchema>;
+/** As an asking node of the version before sends it. */
+export type EarlierQueryMessage = z.infer<typeof beforeSchema>;
 
 const controlSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('accepted'), behind: z.int().min(0) }),
-  z.strictObject({ kind: z.literal('end'), rows: z.int().min(0), held: filesSchema }),
+  z.strictObject({
+    kind: z.literal('end'),
+    rows: z.int().min(0),
+    held: filesSchema,
+    /** Of `elsewhere`, those of which rows were left out; not there where there are none. */
+    left: z.array(operatorId).max(COMMITTED_ORIGINS_MAX).optional(),
+  }),
   z.strictObject({ kind: z.literal('behind'), files: z.int().min(1) }),
   z.strictObject({
     kind: z.literal('error'),
@@ -57,8 +73,12 @@ export const encodeQuery = (message: QueryMessage): Uint8Array => {
   decodeQuery(frame);
   return frame;
 };
+/** For an operator of the version before. */
+export const encodeEarlierQuery = ({ cluster: _, elsewhere: __, ...message }: QueryMessage): Uint8Array =>
+  Buffer.from(JSON.stringify(message));
 /** Throws `QUERY_MESSAGE_MALFORMED`. */
 export const decodeQuery = (frame: Uint8Array): QueryMessage => parsed(querySchema, frame);
+export const decodeEarlierQuery = (frame: Uint8Array): EarlierQueryMessage => parsed(beforeSchema, frame);
 
 export const encodeControl = (message: ControlMessage): Uint8Array =>
   tagged(FRAME_CONTROL, Buffer.from(JSON.stringify(message)));

@@ -8,11 +8,14 @@ import { filesBehind } from '../behind.ts';
 import type { RowChunk } from '../procedures.ts';
 import {
   type ControlMessage,
+  decodeEarlierQuery,
   decodeQuery,
+  type EarlierQueryMessage,
   encodeControl,
   errorMessage,
   filesOf,
   QUERY_PROTOCOL,
+  QUERY_PROTOCOL_BEFORE,
   type QueryMessage,
 } from './messages.ts';
 import { framesOf } from './state.ts';
@@ -21,6 +24,8 @@ import { framesOf } from './state.ts';
 export interface OperatorAnswer {
   /** Files that it knows to lack. */
   readonly behind: number;
+  /** Whose rows were left out. */
+  readonly left: readonly string[];
   /** What ends the loop early ends the work. */
   readonly chunks: AsyncIterable<RowChunk>;
   /** What the chunks were made from, once they are all made. */
@@ -28,7 +33,9 @@ export interface OperatorAnswer {
 }
 
 /** Refuses by rejecting. */
-export type AnswerQuery = (query: QueryMessage, asker: PeerKey) => Promise<OperatorAnswer>;
+export type AnswerQuery = (query: QueryMessage | EarlierQueryMessage, asker: PeerKey) => Promise<OperatorAnswer>;
+
+type Decode = (frame: Uint8Array) => QueryMessage | EarlierQueryMessage;
 
 /**
  * Serves the query protocol: one query after the other on each channel. What `answer` throws travels to the asking node
@@ -39,11 +46,11 @@ export const serveQueries = (
   answer: AnswerQuery,
 ): void => {
   let served = 0;
-  const serveOne = async (channel: Channel, frame: Uint8Array): Promise<void> => {
+  const serveOne = async (channel: Channel, frame: Uint8Array, decode: Decode): Promise<void> => {
     served += 1;
     let cancel: () => void = () => {};
     try {
-      const query = checked(channel, () => decodeQuery(frame));
+      const query = checked(channel, () => decode(frame));
       cancel = clock.after(query.timeoutMs, () => channel.abort(fault('QUERY_TIMEOUT', 'the time of the query is up')));
       if (served > QUERIES_SERVED_MAX)
         throw fault('QUERY_BUSY', `this operator answers ${QUERIES_SERVED_MAX} queries already`);
@@ -57,12 +64,12 @@ export const serveQueries = (
       served -= 1;
     }
   };
-  network.handle(QUERY_PROTOCOL, async (channel) => {
+  const serveAll = async (channel: Channel, decode: Decode): Promise<void> => {
     let stopWaiting: () => void = () => {};
     try {
       for await (const frame of channel) {
         stopWaiting();
-        await serveOne(channel, frame);
+        await serveOne(channel, frame, decode);
         stopWaiting = clock.after(2 * QUERY_LINE_IDLE_MS, () =>
           channel.abort(fault('NETWORK_TIMEOUT', 'nothing more is asked')),
         );
@@ -71,7 +78,9 @@ export const serveQueries = (
       stopWaiting();
       await channel.finish().catch(() => {});
     }
-  });
+  };
+  network.handle(QUERY_PROTOCOL_BEFORE, (channel) => serveAll(channel, decodeEarlierQuery));
+  network.handle(QUERY_PROTOCOL, (channel) => serveAll(channel, decodeQuery));
 };
 
 const refusalOf = (problem: HoldfastError): ControlMessage => {
@@ -86,5 +95,6 @@ const serve = async (channel: Channel, answer: OperatorAnswer): Promise<void> =>
     rows += chunk.rows;
     for (const frame of framesOf(chunk.bytes)) await channel.send(frame);
   }
-  await channel.send(encodeControl({ kind: 'end', rows, held: filesOf(await answer.held()) }));
+  const left = answer.left.length > 0 ? { left: [...answer.left] } : {};
+  await channel.send(encodeControl({ kind: 'end', rows, held: filesOf(await answer.held()), ...left }));
 };

@@ -3,7 +3,8 @@ import type { Resolved } from './resolved.ts';
 
 /** A name as SQLite and our parser read it back, whatever is in it. */
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/** A text as SQLite reads it. */
+export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 type Printers = { readonly [K in Expression['kind']]: (expression: Expression & { readonly kind: K }) => string };
 
@@ -48,6 +49,8 @@ export interface PrintOptions {
   readonly from?: string;
   /** A condition of ours, as SQL. It comes first: SQLite stops at the first that does not hold. */
   readonly condition?: string | undefined;
+  /** One that is looked at last. */
+  readonly lastCondition?: string | undefined;
   /** To be run: each row as one text column, a JSON array, which keeps integers and reals apart on their way. */
   readonly asJson?: boolean;
 }
@@ -56,9 +59,12 @@ export interface PrintOptions {
  * Prints a resolved SELECT. Items have no aliases: an alias of ours could be taken for a column. What the user wrote as
  * ordinals and aliases has become expressions.
  */
-export const printSelect = (select: Resolved, { from, condition, asJson = false }: PrintOptions = {}): string => {
+export const printSelect = (
+  select: Resolved,
+  { from, condition, lastCondition, asJson = false }: PrintOptions = {},
+): string => {
   const items = select.items.map(({ expression }) => printExpression(expression)).join(', ');
-  const where = [condition, select.where === undefined ? undefined : printExpression(select.where)];
+  const where = [condition, select.where === undefined ? undefined : printExpression(select.where), lastCondition];
   const tests = where.filter((term) => term !== undefined);
   const parts = [
     `SELECT ${asJson ? `json_array(${items})` : items} FROM ${from ?? quoteName(select.table)}`,

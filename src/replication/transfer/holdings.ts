@@ -66,6 +66,15 @@ export const lackingOf = (a: Holdings, b: Holdings): FilesByOrigin => {
   return lacking.sort(([x], [y]) => (x < y ? -1 : 1));
 };
 
+/** What `own` and all others hold. */
+export const heldByAll = (own: Holdings, others: readonly Holdings[]): Holdings => {
+  const common = [...own].map(
+    ([origin, ranges]) =>
+      [origin, others.reduce((held, other) => intersectRanges(held, other.get(origin) ?? NO_FILES), ranges)] as const,
+  );
+  return new Map(common.filter(([, ranges]) => ranges.length > 0));
+};
+
 /** Cuts a list into messages that stay within the number of ranges that one may carry; at least one, maybe empty. */
 export const inMessages = (files: FilesByOrigin): readonly FilesByOrigin[] => {
   const messages: (readonly [string, FileRanges])[][] = [];

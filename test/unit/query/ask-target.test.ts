@@ -24,7 +24,7 @@ test('a slow answer of the local databases is waited for: there is nobody else t
   };
   const sql = 'select count(*) from readings';
   const question = {
-    ...{ sql, width: 1, keep: 'rows' as const, needs: new Map() },
+    ...{ sql, width: 1, keep: 'rows' as const, needs: new Map(), elsewhere: [] },
     budget: new Budget(new ResultRoom()),
     job: new JobRecord(clock, 1, { sql, dbms: 'plant' }),
     deadlineMs: 60_000,

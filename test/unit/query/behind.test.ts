@@ -104,7 +104,7 @@ describe('what may answer', () => {
   const own = (held: () => Holdings, lacking: () => number) => ({
     clock: createVirtualClock(0),
     operating: () => ({
-      ...{ operator: 'e1', filled: true, heard: true, held },
+      ...{ operator: 'e1', cluster: 'east', filled: true, heard: true, held },
       drops: { isApplied: () => false, isDropping: () => false },
       shortfall: () => ({ lacking: lacking(), overdue: lacking() }),
     }),
@@ -151,7 +151,7 @@ describe('a table that was dropped', () => {
   const operator = (isApplied: boolean, isDropping: boolean) => ({
     clock: createVirtualClock(0),
     operating: () => ({
-      ...{ operator: 'e1', filled: true, heard: true, held: () => new Map() },
+      ...{ operator: 'e1', cluster: 'east', filled: true, heard: true, held: () => new Map() },
       drops: { isApplied: () => isApplied, isDropping: () => isDropping },
       shortfall: (needed: Holdings) => ({ lacking: needed.size, overdue: needed.size }),
     }),
@@ -193,7 +193,7 @@ describe('a table that was dropped', () => {
 
 test('who looks through a database does not answer from that one, but from others', async () => {
   const operating = (dbms?: string) => ({
-    ...{ operator: 'e1', filled: dbms !== 'plant', heard: true, held: () => new Map() },
+    ...{ operator: 'e1', cluster: 'east', filled: dbms !== 'plant', heard: true, held: () => new Map() },
     drops: { isApplied: () => true, isDropping: () => false },
     shortfall: () => ({ lacking: 0, overdue: 0 }),
   });

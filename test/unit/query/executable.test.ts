@@ -12,7 +12,7 @@ const statement = (sql: string, brief: boolean): string =>
   executableSql(
     resolve(parseSelect(sql), sql, { columns: READINGS, now: 0 }),
     { columns: READINGS, indexed: new Set() },
-    brief,
+    { brief },
   );
 
 test.each([

@@ -13,7 +13,7 @@ const rowsOf = async function* (rows: number) {
   yield { rows, bytes: Buffer.from(`[${Array.from({ length: rows }, () => '[1]').join(',')}]`) };
 };
 const answering: AnswerQuery = ({ sql }) =>
-  Promise.resolve({ behind: 0, chunks: rowsOf(Number(sql)), held: () => Promise.resolve(new Map()) });
+  Promise.resolve({ behind: 0, chunks: rowsOf(Number(sql)), left: [], held: () => Promise.resolve(new Map()) });
 
 /** One node that asks and one operator, with the channels between them, as the operator holds them. */
 const world = (answer: AnswerQuery = answering) => {
@@ -35,7 +35,15 @@ const world = (answer: AnswerQuery = answering) => {
   const chunk = (bytes: Uint8Array): number => (JSON.parse(Buffer.from(bytes).toString()) as unknown[]).length;
   const listener = { accepted: () => {}, chunk, ended: () => {} };
   const ask = (sql: string, signal = new AbortController().signal): Promise<number> => {
-    const query: QueryMessage = { dbms: 'd', sql, timeoutMs: 1_000, needs: [], behind: 'refuse' };
+    const query: QueryMessage = {
+      dbms: 'd',
+      sql,
+      timeoutMs: 1_000,
+      needs: [],
+      behind: 'refuse',
+      cluster: 'c',
+      elsewhere: [],
+    };
     return askQuery(lines, 'serving', query, listener, signal);
   };
   return { clock, served, blamed, ask, serveBy: (own: typeof handler) => void (handler = own) };

@@ -12,7 +12,7 @@ import {
 } from '../../../src/query/remote/messages.ts';
 import { ASKED, framesOf, receive } from '../../../src/query/remote/state.ts';
 
-const NEED = '"needs":[],"behind":"refuse"';
+const NEED = '"needs":[],"behind":"refuse","cluster":"c","elsewhere":[]';
 const accepted = receive(ASKED, encodeControl({ kind: 'accepted', behind: 0 })).state;
 
 describe('messages on the wire', () => {
@@ -26,8 +26,10 @@ describe('messages on the wire', () => {
         timeoutMs: 1000,
         needs: [['o', [[1, 4]]]],
         behind: 'refuse',
+        cluster: 'c',
+        elsewhere: ['p'],
       }),
-      '{"dbms":"d","sql":"SELECT \\"a\\" FROM \\"t\\"","timeoutMs":1000,"needs":[["o",[[1,4]]]],"behind":"refuse"}',
+      '{"dbms":"d","sql":"SELECT \\"a\\" FROM \\"t\\"","timeoutMs":1000,"needs":[["o",[[1,4]]]],"behind":"refuse","cluster":"c","elsewhere":["p"]}',
     ],
     ['accepted', encodeControl({ kind: 'accepted', behind: 0 }), '\u0002{"kind":"accepted","behind":0}'],
     ['end', encodeControl({ kind: 'end', rows: 7, held: [] }), '\u0002{"kind":"end","rows":7,"held":[]}'],
@@ -46,8 +48,8 @@ describe('messages on the wire', () => {
     '', 'null', '{}', '{"dbms":"d","sql":"x"}', `{"dbms":"d","sql":"x","timeoutMs":0,${NEED}}`,
     `{"dbms":"d","sql":"x","timeoutMs":1,"more":1,${NEED}}`, `{"dbms":1,"sql":"x","timeoutMs":1,${NEED}}`,
     `{"dbms":"d","sql":"${'x'.repeat(70_000)}","timeoutMs":1,${NEED}}`, '\u00ff{',
-    '{"dbms":"d","sql":"x","timeoutMs":1,"needs":[["o",[[4,1]]]],"behind":"refuse"}',
-    '{"dbms":"d","sql":"x","timeoutMs":1,"needs":[],"behind":"perhaps"}',
+    '{"dbms":"d","sql":"x","timeoutMs":1,"needs":[["o",[[4,1]]]],"behind":"refuse","cluster":"c","elsewhere":[]}',
+    '{"dbms":"d","sql":"x","timeoutMs":1,"needs":[],"behind":"perhaps","cluster":"c","elsewhere":[]}', `{"dbms":"d","sql":"x","timeoutMs":1,"needs":[],"behind":"refuse"}`,
   ])('a malformed query is refused: %j', (text) => {
     expect(() => decodeQuery(Buffer.from(text, 'latin1'))).toThrow(
       expect.objectContaining({ code: 'QUERY_MESSAGE_MALFORMED' }) as Error,

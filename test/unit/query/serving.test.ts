@@ -17,11 +17,12 @@ test('an operator answers a bounded number of queries at a time; one more is tol
     yield { rows: 0, bytes: Buffer.from('[]') };
   };
   const held = () => Promise.resolve(new Map());
-  serveQueries({ network, clock, log: silentLogger }, async () => ({ behind: 0, chunks: chunks(), held }));
+  serveQueries({ network, clock, log: silentLogger }, async () => ({ behind: 0, chunks: chunks(), held, left: [] }));
   const ask = async (): Promise<Channel> => {
     const [asking, serving] = createChannelPair(['asking', 'serving'], (_, __, deliver) => deliver());
     void handler(serving);
-    await asking.send(encodeQuery({ dbms: 'd', sql: 'select 1', timeoutMs: 1_000, needs: [], behind: 'refuse' }));
+    const need = { needs: [], behind: 'refuse' as const, cluster: 'c', elsewhere: [] };
+    await asking.send(encodeQuery({ dbms: 'd', sql: 'select 1', timeoutMs: 1_000, ...need }));
     return asking;
   };
   const first = async (channel: Channel): Promise<unknown> => {

@@ -31,7 +31,7 @@ const peer: PeerReplication = {
 const operator: OperatorFacts = {
   ...{ filled: true, awaited: [], distributor: true, consumer: 'active', peers: [peer], failures: [] },
   failed: { dir: '/e', files: 0, bytes: 0, isFull: false },
-  ...{ watchFailure: undefined, setAside: [], damages: [], moved: [], scrubError: undefined, dropFailure: undefined },
+  ...{ watchFailure: undefined, setAside: [], damages: [], scrubError: undefined, dropFailure: undefined },
 };
 const all = { operator: true, distributor: true, consumer: true };
 const other: NamedPeer = { peer: 'b', name: 'node-b', inCluster: true, clockAheadMs: 20, processes: all };
@@ -233,10 +233,6 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
   FILES_DAMAGED: [
     own({ damages: [{ origin: 'o1', file: 5, text: 'rows changed' }] as never }),
     /file 5 of o1: rows changed/,
-  ],
-  FILES_OF_OTHER_CLUSTER: [
-    own({ moved: [{ name: 'operator-c', cluster: 'plant-2', files: 1 }] }),
-    /^1 file of operator-c, an operator of the cluster plant-2, is held here/,
   ],
   SCRUB_FAILED: [own({ scrubError: 'the archive cannot be read' }), /archive/],
   TABLE_DROP_WAITS: [own({ dropFailure: 'a table that was dropped is not gone yet: no room' }), /no room/],

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeControl, QUERY_PROTOCOL, QUERY_PROTOCOL_BEFORE, tagged } from '../../../src/query/remote/messages.ts';
+import { QueryWorld } from '../../support/query-world.ts';
+
+const SUM = 'select count(*), sum(value) from readings';
+
+/** a and b are of plant-1 and hold each other's files, c is of plant-2. A file has as many rows as it has devices. */
+describe('the rows of an operator that was moved to another cluster', () => {
+  let world: QueryWorld;
+  beforeEach(async () => {
+    world = await QueryWorld.create({ 'plant-1': ['a', 'b'], 'plant-2': ['c'] }, ['readings', 'other']);
+    world.declare('plant-1', 'readings');
+    world.declare('plant-2', 'readings');
+    for (const name of ['a', 'b']) {
+      await world.node(name).file('a', 1, [{ value: 1 }, { value: 2 }]);
+      await world.node(name).file('b', 1, [{ value: 10 }]);
+      await world.node(name).file('a', 2, [{ value: 4 }]);
+      await world.node(name).file('b', 2, [{ value: 20 }, { value: 40 }]);
+    }
+    await world.node('c').file('c', 1, [{ value: 100 }]);
+  });
+  afterEach(() => world.close());
+
+  const ask = (options: Parameters<QueryWorld['ask']>[1] = {}) => world.ask(SUM, { nodes: 'all', ...options });
+  /** b is of plant-2 from now on; it and c have given each other what they have. */
+  const moved = async (): Promise<void> => {
+    world.move('b', 'plant-2');
+    await world.node('b').file('c', 1, [{ value: 100 }]);
+    await world.node('c').file('b', 1, [{ value: 10 }]);
+    await world.node('c').file('b', 2, [{ value: 20 }, { value: 40 }]);
+  };
+
+  test('count once, whoever answers, whichever form the query has', async () => {
+    await moved();
+    for (let turn = 0; turn < 6; turn += 1) expect(await ask()).toMatchObject({ rows: [[7, 177]], behind: [] });
+    expect((await world.ask('select count(*) from readings')).rows).toEqual([[7]]);
+    expect((await world.ask('select max(value) from readings where value < 50')).rows).toEqual([[40]]);
+    const { rows } = await world.ask('select value from readings where row_id > 0 order by value');
+    expect(rows.flat()).toEqual([1, 2, 4, 10, 20, 40, 100]);
+  });
+
+  test('are asked for where they count, also of a cluster that has the table by no policy; of no other table', async () => {
+    await moved();
+    world.declare('plant-2', 'other');
+    expect(await ask()).toMatchObject({ rows: [[7, 177]] });
+    expect((await ask()).parts.map(({ cluster }) => cluster).sort()).toEqual(['plant-1', 'plant-2']);
+    const other = await world.ask('select count(*) from other');
+    expect([other.rows, other.parts.map(({ cluster }) => cluster)]).toEqual([[[0]], ['plant-2']]);
+  });
+
+  test('are missed while nobody of its new cluster has them: the reply says so', async () => {
+    world.move('b', 'plant-2');
+    await world.node('b').network.close();
+    expect(await ask()).toMatchObject({
+      rows: [[4, 107]],
+      behind: [{ cluster: 'plant-2', operator: 'c', files: 2 }],
+    });
+  });
+
+  test('are not left out in the answer of an operator of a former version, which is not counted then', async () => {
+    await moved();
+    await world.node('c').network.close();
+    world.node('b').network.handle(QUERY_PROTOCOL_BEFORE, async (channel) => {
+      for await (const frame of channel) {
+        expect(JSON.parse(Buffer.from(frame).toString())).not.toHaveProperty('elsewhere');
+        await channel.send(encodeControl({ kind: 'accepted', behind: 0 }));
+        await channel.send(tagged(1, Buffer.from('[[8, 177.0]]')));
+        await channel.send(
+          encodeControl({ kind: 'end', rows: 1, held: [['a', [[1, 2]]], ['b', [[1, 2]]], ['c', [[1, 1]]]] }), // prettier-ignore
+        );
+      }
+    });
+    world.node('b').network.handle(QUERY_PROTOCOL, undefined as never);
+    await expect(ask()).rejects.toThrow(/b: its version counts rows of operators of other clusters/);
+    expect(await ask({ partial: true })).toMatchObject({ rows: [[3, 7]], missing: [{ cluster: 'plant-2' }] });
+  });
+
+  test('count where they belong for an asking node of a former version too', async () => {
+    await moved();
+    const [b, c] = [world.node('b'), world.node('c')];
+    await c.network.dial({ address: b.network.address });
+    const channel = await c.network.open(b.network.self, QUERY_PROTOCOL_BEFORE);
+    const query = { dbms: 'sensors', sql: SUM, timeoutMs: 10_000, needs: [['a', [[3, 3]]]], behind: 'refuse' };
+    await channel.send(Buffer.from(JSON.stringify(query)));
+    const frames: string[] = [];
+    for await (const frame of channel) {
+      frames.push(Buffer.from(frame).toString());
+      if (frames.length === 3) await channel.finish();
+    }
+    expect(frames[1]).toBe('\u0001[[4,170.0]]');
+    expect(frames[2]).not.toContain('left');
+  });
+
+  test('that was deleted since count once', async () => {
+    await moved();
+    await world.node('b').network.close();
+    world.move('b', undefined);
+    for (let turn = 0; turn < 3; turn += 1) expect((await ask()).rows).toEqual([[7, 177]]);
+  });
+
+  test('count once in a committed query too', async () => {
+    await moved();
+    world.committed.set('plant-1', new Map([['a', [[1, 2]]], ['b', [[1, 2]]]])); // prettier-ignore
+    world.committed.set('plant-2', new Map([['c', [[1, 1]]], ['b', [[1, 1]]]])); // prettier-ignore
+    expect(await ask({ committed: true })).toMatchObject({ behind: [] });
+  });
+
+  test('are not asked for of one that does not know yet of which cluster it is', async () => {
+    await moved();
+    world.node('b').believes = 'plant-1';
+    const { parts, rows } = await ask();
+    expect(rows).toEqual([[7, 177]]);
+    expect(parts.filter(({ operator, error }) => operator === 'b' && error === undefined)).toEqual([]);
+  });
+});

@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ReplicationWorld, type SimulatedOperator } from '../../support/replication-world.ts';
+
+let world: ReplicationWorld;
+let one: SimulatedOperator;
+let two: SimulatedOperator;
+let three: SimulatedOperator;
+/** Two are of one cluster and hold the same; the third is of another, and holds what it has taken itself. */
+beforeEach(async () => {
+  world = await ReplicationWorld.linked(3);
+  [one, two, three] = [world.operator(1), world.operator(2), world.operator(3)];
+  world.move(three, 'the other');
+  for (const operator of world.operators) world.put(operator);
+  await world.clock.runUntil(() => filesOf(one, two) && filesOf(two, one) && two.flag.value, 20_000, 'they are filled');
+});
+afterEach(() => world.close());
+
+/** Whether an operator holds the files of another one. */
+const filesOf = ({ store }: SimulatedOperator, { id }: SimulatedOperator): boolean => store.holdings().has(id);
+const filled = ({ replication }: SimulatedOperator): boolean => replication!.filled;
+const settled = () => world.clock.runUntil(() => filled(two), 20_000, 'it is filled again');
+
+test('an operator that is moved answers nothing before it holds what its new peers hold, and gives them its own files alone', async () => {
+  expect(filled(two)).toBe(true);
+  world.move(two, 'the other');
+  expect(filled(two)).toBe(false);
+  await settled();
+  expect(filesOf(two, three)).toBe(true);
+  await world.clock.runUntil(() => filesOf(three, two), 20_000, 'its new peer has its files');
+  await world.clock.advance(10_000);
+  expect([filesOf(three, one), filesOf(one, three)]).toEqual([false, false]);
+});
+
+test('so does one that was moved while it was off', async () => {
+  await world.crash(two);
+  world.move(two, 'the other');
+  await world.start(two);
+  expect(filled(two)).toBe(false);
+  await settled();
+  expect(filesOf(two, three)).toBe(true);
+  await world.clock.runUntil(() => two.flag.cluster === 'the other', 20_000, 'it remembers where');
+  await world.crash(two);
+  await world.start(two);
+  expect(filled(two)).toBe(true);
+});
+
+test('moved back it lacks what came meanwhile, and gives what it took', async () => {
+  world.move(two, 'the other');
+  await settled();
+  world.put(one);
+  world.put(two);
+  world.move(two, undefined);
+  expect(filled(two)).toBe(false);
+  await settled();
+  await world.clock.runUntil(
+    () => [one, two].every(({ store }) => [one, two].every(({ id }) => store.holdings().get(id)?.at(-1)?.[1] === 2)),
+    20_000,
+    'both hold both',
+  );
+  expect(filesOf(one, three)).toBe(false);
+});
+
+test('of what the policies say and it has not looked at yet it answers nothing', () => {
+  world.move(two, 'the other', false);
+  expect(filled(two)).toBe(false);
+  world.move(two, undefined);
+  expect(filled(two)).toBe(true);
+});
