@@ -1,4 +1,16 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 
@@ -27,26 +39,36 @@ export const filesOf = (dir: string, random: SeededRandom): readonly string[] =>
   return [...byDirectory.values()].map((paths) => random.pick(paths.sort()));
 };
 
-const spoil = (bytes: Buffer, way: Way, random: SeededRandom): Buffer | undefined => {
-  const at = random.integer(0, Math.max(0, bytes.byteLength - 1));
-  switch (way) {
-    case 'flipped bits': {
-      const copy = Buffer.from(bytes);
-      if (copy.byteLength > 0) copy[at] = (copy[at] ?? 0) ^ (1 << random.integer(0, 7));
-      return copy;
+/** In place, as a disk does it: a node that runs has the file open, and may write to it meanwhile. Returns its size. */
+const spoil = (path: string, way: Way, random: SeededRandom): number => {
+  const file = openSync(path, 'r+');
+  try {
+    const { size } = fstatSync(file);
+    const at = random.integer(0, Math.max(0, size - 1));
+    switch (way) {
+      case 'flipped bits': {
+        const byte = Buffer.alloc(1);
+        if (readSync(file, byte, 0, 1, at) === 1)
+          writeSync(file, Buffer.of(byte.readUInt8() ^ (1 << random.integer(0, 7))), 0, 1, at);
+        break;
+      }
+      case 'a page of zeros': {
+        const from = at - (at % PAGE_BYTES);
+        writeSync(file, Buffer.alloc(Math.min(PAGE_BYTES, size - from)), 0, undefined, from);
+        break;
+      }
+      case 'cut short':
+        ftruncateSync(file, at);
+        break;
+      case 'garbage at the end':
+        writeSync(file, random.bytes(random.integer(1, 300)), 0, undefined, size);
+        break;
+      case 'deleted':
+        rmSync(path);
     }
-    case 'a page of zeros':
-      return Buffer.from(bytes).fill(
-        0,
-        at - (at % PAGE_BYTES),
-        Math.min(bytes.byteLength, at - (at % PAGE_BYTES) + PAGE_BYTES),
-      );
-    case 'cut short':
-      return bytes.subarray(0, at);
-    case 'garbage at the end':
-      return Buffer.concat([bytes, random.bytes(random.integer(1, 300))]);
-    case 'deleted':
-      return undefined;
+    return size;
+  } finally {
+    closeSync(file);
   }
 };
 
@@ -55,11 +77,9 @@ export const damage = (path: string, random: SeededRandom): Damage => {
   const bytes = readFileSync(path);
   const { mode } = statSync(path);
   const way = random.pick(WAYS);
-  const spoilt = spoil(bytes, way, random);
-  if (spoilt === undefined) rmSync(path);
-  else writeFileSync(path, spoilt);
+  const size = spoil(path, way, random);
   return {
-    what: `${basename(path)} of ${bytes.byteLength} bytes: ${way}`,
+    what: `${basename(path)} of ${size} bytes: ${way}`,
     undo: () => writeFileSync(path, bytes, { mode }),
   };
 };

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { createSeededRandom } from '../../test/support/seeded-random.ts';
 import { runCampaign } from './campaign.ts';
 import { drawFaults, type FaultName } from './kinds.ts';
+import { lackOfBounds } from './descriptors.ts';
 import { lackOfNamespaces } from './paths.ts';
 import { isBroken, printReport } from './report.ts';
 
@@ -31,6 +32,10 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.exit(2);
 }
 const lack = lackOfNamespaces();
+const skipped = [
+  ...(lack === undefined ? [] : [`skipped: network namespaces (${lack})`]),
+  ...(lackOfBounds() === undefined ? [] : [`skipped: few file descriptors (${lackOfBounds()})`]),
+];
 const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });
 let first = draw();
 if (first === undefined) {
@@ -48,7 +53,7 @@ const dir = mkdtempSync(join(tmpdir(), 'holdfast-traps-'));
 const endMs = performance.now() + minutes * 60_000;
 const startedMs = performance.now();
 process.stderr.write(`faults for ${minutes} minutes, seed ${seed}\n`);
-if (lack !== undefined) process.stderr.write(`skipped: network namespaces (${lack})\n`);
+for (const line of skipped) process.stderr.write(`${line}\n`);
 try {
   const report = await runCampaign({
     seed,
@@ -59,7 +64,7 @@ try {
       process.stderr.write(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(5)} ${line}\n`),
   });
   printReport(report, values.json);
-  if (!values.json && lack !== undefined) console.log(`skipped: network namespaces (${lack})`);
+  if (!values.json) for (const line of skipped) console.log(line);
   process.exitCode = isBroken(report) ? 1 : 0;
 } finally {
   rmSync(dir, { recursive: true, force: true });

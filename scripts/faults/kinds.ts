@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { textOf } from '../../src/base/errors.ts';
 import { ENTRY_FUTURE_MS_MAX } from '../../src/base/limits.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { waitFor } from '../../test/support/wait.ts';
 import { type FaultCluster, type Name, otherOf } from './cluster.ts';
-import { damage, filesOf } from './damage.ts';
+import { damageRunning, damageStopped } from './damaged-files.ts';
+import { fewDescriptors, lackOfBounds } from './descriptors.ts';
 import { ANSWER_MS_MAX, type Load } from './load.ts';
 
 /** How long a trap is waited for while the node runs; then it is killed anyway. */
@@ -157,28 +157,6 @@ const wrongClock =
     return `${name} off by ${(offMs / 3_600_000).toFixed(1)} hours${isKilled ? ', killed meanwhile' : ''}`;
   };
 
-/** Any file of a node that does not run; the node mends it, or says what is wrong with it and is given back the file. */
-const damageFile = async (scene: Scene): Promise<string> => {
-  const { cluster, random } = scene;
-  const name = anyOf(scene);
-  await scene.calm();
-  await cluster.kill(name);
-  const done = damage(random.pick(filesOf(cluster.dirOf(name), random)), random);
-  try {
-    await cluster.startAgain(name);
-    await cluster.runsAgain(name);
-    await cluster.node(name).run('run scrub');
-    return `${done.what}: mended`;
-  } catch (failure) {
-    if (cluster.node(name).running) throw new Error(done.what, { cause: failure });
-    const said = /^.*hint: .*$/m.exec(textOf(failure));
-    if (said === null) throw new Error(`${done.what}: the node does not say what to do`, { cause: failure });
-    done.undo();
-    await cluster.startAgain(name);
-    return `${done.what}: refused, put back`;
-  }
-};
-
 const oldCopy = async (scene: Scene): Promise<string> => {
   const { cluster, load, random } = scene;
   const name = anyOf(scene);
@@ -225,7 +203,9 @@ const faults = {
   'clock ahead': { weight: 1, run: wrongClock(1_000, 3_650 * DAY_MS) },
   'clock a little ahead': { weight: 1, run: wrongClock(1_000, ENTRY_FUTURE_MS_MAX - 60_000) },
   'clock behind': { weight: 1, run: wrongClock(-3_650 * DAY_MS, -1_000) },
-  'damage of a file': { weight: 6, run: damageFile },
+  'damage of a file': { weight: 6, run: damageStopped },
+  'damage of a file while it runs': { weight: 5, run: damageRunning },
+  'few file descriptors': { weight: lackOfBounds() === undefined ? 3 : 0, run: fewDescriptors },
   'old copy put back': { weight: 1, run: oldCopy },
   'backup put back': { weight: 1, run: backup },
 } satisfies Readonly<Record<string, Fault>>;
