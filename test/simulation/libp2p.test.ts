@@ -104,6 +104,31 @@ describe.each(SEEDS)('real libp2p over a wire that is cut, in faked time (HOLDFA
     },
     BUSY_MS,
   );
+
+  test(
+    'a node that has a tenth of its time is not taken in and out',
+    async () => {
+      const { random, wire, nodes } = await start(seed, 3);
+      const downs: string[] = [];
+      for (const { network, address } of nodes) network.notices.on('peer:down', () => downs.push(address));
+      const slow = nodes[0]!;
+      for (let second = 0; second < 60; second += 1) {
+        for (const other of nodes.slice(1)) wire.cut(slow.address, other.address);
+        if (second % 10 === 0)
+          random
+            .pick(nodes)
+            .ledger.append(proposal(second + 1))
+            .catch(() => {});
+        await world!.pass(900, FINE_STEP_MS);
+        wire.heal();
+        await world!.pass(100);
+      }
+      expect(downs).toEqual([]);
+      await world!.until(() => holdTheSame(nodes), CONVERGED_MS);
+      expect(nodes[0]!.ledger.size).toBe(7);
+    },
+    BUSY_MS,
+  );
 });
 
 test(
