@@ -137,7 +137,11 @@ class LedgerWorld {
     const slot = random.pick(this.slots);
     if (slot.running !== undefined)
       for (let count = random.integer(0, 3); count > 0; count -= 1) this.#append(slot.running);
-    if (random.chance(mix.crash)) await (slot.running === undefined ? this.start(slot) : this.crash(slot));
+    if (random.chance(mix.crash)) {
+      // Half the time in the middle of a write, of zeros or of lines: it takes as long as the disk says.
+      if (random.chance(0.5)) await this.clock.advance(random.fraction() * 4 * mix.disk.msMax);
+      await (slot.running === undefined ? this.start(slot) : this.crash(slot));
+    }
     if (random.chance(mix.cut)) this.#cut();
     if (random.chance(mix.lie)) await this.#lie();
     await this.clock.advance(random.chance(0.3) ? random.integer(500, 4_000) : random.integer(1, 100));
