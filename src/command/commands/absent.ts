@@ -38,9 +38,6 @@ const ABSENT: Readonly<Record<string, readonly string[]>> = {
   'who serves a table: get data nodes where dbms = D and table = T; their policies: blockchain get operator where cluster = ID':
     ['get servers'],
   'connections are looked after by themselves: get members status, get connections': ['set servers ping'],
-  'ask the operators: run client (dbms = D and table = T) get rows count where dbms = D and table = T': [
-    'get data distribution',
-  ],
   'see: get processes': ['test process'],
   'see: info table DBMS TABLE exists, get tables where dbms = DBMS, get rows count where dbms = DBMS and table = TABLE':
     [

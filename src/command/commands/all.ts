@@ -8,6 +8,7 @@ import { clusterCommands } from './cluster.ts';
 import { clusterDataCommands } from './cluster-data.ts';
 import { clusterTestCommands } from './cluster-tests.ts';
 import { conflictCommands } from './conflicts.ts';
+import { dataDistributionCommands } from './data-distribution.ts';
 import { databaseCommands } from './databases.ts';
 import { dictionaryCommands } from './dictionary.ts';
 import { equivocationCommands } from './equivocations.ts';
@@ -80,6 +81,7 @@ export const allCommands = (): readonly CommandGroup[] => [
       ...clusterCommands(),
       ...clusterTestCommands(),
       ...clusterDataCommands(),
+      ...dataDistributionCommands(),
       ...networkTestCommands(),
       ...networkClusterCommands(),
     ],

@@ -246,7 +246,7 @@ describe('completion', () => {
   const after = (prefix: string): readonly string[] => complete(registry, prefix, tokenize(prefix));
 
   it('goes on with words, then options, then their values', () => {
-    expect(after('get data')).toEqual(['get data nodes ', 'get databases ']);
+    expect(after('get data')).toEqual(['get data nodes ', 'get data distribution ', 'get databases ']);
     expect(after('GET  Cluster')).toEqual(['get cluster info ']);
     expect(after('run operator where arch')).toEqual([
       'run operator where archive_json = ',
