@@ -19,7 +19,7 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
   const topology = context.topology();
   const [names, nameOf] = [nodeNames(topology), nodeNamer(topology)];
   const refusals = namedRefusals(context);
-  const refuse = refusing(refusals);
+  const refuse = refusing(refusals, ledger.network !== undefined);
   const cluster = ownOperator(context)?.cluster;
   return {
     disk: context.disk?.(),

@@ -29,8 +29,11 @@ export const namedRefusals = ({
 };
 
 /** Those of whom a fault says that they do not let this node in: what else fails with them follows from that. Pure. */
-export const refusing = (refusals: readonly Refusal[]): ReadonlySet<string> =>
-  new Set(refusals.filter(({ code }) => TOLD.has(code)).map(({ peer }) => peer));
+export const refusing = (refusals: readonly Refusal[], hasNetwork: boolean): ReadonlySet<string> =>
+  new Set(
+    // That a network admits by invite is told by who has none yet.
+    refusals.filter(({ code }) => TOLD.has(code) || (code === 'JOIN_NO_INVITE' && !hasNetwork)).map(({ peer }) => peer),
+  );
 
 /** The address of one that dialled this node is of its connection alone. */
 const whoSays = ({ name, address, dialled, peer }: NamedRefusal): string =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { withRefusal } from '../../../../src/command/health/refused.ts';
+import { refusing, withRefusal } from '../../../../src/command/health/refused.ts';
 import type { Refusal } from '../../../../src/policy/introduction/introductions.ts';
 import { fault } from '../../../../src/base/errors.ts';
 import type { HealthFacts, NamedPeer, OperatorFacts } from '../../../../src/command/health/facts.ts';
@@ -388,6 +388,12 @@ describe('errors that follow from a refusal of other nodes', () => {
     expect(faultsOf({ ...well, refusals: many })).toMatchObject([
       { code: 'KEY_REVOKED', cause: expect.stringMatching(/, say n0, n1, n2, n3, n4, 3 more$/) as string },
     ]);
+  });
+
+  test('what fails with who admits by invite alone follows from that, for a node without a network', () => {
+    const all = [refusal('JOIN_NO_INVITE'), refusal('INTRODUCE_BUSY')].map((each, at) => ({ ...each, peer: `p${at}` }));
+    expect([...refusing(all, false)]).toEqual(['p0']);
+    expect([...refusing(all, true)]).toEqual([]);
   });
 
   test('any other stays as it is', () => {
