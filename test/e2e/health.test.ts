@@ -59,7 +59,7 @@ describe('faults are named within five seconds, on real processes', () => {
 
   test('a file that failed, until it was corrected as the next step says', async () => {
     await network.drop('op1', 'plant.readings.json', '{"reading": 1}\nno JSON\n');
-    expect((await named('op1', 'FILES_FAILED')).cause).toMatch(/^1 file failed .*plant\.readings/);
+    expect((await named('op1', 'FILES_FAILED')).cause).toMatch(/^1 file of the last day lies in .*plant\.readings/);
     const errors = join(network.dir, 'op1', 'data', 'error');
     const failed = (await readdir(errors)).find((name) => !name.endsWith('.reason.json')) ?? '';
     await rm(join(errors, failed));
