@@ -23,6 +23,8 @@ interface Line {
   readonly time: number;
   readonly size: number;
   readonly note: string;
+  /** Where it begins, and where the next one does. */
+  readonly at: number;
   readonly end: number;
 }
 
@@ -74,18 +76,18 @@ export class CheckpointFile {
 
   /** The last one that counts up to a time, in seconds since 1970. */
   async upToTime(time: number): Promise<PastCheckpoint | undefined> {
-    return pastOf(await this.#lastWhere((line) => line.time <= time));
+    return this.#pastOf(await this.#lastWhere((line) => line.time <= time));
   }
 
   /** The last one of at most so many entries. */
   async upToSize(size: number): Promise<PastCheckpoint | undefined> {
-    return pastOf(await this.#lastWhere((line) => line.size <= size));
+    return this.#pastOf(await this.#lastWhere((line) => line.size <= size));
   }
 
   /** The first one of at least so many entries. */
   async fromSize(size: number): Promise<PastCheckpoint | undefined> {
     const before = await this.#lastWhere((line) => line.size < size);
-    return pastOf(await this.#lineFrom(before?.end ?? 0, this.#end));
+    return this.#pastOf(await this.#lineFrom(before?.end ?? 0, this.#end));
   }
 
   close(): Promise<void> {
@@ -114,7 +116,7 @@ export class CheckpointFile {
     const start = from === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
     if ((from > 0 && start === 0) || at + start >= before) return undefined;
     const end = bytes.indexOf(NEWLINE, start);
-    const line = end < 0 ? undefined : parse(bytes.toString('utf8', start, end), at + end + 1);
+    const line = end < 0 ? undefined : parse(bytes.toString('utf8', start, end), at + start, at + end + 1);
     if (line === undefined) throw this.#damaged(at + start);
     return line;
   }
@@ -129,9 +131,9 @@ export class CheckpointFile {
     }
     this.#end = from + end + 1;
     const start = bytes.lastIndexOf(NEWLINE, end - 1) + 1;
-    const line = parse(bytes.toString('utf8', end === 0 ? 0 : start, end), this.#end);
+    const line = parse(bytes.toString('utf8', end === 0 ? 0 : start, end), from + start, this.#end);
     if (line === undefined) throw this.#damaged(from + start);
-    this.#last = { checkpoint: readCheckpoint(line.note), time: line.time };
+    this.#last = this.#pastOf(line);
   }
 
   async #bytes(from: number, to: number): Promise<Buffer> {
@@ -142,6 +144,16 @@ export class CheckpointFile {
     return bytes.subarray(0, done);
   }
 
+  /** A note that does not hold did when it was appended: the disk has changed it. */
+  #pastOf(line: Line | undefined): PastCheckpoint | undefined {
+    if (line === undefined) return undefined;
+    try {
+      return { checkpoint: readCheckpoint(line.note), time: line.time };
+    } catch {
+      throw this.#damaged(line.at);
+    }
+  }
+
   #damaged(at: number): Error {
     return fault('RECEIPT_FILES_DAMAGED', `${this.#path} is damaged at byte ${at}`, {
       hint: 'stop the node, move that file away and start it again: it is filled again from then on; for moments before ask other witnesses. Look after the disk, too (smartctl)',
@@ -149,15 +161,12 @@ export class CheckpointFile {
   }
 }
 
-const pastOf = (line: Line | undefined): PastCheckpoint | undefined =>
-  line === undefined ? undefined : { checkpoint: readCheckpoint(line.note), time: line.time };
-
-const parse = (text: string, end: number): Line | undefined => {
+const parse = (text: string, at: number, end: number): Line | undefined => {
   const [, time, size, encoded] = LINE.exec(text) ?? [];
   if (encoded === undefined) return undefined;
   try {
     const note: unknown = JSON.parse(encoded);
-    return typeof note === 'string' ? { time: Number(time), size: Number(size), note, end } : undefined;
+    return typeof note === 'string' ? { time: Number(time), size: Number(size), note, at, end } : undefined;
   } catch {
     return undefined;
   }

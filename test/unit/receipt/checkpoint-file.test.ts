@@ -74,14 +74,17 @@ describe('the file of cosigned checkpoints', () => {
     await again.close();
   });
 
-  test('says that it is damaged', async () => {
+  test.each([
+    ['a line', () => 'rubbish'],
+    ['a sign of a note', (line = '') => `${line.slice(0, 150)}${line[150] === 'x' ? 'y' : 'x'}${line.slice(151)}`],
+  ])('says that it is damaged: %s', async (_, damaged: (line: string | undefined) => string) => {
     await (await fill(3)).close();
     const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
-    await writeFile(path, `${lines.with(2, 'rubbish').join('\n')}\n`);
+    await writeFile(path, `${lines.with(2, damaged(lines[2])).join('\n')}\n`);
     await expect(CheckpointFile.open(path)).rejects.toThrow(
       expect.objectContaining({ code: 'RECEIPT_FILES_DAMAGED' }) as Error,
     );
-    await writeFile(path, `${lines.with(0, 'rubbish').join('\n')}\n`);
+    await writeFile(path, `${lines.with(0, damaged(lines[0])).join('\n')}\n`);
     const file = await CheckpointFile.open(path);
     await expect(file.upToTime(1_001)).rejects.toThrow(
       expect.objectContaining({ code: 'RECEIPT_FILES_DAMAGED' }) as Error,
