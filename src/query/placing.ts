@@ -29,11 +29,14 @@ export class Placing {
   /** Files of each cluster that operators of others hold. */
   readonly #strayed = new Map<string, Map<string, FileRanges>>();
 
-  /** `shown`: by cluster, the files that its answers were made from. */
+  /**
+   * `shown`: by cluster, the files that its answers were made from. Those of one that was deleted since say nothing:
+   * nobody answers for it any more.
+   */
   constructor(places: Places, shown: ReadonlyMap<string, Holdings>) {
     this.#places = places;
-    this.#shown = shown;
-    for (const [cluster, files] of shown)
+    this.#shown = new Map([...shown].filter(([cluster]) => places.clusters.has(cluster)));
+    for (const [cluster, files] of this.#shown)
       for (const [origin, ranges] of files) {
         const home = this.clusterOf(origin);
         if (home !== undefined && home !== cluster) this.#noteStrayed(home, origin, ranges);

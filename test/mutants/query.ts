@@ -44,6 +44,13 @@ export const query: readonly Mutant[] = [
     tests: ['test/property/placing.property.test.ts'],
   },
   {
+    name: 'rows count in a cluster that was deleted, of which nobody answers',
+    file: 'src/query/placing.ts',
+    from: 'this.#shown = new Map([...shown].filter(([cluster]) => places.clusters.has(cluster)));',
+    to: 'this.#shown = shown;',
+    tests: ['test/unit/query/moved.test.ts'],
+  },
+  {
     name: 'an operator answers for a cluster that it is not of any more',
     file: 'src/query/behind.ts',
     from: 'cluster !== undefined && serving(ports, dbms).cluster !== cluster;',

@@ -31,9 +31,10 @@ const placesOf = (of: readonly (string | undefined)[]) => ({
 
 test('whatever was moved and deleted, the rows of each origin count in one answer, and are asked for where they count', () => {
   fc.assert(
-    fc.property(homes, fc.tuple(holdings, holdings, holdings), (of, held) => {
+    fc.property(homes, fc.tuple(holdings, holdings, holdings), holdings, (of, held, gone) => {
       const places = placesOf(of);
-      const shown = new Map<string, Holdings>();
+      // Of a cluster that was deleted since.
+      const shown = new Map<string, Holdings>([['gone', gone]]);
       const ask = (): readonly PlacedAnswer[] => {
         const placing = new Placing(places, shown);
         const answers = CLUSTERS.map((cluster, at) => ({

@@ -172,6 +172,11 @@ export class QueryWorld {
     });
   }
 
+  /** From now on there is no such cluster; its operators name it still. */
+  deleteCluster(id: string): void {
+    this.#clusters = this.#clusters.filter((cluster) => cluster.id !== id);
+  }
+
   /** From now on a cluster holds these tables by its policies. */
   declare(cluster: string, ...tables: readonly string[]): void {
     this.#clusters = this.#clusters.map((one) =>

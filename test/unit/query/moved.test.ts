@@ -98,6 +98,15 @@ describe('the rows of an operator that was moved to another cluster', () => {
     for (let turn = 0; turn < 3; turn += 1) expect((await ask()).rows).toEqual([[7, 177]]);
   });
 
+  test('count where they still are when the cluster that they were shown of is deleted', async () => {
+    await moved();
+    for (const name of ['b', 'c']) await world.node(name).file('b', 3, [{ value: 1_000 }]);
+    world.move('b', undefined);
+    expect(await ask()).toMatchObject({ rows: [[8, 1_177]] });
+    world.deleteCluster('plant-2');
+    expect(await ask()).toMatchObject({ rows: [[6, 77]], behind: [] });
+  });
+
   test('count once in a committed query too', async () => {
     await moved();
     world.committed.set('plant-1', new Map([['a', [[1, 2]]], ['b', [[1, 2]]]])); // prettier-ignore
