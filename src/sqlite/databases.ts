@@ -1,144 +1,31 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
 import { asFault, fault, hasCode, type HoldfastError, textOf } from '../base/errors.ts';
-import { makePathSync } from '../base/files.ts';
-import { SQLITE_COPY_BYTES_MAX, SQLITE_OPEN_MAX } from '../base/limits.ts';
+import { SQLITE_OPEN_MAX } from '../base/limits.ts';
 import type { ConnectionOptions, LoggedConnection, OpenConnection } from './connection.ts';
 import { openReadConnection, openWithEmptyLog, openWriteConnection, reopenWriteConnection } from './connection.ts';
+import { DatabaseFiles, type DatabaseFilesOptions } from './database-files.ts';
 import { OnlineCopy } from './online-copy.ts';
+import { type Opened, KeptConnections } from './kept-connections.ts';
 import { isLogDeleted } from './sqlite-faults.ts';
 import type { DatabasesCopy, ReadConnection, ReadDatabases, WriteConnection, WriteDatabases } from './sqlite.ts';
 
-const SUFFIX = '.sqlite';
-const NAME = /^[a-z0-9_]{1,64}$/;
-/** Windows gives these names to devices, whatever their extension. */
-const DEVICE_NAME = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
-
-export interface DatabasesOptions extends ConnectionOptions {
-  /** Absolute. */
-  readonly dir: string;
-  /** False leaves out every flush to disk (tests). */
-  readonly durable: boolean;
-}
-
-/** Whether a logical database may have that name: `[a-z0-9_]{1,64}` and not a device of Windows. */
-const isDatabaseName = (name: string): boolean => NAME.test(name) && !DEVICE_NAME.test(name);
-
-const checkName = (name: string): string => {
-  if (isDatabaseName(name)) return name;
-  throw fault('SQLITE_NAME', `${JSON.stringify(name.slice(0, 80))} cannot be the name of a database`, {
-    hint: 'a name has 1 to 64 lower-case letters, digits and "_"',
-  });
-};
-
-interface Opened<C> {
-  readonly connection: C & OpenConnection;
-  /** Device and inode: shows when the writer in another thread dropped and remade it. Undefined: for this procedure only. */
-  readonly file: string | undefined;
-  /** As `file`, of its log; SQLite has it open as well, so that no other file gets the same. */
-  readonly log: string | undefined;
-}
-
-const fileOf = (path: string): string | undefined => {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
-};
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-
-const logOf = (path: string): string => `${path}-wal`;
-
-/** Connections by database, one each. A procedure may hold what it got: nothing is closed before `rest`, except by `drop`. */
-class Connections<C> {
-  readonly #open = new Map<string, Opened<C>>();
-  readonly #outdated: OpenConnection[] = [];
-
-  /** `log`: another one than it has open makes it outdated, too; without one there is none. */
-  get(name: string, file: string | undefined, log?: string): C | undefined {
-    const held = this.#open.get(name);
-    if (held === undefined) return undefined;
-    this.#open.delete(name);
-    if (held.file === undefined || (held.file === file && (log === undefined || held.log === log))) {
-      this.#open.set(name, held);
-      return held.connection;
-    }
-    this.#outdated.push(held.connection);
-    return undefined;
-  }
-
-  /** Whether the file is another one now, or gone. */
-  isLost(name: string, file: string | undefined): boolean {
-    const opened = this.#open.get(name)?.file;
-    return opened !== undefined && opened !== file;
-  }
-
-  put(name: string, opened: Opened<C>): C {
-    this.#open.set(name, opened);
-    return opened.connection;
-  }
-
-  drop(name: string): void {
-    this.take(name)?.close();
-  }
-
-  of(name: string): (C & OpenConnection) | undefined {
-    return this.#open.get(name)?.connection;
-  }
-
-  /** It is the caller's to close. */
-  take(name: string): (C & OpenConnection) | undefined {
-    const connection = this.of(name);
-    this.#open.delete(name);
-    return connection;
-  }
-
-  each(work: (connection: C & OpenConnection, name: string) => void): void {
-    for (const [name, { connection }] of this.#open) work(connection, name);
-  }
-
-  /** The least recently used over `keep`. */
-  over(keep: number): readonly string[] {
-    return [...this.#open.keys()].slice(0, Math.max(0, this.#open.size - keep));
-  }
-
-  /** Whose log is another one now, or gone: somebody deleted it. */
-  withoutLog(logNow: (name: string) => string | undefined): readonly string[] {
-    return [...this.#open].filter(([name, { log }]) => log !== logNow(name)).map(([name]) => name);
-  }
-
-  /** Closes what is outdated, what was for one procedure, and the least recently used over `keep`. */
-  rest(keep: number): void {
-    for (const connection of this.#outdated.splice(0)) connection.close();
-    for (const [name, { file }] of this.#open) if (file === undefined) this.drop(name);
-    for (const name of this.over(keep)) this.drop(name);
-  }
-}
+export type DatabasesOptions = ConnectionOptions & DatabaseFilesOptions;
 
 /** The databases of one directory, for reading. Used by one procedure at a time; `rest` is called after each. */
 export class ReadDirectory implements ReadDatabases {
   protected readonly options: DatabasesOptions;
-  readonly #reading = new Connections<ReadConnection>();
+  protected readonly files: DatabaseFiles;
+  readonly #reading = new KeptConnections<ReadConnection>();
 
   constructor(options: DatabasesOptions) {
     this.options = options;
+    this.files = new DatabaseFiles(options);
   }
 
   read(name: string, known?: string): ReadConnection {
-    const path = this.path(name);
-    const file = fileOf(path);
+    const file = this.files.fileOf(name);
     if (known !== undefined && known !== file) throw lostFault(name);
     // Before it is opened: one that is made in between is noticed next time.
-    const log = fileOf(logOf(path));
+    const log = this.files.logOf(name);
     const held = this.#reading.get(name, file, log);
     if (held !== undefined) return held;
     if (file === undefined)
@@ -146,26 +33,19 @@ export class ReadDirectory implements ReadDatabases {
         data: { database: name },
         hint: 'see `get databases`',
       });
-    return this.#reading.put(name, this.#open(name, path, { file, log }));
+    return this.#reading.put(name, this.#open(name, { file, log }));
   }
 
   names(): readonly string[] {
-    const { dir } = this.options;
-    if (!existsSync(dir)) return [];
-    return readdirSync(dir)
-      .filter((file) => file.endsWith(SUFFIX))
-      .map((file) => file.slice(0, -SUFFIX.length))
-      .filter(isDatabaseName)
-      .sort();
+    return this.files.names();
   }
 
   fileOf(name: string): string | undefined {
-    return fileOf(this.path(name));
+    return this.files.fileOf(name);
   }
 
   copyInto(dir: string): DatabasesCopy {
-    const files = this.names().map((name) => ({ name, from: this.path(name), to: join(dir, name + SUFFIX) }));
-    return new OnlineCopy(files, this.options);
+    return new OnlineCopy(this.files.copiesIn(dir), this.options);
   }
 
   /** Between procedures: forgets deadlines and closes connections over the bound. */
@@ -197,56 +77,37 @@ export class ReadDirectory implements ReadDatabases {
     this.#reading.drop(name);
   }
 
-  /** The only place where a name becomes a path. */
-  protected path(name: string): string {
-    return join(this.options.dir, checkName(name) + SUFFIX);
-  }
-
-  #open(name: string, path: string, files: Pick<Opened<unknown>, 'file' | 'log'>): Opened<ReadConnection> {
+  #open(name: string, files: Pick<Opened<unknown>, 'file' | 'log'>): Opened<ReadConnection> {
     try {
-      return { connection: openReadConnection(name, path, this.options), ...files };
+      return { connection: openReadConnection(name, this.files.path(name), this.options), ...files };
     } catch (caught) {
-      const copy = hasCode(caught, 'SQLITE_DISK_FAILED') && !isLogDeleted(caught) ? copyOf(path) : undefined;
+      const copy =
+        hasCode(caught, 'SQLITE_DISK_FAILED') && !isLogDeleted(caught) ? this.files.bytesOf(name) : undefined;
       if (copy === undefined) throw caught;
       return { connection: openReadConnection(name, copy, this.options), file: undefined, log: undefined };
     }
   }
 }
 
-/**
- * A full or read-only disk may have no room for the index of a WAL, without which SQLite does not open the file. Where
- * there is no WAL the file is the whole truth: its bytes, marked as not in WAL mode, can be read from memory.
- */
-const copyOf = (path: string): Buffer | undefined => {
-  if (sizeOf(logOf(path)) > 0 || sizeOf(path) > SQLITE_COPY_BYTES_MAX) return undefined;
-  try {
-    const bytes = readFileSync(path);
-    return bytes.fill(1, 18, 20); // https://sqlite.org/fileformat.html, 1.3.3: file format versions; 1 is "legacy".
-  } catch {
-    return undefined;
-  }
-};
-
 /** The databases of one directory, for the writer. */
 export class WriteDirectory extends ReadDirectory implements WriteDatabases {
-  readonly #writing = new Connections<LoggedConnection>();
-  /** Their log was deleted, and what it holds is not in the file yet: they alone have it. Their databases rest. */
+  readonly #writing = new KeptConnections<LoggedConnection>();
+  /** Connections whose log was deleted before what it holds was in the file: nobody else has it. Their databases rest. */
   readonly #unsaved = new Map<string, LoggedConnection & OpenConnection>();
   #saved: string[] = [];
   /** Databases to which a write failed: nothing is written to them before `mend`. */
   readonly #resting = new Map<string, HoldfastError>();
 
   write(name: string): WriteConnection {
-    const path = this.path(name);
     const resting = this.#resting.get(name);
     if (resting !== undefined) throw resting;
-    const file = fileOf(path);
+    const file = this.files.fileOf(name);
     if (this.#writing.isLost(name, file)) throw lostFault(name);
     const held = this.#writing.get(name, file);
     if (held !== undefined) return held;
     try {
       // Where the log is empty nothing may be lacking that one held.
-      return this.#open(name, sizeOf(logOf(path)) > 0 ? openWriteConnection : openWithEmptyLog);
+      return this.#open(name, this.files.hasEmptyLog(name) ? openWithEmptyLog : openWriteConnection);
     } catch (caught) {
       if (hasCode(caught, 'SQLITE_DISK_FAILED')) this.#resting.set(name, asFault(caught));
       throw caught;
@@ -279,34 +140,18 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   }
 
   drop(name: string): void {
-    const path = this.path(name);
     this.#leave(name);
-    try {
-      // The WAL goes first: one left over would be replayed into a later database of the same name.
-      for (const file of [logOf(path), `${path}-shm`, path]) rmSync(file, { force: true });
-    } catch (caught) {
-      throw fault('SQLITE_DISK_FAILED', `database ${name} cannot be deleted: ${textOf(caught)}`, { cause: caught });
-    }
+    this.files.delete(name);
   }
 
   setAside(name: string): string {
-    const path = this.path(name);
     this.#leave(name);
-    const aside = `${path}.damaged-${Math.floor(this.options.clock.wallMs())}`;
-    try {
-      // As in `drop`; with its WAL beside it, it can still be looked into.
-      for (const end of ['-wal', '-shm', '']) if (existsSync(path + end)) renameSync(path + end, aside + end);
-      if (this.options.durable && existsSync(this.options.dir)) syncDirectory(this.options.dir);
-    } catch (caught) {
-      throw fault('SQLITE_DISK_FAILED', `database ${name} cannot be set aside: ${textOf(caught)}`, { cause: caught });
-    }
-    return aside;
+    return this.files.setAside(name, this.options.clock.wallMs());
   }
 
   watchLogs(): readonly string[] {
     for (const name of this.names()) {
-      if (this.#writing.of(name) !== undefined || this.#resting.has(name) || sizeOf(logOf(this.path(name))) === 0)
-        continue;
+      if (this.#writing.of(name) !== undefined || this.#resting.has(name) || this.files.hasEmptyLog(name)) continue;
       try {
         this.write(name);
       } catch {
@@ -342,18 +187,20 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     this.#writing.rest(0);
   }
 
-  /** SQLite does not say which log it has open: known is it where it was there before, and is still. */
+  /**
+   * SQLite does not say which log it has open. It is certain where the same one was there before the connection was opened
+   * and is there after it, so this tries until it was.
+   */
   #open(name: string, open: typeof openWriteConnection): WriteConnection {
-    const path = this.path(name);
-    this.#makeReady(path);
+    this.files.makeReady(name);
     // Whoever closes it last takes the log along: they are closed when the next one is open.
     const outdated: OpenConnection[] = [];
     try {
       for (let tries = 0; tries < 3; tries += 1) {
-        const log = fileOf(logOf(path));
-        const connection = open(name, path, this.options);
-        if (log !== undefined && log === fileOf(logOf(path)))
-          return this.#writing.put(name, { connection, file: fileOf(path), log });
+        const log = this.files.logOf(name);
+        const connection = open(name, this.files.path(name), this.options);
+        if (log !== undefined && log === this.files.logOf(name))
+          return this.#writing.put(name, { connection, file: this.files.fileOf(name), log });
         outdated.push(connection);
       }
     } finally {
@@ -364,10 +211,13 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     });
   }
 
-  /** Nobody watches the log of what is closed: so it has nothing in it. One that somebody reads an older state of stays open. */
+  /**
+   * Nobody watches the log of a database that is not open, so its log is emptied before it is closed. While somebody reads
+   * an older state that cannot be done, and it stays open.
+   */
   #closeEmpty(name: string): void {
     try {
-      if (sizeOf(logOf(this.path(name))) > 0) this.#writing.of(name)?.emptyLog(0);
+      if (!this.files.hasEmptyLog(name)) this.#writing.of(name)?.emptyLog(0);
     } catch {
       return;
     }
@@ -377,7 +227,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   /** Returns what failed. */
   #saveLogs(): HoldfastError | undefined {
     let failure: HoldfastError | undefined;
-    for (const name of this.#writing.withoutLog((of) => fileOf(logOf(this.path(of))))) {
+    for (const name of this.#writing.withoutLog((of) => this.files.logOf(of))) {
       if (this.isLost(name)) continue;
       const connection = this.#writing.take(name);
       if (connection === undefined) continue;
@@ -400,7 +250,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     try {
       connection.emptyLog();
       // A reader that was opened meanwhile made one, or somebody put an old one there.
-      rmSync(logOf(this.path(name)), { force: true });
+      this.files.deleteLog(name);
     } catch (caught) {
       throw fault('SQLITE_DISK_FAILED', `the log of the database ${name} was deleted: ${textOf(caught)}`, {
         data: { database: name },
@@ -420,16 +270,6 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     this.#unsaved.get(name)?.close();
     this.#unsaved.delete(name);
   }
-
-  #makeReady(path: string): void {
-    const { dir, durable } = this.options;
-    try {
-      if (makePathSync(dir).length > 0 && durable) syncDirectory(dirname(dir));
-      if (!existsSync(path)) for (const left of [logOf(path), `${path}-shm`]) rmSync(left, { force: true });
-    } catch (caught) {
-      throw fault('SQLITE_DISK_FAILED', `no database can be made in ${dir}: ${textOf(caught)}`, { cause: caught });
-    }
-  }
 }
 
 /** A new file in its place would look like a database that never held more. */
@@ -438,12 +278,3 @@ const lostFault = (name: string): HoldfastError =>
     data: { database: name },
     hint: 'it is set aside, and its files come again from the peers',
   });
-
-const syncDirectory = (path: string): void => {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-};

@@ -52,7 +52,7 @@ export class FailingDirectory extends WriteDirectory {
     for (const name of names) {
       if (this.#kept.delete(name)) {
         this.drop(name);
-        renameSync(this.#beside(name, 'after'), this.path(name));
+        renameSync(this.#beside(name, 'after'), this.files.path(name));
       }
       this.#failed.delete(name);
     }
@@ -69,7 +69,7 @@ export class FailingDirectory extends WriteDirectory {
       this.#kept.add(name);
     }
     this.drop(name);
-    renameSync(this.#beside(name, 'before'), this.path(name));
+    renameSync(this.#beside(name, 'before'), this.files.path(name));
     const failed = asFault(
       fault('SQLITE_DISK_FAILED', `database ${name}: disk I/O error`, { data: { database: name } }),
     );
@@ -78,7 +78,7 @@ export class FailingDirectory extends WriteDirectory {
   }
 
   #beside(name: string, when: string): string {
-    return `${this.path(name)}.${when}`;
+    return `${this.files.path(name)}.${when}`;
   }
 }
 
