@@ -25,6 +25,7 @@ interface FaultMix {
   readonly suspend: number;
   readonly loss: number;
   readonly commit: number;
+  readonly lie: number;
 }
 
 /** Most schedules are small, since small ones find most of what there is, and many fit into the same time. */
@@ -44,6 +45,7 @@ const drawMix = (random: SeededRandom): FaultMix => {
     suspend: often(0.05),
     loss: often(0.02),
     commit: often(0.3),
+    lie: often(0.06),
   };
 };
 
@@ -71,10 +73,7 @@ class Schedule {
     const mix = this.#mix;
     const operator = random.pick(world.operators);
     if (random.chance(mix.crash)) await (operator.up ? world.crash(operator) : world.start(operator));
-    if (random.chance(mix.loseDisk) && this.#mayLoseDisk(operator)) {
-      await world.loseDisk(operator);
-      if (random.chance(0.5)) await world.start(operator);
-    }
+    await this.#lose(operator);
     if (random.chance(mix.cut)) this.#cut();
     if (random.chance(mix.join) && world.operators.length < OPERATORS_MAX) await world.join();
     if (random.chance(mix.commit))
@@ -83,6 +82,20 @@ class Schedule {
       operator.consumer?.setMode(operator.consumer.mode === 'active' ? 'suspend' : 'active');
     for (let count = random.integer(0, 2); count > 0; count -= 1) this.#put(random.pick(world.operators));
     await world.clock.advance(random.chance(0.2) ? random.integer(500, 6_000) : random.integer(0, 50));
+  }
+
+  /** Its disk is gone, or lacks what it stored last though it said that it was durable. */
+  async #lose(operator: SimulatedOperator): Promise<void> {
+    const { random, world } = this;
+    const lose = [
+      { chance: this.#mix.loseDisk, how: () => world.loseDisk(operator) },
+      { chance: this.#mix.lie, how: () => world.loseCommits(operator, random.integer(0, operator.store.commits)) },
+    ];
+    for (const { chance, how } of lose) {
+      if (!random.chance(chance) || !this.#mayLoseDisk(operator)) continue;
+      await how();
+      if (random.chance(0.5)) await world.start(operator);
+    }
   }
 
   /** What must hold at every moment, whatever has failed. */

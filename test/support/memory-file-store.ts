@@ -40,6 +40,10 @@ export interface MemoryFileStore extends FileStore {
   damageRows(origin: string, file: number, content: string): void;
   /** The record is gone, and with it what is known of the rows; the number counts as held until a start. */
   loseRecord(origin: string, file: number): void;
+  /** How often something was stored so far, each time in one transaction. */
+  readonly commits: number;
+  /** The same as it was after so many of them: what a disk has that lied about the later ones. */
+  asOf(commits: number): MemoryFileStore;
   /** Content of the rows, as a table would show them. */
   rowsOf(origin: string, file: number): string | undefined;
 }
@@ -75,6 +79,8 @@ class MemoryFiles implements MemoryFileStore {
   /** Rows that are not those of the content. */
   readonly #rows = new Map<string, Uint8Array>();
   readonly #findings = new Map<string, Finding>();
+  /** What each transaction has brought. */
+  readonly #commits: FileCopy[][] = [];
   /** The next own number is at least that. */
   #next = 1;
 
@@ -133,6 +139,7 @@ class MemoryFiles implements MemoryFileStore {
     else {
       const rebuilt = copy.rebuilt && held.rebuilt;
       const content = copy.rebuilt && !held.rebuilt ? held.content : new Uint8Array(copy.content);
+      this.#commits.push([]);
       this.#keep({ record: { ...copy.record, rows: nothing.rows }, content, rebuilt });
     }
     this.#rows.delete(key);
@@ -175,6 +182,7 @@ class MemoryFiles implements MemoryFileStore {
 
   async setDatabaseAside(): Promise<string | undefined> {
     this.#files.clear();
+    this.#commits.length = 0;
     this.#all = undefined;
     this.#holdings.clear();
     this.#holders.clear();
@@ -208,6 +216,7 @@ class MemoryFiles implements MemoryFileStore {
     const rows = lines.filter((line) => line.trim() !== '').length;
     const about = { dbms, table, source: '0', instructions: '0', hash, time, rows, columns, digest };
     const record: FileRecord = { origin: this.origin, file, ...about, status: 'stored' };
+    this.#commits.push([]);
     this.#keep({ record, content: new Uint8Array(bytes), rebuilt: false });
     this.notices.emit('file:stored', [record]);
     return { record, duplicate: false };
@@ -233,6 +242,19 @@ class MemoryFiles implements MemoryFileStore {
     this.#holders.delete(contentKey(this.#get(origin, file).record));
     for (const map of [this.#files, this.#rows, this.#findings]) map.delete(key);
     this.#all = undefined;
+  }
+
+  get commits(): number {
+    return this.#commits.length;
+  }
+
+  asOf(commits: number): MemoryFileStore {
+    const older = new MemoryFiles(this.origin);
+    for (const copies of this.#commits.slice(0, commits)) {
+      older.#commits.push([]);
+      for (const copy of copies) older.#keep(copy);
+    }
+    return older;
   }
 
   rowsOf(origin: string, file: number): string | undefined {
@@ -293,6 +315,7 @@ class MemoryFiles implements MemoryFileStore {
     if (this.#files.has(keyOf(record.origin, record.file))) return 'held';
     const placement = placeCopy(record, this.#holders.get(contentKey(record)));
     if (placement.outcome === 'orphan' && !takesOrphans) return 'orphan';
+    this.#commits.push([]);
     if (placement.outcome !== 'stored') {
       this.#keepDuplicate(record);
       return 'duplicate';
@@ -305,6 +328,7 @@ class MemoryFiles implements MemoryFileStore {
   #keep(copy: FileCopy): void {
     const { record } = copy;
     this.#files.set(keyOf(record.origin, record.file), copy);
+    this.#commits.at(-1)?.push(copy);
     this.#all = undefined;
     this.#holdings.set(record.origin, addToRanges(this.#holdings.get(record.origin) ?? [], record.file));
     if (record.status === 'stored') this.#holders.set(contentKey(record), record);

@@ -248,6 +248,14 @@ export class ReplicationWorld {
     operator.flag = memoryFlag();
   }
 
+  /** The power goes, and what was stored after so many commits is not on the disk, which said that it was. */
+  async loseCommits(operator: SimulatedOperator, kept: number): Promise<void> {
+    await this.crash(operator);
+    operator.resting = undefined;
+    operator.store = operator.store.asOf(kept);
+    operator.emptyMs = this.clock.monotonicMs();
+  }
+
   /** A data source gives a new file to an operator; returns its content. */
   put(operator: SimulatedOperator, rows = 3): string {
     this.#files += 1;

@@ -27,4 +27,15 @@ describe('memory file store', () => {
     store.loseArchive('own', 1);
     expect((await store.read('own', 1)).rebuilt).toBe(true);
   });
+
+  test('plays a disk that lied about the last commits', async () => {
+    const store = createMemoryFileStore('own');
+    for (const a of [1, 2, 3]) store.put({ content: `{"a":${a}}`, time: '2026-06-01T00:00:00.000000Z' });
+    const older = store.asOf(store.commits - 1);
+    expect(older.all()).toEqual(store.all().slice(0, 2));
+    expect(older.holdings()).toEqual(new Map([['own', [[1, 2]]]]));
+    expect([older.commits, older.asOf(0).all()]).toEqual([2, []]);
+    // What is lost may be given again.
+    expect(older.put({ content: '{"a":3}', time: '2026-06-01T00:00:00.000000Z' }).duplicate).toBe(false);
+  });
 });
