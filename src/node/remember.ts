@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { textOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { StateFile } from '../base/state-file.ts';
 import { LISTENED, type NodeConfig } from './config.ts';
 import { listenedAt } from './listening.ts';
 
-/** What cannot be read stays beside, for whoever wishes to look at it. */
+/**
+ * What cannot be read stays beside, for whoever wishes to look at it. It is not moved away: where the disk does not take
+ * the new one, a later start that is not told all must not find nothing, and begin without TLS.
+ */
 const setAside = async (path: string, log: Logger): Promise<void> => {
   const aside = `${path}.damaged`;
   try {
-    await rename(path, aside);
+    await copyFile(path, aside);
     log.warn(`what earlier starts were told cannot be read, and this one was told all of it: set aside as ${aside}`);
   } catch (caught) {
     log.warn(`${path} cannot be read, nor set aside: ${textOf(caught)}`);

@@ -40,13 +40,14 @@ test('the one that was remembered stays, none takes it back, and nothing is writ
   expect(kept).toHaveLength(1);
 });
 
-test('what cannot be read is set aside before it is written anew', async () => {
+test('what cannot be read is set aside, and stays in its place until it is written anew', async () => {
   const path = join(tempDir(), 'start.json');
   writeFileSync(path, '{"name": "a');
-  let stood: boolean | undefined;
-  const file = { path, keep: async () => void (stood = existsSync(path)) };
+  let aside: boolean | undefined;
+  const file = { path, keep: async () => void (aside = existsSync(`${path}.damaged`)) };
   const config = { remember: { name: 'a' }, listen: '127.0.0.1:1', formerTiles: undefined, rememberedIsDamaged: true };
   const started = { network: { address: '127.0.0.1:1' }, log: silentLogger };
   await remember(file, config, started, new AbortController().signal);
-  expect([stood, readFileSync(`${path}.damaged`, 'utf8')]).toEqual([false, '{"name": "a']);
+  expect(aside).toBe(true);
+  for (const held of [path, `${path}.damaged`]) expect(readFileSync(held, 'utf8')).toBe('{"name": "a');
 });
