@@ -227,8 +227,8 @@ export const operator: readonly Mutant[] = [
   },
   {
     name: 'a flush makes a file of any size',
-    file: 'src/operator/store/apply.ts',
-    from: '      if (chunks.length > 0 && bytes > bytesMax) break;\n',
+    file: 'src/operator/store/buffers.ts',
+    from: '    if (chunks.length > 0 && bytes > bytesMax) break;\n',
     to: '',
     tests: ['test/unit/operator/flush-bound.test.ts'],
   },
@@ -280,16 +280,16 @@ export const operator: readonly Mutant[] = [
   },
   {
     name: 'own number is used again after a database was dropped',
-    file: 'src/operator/store/apply.ts',
+    file: 'src/operator/store/own-numbers.ts',
     from: 'Math.max(0, ...newest, newestInTsd(databases))',
     to: 'Math.max(0, ...newest)',
     tests: ['test/unit/operator/dropped-database.test.ts'],
   },
   {
     name: 'number of a commit that failed is given again',
-    file: 'src/operator/store/apply.ts',
-    from: '    if (application !== undefined) numberingOf(databases).set(batch.origin, application.next);\n',
-    to: '    numbering.delete(databases);\n',
+    file: 'src/operator/store/own-numbers.ts',
+    from: '  byOrigin.set(origin, next);\n  known.set(databases, byOrigin);\n',
+    to: '  known.delete(databases);\n',
     tests: ['test/unit/operator/failed-commit.test.ts', 'test/property/failed-commit.property.test.ts'],
   },
   {
@@ -316,7 +316,7 @@ export const operator: readonly Mutant[] = [
   {
     name: 'buffer is kept after its flush',
     file: 'src/operator/store/apply.ts',
-    from: "    this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);\n",
+    from: '    forgetChunks(this.#db, table, upTo);\n',
     to: '',
     tests: ['test/unit/operator/operator.test.ts'],
   },

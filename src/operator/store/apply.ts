@@ -1,17 +1,16 @@
 import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
-import { FILE_BYTES_MAX } from '../../base/limits.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { type FaultImage, imageOf } from '../../sqlite/procedure-host.ts';
 import type { WriteConnection, WriteDatabases } from '../../sqlite/sqlite.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from '../file-order.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
-import { RowMapper } from '../mapping.ts';
 import type { Repair } from '../file-check.ts';
 import { checkRecord, TSD_DBMS } from '../names.ts';
 import { recordDigest } from '../row-sums.ts';
-import { eachRow } from '../rows.ts';
+import { appendChunk, firstChunks, forgetChunks, forgetFlushed, sourceOfBuffer } from './buffers.ts';
 import { type Inserted, insertRows, mapAll, type RowTarget } from './insert-rows.ts';
-import type { Applied, Batch, FileJob, JobResult, TakenFromBuffer, Target } from './jobs.ts';
+import type { Applied, Batch, FileJob, JobResult, Target } from './jobs.ts';
+import { keepNextOwnFile, nextOwnFile } from './own-numbers.ts';
 import { Bookkeeping, findHolder, findRecord, insertRecord, noteSum, type PlacedRecord } from './records.ts';
 import { applyDrop, checkNotAwaited, dropFile, isDropped } from './drops.ts';
 import { sumOfRows } from './file-rows.ts';
@@ -24,39 +23,8 @@ import {
   setRowsAside,
   sumOfCopy,
 } from './repair.ts';
-import { prepareDatabase, storesOf, takeUndone } from './schema.ts';
+import { prepareDatabase, takeUndone } from './schema.ts';
 import { ensureTable, forgetTables, isTableRewritten, type TableColumns, withTables } from './user-tables.ts';
-
-/** The next own file id by the thread's databases, once it was read from them. */
-const numbering = new WeakMap<WriteDatabases, Map<string, number>>();
-
-const numberingOf = (databases: WriteDatabases): Map<string, number> => {
-  const known = numbering.get(databases) ?? new Map<string, number>();
-  numbering.set(databases, known);
-  return known;
-};
-
-const nextOwnFile = (databases: WriteDatabases, { origin, ownFrom, heard }: Batch): number =>
-  Math.max(
-    ownFrom,
-    numberingOf(databases).get(origin) ?? newestOwn(databases, origin) + 1,
-    ...heard.map(({ files }) => (files.get(origin) ?? 0) + 1),
-  );
-
-const newestOwn = (databases: WriteDatabases, origin: string): number => {
-  const newest = storesOf(databases).map(({ db }) =>
-    Number(db.get('select max(file) from holdfast_files where origin = ?', [origin])?.[0] ?? 0),
-  );
-  return Math.max(0, ...newest, newestInTsd(databases));
-};
-
-/** A number whose database was dropped is known to the peers, so it is not given again. */
-const newestInTsd = (databases: WriteDatabases): number => {
-  if (!databases.names().includes(TSD_DBMS)) return 0;
-  const db = databases.read(TSD_DBMS);
-  const exists = db.get(`select 1 from sqlite_master where name = 'tsd_info'`) !== undefined;
-  return exists ? Number(db.get('select max(file_id) from tsd_info')?.[0] ?? 0) : 0;
-};
 
 /** A failure of the machine, not of the file: the whole transaction ends, and the files are tried again. */
 const isOfMachine = (code: string): boolean =>
@@ -108,7 +76,7 @@ class Application {
       const failed = { kind: 'failed', fault: imageOf(ofFile(caught)) } as const;
       // Rows of a buffer are acknowledged: they stay there until the disk has room again.
       return job.kind === 'flush' && code !== 'FILE_TABLE_NO_ROOM'
-        ? { ...failed, buffer: this.#bufferOf(job) }
+        ? { ...failed, buffer: firstChunks(this.#db, job.table, job.bytesMax) }
         : failed;
     }
   }
@@ -134,11 +102,11 @@ class Application {
         return { kind: 'aside', rows: changed };
       }
       case 'append':
-        return this.#append(job);
+        return { kind: 'appended', ...appendChunk(this.#db, job) };
       case 'flush':
         return this.#flush(job);
       case 'discard':
-        this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [job.table, job.upTo]);
+        forgetChunks(this.#db, job.table, job.upTo);
         return { kind: 'discarded' };
     }
   }
@@ -198,7 +166,7 @@ class Application {
     const rows = inserted.rows[1] - inserted.rows[0] + 1;
     checkRows(record, rows);
     insertRecord(this.#db, this.#books, { record, rows: inserted.rows });
-    if (record.origin === this.#batch.origin) this.#forgetFlushed(copy);
+    if (record.origin === this.#batch.origin) forgetFlushed(this.#db, copy);
     const replaced = holder === undefined ? undefined : asDuplicate(holder.record);
     return { kind: 'stored', record, replaced, leftOut: inserted.leftOut };
   }
@@ -326,77 +294,17 @@ class Application {
     return ensureTable(this.#db, table, columns);
   }
 
-  #append({ table, columns, content, source, instructions, time }: Extract<FileJob, { kind: 'append' }>): JobResult {
-    const mapper = new RowMapper(columns, 'new data');
-    const lines: string[] = [];
-    eachRow(content, (row, line, text) => {
-      mapper.map(row, line, text, []);
-      // Between the strings of JSON a line break is white space.
-      lines.push(text.replace(/[\r\n]+/g, ' '));
-    });
-    const chunk = Buffer.from(`${lines.join('\n')}\n`);
-    if (chunk.byteLength > FILE_BYTES_MAX)
-      throw fault('INGEST_FILE_BYTES', `the rows have ${chunk.byteLength} bytes; at most ${FILE_BYTES_MAX}`, {
-        hint: 'send them in several parts',
-      });
-    this.#db.run(
-      'insert into holdfast_buffers (table_name, source, instructions, time, rows, content) values (?, ?, ?, ?, ?, ?)',
-      [table, source, instructions, time, lines.length, chunk],
-    );
-    return { kind: 'appended', rows: lines.length, bytes: chunk.byteLength };
-  }
-
-  /**
-   * An own file that comes back was lost here with everything since: of an old copy of the disk, its buffer has come
-   * back too. Rows that it begins with are in the file already when the file was made of a buffer.
-   */
-  #forgetFlushed({ record: { dbms, table, origin, file, hash }, content }: FileCopy): void {
-    if (hash !== contentHash(dbms, table, content, `${origin}.${file}`)) return;
-    let [at, upTo] = [0, 0];
-    for (const [id, chunk] of this.#chunksOf(table)) {
-      if (Buffer.compare(content.subarray(at, at + chunk.byteLength), chunk) !== 0) break;
-      at += chunk.byteLength;
-      upTo = id;
-    }
-    if (upTo > 0) this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);
-  }
-
-  #chunksOf(table: string): readonly (readonly [id: number, content: Uint8Array])[] {
-    const chunks = this.#db.all('select id, content from holdfast_buffers where table_name = ? order by id', [table]);
-    return chunks.map(([id, content]) => [Number(id), content instanceof Uint8Array ? content : new Uint8Array()]);
-  }
-
-  /** The first chunks of a buffer that one file can hold. */
-  #bufferOf({ table, bytesMax }: Extract<FileJob, { kind: 'flush' }>): TakenFromBuffer {
-    const chunks: Uint8Array[] = [];
-    let [bytes, rows, upTo] = [0, 0, 0];
-    const sql = 'select id, rows, content from holdfast_buffers where table_name = ? order by id';
-    for (const [id, count, content] of this.#db.iterate(sql, [table])) {
-      const chunk = content instanceof Uint8Array ? content : new Uint8Array();
-      bytes += chunk.byteLength;
-      if (chunks.length > 0 && bytes > bytesMax) break;
-      chunks.push(chunk);
-      rows += Number(count);
-      upTo = Number(id);
-    }
-    return { content: Buffer.concat(chunks), rows, upTo };
-  }
-
   /** The rows move from the buffer into a file in one transaction: whatever happens, they are in one of both. */
   #flush(job: Extract<FileJob, { kind: 'flush' }>): JobResult {
-    const { dbms, table } = job;
-    const { content, upTo } = this.#bufferOf(job);
+    const { dbms, table, bytesMax } = job;
+    const { content, upTo } = firstChunks(this.#db, table, bytesMax);
     if (content.byteLength === 0) return { kind: 'empty' };
-    const [source, instructions] = this.#db.get(
-      'select source, instructions from holdfast_buffers where table_name = ? order by id limit 1',
-      [table],
-    ) ?? ['0', '0'];
     const hash = contentHash(dbms, table, content, `${this.#batch.origin}.${this.next}`);
-    const target = { ...job, source: String(source), instructions: String(instructions) };
+    const target = { ...job, ...sourceOfBuffer(this.#db, table) };
     // Its rows are acknowledged: what new data is held to was asked when they came, maybe by an earlier version that
     // asked less, or before another operator declared a column of dates.
     const stored = this.#storeOwn(target, content, { hash, digest: sha256Hex(content), of: 'stored data' });
-    this.#db.run('delete from holdfast_buffers where table_name = ? and id <= ?', [table, upTo]);
+    forgetChunks(this.#db, table, upTo);
     return { ...stored, content } as JobResult;
   }
 }
@@ -453,6 +361,6 @@ const applyTo = (databases: WriteDatabases, dbms: string, batch: Batch, undone: 
   } finally {
     // Whether a commit that failed is there shows when the database is open again: its numbers are given to nothing
     // else.
-    if (application !== undefined) numberingOf(databases).set(batch.origin, application.next);
+    if (application !== undefined) keepNextOwnFile(databases, batch.origin, application.next);
   }
 };

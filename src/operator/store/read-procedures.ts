@@ -7,6 +7,7 @@ import { inferColumns } from '../infer.ts';
 import { rowWriter } from '../mapping.ts';
 import { checkColumns } from '../names.ts';
 import { uniteRanges } from '../ranges.ts';
+import { firstChunks } from './buffers.ts';
 import { mapAll } from './insert-rows.ts';
 import { type PlacedRecord, selectRecords } from './records.ts';
 import { dropsDone, firstKept, handovers } from './drops.ts';
@@ -186,18 +187,8 @@ const tablesHeld = (databases: ReadDatabases): readonly string[] =>
   );
 
 /** The first rows that lie in a streaming buffer, up to so many bytes; none where it is empty. */
-const buffered = (databases: ReadDatabases, dbms: string, table: string, bytesMax: number): Uint8Array => {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const sql = 'select content from holdfast_buffers where table_name = ? order by id';
-  for (const [content] of databases.read(dbms).iterate(sql, [table])) {
-    const chunk = content instanceof Uint8Array ? content : new Uint8Array();
-    bytes += chunk.byteLength;
-    if (chunks.length > 0 && bytes > bytesMax) break;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-};
+const buffered = (databases: ReadDatabases, dbms: string, table: string, bytesMax: number): Uint8Array =>
+  firstChunks(databases.read(dbms), table, bytesMax).content;
 
 /** Of one database where it holds files. */
 const ofStore = <T>(databases: ReadDatabases, dbms: string, read: (db: ReadConnection) => T): T | undefined => {
