@@ -6,6 +6,7 @@ import type { PolicyState } from '../../policy/book.ts';
 import { authorised } from '../../policy/decide.ts';
 import { isJsonObject, type JsonObject } from '../../codec/json.ts';
 import { policyDate } from '../../entry/time.ts';
+import { homeOf } from '../../topology/home.ts';
 import type { ClusterInfo } from '../../topology/topology.ts';
 import type { CommandContext } from '../context.ts';
 import { ownOperator } from '../facts.ts';
@@ -170,6 +171,10 @@ const settled = async (call: Call<typeof dropOptions>, state: PolicyState | unde
   while (isWaitedFor() && context.clock.monotonicMs() < ends) await sleepUnless(context.clock, LOOK_MS, signal);
 };
 
+/** What is held here of an operator that was moved away counts in its cluster: it would lose it when it is moved back. */
+const isOf = (context: CommandContext, { id }: ClusterInfo, origin: string): boolean =>
+  (homeOf(context.topology(), origin) ?? id) === id;
+
 /**
  * Drops a table on all operators of a cluster: its policies end first, then the drop is said, so that whoever hears of
  * it has heard that the table is served no longer.
@@ -184,7 +189,9 @@ const dropIn = async (call: Call<typeof dropOptions>, name: TableName, cluster: 
   }
   const known = await context.knownFiles(cluster.id, signal);
   const files = Object.fromEntries(
-    [...known].flatMap(([origin, ranges]) => ranges.slice(-1).map((last) => [origin, last[1]])),
+    [...known].flatMap(([origin, ranges]) =>
+      isOf(context, cluster, origin) ? ranges.slice(-1).map((last) => [origin, last[1]]) : [],
+    ),
   );
   const drop = { company: cluster.company, cluster: cluster.id, dbms, table, files };
   const change = { author: context.ledger.author, type: 'drop', id: '', before: undefined, after: drop };

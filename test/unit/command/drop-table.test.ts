@@ -123,3 +123,19 @@ test('what goes here is not taken from those who are to have its rows', async ()
   await node.run(`drop table ping_sensor where ${TABLE}`);
   expect(await localTables(node.context, 'litsanleandro')).not.toContain('ping_sensor');
 });
+
+test('names no files of an operator that was moved to another cluster: they count there, and come back with it', async () => {
+  const table = [{ dbms: 'litsanleandro', name: 'shared' }];
+  await insert({ cluster: { company: COMPANY, parent: own, name: 'lsl-cluster2', table } });
+  const [op1, op2, other] = [
+    await node.text('blockchain get operator where name = op1 bring [*][id]'),
+    await node.text('blockchain get operator where name = op2 bring [*][id]'),
+    await node.text('blockchain get cluster where name = other bring [*][id]'),
+  ];
+  await node.run(`blockchain update where id = ${op2} and policy = {"operator": {"cluster": "${other}"}}`);
+  const known = [op1, op2, 'whose policy is gone'].map((origin) => [origin, [[1, 3]]] as const);
+  Object.assign(node.context, { knownFiles: async () => new Map(known) });
+  await node.run(`drop table shared where ${TABLE}`);
+  const [{ drop }] = (await node.json('blockchain get drop where table = shared')) as [{ drop: { files: object } }];
+  expect(drop.files).toEqual({ [op1]: 3, 'whose policy is gone': 3 });
+});
