@@ -16,7 +16,7 @@ const WITNESSES_MIN = 2;
 const NAMED_MAX = 5;
 
 export const CLOCK_AHEAD_STEP =
-  'set the clock of this node (timedatectl, chronyc tracking): it writes again by itself, as it does where a node with the time of this one is connected';
+  'set the clock of this node (timedatectl, chronyc tracking): it writes again by itself, as it does where a node with the time of this one is connected; where those are wrong: keep them from connecting (firewall) until it is written';
 
 interface Known {
   readonly name: string;

@@ -43,6 +43,14 @@ describe('a write by a clock that is ahead', () => {
     expect(guard.doubts).toEqual({ count: 0, note: undefined });
   });
 
+  test('is allowed once those who hold the clock for wrong are kept away', async () => {
+    clock.setWallMs(clock.wallMs() + YEARS);
+    await expect(guard.allowed()).rejects.toMatchObject({ hint: expect.stringContaining('firewall') as string });
+    known = [];
+    await clock.advance(DISK_LOOK_MS);
+    await guard.allowed();
+  });
+
   test('is refused at once after a start, once somebody can be asked', async () => {
     measuring = false;
     await guard.allowed();
