@@ -16,6 +16,7 @@ import type { Lines } from './remote/lines.ts';
 import { filesOf } from './remote/messages.ts';
 import type { Candidate, Target } from './targets.ts';
 
+/** What one target is asked, and what bounds its answer. */
 export interface Question {
   readonly sql: string;
   /** Columns of a row. */
@@ -46,10 +47,12 @@ const FINAL = new Set([
   'SQLITE_TOO_LARGE',
 ]);
 
-/** One step of asking: a candidate, or whoever said that it lacks the fewest files. */
+/**
+ * Whom one step asks: a candidate; or, once more, the one that lacks the fewest files of those that refused for that.
+ */
 type Step = Candidate | 'behind';
 
-/** Nobody has said that it lacks files: there is nobody to ask again. */
+/** A step that has nobody to ask again: nobody has refused because it lacks files. */
 const NOBODY = 'QUERY_NOBODY_BEHIND';
 
 /**
@@ -78,7 +81,7 @@ class Asking {
   readonly #hedgeSlowMs: number;
   /** Who said that it lacks files. */
   readonly #behind: { readonly candidate: Candidate; readonly files: number }[] = [];
-  /** How many are at work that may lack nothing. */
+  /** How many are at work on the question that would refuse it if they lacked files. */
   #asked = 0;
 
   constructor(ports: AskPorts, target: Target, question: Question, options: QueryServiceOptions) {
@@ -93,7 +96,7 @@ class Asking {
     const { cluster, candidates } = this.#target;
     const ask = (step: Step, signal: AbortSignal, alive: () => void): Promise<AnswerCollector> =>
       step === 'behind' ? this.#askBehind(signal, alive) : this.#askFirst(step, signal, alive);
-    // The local databases are the only ones asked: who is slow is waited for.
+    // Nobody else can answer for the local databases: there is no second step, however slow the first is.
     const steps = cluster === undefined ? candidates : stepsOf(candidates);
     return inTurn<Step, AnswerCollector>(steps, ask, {
       clock: this.#ports.clock,
@@ -180,7 +183,7 @@ const stepsOf = (candidates: readonly Candidate[]): readonly Step[] =>
     return [...group, ...group.map(() => 'behind' as const)];
   });
 
-/** The name was said: the key of who is not connected would be 64 digits more. */
+/** Why a candidate failed, behind its name: the message of `NETWORK_NOT_CONNECTED` would name it again, by its key. */
 const whyOf = ({ code, message }: HoldfastError): string =>
   code === 'NETWORK_NOT_CONNECTED' ? 'not connected' : message;
 

@@ -12,8 +12,11 @@ import type { TableName } from './targets.ts';
 
 const BEHIND = 'QUERY_OPERATOR_BEHIND';
 const NOTHING: Holdings = new Map();
+/** How often it is looked whether what a question waits for has come. */
 const LOOK_MS = 10;
-/** A message names so many files. */
+/**
+ * Drops that one question names: it has room for the files of so many origins, and they stand before the needed files.
+ */
 const QUERY_DROPS_NEEDED_MAX = 16;
 
 /** An operator lacks files that are known to exist: another one is to be asked first. */
@@ -32,7 +35,10 @@ export interface Need {
   readonly cluster?: string | undefined;
 }
 
-/** The drops of a cluster's table that an answer must show, named as the files that are needed are: each is one file of itself. */
+/**
+ * The drops of a cluster's table that an answer must show. They travel among the files that are needed, so that the
+ * protocol has one list: each drop as an origin of its own with one file.
+ */
 export const dropsNeeded = (
   topology: Pick<Topology, 'dropsOf'>,
   cluster: string,
@@ -44,7 +50,10 @@ export const dropsNeeded = (
       .map(({ id }) => [id, [[1, 1]]] as const),
   );
 
-/** Without the drops of a table that later ones say too, newest first: whoever wrote a later one may have known fewer files. */
+/**
+ * Newest first, without those that name no more files than later ones do. An earlier one may name more: whoever wrote
+ * the later one may have known fewer files.
+ */
 const sayingMost = (drops: readonly TableDrop[]): readonly TableDrop[] => {
   const said = new Map<string, number>();
   return drops.toReversed().filter(({ files }) => {
@@ -54,15 +63,15 @@ const sayingMost = (drops: readonly TableDrop[]): readonly TableDrop[] => {
   });
 };
 
-/** Without the drops that were applied here. */
+/** What is needed without the drops (see {@link dropsNeeded}) that were applied here. */
 const filesNeeded = (needs: Holdings, { drops }: OwnOperator): Holdings =>
   new Map([...needs].filter(([origin]) => !drops.isApplied(origin)));
 
 /**
- * Whether this node's operator may answer now; resolves to the files that it lacks. One that has just started waits a moment
- * for its peers to say what they hold, one that is to answer anyway for what is needed, and one that is asked for another cluster for the
- * policies by which it is of that. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`, `QUERY_OPERATOR_BEHIND`, `QUERY_OTHER_CLUSTER`: another
- * operator of the cluster is to be asked.
+ * Whether this node's operator may answer now; resolves to the files that it lacks. One that has just started waits a
+ * moment for its peers to say what they hold, one that is to answer anyway for what is needed, and one that is asked
+ * for another cluster for the policies by which it is of that. `QUERY_NOT_AN_OPERATOR`, `QUERY_OPERATOR_NOT_FILLED`,
+ * `QUERY_OPERATOR_BEHIND`, `QUERY_OTHER_CLUSTER`: another operator of the cluster is to be asked.
  */
 export const readyToAnswer = async (
   ports: Pick<QueryPorts, 'operating' | 'clock'>,
@@ -90,7 +99,9 @@ export const readyToAnswer = async (
   }
 };
 
-/** The asking node or this one has not heard yet that it was moved: it would answer with what its former cluster holds. */
+/**
+ * The asking node or this one has not heard yet that it was moved: it would answer with what its former cluster holds.
+ */
 const otherCluster = (): HoldfastError =>
   fault('QUERY_OTHER_CLUSTER', 'by the policies as they are there it is an operator of another cluster');
 

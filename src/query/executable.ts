@@ -27,9 +27,9 @@ export interface StatementFacts {
 /**
  * The statement that runs: rows as JSON arrays, and `holdfast_deadline()` where it is called often enough to stop the
  * statement and rarely enough to cost nothing. Over a million rows it costs 150 ms when called for each, 10 ms behind a
- * mask over the row id, and as much for each slice of row ids, where the end of a slice is looked for at each row; slices
- * also keep SQLite from using an index. So `brief`, of a table that is read in a fraction of the time, leaves it out where no
- * row can take long by itself. `table` is undefined where the table does not exist here: then it is empty.
+ * mask over the row id, and as much for each slice of row ids, where the end of a slice is looked for at each row;
+ * slices also keep SQLite from using an index. So `brief`, of a table that is read in a fraction of the time, leaves it
+ * out where no row can take long by itself. `table` is undefined where the table does not exist here: then it is empty.
  */
 export const executableSql = (
   select: Resolved,
@@ -66,8 +66,9 @@ export const executableSql = (
 };
 
 /**
- * That a row is of no file of some origins: its `tsd_id` is the number of its file, so this is one look into the records' key for each
- * origin, and the row id says whether the file is this origin's.
+ * The condition that a row is of no file of some origins. The row's `tsd_id` is the number of its file, which operators
+ * give independently: the record of that number, of each of the origins, is looked up by its key, and the row belongs
+ * to it where its row id lies among the record's rows.
  */
 const notOf = (origins: readonly string[], table: string): string => {
   const name = quoteText(table.normalize('NFC').toLowerCase());
@@ -78,7 +79,9 @@ const notOf = (origins: readonly string[], table: string): string => {
   );
 };
 
-/** The statements of a merge: make the table, take up one chunk (a JSON array of rows, bound as text), read the result. */
+/**
+ * The statements of a merge: make the table, take up one chunk (a JSON array of rows, bound as text), read the result.
+ */
 export const mergeSql = ({ columns, merge }: QueryPlan): { create: string; insert: string; result: string } => ({
   create: `CREATE TABLE ${PARTIAL_TABLE} (${columns.map(({ name, affinity }) => `${quoteName(name)} ${affinity}`).join(', ')})`,
   insert: `INSERT INTO ${PARTIAL_TABLE} SELECT ${columns.map((_, index) => `value ->> ${index}`).join(', ')} FROM json_each(?)`,

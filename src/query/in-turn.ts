@@ -26,6 +26,7 @@ export const inTurn = <C, T>(candidates: readonly C[], attempt: Attempt<C, T>, o
   new Race(candidates, attempt, options).run();
 
 class Race<C, T> {
+  /** Candidates that were not tried yet, in order. */
   readonly #waiting: C[];
   readonly #attempt: Attempt<C, T>;
   readonly #options: InTurnOptions<C>;
@@ -68,9 +69,11 @@ class Race<C, T> {
     const controller = new AbortController();
     this.#running.add(controller);
     this.#hedgeAfter(this.#options.hedgeMs);
-    const newest = this.#waiting.length;
+    const waiting = this.#waiting.length;
+    // Only the newest attempt puts the next one off: while fewer wait than when it began, it is not the newest.
     const alive = (): void => {
-      if (this.#running.has(controller) && this.#waiting.length === newest) this.#hedgeAfter(this.#options.hedgeSlowMs);
+      const isNewest = this.#waiting.length === waiting;
+      if (isNewest && this.#running.has(controller)) this.#hedgeAfter(this.#options.hedgeSlowMs);
     };
     this.#attempt(candidate, controller.signal, alive).then(
       (value) => {

@@ -4,7 +4,10 @@ import type { QueryPorts } from './ports.ts';
 import { queryReads } from './procedures.ts';
 import type { TableName, Target } from './targets.ts';
 
-/** Those of some origins whose rows an answer leaves out here, since it has any. */
+/**
+ * Of origins whose rows count elsewhere, those that have rows of the table here: an answer of this node leaves these
+ * out.
+ */
 export const leftOut = async (
   { sqlite, operating }: Pick<QueryPorts, 'sqlite' | 'operating'>,
   { dbms, table }: TableName,
@@ -15,7 +18,10 @@ export const leftOut = async (
   return here.length === 0 ? here : sqlite.read(queryReads, 'withRows', dbms, table, here);
 };
 
-/** Origins of files here that belong to other clusters, as this node has the policies: for an asking node that does not say which. */
+/**
+ * Origins of files that are held here and belong to other clusters, by the policies as this node has them. Needed where
+ * an asking node of an earlier version does not say which.
+ */
 export const foreignHere = (
   topology: Pick<Topology, 'clusters' | 'operators'>,
   { operating }: Pick<QueryPorts, 'operating'>,
@@ -24,7 +30,10 @@ export const foreignHere = (
   return own === undefined ? [] : foreignTo(topology, own.operator, own.held().keys());
 };
 
-/** Whose rows of a table answers of a cluster left out: those are to be asked for where they count. */
+/**
+ * By target, the origins whose rows its last answer left out. Where those count, another cluster has to be asked for
+ * them, which may hold the table by no policy yet.
+ */
 export class LeftOut {
   readonly #origins = new Map<string, readonly string[]>();
 

@@ -4,9 +4,10 @@ import { lackingOf } from '../replication/transfer/holdings.ts';
 import { homeOf } from '../topology/home.ts';
 import type { Topology } from '../topology/topology.ts';
 
+/** What the policies say of where operators are. */
 export type Places = Pick<Topology, 'clusters' | 'operators'>;
 
-/** What an answer was asked for with, and what it was made from. */
+/** What was asked for with an answer of a cluster, and what the answer was made from. */
 export interface PlacedAnswer {
   readonly cluster: string;
   /** Origins whose rows it leaves out. */
@@ -17,16 +18,17 @@ export interface PlacedAnswer {
 }
 
 /**
- * In which cluster the rows of each origin count, in the view of one query: that of the policies, so that an operator that was moved takes
- * its rows with it. Operators of its former cluster still hold them, as it holds theirs; those count where they are at home. Of an origin
- * without a policy: where most of its files are known to be, since its last cluster got the newest. Pure, and costs next to nothing where
- * every cluster holds its own files alone.
+ * In which one cluster the rows of each origin count, in the view of one query. By the policies: an operator that was
+ * moved takes its rows with it. The operators of its former cluster still hold these rows, and it still holds theirs,
+ * but there they do not count. The rows of an origin without a policy count where its newest files are known to be: its
+ * last cluster got these. Pure, and costs next to nothing where every cluster holds its own files alone.
  */
 export class Placing {
   readonly #places: Places;
   readonly #shown: ReadonlyMap<string, Holdings>;
+  /** Of origins without a policy, remembered once it was looked up. */
   readonly #ofGone = new Map<string, string | undefined>();
-  /** Files of each cluster that operators of others hold. */
+  /** By the cluster where they count: files that operators of other clusters hold. */
   readonly #strayed = new Map<string, Map<string, FileRanges>>();
 
   /**
@@ -48,12 +50,12 @@ export class Placing {
     return [...files.keys()].filter((origin) => (this.clusterOf(origin) ?? cluster) !== cluster);
   }
 
-  /** What answers of a cluster are known to leave out. */
+  /** The origins that answers of a cluster have to leave out, by what they were made from so far. */
   elsewhereOf(cluster: string): readonly string[] {
     return this.elsewhere(cluster, this.#shown.get(cluster) ?? NOTHING);
   }
 
-  /** The files that answers of a cluster must be made from: all that were shown by whichever cluster. */
+  /** The files that answers of a cluster must be made from: all of its own that were shown, by whichever cluster. */
   needs(cluster: string): Holdings {
     const own = this.ofCluster(cluster, this.#shown.get(cluster) ?? NOTHING);
     const strayed = this.#strayed.get(cluster);
@@ -69,7 +71,10 @@ export class Placing {
     return elsewhere.size === 0 ? files : new Map([...files].filter(([origin]) => !elsewhere.has(origin)));
   }
 
-  /** Whether an answer left out what counts elsewhere, and nothing else, and was asked for all that others hold of its cluster. */
+  /**
+   * Whether an answer may count: it left out what counts elsewhere and nothing else, and it was asked for all files of
+   * its cluster that others hold and it lacks.
+   */
   fits({ cluster, elsewhere, needs, held }: PlacedAnswer): boolean {
     const left = new Set(elsewhere);
     const right = [...held.keys()].every(
@@ -81,7 +86,7 @@ export class Placing {
     return lackingOf(new Map(lackingOf(strayed, held)), needs).length === 0;
   }
 
-  /** Undefined where nothing is known of it. */
+  /** Where the rows of an origin count; undefined where nothing is known of it. */
   clusterOf(origin: string): string | undefined {
     return homeOf(this.#places, origin) ?? this.#lastOf(origin);
   }

@@ -10,14 +10,20 @@ import type { OperatorInfo, Topology } from '../topology/topology.ts';
 /** The operator that this node runs, as it is at this moment. */
 export interface OwnOperator {
   readonly operator: string;
-  /** As this node has the policies. */
+  /** The cluster that it belongs to, by the policies as this node has them. */
   readonly cluster: string | undefined;
-  /** One that is not filled yet answers no network queries; nor one of the database that was named while that may be damaged. */
+  /**
+   * One that is not filled yet answers no network queries; nor one of the database that was named while that may be
+   * damaged.
+   */
   readonly filled: boolean;
   /** One that has just started waits a moment for what its peers hold: it would not know what it lacks. */
   readonly heard: boolean;
   held(): Holdings;
-  /** Which file a database is known to be, if it is: where it is another one or gone, nothing is answered from it. Absent: nobody knows. */
+  /**
+   * Which file a database is known to be, if it is: where it is another one or gone, nothing is answered from it.
+   * Absent: nobody knows.
+   */
   readonly fileOf?: (dbms: string) => string | undefined;
   /** What was dropped of its cluster's tables, and how far that is here. */
   readonly drops: Omit<DropsView, 'failure'>;
@@ -40,8 +46,8 @@ export interface QueryPorts {
   /** Throws where a node's key may not ask a table here; absent where all may. */
   checkAsker?(asker: PeerKey, dbms: string, table: () => string): void;
   /**
-   * Files that every active operator of a cluster holds, by origin. `REPLICATION_COMMITTED_UNKNOWN` where no operator says
-   * it; rejects with the signal's reason when it is aborted.
+   * Files that every active operator of a cluster holds, by origin. `REPLICATION_COMMITTED_UNKNOWN` where no operator
+   * says it; rejects with the signal's reason when it is aborted.
    */
   committedRanges(cluster: string, signal: AbortSignal): Promise<Holdings>;
 }

@@ -42,7 +42,7 @@ interface MergeRequest {
   readonly timeoutMs: number;
 }
 
-/** A tenth of what a machine of two cores and a plain disk reads. */
+/** A tenth of what a machine of two cores and a plain disk reads: see {@link isBrief}. */
 const SLOW_ROWS_PER_MS = 100;
 const SLOW_BYTES_PER_MS = 20_000;
 const BRIEF_MS_MAX = 30_000;
@@ -59,8 +59,8 @@ const columns = (databases: ReadDatabases, dbms: string, table: string): readonl
 
 /**
  * Runs one SELECT; a table or database that does not exist here is empty. `SQL_…` where the SQL is refused,
- * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`, `QUERY_OPERATOR_NOT_FILLED`, `SQLITE_CORRUPT` also where the database
- * is another file.
+ * `SQLITE_DEADLINE` when it ran too long, `QUERY_ROW_OVERSIZE`, `QUERY_OPERATOR_NOT_FILLED`, `SQLITE_CORRUPT` also
+ * where the database is another file.
  */
 function* select(databases: ReadDatabases, request: SelectRequest): RowChunks {
   const { dbms, sql, nowMicros, timeoutMs, members, file } = request;
@@ -102,7 +102,7 @@ function* merge(_: ReadDatabases, { create, insert, result, chunks, timeoutMs }:
   }
 }
 
-/** Those of some origins of which files of a table have rows here. */
+/** Of some origins, those whose files have rows of the table here. */
 const withRows = (
   databases: ReadDatabases,
   dbms: string,
@@ -152,8 +152,9 @@ const storedTable = (connection: ReadConnection, table: string): StoredTable | u
 };
 
 /**
- * Whether all of a table is read and summed up in the time even on a slow disk and a slow machine: bytes as if the database were
- * this table alone, rows as if none of their ids were free.
+ * Whether the whole table can be read and summed up in the time, even by a slow machine from a slow disk. The estimate
+ * errs on the high side: it counts the bytes of the whole database, and a row for each id between the first and the
+ * last.
  */
 const isBrief = (
   connection: ReadConnection,

@@ -61,7 +61,10 @@ export const createQueryService = (ports: QueryPorts, options: QueryServiceOptio
   return new Queries(ports, options);
 };
 
-/** An asking node of the version before does not know that rows may count elsewhere: this node sees to it, as it has the policies. */
+/**
+ * What a question wants. An asking node of the version before does not know that rows may count elsewhere: then this
+ * node decides what is left out, by the policies as it has them.
+ */
 const wantedOf = (
   ports: QueryPorts,
   query: QueryMessage | EarlierQueryMessage,
@@ -112,7 +115,7 @@ const behindOf = ({ target: { cluster }, answer, unnamed }: Asked): readonly Beh
 
 const firstOf = ([row]: Iterable<SqlRow>): SqlRow | undefined => row;
 
-/** What `more` tells of clusters of which nothing is told yet comes behind. */
+/** All that is told, and behind it what `more` tells of other clusters. */
 const withOthers = <Told extends { readonly cluster: string }>(
   told: readonly Told[],
   more: readonly Told[],
@@ -255,7 +258,10 @@ class Queries implements QueryService {
     };
   }
 
-  /** What turns out to count elsewhere than was thought is asked for again: that is known from then on. */
+  /**
+   * Only the answers show which files an operator really holds. Where some of them count elsewhere than was thought,
+   * all is asked again. It is known from then on, so that a second try is enough as a rule.
+   */
   async #execute(
     query: Resolved,
     columns: readonly Column[],
@@ -271,7 +277,10 @@ class Queries implements QueryService {
     });
   }
 
-  /** One target answers the query itself; several answer parts of it, which are merged. Undefined where rows may be lacking, or count twice. */
+  /**
+   * One target answers the query itself; several answer parts of it, which are merged. Undefined where rows of the
+   * answers may be lacking, or would count twice.
+   */
   async #attempt(
     query: Resolved,
     columns: readonly Column[],
@@ -329,7 +338,10 @@ class Queries implements QueryService {
     return new Placing(topology, this.#shown.byCluster());
   }
 
-  /** Where an operator was moved to counts what its former cluster still holds of it; that may hold the table by no policy yet. */
+  /**
+   * The targets, and the clusters where rows count that these left out: those of operators that were moved. Such a
+   * cluster may hold the table by no policy yet, so that it is not among the targets by itself.
+   */
   #withOthers(targets: readonly Target[], placing: Placing, { request, topology }: Running): readonly Target[] {
     if (request.operators !== undefined) return targets;
     const others = [...Map.groupBy(targets, ({ dbms, table }) => `${dbms}.${table}`).values()].flatMap((ofTable) => {

@@ -92,9 +92,9 @@ export class DatabaseFiles {
   }
 
   /**
-   * A database as bytes that SQLite can read from memory; undefined where it has a log, or is too large for that. A full
-   * or read-only disk may have no room for the index of a log, without which SQLite does not open the file. Where there
-   * is no log the file is the whole truth: its bytes are marked as not in WAL mode.
+   * A database as bytes that SQLite can read from memory; undefined where it has a log, or is too large for that. A
+   * full or read-only disk may have no room for the index of a log, without which SQLite does not open the file. Where
+   * there is no log the file is the whole truth: its bytes are marked as not in WAL mode.
    */
   bytesOf(name: string): Buffer | undefined {
     const path = this.path(name);

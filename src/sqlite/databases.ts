@@ -64,9 +64,9 @@ export class ReadDirectory implements ReadDatabases {
   }
 
   /**
-   * The writer opens again and checks what rests; returns what is written again, `failing` says what must rest on. A reader
-   * lets go of its connections before: one that was opened while the disk was read-only makes SQLite take the index of the
-   * WAL for read-only in the whole process, for as long as it is open.
+   * The writer opens again and checks what rests; returns what is written again, `failing` says what must rest on. A
+   * reader lets go of its connections before: one that was opened while the disk was read-only makes SQLite take the
+   * index of the WAL for read-only in the whole process, for as long as it is open.
    */
   mend(): readonly string[] {
     this.#reading.rest(0);
@@ -92,7 +92,9 @@ export class ReadDirectory implements ReadDatabases {
 /** The databases of one directory, for the writer. */
 export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   readonly #writing = new KeptConnections<LoggedConnection>();
-  /** Connections whose log was deleted before what it holds was in the file: nobody else has it. Their databases rest. */
+  /**
+   * Connections whose log was deleted before what it holds was in the file: nobody else has it. Their databases rest.
+   */
   readonly #unsaved = new Map<string, LoggedConnection & OpenConnection>();
   #saved: string[] = [];
   /** Databases to which a write failed: nothing is written to them before `mend`. */
@@ -162,8 +164,8 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   }
 
   /**
-   * Between procedures, before the last one's result is told. Throws where the log was deleted to which it may have written, and what
-   * it holds cannot be made durable now.
+   * Between procedures, before the last one's result is told. Throws where the log was deleted to which it may have
+   * written, and what it holds cannot be made durable now.
    */
   override rest(): void {
     super.rest();
@@ -188,8 +190,8 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   }
 
   /**
-   * SQLite does not say which log it has open. It is certain where the same one was there before the connection was opened
-   * and is there after it, so this tries until it was.
+   * SQLite does not say which log it has open. It is certain where the same one was there before the connection was
+   * opened and is there after it, so this tries until it was.
    */
   #open(name: string, open: typeof openWriteConnection): WriteConnection {
     this.files.makeReady(name);
@@ -212,8 +214,8 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   }
 
   /**
-   * Nobody watches the log of a database that is not open, so its log is emptied before it is closed. While somebody reads
-   * an older state that cannot be done, and it stays open.
+   * Nobody watches the log of a database that is not open, so its log is emptied before it is closed. While somebody
+   * reads an older state that cannot be done, and it stays open.
    */
   #closeEmpty(name: string): void {
     try {
@@ -243,8 +245,9 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   }
 
   /**
-   * SQLite has the deleted log open: what it holds goes into the file. Only then nobody has anything in it, and the connection that
-   * is opened next begins a new one; before, it would go on in a file that lacks what the index of the log names.
+   * SQLite has the deleted log open: what it holds goes into the file. Only then nobody has anything in it, and the
+   * connection that is opened next begins a new one; before, it would go on in a file that lacks what the index of the
+   * log names.
    */
   #saveLog(name: string, connection: LoggedConnection & OpenConnection): void {
     try {

@@ -9,14 +9,17 @@ export interface Opened<C> {
   readonly log: string | undefined;
 }
 
-/** Connections by database, one each. A procedure may hold what it got: nothing is closed before `rest`, except by `drop`. */
+/**
+ * Connections by database, one each. A procedure may hold what it got: nothing is closed before `rest`, except by
+ * `drop`.
+ */
 export class KeptConnections<C> {
   readonly #open = new Map<string, Opened<C>>();
   readonly #outdated: OpenConnection[] = [];
 
   /**
-   * The connection to a database whose files are still those that it was opened on; `log` is compared where it is given.
-   * Otherwise undefined, and the next `rest` closes it.
+   * The connection to a database whose files are still those that it was opened on; `log` is compared where it is
+   * given. Otherwise undefined, and the next `rest` closes it.
    */
   get(name: string, file: string | undefined, log?: string): C | undefined {
     const held = this.#open.get(name);

@@ -33,23 +33,26 @@ export interface WriteConnection extends ReadConnection {
   transaction<T>(work: () => T): T;
   /** Runs `work` inside a transaction so that a throw undoes only what `work` did. */
   savepoint<T>(work: () => T): T;
-  /** Bytes that may still be written where the database lies, beside what is kept free for the ledger; infinite where it cannot be told. */
+  /**
+   * Bytes that may still be written where the database lies, beside what is kept free for the ledger; infinite where it
+   * cannot be told.
+   */
   freeBytes(): number;
 }
 
 /** The logical databases of a node inside one thread; each is the file `DIR/<name>.sqlite`. */
 export interface ReadDatabases {
   /**
-   * `SQLITE_NO_DATABASE` where it does not exist, `SQLITE_CORRUPT` where it is not the `file` that it is known to be: somebody deleted or
-   * replaced it.
+   * `SQLITE_NO_DATABASE` where it does not exist, `SQLITE_CORRUPT` where it is not the `file` that it is known to be:
+   * somebody deleted or replaced it.
    */
   read(name: string, file?: string): ReadConnection;
   names(): readonly string[];
   /** Which file it is: another one once it was dropped or set aside and made anew. Undefined where there is none. */
   fileOf(name: string): string | undefined;
   /**
-   * Begins to copy every database into a directory that exists, by SQLite's own online backup: all as they are now, while
-   * writes go on. The thread copies on between its other calls; look at it until it has ended.
+   * Begins to copy every database into a directory that exists, by SQLite's own online backup: all as they are now,
+   * while writes go on. The thread copies on between its other calls; look at it until it has ended.
    */
   copyInto(dir: string): DatabasesCopy;
 }
@@ -71,19 +74,25 @@ export interface DatabasesCopy {
 }
 export interface WriteDatabases extends ReadDatabases {
   /**
-   * Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`, `SQLITE_CORRUPT` for one that is
-   * {@link isLost}.
+   * Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`, `SQLITE_CORRUPT`
+   * for one that is {@link isLost}.
    */
   write(name: string): WriteConnection;
-  /** Whether it is open here and its file is another one now, or gone: somebody deleted or replaced it. Until it is dropped or set aside. */
+  /**
+   * Whether it is open here and its file is another one now, or gone: somebody deleted or replaced it. Until it is
+   * dropped or set aside.
+   */
   isLost(name: string): boolean;
   /**
-   * Sees to it that the log of each database is looked at between procedures, where there is something in it. Returns the databases
-   * whose log was deleted since this was last called, and what it held saved.
+   * Sees to it that the log of each database is looked at between procedures, where there is something in it. Returns
+   * the databases whose log was deleted since this was last called, and what it held saved.
    */
   watchLogs(): readonly string[];
   drop(name: string): void;
-  /** Renames the files of a database to `<name>.sqlite.damaged-<time>`, where nobody takes them for one; returns that name. */
+  /**
+   * Renames the files of a database to `<name>.sqlite.damaged-<time>`, where nobody takes them for one; returns that
+   * name.
+   */
   setAside(name: string): string;
 }
 
@@ -106,13 +115,16 @@ type Item<F> = Result<F> extends Iterable<infer I> ? I : never;
 
 export interface SqliteNotices {
   /**
-   * Databases that rested after a failed write are written again. What the failed commit left shows from now on only: SQLite
-   * called it failed, and opening the file again may have found all of it.
+   * Databases that rested after a failed write are written again. What the failed commit left shows from now on only:
+   * SQLite called it failed, and opening the file again may have found all of it.
    */
   'databases:mended': [];
 }
 
-/** The port to SQLite: one writer, several readers. Forms: worker threads (`threads.ts`), in-process (`inline.ts`, tests). */
+/**
+ * The port to SQLite: one writer, several readers. Forms: worker threads (`threads.ts`), in-process (`inline.ts`,
+ * tests).
+ */
 export interface Sqlite extends Resource {
   readonly notices: EventEmitter<SqliteNotices>;
   /** In the writer, one call at a time, in order. */

@@ -1,8 +1,8 @@
 import type { Topology } from './topology.ts';
 
 /**
- * The cluster that the files of an origin belong to, wherever they lie: that of its operator's policy as it is now. Undefined where
- * there is no such policy, or its cluster is not there: then they belong to whoever holds them.
+ * The cluster that the files of an origin belong to, wherever they lie: that of its operator's policy as it is now.
+ * Undefined where there is no such policy, or its cluster is not there: then they belong to whoever holds them.
  */
 export const homeOf = (
   { clusters, operators }: Pick<Topology, 'clusters' | 'operators'>,
@@ -12,7 +12,9 @@ export const homeOf = (
   return cluster !== undefined && clusters.has(cluster) ? cluster : undefined;
 };
 
-/** Of some origins, those whose files belong to another cluster than those of an operator do. */
+/**
+ * Of some origins, those whose files belong to another cluster than the operator does; none where that is not known.
+ */
 export const foreignTo = (
   places: Pick<Topology, 'clusters' | 'operators'>,
   operator: string,

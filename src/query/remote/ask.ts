@@ -12,7 +12,10 @@ export interface AnswerListener {
   accepted(behind: number): void;
   /** Rows as a JSON array of arrays; returns how many there are. */
   chunk(bytes: Uint8Array): number;
-  /** All rows were taken; `held`: the files that they were made from; `left`: whose rows were left out, of those who count elsewhere. */
+  /**
+   * All rows were taken; `held`: the files that they were made from; `left`: whose rows were left out, of those who
+   * count elsewhere.
+   */
   ended(held: Holdings, left: readonly string[]): void;
 }
 

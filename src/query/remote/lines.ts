@@ -4,7 +4,10 @@ import { QUERY_LINE_IDLE_MS, QUERY_LINES_IDLE_MAX } from '../../base/limits.ts';
 import type { Channel, Network, PeerKey } from '../../network/network.ts';
 import { QUERY_PROTOCOL, QUERY_PROTOCOL_BEFORE } from './messages.ts';
 
-/** A channel to an operator that carries one query after the other. Its next frame is awaited at all times, so that its end shows. */
+/**
+ * A channel to an operator that carries one query after the other. Its next frame is awaited at all times, so that its
+ * end shows.
+ */
 export class Line {
   readonly channel: Channel;
   /** The operator speaks the version before. */
@@ -48,8 +51,8 @@ export class Line {
 }
 
 /**
- * The channels to operators on which nothing is asked at the moment. Opening one takes two ways to the peer and back and
- * most of the CPU of a short query, so they are kept for a while.
+ * The channels to operators on which nothing is asked at the moment. Opening one takes two ways to the peer and back
+ * and most of the CPU of a short query, so they are kept for a while.
  */
 export class Lines {
   readonly #network: Pick<Network, 'open'>;

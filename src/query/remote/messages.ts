@@ -7,7 +7,10 @@ import { fileRanges, operatorId } from '../../replication/transfer/messages.ts';
 
 // SPEC §1: the major version is part of the id.
 export const QUERY_PROTOCOL = '/holdfast/query/3';
-/** The version before, without `cluster` and `elsewhere`: operators and asking nodes that know no other are still spoken to. */
+/**
+ * The version before, without `cluster` and `elsewhere`: operators and asking nodes that know no other are still spoken
+ * to.
+ */
 export const QUERY_PROTOCOL_BEFORE = '/holdfast/query/2';
 
 /** SPEC §2: the first byte of a frame from the operator. */
