@@ -231,7 +231,8 @@ export class QueryWorld {
       drops: { isApplied: () => false, isDropping: () => false },
       rows: (rows, table = 'readings') => sqlite.write(target, 'store', table, rows.map(sensorRow).map(valuesOf)),
       file: async (origin, file, rows) => {
-        const values = rows.map((row) => sensorRow({ ...row, file })).map(valuesOf);
+        const { member = 1 } = this.nodes.get(origin)?.operator ?? {};
+        const values = rows.map((row) => sensorRow({ member, ...row, file })).map(valuesOf);
         await sqlite.write(target, 'storeFile', origin, file, values);
         node.held = uniteHoldings([node.held, new Map([[origin, [[file, file]]]])]);
       },

@@ -111,7 +111,7 @@ describe('the rows of an operator that was moved to another cluster', () => {
     await moved();
     world.committed.set('plant-1', new Map([['a', [[1, 2]]], ['b', [[1, 2]]]])); // prettier-ignore
     world.committed.set('plant-2', new Map([['c', [[1, 1]]], ['b', [[1, 1]]]])); // prettier-ignore
-    expect(await ask({ committed: true })).toMatchObject({ behind: [] });
+    expect(await ask({ committed: true })).toMatchObject({ rows: [[5, 117]], behind: [] });
   });
 
   test('are not asked for of one that does not know yet of which cluster it is', async () => {
