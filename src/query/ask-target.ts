@@ -167,7 +167,7 @@ class Asking {
     const members = cluster === undefined ? undefined : memberNumbers(this.#ports.topology(), sql);
     const left = await leftOut(this.#ports, { dbms, table }, elsewhere);
     const file = this.#ports.operating()?.fileOf?.(dbms);
-    const select = { dbms, sql, nowMicros, timeoutMs, members, file, elsewhere: left };
+    const select = { dbms, sql, nowMicros, timeoutMs, members, file, elsewhere, left };
     for await (const { bytes } of sqlite.stream(queryStreams, 'select', select)) {
       signal.throwIfAborted();
       listener.chunk(bytes);

@@ -24,15 +24,27 @@ export function* whereNumbered<T, R>(
   read: () => Generator<T, R, undefined>,
 ): Generator<T, R, undefined> {
   if (members === undefined || where === undefined || !names(where, 'tsd_name')) return yield* read();
-  // While one statement is open, all others of the connection see the database as it was when that one began.
-  const moment = connection.iterate('select 1 from sqlite_master');
-  try {
-    moment.next();
+  const check = (): void => {
     if (!isNumbered(connection, members))
       throw fault(
         'QUERY_OPERATOR_NOT_FILLED',
         'the member number of an operator has changed, and its rows do not all carry the new one here yet',
       );
+  };
+  return yield* atOneMoment(connection, check, read);
+}
+
+/** Does `read` of the database as it was when `check` looked at it. */
+export function* atOneMoment<T, R>(
+  connection: ReadConnection,
+  check: () => void,
+  read: () => Generator<T, R, undefined>,
+): Generator<T, R, undefined> {
+  // While one statement is open, all others of the connection see the database as it was when that one began.
+  const moment = connection.iterate('select 1 from sqlite_master');
+  try {
+    moment.next();
+    check();
     return yield* read();
   } finally {
     moment.return?.();

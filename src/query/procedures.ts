@@ -5,7 +5,7 @@ import { openWriteConnection } from '../sqlite/connection.ts';
 import type { ProcedureModule, ReadConnection, ReadDatabases } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { executableSql, type StoredTable } from './executable.ts';
-import { whereNumbered } from './numbered.ts';
+import { atOneMoment, whereNumbered } from './numbered.ts';
 import { parseSelect } from './sql/parser.ts';
 import { quoteName } from './sql/print.ts';
 import { resolve } from './sql/resolve.ts';
@@ -29,8 +29,10 @@ interface SelectRequest {
   readonly members?: ReadonlyMap<string, number> | undefined;
   /** Which file the database is known to be. */
   readonly file?: string | undefined;
-  /** Origins of files of the table whose rows count in other clusters. */
+  /** Origins whose rows count in other clusters. */
   readonly elsewhere?: readonly string[] | undefined;
+  /** Those of them of which the table has rows, as far as is known: these are left out. */
+  readonly left?: readonly string[] | undefined;
 }
 
 interface MergeRequest {
@@ -69,11 +71,13 @@ function* select(databases: ReadDatabases, request: SelectRequest): RowChunks {
   // The asking node knows the table's policy; a column that came later than this operator's table is null here.
   const resolved = resolve(parsed, sql, { columns: undefined, now: nowMicros });
   const brief = place?.table !== undefined && isBrief(place.connection, resolved.table, place.table, timeoutMs);
-  const statement = executableSql(resolved, place?.table, { brief, elsewhere: request.elsewhere });
+  const statement = executableSql(resolved, place?.table, { brief, elsewhere: request.left });
   if (place?.table !== undefined) {
     const { connection } = place;
     connection.deadline(systemClock.monotonicMs() + timeoutMs);
-    return yield* whereNumbered(connection, resolved.where, members, () => chunked(connection, statement));
+    return yield* whereNumbered(connection, resolved.where, members, () =>
+      withoutOthers(connection, request, resolved.table, () => chunked(connection, statement)),
+    );
   }
   const scratch = openScratch();
   try {
@@ -81,6 +85,22 @@ function* select(databases: ReadDatabases, request: SelectRequest): RowChunks {
   } finally {
     scratch.close();
   }
+}
+
+/** Does `read`, which leaves out the rows of those in `left`, where these are all whose rows are to be left out. */
+function* withoutOthers(
+  connection: ReadConnection,
+  { elsewhere = [], left = [] }: SelectRequest,
+  table: string,
+  read: () => RowChunks,
+): RowChunks {
+  const others = elsewhere.filter((origin) => !left.includes(origin));
+  if (others.length === 0) return yield* read();
+  const check = (): void => {
+    if (originsWithRows(connection, table, others).length > 0)
+      throw fault('QUERY_OPERATOR_NOT_FILLED', 'rows of an operator of another cluster came while it was asked');
+  };
+  return yield* atOneMoment(connection, check, read);
 }
 
 /** Takes up partial rows in memory and reads the result from them. */
@@ -110,9 +130,14 @@ const withRows = (
   origins: readonly string[],
 ): readonly string[] => {
   const db = placeOf(databases, dbms, table)?.connection;
-  if (db?.get(`SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_files'`) === undefined) return [];
+  return db === undefined ? [] : originsWithRows(db, table, origins);
+};
+
+const originsWithRows = (db: ReadConnection, table: string, origins: readonly string[]): readonly string[] => {
+  if (db.get(`SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_files'`) === undefined) return [];
   const sql = `SELECT 1 FROM holdfast_files WHERE origin = ? AND table_name = ? AND status = 'stored' LIMIT 1`;
-  return origins.filter((origin) => db.get(sql, [origin, table]) !== undefined);
+  const name = table.normalize('NFC').toLowerCase();
+  return origins.filter((origin) => db.get(sql, [origin, name]) !== undefined);
 };
 
 export const procedures = { columns, withRows, select, merge };

@@ -47,16 +47,16 @@ export const createQueryService = (ports: QueryPorts, options: QueryServiceOptio
   serveQueries(ports, async (query, asker) => {
     const { dbms, sql, timeoutMs } = query;
     ports.checkAsker?.(asker, dbms, () => tableIn(sql));
-    const { elsewhere: others, ...need } = wantedOf(ports, query);
+    const { elsewhere, ...need } = wantedOf(ports, query);
     const lacking = await readyToAnswer(ports, need, dbms, () => tableIn(sql));
-    const elsewhere = await leftOut(ports, { dbms, table: tableIn(sql) }, others);
+    const left = await leftOut(ports, { dbms, table: tableIn(sql) }, elsewhere);
     const chunks = ports.sqlite.stream(queryStreams, 'select', {
       ...{ dbms, sql, timeoutMs, nowMicros: nowMicros(ports), members: memberNumbers(ports.topology(), sql) },
       file: ports.operating()?.fileOf?.(dbms),
-      elsewhere,
+      ...{ elsewhere, left },
     });
     // Only who names others is told.
-    return { behind: lacking, chunks, held: () => heldNow(ports), left: 'elsewhere' in query ? elsewhere : [] };
+    return { behind: lacking, chunks, held: () => heldNow(ports), left: 'elsewhere' in query ? left : [] };
   });
   return new Queries(ports, options);
 };

@@ -44,6 +44,13 @@ export const query: readonly Mutant[] = [
     tests: ['test/property/placing.property.test.ts'],
   },
   {
+    name: 'rows of an operator of another cluster that come while it is asked count',
+    file: 'src/query/procedures.ts',
+    from: 'if (originsWithRows(connection, table, others).length > 0)',
+    to: 'if (others.length > 4_096)',
+    tests: ['test/unit/query/moved.test.ts'],
+  },
+  {
     name: 'rows count in a cluster that was deleted, of which nobody answers',
     file: 'src/query/placing.ts',
     from: 'this.#shown = new Map([...shown].filter(([cluster]) => places.clusters.has(cluster)));',

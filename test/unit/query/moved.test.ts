@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeControl, QUERY_PROTOCOL, QUERY_PROTOCOL_BEFORE, tagged } from '../../../src/query/remote/messages.ts';
+import { queryStreams } from '../../../src/query/procedures.ts';
 import { QueryWorld } from '../../support/query-world.ts';
 
 const SUM = 'select count(*), sum(value) from readings';
@@ -112,6 +113,19 @@ describe('the rows of an operator that was moved to another cluster', () => {
     world.committed.set('plant-1', new Map([['a', [[1, 2]]], ['b', [[1, 2]]]])); // prettier-ignore
     world.committed.set('plant-2', new Map([['c', [[1, 1]]], ['b', [[1, 1]]]])); // prettier-ignore
     expect(await ask({ committed: true })).toMatchObject({ rows: [[5, 117]], behind: [] });
+  });
+
+  test('are in no answer where the first of them came after it was asked of whom there are any', async () => {
+    const answered = async (elsewhere: readonly string[], left: readonly string[]): Promise<string[]> => {
+      const select = { dbms: 'sensors', sql: SUM, nowMicros: 0, timeoutMs: 60_000, elsewhere, left };
+      const chunks: string[] = [];
+      for await (const { bytes } of world.node('a').sqlite.stream(queryStreams, 'select', select))
+        chunks.push(Buffer.from(bytes).toString());
+      return chunks;
+    };
+    expect(await answered(['b', 'c'], ['b'])).toEqual(['[[3,7.0]]']);
+    await expect(answered(['b', 'c'], [])).rejects.toMatchObject({ code: 'QUERY_OPERATOR_NOT_FILLED' });
+    expect(await answered(['c'], [])).toEqual(['[[6,77.0]]']);
   });
 
   test('are not asked for of one that does not know yet of which cluster it is', async () => {
