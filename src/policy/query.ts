@@ -57,7 +57,8 @@ const unquoted = (text: string): string => text.trim().replace(/^(["'])(.*)\1$/s
 const readTypes = (text: string): readonly string[] | undefined => {
   const trimmed = text.trim();
   const list = trimmed.startsWith('(') && trimmed.endsWith(')') ? trimmed.slice(1, -1).split(',') : [trimmed];
-  const types = list.map(unquoted);
+  // A type that is named a thousand times is looked through once.
+  const types = [...new Set(list.map(unquoted))];
   if (types.some((type) => type === '' || /[\s()[\]=]/.test(type)))
     throw syntax('the type of the policies expected', trimmed, HINT);
   return types.includes('*') ? undefined : types;
@@ -118,7 +119,8 @@ const candidates = (
   const [only] = types ?? [];
   if (types === undefined) return book.ofType();
   if (types.length === 1 && only !== undefined) return book.ofType(only);
-  return book.ofType().filter(({ type }) => types.includes(type));
+  const wanted = new Set(types);
+  return book.ofType().filter(({ type }) => wanted.has(type));
 };
 
 /** The policies of some types that a condition names, in the ledger's order, as users see them. An id is looked up. */

@@ -121,6 +121,10 @@ describe('the documented examples', () => {
     ).toBe('24.23.250.144:7848,24.23.250.144:32148');
   });
 
+  it('a type that is named again is looked through once', () => {
+    expect(parseGet('(operator, query, operator,"query")').types).toEqual(['operator', 'query']);
+  });
+
   it('a cluster by an entry of its table list: one entry must meet both conditions', () => {
     const where = 'cluster where table[dbms] = my_data and table[name]';
     expect(textOf(`${where} = ping_sensor bring [cluster][id] separator = ,`)).toBe('c1');
