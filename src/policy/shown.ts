@@ -7,6 +7,8 @@ import { compareFacts, type Fact } from './facts.ts';
 import { MeantNames } from './names.ts';
 import { showInSlices, shownBy } from './state.ts';
 
+const NONE: readonly PolicyState[] = [];
+
 /** The policies in force as they are asked for: made then, and kept until one of them may be another. */
 export class ShownPolicies {
   readonly #subjects: ReadonlyMap<string, Subject>;
@@ -36,8 +38,9 @@ export class ShownPolicies {
     return subject && shownBy(subject);
   }
 
-  /** In the ledger's order, by their insert. */
+  /** In the ledger's order, by their insert. Of names that are no type nothing is kept: anybody may ask for any. */
   ofType(type?: string): readonly PolicyState[] {
+    if (!this.#isKnown(type)) return NONE;
     let list = this.#ofType.get(type);
     if (list === undefined) this.#ofType.set(type, (list = atOnce(this.#inOrder(type))));
     return list;
@@ -69,7 +72,7 @@ export class ShownPolicies {
   }
 
   *make(type?: string): Sliced<void> {
-    if (this.#ofType.has(type)) return;
+    if (this.#ofType.has(type) || !this.#isKnown(type)) return;
     yield* showInSlices(this.#subjectsWith(type), (id) => this.shown(id));
     const before = this.#changes;
     const list = yield* this.#inOrder(type);
@@ -100,6 +103,10 @@ export class ShownPolicies {
     }
     const inOrder = yield* sortInSlices(lives, (a, b) => compareFacts(a.insert, b.insert));
     return inOrder.flatMap(({ subject }) => shownBy(subject) ?? []);
+  }
+
+  #isKnown(type: string | undefined): boolean {
+    return type === undefined || this.#byType.has(type);
   }
 
   #subjectsWith(type: string | undefined): Iterable<Subject> {

@@ -56,3 +56,12 @@ test('those that were made are put in order in slices too, and what comes in bet
   while (making.next().done !== true);
   expect(fold.ofType('site')).toHaveLength(10_001);
 });
+
+test('of names that are no type nothing is kept, however many are asked for', () => {
+  const fold = foldOf(2);
+  expect(fold.ofType('sight')).toEqual([]);
+  expect(fold.ofType('sight')).toBe(fold.ofType('shade'));
+  expect(pausesOf(fold, 'sight')).toBe(0);
+  fold.add([entryOf({ op: 'insert', id: 'x', type: 'sight', content: { name: 'new' } })]);
+  expect(fold.ofType('sight').map(({ id }) => id)).toEqual(['x']);
+});
