@@ -165,9 +165,9 @@ class Asking {
     listener.accepted(ready);
     const nowMicros = Math.floor(clock.wallMs() * 1_000);
     const members = cluster === undefined ? undefined : memberNumbers(this.#ports.topology(), sql);
-    const left = await leftOut(this.#ports, { dbms, table }, elsewhere);
+    const { left, unseen } = await leftOut(this.#ports, { dbms, table }, elsewhere);
     const file = this.#ports.operating()?.fileOf?.(dbms);
-    const select = { dbms, sql, nowMicros, timeoutMs, members, file, elsewhere, left };
+    const select = { dbms, sql, nowMicros, timeoutMs, members, file, left, unseen };
     for await (const { bytes } of sqlite.stream(queryStreams, 'select', select)) {
       signal.throwIfAborted();
       listener.chunk(bytes);

@@ -1,22 +1,33 @@
+import type { FileRanges } from '../operator/file-record.ts';
+import { subtractRanges } from '../operator/ranges.ts';
+import type { FilesByOrigin } from '../replication/transfer/messages.ts';
 import { foreignTo } from '../topology/home.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { QueryPorts } from './ports.ts';
 import { queryReads } from './procedures.ts';
 import type { TableName, Target } from './targets.ts';
 
-/**
- * Of origins whose rows count elsewhere, those that have rows of the table here: an answer of this node leaves these
- * out.
- */
+/** What an answer of this node leaves out. */
+export interface LeftHere {
+  /** Origins whose rows count elsewhere and that have rows of the table here. */
+  readonly left: readonly string[];
+  /** Of the others the files that were not here when that was looked up: with one of them it would not be so any more. */
+  readonly unseen: FilesByOrigin;
+}
+
+/** What an answer leaves out where the rows of some origins count elsewhere. */
 export const leftOut = async (
   { sqlite, operating }: Pick<QueryPorts, 'sqlite' | 'operating'>,
   { dbms, table }: TableName,
   origins: readonly string[],
-): Promise<readonly string[]> => {
+): Promise<LeftHere> => {
   const held = origins.length === 0 ? undefined : operating()?.held();
   const here = origins.filter((origin) => held?.has(origin));
-  return here.length === 0 ? here : sqlite.read(queryReads, 'withRows', dbms, table, here);
+  const unseen = origins.map((origin) => [origin, subtractRanges(ALL_FILES, held?.get(origin) ?? [])] as const);
+  const left = here.length === 0 ? here : await sqlite.read(queryReads, 'withRows', dbms, table, here);
+  return { left, unseen: unseen.filter(([origin]) => !left.includes(origin)) };
 };
+const ALL_FILES: FileRanges = [[1, Number.MAX_SAFE_INTEGER]];
 
 /**
  * Origins of files that are held here and belong to other clusters, by the policies as this node has them. Needed where

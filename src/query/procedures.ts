@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.ts';
 import { fault, hasCode } from '../base/errors.ts';
 import { QUERY_CHUNK_BYTES, QUERY_CHUNK_BYTES_MAX, READ_CHUNK_ROWS_MAX } from '../base/limits.ts';
 import { openWriteConnection } from '../sqlite/connection.ts';
+import type { FilesByOrigin } from '../replication/transfer/messages.ts';
 import type { ProcedureModule, ReadConnection, ReadDatabases } from '../sqlite/sqlite.ts';
 import type { Column } from '../topology/topology.ts';
 import { executableSql, type StoredTable } from './executable.ts';
@@ -29,10 +30,10 @@ interface SelectRequest {
   readonly members?: ReadonlyMap<string, number> | undefined;
   /** Which file the database is known to be. */
   readonly file?: string | undefined;
-  /** Origins whose rows count in other clusters. */
-  readonly elsewhere?: readonly string[] | undefined;
-  /** Those of them of which the table has rows, as far as is known: these are left out. */
+  /** Origins whose rows of the table are left out, since they count in other clusters. */
   readonly left?: readonly string[] | undefined;
+  /** Files of which there are none here, or others of these origins would have to be left out. */
+  readonly unseen?: FilesByOrigin | undefined;
 }
 
 interface MergeRequest {
@@ -76,7 +77,7 @@ function* select(databases: ReadDatabases, request: SelectRequest): RowChunks {
     const { connection } = place;
     connection.deadline(systemClock.monotonicMs() + timeoutMs);
     return yield* whereNumbered(connection, resolved.where, members, () =>
-      withoutOthers(connection, request, resolved.table, () => chunked(connection, statement)),
+      whereUnseen(connection, request, resolved.table, () => chunked(connection, statement)),
     );
   }
   const scratch = openScratch();
@@ -87,17 +88,16 @@ function* select(databases: ReadDatabases, request: SelectRequest): RowChunks {
   }
 }
 
-/** Does `read`, which leaves out the rows of those in `left`, where these are all whose rows are to be left out. */
-function* withoutOthers(
+/** Does `read` where none of the `unseen` files has come. `QUERY_OPERATOR_NOT_FILLED`. */
+function* whereUnseen(
   connection: ReadConnection,
-  { elsewhere = [], left = [] }: SelectRequest,
+  { unseen = [] }: SelectRequest,
   table: string,
   read: () => RowChunks,
 ): RowChunks {
-  const others = elsewhere.filter((origin) => !left.includes(origin));
-  if (others.length === 0) return yield* read();
+  if (unseen.length === 0) return yield* read();
   const check = (): void => {
-    if (originsWithRows(connection, table, others).length > 0)
+    if (haveRows(connection, table, unseen))
       throw fault('QUERY_OPERATOR_NOT_FILLED', 'rows of an operator of another cluster came while it was asked');
   };
   return yield* atOneMoment(connection, check, read);
@@ -130,14 +130,19 @@ const withRows = (
   origins: readonly string[],
 ): readonly string[] => {
   const db = placeOf(databases, dbms, table)?.connection;
-  return db === undefined ? [] : originsWithRows(db, table, origins);
+  const all = [[1, Number.MAX_SAFE_INTEGER]] as const;
+  return db === undefined ? [] : origins.filter((origin) => haveRows(db, table, [[origin, all]]));
 };
 
-const originsWithRows = (db: ReadConnection, table: string, origins: readonly string[]): readonly string[] => {
-  if (db.get(`SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_files'`) === undefined) return [];
-  const sql = `SELECT 1 FROM holdfast_files WHERE origin = ? AND table_name = ? AND status = 'stored' LIMIT 1`;
+/** Whether one of some files has rows of a table. */
+const haveRows = (db: ReadConnection, table: string, files: FilesByOrigin): boolean => {
+  if (db.get(`SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_files'`) === undefined) return false;
+  const sql = `SELECT 1 FROM holdfast_files
+    WHERE origin = ? AND file BETWEEN ? AND ? AND table_name = ? AND status = 'stored' LIMIT 1`;
   const name = table.normalize('NFC').toLowerCase();
-  return origins.filter((origin) => db.get(sql, [origin, name]) !== undefined);
+  return files.some(([origin, ranges]) =>
+    ranges.some(([from, to]) => db.get(sql, [origin, from, to, name]) !== undefined),
+  );
 };
 
 export const procedures = { columns, withRows, select, merge };

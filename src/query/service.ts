@@ -49,11 +49,11 @@ export const createQueryService = (ports: QueryPorts, options: QueryServiceOptio
     ports.checkAsker?.(asker, dbms, () => tableIn(sql));
     const { elsewhere, ...need } = wantedOf(ports, query);
     const lacking = await readyToAnswer(ports, need, dbms, () => tableIn(sql));
-    const left = await leftOut(ports, { dbms, table: tableIn(sql) }, elsewhere);
+    const { left, unseen } = await leftOut(ports, { dbms, table: tableIn(sql) }, elsewhere);
     const chunks = ports.sqlite.stream(queryStreams, 'select', {
       ...{ dbms, sql, timeoutMs, nowMicros: nowMicros(ports), members: memberNumbers(ports.topology(), sql) },
       file: ports.operating()?.fileOf?.(dbms),
-      ...{ elsewhere, left },
+      ...{ left, unseen },
     });
     // Only who names others is told.
     return { behind: lacking, chunks, held: () => heldNow(ports), left: 'elsewhere' in query ? left : [] };

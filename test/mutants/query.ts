@@ -46,8 +46,8 @@ export const query: readonly Mutant[] = [
   {
     name: 'rows of an operator of another cluster that come while it is asked count',
     file: 'src/query/procedures.ts',
-    from: 'if (originsWithRows(connection, table, others).length > 0)',
-    to: 'if (others.length > 4_096)',
+    from: 'if (haveRows(connection, table, unseen))',
+    to: 'if (unseen.length > 4_096)',
     tests: ['test/unit/query/moved.test.ts'],
   },
   {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeControl, QUERY_PROTOCOL, QUERY_PROTOCOL_BEFORE, tagged } from '../../../src/query/remote/messages.ts';
+import { type LeftHere, leftOut } from '../../../src/query/left-out.ts';
+import type { OwnOperator } from '../../../src/query/ports.ts';
 import { queryStreams } from '../../../src/query/procedures.ts';
 import { QueryWorld } from '../../support/query-world.ts';
 
@@ -116,16 +118,21 @@ describe('the rows of an operator that was moved to another cluster', () => {
   });
 
   test('are in no answer where the first of them came after it was asked of whom there are any', async () => {
-    const answered = async (elsewhere: readonly string[], left: readonly string[]): Promise<string[]> => {
-      const select = { dbms: 'sensors', sql: SUM, nowMicros: 0, timeoutMs: 60_000, elsewhere, left };
+    const { sqlite, held } = world.node('a');
+    const asked = { operating: () => ({ held: () => held }) as unknown as OwnOperator, sqlite };
+    const answered = async ({ left, unseen }: LeftHere): Promise<string[]> => {
+      const select = { dbms: 'sensors', sql: SUM, nowMicros: 0, timeoutMs: 60_000, left, unseen };
       const chunks: string[] = [];
-      for await (const { bytes } of world.node('a').sqlite.stream(queryStreams, 'select', select))
+      for await (const { bytes } of sqlite.stream(queryStreams, 'select', select))
         chunks.push(Buffer.from(bytes).toString());
       return chunks;
     };
-    expect(await answered(['b', 'c'], ['b'])).toEqual(['[[3,7.0]]']);
-    await expect(answered(['b', 'c'], [])).rejects.toMatchObject({ code: 'QUERY_OPERATOR_NOT_FILLED' });
-    expect(await answered(['c'], [])).toEqual(['[[6,77.0]]']);
+    const [readings, other] = ['readings', 'other'].map((table) => ({ dbms: 'sensors', table }));
+    const before = await leftOut(asked, readings!, ['b', 'c']);
+    expect(await answered(before)).toEqual(['[[3,7.0]]']);
+    expect(await answered(await leftOut(asked, other!, ['b']))).toEqual(['[[6,77.0]]']);
+    await world.node('a').file('c', 1, [{ value: 100 }]);
+    await expect(answered(before)).rejects.toMatchObject({ code: 'QUERY_OPERATOR_NOT_FILLED' });
   });
 
   test('are not asked for of one that does not know yet of which cluster it is', async () => {
