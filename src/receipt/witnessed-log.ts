@@ -25,7 +25,10 @@ export class WitnessedLog implements Resource {
   static async open(dir: string): Promise<WitnessedLog> {
     const log = await ReceiptLog.open(dir);
     const opened = new WitnessedLog(log);
-    const copied = (await log.checkpoints.upToSize(log.size))?.checkpoint;
+    const { last } = log.checkpoints;
+    // No search where all was copied: a damaged line among the older ones, not needed to go on, would end it.
+    const isWhole = last !== undefined && last.checkpoint.size <= log.size;
+    const copied = (isWhole ? last : await log.checkpoints.upToSize(log.size))?.checkpoint;
     // What was copied and not synced may not have survived a crash: then it is copied again.
     if (copied !== undefined && (await log.keepUpTo(copied))) opened.#copied = copied;
     else await log.cut(0);
