@@ -1,11 +1,18 @@
 import { splitAddress } from '../base/host.ts';
 import type { JsonValue } from '../codec/json.ts';
+import { wasRevoked } from '../policy/authority/members.ts';
 import type { OperatorInfo } from '../topology/topology.ts';
 import type { CommandContext } from './context.ts';
 
 /** The operator policy of this node: the one that carries its key. */
 export const ownOperator = (context: CommandContext): OperatorInfo | undefined =>
   context.topology().operatorByPeer(context.network.self);
+
+/** Whether a key was revoked: the policies of its node stay, but it is asked nothing and counts for nothing. */
+export const isRevoked = (
+  { policies: { members, book } }: Pick<CommandContext, 'policies'>,
+  key: string | undefined,
+): boolean => key !== undefined && !members.mayConnect(key) && wasRevoked(book.authority, key);
 
 /** The variables that scripts use without assigning them; undefined where the node does not know (yet). */
 export const nodeVariables = (context: CommandContext): Readonly<Record<string, JsonValue | undefined>> => {

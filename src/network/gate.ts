@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { asFault } from '../base/errors.ts';
+import { asFault, fault } from '../base/errors.ts';
 import { EXPEL_GRACE_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Conduct } from './conduct.ts';
@@ -74,6 +74,17 @@ export class Gatekeeper {
 
   mayUse(key: PeerKey, protocol: string): boolean {
     return this.isMember(key) || (!this.isExpelled(key) && this.#gate.guestProtocols.has(protocol));
+  }
+
+  /**
+   * Throws where nothing of that protocol is to be asked of the key: it may be connected for a moment as a guest, and
+   * would answer. `NETWORK_NO_GRANT`.
+   */
+  checkAsked(key: PeerKey, protocol: string): void {
+    if (this.#gate.isMember(key) || this.#gate.guestProtocols.has(protocol)) return;
+    throw fault('NETWORK_NO_GRANT', `${key} has no grant in this network`, {
+      hint: 'it was revoked, handed to a new key, or never let in: get members',
+    });
   }
 
   /** Looks again at all connections: members are admitted, who was one is dropped at once. */

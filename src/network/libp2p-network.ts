@@ -192,6 +192,7 @@ class Libp2pNetwork implements Network {
   }
 
   async open(peer: PeerKey, protocol: string, options: RequestOptions = {}): Promise<Channel> {
+    this.#gatekeeper.checkAsked(peer, protocol);
     const link = this.#links.of(peer).find((each) => each.connection.status === 'open');
     if (link === undefined) throw fault('NETWORK_NOT_CONNECTED', `not connected to ${peer}`);
     return this.#openOn(link.connection, peer, protocol, options);

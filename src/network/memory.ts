@@ -158,6 +158,7 @@ class MemoryNetwork implements Network {
   }
 
   async open(peer: PeerKey, protocol: string, options: RequestOptions = {}): Promise<Channel> {
+    this.#gatekeeper.checkAsked(peer, protocol);
     const end = this.#ends.get(peer);
     if (end === undefined) throw fault('NETWORK_NOT_CONNECTED', `not connected to ${peer}`);
     await this.#roundTrip(end.peer, options);

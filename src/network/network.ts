@@ -86,7 +86,7 @@ export const checked = <T>(peer: { blame(caught: unknown): void }, check: () => 
 export interface Gate {
   /** Members use every protocol, hear gossip and count as peers. */
   isMember(key: PeerKey): boolean;
-  /** What others may ask for, for `GUEST_MS_MAX` from when they connect; then they are dropped. */
+  /** What others may ask for, and are asked for, for `GUEST_MS_MAX` from when they connect; then they are dropped. */
   readonly guestProtocols: ReadonlySet<string>;
 }
 
@@ -123,7 +123,8 @@ export interface Network extends Resource {
    */
   handle(protocol: string, serve: (channel: Channel) => Promise<void>): void;
   /**
-   * Opens a channel to a connected peer. `NETWORK_NOT_CONNECTED`, `NETWORK_PROTOCOL_UNSUPPORTED`, `NETWORK_TIMEOUT`.
+   * Opens a channel to a connected peer; to one that is no member for the protocols for guests alone.
+   * `NETWORK_NO_GRANT`, `NETWORK_NOT_CONNECTED`, `NETWORK_PROTOCOL_UNSUPPORTED`, `NETWORK_TIMEOUT`.
    */
   open(peer: PeerKey, protocol: string, options?: RequestOptions): Promise<Channel>;
   /** One frame there, one frame back. */

@@ -183,9 +183,13 @@ const stepsOf = (candidates: readonly Candidate[]): readonly Step[] =>
     return [...group, ...group.map(() => 'behind' as const)];
   });
 
-/** Why a candidate failed, behind its name: the message of `NETWORK_NOT_CONNECTED` would name it again, by its key. */
-const whyOf = ({ code, message }: HoldfastError): string =>
-  code === 'NETWORK_NOT_CONNECTED' ? 'not connected' : message;
+const SAID_BY_CODE: ReadonlyMap<string, string> = new Map([
+  ['NETWORK_NOT_CONNECTED', 'not connected'],
+  ['NETWORK_NO_GRANT', 'its key has no grant any more (revoked, or handed to a new key)'],
+]);
+
+/** Why a candidate failed, behind its name: the messages of these would name it again, by its key. */
+const whyOf = ({ code, message }: HoldfastError): string => SAID_BY_CODE.get(code) ?? message;
 
 const unavailable = (
   { cluster, dbms, table }: Target,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { asFault } from '../../src/base/errors.ts';
 import type { Gate, Network, PeerKey } from '../../src/network/network.ts';
 import { waitFor } from '../support/wait.ts';
 import type { NetworkFactory } from './network.ts';
@@ -54,6 +55,15 @@ export const describeNetworkGate = (name: string, world: () => Promise<NetworkFa
       expect(guarded.peers()).toEqual([]);
       await waitFor(() => other.peers().length === 0, { timeoutMs: 10_000 });
       expect(seen).toEqual([]);
+    });
+
+    test('of who has no grant nothing is asked but what a guest may be, though it would answer; connected or not', async () => {
+      const codeOf = async (): Promise<unknown> =>
+        guarded.open(other.self, MEMBERS_ONLY).catch((caught: unknown) => asFault(caught).code);
+      expect(await codeOf()).toBe('NETWORK_NO_GRANT');
+      await guarded.dial({ address: other.address });
+      expect(await answers(guarded, other.self, FOR_GUESTS)).toBe(true);
+      expect(await codeOf()).toBe('NETWORK_NO_GRANT');
     });
 
     test('a guest that this node has dialled is told of; one that has dialled it is not', async () => {

@@ -88,6 +88,14 @@ describe('a network that lets in by invite', () => {
     expect(await refusal(root.run('revoke member where name = nobody'))).toMatchObject({ err_code: 113 });
     // It cannot hear of that by the ledger, so it is told at the gate.
     await waitFor(async () => (await back.run('get status')).includes('Fault KEY_REVOKED'), { timeoutMs: 20_000 });
+    // It comes back again and again to hear that: nobody asks it anything all the same, and no list calls it a peer.
+    expect(await refusal(root.run('run client () sql plant "select count(*) from readings"'))).toMatchObject({
+      err_code: 203,
+      err_text: expect.stringContaining('op: its key has no grant any more (revoked') as string,
+    });
+    expect(await root.run('get data nodes')).toMatch(/op .*revoked/);
+    expect(await root.run('get connections')).toContain('its key was revoked');
+    expect(await root.run('test network')).toMatch(/op: .*was revoked/);
     expect(await back.run('get synchronizer')).toMatch(/KEY_REVOKED.*was revoked, says the node [0-9a-f]{16}…/);
     // With no more than their word, it may go on writing what its grant allows, and is warned each time.
     const written = await holdfast([

@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const network: readonly Mutant[] = [
   {
+    name: 'who was revoked is asked whenever it is connected as a guest',
+    file: 'src/network/gate.ts',
+    from: "throw fault('NETWORK_NO_GRANT'",
+    to: "void fault('NETWORK_NO_GRANT'",
+    tests: ['test/unit/network/memory.test.ts'],
+  },
+  {
     name: 'window of a stream is never opened again',
     file: 'src/network/window-updates.ts',
     from: '>= WINDOW_UPDATE_BYTES_MIN) update();',

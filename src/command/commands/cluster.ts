@@ -225,7 +225,7 @@ const membersStatus = ({ context }: Call<OptionTable>): Reply => {
     const seen = node.peer === context.network.self ? context.facts.startedMs : since.get(node.peer ?? '');
     return [
       addressOf(node),
-      seen === undefined ? 'not_responding' : 'active',
+      operatorStatus(context, node),
       seen === undefined ? '' : policyDate(Math.round(seen * 1_000)),
     ];
   });

@@ -7,7 +7,7 @@ import type { Checkpoint } from '../../receipt/checkpoint.ts';
 import type { ClusterInfo, OperatorInfo } from '../../topology/topology.ts';
 import { addressOf } from '../addresses.ts';
 import type { CommandContext } from '../context.ts';
-import { ownOperator } from '../facts.ts';
+import { isRevoked, ownOperator } from '../facts.ts';
 import { textOfValue } from '../grammar/values.ts';
 import { json, type OptionTable } from '../options.ts';
 import type { Call } from '../define.ts';
@@ -15,11 +15,14 @@ import type { Surroundings } from '../registry.ts';
 import { askAll, type NodeReply } from '../remote/client.ts';
 import type { Title } from '../table.ts';
 
-/** `active` while this node hears from it (or is it), else `not_responding`. */
-export const operatorStatus = (context: CommandContext, { peer }: OperatorInfo): 'active' | 'not_responding' =>
-  peer !== undefined && (peer === context.network.self || context.network.peers().some(({ key }) => key === peer))
-    ? 'active'
-    : 'not_responding';
+type NodeStatus = 'active' | 'not_responding' | 'revoked';
+
+/** `revoked` where its key was; else `active` while this node hears from it (or is it), else `not_responding`. */
+export const operatorStatus = (context: CommandContext, { peer }: Pick<OperatorInfo, 'peer'>): NodeStatus => {
+  if (isRevoked(context, peer)) return 'revoked';
+  const isHeard = peer === context.network.self || context.network.peers().some(({ key }) => key === peer);
+  return peer !== undefined && isHeard ? 'active' : 'not_responding';
+};
 
 /** Member numbers as the cluster commands print them. */
 export const paddedMember = (member: number, digits: number): string => String(member).padStart(digits, '0');

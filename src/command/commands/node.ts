@@ -4,7 +4,7 @@ import { type DiskStatus, sized } from '../../base/disk-monitor.ts';
 import { fault } from '../../base/errors.ts';
 import type { DialState } from '../../network/network.ts';
 import type { CommandContext } from '../context.ts';
-import { ownOperator, versionText } from '../facts.ts';
+import { isRevoked, ownOperator, versionText } from '../facts.ts';
 import { faultLines, faultsOf } from '../health/faults.ts';
 import { heldJson, heldText } from '../held.ts';
 import { healthFacts } from '../health/gather.ts';
@@ -173,7 +173,7 @@ const connections = ({ context }: Call<OptionTable>): Reply => {
   const json = Object.fromEntries(
     rows.map(([type, external, local, bind]) => [type as string, { external, local, bind }]),
   );
-  const dialled = network.dialStates();
+  const dialled = network.dialStates().map((state) => withGrant(state, isRevoked(context, state.key)));
   const table = givesTable({
     titles: ['Type', 'External Address', 'Internal Address', 'Bind Address'],
     rows,
@@ -181,6 +181,10 @@ const connections = ({ context }: Call<OptionTable>): Reply => {
   });
   return { ...table, text: `${table.text ?? ''}${unreached(dialled)}${foreignSeedLines(context)}` };
 };
+
+/** Who was revoked comes back for a moment each time, as a guest: that is no connection. */
+const withGrant = (state: DialState, revoked: boolean): DialState & { readonly revoked?: true } =>
+  revoked ? { ...state, connected: false, lastError: 'its key was revoked', revoked } : state;
 
 /** The addresses that are dialled in vain, one a line; nothing while all are reached. Without the signs of a table. */
 const unreached = (dialled: readonly DialState[]): string =>

@@ -1,9 +1,8 @@
 import { localAddresses } from '../../base/host.ts';
 import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
-import { wasRevoked } from '../../policy/authority/members.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
-import { ownOperator, unreadTables } from '../facts.ts';
+import { isRevoked, ownOperator, unreadTables } from '../facts.ts';
 import { nodeNamer, nodeNames } from '../node-names.ts';
 import type { HealthFacts, OperatorFacts } from './facts.ts';
 import type { OwnPolicy } from './own-address.ts';
@@ -33,9 +32,10 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     expelled: network.expelled().map(({ key, code, text }) => ({ name: nameOf(key), code, text })),
     address: { listen: network.address, local: localAddresses(), policies: ownPolicies(context) },
     foreignSeeds: foreignSeeds(context),
+    // Nobody is to mend the way to one that was revoked.
     dialled: network
       .dialStates()
-      .filter(({ key }) => key === undefined || !(refuse.has(key) || isShutOut(context, key)))
+      .filter(({ key }) => key === undefined || !(refuse.has(key) || isRevoked(context, key)))
       .map((state) => ({ ...state, name: names.get(state.key ?? '') })),
     sync: ledgerSync
       .peers()
@@ -58,10 +58,6 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     historyNeeded: context.policies.pruning?.need()?.message,
   };
 };
-
-/** Its policy stays, and nobody is to mend the way to it. */
-const isShutOut = ({ policies: { members, book } }: CommandContext, key: string): boolean =>
-  !members.mayConnect(key) && wasRevoked(book.authority, key);
 
 const ownPolicies = (context: CommandContext): readonly OwnPolicy[] =>
   context

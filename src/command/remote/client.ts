@@ -6,6 +6,7 @@ import { addressOf, isAt } from '../addresses.ts';
 import type { CommandContext } from '../context.ts';
 import { errorNumber } from '../error-numbers.ts';
 import type { CommandOutput } from '../executor.ts';
+import { isRevoked } from '../facts.ts';
 import { allows, plainAct } from '../access/door.ts';
 import { mergedNotes } from '../note.ts';
 import { isKeyword, tokenize } from '../grammar/lexer.ts';
@@ -28,7 +29,10 @@ type AskedNodes = 'all' | 'this';
 /** Who can be asked at an address. */
 type Reached = { readonly kind: 'self' } | { readonly kind: 'peer'; readonly key: PeerKey };
 
-/** Finds the node at an address, dialling it where it is not connected. `NETWORK_UNREACHABLE`, `NETWORK_WRONG_PEER`. */
+/**
+ * Finds the node at an address, dialling it where it is not connected. `NETWORK_NO_GRANT`, `NETWORK_UNREACHABLE`,
+ * `NETWORK_WRONG_PEER`.
+ */
 export const reach = async (context: CommandContext, address: string, timeoutMs: number): Promise<Reached> => {
   const { network } = context;
   if (address === network.address) return { kind: 'self' };
@@ -37,6 +41,8 @@ export const reach = async (context: CommandContext, address: string, timeoutMs:
     nodes.find((node) => addressOf(node) === address) ??
     [...operators.values()].find((operator) => isAt(operator, address));
   if (named?.peer === network.self) return { kind: 'self' };
+  if (isRevoked(context, named?.peer))
+    throw fault('NETWORK_NO_GRANT', `the key of the node at ${address} was revoked`, { hint: 'see get members' });
   const peers = network.peers();
   const connected = peers.find(({ key, address: at }) =>
     named?.peer === undefined ? at === address : key === named.peer,
