@@ -4,7 +4,7 @@ import { canonicalJson } from '../codec/canonical.ts';
 import type { Proposal } from '../ledger/ledger.ts';
 import { refuseRevoked } from './authority/decide.ts';
 import { capsOf } from './authority/members.ts';
-import { type Change, covers } from './authority/rights.ts';
+import type { Change, Rights } from './authority/rights.ts';
 import type { PolicyState } from './book.ts';
 import { placesKey } from './claims.ts';
 import { checkDrop, checkDropsKept } from './drops.ts';
@@ -13,6 +13,7 @@ import type { LedgerFold } from './fold.ts';
 import { type Claim, describeKey } from './kinds/kind.ts';
 import { MEMBER_MAX } from './kinds/operator.ts';
 import { kindOf } from './kinds/registry.ts';
+import { capFor, stepsToMove } from './moving.ts';
 import { nameKeys, refuseNameTaken } from './names.ts';
 import { refuseObjections } from './objections.ts';
 import { rightsIn, sameRights } from './permissions/grants.ts';
@@ -81,7 +82,10 @@ export const decideUpdate = (view: View, id: string, changes: JsonObject, writer
   );
   if (effective.length === 0 && !Array.isArray(replaces)) return undefined;
   const content: JsonObject = Object.fromEntries(effective);
-  if (!isTakeover(value, content, writer.key)) checkOwner(writer, type, id, value);
+  if (!isTakeover(value, content, writer.key))
+    checkOwner(writer, type, id, value, (peer) =>
+      stepsToMove(view, { author: peer, type, id, before: value, after: { ...value, ...content } }),
+    );
   const after = applyChanges(type, value, content);
   checkOwner(writer, type, id, after);
   refuseObjections(view, { type, value: after, author: writer.key, owner }, Object.keys(content));
@@ -123,27 +127,36 @@ export const decideDelete = (view: View, id: string, writer: Writer): Decision =
 };
 
 /** The grant to cite for a change; undefined before there is a network. Throws `POLICY_NOT_AUTHORISED`. */
-export const authorised = ({ authority }: Pick<View, 'authority'>, change: Change): string | undefined => {
+export const authorised = (view: Pick<View, 'authority' | 'get'>, change: Change): string | undefined => {
+  const { authority } = view;
   if (authority.genesis === undefined) return undefined;
-  const caps = capsOf(authority, change.author);
-  const cap = caps.find((held) => {
-    const rights = authority.rightsOf({ cap: held });
-    return rights === undefined || covers(rights, change);
-  });
+  const cap = capFor(view, change);
   if (cap !== undefined) return cap;
+  const caps = capsOf(authority, change.author);
   if (caps.length === 0) refuseRevoked(authority, change.author);
-  const roles = caps.flatMap((held) => authority.rightsOf({ cap: held })?.roles ?? []);
+  const held = caps.flatMap((each) => authority.rightsOf({ cap: each }) ?? []);
+  const steps = stepsToMove(view, change);
   throw fault(
     'POLICY_NOT_AUTHORISED',
     caps.length === 0
       ? 'this node has no grant: it may read what it holds, and write nothing'
-      : `this node may not write ${[change.type, change.id].filter((part) => part !== '').join(' ')}: its grants are those of ${roles.join(', ')}`,
+      : `this node may not write ${[change.type, change.id].filter((part) => part !== '').join(' ')}: its grants are those of ${held.map(grantText).join(', ')}`,
     {
-      data: { type: change.type, id: change.id, roles },
-      hint: 'see what it may do with: get members; ask an admin or a root node to write it, or for another invite',
+      data: { type: change.type, id: change.id, roles: held.flatMap(({ roles }) => roles) },
+      hint:
+        steps === undefined
+          ? 'see what it may do with: get permissions; ask an admin or a root node to write it, or to assign the key of this node permissions with roles that cover it'
+          : `on a root node, or an admin that may grant: ${steps} ; then here this command again`,
     },
   );
 };
+
+const grantText = ({ roles, scope: { company, cluster } }: Rights): string =>
+  [
+    roles.join(', '),
+    ...(company === undefined ? [] : [`of companies that begin with ${company}`]),
+    ...(cluster === undefined ? [] : [`of the cluster ${cluster}`]),
+  ].join(' ');
 
 /** A cluster that operators serve or tables lie in would take them out of every query. */
 const checkClusterFree = (view: View, id: string): void => {
@@ -247,17 +260,28 @@ const checkClaims = (view: View, id: string, claims: readonly Claim[]): void => 
   }
 };
 
-const checkOwner = (writer: Writer, type: string, id: string, value: JsonObject): void => {
+/** `stepsFirst`: what has to be typed elsewhere before that node may do it. */
+const checkOwner = (
+  writer: Writer,
+  type: string,
+  id: string,
+  value: JsonObject,
+  stepsFirst?: (peer: string) => string | undefined,
+): void => {
   const peer = kindOf(type)?.isNode === true ? peerOf(value) : undefined;
-  if (peer !== undefined && peer !== writer.key)
-    throw fault(
-      'POLICY_NOT_OWNER',
-      `policy ${id} belongs to the node with the key ${peer}: only that node may write it`,
-      {
-        data: { id, peer },
-        hint: 'run the command on that node',
-      },
-    );
+  if (peer === undefined || peer === writer.key) return;
+  const steps = stepsFirst?.(peer);
+  throw fault(
+    'POLICY_NOT_OWNER',
+    `policy ${id} belongs to the node with the key ${peer}: only that node may write it`,
+    {
+      data: { id, peer },
+      hint:
+        steps === undefined
+          ? 'run the command on that node'
+          : `its grant does not cover that yet; on a root node, or an admin that may grant: ${steps} ; then run the command on that node`,
+    },
+  );
 };
 
 const ownedBy = (writer: Writer, type: string, value: JsonObject): JsonObject => {

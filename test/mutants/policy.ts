@@ -353,8 +353,8 @@ export const policy: readonly Mutant[] = [
   {
     name: 'node policy of another is written',
     file: 'src/policy/decide.ts',
-    from: 'if (peer !== undefined && peer !== writer.key)',
-    to: 'if (peer !== undefined && peer === writer.key)',
+    from: 'if (peer === undefined || peer === writer.key) return;',
+    to: 'if (peer === undefined || peer !== writer.key) return;',
     tests: ['test/unit/policy/policies.test.ts'],
   },
   {

@@ -4,6 +4,13 @@ const TESTS = ['test/unit/command/rights.test.ts'];
 
 export const rights: readonly Mutant[] = [
   {
+    name: 'an operator is told to widen its grant by permissions for one cluster',
+    file: 'src/policy/moving.ts',
+    from: "roles: ['operator'], ...scope }",
+    to: "roles: ['operator'], cluster, ...scope }",
+    tests: ['test/unit/policy/moving.test.ts'],
+  },
+  {
     name: 'every user of REST passes for an admin',
     file: 'src/command/access/door.ts',
     from: "caller === 'local' || isAdmin(context, person);",

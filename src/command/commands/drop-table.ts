@@ -195,7 +195,7 @@ const dropIn = async (call: Call<typeof dropOptions>, name: TableName, cluster: 
   );
   const drop = { company: cluster.company, cluster: cluster.id, dbms, table, files };
   const change = { author: context.ledger.author, type: 'drop', id: '', before: undefined, after: drop };
-  authorised({ authority: context.policies.book.authority }, change);
+  authorised(context.policies.book, change);
   await endPolicies(context, name, cluster.id);
   const state = (await insertDrop(context, drop)) ?? lastDrop(context, name, cluster.id);
   await settled(call, state, cluster.id);

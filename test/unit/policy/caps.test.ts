@@ -29,7 +29,7 @@ const insert = (author: string, type: string) => ({ author, type, id: 'p', befor
 test('what a member writes by a grant that rests on no join stays, whoever takes the place of its join', () => {
   const { authority, write, grant, invite } = world();
   const granted = grant(JOINER, 200);
-  const cap = authorised({ authority }, insert(JOINER, 'pump'));
+  const cap = authorised({ authority, get: () => undefined }, insert(JOINER, 'pump'));
   expect(cap).toBe(granted);
   const { fact: written } = write(JOINER, granted, 'insert', { time: 300 });
   write(THIEF, invite, 'join', { time: 2, content: { proof: PROOF } });
@@ -40,7 +40,7 @@ test('what a member writes by a grant that rests on no join stays, whoever takes
 test('what that grant does not cover is written by the join', () => {
   const { authority, grant, join } = world();
   grant(JOINER, 200);
-  expect(authorised({ authority }, insert(JOINER, 'tank'))).toBe(join);
+  expect(authorised({ authority, get: () => undefined }, insert(JOINER, 'tank'))).toBe(join);
 });
 
 test('a join that was handed to another key is one still; of equals the first comes first', () => {
