@@ -52,7 +52,8 @@ import { createDialling, type Dialling } from './dialling.ts';
 import { environmentVariable } from './environment.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { type Identity, ownIdentity } from './identity.ts';
-import { calledOtherwise, forgetRefused, joinByInvite } from './joining.ts';
+import { joinNetwork } from './join-network.ts';
+import { forgetRefused } from './joining.ts';
 import { startListening } from './listening.ts';
 import { guardNetwork } from './network-gate.ts';
 import { settleNetwork } from './own-network.ts';
@@ -95,26 +96,6 @@ const createSeedFrom =
     await dialling.addSeed(address);
     await ledgerSync.syncNow();
   };
-
-const joinNetwork = async (
-  { key, ledger, ledgerSync, network, policies }: Base,
-  { invite, name }: NodeConfig,
-  path: string,
-  { log, stop }: Outside,
-): Promise<void> => {
-  if (invite === undefined) return;
-  await joinByInvite({
-    ...{ key, ledger, ledgerSync, network, path, name },
-    token: invite,
-    clock: systemClock,
-    random: systemRandom,
-    log: log.child('join'),
-    signal: stop,
-  });
-  await policies.caughtUp().catch(unlessArchived);
-  const otherwise = calledOtherwise(policies.members.list(), ledger.author, name);
-  if (otherwise !== undefined) log.child('join').warn(otherwise);
-};
 
 const sharingOf = ({ replication }: Parts): Watched['sharing'] =>
   replication && { filled: replication.filled, peers: replication.peers(), awaited: replication.awaited };
@@ -316,7 +297,7 @@ export const startFloors = async (
   const { ledger, sqlite, network, ledgerSync, policies, topology, guard, disk } = base;
   const dialling = await startDialling(stack, config, paths, outside, base);
   const receipts = stack.use(receiptsOf(base, paths, log));
-  await joinNetwork(base, config, paths.join, outside);
+  await joinNetwork(base, config, paths, outside);
   const clockMonitor = stack.use(new ClockMonitor(clock, log.child('clock')));
   const mayWrite = (): Promise<void> => guard.allowed();
   const archiving = stack.use(startArchiving({ ...base, config, paths, receipts, clock, log }));

@@ -35,13 +35,12 @@ export interface JoiningPorts {
 }
 
 /**
- * Redeems the invite at whichever peer answers, and takes up the network's ledger; at once where that was done before.
- * Keeps trying while nobody can be reached. `NODE_OTHER_NETWORK`, `NODE_START_STOPPED`, and what the peers refuse with:
- * `JOIN_INVITE_REDEEMED`, `JOIN_INVITE_EXPIRED` …
+ * Redeems the invite at whichever peer answers, and takes up the network's ledger. Keeps trying while nobody can be
+ * reached. `NODE_OTHER_NETWORK`, `NODE_START_STOPPED`, and what the peers refuse with: `JOIN_INVITE_REDEEMED`,
+ * `JOIN_INVITE_EXPIRED` …
  */
 export const joinByInvite = async (ports: JoiningPorts): Promise<void> => {
   const { token, path, log, signal } = ports;
-  if (hasJoined(ports)) return;
   const entry = await keptEntry(ports);
   log.info(`joining the network ${token.name}`, { seeds: token.seeds });
   const progress = new JoinProgress(ports);
@@ -72,6 +71,27 @@ export const calledOtherwise = (
   return called === undefined || called === name
     ? undefined
     : `the invite calls this node ${called}, and it was started with the name ${name}: the others call it ${called} (get members, revoke member) until a policy with its key says otherwise`;
+};
+
+/**
+ * What is to be said where a node that is in the network already is started with an invite to it; undefined where it is
+ * the one that let it in. A member redeems no other: the line may be meant for another node, and would be used up. Pure.
+ */
+export const inviteUnused = (
+  members: readonly Pick<Membership, 'key' | 'invite'>[],
+  self: { readonly keys: readonly string[]; readonly isMember: boolean },
+  grant: string,
+): { readonly text: string; readonly hint: string } | undefined => {
+  if (members.some(({ key, invite }) => invite === grant && self.keys.includes(key))) return undefined;
+  return self.isMember
+    ? {
+        text: 'the invite was not used, and stays as it is: this node is a member already, and goes on with what it was granted (get permissions)',
+        hint: `start without --invite and HOLDFAST_INVITE; to let this node write more, assign its key permissions with roles; the invite is for another node, or ends by: delete invite where id = ${grant}`,
+      }
+    : {
+        text: 'the invite was not used, and stays as it is: this directory belongs to a key that is a member no more',
+        hint: 'start with the same invite in a new directory: --dir NEW --invite LINE',
+      };
 };
 
 /** Waits for a little, or until the node is told to stop. */
@@ -143,8 +163,8 @@ class JoinProgress {
   }
 }
 
-/** The ledger holds the genesis of the network and the own join. */
-const hasJoined = ({ ledger, token, key }: JoiningPorts): boolean => {
+/** The ledger holds the genesis of the network and the own join. `NODE_OTHER_NETWORK`. */
+export const hasJoined = ({ ledger, token, key }: Pick<JoiningPorts, 'ledger' | 'token' | 'key'>): boolean => {
   if (ledger.network !== undefined && ledger.network !== token.net) throw otherNetwork(ledger.network, token);
   return ledger.network !== undefined && (ledger.clock().get(key.author) ?? 0) > 0;
 };

@@ -47,6 +47,11 @@ describe('a network that lets in by invite', () => {
     const cluster = await insertPolicy(root, 'cluster', { company: COMPANY, name: 'plant' });
     const token = await invite(root, `role = operator and cluster = ${cluster.id} and name = op and expires = 1 hour`);
     expect(token).toMatch(/^holdfast-invite-1\.[\w-]+$/);
+    // A first start that cannot listen leaves the invite as it is.
+    const places = ['--dir', at('op'), '--listen', '127.0.0.1:0', '--rest', root.facts.rest];
+    const failed = await holdfast(['start', ...places, '--invite', token]);
+    expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining('the port is in use') as string });
+    expect(await root.json('get invites where format = json')).toMatchObject([{ status: 'open' }]);
     const op = await start('op', '--invite', token, '--company', COMPANY);
     expect(op.facts.network).toBe(root.facts.network);
 

@@ -24,6 +24,20 @@ export const node: readonly Mutant[] = [
     tests: ['test/unit/node/backups.test.ts'],
   },
   {
+    name: 'an invite is used up by a start whose REST cannot listen',
+    file: 'src/node/join-network.ts',
+    from: '  await tryRest();\n',
+    to: '',
+    tests: ['test/unit/node/join-network.test.ts'],
+  },
+  {
+    name: 'a member that is started with another invite says nothing',
+    file: 'src/node/joining.ts',
+    from: 'invite === grant && self.keys.includes(key)',
+    to: 'self.keys.includes(key)',
+    tests: ['test/unit/node/join-network.test.ts'],
+  },
+  {
     name: 'a join that may be in force somewhere is forgotten with its key',
     file: 'src/node/joining.ts',
     from: 'found?.refused !== true ||',
