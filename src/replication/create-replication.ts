@@ -361,6 +361,7 @@ class ClusterReplication implements Replication {
       peers: this.#ports.clusterPeers().map(({ operator }) => operator),
       waited: this.#waited,
       peersKnown: this.#peersKnown,
+      belongsHere: this.#membership.belongsHere,
     });
   }
 

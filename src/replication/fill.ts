@@ -11,6 +11,8 @@ export interface FillView {
   readonly waited: boolean;
   /** The policies are as new as those of the peers: a node that was restored may not know all of these. */
   readonly peersKnown: boolean;
+  /** Whether files of an origin are of the cluster: an operator may be moved while its files are waited for. */
+  readonly belongsHere: (origin: string) => boolean;
 }
 
 /**
@@ -64,6 +66,7 @@ export class FillState {
     if (this.#older && !(comparedAll && view.peersKnown)) return false;
     this.#older = false;
     for (const [origin, ranges] of this.#wanted) {
+      if (!view.belongsHere(origin)) continue;
       if (subtractRanges(ranges, view.own.get(origin) ?? NO_FILES).length > 0) return false;
     }
     if (!comparedAll && !view.waited) return false;

@@ -9,6 +9,13 @@ export const replication: readonly Mutant[] = [
     tests: ['test/unit/replication/moved.test.ts'],
   },
   {
+    name: 'an operator that fills up waits for ever for files of one that was moved to another cluster meanwhile',
+    file: 'src/replication/fill.ts',
+    from: 'if (!view.belongsHere(origin)) continue;',
+    to: '',
+    tests: ['test/unit/replication/core.test.ts'],
+  },
+  {
     name: 'one that was moved while it was off is taken for filled',
     file: 'src/replication/filled-flag.ts',
     from: 'filled && lost.size === 0 && !isMoved',

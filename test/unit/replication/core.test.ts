@@ -303,6 +303,14 @@ describe('the planner', () => {
 describe('whether an operator is filled', () => {
   const view = (own: Holdings, peers: string[], waited = false, peersKnown = true) => ({
     ...{ own, peers, waited, peersKnown },
+    belongsHere: (origin: string) => origin !== 'stranger',
+  });
+
+  test('does not depend on files of an operator that was moved to another cluster since it was heard of', () => {
+    const fill = new FillState(false);
+    fill.compared('a', holdings({ a: [[1, 1]], stranger: [[1, 2]] }));
+    expect(fill.answers(view(new Map(), ['a']))).toBe(false);
+    expect(fill.answers(view(holdings({ a: [[1, 1]] }), ['a']))).toBe(true);
   });
 
   test('follows from the first comparison with every peer', () => {
