@@ -274,6 +274,7 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     if (this.#membership.look()) this.#fillAgain();
     this.#links.refresh();
+    this.#standings.refresh();
     this.#server.refresh();
     this.#puller.soon();
     this.#look();

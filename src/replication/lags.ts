@@ -12,4 +12,9 @@ export class Lags {
     this.#sinceMs.set(operator, sinceMs);
     return nowMs - sinceMs;
   }
+
+  /** Forgets all others. */
+  keepOnly(operators: readonly string[]): void {
+    for (const operator of this.#sinceMs.keys()) if (!operators.includes(operator)) this.#sinceMs.delete(operator);
+  }
 }

@@ -42,8 +42,13 @@ export class PeerStandings {
     const own = store.holdings();
     const theirs = planner.holdingsOf(operator) ?? new Map<string, FileRanges>();
     this.#announced.note(operator, theirs, clock.monotonicMs());
-    const differs = lackingOf(own, theirs).length > 0 || this.#wantedOf(theirs, own).length > 0;
+    const differs = this.#lackingOf(own, theirs).length > 0 || this.#lackingOf(theirs, own).length > 0;
     this.#lags.note(operator, differs, clock.monotonicMs());
+  }
+
+  /** The policies have changed: since when those who are no peers any more lack something is of no account. */
+  refresh(): void {
+    this.#lags.keepOnly(this.#ports.clusterPeers().map(({ operator }) => operator));
   }
 
   /** What a peer holds; of one that is away, when it was last heard of. */
@@ -63,14 +68,14 @@ export class PeerStandings {
     const own = store.holdings();
     const tally = links.tally(operator);
     const { sent, received, lastExchangeMs } = tally;
-    const wanted = this.#wantedOf(planner.holdingsOf(operator) ?? new Map(), own);
+    const wanted = this.#lackingOf(planner.holdingsOf(operator) ?? new Map(), own);
     const skipped = wanted.map(
       ([origin, ranges]) => [origin, intersectRanges(ranges, planner.skippedBy(operator, origin))] as const,
     );
     const outside = countFiles(skipped);
     // Of one that is away: it cannot have got what this operator has taken in since from here.
     const told = this.toldBy(operator);
-    const lacking = told === undefined ? [] : lackingOf(own, told);
+    const lacking = told === undefined ? [] : this.#lackingOf(own, told);
     const filesBehind = countFiles(lacking);
     const filesAhead = countFiles(wanted) - outside;
     const connected = links.isUp(operator);
@@ -93,11 +98,15 @@ export class PeerStandings {
   #awayWith(operator: string, own: Holdings): number {
     const { clusterPeers, planner } = this.#ports;
     const inReach = clusterPeers().flatMap((peer) => planner.holdingsOf(peer.operator) ?? []);
-    return countFiles(this.#wantedOf(this.#announced.lastOf(operator) ?? new Map(), uniteHoldings([own, ...inReach])));
+    return countFiles(this.#lackingOf(this.#announced.lastOf(operator) ?? new Map(), uniteHoldings([own, ...inReach])));
   }
 
-  #wantedOf(theirs: Holdings, own: Holdings): FilesByOrigin {
-    return lackingOf(theirs, own).filter(([origin]) => this.#ports.belongsHere(origin));
+  /**
+   * Of the files of this cluster, what `a` holds and `b` does not. What an operator that was moved has taken from its
+   * former peers is of another cluster: its new peers neither get nor lack it.
+   */
+  #lackingOf(a: Holdings, b: Holdings): FilesByOrigin {
+    return lackingOf(a, b).filter(([origin]) => this.#ports.belongsHere(origin));
   }
 }
 

@@ -155,9 +155,12 @@ export class Puller {
           this.soon();
         },
         broken: (ids, caught) => {
-          if (this.#lines.get(peer.operator) === line) this.#lines.delete(peer.operator);
-          const error = asFault(caught ?? fault('NETWORK_CHANNEL_CLOSED', 'the peer ended the channel'));
-          if (ids.length > 0) own.fileError = error;
+          // That a line was ended here is no failure: its peer is gone, and the link says why.
+          if (this.#lines.get(peer.operator) === line) {
+            this.#lines.delete(peer.operator);
+            if (ids.length > 0)
+              own.fileError = asFault(caught ?? fault('NETWORK_CHANNEL_CLOSED', 'the peer ended the channel'));
+          }
           for (const id of ids) planner.failed(id, clock.monotonicMs());
           this.soon();
         },

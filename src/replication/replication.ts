@@ -21,7 +21,10 @@ export interface PeerReplication {
   readonly name: string;
   readonly member: number;
   readonly connected: boolean;
-  /** Files that the peer is known to lack of what we hold (of one that is away: as last heard of), and we of what it holds. */
+  /**
+   * Of the files of the cluster, those that the peer is known to lack of what we hold (of one that is away: as last heard
+   * of), and we of what it holds.
+   */
   readonly filesBehind: number;
   readonly filesAhead: number;
   /** Of one that is away: files that it held when it was last heard of, and that neither this operator nor one in reach holds. */

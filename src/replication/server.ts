@@ -33,6 +33,9 @@ export interface ReplicationServerPorts {
   readonly inFlightTo: (operator: string) => FileRanges;
 }
 
+/** Why this side ends a channel that nothing is wrong with: it has a new one, or its caller was moved to another cluster. */
+const ENDED_HERE: ReadonlySet<string> = new Set(['TRANSFER_REPLACED', 'REPLICATION_NOT_A_PEER']);
+
 /**
  * Serves the peers of the cluster, each with at most one channel for each job: a new one takes the place of the old.
  */
@@ -92,8 +95,8 @@ export class ReplicationServer {
       await this.#do(job, channel, operator, tally);
     } catch (caught) {
       const error = asFault(caught);
-      // A channel that breaks is no news here: the link says so. What the peer did wrong is.
-      if (error.code !== 'TRANSFER_REPLACED' && !error.code.startsWith('NETWORK_')) tally.fileError = error;
+      // A channel that breaks is no news here: the link says so. What the peer did wrong is, not what this side ended.
+      if (!ENDED_HERE.has(error.code) && !error.code.startsWith('NETWORK_')) tally.fileError = error;
       throw error;
     } finally {
       if (this.#channels.get(name) === channel) this.#channels.delete(name);

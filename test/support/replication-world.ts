@@ -120,6 +120,8 @@ export class ReplicationWorld {
   readonly #diskMs: number;
   /** Where operators were moved to; all others are in one cluster. */
   readonly #moved = new Map<string, string>();
+  /** The same, for those who are not told of policies now. */
+  readonly #untold = new Map<string, ReadonlyMap<string, string>>();
   #moves = 0;
   #files = 0;
 
@@ -198,8 +200,8 @@ export class ReplicationWorld {
       scrubEndpoint: new ScrubEndpoint(network, this.clock),
       store: this.#diskMs > 0 ? this.#slowDisk(operator, network) : operator.store,
       clusterPeers: () => this.peersOf(operator),
-      isForeign: (origin) => this.foreign.has(origin) || this.#moved.get(origin) !== this.#moved.get(operator.id),
-      cluster: () => this.#moved.get(operator.id) ?? 'the one',
+      isForeign: (origin) => this.foreign.has(origin) || !this.#areTogether(origin, operator.id, operator),
+      cluster: () => this.#movedFor(operator).get(operator.id) ?? 'the one',
       filledFlag: operator.flag,
       ...(operator.older && { older: operator.older }),
       clock: this.clock,
@@ -224,6 +226,18 @@ export class ReplicationWorld {
     else this.#moved.set(id, cluster);
     this.#moves += 1;
     if (areTold) for (const { replication } of this.operators) replication?.refresh();
+  }
+
+  /** From now on policies do not get to an operator, until it is told. */
+  keepUntold({ id }: SimulatedOperator): void {
+    this.#untold.set(id, new Map(this.#movedFor({ id })));
+  }
+
+  /** All that the policies say gets to an operator. */
+  tell({ id, replication }: SimulatedOperator): void {
+    this.#untold.delete(id);
+    this.#moves += 1;
+    replication?.refresh();
   }
 
   /** The process ends; what was durable stays. */
@@ -307,14 +321,25 @@ export class ReplicationWorld {
     // Asked often: made anew only when somebody came or left.
     const members = `${this.operators.length} ${this.departed.size} ${this.#moves}`;
     if (operator.peers.members !== members) {
-      const cluster = this.#moved.get(operator.id);
       const others = this.operators.filter(
-        (other) => other !== operator && !this.departed.has(other) && this.#moved.get(other.id) === cluster,
+        (other) =>
+          other !== operator && !this.departed.has(other) && this.#areTogether(other.id, operator.id, operator),
       );
       const list = others.map(({ id, key, member }) => ({ operator: id, name: id, member, peer: key }));
       operator.peers = { members, list };
     }
     return operator.peers.list;
+  }
+
+  /** Where operators were moved to, as one of them knows it. */
+  #movedFor({ id }: Pick<SimulatedOperator, 'id'>): ReadonlyMap<string, string> {
+    return this.#untold.get(id) ?? this.#moved;
+  }
+
+  /** Whether two are of one cluster, as one of them knows it. */
+  #areTogether(a: string, b: string, to: SimulatedOperator): boolean {
+    const moved = this.#movedFor(to);
+    return moved.get(a) === moved.get(b);
   }
 
   /** Whether all that run hold the same files with the same content, each row once. */

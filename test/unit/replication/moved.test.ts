@@ -60,6 +60,45 @@ test('moved back it lacks what came meanwhile, and gives what it took', async ()
   expect(filesOf(one, three)).toBe(false);
 });
 
+test('what it has of its former peers its new ones do not lack, nor do these when it is moved back', async () => {
+  const standing = ({ replication }: SimulatedOperator) => replication!.peers()[0];
+  const equal = { connected: true, filesBehind: 0, filesAhead: 0, lagMs: 0, lastError: undefined };
+  const areEqual = (all: readonly SimulatedOperator[]): void => {
+    for (const operator of all) expect(standing(operator)).toMatchObject(equal);
+  };
+  world.move(two, 'the other');
+  await settled();
+  await world.clock.advance(10_000);
+  areEqual([two, three]);
+  world.move(two, undefined);
+  await settled();
+  await world.clock.advance(10_000);
+  areEqual([one, two]);
+});
+
+test('that it was moved while it pulled from a peer is no failure of that peer when it is back', async () => {
+  await one.distributor?.close();
+  const standing = () => two.replication!.peers()[0];
+  world.put(one);
+  await world.clock.runUntil(() => (standing()?.filesArriving ?? 0) > 0, 20_000, 'it pulls');
+  world.move(two, 'the other');
+  await world.clock.advance(1_000);
+  world.move(two, undefined);
+  expect(standing()?.lastError).toBeUndefined();
+});
+
+test('for how long a peer lacks a file does not go on while it is of another cluster', async () => {
+  world.put(two);
+  const lagMs = (): number | undefined => two.replication!.peers()[0]?.lagMs;
+  lagMs();
+  await world.clock.advance(1);
+  expect(lagMs()).toBeGreaterThan(0);
+  world.move(two, 'the other');
+  await world.clock.advance(60_000);
+  world.move(two, undefined);
+  expect(lagMs()).toBe(0);
+});
+
 test('of what the policies say and it has not looked at yet it answers nothing', () => {
   world.move(two, 'the other', false);
   expect(filled(two)).toBe(false);
