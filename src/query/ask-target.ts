@@ -2,15 +2,13 @@ import { sleep } from '../base/clock.ts';
 import { asFault, fault, hasCode, type HoldfastError } from '../base/errors.ts';
 import { joinAddress } from '../base/host.ts';
 import { QUERY_HEDGE_MS, QUERY_HEDGE_SLOW_MS } from '../base/limits.ts';
-import { filesBehind, heldNow, type Need, readyToAnswer } from './behind.ts';
+import { filesBehind, type Need } from './behind.ts';
 import { AnswerCollector, type Budget, type Keep } from './collector.ts';
 import type { Holdings } from '../operator/file-record.ts';
 import { inTurn, REPLACED } from './in-turn.ts';
 import type { JobRecord, PartRecord } from './jobs.ts';
-import { memberNumbers } from './numbered.ts';
-import { leftOut } from './left-out.ts';
+import { answerHere } from './own-answer.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
-import { queryStreams } from './procedures.ts';
 import { type AnswerListener, askQuery } from './remote/ask.ts';
 import type { Lines } from './remote/lines.ts';
 import { filesOf } from './remote/messages.ts';
@@ -149,7 +147,7 @@ class Asking {
   async #answer({ operator, local }: Candidate, { behind, signal }: Try, listener: AnswerListener): Promise<void> {
     const { dbms, table, cluster } = this.#target;
     const { sql, deadlineMs, needs, elsewhere } = this.#question;
-    const { clock, lines, sqlite } = this.#ports;
+    const { clock, lines } = this.#ports;
     const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.monotonicMs()));
     if (!local) {
       const peer = operator?.peer;
@@ -158,21 +156,14 @@ class Asking {
       await askQuery(lines, peer, { dbms, sql, timeoutMs, needs: filesOf(needs), behind, ...about }, listener, signal);
       return;
     }
-    const ready =
-      cluster === undefined
-        ? 0
-        : await readyToAnswer(this.#ports, { needs, behind, cluster: cluster.id }, dbms, () => table);
-    listener.accepted(ready);
-    const nowMicros = Math.floor(clock.wallMs() * 1_000);
-    const members = cluster === undefined ? undefined : memberNumbers(this.#ports.topology(), sql);
-    const { left, unseen } = await leftOut(this.#ports, { dbms, table }, elsewhere);
-    const file = this.#ports.operating()?.fileOf?.(dbms);
-    const select = { dbms, sql, nowMicros, timeoutMs, members, file, left, unseen };
-    for await (const { bytes } of sqlite.stream(queryStreams, 'select', select)) {
+    const need = cluster && { needs, behind, cluster: cluster.id };
+    const answer = await answerHere(this.#ports, { dbms, table: () => table, sql, timeoutMs, elsewhere }, need);
+    listener.accepted(answer.behind);
+    for await (const { bytes } of answer.chunks) {
       signal.throwIfAborted();
       listener.chunk(bytes);
     }
-    listener.ended(await heldNow(this.#ports), left);
+    listener.ended(await answer.held(), answer.left);
   }
 }
 

@@ -5,14 +5,15 @@ import type { SqlRow } from '../sqlite/sqlite.ts';
 import { type Column, type OperatorInfo, readableColumns, type Topology } from '../topology/topology.ts';
 import { parseChunk } from './answer.ts';
 import { type AskPorts, asTimeout, askTarget } from './ask-target.ts';
-import { dropsNeeded, heldNow, type Need, readyToAnswer, Shown } from './behind.ts';
+import { dropsNeeded, type Need, Shown } from './behind.ts';
 import { type AnswerCollector, Budget, type Keep, ResultRoom } from './collector.ts';
 import { committedCondition, unnamedFiles } from './committed.ts';
 import { mergeSql } from './executable.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { type JobRecord, Jobs } from './jobs.ts';
 import { lastMoment, withinPeriod } from './period.ts';
-import { foreignHere, LeftOut, leftOut } from './left-out.ts';
+import { foreignHere, LeftOut } from './left-out.ts';
+import { answerHere } from './own-answer.ts';
 import { type PlacedAnswer, Placing } from './placing.ts';
 import { isConcatenation, planQuery, type QueryPlan } from './plan.ts';
 import type { QueryPorts, QueryServiceOptions } from './ports.ts';
@@ -20,7 +21,6 @@ import { queryReads, queryStreams } from './procedures.ts';
 import type { BehindCluster, QueryRequest, QueryResult, QueryService } from './query.ts';
 import { Lines } from './remote/lines.ts';
 import type { EarlierQueryMessage, QueryMessage } from './remote/messages.ts';
-import { memberNumbers } from './numbered.ts';
 import { serveQueries } from './remote/protocol.ts';
 import { concatenated, RowChunks, type RowList } from './row-list.ts';
 import { parseSelect } from './sql/parser.ts';
@@ -46,17 +46,12 @@ const ADDED: readonly Column[] = ADDED_COLUMNS.map((name, index) => ({ name, typ
 export const createQueryService = (ports: QueryPorts, options: QueryServiceOptions = {}): QueryService => {
   serveQueries(ports, async (query, asker) => {
     const { dbms, sql, timeoutMs } = query;
-    ports.checkAsker?.(asker, dbms, () => tableIn(sql));
+    const table = (): string => tableIn(sql);
+    ports.checkAsker?.(asker, dbms, table);
     const { elsewhere, ...need } = wantedOf(ports, query);
-    const lacking = await readyToAnswer(ports, need, dbms, () => tableIn(sql));
-    const { left, unseen } = await leftOut(ports, { dbms, table: tableIn(sql) }, elsewhere);
-    const chunks = ports.sqlite.stream(queryStreams, 'select', {
-      ...{ dbms, sql, timeoutMs, nowMicros: nowMicros(ports), members: memberNumbers(ports.topology(), sql) },
-      file: ports.operating()?.fileOf?.(dbms),
-      ...{ left, unseen },
-    });
-    // Only who names others is told.
-    return { behind: lacking, chunks, held: () => heldNow(ports), left: 'elsewhere' in query ? left : [] };
+    const answer = await answerHere(ports, { dbms, table, sql, timeoutMs, elsewhere }, need);
+    // The version before does not know the field.
+    return 'elsewhere' in query ? answer : { ...answer, left: [] };
   });
   return new Queries(ports, options);
 };
