@@ -7,6 +7,7 @@ import {
   decideInviteDelete,
   decideRevocations,
   decideRotations,
+  decideSuccession,
   type InviteWish,
   type RevocationWish,
 } from './authority/decide.ts';
@@ -64,9 +65,16 @@ export class LedgerMembers implements Members {
     );
   }
 
-  invite(wish: InviteWish): Promise<HeldEntry> {
+  async invite(wish: InviteWish): Promise<HeldEntry> {
     const { authority, ownKey, write } = this.#ports;
-    return write(() => decideInvite(authority, ownKey, wish));
+    const decide = (): Proposal => decideInvite(authority, ownKey, wish);
+    if (wish.replaces !== undefined) {
+      // Whether it may be given is decided before an earlier one is taken back.
+      decide();
+      const ended = decideSuccession(authority, ownKey, wish.replaces.grant);
+      for (const proposal of ended) await write(() => proposal);
+    }
+    return write(decide);
   }
 
   async deleteInvite(grant: string): Promise<void> {

@@ -27,7 +27,10 @@ export interface Members {
    * yet.
    */
   mayConnect(key: PeerKey): boolean;
-  /** Gives out an invite; resolves with its entry once it is durable. `POLICY_NOT_AUTHORISED`. */
+  /**
+   * Gives out an invite; resolves with its entry once it is durable. One that replaces a lost key takes back those that
+   * did before. `POLICY_NOT_AUTHORISED`, `POLICY_INVITE_REDEEMED`.
+   */
   invite(wish: InviteWish): Promise<HeldEntry>;
   /** Takes back an invite that nobody has redeemed. `POLICY_MEMBER_UNKNOWN`, `POLICY_INVITE_REDEEMED`. */
   deleteInvite(grant: string): Promise<void>;

@@ -87,4 +87,18 @@ export const rights: readonly Mutant[] = [
     to: '',
     tests: ['test/unit/command/access.test.ts'],
   },
+  {
+    name: 'a second invite for the place of a lost key leaves the first one open',
+    file: 'src/policy/ledger-members.ts',
+    from: 'for (const proposal of ended) await write(() => proposal);',
+    to: 'for (const proposal of ended.slice(1)) await write(() => proposal);',
+    tests: ['test/unit/command/replaces.test.ts'],
+  },
+  {
+    name: 'who has taken the place of a lost key is overlooked when another is invited',
+    file: 'src/policy/authority/decide.ts',
+    from: 'if (successor !== undefined)\n',
+    to: 'if (successor === lost)\n',
+    tests: ['test/unit/command/replaces.test.ts'],
+  },
 ];

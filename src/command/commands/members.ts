@@ -4,6 +4,7 @@ import { policyDate } from '../../entry/time.ts';
 import { excludedBy, type Invite, isInForce, type Membership } from '../../policy/authority/members.ts';
 import type { Rights, Scope } from '../../policy/authority/rights.ts';
 import { ROLES } from '../../policy/authority/roles.ts';
+import { peerOf } from '../../policy/facts.ts';
 import { encodeToken } from '../../policy/admission/token.ts';
 import type { CommandContext } from '../context.ts';
 import { nodeNames } from '../node-names.ts';
@@ -45,7 +46,7 @@ const inviteOptions = {
   ),
   replaces: optional(
     anyText,
-    'name or key of a member whose key is lost: that key ends at once, and who joins stands in for it',
+    'name, key or policy id of a member whose key is lost: that key ends at once, and who joins stands in for it; again, until somebody has joined: another line, and the one before is void',
   ),
   seed: repeated(address, 'addresses where it finds the network; default: this node and those that policies name'),
 };
@@ -104,7 +105,9 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
     ...rights,
     name: options.name ?? lost?.name,
     expires,
-    ...(lost === undefined ? {} : { replaces: { grant: lost.grant, from: nextOf(context, lost.key) } }),
+    ...(lost === undefined
+      ? {}
+      : { replaces: { grant: lost.grant, from: lost.revoked?.from ?? nextOf(context, lost.key) } }),
   });
   const token = encodeToken({
     net: entry.header.net,
@@ -273,11 +276,18 @@ export const keyNamed = (context: CommandContext, name: string): string => {
   return only;
 };
 
-/** The one grant in force of a member that is named by itself, its key or its name. */
+/**
+ * The one grant of a member that is named by itself, its key, its policy or its name: one in force, else one that has
+ * ended, as after an invite to take its place whose line was lost. A void one never gave anything.
+ */
 const memberNamed = (context: CommandContext, of: string): Membership => {
-  const inForce = context.policies.members.list().filter(isInForce);
-  const found = inForce.filter(({ grant, key }) => grant === of || key === of);
-  const [only, ...others] = found.length > 0 ? found : inForce.filter(({ key }) => key === keyNamed(context, of));
+  const { members, book } = context.policies;
+  const peer = peerOf(book.get(of)?.value ?? {});
+  const all = members.list().filter(({ void: reason, rotated }) => (reason ?? rotated) === undefined);
+  const found = all.filter(({ grant, key }) => grant === of || key === of || key === peer);
+  const named = found.length > 0 ? found : all.filter(({ key }) => key === keyNamed(context, of));
+  const inForce = named.filter(isInForce);
+  const [only, ...others] = inForce.length > 0 ? inForce : named;
   if (only === undefined || others.length > 0)
     throw fault(
       'POLICY_MEMBER_UNKNOWN',

@@ -36,7 +36,32 @@ export interface RevocationWish {
 export const decideInvite = (authority: Authority, author: string, wish: InviteWish): Proposal =>
   grantBy(authority, author, wish);
 
-/** The same for a grant to a key that is known, which needs no redeeming. */
+/**
+ * What makes room for another invite to take the place of a lost key: those that nobody has redeemed end, or two could
+ * stand in for it. Throws `POLICY_INVITE_REDEEMED`, `POLICY_NOT_AUTHORISED`.
+ */
+export const decideSuccession = (authority: Authority, author: string, lost: string): readonly Proposal[] => {
+  const earlier = invitesOf(authority).filter(
+    ({ replaces, deleted, void: reason }) => replaces === lost && !deleted && reason === undefined,
+  );
+  const successor = earlier.find(({ redeemedBy }) => redeemedBy !== undefined)?.redeemedBy;
+  if (successor !== undefined)
+    throw fault('POLICY_INVITE_REDEEMED', `${successor} has taken the place of this key already`, {
+      data: { grant: lost, by: successor },
+      hint: `where its key is lost as well: create invite where replaces = ${successor}`,
+    });
+  const other = earlier.find(({ grant }) => revokingCap(authority, author, grant) === undefined);
+  if (other !== undefined)
+    throw notAuthorised(
+      `may not take back the earlier invite ${other.grant} for the same place`,
+      `a root node may, or who made it (${other.by}): the same command there`,
+    );
+  return earlier.flatMap(({ grant }) =>
+    decideRevocations(authority, author, { of: grant, from: 1, reason: undefined }),
+  );
+};
+
+/** As an invite, for a grant to a key that is known, which needs no redeeming. */
 export const decideGrant = (authority: Authority, author: string, wish: GrantWish): Proposal =>
   grantBy(authority, author, wish);
 

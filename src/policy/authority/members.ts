@@ -37,6 +37,8 @@ export interface Invite {
   readonly expires: number;
   /** Key that redeemed it. */
   readonly redeemedBy: string | undefined;
+  /** The grant of a lost key whose place is taken by who redeems it. */
+  readonly replaces: string | undefined;
   readonly void: VoidReason | undefined;
   readonly deleted: boolean;
 }
@@ -123,7 +125,7 @@ const nameOf = (authority: Authority, link: Link): string | undefined => {
 export const invitesOf = (authority: Authority): readonly Invite[] =>
   authority.graph.links().flatMap(({ fact, act }) => {
     if (act.op !== 'grant' || act.expires === undefined) return [];
-    const { roles, scope, grants, name, expires } = act;
+    const { roles, scope, grants, name, expires, replaces } = act;
     return {
       grant: fact.hash,
       rights: { roles, scope, grants },
@@ -132,6 +134,7 @@ export const invitesOf = (authority: Authority): readonly Invite[] =>
       since: fact.time,
       expires,
       redeemedBy: authority.redeemerOf(fact.hash)?.author,
+      replaces: replaces?.grant,
       void: authority.reasonOf(fact),
       deleted: authority.revocationOf(fact.hash) !== undefined,
     };
