@@ -7,14 +7,17 @@ export const selfFault = (address: Address): HoldfastError =>
 
 /** Another node has the key of this one. */
 export const twinFault = (address: Address): HoldfastError =>
-  fault('NETWORK_TWIN', `another running node with the key of this one answers at ${address}`, {
+  fault('NETWORK_TWIN', `a second running node with the key of this one answers at ${address}`, {
     data: { address },
     hint: 'stop one of the two; a second node needs a key of its own',
   });
 
 /** Another key answers than asked for. */
 export const wrongPeerFault = (address: Address, got: PeerKey | undefined, cause?: unknown): HoldfastError =>
-  fault('NETWORK_WRONG_PEER', `another node than expected answers at ${address}`, { data: { address, got }, cause });
+  fault('NETWORK_WRONG_PEER', `a different node than expected answers at ${address}`, {
+    data: { address, got },
+    cause,
+  });
 
 /** What libp2p says where something else speaks, for example HTTP. */
 const NO_NODE = /encryption failed|could not negotiate|protocol selection failed|missing newline/i;

@@ -228,7 +228,7 @@ class MemoryNetwork implements Network {
     ] as const)
       if (one.#gatekeeper.isExpelled(other.self)) throw expelledFault(address);
     if (key !== undefined && key !== peer.self)
-      throw fault('NETWORK_WRONG_PEER', `another node than expected answers at ${address}`, {
+      throw fault('NETWORK_WRONG_PEER', `a different node than expected answers at ${address}`, {
         data: { address, got: peer.self },
       });
     const end = this.#ends.get(peer.self) ?? this.#connect(peer);

@@ -17,6 +17,9 @@ const firstOf = (causes: readonly string[], what: string): readonly string[] =>
     ? causes
     : [...causes.slice(0, CAUSES_MAX), `and ${causes.length - CAUSES_MAX} more ${what}`];
 
+/** Why a dial failed, without what the cause begins with: the words "cannot reach", which are cut from the status. */
+const whyUnreached = (address: string, lastError = ''): string => lastError.replace(`cannot reach ${address}: `, '');
+
 const ofDisk =
   (state: string) =>
   ({ disk }: HealthFacts): readonly string[] =>
@@ -250,7 +253,7 @@ export const FAULT_KINDS = {
         .filter(({ connected, own, lastError }) => !connected && !own && lastError !== undefined)
         .map(
           ({ name, address, attempts, lastError }) =>
-            `${name === undefined ? '' : `${name} at `}${address} is out of reach, tried ${attempts} times: ${lastError ?? ''}`,
+            `${name === undefined ? '' : `${name} at `}${address} is out of reach, tried ${attempts} times: ${whyUnreached(address, lastError)}`,
         ),
   },
   LEDGER_SYNC_FAILED: {

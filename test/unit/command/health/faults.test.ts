@@ -6,6 +6,8 @@ import type { HealthFacts, NamedPeer, OperatorFacts } from '../../../../src/comm
 import { faultLines, faultsOf } from '../../../../src/command/health/faults.ts';
 import type { FaultKind } from '../../../../src/command/health/kind.ts';
 import { FAULT_KINDS, type FaultCode } from '../../../../src/command/health/kinds.ts';
+import { expelledFault } from '../../../../src/network/exchange.ts';
+import { twinFault, wrongPeerFault } from '../../../../src/network/libp2p-faults.ts';
 import type { DiskStatus } from '../../../../src/base/disk-monitor.ts';
 import type { PeerReplication } from '../../../../src/replication/replication.ts';
 
@@ -311,8 +313,13 @@ describe('faults of a node', () => {
       expect(faultLines(faultsOf({ ...well, ...CASES[code][0] }), true)).not.toContain('see why by');
     const gone = faultsOf({ ...well, ...CASES.PEER_UNREACHED[0] });
     expect(faultLines(gone, true)).toMatch(
-      /^\nFault PEER_UNREACHED: operator-b at \S+ is out of reach, tried \d+ times: …: ECONNREFUSED; see why by: get processes\. Next: start/,
+      /^\nFault PEER_UNREACHED: operator-b at \S+ is out of reach, tried \d+ times: ECONNREFUSED\. Next: start/,
     );
+    const [dialled] = CASES.PEER_UNREACHED[0].dialled ?? [];
+    for (const error of [wrongPeerFault('10.0.0.2:1', undefined), twinFault('10.0.0.2:1'), expelledFault('10.0.0.2:1')])
+      expect(faultLines(faultsOf({ ...well, dialled: [{ ...dialled!, lastError: error.message }] }), true)).toContain(
+        error.message,
+      );
     const failed = faultsOf({ ...well, ...own({ failures: [{ ...failure, text: 'line 3: not a number' }] }) });
     expect(faultLines(failed, true)).toMatch(
       /1 file of the last day lies in .*, newest \/e\/a\.json: line 3: …\. Next: see: get tsd/,
