@@ -139,6 +139,15 @@ describe('a network that lets in by invite', () => {
     const rotated = await op.run('rotate key');
     await waitFor(async () => (await root.run('get members')).includes('handed to a new key'));
     await expect(op.run('blockchain delete policy where id = x')).rejects.toThrow();
+    // It is cut off from all: that is one fault, and names what ends it.
+    await waitFor(async () => !(await isConnected(op, root)), { timeoutMs: 20_000 });
+    const { faults } = (await op.json('get processes where format = json')) as { faults: readonly object[] };
+    expect(faults).toEqual([
+      expect.objectContaining({
+        code: 'KEY_ROTATED',
+        nextStep: expect.stringContaining('start the node again') as string,
+      }),
+    ]);
     await op.stop();
     const back = keep(await op.restart(['--script', at('op', 'operator.al')]));
     expect(back.facts.peer).not.toBe(op.facts.peer);

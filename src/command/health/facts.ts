@@ -55,6 +55,8 @@ export interface HealthFacts {
   readonly ledger: LedgerStatus;
   /** False before the node has joined a network. */
   readonly hasNetwork: boolean;
+  /** It was handed to a new key, which the node has from its next start on: no peer lets it in until then. */
+  readonly isKeyRotated: boolean;
   /** Authors that signed two entries with one number, as people know them. */
   readonly equivocations: readonly { readonly name: string; readonly seq: number; readonly own: boolean }[];
   /** Who does not let this node in. */

@@ -1,5 +1,6 @@
 import { localAddresses } from '../../base/host.ts';
 import { FAILED_FILES_SHOWN_MS } from '../../base/limits.ts';
+import { wasHandedOn } from '../../policy/authority/members.ts';
 import { foreignSeeds } from '../commands/foreign-seeds.ts';
 import type { CommandContext } from '../context.ts';
 import { isRevoked, ownOperator, unreadTables } from '../facts.ts';
@@ -20,6 +21,9 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
   const refusals = namedRefusals(context);
   const refuse = refusing(refusals, ledger.network !== undefined);
   const cluster = ownOperator(context)?.cluster;
+  const isKeyRotated = isRotated(context);
+  // What peers do to a key that was handed on is said once, by that.
+  const isTold = (peer: string | undefined): boolean => isKeyRotated || refuse.has(peer ?? '');
   return {
     disk: context.disk?.(),
     clock: context.watched?.().clock,
@@ -28,25 +32,26 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     equivocations: ledger
       .equivocations()
       .map(({ author, seq }) => ({ name: nameOf(author), seq, own: author === ledger.author })),
-    refusals,
+    isKeyRotated,
+    refusals: isKeyRotated ? [] : refusals,
     expelled: network.expelled().map(({ key, code, text }) => ({ name: nameOf(key), code, text })),
     address: { listen: network.address, local: localAddresses(), policies: ownPolicies(context) },
     foreignSeeds: foreignSeeds(context),
     // Nobody is to mend the way to one that was revoked.
     dialled: network
       .dialStates()
-      .filter(({ key }) => key === undefined || !(refuse.has(key) || isRevoked(context, key)))
+      .filter(({ key }) => !(isTold(key) || isRevoked(context, key)))
       .map((state) => ({ ...state, name: names.get(state.key ?? '') })),
     sync: ledgerSync
       .peers()
-      .filter(({ peer }) => !refuse.has(peer))
+      .filter(({ peer }) => !isTold(peer))
       .map(({ peer, connected, behind, lastError }) => ({ name: nameOf(peer), connected, behind, lastError })),
     peers: (context.watched?.().peers ?? []).map((view) => ({
       ...view,
       name: nameOf(view.peer),
       inCluster: cluster !== undefined && topology.operatorByPeer(view.peer)?.cluster === cluster,
     })),
-    operator: operatorFacts(context, mayReach, refuse),
+    operator: operatorFacts(context, mayReach, isTold),
     idleOperator: idleOperator(context),
     scriptFailure: context.startScript?.failure,
     threadFailures: [...(context.threadFailures?.values() ?? [])],
@@ -58,6 +63,9 @@ export const healthFacts = (context: CommandContext, mayReach: MayReach): Health
     historyNeeded: context.policies.pruning?.need()?.message,
   };
 };
+
+const isRotated = ({ policies: { members, book }, ledger: { author } }: CommandContext): boolean =>
+  !members.isMember(author) && wasHandedOn(book.authority, author);
 
 const ownPolicies = (context: CommandContext): readonly OwnPolicy[] =>
   context
@@ -75,7 +83,7 @@ const idleOperator = (context: CommandContext): string | undefined =>
 const operatorFacts = (
   context: CommandContext,
   mayReach: MayReach,
-  refuse: ReadonlySet<string>,
+  isTold: (peer: string | undefined) => boolean,
 ): OperatorFacts | undefined => {
   const operator = context.operator();
   if (operator === undefined) return undefined;
@@ -92,7 +100,7 @@ const operatorFacts = (
     distributor: distributor !== undefined,
     consumer: consumer?.mode,
     peers: (sharing?.peers ?? (consumer ?? distributor)?.peers() ?? [])
-      .filter((peer) => !refuse.has(operators.get(peer.operator)?.peer ?? ''))
+      .filter((peer) => !isTold(operators.get(peer.operator)?.peer))
       .map(peerFor(mayReach)),
     // A file that came twice is no fault: its data are here. Nor is what was refused: its sender was told, and has it.
     failures: newest

@@ -136,6 +136,12 @@ export const FAULT_KINDS = {
       return when(revoked !== undefined, revoked ?? '');
     },
   },
+  KEY_ROTATED: {
+    areas: ['synchronizer', 'distributor', 'consumer'],
+    nextStep: 'start the node again: until then it is cut off from all peers',
+    causes: ({ isKeyRotated }) =>
+      when(isKeyRotated, 'this node has handed what it holds to a new key, which it has from its next start on'),
+  },
   JOIN_UNHEARD: {
     areas: ['synchronizer'],
     nextStep:

@@ -171,6 +171,13 @@ export const wasRevoked = (authority: Authority, key: string): boolean => {
   return isShutOut || membershipsOf(authority, graph.linksOf(key)).some(({ revoked }) => revoked !== undefined);
 };
 
+/** Whether anything that let the key write was handed to a new key. */
+export const wasHandedOn = (authority: Authority, key: string): boolean => {
+  const { genesis, graph } = authority;
+  const isRootNoMore = genesis !== undefined && authority.rotationOf(genesis.network, key) !== undefined;
+  return isRootNoMore || membershipsOf(authority, graph.linksOf(key)).some(({ rotated }) => rotated !== undefined);
+};
+
 /**
  * Whether genesis lets the key write: a root, or any under open admission that is not revoked; none that was handed on.
  */

@@ -63,6 +63,7 @@ const well: HealthFacts = {
   tilesFailure: undefined,
   historyNeeded: undefined,
   tablesUnread: [],
+  isKeyRotated: false,
   equivocations: [],
   refusals: [],
   expelled: [],
@@ -141,6 +142,7 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
     /the network at 10\.0\.0\.5:1 admits by invite/,
   ],
   KEY_REVOKED: [{ refusals: [refusal('JOIN_REVOKED')] }, /key was revoked, says the node at 10\.0\.0\.5:1/],
+  KEY_ROTATED: [{ isKeyRotated: true }, /new key/, /^start the node again/],
   JOIN_UNHEARD: [
     { refusals: [refusal('INTRODUCE_JOIN_UNHEARD')] },
     /10\.0\.0\.5:1 has not heard of the join/,
