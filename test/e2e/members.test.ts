@@ -199,7 +199,9 @@ describe('a network that lets in by invite', () => {
     await rm(at('one'), { recursive: true });
 
     expect(await refusal(two.run('create invite where replaces = one'))).toMatchObject({ err_code: 210 });
-    const token = await invite(root, 'replaces = one');
+    const made = await holdfast(['exec', '--dir', at('root'), 'create invite where replaces = one']);
+    expect(made.stderr).toMatch(/the key of one ends now/);
+    const token = made.stdout.trim();
     const fresh = await start('fresh', '--recover', '--operator', policy.id, '--invite', token);
     await waitFor(() => /^recovered .*missing=0$/m.test(readFileSync(at('fresh', 'node.log'), 'utf8')), {
       timeoutMs: 60_000,

@@ -14,6 +14,9 @@ interface InviteOptions {
   readonly type: readonly string[];
   readonly seed: readonly string[];
   readonly cluster: string | undefined;
+  readonly company: string | undefined;
+  readonly grants: boolean;
+  readonly replaces: string | undefined;
   /** Milliseconds. */
   readonly expires: number;
 }
@@ -59,6 +62,30 @@ export const noteOnInvite = ({ roles, scope }: Rights): Note | undefined => {
     code: 'INVITE_ANY_CLUSTER',
     text: `whoever redeems it may run an operator in ${where}; for one alone: create invite where role = operator and cluster = ID`,
   };
+};
+
+/** That a lost key ends, which happens when the line is printed, unless it was ended before. Pure. */
+export const noteOnReplaced = (name: string, from: number, endsNow: boolean): Note => ({
+  code: 'INVITE_REPLACES',
+  text: `the key of ${name} ${endsNow ? 'ends now' : 'has ended'}: what it writes from its entry ${from} on is void, also before anybody redeems the line`,
+});
+
+/** What a key that takes another's place would be given beside its rights, unless it is given a role of its own. */
+const besideReplaced = ({ replaces, role, cluster, company, type, grants }: InviteOptions): string | undefined => {
+  if (replaces === undefined || role.length > 0) return undefined;
+  const given = { cluster: cluster !== undefined, company: company !== undefined, type: type.length > 0, grants };
+  return Object.entries(given).find(([, isGiven]) => isGiven)?.[0];
+};
+
+/** Refuses what would be left out beside `replaces`. `COMMAND_VALUE`. */
+export const checkReplaces = (options: InviteOptions): void => {
+  const beside = besideReplaced(options);
+  if (beside !== undefined)
+    throw fault(
+      'COMMAND_VALUE',
+      `who takes the place of a member may what that one could: ${beside} would do nothing`,
+      { hint: `leave out ${beside}, or name the role that it is for as well` },
+    );
 };
 
 /** Refuses an invite that would give nothing, or that nobody could redeem. `COMMAND_VALUE`. */

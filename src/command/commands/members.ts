@@ -26,7 +26,7 @@ import { type Call, define } from '../define.ts';
 import type { Command } from '../registry.ts';
 import { givesTable, type Reply, says, SILENT } from '../reply.ts';
 import { addressOf } from '../addresses.ts';
-import { checkInvite, noteOnInvite } from './invite-checks.ts';
+import { checkInvite, checkReplaces, noteOnInvite, noteOnReplaced } from './invite-checks.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -94,20 +94,20 @@ const rightsAsked = (call: Call<typeof inviteOptions>): Rights => ({
 
 const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> => {
   const { context, options } = call;
+  checkReplaces(options);
   const lost = options.replaces === undefined ? undefined : memberNamed(context, options.replaces);
   const rights = options.role.length > 0 ? rightsAsked(call) : (lost?.rights ?? rightsAsked(call));
   checkInvite(context, options, rights.roles);
   const seed = context.random.bytes(32);
   const expires = Math.floor((context.clock.wallMs() + options.expires) * 1_000);
   const seeds = options.seed.length > 0 ? options.seed : seedsOf(context, rights.roles.includes('archive'));
+  const from = lost === undefined ? 0 : (lost.revoked?.from ?? nextOf(context, lost.key));
   const { entry } = await context.policies.members.invite({
     key: signingKeyFromSeed(seed).author,
     ...rights,
     name: options.name ?? lost?.name,
     expires,
-    ...(lost === undefined
-      ? {}
-      : { replaces: { grant: lost.grant, from: lost.revoked?.from ?? nextOf(context, lost.key) } }),
+    ...(lost === undefined ? {} : { replaces: { grant: lost.grant, from } }),
   });
   const token = encodeToken({
     net: entry.header.net,
@@ -119,7 +119,8 @@ const createInvite = async (call: Call<typeof inviteOptions>): Promise<Reply> =>
     roles: rights.roles,
     expires,
   });
-  const note = noteOnInvite(rights);
+  const called = lost === undefined ? '' : (nodeNames(context.topology()).get(lost.key) ?? lost.name ?? lost.key);
+  const note = lost === undefined ? noteOnInvite(rights) : noteOnReplaced(called, from, lost.revoked === undefined);
   return { ...says(token, { token, invite: entry.hash, expires: policyDate(expires) }), note };
 };
 

@@ -9,6 +9,10 @@ beforeEach(async () => {
 });
 
 test.each([
+  ['replaces = one and cluster = c', 'cluster would do nothing'],
+  ['replaces = one and type = query', 'type would do nothing'],
+  ['replaces = one and company = Acme', 'company would do nothing'],
+  ['replaces = one and grants = true', 'grants would do nothing'],
   ['role = auditor and type = query', 'auditor writes no policy of type query'],
   ['role = archive and role = auditor and type = query', 'archive and auditor writes no policy of type query'],
   ['role = operator and type = query', 'operator writes no policy of type query'],
