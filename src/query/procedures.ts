@@ -134,11 +134,12 @@ const withRows = (
   return db === undefined ? [] : origins.filter((origin) => haveRows(db, table, [[origin, all]]));
 };
 
-/** Whether one of some files has rows of a table. */
+/** Whether one of some files has rows of a table: looked up in an index that is made for it (`holdfast_files_placed`). */
 const haveRows = (db: ReadConnection, table: string, files: FilesByOrigin): boolean => {
   if (db.get(`SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_files'`) === undefined) return false;
   const sql = `SELECT 1 FROM holdfast_files
-    WHERE origin = ? AND file BETWEEN ? AND ? AND table_name = ? AND status = 'stored' LIMIT 1`;
+    WHERE origin = ? AND file BETWEEN ? AND ? AND table_name = ? AND status = 'stored' AND first_row IS NOT NULL
+    LIMIT 1`;
   const name = table.normalize('NFC').toLowerCase();
   return files.some(([origin, ranges]) =>
     ranges.some(([from, to]) => db.get(sql, [origin, from, to, name]) !== undefined),

@@ -33,9 +33,11 @@ const FORMAT = 1;
  * and rows that were taken out of their table because they belong to no file, the steps that brought the database over,
  * and the number that rows of an origin had and may have still, up to which file they have the one of
  * `holdfast_origins`, and up to which file of an origin a table was dropped, with the policies of the drops that were
- * applied to the end.
+ * applied to the end. The index says without a look at other records which files of an origin have rows of a table.
  */
 const ADDED = `
+create index if not exists holdfast_files_placed on holdfast_files (table_name)
+  where status = 'stored' and first_row is not null;
 create table if not exists holdfast_sums (
   origin text not null, file integer not null, sum text, damage text, primary key (origin, file)) without rowid;
 create table if not exists holdfast_aside (
