@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Network } from '../network/network.ts';
 import { ByteBudget } from '../operator/contents.ts';
+import { believedRanges, newestOf } from '../operator/file-numbers.ts';
 import type { FileRanges, Holdings } from '../operator/file-record.ts';
 import type { FileStore } from '../operator/file-store.ts';
 import { uniteRanges } from '../operator/ranges.ts';
@@ -246,8 +247,11 @@ class ClusterReplication implements Replication {
   known(): Holdings {
     const known = new Map(this.#ports.store.holdings());
     for (const { operator } of this.#ports.clusterPeers())
-      for (const [origin, ranges] of this.#planner.holdingsOf(operator) ?? [])
+      for (const [origin, told] of this.#planner.holdingsOf(operator) ?? []) {
+        // A drop is made of it, and the origin numbers behind that.
+        const ranges = believedRanges(told, newestOf(this.#ports.store.holdings(), origin));
         if (this.#membership.belongsHere(origin)) known.set(origin, uniteRanges(known.get(origin) ?? NO_FILES, ranges));
+      }
     return known;
   }
 
@@ -274,6 +278,7 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     if (this.#membership.look()) this.#fillAgain();
     this.#links.refresh();
+    this.#planner.keepOnly(this.#ports.clusterPeers().map(({ operator }) => operator));
     this.#standings.refresh();
     this.#server.refresh();
     this.#puller.soon();
@@ -304,16 +309,17 @@ class ClusterReplication implements Replication {
         this.#distributor?.down(peer.operator);
       },
       compared: (peer, holdings) => {
-        this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
+        const believed = this.#believed(holdings);
+        this.#planner.compared(peer.operator, believed, this.#ports.clock.monotonicMs());
         this.#standings.noteNews(peer.operator);
         this.#compared.add(peer.operator);
-        this.#fill.compared(peer.operator, this.#membership.ofCluster(holdings));
+        this.#fill.compared(peer.operator, this.#membership.ofCluster(believed));
         this.#puller.soon();
         this.#look();
         if (!this.#fill.filled) this.#keeper.want(this.#fill.wanted);
       },
       announced: (peer, files) => {
-        this.#planner.announced(peer.operator, files, this.#ports.clock.monotonicMs());
+        this.#planner.announced(peer.operator, [...this.#believed(files)], this.#ports.clock.monotonicMs());
         this.#standings.noteNews(peer.operator);
         this.#puller.soon();
       },
@@ -350,6 +356,14 @@ class ClusterReplication implements Replication {
     this.#cancelWait();
     this.#cancelWait = this.#waitForPeers(PEERS_WAIT_EMPTY_MS);
     this.#puller.soon();
+  }
+
+  /** Of own files: a number far beyond those that were given would keep new ones waiting, and end the numbering. */
+  #believed(told: Iterable<readonly [string, FileRanges]>): Map<string, FileRanges> {
+    const newest = Math.max(newestOf(this.#lost, this.#self), newestOf(this.#ports.store.holdings(), this.#self));
+    const ofOrigin = (origin: string, ranges: FileRanges): FileRanges =>
+      origin === this.#self ? believedRanges(ranges, newest) : ranges;
+    return new Map([...told].map(([origin, ranges]) => [origin, ofOrigin(origin, ranges)]));
   }
 
   get #self(): string {
@@ -391,7 +405,7 @@ class ClusterReplication implements Replication {
    */
   #leapOverLost(): void {
     const { store } = this.#ports;
-    const newest = [this.#lost, store.holdings()].map((files) => files.get(this.#self)?.at(-1)?.[1] ?? 0);
+    const newest = [this.#lost, store.holdings()].map((files) => newestOf(files, this.#self));
     store.numberFrom(Math.max(...newest) + NUMBERING_LEAP);
   }
 }

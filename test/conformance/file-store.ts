@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FILE_NUMBER_STEP_MAX, FILE_NUMBER_TOLD_MAX } from '../../src/base/limits.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import { contentHash } from '../../src/operator/file-order.ts';
 import type { FileCopy, FileRecord } from '../../src/operator/file-record.ts';
@@ -183,6 +184,17 @@ export const describeFileStore = (name: string, open: () => Promise<FileStoreUnd
     test('own files come back from a peer, and numbering goes on after them', async () => {
       await store.store([copyOf('own', 1, rowsText(0, 1)), copyOf('own', 2, rowsText(1, 1))]);
       expect((await under.put(rowsText(2, 1))).record.file).toBe(3);
+    });
+
+    test('an own file with a number that no operator gets to is not taken, and uses up no numbers', async () => {
+      await under.put(rowsText(0, 1));
+      const far = copyOf('own', FILE_NUMBER_TOLD_MAX + 1, rowsText(1, 1));
+      await expect(store.store([far])).rejects.toMatchObject({ code: 'FILE_NUMBER_FAR' });
+      expect((await under.put(rowsText(2, 1))).record.file).toBe(2);
+      await store.store([copyOf('peer', Number.MAX_SAFE_INTEGER, rowsText(3, 1))]);
+      await store.store([copyOf('own', FILE_NUMBER_TOLD_MAX, rowsText(4, 1))]);
+      await store.store([copyOf('own', FILE_NUMBER_TOLD_MAX + FILE_NUMBER_STEP_MAX, rowsText(5, 1))]);
+      expect((await under.put(rowsText(6, 1))).record.file).toBe(FILE_NUMBER_TOLD_MAX + FILE_NUMBER_STEP_MAX + 1);
     });
 
     test('reads many within limits, at least one', async () => {

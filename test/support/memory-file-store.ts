@@ -3,6 +3,7 @@ import { fault } from '../../src/base/errors.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import type { Column } from '../../src/topology/topology.ts';
 import { recordDigest } from '../../src/operator/row-sums.ts';
+import { believedUpTo, farNumberFault, newestOf } from '../../src/operator/file-numbers.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from '../../src/operator/file-order.ts';
 import type {
   CheckLimits,
@@ -194,6 +195,9 @@ class MemoryFiles implements MemoryFileStore {
 
   async store(copies: readonly FileCopy[], takesOrphans = false): Promise<readonly StoreOutcome[]> {
     for (const copy of copies) checkDigest(copy);
+    const newest = Math.max(this.#next - 1, newestOf(this.#holdings, this.origin));
+    for (const { record } of copies)
+      if (record.origin === this.origin && record.file > believedUpTo(newest)) throw farNumberFault(record);
     const outcomes = copies.map((copy) => this.#storeOne(copy, takesOrphans));
     const fresh = copies
       .filter((_, index) => outcomes[index] === 'stored' || outcomes[index] === 'duplicate')
@@ -211,7 +215,7 @@ class MemoryFiles implements MemoryFileStore {
     const digest = sha256Hex(bytes);
     const held = this.#holders.get(`${hash}/${digest}`);
     if (held !== undefined) return { record: held, duplicate: true };
-    const file = Math.max(this.#next, (this.#holdings.get(this.origin)?.at(-1)?.[1] ?? 0) + 1);
+    const file = Math.max(this.#next, newestOf(this.#holdings, this.origin) + 1);
     const lines = Buffer.from(bytes).toString().split('\n');
     const rows = lines.filter((line) => line.trim() !== '').length;
     const about = { dbms, table, source: '0', instructions: '0', hash, time, rows, columns, digest };

@@ -66,6 +66,13 @@ export const PEERS_WAIT_EMPTY_MS = 3_000;
  */
 export const NUMBERING_LEAP = 1_000_000;
 /**
+ * Others are believed that an origin gave numbers up to this one (a thousand files a second for 34 years), and beyond it
+ * a step from one that is known for sure: ten leaps. So it would take them hundreds of millions of files to use up its
+ * numbers.
+ */
+export const FILE_NUMBER_TOLD_MAX = 2 ** 40;
+export const FILE_NUMBER_STEP_MAX = 10 * NUMBERING_LEAP;
+/**
  * Which files all operators of a cluster hold, as told to other nodes: origins (members), stretches of each, patience.
  */
 export const COMMITTED_ORIGINS_MAX = 255;

@@ -2,6 +2,7 @@ import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import { sha256Hex } from '../../codec/hash.ts';
 import { type FaultImage, imageOf } from '../../sqlite/procedure-host.ts';
 import type { WriteConnection, WriteDatabases } from '../../sqlite/sqlite.ts';
+import { believedUpTo, farNumberFault } from '../file-numbers.ts';
 import { asDuplicate, checkDigest, contentHash, placeCopy } from '../file-order.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
 import type { Repair } from '../file-check.ts';
@@ -148,6 +149,7 @@ class Application {
     checkRecord(record);
     const held = findRecord(this.#db, this.#dbms, record.origin, record.file);
     if (held !== undefined) return { kind: 'held', record: held.record };
+    if (record.origin === this.#batch.origin && record.file > believedUpTo(this.next - 1)) throw farNumberFault(record);
     if (isDropped(this.#db, record)) return this.#keepRecord(record);
     checkDigest(copy);
     const holder = this.#holder(record.hash, record.digest);

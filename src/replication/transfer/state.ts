@@ -146,6 +146,11 @@ export class PullPlanner {
     return lacking;
   }
 
+  /** Own files that others had announced are waited for no more: who is no operator of the cluster gives none. */
+  keepOnly(operators: readonly string[]): void {
+    for (const peer of this.#ownSeen.keys()) if (!operators.includes(peer)) this.#ownSeen.delete(peer);
+  }
+
   /** Requests to send now. Each is under way until it is answered, failed or its peer goes down. */
   plan(view: PullView): readonly PullRequest[] {
     this.#ownOrphans = subtractRanges(this.#ownOrphans, view.own.get(this.#self) ?? NO_FILES);

@@ -329,6 +329,35 @@ describe('a peer that is asked', () => {
     await expectAlive();
   });
 
+  test('and says that it holds own files of far numbers keeps no new ones waiting, and uses up no numbers', async () => {
+    world.put(victim);
+    await world.crash(victim);
+    const far = 2 ** 52;
+    const giveFar = (channel: Channel, id: number): Promise<void> =>
+      channel.send(filesFrame(id, '{"far":1}', { origin: victim.id, file: far }));
+    const farFiles = [victim.id, honest.id].map((of): [string, [number, number][]] => [of, [[far, far]]]);
+    serve(farFiles, giveFar);
+    await world.start(victim);
+    await world.clock.runUntil(() => linked() && victim.known, 20_000, 'the victim numbers new files');
+    world.put(victim);
+    expect([...victim.store.holdings().get(victim.id)!]).toEqual([[1, 2]]);
+    // Of it a drop is made, and who is named in one numbers behind it.
+    const known = [victim, honest].map(({ id }) => victim.replication!.known().get(id) ?? []);
+    expect(known).toEqual([[[1, 2]], []]);
+    await expectAlive();
+  });
+
+  test('and holds back own files keeps new ones waiting until it is no operator of the cluster any more', async () => {
+    await world.crash(victim);
+    serve([[victim.id, [[1, 5]]]], (channel, id) => channel.send(encodeTransfer({ type: 'done', id })));
+    await world.start(victim);
+    await world.clock.advance(60_000);
+    expect(victim.known).toBe(false);
+    world.operators.splice(world.operators.indexOf(foe), 1);
+    victim.replication!.refresh();
+    await world.clock.runUntil(() => victim.known, 1_000, 'the victim numbers new files');
+  });
+
   test('T8: and sends holdings without end is given up', async () => {
     let frames = 0;
     network.handle(TRANSFER_PROTOCOL, async (channel) => {
