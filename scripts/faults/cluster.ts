@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,11 @@ export class FaultCluster {
 
   dirOf(name: Name): string {
     return join(this.dir, name);
+  }
+
+  /** Files in the watch directory of a node. */
+  waitingFiles(name: Name): number {
+    return readdirSync(join(this.dirOf(name), 'data', 'watch')).length;
   }
 
   node(name: Name): NodeProcess {

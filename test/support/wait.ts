@@ -34,3 +34,23 @@ export const waitFor = async <T>(
     await new Promise((resolve) => setTimeout(resolve, options.everyMs ?? 10));
   }
 };
+
+/**
+ * Waits for a state for as long as there is less and less to do: `open` counts what is left, and `timeoutMs` is how
+ * long that may stand still. For work whose length depends on how much there is and on what else the machine does.
+ */
+export const waitWhileFalling = async <T>(
+  look: () => T | Promise<T>,
+  open: () => Promise<number>,
+  options: WaitOptions = {},
+): Promise<Exclude<T, undefined | null | false>> => {
+  for (let least = await open(); ;) {
+    try {
+      return await waitFor(look, options);
+    } catch (caught) {
+      const left = await open();
+      if (left >= least) throw new Error(`nothing goes on: ${left} are open`, { cause: caught });
+      least = left;
+    }
+  }
+};
