@@ -1,13 +1,19 @@
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { textOf } from '../../src/base/errors.ts';
+import { waitFor } from '../../test/support/wait.ts';
 import type { Name } from './cluster.ts';
 import { damage, filesOf } from './damage.ts';
 import type { Scene } from './kinds.ts';
 
-/** What SQLite keeps beside an open database: it belongs to it, and means nothing without it. */
+/** What SQLite keeps beside an open database: see {@link deleteLog}. */
 const BESIDE_DATABASE = /-(wal|shm)$/;
 /** What a node looks through while it runs; damage of the rest is found when it is opened. */
 const LOOKED_THROUGH = /\/data\/(dbms|archive)\//;
+
+/** Until a node has seen that a log is gone, and has saved what it held. */
+const LOG_MS_MAX = 20_000;
 
 /** Starts a node with a damaged file: it mends that, or says what is wrong with it and is given back the file. */
 const startDamaged = async ({ cluster }: Scene, name: Name, damaged: ReturnType<typeof damage>): Promise<string> => {
@@ -54,4 +60,37 @@ export const damageRunning = async (scene: Scene): Promise<string> => {
   await delay(random.integer(0, 1_500));
   await cluster.kill(name);
   return startDamaged(scene, name, done);
+};
+
+/** The log of one database of a node. */
+const logOf = ({ cluster, random }: Scene, name: Name): string => {
+  const dir = join(cluster.dirOf(name), 'data', 'dbms');
+  const logs = readdirSync(dir).filter((file) => file.endsWith('-wal'));
+  return join(dir, random.pick(logs.sort()));
+};
+
+/** Whether the node runs on, or is killed with what it has open. */
+const endedHalfTheTime = async ({ cluster, random }: Scene, name: Name): Promise<string> => {
+  if (random.chance(0.5)) return 'it ran on';
+  await cluster.kill(name);
+  await cluster.startAgain(name);
+  return 'killed then';
+};
+
+/**
+ * The log of a database is deleted while the node writes to it. As soon as it has another, it holds all that the deleted
+ * one had.
+ */
+export const deleteLog = async (scene: Scene): Promise<string> => {
+  const { cluster, load, random } = scene;
+  const name = random.pick(cluster.names);
+  await scene.calm();
+  const path = logOf(scene, name);
+  load.start();
+  await delay(random.integer(0, 1_000));
+  const { size } = statSync(path);
+  rmSync(path);
+  await waitFor(() => existsSync(path), { timeoutMs: LOG_MS_MAX, what: `${basename(path)} of ${name} is there again` });
+  await delay(random.integer(0, 500));
+  return `${basename(path)} of ${name}, ${size} bytes: ${await endedHalfTheTime(scene, name)}`;
 };

@@ -3,7 +3,7 @@ import { ENTRY_FUTURE_MS_MAX } from '../../src/base/limits.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { waitFor } from '../../test/support/wait.ts';
 import { type FaultCluster, type Name, otherOf } from './cluster.ts';
-import { damageRunning, damageStopped } from './damaged-files.ts';
+import { damageRunning, damageStopped, deleteLog } from './damaged-files.ts';
 import { fewDescriptors, lackOfBounds } from './descriptors.ts';
 import { ANSWER_MS_MAX, type Load } from './load.ts';
 
@@ -205,6 +205,7 @@ const faults = {
   'clock behind': { weight: 1, run: wrongClock(-3_650 * DAY_MS, -1_000) },
   'damage of a file': { weight: 6, run: damageStopped },
   'damage of a file while it runs': { weight: 5, run: damageRunning },
+  'log of a database deleted': { weight: 2, run: deleteLog },
   'few file descriptors': { weight: lackOfBounds() === undefined ? 3 : 0, run: fewDescriptors },
   'old copy put back': { weight: 1, run: oldCopy },
   'backup put back': { weight: 1, run: backup },
