@@ -2,8 +2,9 @@
 export const RECOVER_PEERS_WAIT_MS = 10_000;
 /** Files that a backup copies at the same time. */
 export const BACKUP_FILES_AT_ONCE = 4;
-/** Files of the archive that a reader thread copies in one go; so many goes at a time. */
+/** Files of the archive that a reader thread copies in one go. */
 export const BACKUP_BATCH_FILES = 256;
+/** Such goes at a time. */
 export const BACKUP_BATCHES_AT_ONCE = 2;
 /** Larger ones are copied piece by piece. */
 export const BACKUP_SMALL_BYTES = 1_048_576;

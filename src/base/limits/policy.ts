@@ -6,17 +6,20 @@ export const POLICY_BYTES_MAX = ENTRY_BODY_BYTES_MAX - 1_024;
 export const POLICY_NAME_CHARS_MAX = 128;
 /** Grants between an entry and genesis; deeper ones give nothing. */
 export const GRANT_DEPTH_MAX = 16;
-/**
- * Rotations between an entry and genesis, of all keys on the way; a chain in all has no more links than both together.
- */
+/** Rotations between an entry and genesis, of all keys on the way; what lies further gives nothing. */
 export const ROTATIONS_MAX = 160;
+/** Grants and rotations between an entry and genesis: a chain has no more links than both together. */
 export const GRANT_CHAIN_MAX = GRANT_DEPTH_MAX + ROTATIONS_MAX;
 /** Policy types that one grant names. */
 export const GRANT_TYPES_MAX = 64;
 /** Versions listed as in conflict; an update that ends it names them all in its header. */
 export const POLICY_CONFLICT_MAX = 16;
-/** Results of a join of policies, and pairs that it compares. */
+/** Results of a join of policies; more are refused (`POLICY_JOIN_TOO_LARGE`). */
 export const POLICY_JOIN_ROWS_MAX = 10_000;
+/**
+ * Pairs of policies that a join compares; more are refused (`POLICY_JOIN_TOO_LARGE`): the node does nothing else
+ * meanwhile.
+ */
 export const POLICY_JOIN_PAIRS_MAX = 1_000_000;
 /** Paths that lead to one policy. */
 export const POLICY_PATHS_MAX = 1_000;
@@ -31,8 +34,9 @@ export const FRONTIER_HEADS_MAX = 3_900;
 export const SNAPSHOT_HEADS_MAX = 900;
 /** Questions about the past that are worked on at the same time: each folds a book of its own. */
 export const POLICY_PASTS_MAX = 4;
-/** Entries that `blockchain log` and `blockchain conflicts` list. */
+/** Entries that `blockchain log` and `blockchain conflicts` list where `limit` does not say. */
 export const LOG_ENTRIES_DEFAULT = 100;
+/** Entries that they list at most; a higher `limit` is refused. */
 export const LOG_ENTRIES_MAX = 10_000;
 /** Policies of one type and name whose history is shown. */
 export const HISTORY_POLICIES_MAX = 100;

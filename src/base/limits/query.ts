@@ -1,7 +1,10 @@
 import { COMMITTED_RANGES_MAX } from './replication.ts';
 
+/** How long a query may take where neither `timeout`, `max_time` nor the request says. */
 export const QUERY_TIMEOUT_MS = 30_000;
+/** Characters of one SQL statement, also as it goes to operators; a longer one is refused (`SQL_TOO_LONG`). */
 export const SQL_CHARS_MAX = 65_536;
+/** Words and signs of one SQL statement; more are refused (`SQL_TOO_LONG`). */
 export const SQL_TOKENS_MAX = 20_000;
 /** Parentheses in parentheses, and operators in a row. */
 export const SQL_DEPTH_MAX = 100;
@@ -15,8 +18,12 @@ export const SQL_RESULT_COLUMNS_MAX = 1_000;
 export const QUERY_RESULT_BYTES_MAX = 128 * 1_048_576;
 /** … and of all queries whose rows it collects, or whose results are not read to their end. */
 export const QUERY_RESULTS_BYTES_MAX = 192 * 1_048_576;
-/** Rows travel in chunks of about this size; a single row may be larger, up to the second. */
+/** Rows travel in chunks of about this size; a single row may be larger. */
 export const QUERY_CHUNK_BYTES = 131_072;
+/**
+ * A chunk of one large row: a longer one is malformed. A row of a quarter as many characters is refused before
+ * (`QUERY_ROW_OVERSIZE`).
+ */
 export const QUERY_CHUNK_BYTES_MAX = 16 * 1_048_576;
 /** Part of a chunk that goes in one frame. */
 export const QUERY_FRAME_BYTES = 524_288;

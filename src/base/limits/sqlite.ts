@@ -1,4 +1,6 @@
+/** Threads that read at the same time, beside the one that writes; further reads wait. */
 export const SQLITE_READERS = 2;
+/** Rows of a query in one chunk, where they do not fill it. */
 export const READ_CHUNK_ROWS_MAX = 2_000;
 /** Prepared statements kept for a connection. */
 export const SQLITE_STATEMENTS_MAX = 128;
