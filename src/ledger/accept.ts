@@ -8,6 +8,7 @@ import type { Acceptance } from './ledger.ts';
 import type { Candidate } from './vouch.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
+/** Taken in, and whoever gets it from here takes it too. */
 export const ACCEPTED: Acceptance = { verdict: 'accept' };
 /** Held as proof against its author: another node may not see why, so gossip does not hand it on. The exchange does. */
 export const ACCEPTED_AS_PROOF: Acceptance = { verdict: 'accept', restsOn: 'fork' };

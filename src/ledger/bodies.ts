@@ -7,6 +7,7 @@ import type { Reader } from './reader.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore, PlacedBody } from './store.ts';
 
+/** The parts of the ledger that hold bodies or know of them. */
 export interface BodiesPorts {
   readonly chains: Chains;
   readonly recent: RecentEntries;

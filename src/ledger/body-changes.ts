@@ -9,6 +9,7 @@ import type { PlacedBody } from './store.ts';
 /** Lines that are read in one go. */
 const READ_SLICE = 256;
 
+/** The journal whose lines change, and what keeps appends and the index in step with that; given by the store. */
 export interface BodyChangesPorts {
   readonly journal: Journal;
   /** What writes at the end of the journal. */

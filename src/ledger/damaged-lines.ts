@@ -11,6 +11,7 @@ export interface DamagedLinesPorts {
   readonly store: Pick<EntryStore, 'damaged'>;
 }
 
+/** Tells people of a damaged line that was met: its file, place and, as far as known, entry. */
 export const logDamaged = (log: Logger, line: DamagedLine): void =>
   log.error('a line of the journal is damaged: set aside, asked for again from peers', { ...line });
 

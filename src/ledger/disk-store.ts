@@ -23,6 +23,7 @@ import { Retry } from '../base/retry.ts';
 /** Lines that are checked, and go into the index, in one go at a start. */
 const SCAN_SLICE = 256;
 
+/** What a store on a disk is made of: journal and index, opened already. */
 export interface DiskStoreParts {
   readonly journal: Journal;
   /** Undefined where level could not open: then the journal is read into memory. */

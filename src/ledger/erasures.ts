@@ -10,6 +10,7 @@ import type { ErasureJudge, ErasureNote } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore } from './store.ts';
 
+/** The parts of the ledger from which an erased body has to go. */
 export interface ErasuresPorts {
   readonly chains: Chains;
   readonly recent: RecentEntries;

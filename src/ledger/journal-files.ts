@@ -61,6 +61,7 @@ const listFiles = promisify(readdir);
 const statFile = promisify(stat);
 const statHandle = promisify(fstat);
 
+/** The system's own files: synchronous writes where the platform has them, a mode of 0666 less the umask. */
 export const systemJournalFiles: JournalFiles = {
   async makeDirectory(dir) {
     await makePath(dir).catch((caught: unknown) => {

@@ -5,6 +5,7 @@ import type { JsonObject } from '../codec/json.ts';
 import type { Entry, EntryHeader, RawEntry } from '../entry/entry.ts';
 
 const TAB = 0x09;
+/** The byte that ends each line of the journal: none is within one. */
 export const NEWLINE = 0x0a;
 const BLANK = 0x20;
 /** In the place of a body that others keep. */

@@ -11,6 +11,7 @@ export interface Overwrite {
   readonly line: Buffer;
 }
 
+/** Where the journal lies, and how its files are reached by their numbers. */
 export interface OverwritePorts {
   readonly dir: string;
   readonly files: JournalFiles;

@@ -16,6 +16,7 @@ export const readBytes = async (files: JournalFiles, handle: number, from: numbe
   return bytes.subarray(0, done);
 };
 
+/** How the files of the journal are reached by their numbers. */
 export interface JournalReadsOptions {
   readonly files: JournalFiles;
   readonly log: Logger;

@@ -17,6 +17,7 @@ const READ_BACK_BYTES_MAX = 1_048_576;
 
 const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
 
+/** Where a journal lies and how its files grow; the sizes, in bytes, differ from the limits in tests alone. */
 export interface JournalOptions {
   readonly dir: string;
   readonly log: Logger;

@@ -13,6 +13,7 @@ export interface LedgerFile {
 
 /** Where what follows from bodies that were dropped is kept, in the ledger's directory. */
 export const STATES_DIRECTORY = 'states';
+/** The name of a file in there: the hash of the snapshot that it belongs to, which is the one group. */
 export const STATE_FILE = /^([0-9a-f]{64})\.state$/;
 
 /**

@@ -121,6 +121,7 @@ export interface Acceptance {
   readonly restsOn?: 'fork' | 'voucher';
 }
 
+/** What a ledger tells while it runs: of entries of any origin, and of authors who contradict themselves. */
 export interface LedgerNotices {
   /** Entries were made durable; read them with `follow`. */
   'ledger:appended': [Cursor];

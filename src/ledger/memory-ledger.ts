@@ -23,8 +23,10 @@ export interface MemoryDisk {
   failure?: HoldfastError | undefined;
 }
 
+/** One that nothing was written to yet. */
 export const createMemoryDisk = (): MemoryDisk => ({ durable: [], mark: { checkedTo: 0, bad: [] } });
 
+/** What a ledger in memory begins with; nothing has to be said. */
 export interface MemoryLedgerOptions {
   /** 32 bytes; random where left out. */
   readonly seed?: Uint8Array;
@@ -46,6 +48,7 @@ export interface MemoryLedger extends Ledger, Pick<StoredLedger, 'bodies'> {
   crash(): void;
 }
 
+/** Opens a ledger on a disk in memory: empty, or with what an earlier one left there. */
 export const createMemoryLedger = async (options: MemoryLedgerOptions = {}): Promise<MemoryLedger> => {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;

@@ -18,6 +18,7 @@ import { openStoredLedger, type StoredLedger } from './stored-ledger.ts';
 /** Form of the directory: `format`, `journal/`, `index/`. A later program raises it when it writes another. */
 const FORMAT = 1;
 
+/** Where a ledger lies, whose it is and what it is given; what is left out is the system's own. */
 export interface LedgerOptions {
   /** The ledger's own directory; made where it is missing. */
   readonly dir: string;

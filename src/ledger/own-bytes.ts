@@ -1,5 +1,6 @@
 import type { RawEntry } from '../entry/entry.ts';
 
+/** Bytes of an entry: header, signature and body. */
 export const rawBytes = ({ header, signature, body }: RawEntry): number =>
   header.byteLength + signature.byteLength + body.byteLength;
 

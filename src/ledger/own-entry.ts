@@ -11,6 +11,7 @@ import type { Proposal } from './ledger.ts';
 
 const SALT_BYTES = 16;
 
+/** What an own entry takes from this node: the key that it names as its author, the time, a salt. */
 export interface OwnEntryPorts {
   readonly key: SigningKey;
   readonly clock: Clock;

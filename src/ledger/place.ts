@@ -15,6 +15,7 @@ export interface Place {
   readonly id: string | null;
 }
 
+/** The place of an entry that is, or will be, held at the cursor. */
 export const placeOf = ({ hash, header }: Entry, cursor: Cursor): Place => ({
   cursor,
   hash,

@@ -26,6 +26,7 @@ export const voucherSource = (
   holds: ({ entry, cursor }) => check.isGood(cursor) ?? signatureHolds(entry, signatures),
 });
 
+/** A search that has found nothing yet and may read `SYNC_VOUCHER_READS_MAX` entries: one for each answer. */
 export const voucherSearch = (): VoucherSearch => ({ found: new Map(), left: SYNC_VOUCHER_READS_MAX });
 
 /**

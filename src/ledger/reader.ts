@@ -7,6 +7,7 @@ import type { Cursor, HeldEntry, LogPiece } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore } from './store.ts';
 
+/** Where entries are read from: memory first, then the store. */
 export interface ReaderPorts {
   readonly chains: Chains;
   readonly recent: RecentEntries;

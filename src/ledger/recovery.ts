@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
 import type { EntryStore } from './store.ts';
 
+/** The store that may fail, the disk that hears of it, and the ledger that goes on afterwards. */
 export interface RecoveryPorts {
   readonly store: EntryStore;
   readonly clock: Clock;

@@ -19,6 +19,7 @@ import type { WaitingRoom } from './waiting-room.ts';
 const PARSE_SLICE = 128;
 const VERIFY_SLICE = 32;
 
+/** What screening leaves of the entries that were offered. */
 export interface Screened {
   /** Causes before effects. */
   readonly candidates: readonly Candidate[];

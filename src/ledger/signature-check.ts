@@ -16,6 +16,7 @@ const PAUSE_MS = 50;
 const PAUSE_WAIT_MS_MAX = 500;
 const BUSY_PIECES = 4;
 
+/** Where entries come from, who checks one (`holds`), and where it is kept how far the check has come. */
 export interface SignatureCheckPorts {
   /** Entries in order of arrival from the cursor on. */
   read(cursor: Cursor, limit: number): Promise<readonly HeldEntry[]>;

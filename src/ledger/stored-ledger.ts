@@ -50,6 +50,7 @@ import { tell } from './tell.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { wantedOf } from './wanted.ts';
 
+/** What a ledger works with: key, store, clock, chance; real ones on a node, simulated ones in tests. */
 export interface LedgerPorts {
   readonly key: SigningKey;
   readonly clock: Clock;

@@ -17,11 +17,14 @@ const answer = z.strictObject({
   listen: address,
   archives: z.array(z.strictObject({ key: hash, address })).max(ARCHIVE_ADDRESSES_MAX),
 });
+/** Asks a peer where it listens and what it knows of archives (SPEC, Where they are). */
 export type AddressesQuestion = z.infer<typeof question>;
+/** What the peer says: its own address, and those of archives by their keys. */
 export type AddressesAnswer = z.infer<typeof answer>;
 
 const malformed = (what: string): HoldfastError => fault('LEDGER_ARCHIVE_MALFORMED', `archive addresses: ${what}`);
 
+/** One frame: JSON in UTF-8. */
 export const encodeAddresses = (message: AddressesQuestion | AddressesAnswer): Uint8Array =>
   Buffer.from(JSON.stringify(message));
 

@@ -25,6 +25,7 @@ import {
   encodeAddresses,
 } from './address-messages.ts';
 
+/** What asking for the addresses of archives needs of the node; `known` and `keep` carry them over a restart. */
 export interface ArchiveAddressesPorts {
   readonly network: Pick<Network, 'self' | 'address' | 'peers' | 'request' | 'handle' | 'notices' | 'blame'>;
   /** Nodes with the role archive by the ledger. */

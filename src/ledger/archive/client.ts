@@ -25,6 +25,7 @@ import {
 import { LeafTree } from '../../codec/leaf-tree.ts';
 import type { Archive, ArchivedBody, ArchiveHolder } from './port.ts';
 
+/** What fetching from archives needs of the node: peers to ask, and the ledger's word to check each answer against. */
 export interface ArchiveClientPorts {
   readonly network: Pick<Network, 'open' | 'peers' | 'blame' | 'notices' | 'self'>;
   /** SHA-256 of the body that the header of an entry names; undefined where the header is not held. */

@@ -30,6 +30,7 @@ import { giveWay } from '../../base/slices.ts';
 import { LeafTree } from '../../codec/leaf-tree.ts';
 import type { ArchivedBody } from './port.ts';
 
+/** What answering the questions of peers needs of the node: bodies and settled states, and whether all are here. */
 export interface ArchiveDeskPorts {
   readonly network: Pick<Network, 'handle'>;
   readonly ledger: Pick<Ledger, 'byHash' | 'size'>;

@@ -23,6 +23,10 @@ const question = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('bodies'), hashes: z.array(hash).min(1).max(ARCHIVE_BODIES_MAX) }),
   z.strictObject({ ask: z.literal('leaves'), snapshot: hash }),
 ]);
+/**
+ * What a peer is asked: whether it keeps everything, for bodies by the hashes of their entries, or for the leaves of a
+ * state.
+ */
 export type ArchiveQuestion = z.infer<typeof question>;
 
 const answer = z.discriminatedUnion('answer', [
@@ -40,6 +44,7 @@ const answer = z.discriminatedUnion('answer', [
   z.strictObject({ answer: z.literal('refused'), code: z.string().max(64), text: z.string().max(1_000) }),
 ]);
 type Said = z.infer<typeof answer>;
+/** One frame of the answer: JSON, or bodies or leaves as their exact bytes. */
 export type ArchiveAnswer =
   | Said
   | { readonly answer: 'bodies'; readonly bodies: readonly ArchivedBody[] }
@@ -51,8 +56,10 @@ const LEAVES_FRAME = 3;
 const HASH_BYTES = 32;
 const LENGTH_BYTES = 4;
 
+/** `LEDGER_ARCHIVE_MALFORMED`; `what` says which rule the peer broke, for people. */
 export const archiveMalformed = (what: string): HoldfastError => fault('LEDGER_ARCHIVE_MALFORMED', `archive: ${what}`);
 
+/** One frame: JSON in UTF-8. */
 export const encodeArchiveQuestion = (message: ArchiveQuestion): Uint8Array => Buffer.from(JSON.stringify(message));
 
 /** Throws `LEDGER_ARCHIVE_MALFORMED`. */
@@ -61,6 +68,7 @@ export const decodeArchiveQuestion = (frame: Uint8Array): ArchiveQuestion => {
   return decodeMessage(question, frame, archiveMalformed);
 };
 
+/** The frame of an answer that is JSON; for the others there are `encodeBodies` and `encodeLeaves`. */
 export const encodeArchiveAnswer = (message: Said): Uint8Array =>
   Buffer.concat([Buffer.of(JSON_FRAME), Buffer.from(JSON.stringify(message))]);
 

@@ -11,6 +11,7 @@ import type { AuditFault, AuditReport } from './report.ts';
 const SLICE = 256;
 const SIGNATURES_AT_ONCE = 16;
 
+/** How an audit tells its progress, and is stopped. */
 export interface AuditOptions {
   /** Called now and then with the number of entries read so far and of all. */
   readonly onProgress?: (done: number, all: number) => void;

@@ -14,6 +14,7 @@ export interface Fact extends Pick<EntryHeader, 'author' | 'seq' | 'prev' | 'par
   readonly isSigned: boolean;
 }
 
+/** What is wrong with the links between entries; `links`, `vouched` and `void` count as in `AuditCounts`. */
 export interface LinkReport {
   readonly faults: readonly AuditFault[];
   /** The last entry of each log that counts. */

@@ -31,6 +31,7 @@ export interface AuditCounts {
   readonly mended: number;
 }
 
+/** The outcome of an audit: how much was checked, how many faults there are, and the first of them. */
 export interface AuditReport {
   /** Nothing is wrong. */
   readonly sound: boolean;

@@ -3,6 +3,7 @@ import type { Address, Network, PeerKey } from '../../network/network.ts';
 import type { Ledger } from '../ledger.ts';
 import type { PeerRecord } from './peer-records.ts';
 
+/** The own network, by which others are foreign, and how peers are connected. */
 export interface ForeignPeersPorts {
   readonly ledger: Pick<Ledger, 'network' | 'byHash'>;
   readonly network: Pick<Network, 'peers'>;

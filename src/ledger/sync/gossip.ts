@@ -7,6 +7,7 @@ import type { Network, PeerKey, Verdict } from '../../network/network.ts';
 import type { Acceptance, Cursor, Ledger } from '../ledger.ts';
 import { decodeGossip, encodeEntries, ledgerTopic } from './messages.ts';
 
+/** What gossip of entries needs: ledger and network, and what the node knows of grants. */
 export interface GossipPorts {
   readonly ledger: Ledger;
   readonly network: Network;

@@ -29,6 +29,7 @@ import { type Holdings, holdingsOf, isNothing, lacking, NOTHING, withNews } from
 import type { LedgerSync, PeerSync } from './sync.ts';
 import { Turns } from './turns.ts';
 
+/** The ledger to keep the same as the peers', the network to them, and what the node knows of grants and snapshots. */
 export interface LedgerSyncOptions {
   readonly ledger: Ledger;
   readonly network: Network;

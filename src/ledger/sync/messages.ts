@@ -52,9 +52,13 @@ const control = z.discriminatedUnion('kind', [
 
 /** A message that is JSON. */
 export type ControlMessage = z.infer<typeof control>;
+/** What the asking side begins an exchange with: its network and metadata version. */
 export type AskMessage = Extract<ControlMessage, { kind: 'ask' }>;
+/** What the asking side lacks: sequences of logs, proofs of forks, entries by hash. */
 export type WantMessage = Extract<ControlMessage, { kind: 'want' }>;
+/** News that a node tells unasked: heads and forks that have changed since it told them last. */
 export type HaveMessage = Extract<ControlMessage, { kind: 'have' }>;
+/** Entries as their authors made them (SPEC §3); as gossip exactly one. */
 export interface EntriesMessage {
   readonly kind: 'entries';
   readonly entries: readonly RawEntry[];
@@ -69,6 +73,7 @@ export interface LogsMessage {
   readonly kind: 'logs';
   readonly logs: readonly { readonly author: string; readonly hashes: Uint8Array }[];
 }
+/** Any message of the ledger sync, in either direction (SPEC §2, §3). */
 export type SyncMessage = ControlMessage | EntriesMessage | ProofMessage | LogsMessage;
 
 /** SPEC §2: the first byte of a frame. */
@@ -81,6 +86,7 @@ const LENGTH_BYTES = 4;
 const HASH_BYTES = 32;
 const ENTRY_OVERHEAD_BYTES = 2 * LENGTH_BYTES + ENTRY_SIGNATURE_BYTES;
 
+/** The frame of a message that is JSON, in canonical form (SPEC §2). */
 export const encodeControl = (message: ControlMessage): Uint8Array => {
   const text = canonicalJson(message);
   const frame = Buffer.allocUnsafe(1 + Buffer.byteLength(text));

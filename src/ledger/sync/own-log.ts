@@ -4,6 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Network, PeerKey } from '../../network/network.ts';
 import type { Ledger } from '../ledger.ts';
 
+/** The ledger that may not append yet, and the network by which peers are known and reached. */
 export interface OwnLogPorts {
   readonly ledger: Ledger;
   readonly network: Network;

@@ -5,6 +5,7 @@ import { type HaveMessage, LEDGER_SYNC_BEFORE_ID, LEDGER_SYNC_ID } from './messa
 import { pull, type Pulled, type PullPorts, send } from './protocol.ts';
 import { backoffMs } from './state.ts';
 
+/** What one exchange after the other with a peer needs; it tells how each went. */
 export interface LinkPorts extends Omit<PullPorts, 'onTold' | 'onGave'> {
   readonly network: Network;
   readonly clock: Clock;

@@ -43,8 +43,10 @@ import {
   wanting,
 } from './state.ts';
 
+/** Sends one message that is JSON. `NETWORK_…` where the channel is broken or closed. */
 export const send = (channel: Channel, message: ControlMessage): Promise<void> => channel.send(encodeControl(message));
 
+/** What the answering side needs: what is held here, and how much the peer may ask and be given. */
 export interface AnswerPorts {
   readonly ledger: Ledger;
   holdings(): Holdings;
@@ -123,6 +125,7 @@ const tellHoldings = async (channel: Channel, mine: Holdings, ask: AskMessage, a
 export const headsOf = ({ heads }: Pick<Holdings, 'heads'>): HaveMessage['heads'] =>
   [...heads].map(([author, { seq, hash }]) => [author, seq, hash]);
 
+/** Whether both sides belong to a network and not to the same one; who belongs to none yet may exchange with all. */
 export const isOtherNetwork = (mine: string | null | undefined, theirs: string | null | undefined): boolean =>
   typeof mine === 'string' && typeof theirs === 'string' && mine !== theirs;
 
@@ -133,6 +136,7 @@ export interface Turn {
   release(): void;
 }
 
+/** What the asking side needs: what is held here, whose turn it is, and who judges what comes. */
 export interface PullPorts {
   readonly ledger: Ledger;
   readonly clock: Clock;
@@ -154,6 +158,7 @@ export interface PullPorts {
   onGave(entries: number): void;
 }
 
+/** What one exchange brought. */
 export interface Pulled {
   /** Something was asked for. */
   readonly wanted: boolean;

@@ -40,6 +40,7 @@ export interface Holdings {
   readonly pairs?: ReadonlyMap<string, Fork['pair']>;
 }
 
+/** Of a node that belongs to no network, or of which nothing is known. */
 export const NOTHING: Holdings = { network: undefined, version: undefined, heads: new Map(), forks: new Map() };
 
 /** What the node of that ledger holds. */
@@ -94,6 +95,7 @@ export const lacking = (mine: Holdings, theirs: Holdings): Lacking => {
   return { ranges, proofs: proofs.map(([author]) => author), rivals, entries };
 };
 
+/** Whether nothing is lacking. */
 export const isNothing = ({ ranges, proofs, rivals }: Lacking): boolean =>
   ranges.length === 0 && proofs.length === 0 && rivals.length === 0;
 
@@ -183,6 +185,7 @@ export const backoffMs = (failures: number): number =>
  */
 export type RoundPhase = 'asked' | 'counting' | 'told' | 'fetching' | 'same';
 
+/** An exchange as the asking side sees it: where it stands, and what the peer may still send. */
 export interface Round {
   readonly phase: RoundPhase;
   readonly theirs: Holdings;
@@ -201,6 +204,7 @@ export interface Round {
 
 const NO_COVER = { coverBudget: 0, coverLogs: 0, coverLast: '' } as const;
 
+/** The asking side has sent its `ask`; everything else is still to come. */
 export const ROUND_START: Round = {
   ...{ phase: 'asked', theirs: NOTHING, budget: 0, bareBudget: 0 },
   ...{ archived: false, mayProve: false, ...NO_COVER },

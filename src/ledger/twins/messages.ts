@@ -27,15 +27,19 @@ const answer = z.object({ others: z.array(presence).max(TWINS_MAX) });
 const signedBytes = (author: string, { instance: id, writes, seen }: Omit<Presence, 'signature'>): Buffer =>
   Buffer.from(`${TWINS_PROTOCOL}\n${author}\n${id}\n${writes ? 'writes' : 'waits'}\n${seen.join(',')}`);
 
+/** What this instance says of itself, signed with the key that it shares with its twins. */
 export const makePresence = (key: SigningKey, about: Omit<Presence, 'signature'>): Presence => ({
   ...about,
   signature: Buffer.from(signWith(key, signedBytes(key.author, about))).toString('hex'),
 });
 
+/** Whether the signature holds under that key (`author`, 64 hex digits). */
 export const presenceHolds = (author: string, about: Presence): boolean =>
   verifySignature(author, signedBytes(author, about), Buffer.from(about.signature, 'hex'));
 
+/** One frame, as the question: JSON in UTF-8. */
 export const encodePresence = (about: Presence): Uint8Array => Buffer.from(JSON.stringify(about));
+/** One frame, as the answer: the instances that the peer knows beside the one that asked. */
 export const encodeOthers = (others: readonly Presence[]): Uint8Array => Buffer.from(JSON.stringify({ others }));
 
 const malformed = (what: string): HoldfastError => fault('LEDGER_TWINS_MALFORMED', what);

@@ -18,6 +18,7 @@ import {
 } from './messages.ts';
 import { HeardPresences, TwinState } from './state.ts';
 
+/** What watching for a twin needs: the network to ask through, the key to sign with, and whom to tell. */
 export interface TwinWatchPorts {
   readonly network: Network;
   readonly key: SigningKey;
