@@ -69,6 +69,7 @@ export interface PolicyFold extends PolicyBook {
   voidAuthor(author: string, fromSeq: number, by: string): void;
 }
 
+/** What the policies of a node tell while they follow its ledger. */
 export interface PolicyNotices {
   /** The book has changed; ids of the policies that may differ. */
   'policy:changed': [readonly string[]];
@@ -76,4 +77,5 @@ export interface PolicyNotices {
   'members:changed': [];
 }
 
+/** Where to listen for that. */
 export type PolicyEmitter = EventEmitter<PolicyNotices>;

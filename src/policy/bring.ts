@@ -20,6 +20,7 @@ const VARIANTS = [
   'paths',
   'extend',
 ] as const;
+/** What may stand behind `bring.`: how what was found is put together; several may be combined. */
 export type BringVariant = (typeof VARIANTS)[number];
 
 /** Variants that say enough without a path. */

@@ -104,6 +104,7 @@ const reach = function* (find: FindFact, heads: readonly string[], forks: Forks)
   return [...found];
 };
 
+/** `POLICY_FRONTIER_UNKNOWN`: entries, by hash, that a question about the past names and this node does not hold. */
 export const unknownEntries = (missing: readonly string[]): Error => {
   const listed = missing.slice(0, MISSING_LISTED_MAX);
   const more = missing.length > listed.length ? ` and ${missing.length - listed.length} more` : '';

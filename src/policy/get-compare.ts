@@ -18,6 +18,7 @@ export const OPERATORS = [
   'endswith',
   'childfrom',
 ] as const;
+/** What stands between an attribute and what it is compared with in a `where`. */
 export type Operator = (typeof OPERATORS)[number];
 
 /** What stands on the right: as written, and whether in quotes (then it is a text, unless compared with a number). */

@@ -23,6 +23,7 @@ import {
 } from './authority/members.ts';
 import type { Members } from './policies.ts';
 
+/** Whose word counts, who this node is, and how it writes an act of authority. */
 export interface MembersPorts {
   readonly authority: Authority;
   readonly ownKey: PeerKey;

@@ -32,6 +32,7 @@ import type { SavedState } from './snapshot/saved.ts';
 import { settle, SettleMemory } from './snapshot/settle.ts';
 import { policyId, readPolicy } from './shape.ts';
 
+/** The ledger that policies are read from and written to, and what the node knows beside it. */
 export interface PoliciesPorts {
   readonly ledger: Ledger;
   /** The own public key: the author of everything that is written here. */

@@ -49,6 +49,7 @@ export interface SnapshotDesk {
   leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined>;
 }
 
+/** What making and judging snapshots needs of the policies: all that was folded, who holds what, and a way to write. */
 export interface SnapshotPorts {
   readonly fold: LedgerFold;
   readonly chronicle: Chronicle;
@@ -72,6 +73,7 @@ const bytesOf = function* (leaves: readonly OriginLeaf[]): Sliced<readonly Uint8
   return bytes;
 };
 
+/** Snapshots of the network's state: drafts and signs them, and says what the one in force covers. */
 export class LedgerSnapshots implements SnapshotDesk {
   readonly #ports: SnapshotPorts;
   /** The last cover, by the snapshots in force. */

@@ -16,6 +16,9 @@ export interface StateStore {
   save(snapshot: string, state: SavedState): Promise<void>;
 }
 
+/**
+ * What dropping and fetching back needs: what is settled, who has it beside this node, and where to keep the states.
+ */
 export interface PruningPorts {
   readonly fold: LedgerFold;
   readonly memory: SettleMemory;

@@ -21,6 +21,7 @@ export interface GetRequest {
 /** Where policies are read from; `Policies` is one. */
 export type PolicySource = Pick<Policies, 'book' | 'document'>;
 
+/** What a question may refer to that no policy holds. */
 export interface GetContext {
   /** For `-30d` and `now()`. */
   readonly nowMs: number;

@@ -1,5 +1,6 @@
 import type { Cursor, HeldEntry, Ledger } from '../ledger/ledger.ts';
 
+/** Some entries in order of arrival; none at the end of the ledger. */
 export interface Piece {
   readonly held: readonly HeldEntry[];
   /** Where the next piece begins. */

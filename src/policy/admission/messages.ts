@@ -34,6 +34,7 @@ const answer = z.discriminatedUnion('kind', [
 /** The one answer to a request. */
 export type JoinAnswer = z.infer<typeof answer>;
 
+/** An entry for a message in JSON: header and body as text, the signature in base64. */
 export const piecesOf = ({ header, signature, body }: RawEntry): EntryPieces => ({
   header: Buffer.from(header).toString('utf8'),
   signature: Buffer.from(signature).toString('base64'),
@@ -47,7 +48,9 @@ export const rawOf = ({ header, signature, body }: EntryPieces): RawEntry => ({
   body: Buffer.from(body),
 });
 
+/** One frame, JSON in UTF-8: the join that redeems an invite. */
 export const encodeJoinRequest = (entry: RawEntry): Uint8Array => Buffer.from(JSON.stringify(piecesOf(entry)));
+/** One frame, JSON in UTF-8; what {@link refusalOf} made, or a welcome. */
 export const encodeJoinAnswer = (message: JoinAnswer): Uint8Array => Buffer.from(JSON.stringify(message));
 
 /** An error as it travels. */

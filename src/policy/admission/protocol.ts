@@ -17,6 +17,7 @@ import {
   refusalOf,
 } from './messages.ts';
 
+/** What letting in newcomers needs: the network they come by, the ledger that takes their joins, and who may join. */
 export interface DoorPorts {
   readonly network: Pick<Network, 'handle'>;
   readonly ledger: Pick<Ledger, 'offer'>;

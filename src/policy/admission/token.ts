@@ -36,6 +36,7 @@ export interface InviteToken {
   readonly expires: number;
 }
 
+/** The token as one line of text, to be given to `--invite`. */
 export const encodeToken = (token: InviteToken): string =>
   PREFIX + Buffer.from(JSON.stringify(token)).toString('base64url');
 

@@ -91,6 +91,7 @@ export interface RotateAct {
   readonly proof: string;
 }
 
+/** What an entry of authority does: says who may write what, or that a key takes another's place. */
 export type AuthorityAct = GrantAct | RevokeAct | JoinAct | RotateAct;
 
 /** What the key of an invite signs to let another key in. */

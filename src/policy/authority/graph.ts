@@ -9,6 +9,7 @@ export interface Link {
   readonly act: GrantAct | JoinAct | RotateAct;
 }
 
+/** An entry that revokes a grant, and what it says. */
 export interface Revocation {
   readonly fact: Fact;
   readonly act: RevokeAct;

@@ -12,6 +12,7 @@ export interface Scope {
   readonly cluster?: string;
 }
 
+/** What its holder may write and grant. */
 export interface Rights {
   readonly roles: readonly Role[];
   readonly scope: Scope;

@@ -4,4 +4,5 @@
  * nothing; `archive`: the same, and keeps the bodies of all entries.
  */
 export const ROLES = ['admin', 'operator', 'member', 'auditor', 'archive'] as const;
+/** One of {@link ROLES}. */
 export type Role = (typeof ROLES)[number];

@@ -27,6 +27,7 @@ import type { Policies } from '../policies.ts';
 import { chainOf, doubtOf, membersWith, readChain } from './chain.ts';
 import { decodeIntroduction, encodeIntroduction, INTRODUCE_PROTOCOL, type Introduction } from './messages.ts';
 
+/** What introducing this node and knowing others before the ledger has come needs: network, ledger and policies. */
 export interface IntroductionPorts {
   readonly network: Pick<Network, 'handle' | 'request' | 'notices' | 'recheck'>;
   readonly ledger: Pick<Ledger, 'network' | 'byHash' | 'author' | 'clock'>;

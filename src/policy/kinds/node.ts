@@ -34,4 +34,5 @@ export const nodeKindOf = (type: string): PolicyKind => ({
   claims: (value) => nodeClaims(type, value),
 });
 
+/** The policy type `node`. */
 export const nodeKind = nodeKindOf('node');

@@ -9,6 +9,7 @@ import { assignmentSchema } from '../kinds/assignment.ts';
 import { policyId, readPolicy } from '../shape.ts';
 import { planGrants, type Wish } from './grants.ts';
 
+/** The book as it is now, who writes, and how: an entry at a time, which the book holds when `append` resolves. */
 export interface AssigningPorts {
   readonly view: LedgerFold;
   readonly writer: Writer;

@@ -11,6 +11,7 @@ import { permissionsSchema } from '../kinds/permissions.ts';
 import { type Assignment, assignmentsOf } from './assigned.ts';
 import { memberPolicies } from './member-policies.ts';
 
+/** What planning grants reads of a book. */
 export type Book = Pick<PolicyBook, 'get' | 'ofType' | 'revision' | 'authority'>;
 
 /** What a permissions policy lets write; undefined where it grants nothing. */
