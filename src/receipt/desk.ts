@@ -32,6 +32,7 @@ import type { SplitViews } from './split-views.ts';
 import { type Judgement, judge, witnessesOf } from './witness.ts';
 import { WitnessedLog } from './witnessed-log.ts';
 
+/** What witnessing the logs of others needs: the key to cosign with, and how their entries are fetched. */
 export interface DeskPorts {
   readonly key: SigningKey;
   readonly clock: Clock;

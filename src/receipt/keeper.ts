@@ -28,8 +28,10 @@ import { consistencyProof, HASH_BYTES, hashesOf, inclusionProof, rootAt } from '
 /** Entries whose hashes are gathered before they are written. */
 const STEP_ENTRIES = 2_048;
 
+/** What a witness says to a checkpoint: its cosignature, or from which size on it wants the proof. */
 export type SubmitAnswer = AnswerOf<'cosigned'> | AnswerOf<'stale'>;
 
+/** What the own log needs: the ledger that it follows, the key that signs, and how witnesses are asked. */
 export interface KeeperPorts {
   readonly ledger: Pick<Ledger, 'network' | 'size' | 'hashAt'>;
   readonly key: SigningKey;

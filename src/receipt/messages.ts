@@ -39,6 +39,7 @@ const question = z.discriminatedUnion('ask', [
   /** Whether the receiver's own receipts name an entry. */
   z.strictObject({ ask: z.literal('named'), entry: hash }),
 ]);
+/** What one node asks another about receipts, as it was read and checked. */
 export type Question = z.infer<typeof question>;
 
 const answer = z.discriminatedUnion('answer', [
@@ -54,6 +55,7 @@ const answer = z.discriminatedUnion('answer', [
   z.strictObject({ answer: z.literal('named'), index: number, proof, checkpoint: note }),
   z.strictObject({ answer: z.literal('refused'), code: z.string().max(64), text: z.string().max(1_000) }),
 ]);
+/** What that one answers, as it was read and checked; hashes of entries have a frame of their own. */
 export type Answer = z.infer<typeof answer>;
 /** As it is sent. */
 export type AnswerJson = z.input<typeof answer>;
@@ -77,7 +79,9 @@ const decode = <T>(schema: z.ZodType<T>, frame: Uint8Array): T => {
   return decodeMessage(schema, frame.subarray(1), malformed);
 };
 
+/** One frame: its kind, then JSON in UTF-8. */
 export const encodeQuestion = (message: z.input<typeof question>): Uint8Array => jsonFrame(message);
+/** One frame: its kind, then JSON in UTF-8. */
 export const encodeAnswer = (message: AnswerJson): Uint8Array => jsonFrame(message);
 /** Hashes of entries end to end, as the answer to `entries`. */
 export const encodeHashes = (hashes: Buffer): Uint8Array => Buffer.concat([Buffer.of(HASHES_FRAME), hashes]);

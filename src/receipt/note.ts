@@ -2,8 +2,9 @@ import { hash } from 'node:crypto';
 import { fault, type HoldfastError } from '../base/errors.ts';
 import { NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX } from '../base/limits.ts';
 
-/** Of the key that made a signature, and how: C2SP signed-note, signature types. */
+/** Type of the signature by which a log signs its checkpoint (C2SP signed-note). */
 export const ED25519 = 0x01;
+/** Type of the signature by which a witness cosigns it, with a time (C2SP tlog-cosignature). */
 export const COSIGNATURE_V1 = 0x04;
 
 /** One signature line of a note. */
@@ -23,6 +24,7 @@ export interface SignedNote {
   readonly signatures: readonly NoteSignature[];
 }
 
+/** `RECEIPT_NOTE_MALFORMED`; `what` says which rule the note breaks, for people. */
 export const malformedNote = (what: string): HoldfastError =>
   fault('RECEIPT_NOTE_MALFORMED', `this is no signed checkpoint: ${what}`);
 
@@ -43,6 +45,7 @@ export const verifierKey = (name: string, type: number, publicKey: Uint8Array): 
 /** U+0085 is a blank too, for Go: what one verifier takes, each takes. */
 const LINE = /^— ([^\s\u0085]+) (\S+)$/u;
 
+/** A line of a note: an em dash, the key's name, then key id and signature in base64 (C2SP signed-note). */
 export const signatureLine = ({ name, keyId, bytes }: NoteSignature): string =>
   `— ${name} ${Buffer.concat([Buffer.from(keyId, 'hex'), bytes]).toString('base64')}\n`;
 
@@ -55,6 +58,7 @@ export const readSignatureLine = (line: string): NoteSignature => {
   return { name, keyId: bytes.toString('hex', 0, 4), bytes: bytes.subarray(4) };
 };
 
+/** The note as it is written: text, a blank line, signature lines. */
 export const noteText = ({ text, signatures }: SignedNote): string =>
   `${text}\n${signatures.map(signatureLine).join('')}`;
 

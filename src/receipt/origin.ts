@@ -27,6 +27,7 @@ export const readOrigin = (text: string): Origin | undefined => {
 /** The name under which a node cosigns. */
 export const witnessName = (network: string, node: PeerKey): string => `holdfast/${network}/${node}`;
 
+/** Which network and node such a name says; undefined for a name of others. */
 export const readWitnessName = (text: string): { readonly network: string; readonly node: PeerKey } | undefined => {
   const [, network, node] = WITNESS.exec(text) ?? [];
   return network === undefined || node === undefined ? undefined : { network, node };

@@ -39,6 +39,7 @@ import { sourcesFor, witnessesOf } from './witness.ts';
 /** A witness that refuses or fails is asked again after a pause that doubles up to this. */
 const RETRY_MS_MAX = 60_000;
 
+/** What keeping receipts needs of the node: ledger, network and key, and whose word counts. */
 export interface ReceiptsPorts {
   readonly ledger: Ledger;
   readonly network: Network;

@@ -40,6 +40,7 @@ export interface ReceiptStatus {
   readonly failure: string | undefined;
 }
 
+/** What the receipts tell while they are kept. */
 export interface ReceiptNotices {
   /** A node was found to show two histories. */
   'receipt:split': [SplitView];

@@ -28,8 +28,10 @@ export const splitViewSchema = z.strictObject({
   root: base64,
   proof: z.array(base64).max(64),
 });
+/** A split view in JSON: two notes, and hashes in base64. */
 export type SplitViewJson = z.infer<typeof splitViewSchema>;
 
+/** For a message or a file; {@link readSplitView} is the way back. */
 export const splitViewJson = ({ older, newer, root, proof }: SplitView): SplitViewJson => ({
   older: older.note,
   newer: newer.note,

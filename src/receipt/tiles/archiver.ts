@@ -8,6 +8,7 @@ import { originText } from '../origin.ts';
 import { EntryFiles } from './entry-files.ts';
 import { TileLog } from './tile-log.ts';
 
+/** Where the static files lie, and the ledger and receipts that they are made from. */
 export interface ArchiverPorts {
   /** Made where it is missing. */
   readonly dir: string;

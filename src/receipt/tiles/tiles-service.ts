@@ -4,6 +4,7 @@ import { TILES_INTERVAL_MS, TILES_RETRY_MS_MAX } from '../../base/limits.ts';
 import type { Resource } from '../../base/lifecycle.ts';
 import { Archiver, type ArchiverPorts, type ArchiverState } from './archiver.ts';
 
+/** The same, and when there is something to do. */
 export interface TilesPorts extends ArchiverPorts {
   readonly clock: Clock;
   /** Whether this node keeps such files, as things stand now. */
