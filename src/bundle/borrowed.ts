@@ -12,6 +12,7 @@ export interface WholeFacts {
   readonly bodies: ReadonlyMap<string, Uint8Array>;
 }
 
+/** What the ledger holds, as facts, and who has the bodies that it has not. */
 export interface BorrowPorts {
   readonly ledger: Pick<Ledger, 'byHash'>;
   readonly facts: readonly Fact[];

@@ -21,6 +21,7 @@ export interface CheckedReceipts {
   readonly witnesses: readonly PeerKey[];
 }
 
+/** What the rest of the bundle says, against which its receipts are checked. */
 export interface ReceiptContext {
   /** Hashes of the entries in the bundle. */
   readonly held: ReadonlySet<string>;

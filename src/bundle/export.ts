@@ -28,6 +28,7 @@ import {
 import { receiptsText } from './receipts.ts';
 import { type Question, questionBytes } from './question.ts';
 
+/** What a bundle is made from: the node's ledger, its receipts, and its key to sign with. */
 export interface ExportPorts {
   readonly ledger: Pick<Ledger, 'follow' | 'byHash'>;
   /** What is kept of every entry that the bundle shall hold. */

@@ -29,6 +29,7 @@ export interface ReceiptSubjects {
   readonly registered: ReadonlySet<PeerKey>;
 }
 
+/** The files about receipts, as they go into the bundle. */
 export interface ReceiptFiles {
   readonly files: readonly TarFile[];
   /** Whose keys the bundle must hold. */

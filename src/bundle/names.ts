@@ -1,14 +1,22 @@
-/** The files of a bundle (SPEC §1). */
+/** The files of a bundle and their SHA-256 (SPEC §1). */
 export const MANIFEST = 'MANIFEST';
+/** The signature of the node that exports, over the manifest's bytes. */
 export const MANIFEST_SIGNATURE = 'MANIFEST.sig';
+/** What was asked (SPEC §3). */
 export const QUERY = 'query.json';
+/** The answer (SPEC §4). */
 export const STATE = 'state.json';
+/** How to check a bundle with ordinary tools, for people. */
 export const HOW_TO = 'HOWTO.txt';
+/** The hashes of entries that the node had (SPEC §5). */
 export const RECEIPTS = 'receipts';
+/** The node's signed checkpoint of them, with cosignatures. */
 export const CHECKPOINT = 'checkpoint';
+/** Whose word about it counts, as C2SP tlog-policy. */
 export const POLICY = 'policy.txt';
-/** What another node had, where that was asked for. */
+/** The checkpoint of another node, where it was asked what that one had. */
 export const KNOWN_CHECKPOINT = 'known/checkpoint';
+/** The hashes of entries that the other node had. */
 export const KNOWN_RECEIPTS = 'known/receipts';
 
 /** What an entry's three files are called. */
@@ -19,6 +27,7 @@ export interface EntryName {
   readonly rank: number;
 }
 
+/** The ending of an entry's file: header, signature or body. */
 export type EntryPiece = 'json' | 'sig' | 'body';
 
 /** The name of an entry's files without their ending. */
@@ -36,11 +45,13 @@ export const readEntryName = (file: string): (EntryName & { readonly piece: Entr
   return stem === undefined || entryStem(name) !== stem ? undefined : { ...name, piece: piece as EntryPiece };
 };
 
+/** The file that holds a public key (64 hex digits), in PEM. */
 export const keyFile = (key: string): string => `keys/${key}.pem`;
 
 /** The key that a file should hold; undefined for any other file. */
 export const readKeyName = (file: string): string | undefined => KEY_FILE.exec(file)?.[1];
 
+/** The file that proves an entry (its hash) to be in the checkpoint, as C2SP tlog-proof. */
 export const proofFile = (entry: string): string => `proofs/${entry}.tlog-proof`;
 
 /** The hash of the entry that a file should prove; undefined for any other file. */

@@ -26,6 +26,10 @@ export interface Trust {
   readonly all: boolean;
 }
 
+/**
+ * What a bundle's newest checkpoint, and those that prove single entries, are worth: who of the registered cosigned
+ * them.
+ */
 export const trustIn = (newest: Checkpoint, proven: readonly Checkpoint[], registered: ReadonlySet<PeerKey>): Trust => {
   const checkpoints = [newest, ...proven];
   const witnesses = witnessesIn(checkpoints, registered);

@@ -31,6 +31,7 @@ import {
 import { type Question, readQuestion } from './question.ts';
 import type { BundleReport, TrustedRoot } from './report.ts';
 
+/** What who checks a bundle knows beforehand. */
 export interface VerifyOptions {
   /** Key that must be a root of the network, 64 hex digits. */
   readonly root?: string;
