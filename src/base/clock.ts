@@ -14,6 +14,7 @@ export interface Clock {
 /** A timer of Node's that should take longer (24.8 days) fires at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
+/** The clock of this machine. `after` does not keep the process alive. */
 export const systemClock: Clock = {
   wallMs: () => performance.timeOrigin + performance.now() + wallDrift(),
   monotonicMs: () => performance.now(),

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import type { Resource } from './lifecycle.ts';
 import { COLLECTION_GROWTH_BYTES, COLLECTION_LOOK_MS, COLLECTION_QUIET_MS, COLLECTION_REST_TIMES } from './limits.ts';
 
+/** What V8 collects: the young objects alone, or everything. */
 export type Collection = 'minor' | 'major';
 
 /** What was seen of this thread up to the last look. */
@@ -18,6 +19,7 @@ export interface Workload {
   readonly restMs: number;
 }
 
+/** A thread that has not worked yet. */
 export const FRESH: Workload = { worked: false, quietMs: 0, floorBytes: undefined, restMs: 0 };
 
 /** What is seen at a look. */
@@ -55,6 +57,7 @@ export const nextCollection = (
   return { workload: { worked, quietMs, floorBytes: collect === undefined ? floorBytes : undefined, restMs }, collect };
 };
 
+/** What is looked at and done at each look; what is left out is the thread's own. */
 export interface CollectionPorts {
   readonly clock: Clock;
   /** How long this thread's event loop was busy so far, milliseconds. */

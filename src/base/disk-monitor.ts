@@ -32,6 +32,7 @@ export const systemDiskFiles: DiskFiles = {
   mayWrite: (dir) => access(dir, constants.W_OK),
 };
 
+/** A write that failed. */
 export interface DiskError {
   readonly part: DiskPart;
   /** The system's own code: `ENOSPC`, `EROFS`, `EIO`, `SQLITE_FULL` … */
@@ -41,6 +42,7 @@ export interface DiskError {
   readonly atMs: number;
 }
 
+/** How the disk of the node's files is, for people and for `get status`. */
 export interface DiskStatus {
   readonly state: DiskState;
   /** Wall clock at which the state began. */
@@ -60,6 +62,7 @@ export interface DiskStatus {
 /** How much is kept free of data: so many bytes, or a share of the disk. */
 export type DiskReserve = { readonly bytes: number } | { readonly share: number };
 
+/** Whose disk is watched, and how much of it is kept free. */
 export interface DiskMonitorOptions {
   /** All of the node's files. */
   readonly dir: string;

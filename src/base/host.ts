@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { fault } from './errors.ts';
 
+/** An address in its two parts. */
 export interface HostPort {
   /** Without the brackets of an IPv6 address. */
   readonly host: string;

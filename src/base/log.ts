@@ -1,3 +1,4 @@
+/** How much a notice matters, from what helps to find a fault up to what a person has to look at. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** One line a notice: what happened, to what, and what to do where a person must act. */
@@ -10,6 +11,7 @@ export interface Logger {
   child(area: string): Logger;
 }
 
+/** A notice as it goes to the sink; `area` is '' for the node itself, and dotted for a part of a part. */
 export interface LogRecord {
   readonly level: LogLevel;
   readonly area: string;

@@ -7,4 +7,5 @@ export interface Random {
   bytes(count: number): Uint8Array;
 }
 
+/** The system's own chance; `bytes` is fit for keys. */
 export const systemRandom: Random = { fraction: Math.random, bytes: (count) => randomBytes(count) };

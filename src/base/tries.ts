@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 
+/** How many wrong tries a key has, and how long it waits then. */
 export interface TriesBounds {
   /** After so many wrong ones in a row a key has to wait … */
   readonly most: number;

@@ -3,10 +3,12 @@ import { JSON_DEPTH_MAX } from '../base/limits.ts';
 
 /** A JSON value as `JSON.parse` gives it. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+/** A JSON object as `JSON.parse` gives it. */
 export interface JsonObject {
   readonly [name: string]: JsonValue;
 }
 
+/** Whether a JSON value is an object, and no array. Of anything but JSON it says nothing. */
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
