@@ -3,6 +3,7 @@ import type { Person } from './access/access.ts';
 import type { Note } from './note.ts';
 import { Variables } from './variables.ts';
 
+/** Where a command comes from; see {@link Session.caller}. */
 export type Caller = 'local' | 'rest' | 'peer';
 
 /**
@@ -54,6 +55,7 @@ export interface CommandOutput {
   readonly file?: AsyncIterable<Uint8Array>;
 }
 
+/** A command as it comes in, with who sends it and in which form the answer is wanted. */
 export interface CommandRequest {
   /** One line, one `<…>` block, or one assignment. At most `COMMAND_CHARS_MAX`. */
   readonly text: string;

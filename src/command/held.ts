@@ -19,6 +19,7 @@ export const heldText = (context: CommandContext): string => {
   return `held: pruned by snapshot ${ofSnapshot(context) ?? '?'}, ${bodies} archived`;
 };
 
+/** The same for programs; `snapshot`: hash of an entry that signed it, null where nothing is archived. */
 export const heldJson = (context: CommandContext) => {
   const archived = context.policies.pruning?.count ?? 0;
   return { complete: archived === 0, archived, snapshot: archived === 0 ? null : ofSnapshot(context) };

@@ -47,5 +47,7 @@ const writers = { createDatabase };
  */
 export const procedures = { ...readers, ...writers };
 
+/** Looks into the databases as they are, in a reader thread. */
 export const inspectReads = { module: import.meta.url, procedures: readers };
+/** Makes a database, in the writer thread. */
 export const inspectWrites = { module: import.meta.url, procedures: writers };

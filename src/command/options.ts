@@ -32,11 +32,14 @@ export interface Option<T> {
   read(given: readonly (readonly Token[])[], lookup: Lookup): T;
 }
 
+/** The options of a command by their keys, spelt with `_` for blanks. */
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
+/** What a command gets: the value of each option of its table. */
 export type OptionValues<O extends OptionTable> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
 type Aliases = readonly string[];
 
+/** An option that may be left out: its value is undefined then. `about` is for help. */
 export const optional = <T>(kind: OptionKind<T>, about: string, aliases: Aliases = []): Option<T | undefined> => ({
   kind,
   about,
@@ -46,6 +49,7 @@ export const optional = <T>(kind: OptionKind<T>, about: string, aliases: Aliases
   read: ([first], lookup) => (first === undefined ? undefined : kind.read(first, lookup)),
 });
 
+/** An option that may be left out: its value is `fallback` then, which help shows. */
 export const withDefault = <T extends JsonValue>(
   kind: OptionKind<T>,
   fallback: T,
@@ -60,6 +64,7 @@ export const withDefault = <T extends JsonValue>(
   read: ([first], lookup) => (first === undefined ? fallback : kind.read(first, lookup)),
 });
 
+/** An option that must be said. */
 export const required = <T>(kind: OptionKind<T>, about: string, aliases: Aliases = []): Option<T> => ({
   kind,
   about,
@@ -125,6 +130,7 @@ export const nameText = textKind('name', (text) => {
 export const nameOrAll = textKind('name|*', (text) =>
   text === '*' ? '*' : nameText.read([textToken(text)], NO_LOOKUP),
 );
+/** `true` or `false`, in any case. */
 export const bool = textKind(
   'true|false',
   (text) => {
@@ -134,12 +140,14 @@ export const bool = textKind(
   },
   ['true', 'false'],
 );
+/** A whole number within both bounds, inclusive; anything else is `COMMAND_VALUE`. */
 export const integer = (least: number, most: number): OptionKind<number> =>
   textKind(`${least}…${most}`, (text) => {
     const number = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (!(number >= least && number <= most)) throw wrongValue(text, `a whole number from ${least} to ${most}`);
     return number;
   });
+/** One of some words, in any case; read as it is spelt here. Anything else is `COMMAND_VALUE`. */
 export const oneOf = <const T extends string>(...choices: readonly T[]): OptionKind<T> =>
   textKind(
     choices.join('|'),
@@ -198,6 +206,7 @@ export const texts: OptionKind<readonly string[]> = {
   },
 };
 
+/** For values that refer to nothing: there is no variable, and no environment. */
 export const NO_LOOKUP: Lookup = { variable: () => undefined, environment: () => undefined };
 
 const spelling = (key: string): string => key.replaceAll(' ', '_');

@@ -16,6 +16,7 @@ type PatternPart =
   | { readonly kind: 'value'; readonly name: string; readonly needed: boolean }
   | { readonly kind: 'rest'; readonly name: string };
 
+/** How far some tokens are a command of that pattern. */
 export interface PatternMatch {
   /** Tokens by value name. */
   readonly values: ReadonlyMap<string, readonly Token[]>;

@@ -114,6 +114,7 @@ export interface Invocation extends Surroundings {
   readonly match: PatternMatch;
 }
 
+/** The command of some tokens, and how they match it. */
 export interface Found {
   readonly command: Command;
   readonly match: PatternMatch;

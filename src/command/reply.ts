@@ -39,6 +39,7 @@ export const says = (text: string, json?: unknown): Reply => ({ text, json: json
 /** JSON whatever was asked for. */
 export const givesJson = (json: unknown): Reply => ({ text: undefined, json });
 
+/** An answer that is a table for people and a list of objects for programs. */
 export interface TableReply extends TableLayout {
   readonly titles: readonly Title[];
   readonly rows: readonly (readonly Cell[])[];

@@ -4,6 +4,7 @@ export type Cell = string | number | boolean | undefined | { readonly right: str
 /** A title; two lines where it is a pair. */
 export type Title = string | readonly [string, string];
 
+/** How a table stands among other lines. */
 export interface TableLayout {
   /** Blanks before each line. */
   readonly indent?: number;

@@ -38,6 +38,7 @@ export interface ShownCertificate {
   readonly wrong: string | undefined;
 }
 
+/** Who may come in by the front doors: the node's token, its users, and members with a certificate. */
 export interface AccessOptions {
   readonly token: string;
   /** File of the token, for messages. */

@@ -3,6 +3,7 @@ import { createHmac, scrypt, timingSafeEqual } from 'node:crypto';
 /** The cost of one guess: 32 MiB and about 0.2 s of a core. */
 const COST = { N: 32_768, r: 8, p: 3 } as const;
 const KEY_BYTES = 32;
+/** Chance that goes into each hash, so that equal passwords have different ones. */
 export const SALT_BYTES = 16;
 
 /** What is kept of a password. Texts are hexadecimal; the cost is kept so that a later one can be higher. */

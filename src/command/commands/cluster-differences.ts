@@ -18,15 +18,19 @@ const fileSum = z.object({
 
 /** A member's answer to `get tsd sums`, by table. */
 export type TableSums = Readonly<Record<string, z.infer<typeof tableSums>>>;
+/** A file of a table in a member's answer to `get tsd sums`. */
 export type ListedFile = z.infer<typeof fileSum>;
 
 const parsed = <T>(schema: z.ZodType<T>, json: unknown): T | undefined => schema.safeParse(json).data;
 
+/** Its sums by table; undefined where the answer has another form. */
 export const tablesIn = (json: unknown): TableSums | undefined => parsed(z.record(z.string(), tableSums), json);
+/** Its files of a table, none where it names none; undefined where the answer has another form. */
 export const filesIn = (json: unknown, table: string): readonly ListedFile[] | undefined => {
   const tables = parsed(z.record(z.string(), z.object({ files: z.array(fileSum) })), json);
   return tables === undefined ? undefined : (tables[table]?.files ?? []);
 };
+/** Its digests of a file's rows, in order; undefined where the answer has another form. */
 export const rowsIn = (json: unknown): readonly string[] | undefined => parsed(z.array(z.string()), json);
 
 /** Buckets of a table that are not the same at all members that answered, the newest first. */

@@ -42,6 +42,7 @@ const SHORT_KEY = 16;
 /** The beginning of a key or hash. */
 export const shortKey = (key: string): string => `${key.slice(0, SHORT_KEY)}…`;
 
+/** Where this node stands as an operator. */
 export interface OwnCluster {
   readonly operator: OperatorInfo;
   readonly cluster: ClusterInfo;

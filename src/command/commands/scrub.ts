@@ -23,8 +23,10 @@ export const runningScrub = (context: CommandContext): Scrubbing => {
 export const nameOf = (context: CommandContext, operator: string): string =>
   context.topology().operators.get(operator)?.name ?? operator;
 
+/** The titles of a table of mended files; {@link reportCells} makes a row of it. */
 export const REPORT_TITLES = ['Operator', 'Origin', 'File', 'Table', 'Did', 'From', 'Rows Changed', 'Why'];
 
+/** What was done to a file, a cell for each of {@link REPORT_TITLES}. */
 export const reportCells = (context: CommandContext, report: MendReport): readonly Cell[] => [
   nameOf(context, report.operator),
   nameOf(context, report.origin),

@@ -123,6 +123,7 @@ const readClient = (text: string, tokens: readonly Token[]): Statement => {
   return { kind: 'client', destination: text.slice(target.at, last.end), command: text.slice(last.end).trim() };
 };
 
+/** What `on error …` says; `tokens` are those of the whole line. `COMMAND_SYNTAX`. */
 export const readOnError = (tokens: readonly Token[]): OnError => {
   const [mode = '', label, ...more] = tokens.slice(2).map(({ text }) => text);
   const word = mode.toLowerCase();

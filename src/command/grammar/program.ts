@@ -18,6 +18,7 @@ export type Act =
   | { readonly kind: 'again' }
   | { readonly kind: 'on-error'; readonly rule: ErrorRule };
 
+/** What becomes of a script when one of its lines fails; `to` is a place in the program. */
 export type ErrorRule =
   { readonly mode: 'ignore' } | { readonly mode: 'end' } | { readonly mode: 'goto' | 'call'; readonly to: number };
 
@@ -31,6 +32,7 @@ export interface Step {
   readonly act: Act | undefined;
 }
 
+/** A script that was read and checked, ready to run. */
 export interface Program {
   readonly steps: readonly Step[];
 }
@@ -50,6 +52,7 @@ const lineFault = (line: number, error: HoldfastError): HoldfastError =>
 const loopAfter = (text: string): HoldfastError =>
   syntaxFault("a loop after 'if', 'do' or 'else'", 0, text, 'for loop … in lines of its own');
 
+/** The begin of a `for` loop. */
 export type Loop = Act & { readonly kind: 'loop' };
 
 class ProgramReader {

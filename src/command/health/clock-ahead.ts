@@ -15,6 +15,7 @@ export interface PeerClock {
 const WITNESSES_MIN = 2;
 const NAMED_MAX = 5;
 
+/** What a person does where this node writes nothing since its clock may be ahead. */
 export const CLOCK_AHEAD_STEP =
   'set the clock of this node (timedatectl, chronyc tracking): it writes again by itself, as it does where a node with the time of this one is connected; where those are wrong: keep them from connecting (firewall) until it is written';
 

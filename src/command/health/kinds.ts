@@ -273,4 +273,5 @@ export const FAULT_KINDS = {
   ...OPERATOR_KINDS,
 } as const satisfies Readonly<Record<string, FaultKind>>;
 
+/** The codes of the faults that `get status` shows. */
 export type FaultCode = keyof typeof FAULT_KINDS;

@@ -9,6 +9,7 @@ export interface OwnPolicy {
   readonly port: number;
 }
 
+/** What tells whether the policies that name this node lead to it. */
 export interface OwnAddress {
   /** `HOST:PORT` as bound. */
   readonly listen: string;

@@ -27,6 +27,7 @@ const told = z.object({
   held: z.object({ files: z.number(), rows: z.number() }).optional().catch(undefined),
 });
 
+/** How connected nodes are found and asked how they are. */
 export interface PeerWatchPorts {
   readonly clock: Clock;
   /** The connected nodes, those of the own cluster first. */

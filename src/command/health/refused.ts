@@ -18,6 +18,7 @@ const TOLD = new Set(['JOIN_REVOKED', 'JOIN_INVITE_VOID', 'INTRODUCE_JOIN_UNHEAR
 export const REVOKED_STEP =
   'ask an admin for a new invite, and start with it in a new directory (--dir, --invite LINE)';
 
+/** The nodes that do not let this one in, as they stand now; none while there is nothing to say so. */
 export const namedRefusals = ({
   refusals,
   topology,
@@ -39,6 +40,7 @@ export const refusing = (refusals: readonly Refusal[], hasNetwork: boolean): Rea
 const whoSays = ({ name, address, dialled, peer }: NamedRefusal): string =>
   name ?? (dialled ? `the node at ${address}` : `the node ${shortKey(peer)}`);
 
+/** For people: why nobody at that address lets in a node without an invite. */
 export const byInvite = (address: string): string => `the network at ${address} admits by invite`;
 
 /** That this node's key was revoked, and who says it; undefined where nobody does. Pure. */
@@ -50,9 +52,11 @@ export const keyRevoked = (refusals: readonly NamedRefusal[]): string | undefine
   return `this node's key was revoked, ${all.length === 1 ? 'says' : 'say'} ${named.join(', ')}`;
 };
 
+/** For people: the invite that this node came with lets it in no more. */
 export const inviteVoid = (refusal: NamedRefusal): string =>
   `the invite of this node is void (a different node redeemed it before, or it was taken back), says ${whoSays(refusal)}`;
 
+/** For people: a member that does not let this node in yet, which passes by itself. */
 export const joinUnheard = (refusal: NamedRefusal): string =>
   `${whoSays(refusal)} has not heard of the join of this one from another member yet`;
 

@@ -27,6 +27,7 @@ export const replyHead = z.discriminatedUnion('ok', [
     hint: z.string().max(TEXT_CHARS_MAX).nullable(),
   }),
 ]);
+/** How an answer begins: its length in bytes, or why there is none. */
 export type ReplyHead = z.infer<typeof replyHead>;
 
 /** SPEC 3: the answer. */
@@ -53,6 +54,7 @@ export const parseMessage = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T => {
 export const parseRequest = (bytes: Uint8Array): z.infer<typeof requestMessage> =>
   decodeMessage(requestMessage, bytes, (what) => fault('COMMAND_REMOTE_MALFORMED', `a node asks: ${what}`));
 
+/** One frame: JSON in UTF-8. */
 export const encodeMessage = (message: unknown): Uint8Array => Buffer.from(JSON.stringify(message), 'utf8');
 
 /** A command to ask for. `COMMAND_REMOTE_MALFORMED` for one that no node would take. */

@@ -9,6 +9,7 @@ export type ReplyState =
   | { readonly kind: 'refused'; readonly error: HoldfastError }
   | { readonly kind: 'done'; readonly output: CommandOutput };
 
+/** The command was sent, nothing has come back. */
 export const FIRST_REPLY_STATE: ReplyState = { kind: 'waiting' };
 
 const finished = (state: ReplyState & { kind: 'reading' }): ReplyState => {
