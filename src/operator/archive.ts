@@ -38,6 +38,7 @@ export interface Archive {
   setAside(record: FileRecord): Promise<void>;
 }
 
+/** What the archive needs: threads to pack small files in, and the member numbers that its file names carry. */
 export interface ArchivePorts {
   /** Its reader threads pack and unpack small files. */
   readonly sqlite: Sqlite;
@@ -249,6 +250,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** The archive in a directory, which has to be there. */
 export const createArchive = (dir: string, ports: ArchivePorts): Archive => new DirectoryArchive(dir, ports);
 
 /** For `archive = false`. */

@@ -36,6 +36,9 @@ import { TsdKeeper } from './tsd-keeper.ts';
 import { WatchDirectory } from './watch.ts';
 import { WriteQueue } from './write-queue.ts';
 
+/**
+ * What an operator needs of its node: databases, the tables that policies declare, and what they say of its cluster.
+ */
 export interface OperatorPorts {
   readonly sqlite: Sqlite;
   readonly registry: TableRegistry;

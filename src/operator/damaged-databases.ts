@@ -9,6 +9,7 @@ import { scrubbing } from './store/scrub-reads.ts';
 import { writing } from './store/write-procedures.ts';
 import type { WriteQueue } from './write-queue.ts';
 
+/** What looking at damaged databases needs, and what has to follow where one is set aside. */
 export interface DamagedDatabasesPorts {
   readonly sqlite: Sqlite;
   readonly queue: WriteQueue;

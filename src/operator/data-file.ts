@@ -11,6 +11,7 @@ export interface Look {
   readonly mtimeMs: number;
 }
 
+/** Whether the file has not changed between two looks; not where there was no look before. */
 export const isSame = (a: Look, b: Look | undefined): boolean => a.bytes === b?.bytes && a.mtimeMs === b.mtimeMs;
 
 const oversize = (what: string): Error =>

@@ -44,6 +44,7 @@ const report = z.object({
 export type Failed =
   { readonly path: string } | { readonly name: string; readonly content: Uint8Array; readonly refused: boolean };
 
+/** Where the rows of what failed were to go. */
 export interface FailedTable {
   readonly dbms: string;
   readonly table: string;

@@ -3,6 +3,7 @@ import type { CheckLimits, Damage, FileCheck, Finding, PageScope, Repair, Strays
 import type { FileSums } from './file-sums.ts';
 import type { FileCopy, FileRanges, FileRecord, Holdings } from './file-record.ts';
 
+/** What the files of an operator tell as they change. */
 export interface FileStoreNotices {
   /** Files of this or another origin were made durable here. */
   'file:stored': [readonly FileRecord[]];

@@ -16,6 +16,7 @@ export const TSD_DBMS = 'almgm';
 
 const shown = (name: string): string => JSON.stringify(name.slice(0, 80));
 
+/** A table for data, as it is called here: in lower case, NFC. */
 export interface TableName {
   readonly dbms: string;
   readonly table: string;
@@ -70,6 +71,7 @@ export const noInstructions = (text: string): '0' => {
   });
 };
 
+/** What the name of a data file says. */
 export interface DataFileName extends TableName {
   readonly source: string;
   readonly instructions: string;

@@ -44,8 +44,10 @@ export const subtractRanges = (a: FileRanges, b: FileRanges): FileRanges => {
 /** Highest id up to which every id from 1 on is held; 0 where 1 is missing. */
 export const watermark = (ranges: FileRanges): number => (ranges[0]?.[0] === 1 ? ranges[0][1] : 0);
 
+/** How many ids they hold. */
 export const countRanges = (ranges: FileRanges): number => ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 
+/** Whether one of them holds the id. */
 export const inRanges = (ranges: FileRanges, id: number): boolean =>
   ranges.some(([from, to]) => from <= id && id <= to);
 

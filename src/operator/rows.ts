@@ -45,6 +45,7 @@ const parseRow = (text: string, line: number): JsonObject => {
   return value;
 };
 
+/** `INGEST_ROW_DEPTH`; `what` is the row, or the value in it. */
 export const rowTooDeep = (line: number, what: string): HoldfastError =>
   rowFault(
     'DEPTH',

@@ -22,6 +22,7 @@ import { reading, type StoredBuffer } from './store/read-procedures.ts';
 import { scrubbing } from './store/scrub-reads.ts';
 import type { WriteQueue } from './write-queue.ts';
 
+/** What the store of an operator's files is made of: databases, the way to their writer, the archive. */
 export interface SqliteFileStorePorts {
   readonly sqlite: Sqlite;
   readonly queue: WriteQueue;
@@ -323,6 +324,7 @@ export class SqliteFileStore implements FileStore {
   }
 }
 
+/** A job that did not fail. */
 export type Success = Exclude<JobResult, { readonly kind: 'failed' }>;
 
 const succeeded = (result: JobResult): Success => {

@@ -16,6 +16,7 @@ const DEFAULT_THRESHOLD: BufferThreshold = { seconds: 60, bytes: 10_240, writeIm
 /** A flush that failed because of the machine (a full disk) is tried again. */
 const RETRY_MS = 5_000;
 
+/** How rows reach their buffer and become files, and where those go that cannot. */
 export interface StreamingPorts {
   readonly clock: Clock;
   readonly log: Logger;

@@ -5,6 +5,7 @@ import { checkColumns, type TableName } from './names.ts';
 import type { OperatorOptions, TableRegistry } from './operator.ts';
 import { reading } from './store/read-procedures.ts';
 
+/** Where the columns of a table are found: in its database, and in its policy. */
 export interface TableColumnsPorts {
   readonly sqlite: Sqlite;
   readonly registry: TableRegistry;

@@ -18,6 +18,7 @@ const RETRY_MS = 5_000;
 /** Files that get their rows back are looked for so many at a time. */
 const HANDOVERS_AT_ONCE = 32;
 
+/** What drops are found and applied with. */
 export interface TableDropsPorts {
   readonly sqlite: Sqlite;
   readonly clock: Clock;

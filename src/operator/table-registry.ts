@@ -5,6 +5,7 @@ import { createStatement } from '../topology/create-statement.ts';
 import type { Column, ClusterInfo, TableInfo, Topology } from '../topology/topology.ts';
 import type { TableRegistry } from './operator.ts';
 
+/** Where the tables of the network are read from and declared. */
 export interface TableRegistryPorts {
   readonly policies: Policies;
   /** Derived from the policies in force. */

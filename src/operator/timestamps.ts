@@ -89,6 +89,7 @@ export const dateOf = (text: string): string | undefined => timestampOf(text)?.s
 /** Whether a point in time is a whole day of UTC: `dateOf` cuts what is more. */
 export const isMidnight = (text: string): boolean => timestampOf(text)?.endsWith(' 00:00:00.000000') === true;
 
+/** Whether the text is a date that exists, without a time. */
 export const isDateOnly = (text: string): boolean => DATE.test(text) && timestampOf(text) !== undefined;
 
 /** `HH:MM:SS{.f}`. */

@@ -12,6 +12,7 @@ const DELAY_MS = 50;
 /** For member numbers that change while no file comes. */
 const LOOK_MS = 5_000;
 
+/** What the TSD tables are kept with, and the member numbers that they show. */
 export interface TsdKeeperPorts {
   readonly sqlite: Sqlite;
   readonly clock: Clock;

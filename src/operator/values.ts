@@ -16,6 +16,7 @@ const KINDS: readonly (readonly [RegExp, ColumnKind])[] = [
   [/^time\b/, 'time'],
 ];
 
+/** The kind of a type as it was declared: case, blanks and what stands in parentheses do not count. */
 export const kindOf = (type: string): ColumnKind => {
   const base = type
     .toLowerCase()
@@ -99,6 +100,7 @@ const toText: Converter = (value) => {
   return isDeep(value) ? undefined : JSON.stringify(value).toWellFormed();
 };
 
+/** How a value of each kind is kept; undefined where it does not fit. */
 export const CONVERTERS: Readonly<Record<ColumnKind, Converter>> = {
   int: toNumeric,
   float: toFloat,

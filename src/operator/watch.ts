@@ -26,6 +26,7 @@ const TAKEN = '.taken';
 /** Names in one line of the log. */
 const LEFT_LOGGED_MAX = 5;
 
+/** What takes the files that appear, and where those go that are refused. */
 export interface WatchPorts {
   readonly clock: Clock;
   readonly log: Logger;

@@ -9,6 +9,7 @@ import { pack } from './contents.ts';
 import type { FileJob, JobResult } from './store/jobs.ts';
 import { writing } from './store/write-procedures.ts';
 
+/** The databases that are written, and whose member numbers their rows carry. */
 export interface WriteQueuePorts {
   readonly sqlite: Sqlite;
   readonly clock: Clock;

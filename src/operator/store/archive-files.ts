@@ -14,6 +14,7 @@ interface ArchiveFile {
   readonly content: Uint8Array;
 }
 
+/** A file that is to be read from the archive; no other content is taken for it. */
 export interface WantedFile {
   /** Where it may lie, in this order. */
   readonly paths: readonly string[];
@@ -82,4 +83,5 @@ const readFiles = (_: ReadDatabases, dir: string, files: readonly WantedFile[]):
  */
 export const procedures = { writeFiles, readFiles };
 
+/** Reads and writes small files of the archive, in a reader thread. */
 export const archiving = { module: import.meta.url, procedures };

@@ -25,6 +25,7 @@ export interface RowTarget {
   readonly of: 'new data' | 'stored data';
 }
 
+/** What became of the rows of a file. */
 export interface Inserted {
   /** `row_id` of the first and last row. */
   readonly rows: readonly [number, number];

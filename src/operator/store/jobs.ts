@@ -93,6 +93,7 @@ export interface TakenFromBuffer {
   readonly upTo: number;
 }
 
+/** What one call of the writer is given: jobs, and what the policies say at that moment. */
 export interface Batch {
   /** Own operator policy id. */
   readonly origin: string;

@@ -215,4 +215,5 @@ export const procedures = {
   ...{ appliedDrops, handovers: handoversOf, kept: keptOf },
 };
 
+/** Reads what is held, in a reader thread. */
 export const reading = { module: import.meta.url, procedures };

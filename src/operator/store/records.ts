@@ -83,6 +83,7 @@ export const selectRecords = (
   params: readonly SqlValue[],
 ): readonly PlacedRecord[] => db.all(`${SELECT} where ${condition}`, params).map((row) => placed(dbms, row));
 
+/** The record of a file, by the operator that numbered it; undefined where it is not held. */
 export const findRecord = (db: ReadConnection, dbms: string, origin: string, file: number): PlacedRecord | undefined =>
   selectRecords(db, dbms, 'origin = ? and file = ?', [origin, file])[0];
 

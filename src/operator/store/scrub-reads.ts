@@ -20,6 +20,7 @@ export const provedSum = (db: ReadConnection, origin: string, file: number): Sql
   return db.get('select sum from holdfast_sums where origin = ? and file = ?', [origin, file])?.[0] ?? null;
 };
 
+/** What was found wrong with a file when it was last looked at; null where nothing was. */
 export const damageOf = (db: ReadConnection, origin: string, file: number): SqlValue => {
   if (!has(db, 'holdfast_sums')) return null;
   return db.get('select damage from holdfast_sums where origin = ? and file = ?', [origin, file])?.[0] ?? null;
@@ -267,4 +268,5 @@ export const procedures = {
   ...{ bucketSums, fileSums, rowSums, sumTables },
 };
 
+/** Reads that find damage and differences, in a reader thread. */
 export const scrubbing = { module: import.meta.url, procedures };

@@ -6,6 +6,7 @@ import { type Affinity, affinityOf, joinedAffinity, neededAffinity, sqliteType }
 import { ADDED_COLUMNS, checkColumns } from '../names.ts';
 import { kindOf } from '../values.ts';
 
+/** A name as SQL has it, whatever is in it. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** Affinities of a table's columns, by their lower-case name. */
@@ -61,6 +62,7 @@ export const withTables = <T>(db: WriteConnection, work: () => T): T => {
   }
 };
 
+/** The tables of a connection are looked up anew: somebody may have changed them. */
 export const forgetTables = (db: WriteConnection): void => {
   knownTables.delete(db);
 };

@@ -101,4 +101,5 @@ export const procedures = {
   setDamagedAside,
 };
 
+/** Everything that changes the databases of an operator, in the writer thread. */
 export const writing = { module: import.meta.url, procedures };
