@@ -4,6 +4,7 @@ import type { SqlRow, SqlValue } from '../sqlite/sqlite.ts';
 import type { QueryPart, QueryResult } from './query.ts';
 import type { RowList } from './row-list.ts';
 
+/** How a result is shown. */
 export interface FormatOptions {
   readonly format: 'json' | 'json:list' | 'json:output' | 'table';
   /** With rows, time and nodes at the end. */

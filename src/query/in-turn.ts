@@ -5,6 +5,7 @@ import { QUERY_HEDGES_MAX } from '../base/limits.ts';
 /** One try. `alive` is called when the candidate says that it works on it, and whenever it sends something. */
 export type Attempt<C, T> = (candidate: C, signal: AbortSignal, alive: () => void) => Promise<T>;
 
+/** How long a candidate is waited for, and what its failures mean. */
 export interface InTurnOptions<C> {
   readonly clock: Clock;
   readonly signal: AbortSignal;

@@ -18,6 +18,7 @@ interface PartialColumn {
   readonly affinity: Affinity;
 }
 
+/** A query in two steps: one at each operator, one over what they answer. */
 export interface QueryPlan {
   /** What each operator answers; its columns are those of `columns`. */
   readonly partial: Resolved;

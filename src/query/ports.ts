@@ -52,6 +52,7 @@ export interface QueryPorts {
   committedRanges(cluster: string, signal: AbortSignal): Promise<Holdings>;
 }
 
+/** How patient queries are, in milliseconds; what is left out is that of the limits. */
 export interface QueryServiceOptions {
   /** The next operator of a cluster is asked too when one is silent for so long. */
   readonly hedgeMs?: number;

@@ -146,11 +146,15 @@ const haveRows = (db: ReadConnection, table: string, files: FilesByOrigin): bool
   );
 };
 
+/** What runs in the SQLite threads. */
 export const procedures = { columns, withRows, select, merge };
 
 const module = import.meta.url;
-/** The query's work in SQLite threads. */
+/**
+ * The query's work in SQLite threads that gives rows in chunks: a select at an operator, the merge at the asking node.
+ */
 export const queryStreams: ProcedureModule<Pick<typeof procedures, 'select' | 'merge'>> = { module, procedures };
+/** What is looked up before a query is run. */
 export const queryReads: ProcedureModule<Pick<typeof procedures, 'columns' | 'withRows'>> = { module, procedures };
 
 const openScratch = () => openWriteConnection('merge', ':memory:', { clock: systemClock, durable: false });

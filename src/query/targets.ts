@@ -21,6 +21,7 @@ export interface Target {
   readonly candidates: readonly Candidate[];
 }
 
+/** A table as a query names it, in lower case. */
 export interface TableName {
   readonly dbms: string;
   readonly table: string;
@@ -52,6 +53,7 @@ const includedTable = (dbms: string, name: string): TableName => {
   return { dbms: dot < 0 ? dbms : name.slice(0, dot).trim().toLowerCase(), table };
 };
 
+/** What decides which operator of a cluster is asked first. */
 export interface CandidateOrder {
   readonly nodes: QueryOptions['nodes'];
   /** Operator that this node runs. */

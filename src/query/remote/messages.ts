@@ -5,7 +5,7 @@ import { decodeMessage } from '../../codec/message.ts';
 import type { Holdings } from '../../operator/file-record.ts';
 import { fileRanges, operatorId } from '../../replication/transfer/messages.ts';
 
-// SPEC §1: the major version is part of the id.
+/** SPEC §1: the major version is part of the id. */
 export const QUERY_PROTOCOL = '/holdfast/query/3';
 /**
  * The version before, without `cluster` and `elsewhere`: operators and asking nodes that know no other are still spoken
@@ -13,9 +13,11 @@ export const QUERY_PROTOCOL = '/holdfast/query/3';
  */
 export const QUERY_PROTOCOL_BEFORE = '/holdfast/query/2';
 
-/** SPEC §2: the first byte of a frame from the operator. */
+/** SPEC §2: first byte of a frame from the operator: a part of a chunk of rows, which goes on. */
 export const FRAME_PIECE = 0;
+/** First byte of the last part of a chunk. */
 export const FRAME_CHUNK_END = 1;
+/** First byte of a frame that is a message in JSON. */
 export const FRAME_CONTROL = 2;
 
 /** Files by origin, the first stretches of each. */
@@ -37,6 +39,7 @@ const querySchema = beforeSchema.extend({
   /** Origins whose rows count in other clusters. */
   elsewhere: z.array(operatorId).max(COMMITTED_ORIGINS_MAX),
 });
+/** The question, as it is sent to an operator (SPEC §2). */
 export type QueryMessage = z.infer<typeof querySchema>;
 /** As an asking node of the version before sends it. */
 export type EarlierQueryMessage = z.infer<typeof beforeSchema>;
@@ -58,6 +61,7 @@ const controlSchema = z.discriminatedUnion('kind', [
     hint: z.string().max(4_096).optional(),
   }),
 ]);
+/** What an operator says beside its rows: that it works on the query, its end, or why there is none. */
 export type ControlMessage = z.infer<typeof controlSchema>;
 
 /** Holdings as they travel, cut to what a message may carry: then less is asked for, or said. */
@@ -81,8 +85,10 @@ export const encodeEarlierQuery = ({ cluster: _, elsewhere: __, ...message }: Qu
   Buffer.from(JSON.stringify(message));
 /** Throws `QUERY_MESSAGE_MALFORMED`. */
 export const decodeQuery = (frame: Uint8Array): QueryMessage => parsed(querySchema, frame);
+/** The same of the version before. Throws `QUERY_MESSAGE_MALFORMED`. */
 export const decodeEarlierQuery = (frame: Uint8Array): EarlierQueryMessage => parsed(beforeSchema, frame);
 
+/** One frame: its kind, then JSON in UTF-8. */
 export const encodeControl = (message: ControlMessage): Uint8Array =>
   tagged(FRAME_CONTROL, Buffer.from(JSON.stringify(message)));
 /** The content of a control frame without its first byte. Throws `QUERY_MESSAGE_MALFORMED`. */

@@ -9,8 +9,10 @@ export interface AnswerState {
   readonly pieceBytes: number;
 }
 
+/** The question was sent, nothing has come back. */
 export const ASKED: AnswerState = { phase: 'asked', pieces: [], pieceBytes: 0 };
 
+/** What one more frame brought. */
 export interface AnswerStep {
   readonly state: AnswerState;
   /** A chunk that this frame completed. */

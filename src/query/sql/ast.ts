@@ -55,16 +55,21 @@ export type Expression =
       readonly at: number;
     };
 
+/** An operator between two operands, as SQLite spells it. AND and OR are chains. */
 export type BinaryOperator =
   | '=' | '<>' | '<' | '<=' | '>' | '>=' | 'IS' | 'IS NOT' | '+' | '-' | '*' | '/' | '%' | '||'; // prettier-ignore
+/** What a cast makes: a type of SQLite's. */
 export type CastType = 'INTEGER' | 'REAL' | 'TEXT' | 'NUMERIC';
 
+/** A unit of the calendar; `month` and `year` differ in length. */
 export type TimeUnit = 'year' | 'month' | 'week' | 'day' | 'hour' | 'minute' | 'second';
+/** A stretch of time; negative towards the past. */
 export interface Shift {
   readonly count: number;
   readonly unit: TimeUnit;
 }
 
+/** What stands between SELECT and FROM, one by one. */
 export interface SelectItem {
   /** `*` where undefined. */
   readonly expression: Expression | undefined;
@@ -74,6 +79,7 @@ export interface SelectItem {
   readonly at: number;
 }
 
+/** What rows are ordered by, one by one; `nulls` as written. */
 export interface OrderTerm {
   readonly expression: Expression;
   readonly descending: boolean;
@@ -89,6 +95,7 @@ export interface Period {
   readonly at: number;
 }
 
+/** A SELECT as it was written, not checked against any table. `limit` and `offset` count rows. */
 export interface Select {
   readonly distinct: boolean;
   readonly items: readonly SelectItem[];
@@ -192,8 +199,11 @@ export const both = (a: Expression | undefined, b: Expression | undefined): Expr
   return { kind: 'chain', operator: 'AND', terms: [a, b] };
 };
 
+/** A column by its name alone. */
 export const column = (name: string): Expression => ({ kind: 'column', name, qualifier: undefined, at: 0 });
+/** A number as SQL has it. */
 export const number = (value: number): Expression => ({ kind: 'number', text: String(value) });
+/** A call of a function by its name in lower case. */
 export const call = (name: string, ...operands: readonly Expression[]): Expression => ({
   kind: 'call',
   name,

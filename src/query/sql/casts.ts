@@ -9,6 +9,7 @@ const CAST_TYPES: Readonly<Record<string, CastType>> = {
 const PADDING_MAX = 200;
 const DIGITS_MAX = 15;
 
+/** What may stand behind `::`, for messages. */
 export const POSTFIX_CASTS = 'float, float(digits), int, str, ljust(width), rjust(width), lstrip, rstrip';
 
 /** The type of a cast by its word in lower case. */

@@ -53,6 +53,7 @@ const DATES: Readonly<Record<string, readonly [number, number]>> = {
 export const isAggregate = (name: string, operands: number): boolean =>
   AGGREGATES.has(name) && (operands <= 1 || !Object.hasOwn(SCALARS, name));
 
+/** Whether the function, by its name in lower case, is of a date. */
 export const isDateFunction = (name: string): boolean => Object.hasOwn(DATES, name);
 
 /** Smallest and largest number of arguments, or undefined for a function that is not accepted. */
@@ -61,6 +62,7 @@ export const argumentsOf = (name: string): readonly [number, number] | undefined
   return Object.hasOwn(DATES, name) ? DATES[name] : undefined;
 };
 
+/** All functions that are accepted, in order, for messages. */
 export const FUNCTION_NAMES: readonly string[] = [
   ...new Set([...AGGREGATES, ...Object.keys(SCALARS), ...Object.keys(DATES)]),
 ].sort();

@@ -1,6 +1,7 @@
 import { SQL_CHARS_MAX, SQL_TOKENS_MAX } from '../../base/limits.ts';
 import { sqlFault } from './sql-faults.ts';
 
+/** A word or sign of SQL; `at` and `end` are places in the text, the end exclusive. */
 export interface Token {
   /** `word`: unquoted; `name`: in double quotes, backticks or brackets; `end`: after the last. */
   readonly kind: 'word' | 'name' | 'text' | 'number' | 'sign' | 'end';

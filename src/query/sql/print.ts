@@ -44,6 +44,7 @@ const not = ({ negated }: { readonly negated: boolean }): string => (negated ? '
 /** Prints an expression with every precedence made explicit. Only values of our own types are printed, never the user's text. */
 export const printExpression = (expression: Expression): string => print(expression);
 
+/** What is printed beside the SELECT itself. */
 export interface PrintOptions {
   /** The relation to read; the table itself where it is left out. */
   readonly from?: string;

@@ -27,6 +27,7 @@ export interface ResolveContext {
 export const resolve = (select: Select, sql: string, context: ResolveContext): Resolved =>
   new Resolver(select, sql, context).resolved();
 
+/** Whether the expression itself is the call of an aggregate; what is in it does not count. */
 export const isAggregateCall = (expression: Expression): expression is Expression & { readonly kind: 'call' } =>
   expression.kind === 'call' && isAggregate(expression.name, expression.arguments.length);
 

@@ -1,5 +1,6 @@
 import type { Expression, OrderTerm, Shift } from './ast.ts';
 
+/** A column of the result. */
 export interface ResolvedItem {
   readonly expression: Expression;
   readonly title: string;

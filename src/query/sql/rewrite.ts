@@ -6,6 +6,7 @@ import { sqlFault } from './sql-faults.ts';
 import { type Micros, modified, dateText, microsOf, shifted, timestampText } from './times.ts';
 import { timeUnit } from './units.ts';
 
+/** What names and `now()` mean; without `columns` any name may be a column. */
 export interface RewriteContext {
   readonly columns: readonly Column[] | undefined;
   readonly now: Micros;
