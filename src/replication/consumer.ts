@@ -4,6 +4,7 @@ import type { Random } from '../base/random.ts';
 import type { Consumer, ConsumerOptions, PeerReplication } from './replication.ts';
 import type { WantWindow } from './transfer/messages.ts';
 
+/** What a consumer steers: the puller and its window; `onClose` is told when it ends. */
 export interface ConsumerPorts {
   readonly clock: Clock;
   readonly random: Random;

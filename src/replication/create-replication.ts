@@ -38,6 +38,7 @@ import { PullPlanner } from './transfer/state.ts';
 import { Outgoing } from './transfer/outgoing.ts';
 import { TooLarge } from './transfer/too-large.ts';
 
+/** What keeping the files of a cluster the same needs: the own store, the network, and who belongs to the cluster. */
 export interface ReplicationPorts {
   readonly network: Network;
   /** The node's one registration of the transfer protocol. */

@@ -14,6 +14,7 @@ import type { TooLarge } from './transfer/too-large.ts';
 import { countFiles, NO_FILES, rangesOf } from './transfer/holdings.ts';
 import type { PushTurn } from './transfer/push-window.ts';
 
+/** What is pushed, to whom, and whom to tell of what became of it. */
 export interface DistributorPorts {
   readonly network: Network;
   readonly clock: Clock;

@@ -38,6 +38,7 @@ export interface LinkListener {
   announced(peer: ClusterPeer, files: FilesByOrigin): void;
 }
 
+/** Who this operator is, and with which peers it keeps in touch. */
 export interface LinkPorts {
   readonly network: Network;
   readonly clock: Clock;

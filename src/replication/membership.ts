@@ -1,5 +1,6 @@
 import type { Holdings } from '../operator/file-record.ts';
 
+/** What the policies say of the own cluster and of other operators. */
 export interface MembershipPorts {
   /** Own operator policy id. */
   readonly self: string;

@@ -11,6 +11,7 @@ import type { FilesByOrigin } from './transfer/messages.ts';
 import type { PullPlanner } from './transfer/state.ts';
 import type { TooLarge } from './transfer/too-large.ts';
 
+/** Where it is known who holds what and what is under way. */
 export interface StandingPorts {
   readonly store: Pick<FileStore, 'holdings' | 'origin'>;
   readonly clock: Clock;

@@ -11,6 +11,7 @@ import type { FilesByOrigin, TransferFrame, TransferMessage, WantWindow } from '
 import { openTransfer, type TransferChannel } from './transfer/protocol.ts';
 import type { PullAnswer, PullRequest } from './transfer/state.ts';
 
+/** The peer that is asked, and what takes the files that it sends. */
 export interface PullLinePorts {
   readonly network: Network;
   readonly clock: Clock;
@@ -24,6 +25,7 @@ export interface PullLinePorts {
   readonly idleMs: number;
 }
 
+/** Whom a line tells of what comes over it. */
 export interface PullLineListener {
   /** Files were made durable. */
   took(files: number): void;

@@ -13,6 +13,7 @@ import type { WantWindow } from './transfer/messages.ts';
 import type { ByteBudget } from '../operator/contents.ts';
 import type { PullPlanner } from './transfer/state.ts';
 
+/** What decides on requests, what takes the answers, and what they are counted against. */
 export interface PullerPorts {
   readonly network: Network;
   readonly clock: Clock;

@@ -11,6 +11,7 @@ import { openTransfer, type TransferChannel } from './transfer/protocol.ts';
 import { PushWindow, type PushTurn } from './transfer/push-window.ts';
 import { Bell } from './transfer/serve.ts';
 
+/** The peer that files go to, and where they are read from. */
 export interface PushLinePorts {
   readonly network: Network;
   readonly clock: Clock;
@@ -25,6 +26,7 @@ export interface PushLinePorts {
   readonly idleMs: number;
 }
 
+/** Whom a line tells of what becomes of the files on it. */
 export interface PushLineListener {
   /** The peer holds these. */
   delivered(files: FileRanges): void;

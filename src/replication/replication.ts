@@ -53,6 +53,7 @@ export interface Distributor extends Resource {
   peers(): readonly PeerReplication[];
 }
 
+/** Which files a consumer takes, and whether it does just now. */
 export interface ConsumerOptions {
   /** Window of file times, milliseconds since 1970; older gaps stay. `undefined` end: now. */
   readonly startMs: () => number;

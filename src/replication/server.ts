@@ -15,6 +15,7 @@ import type { FilesByOrigin, TransferFrame, TransferJob } from './transfer/messa
 import type { TransferCaller, TransferChannel, TransferEndpoint } from './transfer/protocol.ts';
 import { servePull, serveWatch } from './transfer/serve.ts';
 
+/** What peers are served from, what takes in what they push, and whom to tell of it. */
 export interface ReplicationServerPorts {
   readonly endpoint: TransferEndpoint;
   readonly clock: Clock;

@@ -31,7 +31,9 @@ const answer = z.discriminatedUnion('kind', [
 /** The one answer to a request. */
 export type CommittedAnswer = z.infer<typeof answer>;
 
+/** One frame: JSON in UTF-8. */
 export const encodeCommittedRequest = (message: CommittedRequest): Uint8Array => Buffer.from(JSON.stringify(message));
+/** One frame: JSON in UTF-8. */
 export const encodeCommittedAnswer = (message: CommittedAnswer): Uint8Array => Buffer.from(JSON.stringify(message));
 
 /** An error as it travels: its hint and data stay at home. */

@@ -16,6 +16,7 @@ import {
   refusalOf,
 } from './messages.ts';
 
+/** Whom to ask what a cluster has committed, and what this node answers to it. */
 export interface CommittedPorts {
   readonly network: Pick<Network, 'handle' | 'request'>;
   readonly clock: Clock;

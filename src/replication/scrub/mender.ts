@@ -10,6 +10,7 @@ import { believe, type Belief, remedyFor, type View, viewOf } from './believe.ts
 import { type MendReport, shortText } from './messages.ts';
 import { askScrub, fetchCopy, type ScrubAsking } from './protocol.ts';
 
+/** Where a file lies that may be damaged, and whom to ask how it should be. */
 export interface MenderPorts extends ScrubAsking {
   readonly store: FileStore;
   /** Peers of the cluster that are connected. */

@@ -83,7 +83,9 @@ const answer = z.discriminatedUnion('kind', [
 export type ScrubAnswer = z.infer<typeof answer>;
 
 const encode = (message: ScrubRequest | ScrubAnswer): Uint8Array => Buffer.from(JSON.stringify(message));
+/** One frame: JSON in UTF-8. */
 export const encodeScrubRequest = (message: ScrubRequest): Uint8Array => encode(message);
+/** One frame: JSON in UTF-8; copies follow in bundles. */
 export const encodeScrubAnswer = (message: ScrubAnswer): Uint8Array => encode(message);
 
 /** Text that fits into a message. */

@@ -75,6 +75,7 @@ const nextFrame = async (frames: AsyncIterator<Uint8Array>): Promise<Uint8Array>
   return next.value;
 };
 
+/** What asking a peer about files needs. */
 export interface ScrubAsking {
   readonly network: Network;
   readonly clock: Clock;

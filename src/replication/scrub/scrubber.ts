@@ -23,6 +23,7 @@ import { Mender, type MenderPorts } from './mender.ts';
 import { encodeScrubAnswer, type MendReport, type ScrubAnswer, type ScrubRequest } from './messages.ts';
 import { askScrub, type ScrubEndpoint, type ScrubService } from './protocol.ts';
 
+/** What is read and mended, and where peers ask for the same. */
 export interface ScrubberPorts extends Omit<MenderPorts, 'connected'> {
   readonly endpoint: ScrubEndpoint;
   readonly clusterPeers: () => readonly ClusterPeer[];

@@ -170,6 +170,7 @@ export type ReceivedFile =
   | { readonly record: FileRecord; readonly copy: FileCopy; readonly fault?: undefined }
   | { readonly record: FileRecord; readonly copy?: undefined; readonly fault: HoldfastError };
 
+/** Files that came together; `id` is that of the request, or of the push. */
 export interface ReceivedBundle {
   readonly id: number;
   readonly files: readonly ReceivedFile[];

@@ -3,6 +3,7 @@ import type { FileRanges, Holdings } from '../../operator/file-record.ts';
 import { countRanges, subtractRanges } from '../../operator/ranges.ts';
 import type { FilesByOrigin } from './messages.ts';
 
+/** No file at all. */
 export const NO_FILES: FileRanges = [];
 
 /** File ids in any order, repeated or not, as ranges. */
@@ -49,6 +50,7 @@ export const firstFiles = (files: FilesByOrigin, count: number): FilesByOrigin =
 export const rangesAbove = (ranges: FileRanges, id: number): FileRanges =>
   ranges.flatMap(([from, to]) => (to > id ? [[Math.max(from, id + 1), to] as const] : []));
 
+/** How many files there are, of all origins together. */
 export const countFiles = (files: Iterable<readonly [string, FileRanges]>): number => {
   let count = 0;
   for (const [, ranges] of files) count += countRanges(ranges);

@@ -55,6 +55,7 @@ const filesByOrigin = z
     (list) => list.reduce((sum, [, some]) => sum + some.length, 0) <= TRANSFER_MESSAGE_RANGES_MAX,
     'too many ranges in one message',
   );
+/** File ids by the operator that numbered them (its policy id). */
 export type FilesByOrigin = readonly (readonly [string, FileRanges])[];
 
 const recordTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
@@ -91,7 +92,9 @@ const message = z.discriminatedUnion('type', [
 
 /** Every message of the protocol; SPEC.md says who sends which when. */
 export type TransferMessage = z.infer<typeof message>;
+/** What a channel is for: telling what is held, pushing new files, or asking for files. */
 export type TransferJob = 'watch' | 'push' | 'pull';
+/** What became of a pushed file, as the peer says; see `StoreOutcome`, and `refused`, which is not stored. */
 export type PushOutcome = 'stored' | 'held' | 'duplicate' | 'orphan' | 'refused';
 /** The window of record times of a `want`. */
 export type WantWindow = NonNullable<Extract<TransferMessage, { type: 'want' }>['window']>;

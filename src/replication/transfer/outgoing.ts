@@ -20,6 +20,7 @@ export interface Reading {
   readonly passedOverMs?: number;
 }
 
+/** Files that are to be read to be sent to one peer. */
 export interface ReadRequest {
   /** Names the first file that is read: what it is known to be as large as. */
   readonly key: string;
@@ -30,6 +31,7 @@ export interface ReadRequest {
   readonly peer?: string;
 }
 
+/** Nothing was read, and nothing has to be given back. */
 export const NOTHING_READ: Reading = { copies: [], leave: () => {}, large: false };
 
 /** Who was passed over comes before others for so long, and twice as long as it has waited so far. */
