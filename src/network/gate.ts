@@ -8,6 +8,7 @@ import type { Expelled, Gate, PeerKey } from './network.ts';
 /** Until a gate is set: a node that belongs to no network yet, or a test. */
 const OPEN_GATE: Gate = { isMember: () => true, guestProtocols: new Set() };
 
+/** The connections that a gatekeeper judges, and how it acts on them. */
 export interface GatePorts {
   readonly clock: Clock;
   readonly log: Logger;

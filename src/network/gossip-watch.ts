@@ -22,6 +22,10 @@ export const GOSSIP_DECODE_LIMITS = {
   maxIdontwantMessageIDs: 512,
   maxPeerInfos: 16,
 } as const;
+/**
+ * One message of the gossip protocol: it holds the largest entry and what goes with it. A longer one is
+ * `NETWORK_GOSSIP_OVERSIZE`.
+ */
 export const GOSSIP_RPC_BYTES_MAX = 2 * GOSSIP_BYTES_MAX;
 
 const LIMITS = {

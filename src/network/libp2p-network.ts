@@ -45,6 +45,7 @@ import { SelfCalls } from './self-calls.ts';
 import { StreamChannel } from './stream-channel.ts';
 import { gatherWindowUpdates } from './window-updates.ts';
 
+/** Who a node is and where it listens. */
 export interface Libp2pNetworkOptions {
   /** The node's private Ed25519 key, 32 bytes: its identity here is the same as in the ledger. */
   readonly privateKeySeed: Uint8Array;

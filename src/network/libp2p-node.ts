@@ -41,6 +41,7 @@ import { GOSSIP_DECODE_LIMITS, GOSSIP_RPC_BYTES_MAX } from './gossip-watch.ts';
 import type { Address, PeerKey } from './network.ts';
 import type { SelfCalls } from './self-calls.ts';
 
+/** libp2p as it is set up here. */
 export type Libp2pNode = Libp2p<{ readonly pubsub: GossipSub }>;
 
 /** The public key in a libp2p peer id; undefined for one that is not Ed25519. */
@@ -94,8 +95,10 @@ const keyFromSeed = (seed: Uint8Array): PrivateKey => {
   return privateKeyFromRaw(Buffer.concat([seed, keyPairFromSeed(seed).publicKey]));
 };
 
+/** Makes what connections run over, when libp2p starts. */
 export type TransportFactory = (components: { readonly logger: ComponentLogger }) => Transport;
 
+/** What a libp2p node is made of, and whom it asks and tells about connections. */
 export interface NodeSettings {
   readonly seed: Uint8Array;
   readonly listen: Address;

@@ -3,6 +3,7 @@ import { fault } from '../base/errors.ts';
 import { LIVENESS_TICK_MS, PING_INTERVAL_MS, PING_TIMEOUT_MS } from '../base/limits.ts';
 import { type Channel, checked } from './network.ts';
 
+/** One channel for as long as the connection lasts: each frame comes back as it is. */
 export const PING_PROTOCOL = '/holdfast/ping/1';
 
 const PING_BYTES_MAX = 64;

@@ -25,6 +25,7 @@ import type {
 } from './network.ts';
 import { Redialer } from './redial.ts';
 
+/** How a network in memory behaves. */
 export interface MemoryHubOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -37,6 +38,7 @@ export interface MemoryHubOptions {
   readonly loss?: number;
 }
 
+/** Who a node in it is. */
 export interface MemoryNodeOptions {
   readonly key: PeerKey;
   /** Default: one made from the key. */
@@ -59,6 +61,7 @@ export interface MemoryHub {
   setLoss(loss: number): void;
 }
 
+/** A network in memory without nodes. */
 export const createMemoryHub = (options: MemoryHubOptions): MemoryHub => {
   const world: World = {
     clock: options.clock,

@@ -13,6 +13,7 @@ export type Address = string;
  */
 export type Verdict = 'accept' | 'ignore' | 'reject';
 
+/** A node with which there is a connection. */
 export interface ConnectedPeer {
   readonly key: PeerKey;
   /** Where it is connected from or to; for a dialled peer the address that was dialled. */
@@ -90,6 +91,7 @@ export interface Gate {
   readonly guestProtocols: ReadonlySet<string>;
 }
 
+/** What a network tells of its peers. */
 export interface NetworkNotices {
   'peer:up': [ConnectedPeer];
   'peer:down': [PeerKey];
@@ -97,6 +99,7 @@ export interface NetworkNotices {
   'guest:up': [ConnectedPeer];
 }
 
+/** How long an opening, a dial or a request is waited for; `signal` ends it before. */
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;

@@ -136,6 +136,7 @@ const change = (
   return entry === undefined ? state : new Map(state).set(address, { ...entry, ...edit(entry) });
 };
 
+/** An address is being dialled from now on. */
 export const dialStarted = (state: RedialState, address: Address, nowMs: number): RedialState =>
   change(state, address, (entry) => ({ dialling: true, startedMs: nowMs, attempts: entry.attempts + 1, slow: false }));
 
@@ -188,6 +189,7 @@ export const dialSucceeded = (
     answeredBy: key,
   }));
 
+/** A dial failed. `own`: this node itself answered there; `twin`: another node with its key did. */
 export const dialFailed = (
   state: RedialState,
   address: Address,

@@ -20,6 +20,7 @@ import {
   retarget,
 } from './redial-state.ts';
 
+/** How addresses are dialled and called, and what is connected. */
 export interface RedialerPorts {
   readonly self: PeerKey;
   readonly clock: Clock;
