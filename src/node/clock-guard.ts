@@ -3,6 +3,7 @@ import { CLOCK_JUMP_MS_MIN, DISK_LOOK_MS } from '../base/limits.ts';
 import { clockAhead, noteOnClock, type PeerClock } from '../command/health/clock-ahead.ts';
 import type { DoubtfulWrites } from '../command/context.ts';
 
+/** The own clock, and those that it is compared with. */
 export interface ClockGuardPorts {
   readonly clock: Clock;
   /** The clocks of the connected nodes, as measured last. */

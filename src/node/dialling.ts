@@ -48,6 +48,7 @@ const readSeeds = async (path: string, log: Logger): Promise<readonly Address[]>
   }
 };
 
+/** Which addresses the node dials. */
 export interface Dialling {
   /** Adds an address to those that are dialled for ever, also at later starts. */
   addSeed(address: Address): Promise<void>;

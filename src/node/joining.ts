@@ -18,6 +18,7 @@ import type { InviteToken } from '../policy/admission/token.ts';
 import type { Membership } from '../policy/authority/members.ts';
 import { hasJournal, type NodePaths } from './paths.ts';
 
+/** The invite, who comes with it, and the parts of the node that let it in. */
 export interface JoiningPorts {
   readonly token: InviteToken;
   readonly key: SigningKey;

@@ -13,4 +13,5 @@ export interface NodeJson {
   readonly tls?: string;
 }
 
+/** Those facts as they stand in the file: JSON with a line feed. */
 export const nodeJsonText = (facts: NodeJson): string => `${JSON.stringify(facts, undefined, 2)}\n`;

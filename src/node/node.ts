@@ -52,6 +52,7 @@ export interface Program {
   readonly stop: AbortSignal;
 }
 
+/** A node that has started; closing it ends all of it. */
 export interface RunningNode extends Resource {
   readonly facts: NodeJson;
   /** The line that ends a recovery; rejects with why it cannot be done. Undefined where nothing is recovered. */

@@ -24,6 +24,7 @@ import type { Topology } from '../topology/topology.ts';
 import type { NodePaths } from './paths.ts';
 import { filesMarkOf } from './restore/mark.ts';
 
+/** What operator, distributor and consumer are made from. */
 export interface PartsPorts {
   readonly network: Network;
   readonly policies: Policies;

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { ScriptOutcome } from '../command/context.ts';
 import { type CommandExecutor, createSession } from '../command/executor.ts';
 
+/** A script that runs once, when the node has started. */
 export interface StartScript {
   readonly executor: Pick<CommandExecutor, 'execute'>;
   readonly path: string;

@@ -5,6 +5,7 @@ import { makePath } from '../../base/files.ts';
 
 const CHUNK_BYTES = 1_048_576;
 
+/** How much of a file is copied, and whom to tell of each piece. */
 export interface CopyFileOptions {
   /** At most so many bytes from the begin; the file may be growing. Default: all. */
   readonly bytes?: number;

@@ -68,4 +68,5 @@ const sumBytes = (_: ReadDatabases, dir: string, paths: readonly string[]): numb
  */
 export const procedures = { copyFiles, sumBytes };
 
+/** Copies small files, in a reader thread. */
 export const copying = { module: import.meta.url, procedures };

@@ -28,6 +28,7 @@ const aboutSchema = z.object({
 /** What a backup says of itself. */
 export type About = z.infer<typeof aboutSchema>;
 
+/** What a backup says of itself, as JSON with a line feed. */
 export const formatAbout = (about: Omit<About, 'format'>): string =>
   `${JSON.stringify({ format: FORMAT, ...about }, undefined, 2)}\n`;
 
@@ -71,6 +72,7 @@ export const parseSums = (text: string): Sums => {
   return sums;
 };
 
+/** `BACKUP_DAMAGED`; `text` says what is wrong, for people. */
 export const damaged = (text: string, cause?: unknown): Error =>
   fault('BACKUP_DAMAGED', `the backup is damaged: ${text}`, {
     hint: 'use another copy of it; without one, let the node take everything from its peers: holdfast start --recover',

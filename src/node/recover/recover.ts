@@ -15,6 +15,7 @@ import type { Replication } from '../../replication/replication.ts';
 import type { Recovery } from './prepare.ts';
 import { missingOf, progressOf } from './report.ts';
 
+/** The node that is recovered, and how commands are run on it. */
 export interface RecoverPorts {
   readonly context: CommandContext;
   readonly executor: CommandExecutor;

@@ -10,6 +10,7 @@ export interface OriginProgress {
   readonly rows: number;
 }
 
+/** How far each origin is; `rows` by origin. Pure. */
 export const progressOf = (
   own: Holdings,
   known: Holdings,

@@ -19,6 +19,7 @@ export interface RestoredMark {
   clear(): Promise<void>;
 }
 
+/** The mark of an operator that has not taken back its own files yet; undefined where there is none. */
 export const filesMarkOf = (paths: NodePaths): RestoredMark | undefined => markAt(join(paths.state, FILES_MARK));
 
 const markAt = (path: string): RestoredMark | undefined =>

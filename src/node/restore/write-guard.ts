@@ -10,6 +10,7 @@ import type { Address, Network, PeerKey } from '../../network/network.ts';
 import type { RestoredMark } from './mark.ts';
 import { whyNotYet } from './unasked.ts';
 
+/** The ledger that may have to wait before it writes, and what tells whether it must. */
 export interface WriteGuardPorts {
   readonly ledger: Ledger;
   readonly network: Network;
