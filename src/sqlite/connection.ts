@@ -11,6 +11,7 @@ import type { ReadConnection, ResultColumn, SqlRow, SqlValue, WriteConnection } 
 type Handle = BetterSqlite3.Database;
 type Statement = BetterSqlite3.Statement<SqlValue[], SqlValue[]>;
 
+/** What statements of a connection see of time and disk. */
 export interface ConnectionOptions {
   /** For `holdfast_deadline()`. */
   readonly clock: Clock;

@@ -19,6 +19,7 @@ const NAME = /^[a-z0-9_]{1,64}$/;
 /** Windows gives these names to devices, whatever their extension. */
 const DEVICE_NAME = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 
+/** Where the database files lie, and whether commits reach the disk. */
 export interface DatabaseFilesOptions {
   /** Absolute. */
   readonly dir: string;

@@ -8,6 +8,7 @@ import { type Opened, KeptConnections } from './kept-connections.ts';
 import { isLogDeleted } from './sqlite-faults.ts';
 import type { DatabasesCopy, ReadConnection, ReadDatabases, WriteConnection, WriteDatabases } from './sqlite.ts';
 
+/** Files and connections of one thread. */
 export type DatabasesOptions = ConnectionOptions & DatabaseFilesOptions;
 
 /** The databases of one directory, for reading. Used by one procedure at a time; `rest` is called after each. */

@@ -9,6 +9,7 @@ import { type Mended, ProcedureHost } from './procedure-host.ts';
 import type { ProcedureModule, Sqlite, SqliteNotices } from './sqlite.ts';
 import { numbered, sqliteOver } from './transport.ts';
 
+/** Where the databases lie, and which faults of a disk are played. */
 export interface InlineOptions {
   /** Absolute; `:memory:` for a temporary directory that `close` removes. */
   readonly dir: string;

@@ -43,12 +43,14 @@ export interface FaultImage {
   readonly stack: string | undefined;
 }
 
+/** Whatever was thrown, as plain values; what is no `HoldfastError` is `INTERNAL` with its own stack. */
 export const imageOf = (caught: unknown): FaultImage => {
   const { code, message, data, hint, stack, cause } = asFault(caught);
   const thrown = code === 'INTERNAL' && cause instanceof Error ? cause.stack : stack;
   return { code, text: message, data, hint, stack: thrown };
 };
 
+/** The error again, on the other side; its cause has the stack of where it was thrown. */
 export const fromImage = ({ code, text, data, hint, stack }: FaultImage): HoldfastError => {
   const origin = new Error(text);
   if (stack !== undefined) origin.stack = stack;

@@ -3,8 +3,10 @@ import type { Resource } from '../base/lifecycle.ts';
 
 /** A value in a SQLite cell, as better-sqlite3 gives and takes it (safe integers are numbers). */
 export type SqlValue = null | number | bigint | string | Uint8Array;
+/** A row: a value for each column of the result. */
 export type SqlRow = readonly SqlValue[];
 
+/** A column of a result. */
 export interface ResultColumn {
   readonly name: string;
   /** Declared type, lower case; null for an expression. */
@@ -72,6 +74,7 @@ export interface DatabasesCopy {
   /** Ends it where it is; what is copied stays. Safe to call twice. */
   stop(): void;
 }
+/** The databases as procedures of the writer see them. */
 export interface WriteDatabases extends ReadDatabases {
   /**
    * Creates the file where it does not exist. `SQLITE_NAME` for a name that is not `[a-z0-9_]{1,64}`, `SQLITE_CORRUPT`
@@ -113,6 +116,7 @@ type Rest<F> = F extends (databases: never, ...args: infer A) => unknown ? A : n
 type Result<F> = F extends (databases: never, ...args: never[]) => infer R ? R : never;
 type Item<F> = Result<F> extends Iterable<infer I> ? I : never;
 
+/** What the databases tell while they are open. */
 export interface SqliteNotices {
   /**
    * Databases that rested after a failed write are written again. What the failed commit left shows from now on only:

@@ -17,6 +17,7 @@ import { type FaultImage, fromImage, type Mended, type ProcedureRequest, type St
 import type { Sqlite, SqliteNotices } from './sqlite.ts';
 import { numbered, sqliteOver } from './transport.ts';
 
+/** Where the databases lie, and how many threads read them beside the one that writes. */
 export interface ThreadsOptions {
   /** Absolute; made when the first database is. */
   readonly dir: string;
@@ -34,6 +35,7 @@ export interface ThreadData {
   readonly stop: SharedArrayBuffer;
 }
 
+/** How a procedure ended in its thread. */
 export type ThreadOutcome = { readonly value: unknown } | { readonly fault: FaultImage };
 /** `failing`: of a database that rests because the disk failed a write. */
 export type ThreadReply = ThreadOutcome & { readonly failing: FaultImage | undefined };
