@@ -34,6 +34,7 @@ export class BodyBudget {
   }
 }
 
+/** The part of a budget that one request holds, in bytes; `release` gives all of it back. */
 export interface Lease {
   /** Throws `REST_BUSY` where the budget has no more. */
   take(bytes: number): void;
@@ -46,6 +47,7 @@ const oversize = ({ limit, hint }: Pick<ReadOptions, 'limit' | 'hint'>): Holdfas
     hint: hint ?? 'send the rows in several requests',
   });
 
+/** How much of a body is read, into which room, and how long is waited for the next piece of it. */
 export interface ReadOptions {
   readonly limit: number;
   readonly lease: Lease;

@@ -106,6 +106,7 @@ export const transportFault = (caught: TransportError): HoldfastError => {
   }
 };
 
+/** `REST_METHOD`: a method that is not served. */
 export const methodFault = (method: string): HoldfastError =>
   fault('REST_METHOD', `${method} is not served`, {
     hint: 'GET for commands that read, POST for all commands, PUT for rows of a table',

@@ -50,6 +50,7 @@ const decoded = (value: string): string => {
   }
 };
 
+/** What a request is about: its path without the query, and its headers by name. */
 export interface RestTarget {
   readonly path: string;
   readonly headers: RestHeaders;

@@ -29,6 +29,7 @@ export interface RestReply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What answers requests: the executor of commands, and who lets in their senders. */
 export interface ResponderOptions {
   /** The node's name, for replies. */
   readonly node: string;
@@ -40,6 +41,7 @@ export interface ResponderOptions {
   readonly bodies?: BodyBudget;
 }
 
+/** The content type of answers in JSON. */
 export const JSON_TYPE = 'application/json; charset=utf-8';
 /** As documented; clients of the command language look at the text itself. */
 const TEXT_JSON = 'text/json; charset=utf-8';

@@ -23,6 +23,7 @@ import { checkProvenance } from './guard.ts';
 import { createResponder, JSON_TYPE, type ResponderOptions, type RestReply } from './responder.ts';
 import { readTlsFiles, secureOptions, type TlsFiles } from './tls.ts';
 
+/** Where REST listens, and what it answers with. */
 export interface RestOptions extends ResponderOptions {
   /** Name or address to bind to. */
   readonly host: string;
@@ -39,6 +40,7 @@ interface Secured {
   files: TlsFiles | undefined;
 }
 
+/** REST as it runs. Closing it aborts what is running and ends all connections. */
 export interface RestServer extends Resource {
   /** Reads the files of TLS again: connections made from then on go by them. `REST_TLS`, and the old ones stay. */
   reloadTls(): Promise<void>;
