@@ -8,6 +8,7 @@ import { fetchFile } from './rest-client.ts';
 import type { Target } from './target.ts';
 import { asTyped, printFault, printText, type Terminal } from './terminal.ts';
 
+/** What goes into a bundle and where it is written, as typed. */
 export interface ExportOptions {
   readonly out: string;
   readonly id?: string;

@@ -14,6 +14,7 @@ const STATUS_USAGE = 2;
 /** Options of `holdfast start` by their long names, as typed; absent where not given. */
 export type StartOptions = Readonly<Record<string, string | readonly string[] | undefined>>;
 
+/** `once`: ends after the steps of the demo; `dir`: where its nodes lie, undefined for a directory of its own. */
 export interface DemoOptions {
   readonly once: boolean;
   readonly dir: string | undefined;

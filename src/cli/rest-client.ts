@@ -13,6 +13,7 @@ const GRACE_MS = 60_000;
 const FILE_TIMEOUT_MS = 3_600_000;
 const FILE_TYPE = 'application/octet-stream';
 
+/** A command for a node, and how its answer is wanted. */
 export interface CommandCall extends Target {
   readonly command: string;
   /** Ask for JSON where the command has a choice. */

@@ -17,6 +17,7 @@ export interface Target {
   readonly tls?: TlsTarget;
 }
 
+/** Which node is meant and how it is spoken to, as typed: address or directory, token, files of TLS. */
 export interface TargetOptions {
   readonly node?: string;
   readonly dir?: string;
