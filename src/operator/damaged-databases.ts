@@ -99,7 +99,9 @@ export class DamagedDatabases {
     const count = this.#count;
     const { files, savedLogs } = await this.#ports.sqlite.write(writing, 'present');
     for (const dbms of savedLogs)
-      this.#ports.log.warn(`the log of the database ${dbms} was deleted while it was in use; what it held is saved`);
+      this.#ports.log.warn(
+        `the log of the database ${dbms} was deleted or cut while it was in use; what it held is saved`,
+      );
     const now = new Map(files);
     // What was set aside meanwhile may be another file by now.
     if (count !== this.#count) return;

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { reserveOf } from '../base/disk.ts';
 import { asFault, fault, type HoldfastError } from '../base/errors.ts';
 import { SQLITE_CACHE_KIB, SQLITE_CHECK_PAGES_MAX, SQLITE_LOG_WAIT_MS, SQLITE_STATEMENTS_MAX } from '../base/limits.ts';
+import type { LogState } from './log-file.ts';
 import { sqliteFault } from './sqlite-faults.ts';
 import type { ReadConnection, ResultColumn, SqlRow, SqlValue, WriteConnection } from './sqlite.ts';
 
@@ -48,6 +49,8 @@ export interface LoggedConnection extends WriteConnection {
    * something.
    */
   emptyLog(waitMs?: number): void;
+  /** How its log stands; undefined inside a transaction. */
+  logState(): LogState | undefined;
 }
 
 /** `prepare` itself refuses a second statement; SELECT, WITH and VALUES are the forms that can be a query. */
@@ -230,6 +233,12 @@ class SqliteWriteConnection extends SqliteReadConnection implements LoggedConnec
     this.#pragma(`busy_timeout = ${Number(patienceMs)}`);
     if (busy !== 0)
       throw fault('SQLITE_BUSY', `database ${this.name}: its log is written into it once queries have ended`);
+  }
+
+  logState(): LogState | undefined {
+    if (this.handle.inTransaction) return undefined;
+    const [, frames, inFile] = this.#pragma('wal_checkpoint(NOOP)');
+    return { frames: Number(frames), inFile: Number(inFile), pageBytes: Number(this.#pragma('page_size')[0]) };
   }
 
   checkAfterFailure(): void {

@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { fault, textOf } from '../base/errors.ts';
 import { makePathSync } from '../base/files.ts';
 import { SQLITE_COPY_BYTES_MAX } from '../base/limits.ts';
+import { type LogCut, cutOfLog, type LogState, type LogTip, tipOfLog } from './log-file.ts';
 
 const SUFFIX = '.sqlite';
 const NAME = /^[a-z0-9_]{1,64}$/;
@@ -86,6 +87,20 @@ export class DatabaseFiles {
   /** As {@link fileOf}, of its log. */
   logOf(name: string): string | undefined {
     return identityOf(this.path(name) + LOG);
+  }
+
+  /** Is another one when the log was written, or cut short. */
+  logStampOf(name: string): string {
+    const found = statSync(this.path(name) + LOG, { bigint: true, throwIfNoEntry: false });
+    return found === undefined ? '' : `${found.size} ${found.mtimeNs}`;
+  }
+
+  tipOfLog(name: string, state: LogState): LogTip | undefined {
+    return tipOfLog(this.path(name) + LOG, state);
+  }
+
+  cutOfLog(name: string, state: LogState, earlier: LogTip | undefined): LogCut | undefined {
+    return cutOfLog(this.path(name) + LOG, state, earlier);
   }
 
   hasEmptyLog(name: string): boolean {

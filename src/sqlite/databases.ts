@@ -5,6 +5,7 @@ import { openReadConnection, openWithEmptyLog, openWriteConnection, reopenWriteC
 import { DatabaseFiles, type DatabaseFilesOptions } from './database-files.ts';
 import { OnlineCopy } from './online-copy.ts';
 import { type Opened, KeptConnections } from './kept-connections.ts';
+import type { LogCut, LogTip } from './log-file.ts';
 import { isLogDeleted } from './sqlite-faults.ts';
 import type { DatabasesCopy, ReadConnection, ReadDatabases, WriteConnection, WriteDatabases } from './sqlite.ts';
 
@@ -94,15 +95,21 @@ export class ReadDirectory implements ReadDatabases {
 export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   readonly #writing = new KeptConnections<LoggedConnection>();
   /**
-   * Connections whose log was deleted before what it holds was in the file: nobody else has it. Their databases rest.
+   * Connections whose log was deleted before what it holds was in the file: nobody else has it. Their databases rest, or
+   * are to be set aside where the log was cut.
    */
   readonly #unsaved = new Map<string, LoggedConnection & OpenConnection>();
   #saved: string[] = [];
+  /** What each log held at the last look at it. */
+  readonly #looked = new Map<string, { readonly stamp: string; readonly tip: LogTip | undefined }>();
+  /** Databases whose log was cut short before all of it was in the file: that is lost. */
+  readonly #cut = new Set<string>();
   /** Databases to which a write failed: nothing is written to them before `mend`. */
   readonly #resting = new Map<string, HoldfastError>();
 
   write(name: string): WriteConnection {
-    const resting = this.#resting.get(name);
+    if (this.#cut.has(name)) throw cutFault(name);
+    const resting = this.#resting.get(name) ?? this.#saveCut(name);
     if (resting !== undefined) throw resting;
     const file = this.files.fileOf(name);
     if (this.#writing.isLost(name, file)) throw lostFault(name);
@@ -139,7 +146,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
   }
 
   isLost(name: string): boolean {
-    return this.#writing.isLost(name, this.fileOf(name));
+    return this.#cut.has(name) || this.#writing.isLost(name, this.fileOf(name));
   }
 
   drop(name: string): void {
@@ -202,8 +209,12 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
       for (let tries = 0; tries < 3; tries += 1) {
         const log = this.files.logOf(name);
         const connection = open(name, this.files.path(name), this.options);
-        if (log !== undefined && log === this.files.logOf(name))
-          return this.#writing.put(name, { connection, file: this.files.fileOf(name), log });
+        if (log !== undefined && log === this.files.logOf(name)) {
+          this.#writing.put(name, { connection, file: this.files.fileOf(name), log });
+          this.#looked.delete(name);
+          this.#howSpoiled(name);
+          return connection;
+        }
         outdated.push(connection);
       }
     } finally {
@@ -227,22 +238,56 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     this.#writing.drop(name);
   }
 
+  /** What somebody did to the log of a database that is open, since the last look at it. */
+  #howSpoiled(name: string): 'deleted' | LogCut | undefined {
+    const connection = this.#writing.of(name);
+    if (connection === undefined) return undefined;
+    if (this.#writing.isWithoutLog(name, this.files.logOf(name))) return 'deleted';
+    const stamp = this.files.logStampOf(name);
+    const looked = this.#looked.get(name);
+    if (stamp === looked?.stamp || connection.failure !== undefined) return undefined;
+    const state = connection.logState();
+    if (state === undefined) return undefined;
+    const cut = this.files.cutOfLog(name, state, looked?.tip);
+    if (cut === undefined) this.#looked.set(name, { stamp, tip: this.files.tipOfLog(name, state) });
+    return cut;
+  }
+
+  /** Before anything is written behind the cut, as if there were pages before it. Returns what failed. */
+  #saveCut(name: string): HoldfastError | undefined {
+    const how = this.#howSpoiled(name);
+    return how === undefined || how === 'deleted' ? undefined : this.#save(name, how);
+  }
+
   /** Returns what failed. */
   #saveLogs(): HoldfastError | undefined {
     let failure: HoldfastError | undefined;
-    for (const name of this.#writing.withoutLog((of) => this.files.logOf(of))) {
-      if (this.isLost(name)) continue;
-      const connection = this.#writing.take(name);
-      if (connection === undefined) continue;
-      try {
-        this.#saveLog(name, connection);
-      } catch (caught) {
-        failure = asFault(caught);
-        this.#unsaved.set(name, connection);
-        this.#resting.set(name, failure);
-      }
+    for (const name of this.#writing.names()) {
+      const how = this.#howSpoiled(name);
+      if (how !== undefined && !this.isLost(name)) failure = this.#save(name, how) ?? failure;
     }
     return failure;
+  }
+
+  /** A log that was cut short is lost, unless all of it was in the file before. Returns what failed. */
+  #save(name: string, how: 'deleted' | LogCut): HoldfastError | undefined {
+    const connection = this.#writing.take(name);
+    if (connection === undefined) return undefined;
+    const state = how === 'short' ? connection.logState() : undefined;
+    if (how !== 'deleted' && (state === undefined || state.inFile < state.frames)) {
+      this.#unsaved.set(name, connection);
+      this.#cut.add(name);
+      return cutFault(name);
+    }
+    try {
+      this.#saveLog(name, connection);
+      return undefined;
+    } catch (caught) {
+      const failure = asFault(caught);
+      this.#unsaved.set(name, connection);
+      this.#resting.set(name, failure);
+      return failure;
+    }
   }
 
   /**
@@ -256,7 +301,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
       // A reader that was opened meanwhile made one, or somebody put an old one there.
       this.files.deleteLog(name);
     } catch (caught) {
-      throw fault('SQLITE_DISK_FAILED', `the log of the database ${name} was deleted: ${textOf(caught)}`, {
+      throw fault('SQLITE_DISK_FAILED', `the log of the database ${name} was deleted or cut: ${textOf(caught)}`, {
         data: { database: name },
         hint: 'what it held is written into the database as soon as that can be done; until then the database is only read',
         cause: caught,
@@ -273,12 +318,19 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     this.#writing.drop(name);
     this.#unsaved.get(name)?.close();
     this.#unsaved.delete(name);
+    this.#cut.delete(name);
   }
 }
 
 /** A new file in its place would look like a database that never held more. */
 const lostFault = (name: string): HoldfastError =>
   fault('SQLITE_CORRUPT', `the file of the database ${name} was deleted or replaced while it was in use`, {
+    data: { database: name },
+    hint: 'it is set aside, and its files come again from the peers',
+  });
+
+const cutFault = (name: string): HoldfastError =>
+  fault('SQLITE_CORRUPT', `the log of the database ${name} was cut short while it was in use`, {
     data: { database: name },
     hint: 'it is set aside, and its files come again from the peers',
   });

@@ -68,9 +68,14 @@ export class KeptConnections<C> {
     return [...this.#open.keys()].slice(0, Math.max(0, this.#open.size - keep));
   }
 
-  /** The databases whose log is another one now, or gone: somebody deleted it. */
-  withoutLog(logNow: (name: string) => string | undefined): readonly string[] {
-    return [...this.#open].filter(([name, { log }]) => log !== logNow(name)).map(([name]) => name);
+  /** Whether it is open, and its log is another one now, or gone: somebody deleted it. */
+  isWithoutLog(name: string, log: string | undefined): boolean {
+    const opened = this.#open.get(name);
+    return opened !== undefined && opened.log !== log;
+  }
+
+  names(): readonly string[] {
+    return [...this.#open.keys()];
   }
 
   /** Closes what is outdated, what was for one procedure, and the least recently used over `keep`. */

@@ -38,7 +38,7 @@ const LOG_DELETED = 'SQLITE_IOERR_SHORT_READ';
  * All of the process share the index of a log: it names more than the log has that was opened, so that is not the one
  * it is of.
  */
-const LOG_DELETED_TEXT = 'its log was deleted while it was in use';
+const LOG_DELETED_TEXT = 'its log was deleted or cut short while it was in use';
 
 /** Whether a call met a log that lacks what was written: the file lacks it, too. */
 export const isLogDeleted = (caught: unknown): boolean =>

@@ -82,13 +82,13 @@ export interface WriteDatabases extends ReadDatabases {
    */
   write(name: string): WriteConnection;
   /**
-   * Whether it is open here and its file is another one now, or gone: somebody deleted or replaced it. Until it is
-   * dropped or set aside.
+   * Whether it is open here and its file is another one now, or gone, or its log was cut short: somebody deleted,
+   * replaced or cut it. Until it is dropped or set aside.
    */
   isLost(name: string): boolean;
   /**
    * Sees to it that the log of each database is looked at between procedures, where there is something in it. Returns
-   * the databases whose log was deleted since this was last called, and what it held saved.
+   * the databases whose log was deleted or cut short since this was last called, and what it held saved.
    */
   watchLogs(): readonly string[];
   drop(name: string): void;

@@ -39,19 +39,20 @@ const dropTable = (databases: WriteDatabases, dbms: string, table: string): bool
 
 /** What there is of databases now. */
 interface Presence {
-  /** Which file each is. */
+  /** Which file each is, but those that are lost. */
   readonly files: readonly (readonly [dbms: string, file: string])[];
-  /** Those whose log was deleted since this was last asked, and what it held saved. */
+  /** Those whose log was deleted or cut since this was last asked, and what it held saved. */
   readonly savedLogs: readonly string[];
 }
 
-const present = (databases: WriteDatabases): Presence => ({
-  files: databases.names().flatMap((dbms) => {
-    const file = databases.fileOf(dbms);
+const present = (databases: WriteDatabases): Presence => {
+  const savedLogs = databases.watchLogs();
+  const files = databases.names().flatMap((dbms) => {
+    const file = databases.isLost(dbms) ? undefined : databases.fileOf(dbms);
     return file === undefined ? [] : [[dbms, file] as const];
-  }),
-  savedLogs: databases.watchLogs(),
-});
+  });
+  return { files, savedLogs };
+};
 
 /** `known`: which file it was; one that is another now, or gone, is lost. */
 const judge = (databases: WriteDatabases, dbms: string, pagesMax?: number, known?: string): Verdict => {

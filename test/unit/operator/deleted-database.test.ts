@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { queryStreams } from '../../../src/query/procedures.ts';
@@ -98,6 +98,31 @@ describe('a database file that is deleted or replaced while the operator runs', 
     expect(await count()).toEqual([{ n: 13 }]);
     await fixture.put(rowsText(7, 1));
     expect(await count()).toEqual([{ n: 14 }]);
+  });
+
+  test.each([0, 20_000])(
+    'a log that was cut at byte %i takes the database with it: it is named and comes again',
+    async (at) => {
+      const { damagedDatabases } = fixture.store;
+      truncateSync(`${database()}-wal`, at);
+      // The look that meets it fails, the next one knows.
+      await damagedDatabases.look().catch(() => {});
+      await looked();
+      expect(lost).toBe(1);
+      expect(held()).toEqual(OTHER_ALONE);
+      expect(damagedDatabases.paths).toHaveLength(1);
+      expect(told).toEqual([]);
+      expect(await fixture.store.store([copyOf('peer', 1, rowsText(100, 4))])).toEqual(['stored']);
+      expect((await fixture.put(rowsText(7, 1))).record.file).toBeGreaterThan(2);
+      expect(await count()).toEqual([{ n: 5 }]);
+    },
+  );
+
+  test('who writes to a database whose log was cut is told that it failed, and it is lost from then on', async () => {
+    truncateSync(`${database()}-wal`, 0);
+    await expect(fixture.put(rowsText(7, 1))).rejects.toMatchObject({ code: 'SQLITE_CORRUPT' });
+    await waitFor(() => lost === 1);
+    expect(held()).toEqual(OTHER_ALONE);
   });
 
   test('an older copy that was put into its place is set aside', async () => {
