@@ -4,6 +4,7 @@ import type { ConnectionOptions, LoggedConnection, OpenConnection } from './conn
 import { openReadConnection, openWithEmptyLog, openWriteConnection, reopenWriteConnection } from './connection.ts';
 import { DatabaseFiles, type DatabaseFilesOptions } from './database-files.ts';
 import { OnlineCopy } from './online-copy.ts';
+import { PinnedFiles } from './pinned-files.ts';
 import { type Opened, KeptConnections } from './kept-connections.ts';
 import type { LogCut, LogTip } from './log-file.ts';
 import { isLogDeleted } from './sqlite-faults.ts';
@@ -100,6 +101,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
    */
   readonly #unsaved = new Map<string, LoggedConnection & OpenConnection>();
   #saved: string[] = [];
+  readonly #pinned = new PinnedFiles();
   /** What each log held at the last look at it. */
   readonly #looked = new Map<string, { readonly stamp: string; readonly tip: LogTip | undefined }>();
   /** Databases whose log was cut short before all of it was in the file: that is lost. */
@@ -159,8 +161,10 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     return this.files.setAside(name, this.options.clock.wallMs());
   }
 
-  watchLogs(): readonly string[] {
-    for (const name of this.names()) {
+  watch(): readonly string[] {
+    const names = this.names();
+    this.#pinned.pin(names.map((name) => this.files.path(name)));
+    for (const name of names) {
       if (this.#writing.of(name) !== undefined || this.#resting.has(name) || this.files.hasEmptyLog(name)) continue;
       try {
         this.write(name);
@@ -195,6 +199,7 @@ export class WriteDirectory extends ReadDirectory implements WriteDatabases {
     this.#saveLogs();
     for (const connection of this.#unsaved.values()) connection.close();
     this.#writing.rest(0);
+    this.#pinned.pin([]);
   }
 
   /**

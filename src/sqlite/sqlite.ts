@@ -87,10 +87,11 @@ export interface WriteDatabases extends ReadDatabases {
    */
   isLost(name: string): boolean;
   /**
-   * Sees to it that the log of each database is looked at between procedures, where there is something in it. Returns
+   * Sees to it that the log of each database is looked at between procedures, where there is something in it, and that
+   * until the next call no file looks like another one that was in its place ({@link ReadDatabases.fileOf}). Returns
    * the databases whose log was deleted or cut short since this was last called, and what it held saved.
    */
-  watchLogs(): readonly string[];
+  watch(): readonly string[];
   drop(name: string): void;
   /**
    * Renames the files of a database to `<name>.sqlite.damaged-<time>`, where nobody takes them for one; returns that

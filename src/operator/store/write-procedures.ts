@@ -46,7 +46,7 @@ interface Presence {
 }
 
 const present = (databases: WriteDatabases): Presence => {
-  const savedLogs = databases.watchLogs();
+  const savedLogs = databases.watch();
   const files = databases.names().flatMap((dbms) => {
     const file = databases.isLost(dbms) ? undefined : databases.fileOf(dbms);
     return file === undefined ? [] : [[dbms, file] as const];

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -134,6 +134,20 @@ test('a left-over WAL of a deleted database is not replayed into a new one of th
   rmSync(join(dir, 'd.sqlite'));
   expect(writers.write('d').all("SELECT name FROM sqlite_schema WHERE type = 'table'")).toEqual([]);
   left.close();
+});
+
+test('a file that takes the place of one that nobody has open looks like another one', () => {
+  writers.write('d').exec('CREATE TABLE t (a)');
+  writers.close();
+  const path = join(dir, 'd.sqlite');
+  const bytes = readFileSync(path);
+  for (let round = 0; round < 2; round += 1) {
+    writers.watch();
+    const file = writers.fileOf('d');
+    rmSync(path);
+    writeFileSync(path, bytes);
+    expect(writers.fileOf('d')).not.toBe(file);
+  }
 });
 
 test('a database whose file is deleted while it is open is not made anew before it was set aside', () => {

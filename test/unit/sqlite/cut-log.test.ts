@@ -59,7 +59,7 @@ test.each([
   expect(writers.isLost('d')).toBe(true);
   for (let count = 0; count < 2; count += 1) expect(() => add(3)).toThrow(CUT);
   expect(writers.mend()).toEqual([]);
-  expect(writers.watchLogs()).toEqual([]);
+  expect(writers.watch()).toEqual([]);
   writers.setAside('d');
   expect([writers.isLost('d'), writers.names()]).toEqual([false, []]);
   add(4);
@@ -101,7 +101,7 @@ test('where all of it was in the file before nothing is lost', () => {
   checkpoint();
   truncateSync(log(), 0);
   add(3);
-  expect(writers.watchLogs()).toEqual(['d']);
+  expect(writers.watch()).toEqual(['d']);
   expect(writers.isLost('d')).toBe(false);
   expect(rows()).toEqual([[1], [2], [3]]);
 });
@@ -127,5 +127,5 @@ test('a log that begins anew, is emptied, or keeps what a transaction left that 
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   writers.rest();
   add(5);
-  expect([writers.watchLogs(), writers.isLost('d'), rows().length]).toEqual([[], false, 7]);
+  expect([writers.watch(), writers.isLost('d'), rows().length]).toEqual([[], false, 7]);
 });

@@ -61,11 +61,11 @@ test('what a deleted log held, and what was written to it since, is there after 
   expect(afterKill()).toEqual([]);
   add(2);
   expect(afterKill()).toEqual([[1], [2]]);
-  expect(writers.watchLogs()).toEqual(['d']);
+  expect(writers.watch()).toEqual(['d']);
   add(3);
   for (const databases of [readers, others]) expect(rowsOf(databases)).toEqual([[1], [2], [3]]);
   expect(afterKill()).toEqual([[1], [2], [3]]);
-  expect(writers.watchLogs()).toEqual([]);
+  expect(writers.watch()).toEqual([]);
 });
 
 test('a look at it is enough, without its index too, and with an old log in its place', () => {
@@ -96,7 +96,7 @@ test('while somebody reads an older state nothing more is acknowledged, and noth
   expect(writers.failing?.message).toContain('the log of the database d was deleted');
   expect(() => add(3)).toThrow(DISK_FAILED);
   expect(writers.mend()).toEqual([]);
-  expect(writers.watchLogs()).toEqual([]);
+  expect(writers.watch()).toEqual([]);
   rows.return?.();
   readers.rest();
   expect(writers.mend()).toEqual(['d']);
@@ -113,10 +113,10 @@ test('after a start a look watches what a killed process left in a log; what the
   const options = { dir: left, durable: true, clock: systemClock };
   const [next, reader] = [new WriteDirectory(options), new ReadDirectory(options)];
   expect(rowsOf(reader)).toEqual([[1]]);
-  expect(next.watchLogs()).toEqual([]);
+  expect(next.watch()).toEqual([]);
   rmSync(join(left, 'd.sqlite-wal'));
   next.rest();
-  expect(next.watchLogs()).toEqual(['d']);
+  expect(next.watch()).toEqual(['d']);
   for (let index = 0; index < SQLITE_OPEN_MAX; index += 1) {
     next.write(`d${index}`).exec('CREATE TABLE t (a)');
     expect(reader.read(`d${index}`).all('SELECT a FROM t')).toEqual([]);
