@@ -135,7 +135,8 @@ export class PullLine {
     for (const { record, outcome, fault: refusal } of outcomes) {
       if (outcome === 'refused') {
         reader.failed.push([record.origin, record.file]);
-        if (refusal !== undefined) this.#listener.refused(refusal);
+        // What was asked for and may not come in any more: its operator was moved meanwhile, which nobody failed at.
+        if (refusal !== undefined && belongs(record.origin)) this.#listener.refused(refusal);
       } else if (outcome === 'orphan') reader.orphans.push([record.origin, record.file]);
       else if (intake.holds(record)) taken += 1;
       else {

@@ -87,6 +87,27 @@ test('that it was moved while it pulled from a peer is no failure of that peer w
   expect(standing()?.lastError).toBeUndefined();
 });
 
+test('that a file was refused since its operator is moved meanwhile is no failure of the peer that gave it', async () => {
+  const four = await world.join();
+  await world.clock.runUntil(() => four.known && filled(four), 20_000, 'it is of the cluster');
+  const standing = () => one.replication!.peers().find(({ operator }) => operator === two.id);
+  one.consumer!.setMode('suspend');
+  await four.distributor?.close();
+  world.put(four);
+  await world.clock.runUntil(() => filesOf(two, four), 20_000, 'one peer has the file');
+  await world.crash(four);
+  one.consumer!.setMode('active');
+  await world.clock.runUntil(() => (standing()?.filesArriving ?? 0) > 0, 20_000, 'the other pulls it from there');
+  world.move(four, 'the other');
+  await world.clock.advance(1_000);
+  expect([filesOf(one, four), standing()?.lastError]).toEqual([false, undefined]);
+  // Nor while something else is on its way from there.
+  await two.distributor?.close();
+  world.put(two);
+  await world.clock.runUntil(() => (standing()?.filesAhead ?? 0) > 0, 20_000, 'it lacks a file of the peer');
+  expect(standing()?.lastError).toBeUndefined();
+});
+
 test('for how long a peer lacks a file does not go on while it is of another cluster', async () => {
   world.put(two);
   const lagMs = (): number | undefined => two.replication!.peers()[0]?.lagMs;
