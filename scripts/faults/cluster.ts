@@ -94,6 +94,14 @@ export class FaultCluster {
     });
   }
 
+  /** Codes of the faults that a node names of itself and of what is around it. */
+  async faultsOf(name: Name): Promise<readonly string[]> {
+    const { faults } = (await this.node(name).json('get status where format = json')) as {
+      readonly faults: readonly { readonly code: string }[];
+    };
+    return faults.map(({ code }) => code);
+  }
+
   /** Sets the wall clock of a node, running or not, so far ahead (behind where it is less than 0); 0 sets it right. */
   setClock(name: Name, offMs: number): void {
     const path = this.#clockOf(name);

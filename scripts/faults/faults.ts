@@ -16,6 +16,7 @@ import { drawFaults, type FaultName } from './kinds.ts';
 import { lackOfBounds } from './descriptors.ts';
 import { lackOfNamespaces } from './paths.ts';
 import { isBroken, printReport } from './report.ts';
+import { lackOfLibrary } from './traps.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,6 +35,7 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
 const lack = lackOfNamespaces();
 const skipped = [
   ...(lack === undefined ? [] : [`skipped: network namespaces (${lack})`]),
+  ...(lackOfLibrary() === undefined ? [] : [`skipped: slow disk (${lackOfLibrary()})`]),
   ...(lackOfBounds() === undefined ? [] : [`skipped: few file descriptors (${lackOfBounds()})`]),
 ];
 const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });

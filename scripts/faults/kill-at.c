@@ -6,6 +6,9 @@
  *   FAULTS_PLAN   a file of one line: CALL PART NTH WHEN. The NTH of these calls from the moment at which the line appeared, on a
  *                 path that holds PART, is the last: WHEN is before, after or torn (half of the bytes of a write).
  *
+ *   FAULTS_SLOW   a file of one line: LEAST MOST. Each call by which something becomes durable takes so many milliseconds more, by
+ *                 chance between the two, as on a slow disk.
+ *
  * CALL is fsync (fdatasync too), write (one that is durable when it returns: O_DSYNC), truncate, rename or unlink.
  * kill-at.mjs does the same for the calls of Node alone, where there is no C compiler.
  */
@@ -18,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum verdict { GO_ON, END_AFTER, END_TORN };
@@ -71,6 +75,27 @@ static enum verdict reach(const char *call, const char *path) {
   return verdict;
 }
 
+/* Waits as a slow disk lets wait: in the thread that calls, beside all others. */
+static void wait_for_disk(void) {
+  int kept = errno;
+  const char *name = getenv("FAULTS_SLOW");
+  int file = name == NULL ? -1 : open(name, O_RDONLY | O_CLOEXEC);
+  if (file >= 0) {
+    char line[64] = "";
+    long least, most;
+    struct timespec now;
+    if (read(file, line, sizeof line - 1) < 0) line[0] = '\0';
+    close(file);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (sscanf(line, "%ld %ld", &least, &most) == 2 && most >= least) {
+      long ms = least + (now.tv_nsec / 1000) % (most - least + 1);
+      struct timespec left = {ms / 1000, ms % 1000 * 1000000};
+      while (nanosleep(&left, &left) != 0) continue;
+    }
+  }
+  errno = kept;
+}
+
 static const char *path_of(int fd, char *into, size_t size) {
   char link[64];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -87,11 +112,13 @@ static const char *path_of(int fd, char *into, size_t size) {
   return result
 
 int fsync(int fd) {
+  wait_for_disk();
   char path[4096];
   RUN("fsync", path_of(fd, path, sizeof path), NEXT(fsync)(fd));
 }
 
 int fdatasync(int fd) {
+  wait_for_disk();
   char path[4096];
   RUN("fsync", path_of(fd, path, sizeof path), NEXT(fdatasync)(fd));
 }
@@ -108,6 +135,7 @@ int unlinkat(int dir, const char *path, int flags) { RUN("unlink", path, NEXT(un
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
   if ((fcntl(fd, F_GETFL) & O_DSYNC) == 0) return NEXT(pwrite64)(fd, bytes, count, at);
+  wait_for_disk();
   char path[4096];
   enum verdict verdict = reach("write", path_of(fd, path, sizeof path));
   ssize_t result = NEXT(pwrite64)(fd, bytes, verdict == END_TORN ? count / 2 : count, at);

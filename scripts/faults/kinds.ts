@@ -6,6 +6,8 @@ import { type FaultCluster, type Name, otherOf } from './cluster.ts';
 import { damageRunning, damageStopped, deleteLog } from './damaged-files.ts';
 import { fewDescriptors, lackOfBounds } from './descriptors.ts';
 import { ANSWER_MS_MAX, type Load } from './load.ts';
+import { slowDisk } from './slow-disk.ts';
+import { lackOfLibrary } from './traps.ts';
 
 /** How long a trap is waited for while the node runs; then it is killed anyway. */
 const TRAP_MS_MAX = 3_000;
@@ -206,6 +208,7 @@ const faults = {
   'damage of a file': { weight: 6, run: damageStopped },
   'damage of a file while it runs': { weight: 5, run: damageRunning },
   'log of a database deleted': { weight: 2, run: deleteLog },
+  'slow disk': { weight: lackOfLibrary() === undefined ? 2 : 0, run: slowDisk },
   'few file descriptors': { weight: lackOfBounds() === undefined ? 3 : 0, run: fewDescriptors },
   'old copy put back': { weight: 1, run: oldCopy },
   'backup put back': { weight: 1, run: backup },

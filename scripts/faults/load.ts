@@ -79,6 +79,14 @@ export class Load {
     this.#running = undefined;
   }
 
+  /** One more request for a node; whether it was answered in time. */
+  async putOn(name: Name): Promise<boolean> {
+    const group = this.#new();
+    const isAnswered = await this.#putGroup(group, [this.#cluster.node(name)]);
+    if (!isAnswered) this.#unanswered.push(group);
+    return isAnswered;
+  }
+
   async settle(): Promise<void> {
     for (const group of this.#unanswered.splice(0))
       await waitFor(() => this.#putGroup(group), {
@@ -113,8 +121,7 @@ export class Load {
     });
   }
 
-  async #putGroup(group: number): Promise<boolean> {
-    const up = this.#cluster.up();
+  async #putGroup(group: number, up = this.#cluster.up()): Promise<boolean> {
     if (up.length === 0) return false;
     try {
       await inTime(this.#random.pick(up).put(DBMS, TABLE, rowsOf(group)));

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +45,7 @@ export class Traps {
 
   /** What a node's process needs in its environment to be killed by a trap. */
   environment(dir: string): Readonly<Record<string, string>> {
-    const files = { FAULTS_CALLS: callsOf(dir), FAULTS_PLAN: planOf(dir) };
+    const files = { FAULTS_CALLS: callsOf(dir), FAULTS_PLAN: planOf(dir), FAULTS_SLOW: slowOf(dir) };
     return this.#library === undefined
       ? { ...files, NODE_OPTIONS: `--import ${file('kill-at.mjs')}` }
       : { ...files, LD_PRELOAD: this.#library };
@@ -66,6 +66,15 @@ export class Traps {
 
   clear(dir: string): void {
     rmSync(planOf(dir), { force: true });
+  }
+
+  /**
+   * Makes the disk of a node slow: each write takes so much longer until it is durable, in milliseconds. Without a
+   * number it is as fast as it is. Only where every call is met.
+   */
+  slowDown(dir: string, leastMs?: number, mostMs = leastMs): void {
+    if (leastMs === undefined) rmSync(slowOf(dir), { force: true });
+    else writeFileSync(slowOf(dir), `${leastMs} ${mostMs}\n`);
   }
 
   /**
@@ -110,9 +119,16 @@ export class Traps {
 // Beside the node's directory: what is damaged or put back there must not be these.
 const callsOf = (dir: string): string => `${dir}.calls`;
 const planOf = (dir: string): string => `${dir}.plan`;
+const slowOf = (dir: string): string => `${dir}.slow`;
+
+/** Why calls of SQLite and level are not met here; undefined where they are. */
+export const lackOfLibrary = (): string | undefined => {
+  if (process.platform !== 'linux') return 'only Linux has LD_PRELOAD';
+  return spawnSync('cc', ['--version']).status === 0 ? undefined : 'there is no C compiler';
+};
 
 const buildLibrary = (dir: string): string | undefined => {
-  if (process.platform !== 'linux') return undefined;
+  if (lackOfLibrary() !== undefined) return undefined;
   const library = join(dir, 'kill-at.so');
   try {
     const options = ['-O2', '-shared', '-fPIC', '-o', library, file('kill-at.c'), '-ldl', '-lpthread'];

@@ -1,5 +1,7 @@
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants, open, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from './clock.ts';
+import { DiskSpeed } from './disk-speed.ts';
 import { type DiskHealth, type DiskPart, type DiskState, diskCode, nextStep, reserveOf, stateOfCode } from './disk.ts';
 import { fault, textOf } from './errors.ts';
 import type { Resource } from './lifecycle.ts';
@@ -18,6 +20,8 @@ export interface DiskFiles {
   }>;
   /** Rejects where the directory cannot be written to (`EROFS`, `EACCES` …). */
   mayWrite(dir: string): Promise<void>;
+  /** Resolves when some bytes in a file of the directory are on the disk. */
+  write(dir: string): Promise<void>;
 }
 
 /** The system's own view. */
@@ -30,6 +34,15 @@ export const systemDiskFiles: DiskFiles = {
     };
   },
   mayWrite: (dir) => access(dir, constants.W_OK),
+  async write(dir) {
+    const file = await open(join(dir, 'disk.probe'), constants.O_WRONLY | constants.O_CREAT);
+    try {
+      await file.write('disk', 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  },
 };
 
 /** A write that failed. */
@@ -87,6 +100,7 @@ const INODES_MIN = 16;
 export class DiskMonitor implements DiskHealth, Resource {
   readonly #options: DiskMonitorOptions;
   readonly #failing = new Map<DiskPart, DiskError>();
+  readonly #speed: DiskSpeed;
   #measured: Measured = { free: undefined, total: undefined, state: 'ok', cause: undefined };
   /** Data taken since the last look, which that look did not see. */
   #taken = 0;
@@ -97,8 +111,10 @@ export class DiskMonitor implements DiskHealth, Resource {
   #closed = false;
 
   private constructor(options: DiskMonitorOptions) {
+    const { dir, clock, files = systemDiskFiles } = options;
     this.#options = options;
-    this.#sinceMs = options.clock.wallMs();
+    this.#speed = new DiskSpeed(clock, () => files.write(dir));
+    this.#sinceMs = clock.wallMs();
   }
 
   /** Looks once, then regularly. */
@@ -122,6 +138,10 @@ export class DiskMonitor implements DiskHealth, Resource {
     };
   }
 
+  waits(): void {
+    this.#speed.ask();
+  }
+
   failed(part: DiskPart, caught: unknown): void {
     const error = { part, code: diskCode(caught), text: textOf(caught), atMs: this.#options.clock.wallMs() };
     this.#failing.set(part, error);
@@ -134,6 +154,7 @@ export class DiskMonitor implements DiskHealth, Resource {
   }
 
   assertRoom(bytes: number): void {
+    this.waits();
     const { free } = this.#measured;
     // Content lies on the disk as rows and in the archive, and passes through SQLite's log.
     const left = (free ?? Number.POSITIVE_INFINITY) - 2 * (this.#taken + bytes);
@@ -167,6 +188,9 @@ export class DiskMonitor implements DiskHealth, Resource {
     this.#taken = 0;
     this.#measured = await this.#measure();
     if (this.#closed) return;
+    this.#speed.look(() => {
+      if (!this.#closed) this.#settle();
+    });
     this.#settle();
     this.#cancel = this.#options.clock.after(DISK_LOOK_MS, () => void this.#look());
   }
@@ -192,10 +216,11 @@ export class DiskMonitor implements DiskHealth, Resource {
   #settle(): void {
     const { state: measured } = this.#measured;
     const reported = [...this.#failing.values()].map(({ code }) => stateOfCode(code));
-    const state =
+    const failing =
       measured !== 'ok' && measured !== 'low'
         ? measured
         : (SEVERITY.find((candidate) => reported.includes(candidate)) ?? measured);
+    const state = failing === 'ok' && this.#speed.cause !== undefined ? 'slow' : failing;
     if (state === this.#state) return;
     const before = this.#state;
     this.#state = state;
@@ -211,6 +236,7 @@ export class DiskMonitor implements DiskHealth, Resource {
   }
 
   #cause(): string | undefined {
+    if (this.#state === 'slow') return this.#speed.cause;
     if (this.#state === this.#measured.state) return this.#measured.cause;
     const error = [...this.#failing.values()].find(({ code }) => stateOfCode(code) === this.#state);
     return error && `${error.part}: ${error.text}`;

@@ -4,11 +4,13 @@ import { DISK_RESERVE_BYTES_MAX, DISK_RESERVE_SHARE } from './limits.ts';
 /** What writes to the node's disk, as people see it. */
 export type DiskPart = 'ledger' | 'ledger index' | 'databases' | `file ${string}`;
 
-/** `low`: data is refused so that ledger, receipts and deletes still have room. */
-export type DiskState = 'ok' | 'low' | 'full' | 'read-only' | 'failing';
+/** `low`: data is refused so that ledger, receipts and deletes still have room. `slow`: whoever writes waits for it. */
+export type DiskState = 'ok' | 'slow' | 'low' | 'full' | 'read-only' | 'failing';
 
 /** What the parts that write tell of the disk and ask of it. */
 export interface DiskHealth {
+  /** Somebody waits until a write is on the disk, whatever becomes of it. Cheap. */
+  waits(): void;
   /** The part could not write; it tries again by itself. */
   failed(part: DiskPart, caught: unknown): void;
   /** The part writes (again). Cheap. */
@@ -27,7 +29,7 @@ export const reserveOf = (totalBytes: number): number =>
   Math.min(DISK_RESERVE_BYTES_MAX, Math.floor(totalBytes * DISK_RESERVE_SHARE));
 
 /** For parts that stand alone, in tests and tools. */
-export const unwatchedDisk: DiskHealth = { failed: () => {}, works: () => {}, assertRoom: () => {} };
+export const unwatchedDisk: DiskHealth = { waits: () => {}, failed: () => {}, works: () => {}, assertRoom: () => {} };
 
 const FULL = /^(?:ENOSPC|EDQUOT|SQLITE_FULL)/;
 const READ_ONLY = /^(?:EROFS|SQLITE_READONLY)/;
@@ -54,6 +56,7 @@ export const stateOfCode = (code: string): 'full' | 'read-only' | 'failing' =>
   FULL.test(code) ? 'full' : READ_ONLY.test(code) ? 'read-only' : 'failing';
 
 const NEXT_STEPS: Readonly<Record<Exclude<DiskState, 'ok'>, string>> = {
+  slow: 'see what else uses the disk (iostat, iotop), then look after it (smartctl); writes wait for it and are safe',
   low: 'free space on the disk; data is taken again by itself',
   full: 'free space on the disk; writing goes on by itself, reads and queries work meanwhile',
   'read-only': 'see why the file system is read-only (dmesg) and mount it writable; writing goes on by itself',

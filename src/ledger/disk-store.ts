@@ -122,6 +122,7 @@ export class DiskStore implements EntryStore {
 
   async #write(entries: readonly HeldEntry[], cursorOf: (hash: string) => Cursor | undefined): Promise<void> {
     const lines = entries.map(({ entry, receivedMs }) => encodeLine(entry.raw, receivedMs, entry.archived));
+    this.#parts.disk.waits();
     const positions = await this.#parts.journal.append(lines);
     const cursor = this.#lines.positions.length;
     for (const position of positions) this.#lines.positions.push(position);

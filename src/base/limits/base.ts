@@ -8,6 +8,10 @@ export const COLLECTION_GROWTH_BYTES = 16 * 1_048_576;
 export const COLLECTION_REST_TIMES = 100;
 /** How often the disk's space and the clocks are looked at. */
 export const DISK_LOOK_MS = 1_000;
+/** A disk on which a small write takes so long is slow (`DISK_SLOW`). */
+export const DISK_SLOW_MS = 100;
+/** One on which a small write waits for so long without an end is too. */
+export const DISK_STALLED_MS = 3_000;
 /** What could not write is opened again and checked after such a pause at first; each time it doubles. */
 export const DISK_RETRY_MIN_MS = 250;
 /** The longest pause before it is opened again: so late at most a disk that has recovered is noticed. */

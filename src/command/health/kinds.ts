@@ -48,6 +48,11 @@ export const FAULT_KINDS = {
     nextStep: 'free space on the disk, or choose a smaller reserve (--reserve); data is taken again by itself',
     causes: ofDisk('low'),
   },
+  DISK_SLOW: {
+    nextStep:
+      'see what else uses the disk (iostat, iotop), then look after it (smartctl); writes wait for it and are safe',
+    causes: ofDisk('slow'),
+  },
   LEDGER_DISK_FAILED: {
     areas: ['synchronizer'],
     nextStep: `free or repair the disk; ${BY_ITSELF}, reads work meanwhile`,

@@ -8,6 +8,9 @@ const MB = 1_048_576;
 let clock: VirtualClock;
 let free: number;
 let refusal: Error | undefined;
+/** How long each write takes until it is on the disk. */
+let writeMs: number;
+let writes: number;
 let disk: DiskMonitor;
 const systemError = (code: string): Error => Object.assign(new Error(`${code}: made by the test`), { code });
 const files: DiskFiles = {
@@ -15,11 +18,17 @@ const files: DiskFiles = {
   mayWrite: async () => {
     if (refusal !== undefined) throw refusal;
   },
+  write: () => {
+    writes += 1;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    clock.after(writeMs, () => resolve(undefined));
+    return promise;
+  },
 };
 
 beforeEach(async () => {
   clock = createVirtualClock();
-  [free, refusal] = [500 * MB, undefined];
+  [free, refusal, writeMs, writes] = [500 * MB, undefined, 4, 0];
   disk = await DiskMonitor.start({ dir: '/data', clock, log: silentLogger, files });
 });
 afterEach(() => disk.close());
@@ -69,4 +78,52 @@ test('a part that cannot write shows with cause and next step until it writes ag
   expect(disk.status().state).toBe('failing');
   disk.works('ledger');
   expect(disk.status()).toMatchObject({ state: 'ok', lastError: { part: 'databases' } });
+});
+
+/** So many seconds in which somebody writes all the time. */
+const busy = async (seconds: number): Promise<void> => {
+  for (let second = 0; second < seconds; second += 1) {
+    disk.assertRoom(1);
+    await clock.advance(1_000);
+  }
+};
+
+test('a slow disk is named within five seconds of writing, and no longer once it is fast', async () => {
+  await busy(10);
+  expect(disk.status().state).toBe('ok');
+  writeMs = 300;
+  await busy(4);
+  expect(disk.status()).toMatchObject({
+    state: 'slow',
+    cause: 'a small write takes 300 ms to be on the disk',
+    nextStep: expect.stringContaining('iotop') as string,
+  });
+  // What is worse is told first.
+  disk.failed('ledger', systemError('EIO'));
+  expect(disk.status().state).toBe('failing');
+  disk.works('ledger');
+  expect(disk.status().state).toBe('slow');
+  writeMs = 4;
+  // It is looked at until then, though nobody writes any more.
+  await clock.advance(4_000);
+  expect(disk.status()).toMatchObject({ state: 'ok', cause: undefined });
+});
+
+test('one write that waited makes no slow disk, and an idle node writes nothing to see it', async () => {
+  await busy(1);
+  writeMs = 900;
+  await busy(1);
+  writeMs = 4;
+  await busy(8);
+  expect(disk.status().state).toBe('ok');
+  const before = writes;
+  await clock.advance(3_600_000);
+  expect(writes).toBe(before);
+});
+
+test('a disk on which a write hangs is slow before that ends', async () => {
+  writeMs = 60_000;
+  await busy(5);
+  expect(disk.status()).toMatchObject({ state: 'slow', cause: 'a small write waits for the disk since 4 s' });
+  expect(writes).toBe(1);
 });

@@ -117,6 +117,7 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
   DISK_READ_ONLY: [{ disk: disk('read-only', 'EROFS: x') }, /EROFS/],
   DISK_FAILING: [{ disk: disk('failing', 'ledger: EIO') }, /EIO/],
   DISK_LOW: [{ disk: disk('low', '2 MB are free, below the reserve') }, /reserve/],
+  DISK_SLOW: [{ disk: disk('slow', 'a small write takes 310 ms') }, /310 ms/],
   LEDGER_DISK_FAILED: [ledger({ failure: 'cannot write the journal: EIO' }), /EIO/],
   LEDGER_WITHOUT_INDEX: [ledger({ index: 'memory' }), /index/],
   LEDGER_LINE_DAMAGED: [
