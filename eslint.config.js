@@ -1,6 +1,23 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+/** Reports what is exported without a docstring right above it; only line comments may stand between. */
+const docstrings = {
+  create: ({ report, sourceCode }) => ({
+    'ExportNamedDeclaration[declaration]': (node) => {
+      let { line } = node.loc.start;
+      const isAbove = (comment) => comment.loc.end.line === line - 1;
+      const isDocstring = ({ type, value }) => type === 'Block' && /^\*[^]*\w/.test(value);
+      for (const comment of sourceCode.getCommentsBefore(node).reverse()) {
+        if (!isAbove(comment)) break;
+        if (isDocstring(comment)) return;
+        line = comment.loc.start.line;
+      }
+      report({ node, message: 'A docstring says what this means: shapes, units, errors, and where it is from.' });
+    },
+  }),
+};
+
 export default tseslint.config(
   { ignores: ['node_modules', 'dist', 'fixtures', 'coverage', '**/*.mjs', 'eslint.config.js'] },
   js.configs.recommended,
@@ -29,7 +46,9 @@ export default tseslint.config(
   },
   {
     files: ['src/**'],
+    plugins: { holdfast: { rules: { docstrings } } },
     rules: {
+      'holdfast/docstrings': 'error',
       'no-restricted-syntax': [
         'error',
         {
