@@ -2,27 +2,33 @@
 export const COMMAND_CHARS_MAX = 262_144;
 /** Words and signs of one command; more are refused (`COMMAND_OVERSIZE`). */
 export const COMMAND_TOKENS_MAX = 20_000;
-/** Scripts in scripts, conditions in conditions, parentheses in parentheses. */
+/**
+ * Scripts in scripts, conditions in conditions, parentheses in parentheses; deeper is `COMMAND_DEPTH`, or a fault of
+ * syntax.
+ */
 export const COMMAND_DEPTH_MAX = 16;
 /** A script; a longer one is not run (`COMMAND_SCRIPT_OVERSIZE`). */
 export const SCRIPT_BYTES_MAX = 1_048_576;
-/** Lines that a script with loops goes through. */
+/** Lines that a script with loops goes through; then it ends (`COMMAND_SCRIPT_STEPS`). */
 export const SCRIPT_STEPS_MAX = 100_000;
 /** Characters of output that a script gives; what is beyond is not shown, and a note says so. */
 export const SCRIPT_OUTPUT_CHARS_MAX = 4 * 1_048_576;
-/** Scripts that run in the background. */
+/** Scripts that run in the background; the next is refused (`COMMAND_THREADS_FULL`). */
 export const THREADS_MAX = 8;
-/** Of these, those that one person started who is no admin. */
+/** Of these, those that one person started who is no admin; the next is refused (`COMMAND_THREADS_FULL`). */
 export const THREADS_OF_ONE_MAX = 2;
 /** Variables of one node, or of one request; a further one is refused (`COMMAND_DICTIONARY_FULL`). */
 export const DICTIONARY_ENTRIES_MAX = 10_000;
-/** The output of a command that a variable takes. */
+/** Characters of the output of a command that a variable takes; a longer one is refused (`COMMAND_VALUE_OVERSIZE`). */
 export const VALUE_CHARS_MAX = 4 * 1_048_576;
 /** Characters that all variables of a node hold together; more are refused (`COMMAND_DICTIONARY_FULL`). */
 export const DICTIONARY_CHARS_MAX = 16 * VALUE_CHARS_MAX;
 /** Characters that the variables of one request hold together; more are refused (`COMMAND_DICTIONARY_FULL`). */
 export const SESSION_CHARS_MAX = 2 * VALUE_CHARS_MAX;
-/** What the references of one line look through together; reading it holds up the node. */
+/**
+ * Characters that the references of one line look through together, which holds up the node; more is
+ * `COMMAND_REFERENCES`.
+ */
 export const REFERENCED_CHARS_MAX = 16 * VALUE_CHARS_MAX;
 /** JSON texts of variables of which it is kept what they say; the oldest is forgotten. */
 export const STRUCTURED_KEPT_MAX = 16;
@@ -48,7 +54,7 @@ export const COMMAND_NODES_MAX = 256;
 export const COMMAND_NODES_AT_ONCE = 16;
 /** How long one of them may take where `timeout` does not say, and how long the node that runs the command gives it. */
 export const COMMAND_TIMEOUT_MS = 20_000;
-/** What another node may answer to one command. */
+/** What another node may answer to one command; a longer answer is refused there (`COMMAND_REMOTE_OVERSIZE`). */
 export const COMMAND_REPLY_BYTES_MAX = 16 * 1_048_576;
 /** Part of such an answer that goes in one frame. */
 export const COMMAND_REPLY_CHUNK_BYTES = 262_144;

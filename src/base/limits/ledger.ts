@@ -12,7 +12,7 @@ export const ENTRIES_WANTED_MAX = 256;
  * larger.
  */
 export const GROUP_COMMIT_ENTRIES_MAX = 1_024;
-/** Appends and offers that wait for the disk; more are refused. */
+/** Entries, appended or offered, that wait for the disk; more are refused (`LEDGER_BUSY`). */
 export const LEDGER_QUEUE_MAX = 10_000;
 /** The newest entries that are kept in memory, for those who follow the ledger; older ones are read from the disk. */
 export const LEDGER_CACHE_ENTRIES_MAX = 1_024;

@@ -6,17 +6,20 @@ export const QUERY_TIMEOUT_MS = 30_000;
 export const SQL_CHARS_MAX = 65_536;
 /** Words and signs of one SQL statement; more are refused (`SQL_TOO_LONG`). */
 export const SQL_TOKENS_MAX = 20_000;
-/** Parentheses in parentheses, and operators in a row. */
+/** Parentheses in parentheses, and operators in a row; more are refused (`SQL_TOO_DEEP`). */
 export const SQL_DEPTH_MAX = 100;
-/** Terms of one AND or OR: SQLite sees them as a chain that is as deep. */
+/** Terms of one AND or OR: SQLite sees them as a chain that is as deep. More are refused (`SQL_TOO_COMPLEX`). */
 export const SQL_CHAIN_TERMS_MAX = 400;
-/** Each `||` may double a value that SQLite holds in memory. */
+/** Uses of `||`: each may double a value that SQLite holds in memory. More are refused (`SQL_TOO_COMPLEX`). */
 export const SQL_CONCATENATIONS_MAX = 64;
-/** SQLite takes at most 1000 arguments of a function, and a row travels as one `json_array`. */
+/**
+ * Columns of a result: SQLite takes at most 1000 arguments of a function, and a row travels as one `json_array`. More
+ * are `SQL_TOO_COMPLEX`.
+ */
 export const SQL_RESULT_COLUMNS_MAX = 1_000;
-/** Bytes of rows of one query that a node holds. */
+/** Bytes of rows of one query that a node holds; then it fails (`QUERY_RESULT_OVERSIZE`). */
 export const QUERY_RESULT_BYTES_MAX = 128 * 1_048_576;
-/** … and of all queries whose rows it collects, or whose results are not read to their end. */
+/** … and of all queries whose rows it collects, or whose results are not read to their end (`QUERY_RESULTS_BUSY`). */
 export const QUERY_RESULTS_BYTES_MAX = 192 * 1_048_576;
 /** Rows travel in chunks of about this size; a single row may be larger. */
 export const QUERY_CHUNK_BYTES = 131_072;
@@ -43,7 +46,10 @@ export const QUERY_HEDGE_SLOW_MS = 800;
 export const QUERY_CATCH_UP_MS = 200;
 /** What was shown of a cluster is forgotten when no operator has held it for so long. */
 export const QUERY_SHOWN_KEEP_MS = 600_000;
-/** How often a query is asked again because rows count in another cluster than was thought. */
+/**
+ * How often a query is asked again because rows count in another cluster than was thought; then
+ * `QUERY_OPERATORS_MOVED`.
+ */
 export const QUERY_PLACINGS_MAX = 5;
 /** Operators of a cluster that work on the same query at the same time. */
 export const QUERY_HEDGES_MAX = 3;

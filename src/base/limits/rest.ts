@@ -1,11 +1,11 @@
 import { SCRIPT_BYTES_MAX } from './command.ts';
 import { FILE_BYTES_MAX } from './operator.ts';
 
-/** Of a PUT, packed and unpacked. */
+/** Of a PUT, packed and unpacked; a longer body is refused (`REST_BODY_OVERSIZE`). */
 export const REST_BODY_BYTES_MAX = FILE_BYTES_MAX;
-/** Of a POST: commands. */
+/** Of a POST: commands. A longer body is refused (`REST_BODY_OVERSIZE`). */
 export const REST_COMMAND_BODY_BYTES_MAX = SCRIPT_BYTES_MAX;
-/** Commands before the one of the header. */
+/** Commands before the one of the header; more are refused (`REST_LINES`). */
 export const REST_LINES_MAX = 1_000;
 /** Bodies held at the same time, all requests together; what does not fit is refused with 503. */
 export const REST_BODIES_BYTES_MAX = 2 * FILE_BYTES_MAX;

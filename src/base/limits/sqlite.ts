@@ -20,7 +20,7 @@ export const SQLITE_COPY_BYTES_MAX = 256 * 1_048_576;
 export const SQLITE_YOUNG_MB_MAX = 8;
 /** Calls that wait for a SQLite thread; the next is refused with `SQLITE_OVERLOADED`. */
 export const SQLITE_WAITING_MAX = 1_000;
-/** Streams open at once in one reader. */
+/** Streams open at once in one reader; the next is refused (`SQLITE_OVERLOADED`). */
 export const SQLITE_STREAMS_MAX = 32;
 /**
  * A database of at most so many pages is checked whole by the writer: after a failed write, and where damage was met.
