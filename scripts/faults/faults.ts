@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { createSeededRandom } from '../../test/support/seeded-random.ts';
 import { runCampaign } from './campaign.ts';
 import { drawFaults, type FaultName } from './kinds.ts';
-import { lackOfBounds } from './descriptors.ts';
+import { lackOfBounds } from './bounds.ts';
 import { lackOfNamespaces } from './paths.ts';
 import { isBroken, printReport } from './report.ts';
 import { lackOfLibrary } from './traps.ts';
@@ -36,7 +36,7 @@ const lack = lackOfNamespaces();
 const skipped = [
   ...(lack === undefined ? [] : [`skipped: network namespaces (${lack})`]),
   ...(lackOfLibrary() === undefined ? [] : [`skipped: slow disk (${lackOfLibrary()})`]),
-  ...(lackOfBounds() === undefined ? [] : [`skipped: few file descriptors (${lackOfBounds()})`]),
+  ...(lackOfBounds() === undefined ? [] : [`skipped: few file descriptors, no memory (${lackOfBounds()})`]),
 ];
 const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });
 let first = draw();

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ENTRY_FUTURE_MS_MAX } from '../../src/base/limits.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { waitFor } from '../../test/support/wait.ts';
+import { fewDescriptors, lackOfBounds, noMemory } from './bounds.ts';
 import { type FaultCluster, type Name, otherOf } from './cluster.ts';
 import { damageRunning, damageStopped, deleteLog } from './damaged-files.ts';
-import { fewDescriptors, lackOfBounds } from './descriptors.ts';
 import { ANSWER_MS_MAX, type Load } from './load.ts';
 import { slowDisk } from './slow-disk.ts';
 import { lackOfLibrary } from './traps.ts';
@@ -210,6 +210,7 @@ const faults = {
   'log of a database deleted': { weight: 2, run: deleteLog },
   'slow disk': { weight: lackOfLibrary() === undefined ? 2 : 0, run: slowDisk },
   'few file descriptors': { weight: lackOfBounds() === undefined ? 3 : 0, run: fewDescriptors },
+  'no memory': { weight: lackOfBounds() === undefined ? 3 : 0, run: noMemory },
   'old copy put back': { weight: 1, run: oldCopy },
   'backup put back': { weight: 1, run: backup },
 } satisfies Readonly<Record<string, Fault>>;
