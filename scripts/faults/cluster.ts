@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { waitFor } from '../../test/support/wait.ts';
 import { becomeOperator, compareCluster, insertPolicy, restartOperator } from '../demo/network.ts';
 import { NodeProcess } from '../demo/node-process.ts';
@@ -36,7 +37,7 @@ export class FaultCluster {
 
   static async start(traps: Traps, kind: PathKind = 'proxies'): Promise<FaultCluster> {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-faults-'));
-    const cluster = new FaultCluster(dir, traps, makePaths(kind, NAMES));
+    const cluster = new FaultCluster(dir, traps, makePaths(kind, NAMES, dir));
     try {
       await cluster.#found();
     } catch (caught) {
@@ -112,6 +113,11 @@ export class FaultCluster {
   /** Cuts the paths between the two: both ways, or what the named one sends. */
   cut(from?: Name): void {
     this.#paths.cut(from);
+  }
+
+  /** Makes the paths between the two bad ones, until they are healed; says how. */
+  spoilPaths(random: SeededRandom): string {
+    return this.#paths.spoil(random);
   }
 
   heal(): void {

@@ -14,9 +14,9 @@ import { createSeededRandom } from '../../test/support/seeded-random.ts';
 import { runCampaign } from './campaign.ts';
 import { drawFaults, type FaultName } from './kinds.ts';
 import { lackOfBounds } from './bounds.ts';
-import { lackOfNamespaces } from './paths.ts';
+import { lackOfNamespaces } from './namespaces.ts';
 import { isBroken, printReport } from './report.ts';
-import { lackOfLibrary } from './traps.ts';
+import { lackOfCompiler } from './compile.ts';
 
 const { values } = parseArgs({
   options: {
@@ -35,7 +35,7 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
 const lack = lackOfNamespaces();
 const skipped = [
   ...(lack === undefined ? [] : [`skipped: network namespaces (${lack})`]),
-  ...(lackOfLibrary() === undefined ? [] : [`skipped: slow disk (${lackOfLibrary()})`]),
+  ...(lackOfCompiler() === undefined ? [] : [`skipped: slow disk (${lackOfCompiler()})`]),
   ...(lackOfBounds() === undefined ? [] : [`skipped: few file descriptors, no memory (${lackOfBounds()})`]),
 ];
 const draw = drawFaults(createSeededRandom(seed, 'draw'), { minutes, only: values.only });

@@ -2,12 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ENTRY_FUTURE_MS_MAX } from '../../src/base/limits.ts';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { waitFor } from '../../test/support/wait.ts';
+import { badPath } from './bad-path.ts';
 import { fewDescriptors, lackOfBounds, noMemory } from './bounds.ts';
 import { type FaultCluster, type Name, otherOf } from './cluster.ts';
 import { damageRunning, damageStopped, deleteLog } from './damaged-files.ts';
 import { ANSWER_MS_MAX, type Load } from './load.ts';
 import { slowDisk } from './slow-disk.ts';
-import { lackOfLibrary } from './traps.ts';
+import { lackOfCompiler } from './compile.ts';
 
 /** How long a trap is waited for while the node runs; then it is killed anyway. */
 const TRAP_MS_MAX = 3_000;
@@ -201,6 +202,7 @@ const faults = {
   'cut both ways': { weight: 1, run: cut(() => undefined, 300, 5_000) },
   'cut one way': { weight: 2, run: cut(anyOf, 300, 5_000) },
   'cut and kill -9': { weight: 2, run: cutAndKill },
+  'bad path': { weight: 3, run: badPath },
   'cut of three minutes': { weight: 0, minutesMin: 10, run: cut(() => undefined, LONG_CUT_MS) },
   'clock ahead': { weight: 1, run: wrongClock(1_000, 3_650 * DAY_MS) },
   'clock a little ahead': { weight: 1, run: wrongClock(1_000, ENTRY_FUTURE_MS_MAX - 60_000) },
@@ -208,7 +210,7 @@ const faults = {
   'damage of a file': { weight: 6, run: damageStopped },
   'damage of a file while it runs': { weight: 5, run: damageRunning },
   'log of a database deleted': { weight: 2, run: deleteLog },
-  'slow disk': { weight: lackOfLibrary() === undefined ? 2 : 0, run: slowDisk },
+  'slow disk': { weight: lackOfCompiler() === undefined ? 2 : 0, run: slowDisk },
   'few file descriptors': { weight: lackOfBounds() === undefined ? 3 : 0, run: fewDescriptors },
   'no memory': { weight: lackOfBounds() === undefined ? 3 : 0, run: noMemory },
   'old copy put back': { weight: 1, run: oldCopy },

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts';
+import type { SeededRandom } from '../../test/support/seeded-random.ts';
+import { NamespacePaths } from './namespaces.ts';
 
 /** What the paths between nodes ask of how a node is started. */
 export interface Host {
@@ -19,6 +20,11 @@ export interface Paths {
   addressOf(name: string): string | undefined;
   /** Nothing comes through any more, or nothing of what the named node sends. */
   cut(from?: string): void;
+  /**
+   * What comes through comes late and in pieces, or after packets were lost, doubled and put in another order, until it
+   * is healed; says how.
+   */
+  spoil(random: SeededRandom): string;
   heal(): void;
   close(): Promise<void>;
 }
@@ -48,8 +54,21 @@ class ProxyPaths implements Paths {
       else proxy.cutOneWay(name === from ? 'target' : 'dialler');
   }
 
+  spoil(random: SeededRandom): string {
+    const [pieceBytes, pauseMs] = random.pick([
+      [64, 3],
+      [1_448, 40],
+      [16_384, 400],
+    ] as const);
+    for (const proxy of this.#proxies.values()) proxy.drip(pieceBytes, pauseMs);
+    return `pieces of ${pieceBytes} bytes, pauses of up to ${pauseMs} ms`;
+  }
+
   heal(): void {
-    for (const proxy of this.#proxies.values()) proxy.heal();
+    for (const proxy of this.#proxies.values()) {
+      proxy.heal();
+      proxy.drip(Infinity, 0);
+    }
   }
 
   async close(): Promise<void> {
@@ -57,140 +76,6 @@ class ProxyPaths implements Paths {
   }
 }
 
-const ip = (...args: readonly string[]): string =>
-  execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-
-const NOBODY = '02:00:00:00:00:ff';
-/** Cables are numbered, so that campaigns on one machine do not meet. */
-const base = (process.pid % 200) + 20;
-let made = 0;
-
-/**
- * Each of two nodes in a network namespace of its own, with one cable between them and one to this host, for REST. A
- * cut sends what a node sends to a hardware address that nobody has: real TCP, whose packets and calls vanish without a
- * word.
- */
-class NamespacePaths implements Paths {
-  readonly kind = 'network namespaces';
-  readonly #prefix: string;
-  readonly #net = base;
-  readonly #names: readonly string[];
-  readonly #hardware = new Map<string, string>();
-  readonly #addresses = new Map<string, string>();
-
-  constructor(names: readonly string[]) {
-    made += 1;
-    this.#prefix = `hf${process.pid}x${made}`;
-    this.#names = names;
-    try {
-      this.#build();
-    } catch (caught) {
-      this.#remove();
-      throw caught;
-    }
-  }
-
-  hostOf(name: string): Host {
-    const at = this.#numberOf(name);
-    return {
-      listen: `${this.#addressBetween(at)}:0`,
-      rest: `10.${this.#net}.${at}.2:0`,
-      through: ['ip', 'netns', 'exec', this.#space(at)],
-    };
-  }
-
-  async opened(name: string, listen: string): Promise<void> {
-    this.#addresses.set(name, listen);
-  }
-
-  addressOf(name: string): string | undefined {
-    return this.#addresses.get(name);
-  }
-
-  cut(from?: string): void {
-    for (const name of this.#names) if (from === undefined || name === from) this.#sendTo(name, NOBODY);
-  }
-
-  heal(): void {
-    for (const name of this.#names) this.#sendTo(name, this.#hardware.get(this.#otherOf(name)) ?? '');
-  }
-
-  async close(): Promise<void> {
-    this.#remove();
-  }
-
-  #build(): void {
-    for (const name of this.#names) ip('netns', 'add', this.#space(this.#numberOf(name)));
-    const [one, two] = [1, 2].map((at) => this.#space(at)) as [string, string];
-    ip('link', 'add', 'between', 'netns', one, 'type', 'veth', 'peer', 'name', 'between', 'netns', two);
-    for (const name of this.#names) {
-      const at = this.#numberOf(name);
-      const space = this.#space(at);
-      const cable = this.#cable(at);
-      ip('link', 'add', cable, 'type', 'veth', 'peer', 'name', 'host', 'netns', space);
-      ip('address', 'add', `10.${this.#net}.${at}.1/24`, 'dev', cable);
-      ip('link', 'set', cable, 'up');
-      ip('-n', space, 'address', 'add', `10.${this.#net}.${at}.2/24`, 'dev', 'host');
-      ip('-n', space, 'address', 'add', `${this.#addressBetween(at)}/24`, 'dev', 'between');
-      for (const device of ['lo', 'host', 'between']) ip('-n', space, 'link', 'set', device, 'up');
-      this.#hardware.set(name, /link\/ether (\S+)/.exec(ip('-n', space, 'link', 'show', 'between'))?.[1] ?? '');
-    }
-    this.heal();
-  }
-
-  #remove(): void {
-    for (const name of this.#names)
-      try {
-        // Takes its ends of the cables with it, and so the cables.
-        ip('netns', 'del', this.#space(this.#numberOf(name)));
-      } catch {
-        // It was not made.
-      }
-  }
-
-  /** To whom the frames of a node go that are for the other one. */
-  #sendTo(name: string, hardware: string): void {
-    const other = this.#addressBetween(this.#numberOf(this.#otherOf(name)));
-    const space = this.#space(this.#numberOf(name));
-    ip('-n', space, 'neigh', 'replace', other, 'lladdr', hardware, 'dev', 'between', 'nud', 'permanent');
-  }
-
-  #numberOf(name: string): number {
-    return this.#names.indexOf(name) + 1;
-  }
-
-  #otherOf(name: string): string {
-    return this.#names.find((other) => other !== name) ?? '';
-  }
-
-  #addressBetween(at: number): string {
-    return `10.${this.#net}.9.${at}`;
-  }
-
-  #space(at: number): string {
-    return `${this.#prefix}-${at}`;
-  }
-
-  /** At most 15 characters. */
-  #cable(at: number): string {
-    return `${this.#prefix}n${at}`.slice(-15);
-  }
-}
-
-/** Why namespaces cannot be used here; undefined where they can. */
-export const lackOfNamespaces = (): string | undefined => {
-  if (process.platform !== 'linux') return 'only Linux has them';
-  if (process.getuid?.() !== 0) return 'only root may make them';
-  const probe = `hf${process.pid}probe`;
-  try {
-    ip('netns', 'add', probe);
-    ip('netns', 'del', probe);
-    return undefined;
-  } catch {
-    return 'ip netns (iproute2) does not work here';
-  }
-};
-
-/** Paths between two nodes. */
-export const makePaths = (kind: PathKind, names: readonly string[]): Paths =>
-  kind === 'proxies' ? new ProxyPaths() : new NamespacePaths(names);
+/** Paths between two nodes; `dir` takes what they need. */
+export const makePaths = (kind: PathKind, names: readonly string[], dir: string): Paths =>
+  kind === 'proxies' ? new ProxyPaths() : new NamespacePaths(names, dir);

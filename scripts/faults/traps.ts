@@ -1,8 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
+import { compile, lackOfCompiler } from './compile.ts';
 
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -121,18 +121,11 @@ const callsOf = (dir: string): string => `${dir}.calls`;
 const planOf = (dir: string): string => `${dir}.plan`;
 const slowOf = (dir: string): string => `${dir}.slow`;
 
-/** Why calls of SQLite and level are not met here; undefined where they are. */
-export const lackOfLibrary = (): string | undefined => {
-  if (process.platform !== 'linux') return 'only Linux has LD_PRELOAD';
-  return spawnSync('cc', ['--version']).status === 0 ? undefined : 'there is no C compiler';
-};
-
 const buildLibrary = (dir: string): string | undefined => {
-  if (lackOfLibrary() !== undefined) return undefined;
+  if (lackOfCompiler() !== undefined) return undefined;
   const library = join(dir, 'kill-at.so');
   try {
-    const options = ['-O2', '-shared', '-fPIC', '-o', library, file('kill-at.c'), '-ldl', '-lpthread'];
-    execFileSync('cc', options, { stdio: 'ignore' });
+    compile('kill-at.c', library, '-shared', '-fPIC');
     return library;
   } catch {
     return undefined;
