@@ -183,7 +183,7 @@ export class FaultCluster {
         requestMsMax: REQUEST_MS_MAX,
       });
       this.#nodes.set(name, node);
-      this.traps.learn(dir, 'starting');
+      this.traps.learn(dir, 'founding');
       await this.#paths.opened(name, node.facts.listen);
     }
     const { id } = await insertPolicy(this.node('op1'), 'cluster', { company: 'Acme', name: 'plant-1' });

@@ -9,17 +9,18 @@ const file = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 /** Calls that change what is on the disk; `write` is one that is durable when it returns. */
 const CALLS = ['fsync', 'write', 'truncate', 'rename', 'unlink'] as const;
 type Call = (typeof CALLS)[number];
-/** While a node starts, or later. */
-export type Phase = 'starting' | 'running';
+/** While a node starts for the first time, which happens once; starts again; or later. */
+export type Phase = 'founding' | 'starting' | 'running';
 
 /**
- * A kind of call on a part of a node's directory, such as `rename data/archive`, with how often it was seen and used.
+ * A kind of call on a part of a node's directory, such as `rename data/archive`, with how often it was seen at once (in
+ * one start) and used.
  */
 interface Place {
   readonly phase: Phase;
   readonly call: Call;
   readonly part: string;
-  seen: number;
+  most: number;
   used: number;
 }
 
@@ -59,7 +60,7 @@ export class Traps {
     if (candidates.length === 0) return;
     const place = random.pick(candidates);
     place.used += 1;
-    const nth = random.integer(1, Math.min(place.seen, phase === 'running' ? 8 : 3));
+    const nth = random.integer(1, Math.min(place.most, phase === 'running' ? 8 : 3));
     const when = random.pick(place.call === 'write' ? ['before', 'torn', 'after'] : ['before', 'after']);
     writeFileSync(planOf(dir), `${place.call} ${join(dir, place.part)} ${nth} ${when}\n`);
   }
@@ -84,6 +85,7 @@ export class Traps {
   learn(dir: string, phase: Phase): string | undefined {
     let killed: string | undefined;
     let last = '';
+    const seen = new Map<Place, number>();
     for (const line of this.#newLines(dir)) {
       const [call = '', path = ''] = line.split(' ');
       if (!path.startsWith(`${dir}/`)) continue;
@@ -92,10 +94,11 @@ export class Traps {
       last = call;
       if (!isCall(call)) continue;
       const key = `${phase} ${call} ${part}`;
-      const place = this.#places.get(key) ?? { phase, call, part, seen: 0, used: 0 };
-      place.seen += 1;
+      const place = this.#places.get(key) ?? { phase, call, part, most: 0, used: 0 };
+      seen.set(place, (seen.get(place) ?? 0) + 1);
       this.#places.set(key, place);
     }
+    for (const [place, count] of seen) place.most = Math.max(place.most, count);
     return killed;
   }
 
