@@ -1,5 +1,6 @@
 import type { ReadConnection, SqlRow } from '../../sqlite/sqlite.ts';
 import type { FileRecord } from '../file-record.ts';
+import { subtractRanges } from '../ranges.ts';
 import { RowSum } from '../row-sums.ts';
 import { membersOf } from './members.ts';
 import type { PlacedRecord } from './records.ts';
@@ -80,9 +81,49 @@ export const sumsOfRows = (db: ReadConnection, all: readonly PlacedRecord[]): ((
   return ({ record }) => found.get(record) ?? none;
 };
 
-/** Whether a `row_id` lies among the rows of some file of the table. */
-export const OF_SOME_FILE = `exists (select 1 from holdfast_files f
-  where f.table_name = ? and f.status = 'stored' and r.row_id between f.first_row and f.last_row)`;
+type Stretch = readonly [first: number, last: number];
+
+/**
+ * The stretches of `row_id`s of the table's files that touch one, but for those of `except`, in order and apart. One
+ * look through all records: no index leads from a row to its file, and asked row by row each row would take one.
+ */
+const stretchesOfFiles = (
+  db: ReadConnection,
+  table: string,
+  [first, last]: Stretch,
+  except?: Pick<FileRecord, 'origin' | 'file'>,
+): readonly Stretch[] => {
+  const sql = `select first_row, last_row from holdfast_files
+    where table_name = ? and status = 'stored' and first_row <= ? and last_row >= ? and first_row <= last_row
+      and not (origin = ? and file = ?) order by first_row`;
+  const joined: [number, number][] = [];
+  for (const [from, to] of db.iterate(sql, [table, last, first, except?.origin ?? '', except?.file ?? 0])) {
+    const top = joined.at(-1);
+    if (top !== undefined && Number(from) <= top[1] + 1) top[1] = Math.max(top[1], Number(to));
+    else joined.push([Number(from), Number(to)]);
+  }
+  return joined;
+};
+
+/** The stretches of one that are of no file of the table but this one, whatever its record says. */
+export const ownStretches = (
+  db: ReadConnection,
+  record: Pick<FileRecord, 'origin' | 'file' | 'table'>,
+  rows: Stretch,
+): readonly Stretch[] => subtractRanges([rows], stretchesOfFiles(db, record.table, rows, record));
+
+/** Those of some rows that are of no file of the table, in order. */
+export const rowsOfNoFile = (db: ReadConnection, table: string, rowIds: readonly number[]): readonly number[] => {
+  const sorted = [...rowIds].sort((a, b) => a - b);
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const stretches = stretchesOfFiles(db, table, [first, last]);
+  let at = 0;
+  return sorted.filter((rowId) => {
+    while ((stretches[at]?.[1] ?? Number.POSITIVE_INFINITY) < rowId) at += 1;
+    return rowId < (stretches[at]?.[0] ?? Number.POSITIVE_INFINITY);
+  });
+};
 
 /** The stretches of `row_id`s of a table up to `end` that belong to no file. */
 export function* gapsOf(

@@ -4,7 +4,7 @@ import type { SqlRow, WriteConnection } from '../../sqlite/sqlite.ts';
 import type { FileCopy, FileRecord } from '../file-record.ts';
 import type { Repair, RowChange } from '../file-check.ts';
 import { eachMappedRow, rowDigest, sumOfContent } from '../row-sums.ts';
-import { OF_SOME_FILE, rowsOfFile } from './file-rows.ts';
+import { ownStretches, rowsOfFile, rowsOfNoFile } from './file-rows.ts';
 import { membersOf } from './members.ts';
 import type { PlacedRecord } from './records.ts';
 import { columnsOfTable, quoted } from './user-tables.ts';
@@ -90,12 +90,8 @@ export const compareRows = (
 /** Deletes the rows of a record, but none that are those of another file, whatever its record says. */
 export const deleteRowsOf = (db: WriteConnection, { record, rows }: PlacedRecord): void => {
   if (rows === null || columnsOfTable(db, record.table).size === 0) return;
-  db.run(
-    `delete from ${quoted(record.table)} as r where row_id between ? and ? and not exists (
-       select 1 from holdfast_files f where f.table_name = ? and f.status = 'stored'
-         and r.row_id between f.first_row and f.last_row and not (f.origin = ? and f.file = ?))`,
-    [...rows, record.table, record.origin, record.file],
-  );
+  for (const stretch of ownStretches(db, record, rows))
+    db.run(`delete from ${quoted(record.table)} where row_id between ? and ?`, [...stretch]);
 };
 
 /** A row as JSON, as it is kept when it is taken out of its table. */
@@ -123,11 +119,11 @@ export const setRowsAside = (
 ): RowChanges => {
   const names = db.all('select name from pragma_table_info(?)', [table]).map(([name]) => String(name));
   const list = names.map(quoted).join(', ');
-  const select = `select ${list} from ${quoted(table)} r where row_id = ? and not ${OF_SOME_FILE}`;
+  const select = `select ${list} from ${quoted(table)} where row_id = ?`;
   const changes: RowChange[] = [];
   let changed = 0;
-  for (const rowId of rowIds) {
-    const row = db.get(select, [rowId, table]);
+  for (const rowId of rowsOfNoFile(db, table, rowIds)) {
+    const row = db.get(select, [rowId]);
     if (row === undefined) continue;
     const content = rowJson(names, row);
     const isKept = !known.has(content);
@@ -156,24 +152,24 @@ export const clearStraysOf = (
   content: Uint8Array,
 ): RowChanges => {
   const places = [...members].map(() => '?').join(', ');
-  const condition = `from ${quoted(record.table)} r where tsd_name in (${places}) and tsd_id = ?`;
-  const name = [...members, record.file];
-  if (db.get(`select 1 ${condition} limit 1`, name) === undefined) return NO_CHANGES;
-  const strays = db.all(`select row_id ${condition} and not ${OF_SOME_FILE}`, [...name, record.table]);
+  const sql = `select row_id from ${quoted(record.table)} where tsd_name in (${places}) and tsd_id = ?`;
+  const named = db.all(sql, [...members, record.file]).map(([rowId]) => Number(rowId));
+  const strays = rowsOfNoFile(db, record.table, withoutNamesakes(db, record, named));
   if (strays.length === 0) return NO_CHANGES;
-  return setRowsAside(
-    db,
-    record.table,
-    strays.map(([rowId]) => Number(rowId)),
-    `rows of file ${record.file} of ${record.origin}, which was applied again`,
-    expectedRows(
-      db,
-      record,
-      members,
-      content,
-      strays.map(([rowId]) => Number(rowId)),
-    ),
-  );
+  const why = `rows of file ${record.file} of ${record.origin}, which was applied again`;
+  return setRowsAside(db, record.table, strays, why, expectedRows(db, record, members, content, strays));
+};
+
+/**
+ * Without the rows of files of other origins that have the same number, and had the same member number for a while: they
+ * are found at once.
+ */
+const withoutNamesakes = (db: WriteConnection, { table, file }: FileRecord, rowIds: readonly number[]): number[] => {
+  if (rowIds.length === 0) return [];
+  const sql = `select first_row, last_row from holdfast_origins o join holdfast_files f on f.origin = o.origin
+    where f.file = ? and f.table_name = ? and f.status = 'stored' and first_row <= last_row`;
+  const namesakes = db.all(sql, [file, table]).map(([first, last]) => [Number(first), Number(last)] as const);
+  return rowIds.filter((rowId) => !namesakes.some(([first, last]) => first <= rowId && rowId <= last));
 };
 
 /** The strays, as kept JSON, that the content makes as well: those need no keeping. */

@@ -72,6 +72,24 @@ describe('repair in SQLite', () => {
     ]);
   });
 
+  test('a repair looks through the records once, not for each row of the file', async () => {
+    const large = copyOf('peer', 9, rowsText(10_000, 2_000));
+    const timed = async (work: () => Promise<unknown>): Promise<number> => {
+      const beganMs = performance.now();
+      await work();
+      return performance.now() - beganMs;
+    };
+    const storedMs = await timed(() => fixture.store.store([large]));
+    // As many other files of the table, far behind.
+    run(`with recursive n(n) as (select 1 union all select n + 1 from n where n < 5000)
+      insert into holdfast_files select 'other', n, table_name, source, instructions, hash || n, digest, time, 1, mapping,
+        status, 100000 + n, 100000 + n, 100000 + n from holdfast_files, n where origin = 'peer' and file = 9`);
+    run(`update readings set reading = -4 where tsd_id = 9`);
+    const mendedMs = await timed(async () => expect(await fixture.store.repair(large)).toMatchObject({ did: 'rows' }));
+    expect(mendedMs).toBeLessThan(1_000 + 8 * storedMs);
+    expect(await check()).toEqual(['1 proved', '2 proved', '3 proved', '9 proved']);
+  });
+
   test('a repair names rows with the name of its file that no file has, and keeps them aside', async () => {
     run(`insert into readings values (50, '2026-01-01 00:00:00.000000', '8', 2, 5, 'stray')`);
     run(`update readings set reading = -4 where row_id = 8`);
