@@ -2,8 +2,26 @@ import type { FileRanges, Holdings } from './file-record.ts';
 
 const NOTHING: FileRanges = [];
 
-/** Adds one id. */
-export const addToRanges = (ranges: FileRanges, id: number): FileRanges => uniteRanges(ranges, [[id, id]]);
+/** Adds one id. Not by {@link uniteRanges}, which goes through all: it is done for each file that is stored. */
+export const addToRanges = (ranges: FileRanges, id: number): FileRanges => {
+  const at = placeOf(ranges, id);
+  const [before, after] = [ranges[at - 1], ranges[at]];
+  if (before !== undefined && id <= before[1]) return ranges;
+  const [joinsBefore, joinsAfter] = [before?.[1] === id - 1, after?.[0] === id + 1];
+  const joined = [joinsBefore && before ? before[0] : id, joinsAfter && after ? after[1] : id] as const;
+  return [...ranges.slice(0, joinsBefore ? at - 1 : at), joined, ...ranges.slice(joinsAfter ? at + 1 : at)];
+};
+
+/** How many of the ranges begin at an id or before it. */
+const placeOf = (ranges: FileRanges, id: number): number => {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ranges[middle]?.[0] ?? 0) <= id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
 
 /** All ids of either. */
 export const uniteRanges = (a: FileRanges, b: FileRanges): FileRanges => {

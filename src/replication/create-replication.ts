@@ -109,7 +109,8 @@ class ClusterReplication implements Replication {
     this.#keeper = new FilledKeeper(ports.filledFlag, { filled, files: remembered, cluster }, clock, this.#membership);
     this.#fill = new FillState(filled, ports.older !== undefined);
     this.#planner = new PullPlanner(store.origin);
-    this.#intake = new Intake(store);
+    const isMember = (origin: string): boolean => clusterPeers().some(({ operator }) => operator === origin);
+    this.#intake = new Intake(store, isMember);
     this.#tooLarge = new TooLarge(clock);
     this.#outgoing = new Outgoing(clock);
     const room = new ByteBudget(TRANSFER_RECEIVING_BYTES_MAX);
@@ -137,7 +138,7 @@ class ClusterReplication implements Replication {
         tooLarge: this.#tooLarge,
         outgoing: this.#outgoing,
       },
-      accepts: (origin) => clusterPeers().some(({ operator }) => operator === origin),
+      accepts: isMember,
       intake: this.#intake,
       onWant: (operator, files) => {
         for (const [origin, ranges] of files) if (origin === store.origin) this.#distributor?.drop(operator, ranges);

@@ -25,6 +25,13 @@ export const TRANSFER_MESSAGE_RANGES_MAX = 6_000;
 export const HOLDINGS_RANGES_MAX = 200_000;
 /** Origins (operators) of the files in one message, and of those that one peer may announce; more are malformed. */
 export const HOLDINGS_ORIGINS_MAX = 1_024;
+/**
+ * What others bring must not make the own holdings longer than peers read: files of so many origins that are no operators
+ * of the cluster any more, and no new gaps of an origin that has more than its share, where there are so many of all.
+ */
+export const STRANGE_ORIGINS_MAX = 256;
+export const GAPS_MAX = 25_000;
+export const GAPS_SHARE = 512;
 /** A peer that owes an answer and sends nothing for so long is given up; what it owed is asked from another. */
 export const TRANSFER_IDLE_MS = 20_000;
 /** Whoever opens a channel for files or scrubbing has to say so soon what for; then it is closed. */

@@ -1,5 +1,6 @@
 import { zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { STRANGE_ORIGINS_MAX } from '../../../src/base/limits.ts';
 import { sha256Hex } from '../../../src/codec/hash.ts';
 import type { Channel, Network } from '../../../src/network/network.ts';
 import { contentHash } from '../../../src/operator/file-order.ts';
@@ -356,6 +357,36 @@ describe('a peer that is asked', () => {
     world.operators.splice(world.operators.indexOf(foe), 1);
     victim.replication!.refresh();
     await world.clock.runUntil(() => victim.known, 1_000, 'the victim numbers new files');
+  });
+
+  test('and brings files of origins without end does not make the victim say more than its peers read', async () => {
+    const told: [string, [number, number][]][] = [];
+    const give = async (channel: Channel, id: number, files: FilesByOrigin): Promise<void> => {
+      const copies = files.map(([origin]) => {
+        const content = Buffer.from(`{"a":"${origin}"}`);
+        const hash = contentHash('plant', 'readings', content);
+        return { record: recordOf('', { origin, hash, digest: sha256Hex(content) }), content, rebuilt: false };
+      });
+      for (const bundle of bundlesOf(copies).bundles)
+        for (const frame of framesOf(id, bundle)) await channel.send(frame);
+      await channel.send(encodeTransfer({ type: 'done', id }));
+    };
+    serve(told, give);
+    for (let round = 0; round < 3; round += 1) {
+      told.splice(
+        0,
+        told.length,
+        ...Array.from({ length: 500 }, (_, at): [string, [number, number][]] => [`o${round}-${at}`, [[1, 1]]]),
+      );
+      await world.clock.advance(12_000);
+    }
+    expect(victim.store.all().length).toBeGreaterThan(STRANGE_ORIGINS_MAX - 1);
+    expect(victim.store.holdings().size).toBeLessThan(2 * STRANGE_ORIGINS_MAX);
+    world.put(victim);
+    await world.clock.runUntil(() => honest.store.holdings().has(victim.id), 10_000, 'the honest peer has it');
+    await world.clock.advance(12_000);
+    const seen = honest.replication!.peers().find(({ operator }) => operator === victim.id);
+    expect([seen?.connected, seen?.lastError]).toEqual([true, undefined]);
   });
 
   test('T8: and sends holdings without end is given up', async () => {
