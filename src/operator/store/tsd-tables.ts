@@ -59,6 +59,12 @@ const startAgain = (db: WriteConnection, members: ReadonlyMap<string, number>): 
   for (const [origin, member] of members) db.run('insert into holdfast_members values (?, ?)', [origin, member]);
 };
 
+/** A database that is gone may come again as another one, whose changes count from 1. */
+const forgetGone = (db: WriteConnection, there: ReadonlySet<string>): void => {
+  for (const [dbms] of db.all('select dbms from holdfast_derived'))
+    if (!there.has(String(dbms))) db.run('delete from holdfast_derived where dbms = ?', [String(dbms)]);
+};
+
 const takeOver = (
   databases: WriteDatabases,
   db: WriteConnection,
@@ -66,9 +72,13 @@ const takeOver = (
   members: ReadonlyMap<string, number>,
 ): boolean => {
   let left = STEP;
-  for (const store of storesOf(databases)) {
-    const since = Number(db.get('select change from holdfast_derived where dbms = ?', [store.dbms])?.[0] ?? 0);
+  const stores = storesOf(databases);
+  forgetGone(db, new Set(stores.map(({ dbms }) => dbms)));
+  for (const store of stores) {
+    const known = Number(db.get('select change from holdfast_derived where dbms = ?', [store.dbms])?.[0] ?? 0);
     const last = Number(store.db.get('select max(change) from holdfast_files')?.[0] ?? 0);
+    // One that was made anew, or is an older copy, counts its changes again.
+    const since = known > last ? 0 : known;
     if (last <= since) continue;
     const found = selectRecords(store.db, store.dbms, 'change > ? and change <= ? order by change', [
       since,

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rowsText } from '../../conformance/file-store.ts';
 import type { OperatorOptions } from '../../../src/operator/operator.ts';
@@ -50,6 +52,19 @@ describe('TSD tables', () => {
     await waitFor(async () =>
       (await allRows(fixture.sqlite, 'plant', 'readings')).every((row) => row['tsd_name'] === '99'),
     );
+  });
+
+  test('show what is in a database that was made anew since, whose records count from 1 again', async () => {
+    for (const at of [0, 10, 20]) await fixture.put(rowsText(at, 2));
+    await waitFor(async () => (await tsd('tsd_info')).length === 3);
+    await fixture.operator.close();
+    await fixture.sqlite.close();
+    for (const end of ['', '-wal', '-shm']) rmSync(join(fixture.dir, 'dbms', `plant.sqlite${end}`), { force: true });
+    const { tables } = fixture.registry;
+    fixture = await openOperator({ dir: fixture.dir });
+    for (const [name, columns] of tables) fixture.registry.tables.set(name, columns);
+    expect((await fixture.put(rowsText(30, 2))).record.file).toBe(4);
+    await waitFor(async () => (await tsd('tsd_info')).length === 4);
   });
 
   test('rows are renumbered also where there are no TSD tables', async () => {
