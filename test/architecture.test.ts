@@ -87,10 +87,12 @@ interface SourceFile {
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
-const readSources = (): SourceFile[] =>
-  readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+const TEST = fileURLToPath(new URL('.', import.meta.url));
+
+const readSources = (below = SRC): SourceFile[] =>
+  readdirSync(below, { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.(ts|mjs)$/.test(path))
-    .map((path) => ({ path: path.split(sep).join('/'), text: readFileSync(join(SRC, path), 'utf8') }));
+    .map((path) => ({ path: path.split(sep).join('/'), text: readFileSync(join(below, path), 'utf8') }));
 
 const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, '$1');
 
@@ -171,6 +173,13 @@ const findCircle = (files: readonly SourceFile[]): readonly string[] | undefined
   return undefined;
 };
 
+/** Test files that replace a module for themselves without a process of their own, or have one without need. */
+const findMisnamedMocks = (files: readonly SourceFile[]): readonly string[] =>
+  files
+    .filter(({ path }) => path.endsWith('.test.ts'))
+    .filter(({ path, text }) => /^ *(?:await )?vi\.(?:do)?[mM]ock\(/m.test(text) !== path.endsWith('.mocked.test.ts'))
+    .map(({ path }) => path);
+
 describe('the house', () => {
   test('imports go down, packages have one door, time and chance are injected', () => {
     const files = readSources();
@@ -187,6 +196,17 @@ describe('the house', () => {
       { path: 'entry/c.ts', text: text('./a.ts') },
     ];
     expect(findCircle(circle)).toEqual(['entry/a.ts', 'entry/b.ts', 'entry/c.ts', 'entry/a.ts']);
+  });
+
+  test('who replaces a module is alone in its process (.mocked.test.ts)', () => {
+    expect(findMisnamedMocks(readSources(TEST))).toEqual([]);
+    const files = [
+      { path: 'a.test.ts', text: `vi.mock('node:fs');` },
+      { path: 'b.mocked.test.ts', text: `expect(1).toBe(1);` },
+      { path: 'c.test.ts', text: `  vi.doMock('node:fs');` },
+      { path: 'd.mocked.test.ts', text: `vi.mock('node:fs');` },
+    ];
+    expect(findMisnamedMocks(files)).toEqual(['a.test.ts', 'b.mocked.test.ts', 'c.test.ts']);
   });
 
   test.each([

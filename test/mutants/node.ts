@@ -21,7 +21,7 @@ export const node: readonly Mutant[] = [
     file: 'src/node/backup/backups.ts',
     from: '    this.#job = job;\n    const begun = job.prepare();\n',
     to: '    const begun = job.prepare().then(() => void (this.#job = job));\n',
-    tests: ['test/unit/node/backups.test.ts'],
+    tests: ['test/unit/node/backups.mocked.test.ts'],
   },
   {
     name: 'an invite is used up by a start whose REST cannot listen',

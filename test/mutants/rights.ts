@@ -85,7 +85,7 @@ export const rights: readonly Mutant[] = [
     file: 'src/command/commands/drop-table.ts',
     from: '    admin: true,\n',
     to: '',
-    tests: ['test/unit/command/access.test.ts'],
+    tests: ['test/unit/command/access.mocked.test.ts'],
   },
   {
     name: 'a second invite for the place of a lost key leaves the first one open',

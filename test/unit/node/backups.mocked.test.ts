@@ -1,14 +1,10 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import type * as FsPromises from 'node:fs/promises';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { systemClock } from '../../../src/base/clock.ts';
-import { silentLogger } from '../../../src/base/log.ts';
+import type { BackupSource } from '../../../src/node/backup/backup-job.ts';
 import { Backups } from '../../../src/node/backup/backups.ts';
-import { createDirectories, nodePaths } from '../../../src/node/paths.ts';
-import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
-import type { Sqlite } from '../../../src/sqlite/sqlite.ts';
+import { backupSource } from '../../support/backup-source.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 /** Directories below it are made when the test lets them, as on the disk of a machine that does not answer. */
@@ -24,25 +20,18 @@ vi.mock('node:fs/promises', async (original) => {
 });
 
 let root: string;
-let sqlite: Sqlite;
+let source: BackupSource;
 let backups: Backups;
 beforeEach(async () => {
   root = tempDir();
   silent = join(root, 'silent');
   answers = Promise.withResolvers();
-  const paths = nodePaths(join(root, 'node'));
-  await createDirectories(paths, silentLogger);
-  await mkdir(join(paths.ledger, 'journal'), { recursive: true });
-  writeFileSync(join(paths.ledger, 'format'), '1');
-  sqlite = openInlineSqlite({ dir: paths.dbms });
-  const about = { version: '1', node: 'a'.repeat(64), name: 'n', network: null };
-  const { archive } = paths;
-  const source = { ...about, paths, sqlite, archive, clock: systemClock, script: undefined, configuration: {} };
+  source = await backupSource(root);
   backups = new Backups(() => source);
 });
 afterEach(async () => {
   await backups.close();
-  await sqlite.close();
+  await source.sqlite.close();
 });
 
 const ended = async (): Promise<unknown> => {

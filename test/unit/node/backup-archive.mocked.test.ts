@@ -1,19 +1,17 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type * as FsPromises from 'node:fs/promises';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { systemClock } from '../../../src/base/clock.ts';
 import { BACKUP_SMALL_BYTES } from '../../../src/base/limits.ts';
 import { silentLogger } from '../../../src/base/log.ts';
-import { BackupJob } from '../../../src/node/backup/backup-job.ts';
+import { BackupJob, type BackupSource } from '../../../src/node/backup/backup-job.ts';
 import { copying } from '../../../src/node/backup/copy-small.ts';
 import { parseAbout, parseSums } from '../../../src/node/backup/manifest.ts';
-import { createDirectories, nodePaths } from '../../../src/node/paths.ts';
+import { nodePaths } from '../../../src/node/paths.ts';
 import { takeRestored } from '../../../src/node/restore/mark.ts';
-import { openInlineSqlite } from '../../../src/sqlite/inline.ts';
-import type { Sqlite } from '../../../src/sqlite/sqlite.ts';
+import { backupSource } from '../../support/backup-source.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 vi.mock('node:fs/promises', async (original) => {
@@ -22,21 +20,14 @@ vi.mock('node:fs/promises', async (original) => {
 });
 
 let root: string;
-let sqlite: Sqlite;
+let source: BackupSource;
 let job: BackupJob;
 beforeEach(async () => {
   root = tempDir();
-  const paths = nodePaths(join(root, 'node'));
-  await createDirectories(paths, silentLogger);
-  await mkdir(join(paths.ledger, 'journal'), { recursive: true });
-  writeFileSync(join(paths.ledger, 'format'), '1');
-  sqlite = openInlineSqlite({ dir: paths.dbms });
-  const about = { version: '1', node: 'a'.repeat(64), name: 'n', network: null };
-  const { archive } = paths;
-  const source = { ...about, paths, sqlite, archive, clock: systemClock, script: undefined, configuration: {} };
+  source = await backupSource(root);
   job = new BackupJob(source, join(root, 'copy'));
 });
-afterEach(() => sqlite.close());
+afterEach(() => source.sqlite.close());
 
 /** Puts a file into the archive. */
 const archived = (path: string, content: string | Buffer): void => {
@@ -89,10 +80,10 @@ test('a full disk keeps its code on the way from the thread, a file that has gon
   const from = join(root, 'node/data/archive');
   const to = join(root, 'there');
   const paths = ['26/01/07/gone', '26/01/07/a.json.gz', '26/01/07/a.json.gz', '26/01/07/b.json.gz'];
-  expect(await sqlite.read(copying, 'copyFiles', from, to, paths)).toMatchObject([
+  expect(await source.sqlite.read(copying, 'copyFiles', from, to, paths)).toMatchObject([
     { is: 'missing' },
     { is: 'copied', bytes: 1 },
     { is: 'failed', code: 'EEXIST' },
   ]);
-  expect(await sqlite.read(copying, 'sumBytes', from, paths)).toBe(3);
+  expect(await source.sqlite.read(copying, 'sumBytes', from, paths)).toBe(3);
 });
