@@ -2,6 +2,7 @@ import { JOURNAL_ROOM_BYTES } from '../base/limits.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { arrivalOf, linesOf } from './journal-line.ts';
 import { readBytes } from './journal-reads.ts';
+import { checkTail, type Tail } from './journal-tail.ts';
 
 /**
  * The most room that is made. Before appends go on after a failure there must be room for what the failed one needed,
@@ -46,12 +47,26 @@ export class JournalRoom {
   }
 
   /**
-   * Before so many bytes are written at `end`: room for them and a zero behind it, or, where they are many, none at
-   * all.
+   * Before so many bytes are written at the end: room for them and a zero behind it, or, where they are many, none at
+   * all. First it is seen that nobody else has written there, as a disk that takes no lock allows; what another took
+   * back of the room is made anew. `LEDGER_DIR_IN_USE`, `LEDGER_JOURNAL_CHANGED`.
    */
-  async prepare(handle: number, end: number, bytes: number): Promise<void> {
-    if (bytes > this.writeBytesMax) await this.giveBack(handle, end);
-    else if (end + bytes >= this.#end) await this.make(handle, end, 0);
+  async prepare(tail: Tail, bytes: number): Promise<void> {
+    const { handle, end } = tail;
+    if (bytes > this.writeBytesMax) {
+      await this.giveBackAll(tail);
+      return;
+    }
+    const to = end + bytes + 1;
+    const found = await checkTail(this.#files, tail, to);
+    if (found < to) this.#end = Math.min(this.#end, found);
+    if (end + bytes >= this.#end) await this.make(handle, end, 0);
+  }
+
+  /** All room goes, durably, once it is seen that nobody else has written to it. */
+  async giveBackAll(tail: Tail): Promise<void> {
+    await checkTail(this.#files, tail, Math.max(tail.end + 1, this.#end));
+    await this.giveBack(tail.handle, tail.end);
   }
 
   /** Room behind `end`, durably, as ever or for so many bytes where they are more. */

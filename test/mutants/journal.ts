@@ -121,4 +121,18 @@ export const journal: readonly Mutant[] = [
     to: 'if (left.length > 0) await this.giveBack',
     tests: ['test/unit/ledger/journal-room.test.ts'],
   },
+  {
+    name: 'a process writes over the lines of another that has the journal open as well',
+    file: 'src/ledger/journal-tail.ts',
+    from: '  if (found.subarray(end - from).some((byte) => byte !== 0)) throw journalInUse(path);\n',
+    to: '',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
+  {
+    name: 'what another process wrote is taken back with a write that failed',
+    file: 'src/ledger/journal-tail.ts',
+    from: '  if (left.some((byte, at) => byte !== 0 && byte !== unacknowledged[at])) throw journalInUse(path);\n',
+    to: '',
+    tests: ['test/unit/ledger/journal-room.test.ts'],
+  },
 ];

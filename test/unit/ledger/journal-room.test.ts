@@ -199,6 +199,102 @@ it.each([1, 2, 3, 4, 5, 6])('what a killed process wrote last is durable before 
   expect((await run(begun(disk.files()))).end).toEqual(shown.end);
 });
 
+describe('where a disk takes no lock, and two processes write to one journal', () => {
+  const begun = async (files: PowerCutFiles): Promise<Journal> => {
+    const journal = await open(files);
+    await journal.beginAppends({ file: 0, offset: 0 });
+    return journal;
+  };
+  const whole = (files: PowerCutFiles, path = PATH): string =>
+    (files.contents.get(path) ?? Buffer.alloc(0)).toString().replaceAll('\0', '');
+
+  it.each([50, ROOM])('the one that did not write last stops before it writes, %i bytes', async (bytes) => {
+    const files = createPowerCutFiles();
+    const first = await open(files);
+    await first.append([arrived('before', 1)]);
+    const second = await begun(files);
+    await first.append([arrived('x'.repeat(bytes), 2)]);
+    const written = whole(files);
+    for (const lost of [20, ROOM])
+      await expect(second.append([line(lost)])).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    await expect(second.reopen()).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    await second.close();
+    expect(whole(files)).toBe(written);
+    await first.append([arrived('after', 3)]);
+    expect(whole(files)).toContain('after');
+  });
+
+  it('one that has written stops when the other has, though its room is left', async () => {
+    const files = createPowerCutFiles();
+    const first = await open(files);
+    await first.append([arrived('before', 1)]);
+    const second = await begun(files);
+    await second.append([arrived('of the second', 2)]);
+    await expect(first.append([arrived('of the first', 3)])).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    expect(whole(files)).toBe('before\t1\t0123abcd\nof the second\t2\t0123abcd\n');
+  });
+
+  it('one that fills its file does not write where the other has begun a new one, nor deletes that', async () => {
+    const files = createPowerCutFiles();
+    const create: JournalFiles['open'] = async (path, how) => {
+      if (how === 'create' && files.contents.has(path)) throw Object.assign(new Error('it exists'), { code: 'EEXIST' });
+      return files.open(path, how);
+    };
+    const small = { dir: 'j', log: silentLogger, files: { ...files, open: create }, roomBytes: ROOM };
+    const first = await openJournal({ ...small, fileBytesMax: 100 });
+    await first.append([line(90)]);
+    const second = await openJournal({ ...small, fileBytesMax: 100 });
+    await second.beginAppends({ file: 0, offset: 0 });
+    await second.append([line(30)]);
+    const next = 'j/00000002.journal';
+    expect(whole(files, next)).toBe(line(30).toString());
+    await expect(first.append([line(20)])).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    await expect(first.reopen()).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    expect(whole(files, next)).toBe(line(30).toString());
+  });
+
+  it('one that starts cuts off nothing that the other writes meanwhile', async () => {
+    const files = createPowerCutFiles();
+    const first = await open(files);
+    await first.append([arrived('before', 1)]);
+    const second = await open(files);
+    await first.append([arrived('meanwhile', 2)]);
+    await second.beginAppends({ file: 0, offset: 0 });
+    expect(second.failure).toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    expect(whole(files)).toContain('meanwhile');
+  });
+
+  it('a write that failed is not taken back where the other has written since', async () => {
+    const files = createPowerCutFiles();
+    let fails = false;
+    const write: JournalFiles['write'] = async (...args) => {
+      if (fails) throw new Error('no');
+      return files.write(...args);
+    };
+    await (await open(files)).append([arrived('before', 1)]);
+    const first = await openJournal({ dir: 'j', log: silentLogger, files: { ...files, write }, roomBytes: ROOM });
+    await first.beginAppends({ file: 0, offset: 0 });
+    fails = true;
+    await expect(first.append([arrived('refused', 2)])).rejects.toMatchObject({ code: 'LEDGER_DISK_FAILED' });
+    fails = false;
+    const second = await begun(files);
+    await second.append([arrived('of the second', 3)]);
+    await expect(first.reopen()).rejects.toMatchObject({ code: 'LEDGER_DIR_IN_USE' });
+    expect(whole(files)).toContain('of the second');
+  });
+
+  it('room that the other gave back is made again', async () => {
+    const files = createPowerCutFiles();
+    const first = await open(files);
+    await first.append([line(100)]);
+    files.contents.set(PATH, bytesOf(files).subarray(0, 100));
+    await first.append([line(50)]);
+    expect(bytesOf(files).byteLength).toBe(100 + ROOM);
+    files.contents.set(PATH, bytesOf(files).subarray(0, 120));
+    await expect(first.append([line(50)])).rejects.toMatchObject({ code: 'LEDGER_JOURNAL_CHANGED' });
+  });
+});
+
 describe('of the last write', () => {
   const reopened = async (files: PowerCutFiles, acknowledged: number): Promise<Journal> => {
     files.restart();
