@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { asFault } from '../base/errors.ts';
-import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS, ENTRIES_WAITING_MAX, ENTRIES_WANTED_MAX } from '../base/limits.ts';
+import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS, ENTRIES_WAITING_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
 import { type Entry, erasedIn, withoutBody } from '../entry/entry.ts';
@@ -9,6 +9,7 @@ import type { Place } from './place.ts';
 import type { ErasureJudge, ErasureNote } from './ledger.ts';
 import type { RecentEntries } from './recent.ts';
 import type { EntryStore } from './store.ts';
+import { turnOf } from './wanted.ts';
 
 /** The parts of the ledger from which an erased body has to go. */
 export interface ErasuresPorts {
@@ -113,8 +114,14 @@ export class Erasures {
     return this.#missed.has(hash);
   }
 
-  missed(): readonly string[] {
-    return [...this.#missed].slice(0, ENTRIES_WANTED_MAX);
+  /** How many bodies are asked for again. */
+  get missing(): number {
+    return this.#missed.size;
+  }
+
+  /** Those that are asked for next, from that one on where they are many. */
+  missed(from: number): readonly string[] {
+    return turnOf([...this.#missed], from);
   }
 
   /** The entry was taken in with its body. */

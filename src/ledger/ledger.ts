@@ -211,8 +211,11 @@ export interface Ledger extends Resource {
   erasedBy(hash: string): string | undefined;
   /** Hashes of all entries that are erased by right, as the book has told. */
   erased(): readonly string[];
-  /** Hashes of entries whose body is missing though nobody erased it by right, at most `ENTRIES_WANTED_MAX`. */
-  missedBodies(): readonly string[];
+  /**
+   * Hashes of entries whose body is missing though nobody erased it by right, at most `ENTRIES_WANTED_MAX`; the first
+   * of them at `from` where there are more.
+   */
+  missedBodies(from?: number): readonly string[];
   /**
    * Every known peer was asked for all it holds, and nothing of it is lacking here: then no damaged line holds anything
    * that is.

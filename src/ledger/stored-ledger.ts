@@ -226,7 +226,7 @@ export class StoredLedger implements Ledger {
       voidAuthors: this.#proofs.size,
       signatures: this.#signatures.counts,
       ...{ damaged: this.#damaged.open(), mended: this.#damaged.mended },
-      bodies: { erasing: this.#erasures.open, missing: this.#erasures.missed().length },
+      bodies: { erasing: this.#erasures.open, missing: this.#erasures.missing },
       ...{ mayAppend: this.#permission.granted, forbidden: this.#permission.forbidden },
       failure: this.#recovery.failure?.message,
       index: this.#ports.store.index,
@@ -253,8 +253,8 @@ export class StoredLedger implements Ledger {
     return this.#erasures.all();
   }
 
-  missedBodies(): readonly string[] {
-    return this.#erasures.missed();
+  missedBodies(from = 0): readonly string[] {
+    return this.#erasures.missed(from);
   }
 
   async follow(cursor: Cursor, limit: number, source?: 'stored'): Promise<readonly HeldEntry[]> {

@@ -13,7 +13,14 @@ export const wantedOf = (chains: Chains, waiting: WaitingRoom, from: number): re
       const prev = chains.get(hash)?.prev ?? undefined;
       if (prev !== undefined && chains.get(prev) === undefined) wanted.add(prev);
     }
-  const all = [...wanted];
+  return turnOf([...wanted], from);
+};
+
+/**
+ * As many hashes as are asked for at a time, the first of them at `from` where there are more: what nobody has must not
+ * keep the others from being asked for.
+ */
+export const turnOf = (all: readonly string[], from: number): readonly string[] => {
   const first = all.length <= ENTRIES_WANTED_MAX ? 0 : from % all.length;
   return [...all.slice(first), ...all.slice(0, first)].slice(0, ENTRIES_WANTED_MAX);
 };

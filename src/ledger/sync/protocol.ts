@@ -220,7 +220,7 @@ class Exchange implements Pulled {
 
   async fetch(): Promise<void> {
     const isSame = this.#round.phase === 'same';
-    const next = isSame ? () => bodiesWant(this.#ports.ledger.missedBodies()) : () => this.#nextWant();
+    const next = isSame ? () => bodiesWant(this.#ports.ledger.missedBodies(this.#wantedFrom)) : () => this.#nextWant();
     if (next() === undefined) return;
     const turn = await this.#ports.turn();
     try {
@@ -391,6 +391,7 @@ const MAY_BE_PROVEN: ReadonlySet<string> = new Set([
 const CANNOT_WRITE: ReadonlySet<string> = new Set([
   'LEDGER_BUSY',
   'LEDGER_CLOSED',
+  'LEDGER_DIR_IN_USE',
   'LEDGER_DISK_FAILED',
   'LEDGER_JOURNAL_CHANGED',
 ]);

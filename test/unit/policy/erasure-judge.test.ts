@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { ENTRIES_WANTED_MAX } from '../../../src/base/limits.ts';
 import type { JsonObject } from '../../../src/codec/json.ts';
 import type { Entry, RawEntry } from '../../../src/entry/entry.ts';
 import { createMemoryLedger } from '../../../src/ledger/memory-ledger.ts';
@@ -96,6 +97,31 @@ describe('an entry that comes without its body, once the network is known', () =
     await policies.caughtUp();
     expect(policies.book.get(said.header.id ?? '')?.value).toMatchObject({ name: 't' });
     expect(ledger.status().bodies.missing).toBe(0);
+  });
+
+  test('is asked for in its turn and counted, though nobody has hundreds of others that came the same way', async () => {
+    const { ledger, policies, ann, bob, eve, said, erase } = await world();
+    const lost = Array.from({ length: ENTRIES_WANTED_MAX + 10 }, () => bob.next({ content: { dbms: 'd', name: 'l' } }));
+    const unknown = 'ab'.repeat(32);
+    const vain = (entry: string): Entry =>
+      eve.next({
+        ...{ op: 'erase', cap: unknown, type: null, id: null, time: said.header.time + 100_000 },
+        content: { v: 1, entry, attributes: [], removed: [], reason: 'r' },
+      });
+    expect(ann.author).toBe(said.header.author);
+    await offerAll(
+      ledger,
+      lost.flatMap((each) => [vain(each.hash), bare(each)]),
+    );
+    await policies.caughtUp();
+    await waitFor(() => ledger.status().bodies.missing === lost.length);
+    await offerAll(ledger, [erase(eve, unknown), bare(said)]);
+    await policies.caughtUp();
+    await waitFor(() => ledger.status().bodies.missing === lost.length + 1);
+    const turns = [0, 1, 2].map((turn) => ledger.missedBodies(turn * ENTRIES_WANTED_MAX));
+    for (const turn of turns) expect(turn).toHaveLength(ENTRIES_WANTED_MAX);
+    expect(turns.flat()).toContain(said.hash);
+    expect(new Set(turns.flat()).size).toBe(lost.length + 1);
   });
 
   test('is no fault of who gives it where a snapshot was proven too, but with nothing that erased it', async () => {
