@@ -31,6 +31,7 @@ QUESTION = fits({
     'v': one_of(1), 'network': HASH, 'by': HASH, 'made': whole(0), 'id': either(NULL, lambda v: isinstance(v, str)),
     'moment': either(fits({'time': whole(0)}), fits({'time': whole(0), 'node': HASH}), fits({'frontier': lambda v: listed(0, 3900, HASH)(v) and v == sorted(set(v))})),
 })
+OTHERS = r'query\.json|state\.json|HOWTO\.txt|MANIFEST(\.sig)?|policy\.txt|(known/)?(receipts|checkpoint)|keys/[0-9a-f]{64}\.pem|proofs/[0-9a-f]{64}\.tlog-proof'
 
 
 def read_archive(path):
@@ -55,8 +56,7 @@ def read_entries(files):
     """E1 to E6: each entry alone, and that its files have the right names."""
     facts = []
     for name in files:
-        found = re.fullmatch(r'entries/(\d+)\.([0-9a-f]{64})(-\d+)?\.json', name)
-        if not found:
+        if not re.fullmatch(r'entries/\d+\.[0-9a-f]{64}(-\d+)?\.json', name):
             continue
         header, signature, body = files[name], files[name[:-4] + 'sig'], files.get(name[:-4] + 'body', b'')
         bare = name[:-4] + 'body' not in files
@@ -65,11 +65,18 @@ def read_entries(files):
         need(HEADER(fields), f'{name}: no entry')
         need(fields['op'] in ERASABLE if bare else BODY(content) and fields['body'] == sha(body).hex(), f'{name}: no body of it')
         f = SimpleNamespace(**fields, hash=sha(header).hex(), content=content['content'], bare=bare, erased=None, eraser=None, raw=header, signature=signature, name=name)
-        need((str(f.seq), f.author) == found.groups()[:2], f'{name}: another name')
         need((f.op == 'genesis') == (f.net == '') and (f.prev is None) == (f.seq == 1), f'{name}: net or prev')
         need(f.cap is not None if f.op != 'genesis' else (f.seq, f.parents, f.cap, f.type, f.id, f.replaces) == (1, [], None, None, None, None), name)
         f.order = (f.time, f.author, f.seq)
         facts.append(f)
+    ranks = {}
+    need(len({f.hash for f in facts}) == len(facts), 'an entry is there twice')
+    for f in sorted(facts, key=lambda f: f.hash):
+        rank = ranks[f.seq, f.author] = ranks.get((f.seq, f.author), 0) + 1
+        need(f.name == f'entries/{f.seq}.{f.author}{f"-{rank}" if rank > 1 else ""}.json', f'{f.name}: another name')
+    names = {f.name for f in facts}
+    for name in files:
+        need(re.fullmatch(OTHERS, name) or re.sub(r'\.(sig|body)$', '.json', name) in names, f'{name}: a bundle has no such file')
     return facts
 
 

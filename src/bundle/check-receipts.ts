@@ -19,6 +19,8 @@ type Files = ReadonlyMap<string, Uint8Array>;
 export interface CheckedReceipts {
   readonly receipts: BundleReceipts;
   readonly witnesses: readonly PeerKey[];
+  /** Hashes of the entries that the node had by a time (microseconds since 1970), by the word of a registered node. */
+  shownBy(micros: number): ReadonlySet<string>;
 }
 
 /** What the rest of the bundle says, against which its receipts are checked. */
@@ -50,8 +52,15 @@ export const checkReceipts = (files: Files, context: ReceiptContext): CheckedRec
   if (textIn(files, POLICY) !== trustPolicy(trust))
     throw bundleFault(POLICY, 'policy', 'it does not name this log and the registered nodes that cosigned it');
   const timesOf = (of: Checkpoint): readonly WitnessTime[] => witnessTimes(of, registered);
+  const shownBy = (micros: number): ReadonlySet<string> => {
+    const sizes = [checkpoint, ...proven.map((each) => each.checkpoint)].map((each) =>
+      timesOf(each).some(({ time }) => time * 1_000_000 <= micros) ? each.size : 0,
+    );
+    return new Set(log.entries.slice(0, Math.max(...sizes)));
+  };
   return {
     witnesses: trust.witnesses,
+    shownBy,
     receipts: {
       origin: originText(checkpoint.origin),
       size: checkpoint.size,

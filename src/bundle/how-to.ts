@@ -48,6 +48,11 @@ const NO_RECEIPTS = `7. What the node had, and when: it had signed no checkpoint
 8. So nothing here shows when it had these entries, nor that it left none out.
 `;
 
+const STATED = `
+   What was asked is what entries state up to a time (query.json, microseconds since 1970). Each author states its times itself: one that had not written
+   for long could date an entry back. What step 8 shows by that time was there by then; of anything else that is its author's word.
+`;
+
 /** `HOWTO.txt`: how to check a bundle with ordinary tools, in plain words. */
 export const howTo = ({ by, moment, network }: Question, hasReceipts: boolean): string => `HOW TO CHECK THIS BUNDLE
 
@@ -96,7 +101,7 @@ find entries -name '*.json' -exec grep -oh '"prev":"[0-9a-f]*"' {} + | cut -c9-7
 
 find entries -name '1.*.json' -exec grep -l '"op":"genesis"' {} + | xargs sha256sum
 
-${hasReceipts ? receiptSteps(by) : NO_RECEIPTS}${moment.kind === 'known' ? knownStep(moment.node) : ''}
+${hasReceipts ? receiptSteps(by) : NO_RECEIPTS}${moment.kind === 'time' ? STATED : ''}${moment.kind === 'known' ? knownStep(moment.node) : ''}
 9. What follows from the entries, state.json, is the answer to query.json: the policies in force with the entries that gave them ("insert",
    "entry", "attributes"), and the entries that have no effect ("void"). Holdfast computes it again, with everything above:
 

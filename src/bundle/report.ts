@@ -109,6 +109,12 @@ export interface BundleReport {
   readonly receipts: BundleReceipts | undefined;
   /** Of a sound bundle that was asked what a node knew. */
   readonly known: BundleKnown | undefined;
+  /**
+   * Of a sound bundle as of a time: how many entries of that moment no registered node's word shows to have been there
+   * by then. That they state a time up to it is their authors' word: who had not written for long may have dated them
+   * back.
+   */
+  readonly unshown: number | undefined;
   /** Of a sound bundle, in the order of its entries. */
   readonly erased: readonly ErasedBody[] | undefined;
   /** Of a sound bundle: whether its HOWTO is what this version writes; of another nobody has looked at the commands. */

@@ -6,9 +6,10 @@ import { readTar, type TarFile } from '../codec/tar.ts';
 import { verifySignature } from '../entry/keys.ts';
 import { genesisSchema } from '../entry/schema.ts';
 import { forksOf } from '../policy/closure.ts';
+import type { Past } from '../policy/past.ts';
 import { type Answer, answerOf } from './answer.ts';
 import { type BundledEntry, checkKeys, checkLedger, readEntries } from './entries.ts';
-import { checkKnown, checkReceipts, knownIn } from './check-receipts.ts';
+import { type CheckedReceipts, checkKnown, checkReceipts, knownIn } from './check-receipts.ts';
 import { erasedIn, factsIn } from './erased.ts';
 import { bundleFault } from './faults.ts';
 import { howTo } from './how-to.ts';
@@ -74,6 +75,7 @@ class Check {
       checked: undefined,
       receipts: undefined,
       known: undefined,
+      unshown: undefined,
       erased: undefined,
       ownHowTo: undefined,
     };
@@ -115,6 +117,7 @@ class Check {
       ...{ sound: true, fault: undefined, question, trusted, root: past.root },
       receipts: checkedReceipts?.receipts,
       known,
+      unshown: unshownOf(question, past, checkedReceipts),
       erased: erasedIn(facts),
       ownHowTo: isOwnHowTo(files, question, checkedReceipts !== undefined),
       checked: {
@@ -131,6 +134,13 @@ class Check {
     };
   }
 }
+
+/** The stated time of an entry is its author's word: how many of those up to a time have no other. */
+const unshownOf = ({ moment }: Question, { book }: Past, receipts: CheckedReceipts | undefined): number | undefined => {
+  if (moment.kind !== 'time') return undefined;
+  const shown = receipts?.shownBy(moment.micros);
+  return book.facts().filter(({ hash }) => shown?.has(hash) !== true).length;
+};
 
 type Files = ReadonlyMap<string, Uint8Array>;
 

@@ -26,6 +26,7 @@ export interface BundleReport {
       }
     | undefined;
   readonly known: Known | undefined;
+  readonly unshown: number | undefined;
   readonly erased: readonly Erased[] | undefined;
   readonly ownHowTo: boolean | undefined;
 }
@@ -129,13 +130,19 @@ const momentText = (moment: Moment): string => {
 };
 
 /** What the bundle answers, to compare with what one wants to know. */
-const questionLines = ({ question }: BundleReport): readonly string[] =>
+const questionLines = ({ question, unshown }: BundleReport): readonly string[] =>
   question === undefined
     ? []
     : [
         `exported by ${question.by} at ${stated(question.made)}, by its own clock`,
         `asked for ${question.id ?? 'all policies'} ${momentText(question.moment)}`,
+        ...(unshown === undefined ? [] : [`  ${unshownText(unshown)}`]),
       ];
+
+const unshownText = (unshown: number): string =>
+  unshown === 0
+    ? 'each entry of that moment was there by then, by the word of a registered node'
+    : `of the entries of that moment, ${unshown} are shown by nobody to have been there by then: they may have been dated back`;
 
 const erasedLines = ({ erased = [] }: BundleReport): readonly string[] =>
   erased.length === 0

@@ -123,6 +123,24 @@ describe('the receipts in a bundle', () => {
     expect(receipts?.witnesses).toHaveLength(2);
   });
 
+  test('show what was there by a stated time, and not what its author dates back to it', async () => {
+    const unshown = async (micros: number, receipts?: ReceiptSource): Promise<number | undefined> => {
+      const moment = { kind: 'time', micros } as const;
+      return sound(verifyBundle(await bundleOf(history, { by: NODE, moment, ...(receipts && { receipts }) }))).unshown;
+    };
+    const last = history.at(-1)!.header.time;
+    expect(await unshown(last)).toBe(SIZE);
+    expect(await unshown(last, source)).toBe(SIZE);
+    expect(await unshown(1_700_000_100_000_000 - 1, source)).toBe(SIZE);
+    expect(await unshown(1_700_000_100_000_000, source)).toBe(SIZE - 4);
+    expect(await unshown(1_700_000_204_999_999, source)).toBe(SIZE - 6);
+    expect(await unshown(1_700_000_300_000_000, source)).toBe(0);
+    expect(sound(verifyBundle(bundle)).unshown).toBeUndefined();
+    const archive = await bundleOf(history, { by: NODE, moment: { kind: 'time', micros: last } });
+    expect(textOf(archive, 'HOWTO.txt')).toContain('could date an entry back');
+    expect(sound(verifyBundle(archive)).ownHowTo).toBe(true);
+  });
+
   test('of a long log prove the newest entries only, over many tiles', async () => {
     const long = witnessedHistory(1_050);
     const receipts = await receiptsOf(long, NODE, [

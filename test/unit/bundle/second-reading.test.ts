@@ -157,6 +157,10 @@ describe.skipIf(!PYTHON)('the second implementation, in Python (skipped where th
     const last = history.at(-1)!;
     const stem = `entries/${last.header.seq}.${last.header.author}`;
     const foreign = Buffer.from(signWith(WITNESS, last.raw.header)).toString('latin1');
+    const twice = (files: TarFile[]): TarFile[] =>
+      files.flatMap((file) =>
+        file.name.startsWith(stem) ? [file, { ...file, name: file.name.replace(stem, `${stem}-2`) }] : [file],
+      );
     const changes = [
       edit(/^state.json$/, /"root":"./, '"root":"x'),
       edit(/^state.json$/, /"entries":\d+/, '"entries":7'),
@@ -168,6 +172,11 @@ describe.skipIf(!PYTHON)('the second implementation, in Python (skipped where th
       edit(/\.json$/, '"v":1', '"v":2'),
       (files: TarFile[]) => files.filter(({ name }) => !name.startsWith(stem)),
       (files: TarFile[]) => files.map((file) => ({ ...file, name: file.name.replace(stem, `${stem}-2x`) })),
+      (files: TarFile[]) => files.map((file) => ({ ...file, name: file.name.replace(stem, `${stem}-7`) })),
+      twice,
+      (files: TarFile[]) => edit(/^state.json$/, `"entries":${size}`, `"entries":${size + 1}`)(twice(files)),
+      (files: TarFile[]) => [...files, { name: 'notes.txt', bytes: Buffer.from('nobody looks at this') }],
+      (files: TarFile[]) => [...files, { name: `${stem}-2.body`, bytes: Buffer.from('{}') }],
       (files: TarFile[]) => files.filter(({ name }) => name !== 'state.json'),
       edit(/^receipts$/, /^.{65}/s, ''),
       edit(/^receipts$/, /^./, 'x'),

@@ -7,7 +7,7 @@ const [NODE, OTHER, ENTRY] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as
 
 const report = (changes: Partial<BundleReport>): BundleReport => ({
   ...{ sound: true, fault: undefined, question: undefined, trusted: undefined, root: ENTRY },
-  ...{ checked: undefined, receipts: undefined, known: undefined, erased: [], ownHowTo: true },
+  ...{ checked: undefined, receipts: undefined, known: undefined, unshown: undefined, erased: [], ownHowTo: true },
   ...changes,
 });
 
@@ -20,6 +20,13 @@ describe('the report of a sound bundle', () => {
     const text = reportText(report({ question: { by: NODE, id: null, made: MICROS + 1_000_000, moment } }));
     expect(text).toContain(`asked for all policies ${words}`);
     expect(text).toContain(`exported by ${NODE} at 2026-11-28T12:50:01.000Z`);
+  });
+
+  test('says of a moment by stated times how many entries have nothing but their author’s word for that', () => {
+    const question = { by: NODE, id: null, made: MICROS, moment: { kind: 'time', micros: MICROS } } as const;
+    const text = reportText(report({ question, unshown: 3 }));
+    expect(text).toContain('3 are shown by nobody to have been there by then: they may have been dated back');
+    expect(reportText(report({ question, unshown: 0 }))).toContain('each entry of that moment was there by then');
   });
 
   test('says of who witnessed what a node knew whether it still is registered', () => {
