@@ -5,14 +5,21 @@ import { HASH_BYTES, rootAt, TILE_LEAVES, tileRoot, type TreeReader } from './tr
 
 /** A tree in memory. */
 export class MemoryTree implements TreeReader {
-  readonly #pages: Buffer[] = [];
   readonly #tiles: Buffer[] = [];
   #entries = Buffer.alloc(0);
+  /** What the entries lie in, with room behind them: whoever gives them one by one must not have all copied each time. */
+  #room = Buffer.alloc(0);
 
   /** Hashes of entries end to end. */
   append(hashes: Buffer): void {
-    this.#pages.push(hashes);
-    this.#entries = Buffer.concat(this.#pages);
+    const start = this.#entries.byteLength;
+    const end = start + hashes.byteLength;
+    if (end > this.#room.byteLength) {
+      this.#room = Buffer.alloc(Math.max(end, 2 * start));
+      this.#entries.copy(this.#room);
+    }
+    hashes.copy(this.#room, start);
+    this.#entries = this.#room.subarray(0, end);
     const whole = Math.floor(this.#entries.byteLength / HASH_BYTES / TILE_LEAVES);
     while (this.#tiles.length < whole) {
       const start = this.#tiles.length * TILE_LEAVES * HASH_BYTES;
