@@ -3,7 +3,8 @@
 //	GO111MODULE=off GOPATH=/usr/share/gocode go run scripts/audit/proofs.go DIR ...
 //
 // In each directory: checkpoint and every proof are signed by the log of policy.txt and by as many of its witnesses as its quorum asks for, receipts are
-// the checkpoint's entries, and each proof shows its entry in its checkpoint. One line a directory; the status is 0 where all hold.
+// the checkpoint's entries, and each proof shows its entry in its checkpoint, at the place and in a tree that the receipts give it. One line a
+// directory; the status is 0 where all hold.
 package main
 
 import (
@@ -129,8 +130,8 @@ func leaf(entry string) (tlog.Hash, error) {
 	return tlog.RecordHash(raw), nil
 }
 
-// root computes the tree of some entries as Go's checksum database does, from stored hashes.
-func root(entries []string) (tlog.Hash, error) {
+// trees gives the root of the first so many entries as Go's checksum database computes it, from stored hashes.
+func trees(entries []string) (func(size int64) (tlog.Hash, error), error) {
 	var stored []tlog.Hash
 	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		found := make([]tlog.Hash, len(indexes))
@@ -142,19 +143,25 @@ func root(entries []string) (tlog.Hash, error) {
 	for i, entry := range entries {
 		raw, err := hex.DecodeString(entry)
 		if err != nil {
-			return tlog.Hash{}, err
+			return nil, err
 		}
 		hashes, err := tlog.StoredHashes(int64(i), raw, reader)
 		if err != nil {
-			return tlog.Hash{}, err
+			return nil, err
 		}
 		stored = append(stored, hashes...)
 	}
-	return tlog.TreeHash(int64(len(entries)), reader)
+	return func(size int64) (tlog.Hash, error) {
+		if size < 0 || size > int64(len(entries)) {
+			return tlog.Hash{}, errors.New("the receipts name fewer entries")
+		}
+		return tlog.TreeHash(size, reader)
+	}, nil
 }
 
-// checkProof reads a C2SP tlog-proof and shows its entry in its checkpoint.
-func (p *policy) checkProof(file, entry string) error {
+// checkProof reads a C2SP tlog-proof and shows its entry in its checkpoint, which is one of the log that the receipts list: a log that shows two
+// histories may have signed another.
+func (p *policy) checkProof(file, entry string, entries []string, root func(size int64) (tlog.Hash, error)) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -182,6 +189,12 @@ func (p *policy) checkProof(file, entry string) error {
 	}
 	if words < p.quorum {
 		return errors.New("no witness has cosigned it")
+	}
+	if index < 0 || index >= int64(len(entries)) || entries[index] != entry {
+		return errors.New("the receipts have the entry at another place")
+	}
+	if listed, err := root(tree.N); err != nil || listed != tree.Hash {
+		return errors.New("its checkpoint is not one of the log that the receipts list")
 	}
 	hash, err := leaf(entry)
 	if err != nil {
@@ -215,7 +228,11 @@ func check(dir string) (string, error) {
 		return "", err
 	}
 	entries := strings.Fields(string(receipts))
-	hash, err := root(entries)
+	root, err := trees(entries)
+	if err != nil {
+		return "", fmt.Errorf("receipts: %w", err)
+	}
+	hash, err := root(tree.N)
 	if err != nil || int64(len(entries)) != tree.N || hash != tree.Hash {
 		return "", errors.New("receipts: they are not the entries of the checkpoint")
 	}
@@ -224,7 +241,7 @@ func check(dir string) (string, error) {
 		return "", err
 	}
 	for _, file := range proofs {
-		if err := p.checkProof(file, strings.TrimSuffix(filepath.Base(file), ".tlog-proof")); err != nil {
+		if err := p.checkProof(file, strings.TrimSuffix(filepath.Base(file), ".tlog-proof"), entries, root); err != nil {
 			return "", fmt.Errorf("%s: %w", filepath.Base(file), err)
 		}
 	}

@@ -115,7 +115,16 @@ describe.skipIf(!GO)(
             })),
           NODE,
         );
-        const judged = [...ofStrangers, blank];
+        // A log that shows two histories has signed a tree for each, and found who cosigns both.
+        const turned = [history[0]!, ...history.slice(1).reverse()];
+        const split = await bundleOf(turned, {
+          by: NODE,
+          receipts: await receiptsOf(turned, NODE, [{ size, cosigned: [[FIRST, one]] }]),
+        });
+        const proof = `proofs/${other}.tlog-proof`;
+        const ofOther = readTar(split, 10_000).find(({ name }) => name === proof)!;
+        const mixed = remade(bundle, (files) => files.map((file) => (file.name === proof ? ofOther : file)), NODE);
+        const judged = [...ofStrangers, blank, mixed];
         dirs.push(...judged.map((each) => unpacked(each)));
         const environment = { ...process.env, GO111MODULE: 'off', GOPATH, GOCACHE: join(dir, 'cache'), GOFLAGS: '' };
         const { stdout, stderr } = spawnSync('go', ['run', PROGRAM, ...dirs], { encoding: 'utf8', env: environment });
@@ -131,7 +140,7 @@ describe.skipIf(!GO)(
         ]);
         const verdicts = judged.map((each) => (verifyBundle(each).sound ? 'sound' : 'fault'));
         expect(said.slice(8).map((line) => line?.split(' ')[0])).toEqual(verdicts);
-        expect(verdicts).toEqual(['sound', 'sound', 'sound', 'fault']);
+        expect(verdicts).toEqual(['sound', 'sound', 'sound', 'fault', 'fault']);
         expect(
           ofStrangers.map((each) => {
             const policy = readTar(each, 10_000).find(({ name }) => name === 'policy.txt');
