@@ -6,6 +6,7 @@ src/entry/SPEC.md (E, L) and of the pages that fold.py and authority.py name. It
 
 One line a file: its name, a tab, and "sound" with the root of the state, or "fault" with the first one. The status is 0 where all are sound.
 --root KEY: the key that must be a root of the network, 64 hex digits; without it the roots are whoever the file says.
+Left to others: the archive's own form, key files and policy.txt to openssl and holdfast, proofs of single entries (B4) to proofs.go.
 --no-signatures leaves the signatures of entries to openssl, as HOWTO.txt has it: one takes some milliseconds here."""
 import base64
 import re
