@@ -15,7 +15,7 @@ export interface Tail {
 }
 
 /** What was acknowledged is not there any more. */
-export const journalChanged = (path: string, what: string): HoldfastError =>
+const journalChanged = (path: string, what: string): HoldfastError =>
   fault('LEDGER_JOURNAL_CHANGED', `${path} is not as it was written: ${what}`, {
     data: { file: path },
     hint: 'check the disk, then start the node again: it takes back from its peers what is missing',
