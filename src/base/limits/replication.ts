@@ -26,11 +26,13 @@ export const HOLDINGS_RANGES_MAX = 200_000;
 /** Origins (operators) of the files in one message, and of those that one peer may announce; more are malformed. */
 export const HOLDINGS_ORIGINS_MAX = 1_024;
 /**
- * What others bring must not make the own holdings longer than peers read: files of so many origins that are no operators
- * of the cluster any more, and no new gaps of an origin that has more than its share, where there are so many of all.
+ * Origins that are no operators of the cluster by the policies, of which files are held; a file of a further one is
+ * refused (`REPLICATION_ORIGINS_FULL`): what others bring must not make the own holdings longer than peers read.
  */
 export const STRANGE_ORIGINS_MAX = 256;
+/** Ranges of files that are held of all origins, from which on none with more than its share gets a new one. */
 export const GAPS_MAX = 25_000;
+/** That share: ranges of one operator of the cluster; beyond it a file is refused (`REPLICATION_NUMBERS_SCATTERED`). */
 export const GAPS_SHARE = 512;
 /** A peer that owes an answer and sends nothing for so long is given up; what it owed is asked from another. */
 export const TRANSFER_IDLE_MS = 20_000;
