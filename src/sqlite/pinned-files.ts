@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { SQLITE_PINNED_MAX } from '../base/limits.ts';
 
 /**
  * Linux alone: names a file and opens nothing of it. To close a file that was opened otherwise would end the locks that
@@ -13,10 +14,10 @@ const O_PATH = 0o10000000;
 export class PinnedFiles {
   #handles: readonly number[] = [];
 
-  /** Pins the files that are under these paths now, and only then lets go of those pinned so far. */
+  /** Pins the first of the files that are under these paths now, and only then lets go of those pinned so far. */
   pin(paths: readonly string[]): void {
     const before = this.#handles;
-    this.#handles = process.platform === 'linux' ? paths.flatMap(handleOf) : [];
+    this.#handles = process.platform === 'linux' ? paths.slice(0, SQLITE_PINNED_MAX).flatMap(handleOf) : [];
     for (const handle of before) closeSync(handle);
   }
 }

@@ -6,6 +6,8 @@ export const READ_CHUNK_ROWS_MAX = 2_000;
 export const SQLITE_STATEMENTS_MAX = 128;
 /** Connections kept open by one reader or writer, the least recently used closed first. */
 export const SQLITE_OPEN_MAX = 32;
+/** Files of databases that are pinned while nobody has them open: each takes a descriptor. */
+export const SQLITE_PINNED_MAX = 512;
 /**
  * Pages that one connection keeps: as built, it would keep 16 MB, on each thread and of each database; the system
  * caches files too.
