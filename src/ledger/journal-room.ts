@@ -10,6 +10,14 @@ import { checkTail, type Tail } from './journal-tail.ts';
  */
 export const ROOM_BYTES_MAX = 1_048_576;
 
+/** What a journal says of its room. */
+export interface JournalRoomOptions {
+  /** So many zeros are written behind the last line at a time. */
+  readonly roomBytes?: number;
+  /** A lock keeps every other process out: nobody else writes there. Default: none is known to. */
+  readonly isLocked?: boolean;
+}
+
 /**
  * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file
  * longer leaves the file system's own records alone: a third of what an append writes to the disk.
@@ -20,12 +28,14 @@ export const ROOM_BYTES_MAX = 1_048_576;
 export class JournalRoom {
   readonly #files: JournalFiles;
   readonly #bytes: number;
+  readonly #isLocked: boolean;
   /** Where the zeros end; 0 where there are none. */
   #end = 0;
 
-  constructor(files: JournalFiles, bytes = JOURNAL_ROOM_BYTES) {
+  constructor(files: JournalFiles, { roomBytes = JOURNAL_ROOM_BYTES, isLocked = false }: JournalRoomOptions) {
     this.#files = files;
-    this.#bytes = bytes;
+    this.#bytes = roomBytes;
+    this.#isLocked = isLocked;
   }
 
   /** The most that one write over zeros has. */
@@ -48,8 +58,8 @@ export class JournalRoom {
 
   /**
    * Before so many bytes are written at the end: room for them and a zero behind it, or, where they are many, none at
-   * all. First it is seen that nobody else has written there, as a disk that takes no lock allows; what another took
-   * back of the room is made anew. `LEDGER_DIR_IN_USE`, `LEDGER_JOURNAL_CHANGED`.
+   * all. Where no lock keeps others out, it is seen first that nobody else has written there; what another took back of
+   * the room is made anew. `LEDGER_DIR_IN_USE`, `LEDGER_JOURNAL_CHANGED`.
    */
   async prepare(tail: Tail, bytes: number): Promise<void> {
     const { handle, end } = tail;
@@ -57,15 +67,17 @@ export class JournalRoom {
       await this.giveBackAll(tail);
       return;
     }
-    const to = end + bytes + 1;
-    const found = await checkTail(this.#files, tail, to);
-    if (found < to) this.#end = Math.min(this.#end, found);
+    if (!this.#isLocked) {
+      const to = end + bytes + 1;
+      const found = await checkTail(this.#files, tail, to);
+      if (found < to) this.#end = Math.min(this.#end, found);
+    }
     if (end + bytes >= this.#end) await this.make(handle, end, 0);
   }
 
-  /** All room goes, durably, once it is seen that nobody else has written to it. */
+  /** All room goes, durably, once it is known that nobody else has written to it. */
   async giveBackAll(tail: Tail): Promise<void> {
-    await checkTail(this.#files, tail, Math.max(tail.end + 1, this.#end));
+    if (!this.#isLocked) await checkTail(this.#files, tail, Math.max(tail.end + 1, this.#end));
     await this.giveBack(tail.handle, tail.end);
   }
 

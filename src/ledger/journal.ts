@@ -10,19 +10,17 @@ import { JournalReads, readBytes } from './journal-reads.ts';
 import { checkRefused, journalInUse, readBack, type Tail } from './journal-tail.ts';
 import { OneByOne } from '../base/one-by-one.ts';
 import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
-import { JournalRoom, ROOM_BYTES_MAX, tornLine, writeAll } from './journal-room.ts';
+import { JournalRoom, type JournalRoomOptions, ROOM_BYTES_MAX, tornLine, writeAll } from './journal-room.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
 const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
 
 /** Where a journal lies and how its files grow; the sizes, in bytes, differ from the limits in tests alone. */
-export interface JournalOptions {
+export interface JournalOptions extends JournalRoomOptions {
   readonly dir: string;
   readonly log: Logger;
   /** A new file is begun beyond this size. */
   readonly fileBytesMax?: number;
-  /** So many zeros are written behind the last line at a time. */
-  readonly roomBytes?: number;
   readonly files?: JournalFiles;
 }
 
@@ -91,7 +89,7 @@ export class Journal {
   constructor(options: JournalOptions, sizes: Map<number, number>) {
     this.#options = options;
     this.#files = options.files ?? systemJournalFiles;
-    this.#room = new JournalRoom(this.#files, options.roomBytes);
+    this.#room = new JournalRoom(this.#files, options);
     this.#sizes = sizes;
     this.#reads = new JournalReads({ files: this.#files, log: options.log, path: (file) => this.path(file) });
     const file = Math.max(0, ...sizes.keys());

@@ -283,6 +283,23 @@ describe('where a disk takes no lock, and two processes write to one journal', (
     expect(whole(files)).toContain('of the second');
   });
 
+  it('where a lock keeps the other out, nothing is read before a write', async () => {
+    const files = createPowerCutFiles();
+    let reads = 0;
+    const read: JournalFiles['read'] = (...args) => {
+      reads += 1;
+      return files.read(...args);
+    };
+    const options = { dir: 'j', log: silentLogger, files: { ...files, read }, roomBytes: ROOM };
+    for (const isLocked of [true, false]) {
+      const journal = await openJournal({ ...options, isLocked });
+      await journal.beginAppends({ file: 0, offset: 0 });
+      reads = 0;
+      for (const bytes of [30, 40, ROOM]) await journal.append([line(bytes)]);
+      expect(reads > 0).toBe(!isLocked);
+    }
+  });
+
   it('room that the other gave back is made again', async () => {
     const files = createPowerCutFiles();
     const first = await open(files);
