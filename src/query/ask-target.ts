@@ -12,7 +12,8 @@ import type { QueryPorts, QueryServiceOptions } from './ports.ts';
 import { type AnswerListener, askQuery } from './remote/ask.ts';
 import type { Lines } from './remote/lines.ts';
 import { filesOf } from './remote/messages.ts';
-import type { Candidate, Target } from './targets.ts';
+import type { ClusterInfo } from '../topology/topology.ts';
+import type { Candidate, TableName, Target } from './targets.ts';
 
 /** What one target is asked, and what bounds its answer. */
 export interface Question {
@@ -190,11 +191,24 @@ const unavailable = (
     candidate === 'behind' ? [] : [`${candidate.operator?.name ?? 'this node'}: ${whyOf(error)}`],
   );
   const name = cluster === undefined ? 'the local databases' : `the cluster ${cluster.name} (${cluster.id})`;
-  const why = said.length === 0 ? 'it has no operator' : said.join('; ');
+  const isEmpty = cluster?.operators.length === 0;
+  const why = isEmpty ? 'it has no operator: none has joined it, or they were moved or deleted' : said.join('; ');
   return fault('QUERY_CLUSTER_UNAVAILABLE', `no operator of ${name} answered for ${dbms}.${table}: ${why}`, {
     data: { cluster: cluster?.id ?? '', dbms, table },
-    hint: 'start an operator of the cluster, or ask for what there is with `partial = true`',
+    hint: isEmpty
+      ? withoutOperators(cluster, { dbms, table })
+      : 'start an operator of the cluster, or ask for what there is with `partial = true`',
   });
+};
+
+/** Nobody knows whether an operator that was deleted left rows behind that nobody else has: people have to say it. */
+const withoutOperators = ({ id, tables }: ClusterInfo, { dbms, table }: TableName): string => {
+  const policy = tables.find((each) => each.dbms === dbms && each.table === table)?.policy ?? id;
+  return (
+    'let an operator join it, or ask for what there is with `partial = true`; where all of its operators were moved, ' +
+    'their rows count in their new clusters: when one of these has the table (see get data nodes), end it here: ' +
+    `blockchain delete where id = ${policy}`
+  );
 };
 
 const endPart = (part: PartRecord, caught: unknown, signal: AbortSignal): void => {

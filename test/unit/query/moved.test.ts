@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HoldfastError } from '../../../src/base/errors.ts';
 import { encodeControl, QUERY_PROTOCOL, QUERY_PROTOCOL_BEFORE, tagged } from '../../../src/query/remote/messages.ts';
 import { type LeftHere, leftOut } from '../../../src/query/left-out.ts';
 import type { OwnOperator } from '../../../src/query/ports.ts';
@@ -133,6 +134,20 @@ describe('the rows of an operator that was moved to another cluster', () => {
     expect(await answered(await leftOut(asked, other!, ['b']))).toEqual(['[[6,77.0]]']);
     await world.node('a').file('c', 1, [{ value: 100 }]);
     await expect(answered(before)).rejects.toMatchObject({ code: 'QUERY_OPERATOR_NOT_FILLED' });
+  });
+
+  test('and of all others of its cluster too: that this has none any more is said, with what helps', async () => {
+    await moved();
+    world.move('a', 'plant-2');
+    await world.node('c').file('a', 1, [{ value: 1 }, { value: 2 }]);
+    await world.node('c').file('a', 2, [{ value: 4 }]);
+    const failure: unknown = await ask().catch((caught: unknown) => caught);
+    expect(failure).toMatchObject({ code: 'QUERY_CLUSTER_UNAVAILABLE' });
+    expect(String(failure)).toContain('it has no operator: none has joined it, or they were moved or deleted');
+    expect((failure as HoldfastError).hint).toContain('blockchain delete where id = plant-1');
+    world.deleteCluster('plant-1');
+    await world.node('a').network.close();
+    expect(await ask()).toMatchObject({ rows: [[7, 177]], behind: [] });
   });
 
   test('are not asked for of one that does not know yet of which cluster it is', async () => {
