@@ -31,9 +31,12 @@ export class Bodies {
   async archive(hashes: readonly string[], signal?: AbortSignal): Promise<number> {
     const { chains, recent, store } = this.#ports;
     const places = hashes.flatMap((hash) => chains.get(hash) ?? []);
-    const bytes = await store.archiveBodies(places, signal);
-    for (const { cursor } of places) recent.remove(cursor);
-    return bytes;
+    try {
+      return await store.archiveBodies(places, signal);
+    } finally {
+      // Where it fails, a part may have gone.
+      for (const { cursor } of places) recent.remove(cursor);
+    }
   }
 
   /**
@@ -51,8 +54,12 @@ export class Bodies {
         continue;
       if (erasures.by(entry.hash) === undefined && sha256Hex(body) === entry.header.body) placed.push({ place, body });
     }
-    await store.restoreBodies(placed, signal);
-    for (const { place } of placed) recent.remove(place.cursor);
+    try {
+      await store.restoreBodies(placed, signal);
+    } finally {
+      // Where it fails, a part may be here.
+      for (const { place } of placed) recent.remove(place.cursor);
+    }
     return placed.map(({ place }) => place.hash);
   }
 }

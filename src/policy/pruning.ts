@@ -105,14 +105,16 @@ export class Pruning {
 
   /**
    * Drops what can go: first what follows from it is kept, durably. `isSafe` looks whether others have it, and rejects
-   * where they do not; it is asked once this node is {@link busy}. `LEDGER_DISK_FAILED`, `POLICY_PRUNING_BUSY`.
+   * where they do not; it is asked once this node is {@link busy}, about what is settled then. `LEDGER_DISK_FAILED`, `POLICY_PRUNING_BUSY`.
    */
   prune(signal?: AbortSignal, isSafe: () => Promise<unknown> = async () => {}): Promise<Pruned> {
     return this.#alone(async () => {
       const { fold, memory, states, ledger } = this.#ports;
       await this.#ports.caughtUp();
+      // What another snapshot settles meanwhile was not asked for.
+      const asked = new Set(await inSlices(droppable(fold), signal));
       await isSafe();
-      const hashes = await inSlices(droppable(fold), signal);
+      const hashes = (await inSlices(droppable(fold), signal)).filter((hash) => asked.has(hash));
       if (hashes.length === 0) return { bodies: 0, bytes: 0 };
       for (const [snapshot, state] of statesToSave(fold, memory)) {
         memory.saved.set(snapshot, state);
@@ -185,10 +187,22 @@ export class Pruning {
 
   async #takeBack(batch: readonly ArchivedBody[], signal: AbortSignal | undefined): Promise<number> {
     const { ledger } = this.#ports;
-    const hashes = await ledger.bodies.restore(batch, signal);
-    const held = await Promise.all(hashes.map((hash) => ledger.byHash(hash)));
-    await this.#ports.takeUp(held.flatMap((entry) => entry ?? []));
-    return hashes.length;
+    try {
+      await ledger.bodies.restore(batch, signal);
+    } catch (caught) {
+      await this.#takeUpHeld(batch).catch(() => {});
+      throw caught;
+    }
+    return this.#takeUpHeld(batch);
+  }
+
+  /** Also what an attempt has brought back that failed later: the book is without it still. */
+  async #takeUpHeld(batch: readonly ArchivedBody[]): Promise<number> {
+    const held = await Promise.all(batch.map(({ hash }) => this.#ports.ledger.byHash(hash)));
+    const whole = held.flatMap((each) => (each === undefined || each.entry.bodiless === true ? [] : each));
+    const back = whole.filter(({ entry }) => entry.archived !== true);
+    await this.#ports.takeUp(back);
+    return back.length;
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@ import { type ArchiveHolder, holdersText } from '../../ledger/archive/port.ts';
 import { isInForce } from '../../policy/authority/members.ts';
 import type { Pruning } from '../../policy/pruning.ts';
 import type { SnapshotReport } from '../../policy/snapshot/report.ts';
-import type { CommandContext } from '../context.ts';
+import type { Archiving, CommandContext } from '../context.ts';
 import { lastSnapshot } from '../held.ts';
 import { bool, type OptionTable, withDefault } from '../options.ts';
 import { type Call, define } from '../define.ts';
@@ -45,12 +45,16 @@ const settledBy = (context: CommandContext): SnapshotReport => {
   });
 };
 
+type Keeping = Pick<CommandContext, 'policies' | 'ledgerSync'> & {
+  readonly archiving?: Pick<Archiving, 'confirmed'> | undefined;
+};
+
 /**
  * Nodes in reach that say now that they have everything, and hold all that the snapshot covers. The role alone is no
  * proof of that, and neither is what a node said before.
  */
 const keepersOf = async (
-  { archiving, policies, ledgerSync }: CommandContext,
+  { archiving, policies, ledgerSync }: Keeping,
   { frontier }: SnapshotReport,
   signal: AbortSignal | undefined,
 ): Promise<readonly ArchiveHolder[]> => {
@@ -79,27 +83,29 @@ const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): P
   await context.policies.caughtUp();
   const need = pruning.need();
   if (need !== undefined) throw need;
-  const snapshot = settledBy(context);
-  const by = snapshot.signed[0]?.entry ?? '';
+  let snapshot = settledBy(context);
+  const by = (): string => snapshot.signed[0]?.entry ?? '';
   if (options.dryrun) {
     const keepers = await keepersOf(context, snapshot, signal);
     const bodies = await pruning.preview(signal);
     const text = [
-      `nothing is dropped yet: ${count(bodies, 'body', 'bodies')} could go by snapshot ${by}`,
+      `nothing is dropped yet: ${count(bodies, 'body', 'bodies')} could go by snapshot ${by()}`,
       `kept by: ${holdersText(keepers)}`,
     ];
-    return says(text.join('\n'), { dry: true, bodies, snapshot: by, holders: keepers.map(({ key }) => key) });
+    return says(text.join('\n'), { dry: true, bodies, snapshot: by(), holders: keepers.map(({ key }) => key) });
   }
   let keepers: readonly ArchiveHolder[] = [];
   const { bodies, bytes } = await pruning.prune(signal, async () => {
+    // It may be another by now, which covers more.
+    snapshot = settledBy(context);
     keepers = await keepersOf(context, snapshot, signal);
   });
   const text = [
-    `dropped ${count(bodies, 'body', 'bodies')}, ${count(bytes, 'byte', 'bytes')}, by snapshot ${by}`,
+    `dropped ${count(bodies, 'body', 'bodies')}, ${count(bytes, 'byte', 'bytes')}, by snapshot ${by()}`,
     `kept by: ${holdersText(keepers)}; back again: blockchain fill history`,
     JOINING,
   ];
-  const json = { bodies, bytes, snapshot: by, archived: pruning.count, holders: keepers.map(({ key }) => key) };
+  const json = { bodies, bytes, snapshot: by(), archived: pruning.count, holders: keepers.map(({ key }) => key) };
   return says(text.join('\n'), { dry: false, ...json });
 };
 

@@ -171,6 +171,39 @@ test('what has gone when dropping fails is known to be gone', async () => {
   expect(pruning.count).toBe(0);
 });
 
+test('what is settled while others are asked whether they have what goes stays', async () => {
+  const { policies, pruning } = await settled();
+  const settleMore = async (): Promise<void> => {
+    for (const a of [5, 6]) await policies.update('two', { a });
+    await policies.snapshots.make();
+  };
+  expect(await pruning.prune(undefined, settleMore)).toMatchObject({ bodies: 3 });
+  expect(await pruning.preview()).toBe(1);
+});
+
+test('what came back when fetching it back fails is taken up, at once or by the next attempt', async () => {
+  const { pruning, ledger } = await settled();
+  await pruning.prune();
+  const [first = ''] = pruning.archived();
+  const restoreAll = ledger.bodies.restore.bind(ledger.bodies);
+  ledger.bodies.restore = async (bodies) => {
+    await restoreAll(bodies.filter(({ hash }) => hash === first));
+    throw new Error('the disk is full');
+  };
+  const byHash = ledger.byHash.bind(ledger);
+  ledger.byHash = async () => {
+    throw new Error('the disk cannot be read');
+  };
+  await expect(pruning.fill()).rejects.toThrow('the disk is full');
+  expect(pruning.count).toBe(3);
+  ledger.byHash = byHash;
+  await expect(pruning.fill()).rejects.toThrow('the disk is full');
+  expect(pruning.count).toBe(2);
+  ledger.bodies.restore = restoreAll;
+  expect(await pruning.fill()).toMatchObject({ bodies: 2 });
+  expect(pruning.count).toBe(0);
+});
+
 test('one at a time, only where others have it, and only while nothing else needs the files', async () => {
   const { pruning, ledger, disk, archive, saved } = await settled();
   const isNowhere = async (): Promise<never> => {
