@@ -31,6 +31,8 @@ class MemoryChannel implements Channel {
   #other: MemoryChannel | undefined;
   #bytesOnTheWay = 0;
   #failure: HoldfastError | undefined;
+  /** Something that was sent here is lost: nothing that was sent after it arrives. */
+  #isBroken = false;
   #finished = false;
   readonly #sends = new OneByOne();
   #wake: (() => void) | undefined;
@@ -112,9 +114,10 @@ class MemoryChannel implements Channel {
 
   #toOther(deliver: (other: MemoryChannel) => void): void {
     const arrive = (): void => {
-      if (this.#other !== undefined && this.#other.#failure === undefined) deliver(this.#other);
+      if (!this.#isBroken && this.#other !== undefined && this.#other.#failure === undefined) deliver(this.#other);
     };
     this.#carry(this.#self, this.peer, arrive, () => {
+      this.#isBroken = true;
       this.#fail(fault('NETWORK_CHANNEL_CLOSED', 'the channel broke'));
     });
   }

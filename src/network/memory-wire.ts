@@ -68,7 +68,10 @@ export class MemoryWire {
   heal(a: PeerKey | undefined, b: PeerKey | undefined): void {
     for (const direction of a === undefined || b === undefined ? this.#all() : this.#pair(a, b)) {
       direction.cutMs = undefined;
-      for (const arrive of direction.held.splice(0)) this.#schedule(direction, arrive);
+      // It was sent before what is still under way, and comes before it.
+      const held = direction.held.splice(0);
+      direction.underWay.unshift(...held);
+      for (let count = held.length; count > 0; count -= 1) this.#arriveLater(direction);
     }
   }
 
@@ -86,9 +89,14 @@ export class MemoryWire {
   }
 
   #schedule(direction: Direction, arrive: () => void): void {
+    direction.underWay.push(arrive);
+    this.#arriveLater(direction);
+  }
+
+  /** The oldest of what is under way by then. */
+  #arriveLater(direction: Direction): void {
     const nowMs = this.#clock.monotonicMs();
     direction.freeMs = Math.max(direction.freeMs, nowMs + this.#delay());
-    direction.underWay.push(arrive);
     this.#clock.after(direction.freeMs - nowMs, () => {
       const oldest = direction.underWay.shift();
       if (oldest === undefined) return;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { PING_TIMEOUT_MS } from '../../../src/base/limits.ts';
 import { createMemoryHub, type MemoryHub } from '../../../src/network/memory.ts';
-import type { Network } from '../../../src/network/network.ts';
+import type { Channel, Network } from '../../../src/network/network.ts';
 import { describeNetworkGate } from '../../conformance/network-gate.ts';
 import { describeNetwork, type NetworkFactory } from '../../conformance/network.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -42,6 +42,44 @@ describe('memory hub', () => {
     await clock.advance(100);
     expect(got).toEqual(['1', '2']);
     expect(a.peers()).toHaveLength(1);
+  });
+
+  const taking = async (): Promise<
+    ReturnType<typeof world> & { readonly channel: Channel; readonly got: string[] }
+  > => {
+    const made = world();
+    const { clock, a, b } = made;
+    const got: string[] = [];
+    b.handle('/holdfast/x/1', async (channel) => {
+      for await (const frame of channel) got.push(Buffer.from(frame).toString());
+    });
+    await clock.runWhile(a.dial({ address: b.address }), 1_000);
+    return { ...made, channel: await clock.runWhile(a.open(b.self, '/holdfast/x/1'), 1_000), got };
+  };
+
+  test('what a cut holds back comes before what is still under way when it ends', async () => {
+    const { clock, hub, a, b, channel, got } = await taking();
+    hub.cutOneWay(a.self, b.self);
+    for (let count = 0; count < 10; count += 1) {
+      void channel.send(Buffer.from(`${count}`));
+      await clock.advance(1);
+    }
+    hub.heal(a.self, b.self);
+    await clock.advance(100);
+    expect(got).toEqual(Array.from({ length: 10 }, (_, count) => `${count}`));
+  });
+
+  test('after a frame that is lost no other of its channel arrives', async () => {
+    const { clock, hub, channel, got } = await taking();
+    void channel.send(Buffer.from('before'));
+    await clock.advance(0);
+    hub.setLoss(1);
+    void channel.send(Buffer.from('lost'));
+    await clock.advance(0);
+    hub.setLoss(0);
+    void channel.send(Buffer.from('after'));
+    await clock.advance(100);
+    expect(got).toEqual(['before']);
   });
 
   test.each(['a to b', 'b to a'])(
