@@ -2,7 +2,7 @@ import type { SnapshotReport } from '../policy/snapshot/report.ts';
 import type { CommandContext } from './context.ts';
 
 /** The last snapshot in force: it covers what those before it do. */
-export const lastSnapshot = ({ policies }: CommandContext): SnapshotReport | undefined =>
+export const lastSnapshot = ({ policies }: Pick<CommandContext, 'policies'>): SnapshotReport | undefined =>
   policies.snapshots
     .list()
     .filter(({ effect, entries }) => effect === 'in-force' && entries !== undefined)

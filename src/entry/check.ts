@@ -7,7 +7,7 @@ import { isJsonObject, jsonDepth, type JsonObject, type JsonValue } from '../cod
 import { type Entry, type EntryHeader, ERASABLE_OPS, type RawEntry } from './entry.ts';
 import { plainHeader } from './plain-header.ts';
 import { bodySchema, genesisSchema, headerSchema, SALT } from './schema.ts';
-import { ed25519 } from './signatures.ts';
+import { ed25519, type Signatures } from './signatures.ts';
 
 const CODES: Readonly<Record<string, string>> = {
   CODEC_TOO_DEEP: 'ENTRY_TOO_DEEP',
@@ -116,7 +116,7 @@ export const ownEntry = (header: EntryHeader, headerBytes: Uint8Array, body: str
 };
 
 /** Whether the entry's own signature holds. */
-export const signatureHolds = (entry: Entry, signatures = ed25519): boolean =>
+export const signatureHolds = (entry: Entry, signatures: Pick<Signatures, 'hold'> = ed25519): boolean =>
   signatures.hold(entry.header.author, entry.raw.header, entry.raw.signature);
 
 /** The same on the thread pool. */

@@ -162,6 +162,15 @@ const frameBytesOf = (entries: readonly RawEntry[]): number =>
 const dropsNothing = ({ pruning }: Policies): boolean =>
   pruning === undefined || (pruning.count === 0 && !pruning.busy);
 
+/** Gives others what they have dropped. */
+export const createArchiveDesk = ({ network, ledger, clock, log }: Ports, policies: Policies): ArchiveDesk =>
+  new ArchiveDesk({
+    ...{ network, ledger, clock, log },
+    rootOf: (snapshot) => policies.snapshots.rootOf(snapshot),
+    keepsAll: () => ledger.network !== undefined && ledger.status().bodies.missing === 0 && dropsNothing(policies),
+    leaves: (snapshot) => policies.snapshots.leaves(snapshot),
+  });
+
 interface ArchivingPorts extends Ports {
   readonly policies: Policies;
   readonly receipts: Receipts;
@@ -175,12 +184,7 @@ export const startArchiving = (ports: ArchivingPorts): Resource & Archiving => {
   const { network, ledger, policies, receipts, archive, clock, config, paths } = ports;
   const log = ports.log.child('archive');
   const archives = (): readonly PeerKey[] => archivesIn(policies);
-  const desk = new ArchiveDesk({
-    ...{ network, ledger, clock, log },
-    rootOf: (snapshot) => policies.snapshots.rootOf(snapshot),
-    keepsAll: () => ledger.network !== undefined && ledger.status().bodies.missing === 0 && dropsNothing(policies),
-    leaves: (snapshot) => policies.snapshots.leaves(snapshot),
-  });
+  const desk = createArchiveDesk({ network, ledger, clock, log }, policies);
   const tiles = new TilesService({
     ...{ ledger, clock, log, evidence: receipts.evidence, dir: config.tiles ?? paths.tiles },
     isAsked: () => config.tiles !== undefined || archives().includes(ledger.author),

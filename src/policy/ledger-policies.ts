@@ -6,6 +6,7 @@ import { type Logger, silentLogger } from '../base/log.ts';
 import { inSlices } from '../base/slices.ts';
 import { sha256Hex } from '../codec/hash.ts';
 import type { JsonObject } from '../codec/json.ts';
+import type { Signatures } from '../entry/signatures.ts';
 import { policyDate } from '../entry/time.ts';
 import { archivedFault } from '../ledger/archive/port.ts';
 import type { Cursor, Equivocation, HeldEntry, Ledger } from '../ledger/ledger.ts';
@@ -50,6 +51,8 @@ export interface PoliciesPorts {
    */
   mayWrite?(): Promise<void>;
   readonly log?: Logger;
+  /** Of what proves a snapshot. Default: real ones. */
+  readonly signatures?: Pick<Signatures, 'hold'>;
   /** What a node needs that drops bodies; `saved`: what it kept when it did, by snapshot. */
   readonly pruning?: Pick<PruningPorts, 'archive' | 'states' | 'mayBegin'> & {
     readonly bodies: PruningPorts['ledger']['bodies'];
@@ -111,6 +114,7 @@ class LedgerPolicies implements Policies {
     });
     this.snapshots = new LedgerSnapshots({
       ...{ fold: this.#fold, chronicle: this.chronicle, memory: this.#memory, ownKey: ports.ownKey },
+      signatures: ports.signatures,
       registered: () => this.registered(),
       holders: (author, seq) => ports.holders(author, seq),
       caughtUp: () => this.caughtUp(),

@@ -2,6 +2,7 @@ import { fault } from '../base/errors.ts';
 import { inSlices, type Sliced } from '../base/slices.ts';
 import { canonicalBytes } from '../codec/canonical.ts';
 import type { RawEntry } from '../entry/entry.ts';
+import type { Signatures } from '../entry/signatures.ts';
 import type { HeldEntry, Proposal } from '../ledger/ledger.ts';
 import type { PeerKey } from '../network/network.ts';
 import { capsOf } from './authority/members.ts';
@@ -55,6 +56,8 @@ export interface SnapshotPorts {
   readonly chronicle: Chronicle;
   readonly memory: SettleMemory;
   readonly ownKey: PeerKey;
+  /** Of what proves a snapshot. Default: real ones. */
+  readonly signatures?: Pick<Signatures, 'hold'> | undefined;
   registered(): ReadonlySet<PeerKey>;
   holders(author: string, seq: number): ReadonlySet<PeerKey>;
   caughtUp(): Promise<void>;
@@ -120,7 +123,8 @@ export class LedgerSnapshots implements SnapshotDesk {
   }
 
   prove(network: string, proof: readonly RawEntry[]): Promise<string | undefined> {
-    return inSlices(provenLogs(network, proof, this.#ports.fold.authority));
+    const { fold, signatures } = this.#ports;
+    return inSlices(provenLogs(network, proof, fold.authority, signatures));
   }
 
   async leaves(snapshot: string): Promise<readonly Uint8Array[] | undefined> {

@@ -135,4 +135,18 @@ export const journal: readonly Mutant[] = [
     to: '',
     tests: ['test/unit/ledger/journal-room.test.ts'],
   },
+  {
+    name: 'a file that is written anew takes the name of the old one before it is durable',
+    file: 'src/ledger/journal-rewrite.ts',
+    from: '    await gathered.flush();\n    await files.sync(to);\n',
+    to: '    await gathered.flush();\n',
+    tests: ['test/simulation/pruning.test.ts'],
+  },
+  {
+    name: 'lines of a file that was written anew are looked for where they were before',
+    file: 'src/ledger/body-changes.ts',
+    from: 'swapped: () => this.#move(file, replacements),',
+    to: 'swapped: () => {},',
+    tests: ['test/simulation/pruning.test.ts'],
+  },
 ];

@@ -23,7 +23,11 @@ interface StoredFile {
   poisonedTo: number;
   /** Its name survives a power cut. */
   isNamed: boolean;
+  /** What it was renamed from, and what had its name before: a power cut may undo it until the directory is synced. */
+  renamed?: { readonly from: string; readonly over: StoredFile | undefined } | undefined;
 }
+
+const UNSPOILT = { poisonedFrom: 0, poisonedTo: 0 };
 
 const failure = (code: string): Error => Object.assign(new Error(`${code}: simulated`), { code });
 
@@ -48,26 +52,33 @@ export class SimulatedDisk {
     this.#mix = mix;
   }
 
+  /** A file of the journal is being written that is to take the place of another. */
+  get isRewriting(): boolean {
+    return [...this.#files.keys()].some((path) => path.endsWith('.journal.new'));
+  }
+
   /** The power goes: the process is no more, and of what was not synced a part is left. */
   crash(): void {
     this.#process += 1;
-    for (const [path, file] of this.#files) {
+    for (const [path, file] of [...this.#files]) {
       if (!file.isNamed && this.#random.chance(0.5)) {
         this.#files.delete(path);
-        continue;
-      }
-      file.durable = this.#leftOf(file);
-      file.cached = file.durable;
-      file.poisonedFrom = 0;
-      file.poisonedTo = 0;
-      file.isNamed = true;
+        const { over, from } = file.renamed ?? {};
+        if (over !== undefined) this.#files.set(path, this.#afterCut(over));
+        if (from !== undefined) this.#files.set(from, this.#afterCut(file));
+      } else this.#afterCut(file);
     }
+  }
+
+  #afterCut(file: StoredFile): StoredFile {
+    const left = this.#leftOf(file);
+    return Object.assign(file, { cached: left, durable: left, ...UNSPOILT, isNamed: true, renamed: undefined });
   }
 
   /** The files as one process sees them, until the next crash. */
   files(): JournalFiles {
     const process = this.#process;
-    const handles = new Map<number, string>();
+    const handles: StoredFile[] = [];
     const alive = (): void => {
       if (process !== this.#process) throw fault('SIMULATED_CRASH', 'the process is no more');
     };
@@ -78,7 +89,7 @@ export class SimulatedDisk {
     };
     const of = (handle: number): StoredFile => {
       alive();
-      const file = this.#files.get(handles.get(handle) ?? '');
+      const file = handles[handle - 1];
       if (file === undefined) throw failure('EBADF');
       return file;
     };
@@ -92,14 +103,12 @@ export class SimulatedDisk {
       },
       open: async (path, how) => {
         alive();
-        const exists = this.#files.has(path);
-        if (exists === (how === 'create')) throw failure(exists ? 'EEXIST' : 'ENOENT');
+        const known = this.#files.get(path);
+        if ((known !== undefined) === (how === 'create')) throw failure(known === undefined ? 'ENOENT' : 'EEXIST');
         const empty = Buffer.alloc(0);
-        if (!exists)
-          this.#files.set(path, { cached: empty, durable: empty, poisonedFrom: 0, poisonedTo: 0, isNamed: false });
-        const handle = handles.size + 1;
-        handles.set(handle, path);
-        return handle;
+        const file = known ?? { cached: empty, durable: empty, ...UNSPOILT, isNamed: false };
+        this.#files.set(path, file);
+        return handles.push(file);
       },
       size: async (handle) => of(handle).cached.byteLength,
       read: async (handle, into, at) => of(handle).cached.copy(into, 0, at),
@@ -128,11 +137,13 @@ export class SimulatedDisk {
         const file = this.#files.get(from);
         if (file === undefined) throw failure('ENOENT');
         this.#files.delete(from);
-        this.#files.set(to, { ...file, isNamed: true });
+        const renamed = { from, over: this.#files.get(to) };
+        this.#files.set(to, Object.assign(file, { isNamed: false, renamed }));
       },
       syncDirectory: async (dir) => {
         await pause();
-        for (const [path, file] of this.#files) if (path.startsWith(`${dir}/`)) file.isNamed = true;
+        for (const [path, file] of this.#files)
+          if (path.startsWith(`${dir}/`)) Object.assign(file, { isNamed: true, renamed: undefined });
       },
       close: async () => alive(),
     };

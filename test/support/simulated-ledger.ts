@@ -6,8 +6,7 @@ import type { Random } from '../../src/base/random.ts';
 import type { SigningKey } from '../../src/entry/keys.ts';
 import { openDiskStore } from '../../src/ledger/disk-store.ts';
 import { openJournal } from '../../src/ledger/journal.ts';
-import type { Ledger } from '../../src/ledger/ledger.ts';
-import { openStoredLedger } from '../../src/ledger/stored-ledger.ts';
+import { openStoredLedger, type StoredLedger } from '../../src/ledger/stored-ledger.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 import { simulatedSignatures as signatures } from './simulated-signatures.ts';
 
@@ -21,7 +20,7 @@ export const openSimulatedLedger = async (
   key: SigningKey,
   simulated: SimulatedDisk,
   about: { readonly clock: Clock; readonly random: Random },
-): Promise<Ledger> => {
+): Promise<StoredLedger> => {
   const ports = { ...about, log: silentLogger, disk: unwatchedDisk };
   const files = simulated.files();
   const journal = await openJournal({

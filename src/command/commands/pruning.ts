@@ -53,7 +53,7 @@ type Keeping = Pick<CommandContext, 'policies' | 'ledgerSync'> & {
  * Nodes in reach that say now that they have everything, and hold all that the snapshot covers. The role alone is no
  * proof of that, and neither is what a node said before.
  */
-const keepersOf = async (
+export const keepersOf = async (
   { archiving, policies, ledgerSync }: Keeping,
   { frontier }: SnapshotReport,
   signal: AbortSignal | undefined,

@@ -3,6 +3,7 @@ import { SYNC_PROOF_MAX } from '../../base/limits.ts';
 import type { Sliced } from '../../base/slices.ts';
 import { parseEntry, signatureHolds } from '../../entry/check.ts';
 import type { Entry, RawEntry } from '../../entry/entry.ts';
+import type { Signatures } from '../../entry/signatures.ts';
 import type { CoveredLogs } from '../../ledger/cover.ts';
 import type { Authority } from '../authority/authority.ts';
 import { AUTHORITY_OPS, compareFacts, type Fact, factOf } from '../facts.ts';
@@ -52,6 +53,7 @@ export const provenLogs = function* (
   network: string,
   raws: readonly RawEntry[],
   known: Authority,
+  signatures?: Pick<Signatures, 'hold'>,
 ): Sliced<string | undefined> {
   if (raws.length > SYNC_PROOF_MAX) throw notProven(`a proof of ${raws.length} entries; at most ${SYNC_PROOF_MAX}`);
   const entries: Entry[] = [];
@@ -63,7 +65,7 @@ export const provenLogs = function* (
   if (foreign !== undefined) throw notProven('a snapshot of another network');
   for (const [at, entry] of entries.entries()) {
     if (at % VERIFY_SLICE === 0) yield;
-    if (!signatureHolds(entry)) throw notProven('a snapshot that is not signed by its author');
+    if (!signatureHolds(entry, signatures)) throw notProven('a snapshot that is not signed by its author');
   }
   const fold = createFold();
   fold.add(entries);
