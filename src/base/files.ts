@@ -1,5 +1,5 @@
 import { mkdirSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFault } from './disk.ts';
 import { fault, systemCode } from './errors.ts';
@@ -13,21 +13,6 @@ export const syncDirectory = async (path: string): Promise<void> => {
     await handle.close();
   }
 };
-
-/** Magic numbers of Linux (linux/magic.h): ext, XFS, Btrfs, tmpfs, overlay, ZFS, F2FS, bcachefs. */
-const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
-  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010, 0xca451a4e,
-]);
-
-/**
- * Whether a lock on a file of the directory is known to keep every other process out: on the file systems of one
- * machine it does, on those of the network it may be taken in vain. False where nothing is known.
- */
-export const locksHold = (dir: string): Promise<boolean> =>
-  statfs(dir).then(
-    ({ type }) => LOCAL_FILE_SYSTEMS.has(type),
-    () => false,
-  );
 
 /** The path itself is at fault, not the disk. */
 const NAMES_NO_DIRECTORY: ReadonlySet<string> = new Set(['EEXIST', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);

@@ -2,21 +2,12 @@ import { JOURNAL_ROOM_BYTES } from '../base/limits.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { arrivalOf, linesOf } from './journal-line.ts';
 import { readBytes } from './journal-reads.ts';
-import { checkTail, type Tail } from './journal-tail.ts';
 
 /**
  * The most room that is made. Before appends go on after a failure there must be room for what the failed one needed,
  * as far as that is not more.
  */
 export const ROOM_BYTES_MAX = 1_048_576;
-
-/** What a journal says of its room. */
-export interface JournalRoomOptions {
-  /** So many zeros are written behind the last line at a time. */
-  readonly roomBytes?: number;
-  /** A lock keeps every other process out: nobody else writes there. Default: none is known to. */
-  readonly isLocked?: boolean;
-}
 
 /**
  * The zeros behind the last line of a journal, over which small appends are written. A write that does not make a file
@@ -28,14 +19,12 @@ export interface JournalRoomOptions {
 export class JournalRoom {
   readonly #files: JournalFiles;
   readonly #bytes: number;
-  readonly #isLocked: boolean;
   /** Where the zeros end; 0 where there are none. */
   #end = 0;
 
-  constructor(files: JournalFiles, { roomBytes = JOURNAL_ROOM_BYTES, isLocked = false }: JournalRoomOptions) {
+  constructor(files: JournalFiles, bytes = JOURNAL_ROOM_BYTES) {
     this.#files = files;
-    this.#bytes = roomBytes;
-    this.#isLocked = isLocked;
+    this.#bytes = bytes;
   }
 
   /** The most that one write over zeros has. */
@@ -57,28 +46,12 @@ export class JournalRoom {
   }
 
   /**
-   * Before so many bytes are written at the end: room for them and a zero behind it, or, where they are many, none at
-   * all. Where no lock keeps others out, it is seen first that nobody else has written there; what another took back of
-   * the room is made anew. `LEDGER_DIR_IN_USE`, `LEDGER_JOURNAL_CHANGED`.
+   * Before so many bytes are written at `end`: room for them and a zero behind it, or, where they are many, none at
+   * all.
    */
-  async prepare(tail: Tail, bytes: number): Promise<void> {
-    const { handle, end } = tail;
-    if (bytes > this.writeBytesMax) {
-      await this.giveBackAll(tail);
-      return;
-    }
-    if (!this.#isLocked) {
-      const to = end + bytes + 1;
-      const found = await checkTail(this.#files, tail, to);
-      if (found < to) this.#end = Math.min(this.#end, found);
-    }
-    if (end + bytes >= this.#end) await this.make(handle, end, 0);
-  }
-
-  /** All room goes, durably, once it is known that nobody else has written to it. */
-  async giveBackAll(tail: Tail): Promise<void> {
-    if (!this.#isLocked) await checkTail(this.#files, tail, Math.max(tail.end + 1, this.#end));
-    await this.giveBack(tail.handle, tail.end);
+  async prepare(handle: number, end: number, bytes: number): Promise<void> {
+    if (bytes > this.writeBytesMax) await this.giveBack(handle, end);
+    else if (end + bytes >= this.#end) await this.make(handle, end, 0);
   }
 
   /** Room behind `end`, durably, as ever or for so many bytes where they are more. */

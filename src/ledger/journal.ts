@@ -1,26 +1,30 @@
 import { join } from 'node:path';
 import { writeFault } from '../base/disk.ts';
-import { fault, HoldfastError, systemCode, textOf } from '../base/errors.ts';
+import { fault, HoldfastError, textOf } from '../base/errors.ts';
 import { JOURNAL_FILE_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { type JournalFiles, type Position, systemJournalFiles } from './journal-files.ts';
-import { NEWLINE } from './journal-line.ts';
+import { decodeLine, linesOf, NEWLINE } from './journal-line.ts';
 import { type Overwrite, overwriteLines, tryToFinishOverwrites } from './journal-overwrite.ts';
 import { JournalReads, readBytes } from './journal-reads.ts';
-import { checkRefused, journalInUse, readBack, type Tail } from './journal-tail.ts';
 import { OneByOne } from '../base/one-by-one.ts';
 import { removeLeftovers, type Replacement, rewriteFile } from './journal-rewrite.ts';
-import { JournalRoom, type JournalRoomOptions, ROOM_BYTES_MAX, tornLine, writeAll } from './journal-room.ts';
+import { JournalRoom, ROOM_BYTES_MAX, tornLine, writeAll } from './journal-room.ts';
 
 const FILE_NAME = /^(\d{8})\.journal$/;
+/** What was appended is read back after a failure, the newest so much of it. */
+const READ_BACK_BYTES_MAX = 1_048_576;
+
 const journalFileName = (file: number): string => `${String(file).padStart(8, '0')}.journal`;
 
 /** Where a journal lies and how its files grow; the sizes, in bytes, differ from the limits in tests alone. */
-export interface JournalOptions extends JournalRoomOptions {
+export interface JournalOptions {
   readonly dir: string;
   readonly log: Logger;
   /** A new file is begun beyond this size. */
   readonly fileBytesMax?: number;
+  /** So many zeros are written behind the last line at a time. */
+  readonly roomBytes?: number;
   readonly files?: JournalFiles;
 }
 
@@ -83,13 +87,11 @@ export class Journal {
   #underWay: Promise<unknown> | undefined;
   /** Bytes of the append that failed. */
   #refused = 0;
-  /** What was being written when an append failed: nothing else may lie behind the end then. */
-  #unacknowledged: Buffer = Buffer.alloc(0);
 
   constructor(options: JournalOptions, sizes: Map<number, number>) {
     this.#options = options;
     this.#files = options.files ?? systemJournalFiles;
-    this.#room = new JournalRoom(this.#files, options);
+    this.#room = new JournalRoom(this.#files, options.roomBytes);
     this.#sizes = sizes;
     this.#reads = new JournalReads({ files: this.#files, log: options.log, path: (file) => this.path(file) });
     const file = Math.max(0, ...sizes.keys());
@@ -133,9 +135,6 @@ export class Journal {
       this.#checkedTo = end;
       this.#writeHandle = await this.#files.open(this.path(file), 'write');
       if (this.#foundBytes === 0) return;
-      const behind = await readBytes(this.#files, this.#writeHandle, whole, this.#foundBytes);
-      // None was there a moment ago.
-      if (behind.includes(NEWLINE)) throw journalInUse(this.path(file));
       const bytes = this.#foundBytes - end;
       const left = bytes > 0 ? await this.#room.takeUp(this.#writeHandle, end, this.#foundBytes) : 'used';
       const isCut = left !== 'used';
@@ -175,8 +174,7 @@ export class Journal {
   /**
    * After a failure, not after `close`: opens the last file anew, cuts off what no append has acknowledged (whole or
    * not: its caller was refused, and nobody was shown it), reads back what was acknowledged, and tries whether there is
-   * room. Then appends go on. Throws while that does not succeed: `LEDGER_DISK_FAILED`, `LEDGER_JOURNAL_CHANGED`,
-   * `LEDGER_DIR_IN_USE`.
+   * room. Then appends go on. Throws while that does not succeed: `LEDGER_DISK_FAILED`, `LEDGER_JOURNAL_CHANGED`.
    */
   async reopen(): Promise<void> {
     if (this.#failure === undefined) return;
@@ -184,7 +182,6 @@ export class Journal {
       this.#writeHandle = await this.#openChecked();
       this.#failure = undefined;
       this.#refused = 0;
-      this.#unacknowledged = Buffer.alloc(0);
     } catch (caught) {
       throw await this.#fail(caught);
     }
@@ -194,10 +191,7 @@ export class Journal {
     return join(this.#options.dir, journalFileName(file));
   }
 
-  /**
-   * Writes the lines in one piece, synced; resolves with where they lie. `LEDGER_DISK_FAILED`; `LEDGER_DIR_IN_USE` or
-   * `LEDGER_JOURNAL_CHANGED` where the end is not as it was left: nothing is written then.
-   */
+  /** Writes the lines in one piece, synced; resolves with where they lie. `LEDGER_DISK_FAILED`. */
   append(lines: readonly Buffer[]): Promise<readonly Position[]> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const done = this.#append(lines);
@@ -210,8 +204,7 @@ export class Journal {
     try {
       const handle = await this.#handleFor(bytes.byteLength);
       const { file, offset: start } = this.#last;
-      await this.#room.prepare(this.#tail(handle), bytes.byteLength);
-      this.#unacknowledged = bytes;
+      await this.#room.prepare(handle, start, bytes.byteLength);
       await writeAll(this.#files, handle, bytes, start);
       let offset = start;
       const positions = lines.map(({ byteLength: length }) => {
@@ -339,14 +332,12 @@ export class Journal {
     const { file, offset } = this.#last;
     await this.#files.makeDirectory(dir);
     const later = (await numberedFiles(this.#files, dir)).filter(({ number }) => number > file);
-    for (const { number, bytes } of later) if (bytes > 0) throw journalInUse(this.path(number));
     for (const { number } of later) await this.#files.remove(this.path(number));
     if (later.length > 0) await this.#files.syncDirectory(dir);
     if (file === 0) return undefined;
     const handle = await this.#files.open(this.path(file), 'write');
     try {
-      await readBack(this.#files, this.#tail(handle), this.#checkedTo);
-      await checkRefused(this.#files, this.#tail(handle), this.#unacknowledged);
+      await this.#readBack(handle, offset);
       await this.#cut(handle, offset);
       await this.#room.make(handle, offset, Math.min(ROOM_BYTES_MAX, this.#refused));
       this.#checkedTo = offset;
@@ -357,8 +348,24 @@ export class Journal {
     }
   }
 
-  #tail(handle: number): Tail {
-    return { path: this.path(this.#last.file), handle, end: this.#last.offset };
+  /** Everything acknowledged is there and whole, as far as it was appended since the file was last read. */
+  async #readBack(handle: number, end: number): Promise<void> {
+    const size = await this.#files.size(handle);
+    if (size < end) throw this.#changed(`${end} bytes of it were acknowledged, and it has ${size}`);
+    const from = Math.max(this.#checkedTo, end - READ_BACK_BYTES_MAX);
+    const bytes = await readBytes(this.#files, handle, from, end);
+    if (end > 0 && end > from && bytes.at(-1) !== NEWLINE) throw this.#changed('its last line is not whole');
+    // The first bytes may be the end of a longer line.
+    const first = from === this.#checkedTo ? 0 : bytes.indexOf(NEWLINE) + 1;
+    for (const { offset, line } of linesOf(bytes.subarray(first)))
+      if (decodeLine(line) === undefined) throw this.#changed(`the line at ${from + first + offset} is damaged`);
+  }
+
+  #changed(what: string): HoldfastError {
+    return fault('LEDGER_JOURNAL_CHANGED', `${this.path(this.#last.file)} is not as it was written: ${what}`, {
+      data: { file: this.path(this.#last.file) },
+      hint: 'check the disk, then start the node again: it takes back from its peers what is missing',
+    });
   }
 
   async #cut(handle: number, end: number): Promise<void> {
@@ -377,10 +384,8 @@ export class Journal {
     const { file, offset } = this.#last;
     const isFull = offset > 0 && offset + bytes > (this.#options.fileBytesMax ?? JOURNAL_FILE_BYTES_MAX);
     if (this.#writeHandle !== undefined && !isFull) return this.#writeHandle;
-    if (this.#writeHandle !== undefined) await this.#room.giveBackAll(this.#tail(this.#writeHandle));
-    const handle = await this.#files.open(this.path(file + 1), 'create').catch((caught: unknown) => {
-      throw systemCode(caught) === 'EEXIST' ? journalInUse(this.path(file + 1)) : caught;
-    });
+    if (this.#writeHandle !== undefined) await this.#room.giveBack(this.#writeHandle, offset);
+    const handle = await this.#files.open(this.path(file + 1), 'create');
     try {
       await this.#files.syncDirectory(this.#options.dir);
     } catch (caught) {

@@ -99,7 +99,7 @@ export interface LedgerStatus {
    */
   readonly bodies: { readonly erasing: number; readonly missing: number };
   readonly mayAppend: boolean;
-  /** Why it was forbidden, where it was (`LEDGER_KEY_IN_USE`, `LEDGER_DIR_IN_USE`, `LEDGER_RESTORED`). */
+  /** Why it was forbidden, where it was (`LEDGER_KEY_IN_USE`, `LEDGER_RESTORED`). */
   readonly forbidden: { readonly code: string; readonly text: string } | undefined;
   /** Why nothing can be written just now; undefined while all is well. It is tried again all the time. */
   readonly failure: string | undefined;

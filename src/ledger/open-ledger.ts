@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { type DiskHealth, unwatchedDisk } from '../base/disk.ts';
 import { fault, hasCode, systemCode, textOf } from '../base/errors.ts';
-import { locksHold, writeFileDurably } from '../base/files.ts';
+import { writeFileDurably } from '../base/files.ts';
 import { acquire, type Resource } from '../base/lifecycle.ts';
 import { silentLogger, type Logger } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
@@ -80,7 +80,6 @@ export const openLedger = (options: LedgerOptions): Promise<StoredLedger> =>
       await openJournal({
         dir: join(dir, 'journal'),
         log,
-        isLocked: index !== undefined && (await locksHold(dir)),
         ...(journalFileBytesMax === undefined ? {} : { fileBytesMax: journalFileBytesMax }),
         ...(journalFiles === undefined ? {} : { files: journalFiles }),
       }),

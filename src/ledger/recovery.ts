@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { DiskHealth } from '../base/disk.ts';
-import { asFault, hasCode, type HoldfastError } from '../base/errors.ts';
+import { asFault, type HoldfastError } from '../base/errors.ts';
 import { DISK_RETRY_MAX_MS, DISK_RETRY_MIN_MS } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { Retry } from '../base/retry.ts';
@@ -14,8 +14,6 @@ export interface RecoveryPorts {
   readonly log: Logger;
   /** Writes go on. */
   onRecovered(): void;
-  /** Another process writes to the journal: this one writes nothing more. */
-  onInUse(failure: HoldfastError): void;
 }
 
 /** What becomes of a ledger whose store failed: it refuses writes until the store was opened again and checked. */
@@ -37,7 +35,6 @@ export class Recovery {
 
   /** A write failed; returns what its callers are told. */
   failed(caught: unknown): HoldfastError {
-    if (hasCode(caught, 'LEDGER_DIR_IN_USE')) return this.#giveUp(asFault(caught));
     const failure = this.#note(caught);
     this.#ports.log.error('the ledger cannot be written; reads go on', { text: failure.message, hint: failure.hint });
     this.#retry.start();
@@ -46,16 +43,6 @@ export class Recovery {
 
   close(): Promise<void> {
     return this.#retry.close();
-  }
-
-  /** The disk is not at fault, and no later try is right: what the other wrote is not known here. */
-  #giveUp(failure: HoldfastError): HoldfastError {
-    const { log, disk } = this.#ports;
-    this.#failure = failure;
-    disk.works('ledger');
-    log.error(failure.message, { hint: failure.hint });
-    this.#ports.onInUse(failure);
-    return failure;
   }
 
   #note(caught: unknown): HoldfastError {
@@ -70,9 +57,7 @@ export class Recovery {
     try {
       await store.reopen();
     } catch (caught) {
-      if (!hasCode(caught, 'LEDGER_DIR_IN_USE')) throw this.#note(caught);
-      this.#giveUp(asFault(caught));
-      return;
+      throw this.#note(caught);
     }
     this.#failure = undefined;
     disk.works('ledger');

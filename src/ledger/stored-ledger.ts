@@ -108,10 +108,7 @@ export class StoredLedger implements Ledger {
     this.#damaged = new DamagedLines({ author, chains, store });
     this.#permission = new AppendPermission({ author, chains, waiting: this.#waiting, damaged: this.#damaged });
     this.#network = store.network();
-    this.#recovery = new Recovery({
-      ...{ ...ports, disk, onRecovered: () => this.#lookAgainLater() },
-      onInUse: (failure) => void this.#permission.forbid(failure),
-    });
+    this.#recovery = new Recovery({ ...ports, disk, onRecovered: () => this.#lookAgainLater() });
     const signaturePorts = {
       read: (cursor: Cursor, limit: number) => this.#reader.follow(cursor, limit),
       holds: ({ entry }: HeldEntry) =>

@@ -122,20 +122,6 @@ export const journal: readonly Mutant[] = [
     tests: ['test/unit/ledger/journal-room.test.ts'],
   },
   {
-    name: 'a process writes over the lines of another that has the journal open as well',
-    file: 'src/ledger/journal-tail.ts',
-    from: '  if (found.subarray(end - from).some((byte) => byte !== 0)) throw journalInUse(path);\n',
-    to: '',
-    tests: ['test/unit/ledger/journal-room.test.ts'],
-  },
-  {
-    name: 'what another process wrote is taken back with a write that failed',
-    file: 'src/ledger/journal-tail.ts',
-    from: '  if (left.some((byte, at) => byte !== 0 && byte !== unacknowledged[at])) throw journalInUse(path);\n',
-    to: '',
-    tests: ['test/unit/ledger/journal-room.test.ts'],
-  },
-  {
     name: 'a file that is written anew takes the name of the old one before it is durable',
     file: 'src/ledger/journal-rewrite.ts',
     from: '    await gathered.flush();\n    await files.sync(to);\n',

@@ -52,7 +52,7 @@ export const createPowerCutFiles = (): PowerCutFiles => {
       return handles;
     },
     size: async (handle) => bytesOf(handle).byteLength,
-    read: async (handle, into, at) => bytesOf(handle).subarray(at).copy(into),
+    read: async (handle, into, at) => bytesOf(handle).copy(into, 0, at),
     write: async (handle, bytes, at) => {
       const before = bytesOf(handle);
       const after = Buffer.concat([before.subarray(0, at), bytes, before.subarray(at + bytes.byteLength)]);

@@ -56,8 +56,7 @@ export const FAULT_KINDS = {
   LEDGER_DISK_FAILED: {
     areas: ['synchronizer'],
     nextStep: `free or repair the disk; ${BY_ITSELF}, reads work meanwhile`,
-    causes: ({ ledger }) =>
-      when(ledger.failure !== undefined && ledger.forbidden?.code !== 'LEDGER_DIR_IN_USE', ledger.failure ?? ''),
+    causes: ({ ledger }) => when(ledger.failure !== undefined, ledger.failure ?? ''),
   },
   LEDGER_WITHOUT_INDEX: {
     nextStep: `free or repair the disk; ${BY_ITSELF}, a start takes longer meanwhile`,
@@ -153,11 +152,6 @@ export const FAULT_KINDS = {
     nextStep:
       'let that node meet a member that has the join; where none is left, an admin there assigns permissions with roles to the key of this node',
     causes: ({ refusals }) => refusals.filter(({ code }) => code === 'INTRODUCE_JOIN_UNHEARD').map(joinUnheard),
-  },
-  DIR_IN_USE: {
-    areas: ['synchronizer'],
-    nextStep: 'stop one of the two, then start the other again; a second node needs a directory and a key of its own',
-    causes: forbidding('LEDGER_DIR_IN_USE'),
   },
   KEY_IN_USE: {
     areas: ['synchronizer'],

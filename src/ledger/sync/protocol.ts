@@ -391,7 +391,6 @@ const MAY_BE_PROVEN: ReadonlySet<string> = new Set([
 const CANNOT_WRITE: ReadonlySet<string> = new Set([
   'LEDGER_BUSY',
   'LEDGER_CLOSED',
-  'LEDGER_DIR_IN_USE',
   'LEDGER_DISK_FAILED',
   'LEDGER_JOURNAL_CHANGED',
 ]);

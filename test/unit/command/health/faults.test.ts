@@ -149,14 +149,6 @@ const CASES: Readonly<Record<FaultCode, readonly [facts: Partial<HealthFacts>, c
     /10\.0\.0\.5:1 has not heard of the join/,
     /meet a member that has the join/,
   ],
-  DIR_IN_USE: [
-    ledger({
-      failure: 'x',
-      mayAppend: false,
-      forbidden: { code: 'LEDGER_DIR_IN_USE', text: 'another node writes to it' },
-    }),
-    /another node writes to it/,
-  ],
   KEY_IN_USE: [
     ledger({ mayAppend: false, forbidden: { code: 'LEDGER_KEY_IN_USE', text: 'a second node writes with the key' } }),
     /second node writes/,
