@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../src/base/errors.ts';
+import { ENTRY_PARENTS_MAX } from '../../src/base/limits.ts';
 import { atOnce } from '../../src/base/slices.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
@@ -96,7 +97,7 @@ const change = (random: SeededRandom, { key, known }: Mind): EntrySketch => {
     return { op, id, type, content };
   }
   const seen = [...known.values()].filter(({ header }) => header.id === id).slice(-random.integer(0, 2));
-  const named = [...new Set(seen.map(({ hash }) => hash))].sort();
+  const named = [...new Set(seen.map(({ hash }) => hash))].sort().slice(0, ENTRY_PARENTS_MAX);
   const replaces = named.length === 0 ? null : named.length === 1 ? named[0]! : named;
   return { op, id, type: null, replaces, content: op === 'update' ? changes(random) : {} };
 };
