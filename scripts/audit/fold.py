@@ -60,8 +60,9 @@ class Fold:
             life = self.lives[leaf['id']] = Life(by_hash[leaf['insert']], value)
             last = max([life.insert, *origins.values()], key=lambda f: f.order)
             later = {f.hash for f in by_hash.values() if f.hash in settled.covered and f.id == life.id and f.order > last.order}
-            life.heads, life.settled, life.partial, life.origins = [last.hash], (last.hash, later), partial, leaf['attributes']
-            life.shadow = {name: value[name] if name in value else {'erased': f.hash} for name, f in origins.items()}
+            life.heads, life.settled, life.partial = [last.hash], (last.hash, later), partial
+            life.origins = {**dict.fromkeys(value, leaf['insert']), **leaf['attributes']}
+            life.shadow = {**{name: {'erased': f.hash} for name, f in origins.items()}, **value}
             life.claims = [claim for claim in life.claims if claim not in self.holders]
             self.holders.update({claim: life for claim in life.claims})
             if life.cluster is not None and leaf['member']:

@@ -23,6 +23,7 @@ import { rootAt } from '../../src/receipt/tree.ts';
 import { type HistoryWorld, hostileHistory, INVITE_KEYS, NEXT_KEYS, type PolicyHabits } from './authority-histories.ts';
 import { authorKey, type EntrySketch } from './policy-entries.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { type RevokedErasure, revokedErasure } from './revoked-erasure.ts';
 import { snapshotHistory } from './snapshot-histories.ts';
 
 /** The pair of keys that a letter stands for. */
@@ -79,6 +80,13 @@ export const signedSnapshotHistory = (random: SeededRandom, steps: number): read
   const scribe = new Scribe(keys);
   const world = { keys: keys.map(({ author }) => author), make: scribe.write.bind(scribe), erases: 0.1 };
   return snapshotHistory(random, steps, world).entries;
+};
+
+/** The history of `revoked-erasure.ts` with real keys and signatures. */
+export const signedRevokedErasure = (): RevokedErasure => {
+  const keys = LETTERS.map(keyOf);
+  const scribe = new Scribe(keys);
+  return revokedErasure({ keys: keys.map(({ author }) => author), make: scribe.write.bind(scribe) });
 };
 
 const renamed = (value: JsonValue, names: ReadonlyMap<string, string>): JsonValue => {

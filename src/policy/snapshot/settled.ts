@@ -92,7 +92,7 @@ export const restorePolicies = (
 const restOf = (type: string, attributes: ReadonlyMap<string, Fact>): ReturnType<typeof applyToRest> => {
   const given: [string, JsonValue][] = [];
   for (const [name, { content }] of attributes) {
-    const value = content[name];
+    const value = Object.hasOwn(content, name) ? content[name] : undefined;
     if (value !== undefined && value !== null) given.push([name, value]);
   }
   return applyToRest(type, {}, Object.fromEntries(given));

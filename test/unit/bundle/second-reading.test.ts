@@ -18,6 +18,7 @@ import {
   remade,
   signedAgain,
   signedHostileHistory,
+  signedRevokedErasure,
   signedSnapshotHistory,
   STRANGER,
   witnessedHistory,
@@ -137,6 +138,15 @@ describe.skipIf(!PYTHON)('the second implementation, in Python (skipped where th
     expect(count('policies')).toBeGreaterThan(RUNS);
     expect(count('void')).toBeGreaterThan(RUNS);
     expect(count('equivocations')).toBeGreaterThan(0);
+  });
+
+  test('has the same origin of an attribute that a leaf lacks, whether or not an update came after', async () => {
+    const { entries, upToSnapshot } = signedRevokedErasure();
+    const bundles: Uint8Array[] = [];
+    for (let upTo = upToSnapshot; upTo <= entries.length; upTo += 1)
+      bundles.push(await bundleOf(entries.slice(0, upTo)));
+    const ours = bundles.map((bundle) => `sound ${verifyBundle(bundle).root ?? ''}`);
+    expect(secondReading(bundles, ['--no-signatures'])).toEqual(ours);
   });
 
   test('finds what whoever exports has changed', { timeout: 120_000 }, async () => {
