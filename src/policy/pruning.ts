@@ -75,10 +75,10 @@ export class Pruning {
     return this.#ports.archive.holders();
   }
 
-  /** How many bodies could go. */
-  async preview(signal?: AbortSignal): Promise<number> {
+  /** Hashes of the entries whose bodies could go. */
+  async preview(signal?: AbortSignal): Promise<readonly string[]> {
     await this.#ports.caughtUp();
-    return (await inSlices(droppable(this.#ports.fold), signal)).length;
+    return inSlices(droppable(this.#ports.fold), signal);
   }
 
   /** Bodies that are archived here. */
@@ -104,16 +104,20 @@ export class Pruning {
   }
 
   /**
-   * Drops what can go: first what follows from it is kept, durably. `isSafe` looks whether others have it, and rejects
-   * where they do not; it is asked once this node is {@link busy}, about what is settled then. `LEDGER_DISK_FAILED`, `POLICY_PRUNING_BUSY`.
+   * Drops what can go: first what follows from it is kept, durably. `isSafe` looks whether others have these entries,
+   * and rejects where they do not; it is asked once this node is {@link busy}. `LEDGER_DISK_FAILED`,
+   * `POLICY_PRUNING_BUSY`.
    */
-  prune(signal?: AbortSignal, isSafe: () => Promise<unknown> = async () => {}): Promise<Pruned> {
+  prune(
+    signal?: AbortSignal,
+    isSafe: (going: readonly string[]) => Promise<unknown> = async () => {},
+  ): Promise<Pruned> {
     return this.#alone(async () => {
       const { fold, memory, states, ledger } = this.#ports;
-      await this.#ports.caughtUp();
       // What another snapshot settles meanwhile was not asked for.
-      const asked = new Set(await inSlices(droppable(fold), signal));
-      await isSafe();
+      const going = await this.preview(signal);
+      const asked = new Set(going);
+      await isSafe(going);
       const hashes = (await inSlices(droppable(fold), signal)).filter((hash) => asked.has(hash));
       if (hashes.length === 0) return { bodies: 0, bytes: 0 };
       for (const [snapshot, state] of statesToSave(fold, memory)) {

@@ -65,11 +65,18 @@ export const policy: readonly Mutant[] = [
     tests: ['test/unit/command/pruning-commands.test.ts'],
   },
   {
-    name: 'a node that holds less than the snapshot covers is enough to drop bodies',
+    name: 'a node that holds less than what goes is enough to drop bodies',
     file: 'src/command/commands/pruning.ts',
-    from: 'heads.every((',
-    to: '[].every((',
+    from: 'saying.filter(({ key }) => holding.has(key))',
+    to: 'saying.filter(() => holding.size >= 0)',
     tests: ['test/unit/command/pruning-commands.test.ts'],
+  },
+  {
+    name: 'a node that has another branch of a log is taken to hold this one',
+    file: 'src/ledger/sync/same-log.ts',
+    from: '    if (header?.author !== author || header.seq !== head.seq || head.seq > newest) return false;\n',
+    to: '    if (seq > newest) return false;\n',
+    tests: ['test/unit/ledger/sync/equivocation.test.ts'],
   },
   {
     name: 'what has gone before the disk failed is taken for held',

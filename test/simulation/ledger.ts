@@ -4,7 +4,7 @@ import { atOnce } from '../../src/base/slices.ts';
 import { sha256Hex } from '../../src/codec/hash.ts';
 import type { RawEntry } from '../../src/entry/entry.ts';
 import { type SigningKey, signingKeyFromSeed } from '../../src/entry/keys.ts';
-import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { Ledger, Proposal } from '../../src/ledger/ledger.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../src/ledger/memory-ledger.ts';
 import { createLedgerSync } from '../../src/ledger/sync/ledger-sync.ts';
 import type { LedgerSync } from '../../src/ledger/sync/sync.ts';
@@ -118,8 +118,7 @@ class LedgerWorld {
     this.checks = prunes ? new HistoryChecks() : undefined;
     const random = createSeededRandom(seed, 'ledger');
     this.#random = random;
-    // Who has what is known by number: who drops bodies would count on a peer with the other branch of a log.
-    this.#mix = prunes ? { ...drawMix(random), lie: 0 } : drawMix(random);
+    this.#mix = drawMix(random);
     const { loss, disk } = this.#mix;
     this.hub = createMemoryHub({ clock: this.clock, random: random.fork('hub'), delayMs: { min: 1, max: 40 }, loss });
     this.slots = Array.from({ length: nodes }, (_, at) => {
@@ -275,11 +274,19 @@ class LedgerWorld {
     this.#faces ??= await this.#makeFaces(first.ledger);
     for (const [at, face] of this.#faces.entries()) {
       this.#counter += 1;
-      await face.append(proposal(this.#counter));
+      await face.append(this.#lieOf(face));
       const all = await face.log(face.author, 1, 1_000_000);
       const raw = all.map(({ entry }) => entry.raw);
       (victims[at % victims.length] ?? first).ledger.offer(raw, face.author).catch(() => {});
     }
+  }
+
+  /** Where nodes drop bodies it changes one policy again and again, so that bodies of it go. */
+  #lieOf(face: MemoryLedger): Proposal {
+    const replaces = face.heads().get(face.author) ?? null;
+    const { content, ...common } = proposal(0);
+    if (this.checks === undefined) return proposal(this.#counter);
+    return { ...common, op: 'update', replaces, content: { ...content, number: this.#counter } };
   }
 
   async #makeFaces(ledger: Ledger): Promise<readonly [MemoryLedger, MemoryLedger]> {

@@ -261,6 +261,7 @@ const createQueries = (parts: TestParts): QueryService => ({
 
 const createSync = (parts: TestParts, ledger: Ledger): LedgerSync => ({
   holders: () => new Set([ledger.author, ...parts.holders]),
+  holding: async () => new Set(parts.holders),
   peers: () => [],
   async syncNow() {
     parts.syncs += 1;

@@ -4,7 +4,6 @@ import { createLogger, type Logger } from '../../src/base/log.ts';
 import type { Random } from '../../src/base/random.ts';
 import { atOnce } from '../../src/base/slices.ts';
 import { keepersOf } from '../../src/command/commands/pruning.ts';
-import { lastSnapshot } from '../../src/command/held.ts';
 import type { ArchiveClient } from '../../src/ledger/archive/client.ts';
 import type { JournalFiles } from '../../src/ledger/journal-files.ts';
 import type { StoredLedger } from '../../src/ledger/stored-ledger.ts';
@@ -70,11 +69,9 @@ export class SimulatedHistory implements Resource {
   async prune(): Promise<Pruned | undefined> {
     const { policies, sync: ledgerSync } = this;
     if (this.keepsAll || this.pruning.need() !== undefined) return undefined;
-    return this.pruning.prune(undefined, async () => {
-      const snapshot = lastSnapshot({ policies });
-      if (snapshot === undefined) throw new Error('no snapshot is in force');
-      await keepersOf({ policies, ledgerSync, archiving: this.#archive }, snapshot, undefined);
-    });
+    return this.pruning.prune(undefined, (going) =>
+      keepersOf({ policies, ledgerSync, archiving: this.#archive }, going, undefined),
+    );
   }
 
   async close(): Promise<void> {

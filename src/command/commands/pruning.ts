@@ -1,5 +1,6 @@
 import { fault } from '../../base/errors.ts';
 import { type ArchiveHolder, holdersText } from '../../ledger/archive/port.ts';
+import type { LogEntry } from '../../ledger/sync/same-log.ts';
 import { isInForce } from '../../policy/authority/members.ts';
 import type { Pruning } from '../../policy/pruning.ts';
 import type { SnapshotReport } from '../../policy/snapshot/report.ts';
@@ -49,26 +50,31 @@ type Keeping = Pick<CommandContext, 'policies' | 'ledgerSync'> & {
   readonly archiving?: Pick<Archiving, 'confirmed'> | undefined;
 };
 
+const newestOf = (going: readonly string[], { chronicle }: Keeping['policies']): readonly LogEntry[] => {
+  const newest = new Map<string, LogEntry>();
+  for (const { author, seq, hash } of going.flatMap((each) => chronicle.fact(each) ?? []))
+    if ((newest.get(author)?.seq ?? 0) < seq) newest.set(author, { author, seq, hash });
+  return [...newest.values()];
+};
+
 /**
- * Nodes in reach that say now that they have everything, and hold all that the snapshot covers. The role alone is no
- * proof of that, and neither is what a node said before.
+ * Nodes in reach that say now that they have everything, and hold all entries whose bodies are going. The role alone is
+ * no proof of that, and neither is what a node said before.
  */
 export const keepersOf = async (
   { archiving, policies, ledgerSync }: Keeping,
-  { frontier }: SnapshotReport,
+  going: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<readonly ArchiveHolder[]> => {
-  const heads = frontier.flatMap((hash) => policies.chronicle.fact(hash) ?? []);
   const saying = (await archiving?.confirmed(signal)) ?? [];
-  const keepers = saying.filter(({ key }) =>
-    heads.every(({ author, seq }) => ledgerSync.holders(author, seq).has(key)),
-  );
+  const holding = await ledgerSync.holding(newestOf(going, policies));
+  const keepers = saying.filter(({ key }) => holding.has(key));
   if (keepers.length > 0) return keepers;
   throw fault(
     'POLICY_PRUNING_ALONE',
     'no node in reach says that it has everything: what is dropped here might be nowhere else',
     {
-      hint: 'connect a node that drops nothing, best one with the role archive (create invite where role = archive); see: get archives. While two nodes prune at once, one or both are refused: try again',
+      hint: 'connect a node that drops nothing, best one with the role archive (create invite where role = archive); see: get archives. While two nodes prune at once one or both are refused, and so is who lacks what was just written: try again',
     },
   );
 };
@@ -86,8 +92,8 @@ const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): P
   let snapshot = settledBy(context);
   const by = (): string => snapshot.signed[0]?.entry ?? '';
   if (options.dryrun) {
-    const keepers = await keepersOf(context, snapshot, signal);
-    const bodies = await pruning.preview(signal);
+    const going = await pruning.preview(signal);
+    const [bodies, keepers] = [going.length, await keepersOf(context, going, signal)];
     const text = [
       `nothing is dropped yet: ${count(bodies, 'body', 'bodies')} could go by snapshot ${by()}`,
       `kept by: ${holdersText(keepers)}`,
@@ -95,10 +101,10 @@ const prune = async ({ context, options, signal }: Call<typeof pruneOptions>): P
     return says(text.join('\n'), { dry: true, bodies, snapshot: by(), holders: keepers.map(({ key }) => key) });
   }
   let keepers: readonly ArchiveHolder[] = [];
-  const { bodies, bytes } = await pruning.prune(signal, async () => {
+  const { bodies, bytes } = await pruning.prune(signal, async (going) => {
     // It may be another by now, which covers more.
     snapshot = settledBy(context);
-    keepers = await keepersOf(context, snapshot, signal);
+    keepers = await keepersOf(context, going, signal);
   });
   const text = [
     `dropped ${count(bodies, 'body', 'bodies')}, ${count(bytes, 'byte', 'bytes')}, by snapshot ${by()}`,

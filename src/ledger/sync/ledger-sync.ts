@@ -24,6 +24,7 @@ import { Patience } from './patience.ts';
 import { PeerLink } from './peer-link.ts';
 import { PeerRecords } from './peer-records.ts';
 import { answer, isOtherNetwork, type Pulled } from './protocol.ts';
+import { holdsAll, type LogEntry } from './same-log.ts';
 import { Serving } from './serving.ts';
 import { type Holdings, holdingsOf, isNothing, lacking, NOTHING, withNews } from './state.ts';
 import type { LedgerSync, PeerSync } from './sync.ts';
@@ -119,6 +120,14 @@ class Synchronizer implements LedgerSync {
     for (const [peer, { holdings }] of this.#records.entries())
       if (holdings.network === mine.network && (holdings.heads.get(author)?.seq ?? 0) >= seq) holders.add(peer);
     return holders;
+  }
+
+  async holding(entries: readonly LogEntry[]): Promise<ReadonlySet<PeerKey>> {
+    const [{ ledger }, mine] = [this.#options, () => this.#holdings()];
+    const holding = new Set<PeerKey>();
+    for (const [peer, { holdings }] of [...this.#records.entries()])
+      if (holdings.network === mine().network && (await holdsAll(entries, holdings, mine, ledger))) holding.add(peer);
+    return holding;
   }
 
   peers(): readonly PeerSync[] {

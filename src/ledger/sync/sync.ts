@@ -1,5 +1,6 @@
 import type { Resource } from '../../base/lifecycle.ts';
 import type { PeerKey } from '../../network/network.ts';
+import type { LogEntry } from './same-log.ts';
 
 /** A peer that belongs to another network: nothing is exchanged with it. */
 export interface ForeignPeer {
@@ -30,6 +31,11 @@ export interface PeerSync {
 export interface LedgerSync extends Resource {
   /** Nodes known to hold the author's entry `seq`, this node included. */
   holders(author: string, seq: number): ReadonlySet<PeerKey>;
+  /**
+   * Peers known to hold all of these entries themselves, not others of the same author and number. Who told last of a
+   * log's entry that is not here yet is not known to: its log may be another branch.
+   */
+  holding(entries: readonly LogEntry[]): Promise<ReadonlySet<PeerKey>>;
   peers(): readonly PeerSync[];
   /** Exchanges with every connected peer now; resolves when done. */
   syncNow(): Promise<void>;

@@ -117,6 +117,11 @@ export class Authority {
     return other;
   }
 
+  /** Whether its author is known to have signed two entries with one number, its own or an earlier one. */
+  isForked({ author, seq }: Pick<Fact, 'author' | 'seq'>): boolean {
+    return seq >= (this.#cuts.get(author)?.seq ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Why an entry has no authority; undefined where it has, as far as that does not depend on the policy it changes. */
   reasonOf(fact: Fact): VoidReason | undefined {
     if (!AUTHORITY_OPS.has(fact.op)) return this.#judge(fact);

@@ -10,18 +10,20 @@ const SLICE = 5_000;
 /**
  * Hashes of the entries whose bodies a node can do without: inserts and updates that the last snapshot in force covers
  * and that no settled policy's value follows from. None while this node itself could not look at what is settled. Of a
- * log that is void from some entry on, as what is covered shows it, the void part is kept: the snapshot's `logs` do not
- * name it.
+ * log that is void from some entry on the void part is kept: where what is covered shows it the snapshot's `logs` do
+ * not name it, and by no clock is it known who else has it.
  */
 export const droppable = function* (fold: LedgerFold): Sliced<readonly string[]> {
   const { settled } = fold.snapshots;
   if (settled === undefined || lacksHistory(fold)) return [];
   const needed = namedBy(settled.leaves.values());
   const hashes: string[] = [];
-  for (const [at, { hash, op, bodiless, archived }] of fold.facts().entries()) {
+  for (const [at, fact] of fold.facts().entries()) {
+    const { hash, op, bodiless, archived } = fact;
     if (at % SLICE === SLICE - 1) yield;
     if (bodiless || archived || !ERASABLE_OPS.has(op) || !settled.covered.has(hash) || needed.has(hash)) continue;
-    if (settled.reasons.get(hash)?.rule !== 'equivocation') hashes.push(hash);
+    if (settled.reasons.get(hash)?.rule === 'equivocation' || fold.authority.isForked(fact)) continue;
+    hashes.push(hash);
   }
   return hashes;
 };

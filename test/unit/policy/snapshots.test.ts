@@ -10,7 +10,7 @@ import { EVERYTHING } from '../../../src/policy/moment.ts';
 import type { Policies } from '../../../src/policy/policies.ts';
 import { snapshotContent } from '../../../src/policy/snapshot/act.ts';
 import { draftSnapshot } from '../../../src/policy/snapshot/draft.ts';
-import { statesToSave } from '../../../src/policy/snapshot/drop.ts';
+import { droppable, statesToSave } from '../../../src/policy/snapshot/drop.ts';
 import { SettleMemory } from '../../../src/policy/snapshot/settle.ts';
 import { stateRoot } from '../../../src/policy/state-root.ts';
 import { authorKey, entryOf, type EntrySketch } from '../../support/policy-entries.ts';
@@ -133,6 +133,19 @@ describe('what a snapshot settles', () => {
         .ofType('table')
         .map(({ id }) => id),
     ).toEqual(['waits']);
+  });
+
+  it('lets bodies go; but once its author turns out to have contradicted itself, only those before that', () => {
+    const { entries, add, fold, snapshot } = world();
+    const [before, after] = ['one', 'two'].map((id) => {
+      const inserted = add(ANN, 'insert', { a: 1 }, { type: 'site', id });
+      add(ANN, 'delete', {}, { id });
+      return inserted;
+    }) as [Entry, Entry];
+    snapshot();
+    expect(atOnce(droppable(fold()))).toEqual([before.hash, after.hash]);
+    entries.push(entryOf({ ...after.header, content: { other: true } }));
+    expect(atOnce(droppable(fold()))).toEqual([before.hash]);
   });
 
   it('stays when its author turns out to have contradicted itself, or is revoked: what is not settled goes', () => {

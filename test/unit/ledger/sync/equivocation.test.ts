@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { sha256Hex } from '../../../../src/codec/hash.ts';
 import type { RawEntry } from '../../../../src/entry/entry.ts';
+import type { Ledger } from '../../../../src/ledger/ledger.ts';
 import { createMemoryLedger, type MemoryLedger } from '../../../../src/ledger/memory-ledger.ts';
+import { holdsAll, type LogEntry } from '../../../../src/ledger/sync/same-log.ts';
+import { holdingsOf } from '../../../../src/ledger/sync/state.ts';
 import { holdTheSame, proposal, seedOf, startSyncPair, type SyncNode } from '../../../support/sync-world.ts';
 import { createVirtualClock } from '../../../support/virtual-clock.ts';
 
@@ -37,5 +41,45 @@ describe('equivocation', () => {
     late.network.keepDialled([{ address: b.network.address }]);
     await clock.runUntil(() => holdTheSame(a, b, late), 3_000);
     expect(late.ledger.equivocations()).toMatchObject([{ author: one.author, seq: 2 }]);
+  });
+
+  test('who holds another branch of a log does not hold this one, whatever its number; nor is it known of a newer one', async () => {
+    const { a } = await startSyncPair();
+    const [one, two] = await twoFaces(a);
+    const mine = await all(one, one.author);
+    await a.ledger.offer(mine, 'x');
+    const [common, own] = mine.map((raw, at) => ({ author: one.author, seq: at + 1, hash: sha256Hex(raw.header) }));
+    const holds = (entry: LogEntry | undefined, { ledger }: { readonly ledger: Ledger }): Promise<boolean> =>
+      holdsAll([entry!], holdingsOf(ledger), () => holdingsOf(a.ledger), a.ledger);
+    const [same, other] = [{ ledger: one }, { ledger: two }];
+    expect([await holds(common, same), await holds(own, same)]).toEqual([true, true]);
+    expect(await holds(own, other)).toBe(false);
+    await two.append(proposal(4));
+    expect(await holds(own, other)).toBe(false);
+    // Its log may part from this one anywhere.
+    await one.append(proposal(5));
+    expect(await holds(common, same)).toBe(false);
+    await a.ledger.offer(await all(one, one.author), 'x');
+    expect(await holds(own, same)).toBe(true);
+    // Once the fork is known nothing of its void part is held by anybody, as far as this tells.
+    await a.ledger.offer(await all(two, two.author), 'x');
+    expect(await holds(own, same)).toBe(false);
+    expect(await holds(common, a)).toBe(true);
+  });
+
+  test('who is behind on a log holds its beginning', async () => {
+    const { a, b } = await startSyncPair();
+    const [one] = await twoFaces(a);
+    const log = await all(one, one.author);
+    await a.ledger.offer(log, 'x');
+    await b.ledger.offer(log.slice(0, 1), 'x');
+    const at = (index: number): LogEntry => ({
+      author: one.author,
+      seq: index + 1,
+      hash: sha256Hex(log[index]!.header),
+    });
+    const holds = (entries: readonly LogEntry[]): Promise<boolean> =>
+      holdsAll(entries, holdingsOf(b.ledger), () => holdingsOf(a.ledger), a.ledger);
+    expect([await holds([at(0)]), await holds([at(0), at(1)])]).toEqual([true, false]);
   });
 });

@@ -103,6 +103,9 @@ describe('staying the same', () => {
     expect(a.sync.holders(a.key, entry.header.seq)).toEqual(new Set([a.key, b.key]));
     expect(b.sync.holders(a.key, entry.header.seq)).toEqual(new Set([a.key, b.key]));
     expect(a.sync.holders(a.key, entry.header.seq + 1)).toEqual(new Set());
+    const own = { author: a.key, seq: entry.header.seq, hash: entry.hash };
+    expect(await a.sync.holding([own])).toEqual(new Set([b.key]));
+    expect(await a.sync.holding([own, { ...own, seq: own.seq + 1 }])).toEqual(new Set());
   });
 
   test('many at once arrive by the exchange', async () => {
