@@ -1,6 +1,6 @@
-import { access, constants, open, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, statfs } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
+import { type DiskProbe, diskProbe } from './disk-probe.ts';
 import { DiskSpeed } from './disk-speed.ts';
 import { type DiskHealth, type DiskPart, type DiskState, diskCode, nextStep, reserveOf, stateOfCode } from './disk.ts';
 import { fault, textOf } from './errors.ts';
@@ -20,8 +20,8 @@ export interface DiskFiles {
   }>;
   /** Rejects where the directory cannot be written to (`EROFS`, `EACCES` …). */
   mayWrite(dir: string): Promise<void>;
-  /** Resolves when some bytes in a file of the directory are on the disk. */
-  write(dir: string): Promise<void>;
+  /** A file of the directory to see how fast the disk is; nothing is opened yet. */
+  probe(dir: string): DiskProbe;
 }
 
 /** The system's own view. */
@@ -34,15 +34,7 @@ export const systemDiskFiles: DiskFiles = {
     };
   },
   mayWrite: (dir) => access(dir, constants.W_OK),
-  async write(dir) {
-    const file = await open(join(dir, 'disk.probe'), constants.O_WRONLY | constants.O_CREAT);
-    try {
-      await file.write('disk', 0);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-  },
+  probe: diskProbe,
 };
 
 /** A write that failed. */
@@ -113,7 +105,7 @@ export class DiskMonitor implements DiskHealth, Resource {
   private constructor(options: DiskMonitorOptions) {
     const { dir, clock, files = systemDiskFiles } = options;
     this.#options = options;
-    this.#speed = new DiskSpeed(clock, () => files.write(dir));
+    this.#speed = new DiskSpeed(clock, files.probe(dir));
     this.#sinceMs = clock.wallMs();
   }
 
@@ -172,9 +164,11 @@ export class DiskMonitor implements DiskHealth, Resource {
     );
   }
 
+  /** Waits for a write under way. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
+    await this.#speed.close();
   }
 
   get #reserve(): number {

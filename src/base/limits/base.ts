@@ -12,6 +12,8 @@ export const DISK_LOOK_MS = 1_000;
 export const DISK_SLOW_MS = 100;
 /** One on which a small write waits for so long without an end is too. */
 export const DISK_STALLED_MS = 3_000;
+/** How fast the disk was is forgotten when nobody has written for so long. */
+export const DISK_TRIES_APART_MS = 30_000;
 /** What could not write is opened again and checked after such a pause at first; each time it doubles. */
 export const DISK_RETRY_MIN_MS = 250;
 /** The longest pause before it is opened again: so late at most a disk that has recovered is noticed. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sleep } from '../../../src/base/clock.ts';
 import { type DiskFiles, DiskMonitor } from '../../../src/base/disk-monitor.ts';
 import { writeFault } from '../../../src/base/disk.ts';
 import { silentLogger } from '../../../src/base/log.ts';
@@ -8,9 +9,11 @@ const MB = 1_048_576;
 let clock: VirtualClock;
 let free: number;
 let refusal: Error | undefined;
-/** How long each write takes until it is on the disk. */
+/** How long each write waits for a thread, and then takes until it is on the disk. */
+let poolMs: number;
 let writeMs: number;
 let writes: number;
+let isProbeClosed: boolean;
 let disk: DiskMonitor;
 const systemError = (code: string): Error => Object.assign(new Error(`${code}: made by the test`), { code });
 const files: DiskFiles = {
@@ -18,20 +21,28 @@ const files: DiskFiles = {
   mayWrite: async () => {
     if (refusal !== undefined) throw refusal;
   },
-  write: () => {
-    writes += 1;
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    clock.after(writeMs, () => resolve(undefined));
-    return promise;
-  },
+  probe: () => ({
+    async write(atDisk) {
+      writes += 1;
+      for (const ms of [0, writeMs]) {
+        await sleep(clock, poolMs);
+        atDisk(true);
+        await sleep(clock, ms);
+        atDisk(false);
+      }
+    },
+    async close() {
+      isProbeClosed = true;
+    },
+  }),
 };
 
 beforeEach(async () => {
   clock = createVirtualClock();
-  [free, refusal, writeMs, writes] = [500 * MB, undefined, 4, 0];
+  [free, refusal, poolMs, writeMs, writes, isProbeClosed] = [500 * MB, undefined, 0, 4, 0, false];
   disk = await DiskMonitor.start({ dir: '/data', clock, log: silentLogger, files });
 });
-afterEach(() => disk.close());
+afterEach(() => clock.runWhile(disk.close(), 120_000));
 
 test('data is refused before the disk is full, and taken again once there is room', async () => {
   expect(disk.status()).toMatchObject({ state: 'ok', reserveBytes: 50 * MB, cause: undefined });
@@ -80,11 +91,11 @@ test('a part that cannot write shows with cause and next step until it writes ag
   expect(disk.status()).toMatchObject({ state: 'ok', lastError: { part: 'databases' } });
 });
 
-/** So many seconds in which somebody writes all the time. */
-const busy = async (seconds: number): Promise<void> => {
-  for (let second = 0; second < seconds; second += 1) {
+/** So many seconds in which somebody writes all the time, or every few seconds. */
+const busy = async (seconds: number, everySeconds = 1): Promise<void> => {
+  for (let second = 0; second < seconds; second += everySeconds) {
     disk.assertRoom(1);
-    await clock.advance(1_000);
+    await clock.advance(everySeconds * 1_000);
   }
 };
 
@@ -126,4 +137,36 @@ test('a disk on which a write hangs is slow before that ends', async () => {
   await busy(5);
   expect(disk.status()).toMatchObject({ state: 'slow', cause: 'a small write waits for the disk since 4 s' });
   expect(writes).toBe(1);
+});
+
+test.each([1_500, 60_000])('a thread that is free only after %d ms makes no slow disk', async (ms) => {
+  poolMs = ms;
+  for (let second = 0; second < 20; second += 1) {
+    await busy(1);
+    expect(disk.status().state).toBe('ok');
+  }
+  expect(writes).toBeGreaterThan(0);
+});
+
+test('a slow disk is named to one who writes every few seconds; what was tried long ago does not count', async () => {
+  writeMs = 500;
+  await busy(4, 2);
+  await clock.advance(60_000);
+  await busy(4, 2);
+  expect(disk.status().state).toBe('ok');
+  await busy(2, 2);
+  expect(disk.status()).toMatchObject({ state: 'slow', cause: 'a small write takes 500 ms to be on the disk' });
+});
+
+test('a stop waits for a write under way before it gives the file back', async () => {
+  writeMs = 2_000;
+  await busy(1);
+  let isClosed = false;
+  const closing = disk.close().then(() => (isClosed = true));
+  await clock.advance(1_500);
+  expect([isClosed, isProbeClosed]).toEqual([false, false]);
+  await clock.advance(500);
+  await closing;
+  expect(isProbeClosed).toBe(true);
+  expect(disk.status().state).toBe('ok');
 });
