@@ -6,7 +6,8 @@ src/entry/SPEC.md (E, L) and of the pages that fold.py and authority.py name. It
 
 One line a file: its name, a tab, and "sound" with the root of the state, or "fault" with the first one. The status is 0 where all are sound.
 --root KEY: the key that must be a root of the network, 64 hex digits; without it the roots are whoever the file says.
-Left to others: the archive's own form, key files and policy.txt to openssl and holdfast, proofs of single entries (B4) to proofs.go.
+Left to others: the archive's own form, key files, what policy.txt says and how many entries of a stated time are shown by nobody else (B, 5) to
+openssl and holdfast, proofs of single entries (B4) to proofs.go.
 --no-signatures leaves the signatures of entries to openssl, as HOWTO.txt has it: one takes some milliseconds here."""
 import base64
 import re
@@ -158,7 +159,9 @@ def check_bundle(path, with_signatures, root):
     for name in computed:
         need(dump(computed[name]) == dump(state.get(name)), f'state.json: {name} is not what follows from the entries')
     need(set(state) == set(computed), 'state.json says more than follows')
-    if 'checkpoint' in files:
+    about = {'receipts', 'checkpoint', 'policy.txt'} & set(files)
+    need(len(about) == 3 or not about and not any(name.startswith('proofs/') for name in files), 'some files about receipts are missing')
+    if about:
         check_log(files, facts, '', (question['network'], question['by']))
     return computed['root']
 
