@@ -44,6 +44,13 @@ export const ledger: readonly Mutant[] = [
     tests: ['test/unit/ledger/sync/archived.test.ts'],
   },
   {
+    name: 'of missing bodies the same ones are asked for each time',
+    file: 'src/ledger/sync/protocol.ts',
+    from: 'this.#ports.ledger.missedBodies(this.#wantedFrom)',
+    to: 'this.#ports.ledger.missedBodies()',
+    tests: ['test/unit/ledger/sync/erasure.test.ts'],
+  },
+  {
     name: 'what a snapshot covers is taken from whoever says it',
     file: 'src/ledger/sync/protocol.ts',
     from: 'if ((await inSlices(told.logs.root())) !== told.root)',

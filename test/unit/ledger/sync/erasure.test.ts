@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ENTRIES_WANTED_MAX } from '../../../../src/base/limits.ts';
 import type { HeldEntry } from '../../../../src/ledger/ledger.ts';
 import { holdTheSame, proposal, startSyncPair, type SyncNode } from '../../../support/sync-world.ts';
 
@@ -69,4 +70,33 @@ test('a body that nobody has any more is asked for in vain, and new entries come
   expect(a.sync.peers().map(({ lastError }) => lastError)).toEqual([undefined]);
   await b.ledger.append(proposal(100));
   await clock.runUntil(() => holdTheSame(a, b), 500);
+});
+
+test('a body that somebody has comes back in its turn, though as many as are asked for at once are lost everywhere', async () => {
+  const { clock, a, b } = await startSyncPair();
+  const told: (readonly [HeldEntry, HeldEntry])[] = [];
+  for (let number = 1; number <= ENTRIES_WANTED_MAX + 1; number += 1) {
+    const secret = await a.ledger.append({ ...proposal(number), content: { person: 'Jane Doe' } });
+    const content = { v: 1, entry: secret.entry.hash, attributes: ['person'], removed: [], reason: 'r' };
+    told.push([secret, await a.ledger.append({ ...proposal(0), op: 'erase', type: null, id: null, content })]);
+  }
+  await clock.runUntil(() => holdTheSame(a, b), 10_000);
+  const note = ({ ledger }: SyncNode, of: typeof told, inForce: boolean): void => {
+    for (const [{ entry }, by] of of) ledger.noteErasure({ target: entry.hash, by: by.entry.hash, inForce });
+  };
+  const lost = told.slice(0, -1);
+  note(a, told, true);
+  note(b, lost, true);
+  const erasing = (): number => a.ledger.status().bodies.erasing + b.ledger.status().bodies.erasing;
+  expect(erasing()).toBeGreaterThan(0);
+  await clock.runUntil(() => erasing() === 0, 10_000);
+  const [last] = told.at(-1)!;
+  expect([await isBare(a, last), await isBare(b, last)]).toEqual([true, false]);
+  note(a, told, false);
+  note(b, lost, false);
+  const missing = ({ ledger }: SyncNode): number => ledger.status().bodies.missing;
+  await clock.runUntil(() => missing(a) === told.length && missing(b) === lost.length, 1_000);
+  expect(a.ledger.missedBodies()).not.toContain(last.entry.hash);
+  await clock.runUntil(() => missing(a) === lost.length, 60_000);
+  expect((await a.ledger.byHash(last.entry.hash))?.entry.content).toEqual({ person: 'Jane Doe' });
 });
