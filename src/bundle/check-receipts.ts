@@ -10,7 +10,7 @@ import type { Answer, KnownEntries } from './answer.ts';
 import { bundleFault } from './faults.ts';
 import { CHECKPOINT, KNOWN_CHECKPOINT, KNOWN_RECEIPTS, POLICY, readProofName, RECEIPTS } from './names.ts';
 import type { Question } from './question.ts';
-import { receiptsText, trustIn, trustPolicy } from './receipts.ts';
+import { receiptsText, shownSize, trustIn, trustPolicy } from './receipts.ts';
 import type { BundleKnown, BundleReceipts, ProvenEntry, WitnessTime } from './report.ts';
 
 type Files = ReadonlyMap<string, Uint8Array>;
@@ -44,20 +44,13 @@ export const checkReceipts = (files: Files, context: ReceiptContext): CheckedRec
   const log = logIn(files, RECEIPTS, checkpoint);
   assertHeld(RECEIPTS, log, held);
   const proven = proofs.map((file) => provenBy(files, file, log, checkpoint));
-  const trust = trustIn(
-    checkpoint,
-    proven.map((each) => each.checkpoint),
-    registered,
-  );
+  const older = proven.map((each) => each.checkpoint);
+  const trust = trustIn(checkpoint, older, registered);
   if (textIn(files, POLICY) !== trustPolicy(trust))
     throw bundleFault(POLICY, 'policy', 'it does not name this log and the registered nodes that cosigned it');
   const timesOf = (of: Checkpoint): readonly WitnessTime[] => witnessTimes(of, registered);
-  const shownBy = (micros: number): ReadonlySet<string> => {
-    const sizes = [checkpoint, ...proven.map((each) => each.checkpoint)].map((each) =>
-      timesOf(each).some(({ time }) => time * 1_000_000 <= micros) ? each.size : 0,
-    );
-    return new Set(log.entries.slice(0, Math.max(...sizes)));
-  };
+  const shownBy = (micros: number): ReadonlySet<string> =>
+    new Set(log.entries.slice(0, shownSize([checkpoint, ...older], registered, micros)));
   return {
     witnesses: trust.witnesses,
     shownBy,

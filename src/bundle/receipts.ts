@@ -16,6 +16,20 @@ const witnessesIn = (checkpoints: readonly Checkpoint[], registered: ReadonlySet
 export const isWitnessed = ({ cosignatures }: Checkpoint, registered: ReadonlySet<PeerKey>): boolean =>
   cosignatures.some(({ witness }) => registered.has(witness));
 
+/**
+ * How many entries of a log were there by a time (microseconds since 1970) by the word of a registered node: those of
+ * the largest of its checkpoints, any number of them, that one has cosigned by then.
+ */
+export const shownSize = (
+  checkpoints: readonly Checkpoint[],
+  registered: ReadonlySet<PeerKey>,
+  micros: number,
+): number => {
+  const isShown = ({ cosignatures }: Checkpoint): boolean =>
+    cosignatures.some(({ witness, time }) => registered.has(witness) && time * 1_000_000 <= micros);
+  return checkpoints.reduce((most, each) => (isShown(each) ? Math.max(most, each.size) : most), 0);
+};
+
 const key = (name: string, type: number, of: PeerKey): string => verifierKey(name, type, Buffer.from(of, 'hex'));
 
 /** What the checkpoints of a bundle have in common. */

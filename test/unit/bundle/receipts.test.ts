@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { BUNDLE_ENTRIES_MAX } from '../../../src/base/limits.ts';
 import type { ReceiptSource } from '../../../src/bundle/gather-receipts.ts';
+import { shownSize } from '../../../src/bundle/receipts.ts';
 import type { BundleReport } from '../../../src/bundle/report.ts';
 import { verifyBundle } from '../../../src/bundle/verify.ts';
 import { readTar, type TarFile } from '../../../src/codec/tar.ts';
@@ -121,6 +123,15 @@ describe('the receipts in a bundle', () => {
     const moment = { kind: 'time', micros: history[0]!.header.time } as const;
     const { receipts } = sound(verifyBundle(await bundleOf(history, { by: NODE, receipts: source, moment })));
     expect(receipts?.witnesses).toHaveLength(2);
+  });
+
+  test('show that from any number of checkpoints: a bundle may have as many proofs as entries', () => {
+    const checkpoint = readCheckpoint(textOf(bundle, 'checkpoint'));
+    const many = Array.from({ length: BUNDLE_ENTRIES_MAX }, (_, at) => ({ ...checkpoint, size: at % (SIZE + 1) }));
+    const registered = new Set([FIRST.author]);
+    expect(shownSize(many, registered, 1_700_000_300_000_000)).toBe(SIZE);
+    expect(shownSize(many, registered, 1_700_000_299_999_999)).toBe(0);
+    expect(shownSize([], registered, 1_700_000_300_000_000)).toBe(0);
   });
 
   test('show what was there by a stated time, and not what its author dates back to it', async () => {
