@@ -105,7 +105,7 @@ export interface WriteDatabases extends ReadDatabases {
  * `procedures[name]`. So the logic stands on the floor that it belongs to and is tested without any thread.
  */
 export interface ProcedureModule<P> {
-  /** `import.meta.url` of the module that exports `procedures`. */
+  /** `import.meta.url` of the module that says `export const procedures`: by these words `scripts/build.mjs` finds it. */
   readonly module: string;
   readonly procedures: P;
 }
