@@ -20,7 +20,7 @@ import { ScrubEndpoint } from '../replication/scrub/protocol.ts';
 import { TransferEndpoint } from '../replication/transfer/protocol.ts';
 import type { Sqlite } from '../sqlite/sqlite.ts';
 import { foreignTo, homeOf } from '../topology/home.ts';
-import type { OperatorInfo, Topology } from '../topology/topology.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { NodePaths } from './paths.ts';
 import { filesMarkOf } from './restore/mark.ts';
 
@@ -53,25 +53,17 @@ interface Operating {
   consumer: Consumer | undefined;
 }
 
-/**
- * The other operators whose key is known, of an operator's cluster or of all others; derived again only when the
- * topology has changed.
- */
-const followPeers = (
-  topology: () => Topology,
-  self: string,
-  which: 'own' | 'foreign',
-): (() => readonly ClusterPeer[]) => {
+/** The other operators of an operator's cluster whose key is known; derived again only when the topology has changed. */
+const followPeers = (topology: () => Topology, self: string): (() => readonly ClusterPeer[]) => {
   let seen: Topology | undefined;
   let peers: readonly ClusterPeer[] = [];
   return () => {
     const now = topology();
     if (now === seen) return peers;
     seen = now;
-    const own = now.clusters.get(now.operators.get(self)?.cluster ?? '');
-    const foreign = (): readonly OperatorInfo[] =>
-      [...now.operators.values()].filter(({ cluster }) => cluster !== own?.id);
-    peers = (which === 'own' ? (own?.operators ?? []) : foreign()).flatMap(({ id, name, member, peer }) =>
+    const cluster = now.operators.get(self)?.cluster;
+    const operators = cluster === undefined ? [] : (now.clusters.get(cluster)?.operators ?? []);
+    peers = operators.flatMap(({ id, name, member, peer }) =>
       id === self || peer === undefined ? [] : [{ operator: id, name, member, peer }],
     );
     return peers;
@@ -211,8 +203,7 @@ export class Parts implements Resource {
         endpoint: this.#endpoint,
         scrubEndpoint: this.#scrubEndpoint,
         store: operator.store,
-        clusterPeers: followPeers(topology, origin, 'own'),
-        foreignPeers: followPeers(topology, origin, 'foreign'),
+        clusterPeers: followPeers(topology, origin),
         cluster: () => homeOf(topology(), origin),
         isForeign: (other) => foreignTo(topology(), origin, [other]).length > 0,
         filledFlag: createFilledFlag(filledFile),

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
-import { PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
+import { NUMBERING_LEAP, PEERS_WAIT_EMPTY_MS, PEERS_WAIT_MS, TRANSFER_RECEIVING_BYTES_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Network } from '../network/network.ts';
@@ -18,11 +18,9 @@ import { FilledKeeper, type Kept, keptOf } from './filled-flag.ts';
 import { Intake } from './intake.ts';
 import { PeerLinks } from './links.ts';
 import { Membership } from './membership.ts';
-import { OwnFiles, type OwnFilesKept } from './own-files.ts';
 import { PeerStandings } from './peer-standings.ts';
 import { Puller } from './puller.ts';
 import type {
-  AskedPeer,
   ClusterPeer,
   Consumer,
   ConsumerOptions,
@@ -35,7 +33,6 @@ import type { ScrubEndpoint } from './scrub/protocol.ts';
 import { Scrubber } from './scrub/scrubber.ts';
 import { ReplicationServer } from './server.ts';
 import { heldByAll, NO_FILES } from './transfer/holdings.ts';
-import type { FilesByOrigin } from './transfer/messages.ts';
 import type { TransferEndpoint } from './transfer/protocol.ts';
 import { PullPlanner } from './transfer/state.ts';
 import { Outgoing } from './transfer/outgoing.ts';
@@ -51,8 +48,6 @@ export interface ReplicationPorts {
   readonly store: FileStore;
   /** The other operators of the own cluster whose key is known, as the policies are now. Asked often: remembered by who makes it. */
   readonly clusterPeers: () => readonly ClusterPeer[];
-  /** The operators of other clusters whose key is known: this one may have been moved, and they hold files of it. */
-  readonly foreignPeers?: () => readonly ClusterPeer[];
   /** Whether an id is that of an operator of another cluster, as the policies are now. Default: none is known to be. */
   readonly isForeign?: (operator: string) => boolean;
   /** The own cluster, as the policies are now: one that is moved has to be filled again. */
@@ -89,14 +84,16 @@ class ClusterReplication implements Replication {
   readonly #onLost = (): void => this.#fillAgain();
   #distributor: PushingDistributor | undefined;
   #consumer: PullingConsumer | undefined;
-  readonly #ownFiles: OwnFiles;
+  readonly #ownFiles = Promise.withResolvers<undefined>();
   readonly #compared = new Set<string>();
   readonly #tooLarge: TooLarge;
   readonly #outgoing: Outgoing;
   /** Files that were held here before the start; a peer that was not heard of since may hold them. */
   readonly #lost: Holdings;
+  readonly #ownLost: boolean;
   #peersKnown: boolean;
   readonly #startedMs: number;
+  #ownKnown = false;
   #waited = false;
   #cancelWait: () => void;
   #closed = false;
@@ -104,14 +101,14 @@ class ClusterReplication implements Replication {
   constructor(ports: ReplicationPorts, { filled, remembered, lost, ownLost, cluster }: Kept) {
     this.#ports = ports;
     this.#lost = lost;
+    this.#ownLost = ownLost;
     this.#peersKnown = ports.older === undefined;
     this.#startedMs = ports.clock.monotonicMs();
-    const { network, clock, random, store, clusterPeers, foreignPeers = () => [], endpoint, log } = ports;
+    const { network, clock, random, store, clusterPeers, endpoint, log } = ports;
     this.#membership = new Membership({ ...ports, self: store.origin }, cluster);
     this.#keeper = new FilledKeeper(ports.filledFlag, { filled, files: remembered, cluster }, clock, this.#membership);
     this.#fill = new FillState(filled, ports.older !== undefined);
     this.#planner = new PullPlanner(store.origin);
-    this.#ownFiles = this.#searchOwn({ lost, ownLost, older: this.#fill.older });
     const isMember = (origin: string): boolean => clusterPeers().some(({ operator }) => operator === origin);
     this.#intake = new Intake(store, isMember);
     this.#tooLarge = new TooLarge(clock);
@@ -125,7 +122,7 @@ class ClusterReplication implements Replication {
       log: log.child('replication'),
       intake: this.#intake,
       planner: this.#planner,
-      cluster: () => this.#asked.map(({ operator }) => operator),
+      cluster: () => clusterPeers().map(({ operator }) => operator),
       onProgress: () => this.#look(),
     });
     const inFlightTo = (operator: string): FileRanges => this.#distributor?.inFlightTo(operator) ?? NO_FILES;
@@ -136,7 +133,6 @@ class ClusterReplication implements Replication {
         room,
         tally,
         clusterPeers,
-        foreignPeers,
         endpoint,
         arrivals,
         tooLarge: this.#tooLarge,
@@ -149,12 +145,13 @@ class ClusterReplication implements Replication {
       },
       inFlightTo,
     });
-    const peers = (): readonly AskedPeer[] => [...clusterPeers(), ...this.#ownFiles.asked];
-    this.#links = new PeerLinks({ network, clock, random, self: store.origin, peers }, this.#linkListener());
+    this.#links = new PeerLinks({ network, clock, random, self: store.origin, clusterPeers }, this.#linkListener());
     this.#standings = new PeerStandings({
       ...{ store, clock, clusterPeers, planner: this.#planner, links: this.#links, tooLarge: this.#tooLarge },
       ...{ belongsHere: accepts, inFlightTo, arriving: () => arrivals.files },
     });
+    // Where nobody waits for them.
+    this.#ownFiles.promise.catch(() => {});
     this.scrubber = new Scrubber({
       ...{ network, clock, store, room, clusterPeers },
       endpoint: ports.scrubEndpoint,
@@ -246,7 +243,7 @@ class ClusterReplication implements Replication {
 
   ownFilesKnown(): Promise<void> {
     this.#look();
-    return this.#ownFiles.known.then(() => this.#keeper.saved());
+    return this.#ownFiles.promise.then(() => this.#keeper.saved());
   }
 
   known(): Holdings {
@@ -261,7 +258,7 @@ class ClusterReplication implements Replication {
   }
 
   shortfall(needed: Holdings): Shortfall {
-    const told = this.#asked.flatMap(({ operator }) => {
+    const told = this.#ports.clusterPeers().flatMap(({ operator }) => {
       const holdings = this.#standings.toldBy(operator);
       return holdings === undefined ? [] : [this.#membership.ofCluster(holdings)];
     });
@@ -283,7 +280,7 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     if (this.#membership.look()) this.#fillAgain();
     this.#links.refresh();
-    this.#planner.keepOnly([...this.#ports.clusterPeers(), ...this.#ownFiles.asked].map(({ operator }) => operator));
+    this.#planner.keepOnly(this.#ports.clusterPeers().map(({ operator }) => operator));
     this.#standings.refresh();
     this.#server.refresh();
     this.#puller.soon();
@@ -303,13 +300,7 @@ class ClusterReplication implements Replication {
     await this.#server.close();
     await this.scrubber.close();
     if (this.#fill.filled) await this.#keeper.close(this.#ports.store.holdings());
-    this.#ownFiles.stop(fault('REPLICATION_STOPPED', 'the operator stops'));
-  }
-
-  #searchOwn(kept: OwnFilesKept): OwnFiles {
-    const { store, foreignPeers = () => [] } = this.#ports;
-    const comparedAll = (): boolean => this.#comparedAll;
-    return new OwnFiles({ store, planner: this.#planner, foreignPeers, comparedAll }, kept);
+    this.#ownFiles.reject(fault('REPLICATION_STOPPED', 'the operator stops'));
   }
 
   #linkListener(): ConstructorParameters<typeof PeerLinks>[1] {
@@ -319,43 +310,22 @@ class ClusterReplication implements Replication {
         this.#puller.down(peer.operator);
         this.#distributor?.down(peer.operator);
       },
-      compared: (peer, all) => {
-        const holdings = this.#believed(this.#toldBy(peer, all));
-        this.#planner.compared(peer.operator, holdings, this.#ports.clock.monotonicMs());
+      compared: (peer, holdings) => {
+        const believed = this.#believed(holdings);
+        this.#planner.compared(peer.operator, believed, this.#ports.clock.monotonicMs());
         this.#standings.noteNews(peer.operator);
-        this.#noteCompared(peer, holdings);
+        this.#compared.add(peer.operator);
+        this.#fill.compared(peer.operator, this.#membership.ofCluster(believed));
         this.#puller.soon();
         this.#look();
         if (!this.#fill.filled) this.#keeper.want(this.#fill.wanted);
       },
-      announced: (peer, all) => {
-        const files = [...this.#believed(this.#toldBy(peer, all))];
-        this.#planner.announced(peer.operator, files, this.#ports.clock.monotonicMs());
+      announced: (peer, files) => {
+        this.#planner.announced(peer.operator, [...this.#believed(files)], this.#ports.clock.monotonicMs());
         this.#standings.noteNews(peer.operator);
         this.#puller.soon();
       },
     };
-  }
-
-  /** Those of the cluster, and of other clusters those that are there and asked for own files. */
-  get #asked(): readonly AskedPeer[] {
-    const foreign = this.#ownFiles.asked.filter(({ operator }) => this.#links.isUp(operator));
-    return [...this.#ports.clusterPeers(), ...foreign];
-  }
-
-  /** Who is of another cluster may hold own files; the others are of no account. */
-  #toldBy({ isForeign }: AskedPeer, files: Iterable<FilesByOrigin[number]>): FilesByOrigin {
-    return [...files].filter(([origin]) => isForeign !== true || origin === this.#self);
-  }
-
-  #noteCompared({ operator, isForeign }: AskedPeer, holdings: Holdings): void {
-    if (isForeign === true) {
-      this.#ownFiles.heard(operator);
-      this.#fill.wants(holdings);
-      return;
-    }
-    this.#compared.add(operator);
-    this.#fill.compared(operator, this.#membership.ofCluster(holdings));
   }
 
   #knowPeers(): void {
@@ -379,9 +349,11 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     this.#fill = new FillState(false, this.#fill.older);
     this.#compared.clear();
-    for (const peer of this.#asked) {
-      const holdings = this.#planner.holdingsOf(peer.operator);
-      if (holdings !== undefined) this.#noteCompared(peer, holdings);
+    for (const { operator } of this.#ports.clusterPeers()) {
+      const holdings = this.#planner.holdingsOf(operator);
+      if (holdings === undefined) continue;
+      this.#compared.add(operator);
+      this.#fill.compared(operator, this.#membership.ofCluster(holdings));
     }
     this.#cancelWait();
     this.#cancelWait = this.#waitForPeers(PEERS_WAIT_EMPTY_MS);
@@ -415,11 +387,28 @@ class ClusterReplication implements Replication {
     if (this.#closed) return;
     this.#answers();
     if (this.#fill.filled) this.#keeper.note(this.#ports.store.holdings());
-    if (!this.#fill.older) this.#ownFiles.look(this.#waited);
+    if (this.#ownKnown || this.#fill.older) return;
+    if (this.#planner.ownLacking(this.#ports.store.holdings()).length > 0) return;
+    if (!this.#comparedAll) {
+      if (!this.#waited) return;
+      if (this.#ownLost) this.#leapOverLost();
+    }
+    this.#ownKnown = true;
+    this.#ownFiles.resolve(undefined);
   }
 
   get #comparedAll(): boolean {
     return this.#ports.clusterPeers().every(({ operator }) => this.#compared.has(operator));
+  }
+
+  /**
+   * Files were lost here, and a peer that may hold own ones does not answer: numbers go on far beyond those that were given,
+   * as far as is known, since a number that a peer holds with another content would never get there.
+   */
+  #leapOverLost(): void {
+    const { store } = this.#ports;
+    const newest = [this.#lost, store.holdings()].map((files) => newestOf(files, this.#self));
+    store.numberFrom(Math.max(...newest) + NUMBERING_LEAP);
   }
 }
 

@@ -55,12 +55,7 @@ export class FillState {
   compared(peer: string, holdings: Holdings): void {
     if (this.#filled || this.#compared.has(peer)) return;
     this.#compared.add(peer);
-    this.wants(holdings);
-  }
-
-  /** Files that others hold and that have to be here before queries are answered. */
-  wants(files: Holdings): void {
-    for (const [origin, ranges] of files)
+    for (const [origin, ranges] of holdings)
       this.#wanted.set(origin, uniteRanges(this.#wanted.get(origin) ?? NO_FILES, ranges));
   }
 

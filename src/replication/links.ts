@@ -11,7 +11,7 @@ import type { Random } from '../base/random.ts';
 import { checked, type Network } from '../network/network.ts';
 import type { FileRanges } from '../operator/file-record.ts';
 import { uniteRanges } from '../operator/ranges.ts';
-import type { AskedPeer } from './replication.ts';
+import type { ClusterPeer } from './replication.ts';
 import { NO_FILES } from './transfer/holdings.ts';
 import type { FilesByOrigin, TransferMessage } from './transfer/messages.ts';
 import { openTransfer, type TransferChannel } from './transfer/protocol.ts';
@@ -32,10 +32,10 @@ export interface PeerTally {
 
 /** Who is told what the links learn. */
 export interface LinkListener {
-  up(peer: AskedPeer): void;
-  down(peer: AskedPeer): void;
-  compared(peer: AskedPeer, holdings: ReadonlyMap<string, FileRanges>): void;
-  announced(peer: AskedPeer, files: FilesByOrigin): void;
+  up(peer: ClusterPeer): void;
+  down(peer: ClusterPeer): void;
+  compared(peer: ClusterPeer, holdings: ReadonlyMap<string, FileRanges>): void;
+  announced(peer: ClusterPeer, files: FilesByOrigin): void;
 }
 
 /** Who this operator is, and with which peers it keeps in touch. */
@@ -45,13 +45,12 @@ export interface LinkPorts {
   readonly random: Random;
   /** Own operator policy id. */
   readonly self: string;
-  /** Those of the cluster, and who else is asked. */
-  readonly peers: () => readonly AskedPeer[];
+  readonly clusterPeers: () => readonly ClusterPeer[];
 }
 
-/** A connected peer: watched for as long as it is connected and asked. */
+/** A connected peer: watched for as long as it is connected and of the cluster. */
 interface Link {
-  readonly peer: AskedPeer;
+  readonly peer: ClusterPeer;
   readonly stopping: AbortController;
   channel: TransferChannel | undefined;
   /** It runs no operator at the moment. */
@@ -61,7 +60,7 @@ interface Link {
 }
 
 /**
- * Keeps one watching channel to each connected peer that is asked, for as long as it lasts and again with backoff when
+ * Keeps one watching channel to each connected peer of the cluster, for as long as it lasts and again with backoff when
  * it breaks, and tells what the peer holds.
  */
 export class PeerLinks {
@@ -85,11 +84,11 @@ export class PeerLinks {
     const connected = new Set(this.#ports.network.peers().map(({ key }) => key));
     const wanted = new Map(
       this.#ports
-        .peers()
+        .clusterPeers()
         .filter(({ peer, operator }) => connected.has(peer) && operator !== this.#ports.self)
         .map((peer) => [peer.operator, peer]),
     );
-    for (const [operator, link] of this.#links) if (!isSame(wanted.get(operator), link.peer)) this.#end(link);
+    for (const [operator, link] of this.#links) if (wanted.get(operator)?.peer !== link.peer.peer) this.#end(link);
     for (const [operator, peer] of wanted) if (!this.#links.has(operator)) this.#start(peer);
   }
 
@@ -98,10 +97,9 @@ export class PeerLinks {
     return this.#links.get(operator)?.up ?? false;
   }
 
-  /** Peers of the cluster that are connected, but for those that run no operator. */
+  /** Peers that are connected, but for those that run no operator. */
   active(): readonly string[] {
-    const isActive = ({ absent, peer }: Link): boolean => !absent && peer.isForeign !== true;
-    return [...this.#links].filter(([, link]) => isActive(link)).map(([operator]) => operator);
+    return [...this.#links].filter(([, { absent }]) => !absent).map(([operator]) => operator);
   }
 
   tally(operator: string): PeerTally {
@@ -129,7 +127,7 @@ export class PeerLinks {
     for (const link of [...this.#links.values()]) this.#end(link);
   }
 
-  #start(peer: AskedPeer): void {
+  #start(peer: ClusterPeer): void {
     const link: Link = {
       peer,
       stopping: new AbortController(),
@@ -226,10 +224,6 @@ export class PeerLinks {
     this.#listener.down(link.peer);
   }
 }
-
-/** Whether a link is to go on: what one tells who was of another cluster is not all that it holds. */
-const isSame = (now: AskedPeer | undefined, before: AskedPeer): boolean =>
-  now?.peer === before.peer && now.isForeign === before.isForeign;
 
 interface HoldingsNews {
   /** All that the peer holds, or what it holds since. */

@@ -14,12 +14,6 @@ export interface ClusterPeer {
   readonly peer: PeerKey;
 }
 
-/** Somebody who is asked what he holds. */
-export interface AskedPeer extends ClusterPeer {
-  /** Of another cluster: asked for this operator's own files alone. */
-  readonly isForeign?: boolean;
-}
-
 /** How one peer of the cluster stands, for `get distributor`, `get consumer`, `get tsd sync status`. */
 export interface PeerReplication {
   /** Operator policy id, name and member of the peer. */

@@ -13,7 +13,7 @@ import type { ClusterPeer } from './replication.ts';
 import type { ReceivedBundle } from './transfer/bundle.ts';
 import type { FilesByOrigin, TransferFrame, TransferJob } from './transfer/messages.ts';
 import type { TransferCaller, TransferChannel, TransferEndpoint } from './transfer/protocol.ts';
-import { ofOrigin, servePull, type ServedStore, serveWatch } from './transfer/serve.ts';
+import { servePull, serveWatch } from './transfer/serve.ts';
 
 /** What peers are served from, what takes in what they push, and whom to tell of it. */
 export interface ReplicationServerPorts {
@@ -24,8 +24,6 @@ export interface ReplicationServerPorts {
   readonly arrivals: Arrivals;
   readonly room: ByteBudget;
   readonly clusterPeers: () => readonly ClusterPeer[];
-  /** Operators of other clusters: each gets what is here of its own files, and nothing else. */
-  readonly foreignPeers: () => readonly ClusterPeer[];
   readonly accepts: (origin: string) => boolean;
   readonly tally: (operator: string) => PeerTally;
   readonly tooLarge: TooLarge;
@@ -44,7 +42,7 @@ const ENDED_HERE: ReadonlySet<string> = new Set(['TRANSFER_REPLACED', 'REPLICATI
  */
 export class ReplicationServer {
   readonly #ports: ReplicationServerPorts;
-  readonly #channels = new Map<string, { readonly channel: TransferChannel; readonly isForeign: boolean }>();
+  readonly #channels = new Map<string, TransferChannel>();
   readonly #watchers = new Set<(lost: boolean) => void>();
   readonly #serving = new Set<Promise<void>>();
   readonly #detach: () => void;
@@ -68,13 +66,11 @@ export class ReplicationServer {
     });
   }
 
-  /** Drops the channels of those who are no peers any more, or have become some. */
+  /** Drops the channels of those who are no peers any more. */
   refresh(): void {
-    const keysOf = (peers: readonly ClusterPeer[]): ReadonlySet<string> => new Set(peers.map(({ peer }) => peer));
-    const [own, foreign] = [keysOf(this.#ports.clusterPeers()), keysOf(this.#ports.foreignPeers())];
-    for (const { channel, isForeign } of this.#channels.values())
-      if (!(isForeign ? foreign : own).has(channel.peer))
-        channel.abort(fault('REPLICATION_NOT_A_PEER', 'the operator left the cluster'));
+    const keys = new Set(this.#ports.clusterPeers().map(({ peer }) => peer));
+    for (const channel of this.#channels.values())
+      if (!keys.has(channel.peer)) channel.abort(fault('REPLICATION_NOT_A_PEER', 'the operator left the cluster'));
   }
 
   /** Resolves when no peer is served any more, so that the store may be closed. */
@@ -82,45 +78,34 @@ export class ReplicationServer {
     this.#detach();
     this.#ports.store.notices.off('file:stored', this.#onStored);
     this.#ports.store.notices.off('file:lost', this.#onLost);
-    for (const { channel } of this.#channels.values())
-      channel.abort(fault('REPLICATION_STOPPED', 'the operator stops'));
+    for (const channel of this.#channels.values()) channel.abort(fault('REPLICATION_STOPPED', 'the operator stops'));
     await Promise.all(this.#serving);
   }
 
   async #serve({ channel, job, operator }: TransferCaller): Promise<void> {
-    const isCaller = ({ peer, operator: id }: ClusterPeer): boolean => peer === channel.peer && id === operator;
-    const isForeign = !this.#ports.clusterPeers().some(isCaller);
-    if (isForeign && (job === 'push' || !this.#ports.foreignPeers().some(isCaller)))
+    const peer = this.#ports.clusterPeers().find(({ peer: key }) => key === channel.peer);
+    if (peer?.operator !== operator)
       throw fault('REPLICATION_NOT_A_PEER', 'the policies here know no operator of this cluster with that id and key', {
         data: { peer: channel.peer, operator },
       });
     const name = `${job} ${operator}`;
-    this.#channels
-      .get(name)
-      ?.channel.abort(fault('TRANSFER_REPLACED', `another ${job} channel took the place of this one`));
-    this.#channels.set(name, { channel, isForeign });
+    this.#channels.get(name)?.abort(fault('TRANSFER_REPLACED', `another ${job} channel took the place of this one`));
+    this.#channels.set(name, channel);
     const tally = this.#ports.tally(operator);
     try {
-      const { store } = this.#ports;
-      await this.#do(job, channel, operator, tally, isForeign ? ofOrigin(store, operator) : store);
+      await this.#do(job, channel, operator, tally);
     } catch (caught) {
       const error = asFault(caught);
       // A channel that breaks is no news here: the link says so. What the peer did wrong is, not what this side ended.
       if (!ENDED_HERE.has(error.code) && !error.code.startsWith('NETWORK_')) tally.fileError = error;
       throw error;
     } finally {
-      if (this.#channels.get(name)?.channel === channel) this.#channels.delete(name);
+      if (this.#channels.get(name) === channel) this.#channels.delete(name);
     }
   }
 
-  async #do(
-    job: TransferJob,
-    channel: TransferChannel,
-    operator: string,
-    tally: PeerTally,
-    store: ServedStore,
-  ): Promise<void> {
-    const { clock, onWant, inFlightTo, tooLarge, outgoing } = this.#ports;
+  async #do(job: TransferJob, channel: TransferChannel, operator: string, tally: PeerTally): Promise<void> {
+    const { store, clock, onWant, inFlightTo, tooLarge, outgoing } = this.#ports;
     switch (job) {
       case 'watch':
         return serveWatch(channel, store, clock, (task) => {

@@ -52,24 +52,10 @@ export const replication: readonly Mutant[] = [
   },
   {
     name: 'numbers of own files that were lost are given again',
-    file: 'src/replication/own-files.ts',
-    from: '(this.#kept.ownLost || !heardAll)',
-    to: '!heardAll',
+    file: 'src/replication/create-replication.ts',
+    from: 'if (this.#ownLost) this.#leapOverLost();',
+    to: '',
     tests: ['test/unit/replication/lost-files.test.ts'],
-  },
-  {
-    name: 'numbers that only a former peer, which is away, knows of are given again',
-    file: 'src/replication/own-files.ts',
-    from: '(this.#kept.ownLost || !heardAll)',
-    to: 'this.#kept.ownLost',
-    tests: ['test/unit/replication/moved-lost.test.ts'],
-  },
-  {
-    name: 'an operator of another cluster is served more than its own files',
-    file: 'src/replication/server.ts',
-    from: 'isForeign ? ofOrigin(store, operator) : store',
-    to: 'isForeign && job === null ? ofOrigin(store, operator) : store',
-    tests: ['test/unit/replication/moved-lost.test.ts'],
   },
   {
     name: 'a file that is too large to be sent is made again for everybody who asks',

@@ -200,7 +200,6 @@ export class ReplicationWorld {
       scrubEndpoint: new ScrubEndpoint(network, this.clock),
       store: this.#diskMs > 0 ? this.#slowDisk(operator, network) : operator.store,
       clusterPeers: () => this.peersOf(operator),
-      foreignPeers: () => this.#foreignTo(operator),
       isForeign: (origin) => this.foreign.has(origin) || !this.#areTogether(origin, operator.id, operator),
       cluster: () => this.#movedFor(operator).get(operator.id) ?? 'the one',
       filledFlag: operator.flag,
@@ -326,14 +325,10 @@ export class ReplicationWorld {
         (other) =>
           other !== operator && !this.departed.has(other) && this.#areTogether(other.id, operator.id, operator),
       );
-      operator.peers = { members, list: others.map(clusterPeerOf) };
+      const list = others.map(({ id, key, member }) => ({ operator: id, name: id, member, peer: key }));
+      operator.peers = { members, list };
     }
     return operator.peers.list;
-  }
-
-  #foreignTo(operator: SimulatedOperator): readonly ClusterPeer[] {
-    const others = this.operators.filter((other) => !this.#areTogether(other.id, operator.id, operator));
-    return others.filter((other) => !this.departed.has(other)).map(clusterPeerOf);
   }
 
   /** Where operators were moved to, as one of them knows it. */
@@ -399,10 +394,6 @@ export class ReplicationWorld {
     );
   }
 }
-
-const clusterPeerOf = ({ id, key, member }: SimulatedOperator): ClusterPeer => ({
-  ...{ operator: id, name: id, member, peer: key },
-});
 
 /** Everything that must be equal on all operators, as one string. */
 export const viewOf = (store: MemoryFileStore): string =>

@@ -24,21 +24,6 @@ const RECORDS_PAGE = 512;
 /** What serving asks of a channel. */
 export type ServedChannel = Pick<TransferChannel, 'read' | 'send' | 'sendBundle'>;
 
-/** What is served of a store. */
-export type ServedStore = Pick<FileStore, 'origin' | 'holdings' | 'records' | 'read' | 'readMany'>;
-
-/** What one who is of another cluster may see of a store: its own files. */
-export const ofOrigin = (store: FileStore, origin: string): ServedStore => ({
-  origin: store.origin,
-  holdings: () => {
-    const own = store.holdings().get(origin);
-    return own === undefined ? new Map() : new Map([[origin, own]]);
-  },
-  records: (...about) => store.records(...about),
-  read: (...about) => store.read(...about),
-  readMany: (...about) => store.readMany(...about),
-});
-
 /** Something that many tasks wake and one waits for. */
 export class Bell {
   #rung = false;
@@ -76,7 +61,7 @@ const mutable = (files: FilesByOrigin): [string, [number, number][]][] =>
  */
 export const serveWatch = async (
   channel: ServedChannel,
-  store: Pick<ServedStore, 'holdings'>,
+  store: FileStore,
   clock: Clock,
   changes: (task: (lost: boolean) => void) => () => void,
 ): Promise<void> => {
@@ -141,7 +126,7 @@ export interface PullPorts {
 }
 
 /** Serves one who pulls until it leaves: requests in turn, each answered to its end or to the bound of one answer. */
-export const servePull = async (channel: ServedChannel, store: ServedStore, ports: PullPorts): Promise<void> => {
+export const servePull = async (channel: ServedChannel, store: FileStore, ports: PullPorts): Promise<void> => {
   const wants: Want[] = [];
   const bell = new Bell();
   let [ended, gone] = [false, false];
@@ -178,7 +163,7 @@ export const servePull = async (channel: ServedChannel, store: ServedStore, port
 /** One answer: reads, packs and sends a batch while the next is read. */
 class PullAnswerer {
   readonly #channel: ServedChannel;
-  readonly #store: ServedStore;
+  readonly #store: FileStore;
   readonly #want: Want;
   readonly #ports: PullPorts;
   readonly #isGone: () => boolean;
@@ -191,7 +176,7 @@ class PullAnswerer {
   /** Why the last file that could not be read could not. */
   #trouble: string | undefined;
 
-  constructor(channel: ServedChannel, store: ServedStore, want: Want, ports: PullPorts, isGone: () => boolean) {
+  constructor(channel: ServedChannel, store: FileStore, want: Want, ports: PullPorts, isGone: () => boolean) {
     this.#channel = channel;
     this.#store = store;
     this.#want = want;
