@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { textOf } from '../../src/base/errors.ts';
@@ -7,11 +7,12 @@ import type { Name } from './cluster.ts';
 import { damage, filesOf } from './damage.ts';
 import type { Scene } from './kinds.ts';
 
-/** What SQLite keeps beside an open database: see {@link deleteLog}. */
+/** What SQLite keeps beside an open database: see {@link deleteLog} and {@link cutLog}. */
 const BESIDE_DATABASE = /-(wal|shm)$/;
 /** What a node looks through while it runs; damage of the rest is found when it is opened. */
 const LOOKED_THROUGH = /\/data\/(dbms|archive)\//;
 
+const LOG_IN_USE = /^[a-z0-9_]+\.sqlite-wal$/;
 /** Until a node has seen that a log is gone, and has saved what it held. */
 const LOG_MS_MAX = 20_000;
 
@@ -62,10 +63,10 @@ export const damageRunning = async (scene: Scene): Promise<string> => {
   return startDamaged(scene, name, done);
 };
 
-/** The log of one database of a node. */
+/** The log of one database of a node; a database that was set aside has its own beside it, which nobody has open. */
 const logOf = ({ cluster, random }: Scene, name: Name): string => {
   const dir = join(cluster.dirOf(name), 'data', 'dbms');
-  const logs = readdirSync(dir).filter((file) => file.endsWith('-wal'));
+  const logs = readdirSync(dir).filter((file) => LOG_IN_USE.test(file));
   return join(dir, random.pick(logs.sort()));
 };
 
@@ -93,4 +94,19 @@ export const deleteLog = async (scene: Scene): Promise<string> => {
   await waitFor(() => existsSync(path), { timeoutMs: LOG_MS_MAX, what: `${basename(path)} of ${name} is there again` });
   await delay(random.integer(0, 500));
   return `${basename(path)} of ${name}, ${size} bytes: ${await endedHalfTheTime(scene, name)}`;
+};
+
+/** The log of a database is cut short under a node, which then goes on writing. */
+export const cutLog = async (scene: Scene): Promise<string> => {
+  const { cluster, load, random } = scene;
+  const name = random.pick(cluster.names);
+  // What only the lost frames held is elsewhere.
+  await scene.calm();
+  const path = logOf(scene, name);
+  const { size } = statSync(path);
+  const left = random.chance(0.3) ? 0 : random.integer(0, size);
+  truncateSync(path, left);
+  load.start();
+  await delay(random.integer(0, 2_000));
+  return `${basename(path)} of ${name}, ${left} of ${size} bytes left: ${await endedHalfTheTime(scene, name)}`;
 };

@@ -5,7 +5,7 @@ import { waitFor } from '../../test/support/wait.ts';
 import { badPath } from './bad-path.ts';
 import { fewDescriptors, lackOfBounds, noMemory } from './bounds.ts';
 import { type FaultCluster, type Name, otherOf } from './cluster.ts';
-import { damageRunning, damageStopped, deleteLog } from './damaged-files.ts';
+import { cutLog, damageRunning, damageStopped, deleteLog } from './damaged-files.ts';
 import { ANSWER_MS_MAX, type Load } from './load.ts';
 import { slowDisk } from './slow-disk.ts';
 import { lackOfCompiler } from './compile.ts';
@@ -211,6 +211,7 @@ const faults = {
   'damage of a file while it runs': { weight: 5, run: damageRunning },
   'log of a database deleted': { weight: 2, run: deleteLog },
   'slow disk': { weight: lackOfCompiler() === undefined ? 2 : 0, run: slowDisk },
+  'log of a database cut short': { weight: 2, run: cutLog },
   'few file descriptors': { weight: lackOfBounds() === undefined ? 3 : 0, run: fewDescriptors },
   'no memory': { weight: lackOfBounds() === undefined ? 3 : 0, run: noMemory },
   'old copy put back': { weight: 1, run: oldCopy },

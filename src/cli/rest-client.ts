@@ -61,7 +61,8 @@ const wayOn = (tls: boolean, code: string | undefined): string => {
     return 'is it started? Name its directory with --dir DIR, or its REST address with --node HOST:PORT';
   return tls
     ? 'does it have TLS (--rest-tls), and is its certificate believed? Name who signed it: --ca FILE'
-    : 'is it started? Where its REST has TLS: --dir DIR on its machine, else --node https://HOST:PORT --ca FILE';
+    : 'is it the REST address? The port for other nodes (--listen) hangs up so; DIR/node.json has both. ' +
+        'Where its REST has TLS: --dir DIR on its machine, else --node https://HOST:PORT --ca FILE';
 };
 
 const unreachable = ({ node, tls }: CommandCall, caught: unknown): Error =>

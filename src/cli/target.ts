@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { TlsTarget } from './tls.ts';
 import { join, resolve } from 'node:path';
 import { fault, systemCode, textOf } from '../base/errors.ts';
-import { findRunning, isOwnProcess, runningNodesPath } from '../command/access/running-nodes.ts';
+import { findRunning, isOwnProcess, reaches, runningNodes, runningNodesPath } from '../command/access/running-nodes.ts';
 import { readToken } from '../command/access/token-file.ts';
 
 const DEFAULT_NODE = '127.0.0.1:32149';
@@ -34,6 +34,8 @@ interface NodeFacts {
   readonly rest: string;
   readonly tls: string | undefined;
   readonly pid: number | undefined;
+  /** Where it listens for other nodes. */
+  readonly listen: string | undefined;
 }
 
 const startIt = (dir: string): string =>
@@ -43,12 +45,13 @@ const startIt = (dir: string): string =>
 const factsOf = async (dir: string): Promise<NodeFacts> => {
   try {
     const facts: unknown = JSON.parse(await readFile(join(dir, 'node.json'), 'utf8'));
-    const { rest, tls, pid } = (typeof facts === 'object' && facts !== null ? facts : {}) as Partial<NodeFacts>;
+    const { rest, tls, pid, listen } = (typeof facts === 'object' && facts !== null ? facts : {}) as Partial<NodeFacts>;
     if (typeof rest === 'string')
       return {
         rest,
         tls: typeof tls === 'string' ? tls : undefined,
         pid: typeof pid === 'number' ? pid : undefined,
+        listen: typeof listen === 'string' ? listen : undefined,
       };
     throw new Error('node.json does not say where REST is');
   } catch (caught) {
@@ -98,7 +101,7 @@ const tlsOf = (options: TargetOptions, here: NodeFacts | undefined, environment:
 /**
  * The node that is meant, and its token: as told, else from the node's directory, which a node of the same user and
  * machine is found by; the environment's token last, since it is for one node elsewhere. Likewise its TLS. Who shows a
- * certificate shows no token that it was not told to. `CLI_NODE_DIR`.
+ * certificate shows no token that it was not told to. `CLI_NODE_DIR`; `CLI_NODE_ADDRESS` for the network port of a node.
  */
 export const findTarget = async (options: TargetOptions, environment: Environment): Promise<Target> => {
   const dir = options.dir === undefined ? undefined : resolve(options.dir);
@@ -107,9 +110,26 @@ export const findTarget = async (options: TargetOptions, environment: Environmen
   const node = meant.replace(HTTPS, '');
   const from = dir ?? (await findRunning(runningNodesPath(), node))?.dir;
   const here = told ?? (await factsHere(from));
+  await refuseNetworkPort(node, here);
   const tls = tlsOf(options, here, environment, HTTPS.test(meant));
   const token = options.token ?? (tls?.cert === undefined ? await tokenFor(from, environment) : undefined);
   return { node, token, ...(tls === undefined ? {} : { tls }) };
+};
+
+/** A node hangs up without a word on who speaks HTTP at the port where it listens for other nodes. */
+const refuseNetworkPort = async (node: string, told: NodeFacts | undefined): Promise<void> => {
+  if (told?.rest === node) return;
+  const dirs = (await runningNodes(runningNodesPath())).map(({ dir }) => dir);
+  const known = [told, ...(await Promise.all(dirs.map(factsHere)))];
+  const meant = known.find((facts) => facts?.listen !== undefined && reaches(node, facts.listen));
+  if (meant === undefined || reaches(node, meant.rest)) return;
+  throw fault(
+    'CLI_NODE_ADDRESS',
+    `${node} is where the node listens for other nodes, commands go to its REST address`,
+    {
+      hint: `--node ${meant.rest}`,
+    },
+  );
 };
 
 /**

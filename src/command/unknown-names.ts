@@ -29,3 +29,19 @@ export const noteOnNames = (unknown: readonly UnknownName[]): Note | undefined =
   unknown.length === 0
     ? undefined
     : { code: 'POLICY_NAME_UNKNOWN', text: unknown.slice(0, NAMES_SHOWN).map(textOf).join('; ') };
+
+/**
+ * Beside the write of a policy whose type is new, where the name is close to one that is known: any type is allowed, and
+ * it may be a slip.
+ */
+export const noteOnNewType = ({ name, known }: UnknownName, id: string): Note | undefined => {
+  const near = closest(name.slice(0, NAME_CHARS_SHOWN), known);
+  return near.length === 0
+    ? undefined
+    : {
+        code: 'POLICY_NAME_UNKNOWN',
+        text:
+          `${short(name)} is a new type of policy; did you mean ${near.join(', ')}? ` +
+          `To take it back: blockchain delete policy where id = ${id}`,
+      };
+};

@@ -20,6 +20,8 @@ export const unknownCommand = (commands: readonly Spelled[], tokens: readonly To
     commands,
     tokens.slice(0, WORDS_COMPARED).map(({ raw }) => raw.slice(0, WORD_CHARS_COMPARED).toLowerCase()),
   );
+  const ended = tokens.at(-1)?.raw.endsWith(';') === true;
+  const howOn = near.length === 0 ? howToFind(commands, tokens) : `Maybe: ${near.join(', ')}`;
   return fault(
     'COMMAND_UNKNOWN',
     `unknown command ${quoted(
@@ -30,7 +32,7 @@ export const unknownCommand = (commands: readonly Spelled[], tokens: readonly To
     )}`,
     {
       data: { maybe: near, word: tokens[0]?.raw.slice(0, 200) ?? '' },
-      hint: near.length === 0 ? howToFind(commands, tokens) : `Maybe: ${near.join(', ')}`,
+      hint: `${ended ? 'a command has no ; at its end. ' : ''}${howOn}`,
     },
   );
 };

@@ -1,5 +1,5 @@
 import { isJsonObject } from '../codec/json.ts';
-import type { PolicyState } from './book.ts';
+import type { PolicyBook, PolicyState } from './book.ts';
 import type { BringResult } from './apply-bring.ts';
 import { type Document, type Path, someAt, valuesAt } from './get-path.ts';
 import { kindOf, KNOWN_TYPES } from './kinds/registry.ts';
@@ -92,17 +92,23 @@ const unknownAttributes = (
     return [{ kind: 'attribute', name: names[at] ?? '', within, types, known: namesAt(documents(), within) }];
   });
 
+/** A type that is neither built in nor in force in the book; undefined for others. */
+export const unknownType = (book: Pick<PolicyBook, 'types'>, type: string): UnknownName | undefined =>
+  kindOf(type) !== undefined || book.types().includes(type)
+    ? undefined
+    : { kind: 'type', name: type, within: [], types: undefined, known: knownTypes(book) };
+
+const knownTypes = (book: Pick<PolicyBook, 'types'>): readonly string[] => [
+  ...new Set([...book.types(), ...KNOWN_TYPES]),
+];
+
 const unknownIn = (
   source: PolicySource,
   { types, where }: Search,
   brought: readonly Path[],
 ): readonly UnknownName[] => {
   const { book } = source;
-  const inForce = new Set(book.types());
-  const known = [...new Set([...inForce, ...KNOWN_TYPES])];
-  const unknown = (types ?? [])
-    .filter((type) => kindOf(type) === undefined && !inForce.has(type))
-    .map((name): UnknownName => ({ kind: 'type', name, within: [], types, known }));
+  const unknown = (types ?? []).flatMap((type) => unknownType(book, type) ?? []);
   // Who names an id has found the policy, and a search through all others would be dear.
   if (where !== undefined && idsOf(where) !== undefined) return unknown;
   const states = types === undefined ? book.ofType() : types.flatMap((type) => book.ofType(type));

@@ -207,7 +207,7 @@ const withoutOperators = ({ id, tables }: ClusterInfo, { dbms, table }: TableNam
   return (
     'let an operator join it, or ask for what there is with `partial = true`; where all of its operators were moved, ' +
     'their rows count in their new clusters: when one of these has the table (see get data nodes), end it here: ' +
-    `blockchain delete where id = ${policy}`
+    `blockchain delete policy where id = ${policy}`
   );
 };
 

@@ -317,4 +317,11 @@ export const ledger: readonly Mutant[] = [
     to: "return root !== '';",
     tests: ['test/unit/ledger/archive/archive.test.ts'],
   },
+  {
+    name: 'a node that has another branch of a log is taken to hold this one',
+    file: 'src/ledger/sync/same-log.ts',
+    from: '    if (header?.author !== author || header.seq !== head.seq || head.seq > newest) return false;\n',
+    to: '    if (seq > newest) return false;\n',
+    tests: ['test/unit/ledger/sync/equivocation.test.ts'],
+  },
 ];

@@ -72,13 +72,6 @@ export const policy: readonly Mutant[] = [
     tests: ['test/unit/command/pruning-commands.test.ts'],
   },
   {
-    name: 'a node that has another branch of a log is taken to hold this one',
-    file: 'src/ledger/sync/same-log.ts',
-    from: '    if (header?.author !== author || header.seq !== head.seq || head.seq > newest) return false;\n',
-    to: '    if (seq > newest) return false;\n',
-    tests: ['test/unit/ledger/sync/equivocation.test.ts'],
-  },
-  {
     name: 'what has gone before the disk failed is taken for held',
     file: 'src/policy/pruning.ts',
     from: '        fold.archive(await this.#gone(hashes).catch(() => hashes));\n',

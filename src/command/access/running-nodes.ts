@@ -77,7 +77,7 @@ const isHere = (host: string): boolean =>
   isLoopback(host) || host === hostname().toLowerCase() || localAddresses().includes(host);
 
 /** Whether who asks for `asked` reaches what is bound to `bound`. */
-const reaches = (asked: string, bound: string): boolean => {
+export const reaches = (asked: string, bound: string): boolean => {
   const [a, b] = [parseAddress(asked.toLowerCase()), parseAddress(bound.toLowerCase())];
   if (a === undefined || b === undefined || a.port !== b.port) return false;
   if (a.host === b.host) return true;
@@ -85,8 +85,10 @@ const reaches = (asked: string, bound: string): boolean => {
   return isLoopback(b.host) && isLoopback(a.host) && (a.host === 'localhost' || b.host === 'localhost');
 };
 
+/** The nodes of this user on this machine that run. */
+export const runningNodes = async (path: string): Promise<readonly RunningNode[]> =>
+  (await readAll(path)).flatMap(({ node }) => (node !== undefined && isAlive(node) ? [node] : []));
+
 /** The node of this user whose REST is at an address; undefined where there is none. */
 export const findRunning = async (path: string, address: string): Promise<RunningNode | undefined> =>
-  (await readAll(path))
-    .flatMap(({ node }) => (node === undefined ? [] : [node]))
-    .find((node) => reaches(address, node.rest) && isAlive(node));
+  (await runningNodes(path)).find((node) => reaches(address, node.rest));

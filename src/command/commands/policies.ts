@@ -2,6 +2,7 @@ import { asFault, fault, type HoldfastError } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
 import { isForAdmins } from '../../policy/kinds/registry.ts';
 import { policyWarnings } from '../../policy/shape.ts';
+import { unknownType } from '../../policy/unknown-names.ts';
 import { columnsToMake } from '../../topology/create-statement.ts';
 import type { CommandContext } from '../context.ts';
 import { address, anyText, bool, json, optional, repeated, required, type OptionTable } from '../options.ts';
@@ -9,6 +10,7 @@ import { checkAdmin } from '../access/door.ts';
 import { define, type Call } from '../define.ts';
 import type { Command, Registry, Surroundings } from '../registry.ts';
 import { givesJson, says, SILENT, type Reply } from '../reply.ts';
+import { noteOnNewType } from '../unknown-names.ts';
 import { idOf, jsonArgument, policyOf, rootOf } from './common.ts';
 import { refuseIdleEntries } from './permission-words.ts';
 
@@ -76,9 +78,11 @@ const inserted = async (surroundings: Surroundings, policy: JsonObject): Promise
   checkMayWrite(surroundings, type, value);
   if (type === 'drop') throw notByHand();
   refuseInVain(registry, type, value);
+  const unknown = unknownType(policies.book, type);
   const [state, granted] = await sayingGrants(context, () => policies.insert(policy));
   const warnings = policyWarnings(policy).map((warning) => `Warning: ${warning}`);
-  return { text: [...warnings, ...granted].join('\n'), json: policies.document(state) };
+  const note = unknown === undefined ? undefined : noteOnNewType(unknown, idOf(state.value));
+  return { text: [...warnings, ...granted].join('\n'), json: policies.document(state), note };
 };
 
 /** What a write of an assignment granted and revoked, a line each. */

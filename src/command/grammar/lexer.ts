@@ -22,6 +22,8 @@ export interface Token {
 
 const CLOSER: Readonly<Record<string, string>> = { '{': '}', '[': ']', '(': ')' };
 const QUOTES = '"\'`';
+/** What word processors make of quotes. Only where a value begins: within one they may be meant. */
+const TYPOGRAPHIC_QUOTES = '“”„‟‘’‚‛';
 const OPERATORS = ['==', '!=', '<=', '>=', '<', '>'];
 const VARIABLE = /!!?[A-Za-z_][\w-]*(?:\.[A-Za-z]\w*|\[[^\]\n]{0,64}\])*/y;
 const ENVIRONMENT = /\$[A-Za-z_]\w*/y;
@@ -89,6 +91,8 @@ const pieceAt = (text: string, at: number): Piece => {
     const end = endOfString(text, at);
     return { kind: 'string', text: unescaped(text.slice(at + 1, end - 1), char), end };
   }
+  if (TYPOGRAPHIC_QUOTES.includes(char))
+    throw syntaxFault('a typographic quote does not quote', at, char, 'a plain quote: " or \'');
   if (CLOSER[char] !== undefined) {
     const end = endOfBracket(text, at);
     if (char === '(') return { kind: 'group', text: text.slice(at + 1, end - 1), end };

@@ -109,8 +109,16 @@ export class BackupJob {
 
   async #makeReady(): Promise<void> {
     const { dir } = this.#target;
+    if (!isAbsolute(dir))
+      throw fault(
+        'BACKUP_DIR',
+        `${JSON.stringify(dir)} is not an absolute path: the node would take it from where it was started`,
+        {
+          hint: 'name it from the root: run backup where dir = "/mnt/backup/node-1"',
+        },
+      );
     const inside = relative(this.#source.paths.dir, dir);
-    if (!isAbsolute(dir) || (!inside.startsWith('..') && !isAbsolute(inside)))
+    if (!inside.startsWith('..') && !isAbsolute(inside))
       throw fault(
         'BACKUP_DIR',
         `${dir} cannot take the backup: name a directory outside of ${this.#source.paths.dir}`,

@@ -17,6 +17,9 @@ export interface RewriteContext {
 /** Modifiers of SQLite's date functions that mean the same on every node, besides shifts and `start of …`. */
 const MODIFIERS = /^(?:weekday [0-6]|unixepoch|julianday|auto|subsec|subsecond)$/i;
 
+/** Year, month and day, whatever follows. */
+const WRITTEN_AS_DATE = /^\s*\d{4}-\d{1,2}-\d{1,2}(?!\d)/;
+
 /** Functions and aggregates whose result is one of their arguments' values. */
 const ONE_OF_ITS_VALUES = new Set(['min', 'max', 'coalesce', 'ifnull', 'nullif']);
 
@@ -107,7 +110,7 @@ export class Rewriter {
     const [subject, ...modifiers] = call.arguments.slice(format.length);
     if (subject === undefined) throw this.#fault('SQL_ARGUMENTS', call.at, `${call.name} needs a date`);
     const texts = modifiers.map((modifier) => this.#modifier(modifier, call.at));
-    const given = subject.kind === 'text' ? dateText(subject.value, this.#context.now) : undefined;
+    const given = subject.kind === 'text' ? this.#dateText(subject.value) : undefined;
     const start = given === undefined ? undefined : microsOf(given);
     const fixed = texts.reduce<Micros | undefined>((at, text) => (at === undefined ? at : modified(at, text)), start);
     const rest = modifiers.map((_, index): Expression => ({ kind: 'text', value: shiftWords(texts[index] ?? '') }));
@@ -170,8 +173,21 @@ export class Rewriter {
       if (only?.kind !== 'text' || (value.name !== 'date' && value.name !== 'datetime')) return value;
       return value.name === 'date' ? this.#asDate({ ...only, value: only.value.slice(0, 10) }) : this.#asDate(only);
     }
-    const date = value.kind === 'text' ? dateText(value.value, this.#context.now) : undefined;
+    const date = value.kind === 'text' ? this.#dateText(value.value) : undefined;
     return date === undefined ? value : { kind: 'text', value: date };
+  }
+
+  /** As {@link dateText}; what is written as a date and is none would compare as a text, and find what nobody meant. */
+  #dateText(text: string): string | undefined {
+    const date = dateText(text, this.#context.now);
+    if (date === undefined && WRITTEN_AS_DATE.test(text))
+      throw this.#fault(
+        'SQL_ARGUMENTS',
+        Math.max(0, this.#sql.indexOf(text)),
+        'there is no such date or time',
+        "a date is written '2026-01-31', '2026-01-31 10:20:30', '2026-01-31T10:20:30Z', or relative: now() - 3 days",
+      );
+    return date;
   }
 
   #fault(code: string, at: number, text: string, hint?: string): Error {

@@ -42,4 +42,15 @@ describe('the node of a directory', () => {
     // Whoever names the address as well has said whom to ask.
     expect(await target(REST)).toMatchObject({ node: REST, token: expect.any(String) as string });
   });
+
+  test('is told from the address where it listens for other nodes, which hangs up on commands', async () => {
+    const listen = '127.0.0.1:31998';
+    await writeFile(join(dir, 'node.json'), JSON.stringify({ rest: REST, pid: process.pid, listen }));
+    await expect(target(listen)).rejects.toMatchObject({
+      code: 'CLI_NODE_ADDRESS',
+      message: `${listen} is where the node listens for other nodes, commands go to its REST address`,
+      hint: `--node ${REST}`,
+    });
+    expect(await target(REST)).toMatchObject({ node: REST });
+  });
 });

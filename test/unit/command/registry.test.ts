@@ -86,6 +86,20 @@ describe('documented examples are commands', () => {
     expect(clientCommand?.usage).toBe('run client (DESTINATION) COMMAND');
     expect(complete(registry, 'run cl', tokenize('run cl'))).toEqual(['run client ']);
   });
+
+  it.each([
+    ['ledger ins', ['ledger insert ']],
+    ['seed', ['seed from ']],
+    ['get tsd info ', ['get tsd info where ']],
+    ['get cluster info', ['get cluster info ']],
+    ['get data nodes wh', ['get data nodes where ']],
+    ['get data nodes where FORM', ['get data nodes where format = ']],
+    ['run operator where policy = !p and CREATE_TABLE = t', ['run operator where policy = !p and CREATE_TABLE = true']],
+    ['run operator where archive = f', ['run operator where archive = false']],
+    ['blockchain get oper', ['blockchain get operator ']],
+    ['blockchain get operator ', []],
+    ['help get upt', ['help get uptime ']],
+  ])('%s is completed', (typed, lines) => expect(complete(registry, typed, tokenize(typed))).toEqual(lines));
 });
 
 describe('every documented spelling is accepted', () => {
@@ -143,6 +157,15 @@ describe('what is no command', () => {
     expect(code).toBe('COMMAND_UNKNOWN');
     expect(hint).toMatch(/^Maybe: /);
     expect(hint).toContain(expected);
+  });
+
+  it('a ; at the end and quotes of a word processor are named', () => {
+    expect(faultOf('get status;').hint).toMatch(/^a command has no ; at its end\. Maybe: get status/);
+    expect(() => tokenize('blockchain get operator where name = “a b”')).toThrow(
+      "a typographic quote does not quote (at character 38, near '“')",
+    );
+    expect(tokenize('"“a” b’s"').map(({ text }) => text)).toEqual(['“a” b’s']);
+    expect(tokenize('it’s').map(({ text }) => text)).toEqual(['it’s']);
   });
 
   it('points to help where nothing is close', () =>

@@ -57,3 +57,21 @@ it('what some policy has, what is built in, and what is asked by its id gets no 
   ])
     expect(await noteOf(`blockchain get ${query}`), query).toBeUndefined();
 });
+
+it('a policy of a new type that is close to a known one is written, and the slip is noted beside it', async () => {
+  for (const [type, meant] of [
+    ['operater', 'operator'],
+    ['clusetr', 'cluster'],
+    ['pumps', 'pump'],
+  ] as const) {
+    const { note } = await node.run(`blockchain insert where policy = {"${type}": {"name": "x"}}`);
+    const newId = await node.text(`blockchain get ${type} bring [*][id]`);
+    expect(note).toEqual({
+      code: 'POLICY_NAME_UNKNOWN',
+      text: `${type} is a new type of policy; did you mean ${meant}? To take it back: blockchain delete policy where id = ${newId}`,
+    });
+    await node.run(`blockchain delete policy where id = ${newId}`);
+  }
+  for (const type of ['compressor', 'pump'])
+    expect((await node.run(`blockchain insert where policy = {"${type}": {"name": "y"}}`)).note, type).toBeUndefined();
+});

@@ -132,8 +132,14 @@ describe('the directory of a backup', () => {
       configuration: {},
     };
     await expect(new BackupJob(source, dir).prepare()).rejects.toMatchObject({ code: 'BACKUP_DIR_NOT_EMPTY' });
-    for (const bad of [join(dir, 'n', 'inside'), 'relative'])
-      await expect(new BackupJob(source, bad).prepare()).rejects.toMatchObject({ code: 'BACKUP_DIR' });
+    for (const [bad, message] of [
+      [join(dir, 'n', 'inside'), /outside of/],
+      ['relative', /^"relative" is not an absolute path/],
+    ] as const)
+      await expect(new BackupJob(source, bad).prepare()).rejects.toMatchObject({
+        code: 'BACKUP_DIR',
+        message: expect.stringMatching(message) as unknown,
+      });
     const job = new BackupJob(source, join(dir, 'new'));
     await job.prepare();
     job.stop();

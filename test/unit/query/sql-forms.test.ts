@@ -49,7 +49,6 @@ describe('times', () => {
     ["insert_timestamp in ('2024-01-01')", `("insert_timestamp" IN ('2024-01-01 00:00:00.000000'))`],
     ["timestamp like '2024-01%'", `("timestamp" LIKE '2024-01%')`],
     ["timestamp > 'yesterday'", `("timestamp" > 'yesterday')`],
-    ["timestamp > '2024-02-30'", `("timestamp" > '2024-02-30')`],
     ["c = '2024-01-01'", `("c" = '2024-01-01')`],
     ["date(timestamp, '-30d') = '2024-01-01'", `(date("timestamp", '-30 days') = '2024-01-01')`],
     ["date(timestamp, '+2 weeks', 'start of month') = c", `(date("timestamp", '+14 days', 'start of month') = "c")`],
@@ -63,6 +62,17 @@ describe('times', () => {
     ["date('now') = c", `(date('2026-03-31 12:34:56.789012') = "c")`],
   ])('%s', (condition, printed) => {
     expect(where(condition)).toBe(printed);
+  });
+
+  test.each([
+    "timestamp > '2024-02-30'",
+    "timestamp between '2024-01-01' and '2024-13-01'",
+    "timestamp in ('2024-01-01', '2024-01-01 25:00:00')",
+    "'2024-1-1' < timestamp",
+    "timestamp >= date('2024-02-31')",
+    "date('2024-02-31', '+1 day') = c",
+  ])('%s is refused: as a text it would find what nobody meant', (condition) => {
+    expect(() => where(condition)).toThrow(/^SQL at position \d+, near "2024-.*: there is no such date or time$/);
   });
 });
 
