@@ -144,7 +144,7 @@ describe('the rows of an operator that was moved to another cluster', () => {
     const failure: unknown = await ask().catch((caught: unknown) => caught);
     expect(failure).toMatchObject({ code: 'QUERY_CLUSTER_UNAVAILABLE' });
     expect(String(failure)).toContain('it has no operator: none has joined it, or they were moved or deleted');
-    expect((failure as HoldfastError).hint).toContain('blockchain delete where id = plant-1');
+    expect((failure as HoldfastError).hint).toContain('blockchain delete policy where id = plant-1');
     world.deleteCluster('plant-1');
     await world.node('a').network.close();
     expect(await ask()).toMatchObject({ rows: [[7, 177]], behind: [] });
