@@ -302,7 +302,8 @@ export class SqliteFileStore implements FileStore {
       const { fresh, isLess } = await this.#held.load();
       await this.#readDamages();
       const news: FileRecord[] = [];
-      for (const [origin, ranges] of fresh) news.push(...(await this.records(origin, ranges, countRanges(ranges))));
+      for (const [origin, ranges] of fresh)
+        for (const record of await this.records(origin, ranges, countRanges(ranges))) news.push(record);
       if (news.length > 0) this.notices.emit('file:stored', news);
       if (isLess || this.damagedDatabases.unread) this.notices.emit('file:lost');
       this.damagedDatabases.wasRead();

@@ -52,7 +52,7 @@ const placedRecords = (
       if (left <= 0) break;
       const condition = 'origin = ? and file between ? and ? order by file limit ?';
       const records = selectRecords(db, dbms, condition, [origin, from, to, left]);
-      found.push(...records);
+      for (const record of records) found.push(record);
       left -= records.length;
     }
   }
