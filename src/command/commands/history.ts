@@ -111,7 +111,7 @@ const history = async (call: Call<typeof whichOptions>): Promise<Reply> => {
   const ids = idsOf(call);
   const versions: PolicyVersion[] = [];
   const told = forkedWith(call.context);
-  for (const id of ids) versions.push(...(await call.context.policies.history(id)).map(told));
+  for (const id of ids) for (const version of await call.context.policies.history(id)) versions.push(told(version));
   const several = ids.length > 1;
   return givesTable({
     titles: [...SIGNED_TITLES, 'Change', 'What', 'Effect', 'Because Of', 'Entry', ...(several ? ['Policy'] : [])],
