@@ -277,6 +277,13 @@ export const keyNamed = (context: CommandContext, name: string): string => {
   return only;
 };
 
+const GRANTS_NAMED_MAX = 4;
+
+const grantsToName = (held: readonly Membership[]): string => {
+  const named = held.slice(0, GRANTS_NAMED_MAX).map(({ grant, rights }) => `${grant} (${rights.roles.join(', ')})`);
+  return `name the grant instead, of an operator the one that covers its policy: ${named.join('; ')}; see: get members`;
+};
+
 /**
  * The one grant of a member that is named by itself, its key, its policy or its name: one in force, else one that has
  * ended, as after an invite to take its place whose line was lost. A void one never gave anything.
@@ -288,14 +295,13 @@ const memberNamed = (context: CommandContext, of: string): Membership => {
   const found = all.filter(({ grant, key }) => grant === of || key === of || key === peer);
   const named = found.length > 0 ? found : all.filter(({ key }) => key === keyNamed(context, of));
   const inForce = named.filter(isInForce);
-  const [only, ...others] = inForce.length > 0 ? inForce : named;
+  const held = inForce.length > 0 ? inForce : named;
+  const [only, ...others] = held;
   if (only === undefined || others.length > 0)
     throw fault(
       'POLICY_MEMBER_UNKNOWN',
       `${of.slice(0, 128)} holds ${only === undefined ? 'no grant' : 'several grants'}`,
-      {
-        hint: 'name one grant of it: get members',
-      },
+      { hint: only === undefined ? 'name one grant of it: get members' : grantsToName(held) },
     );
   return only;
 };

@@ -64,7 +64,9 @@ export class WriteGuard implements Resource {
   begin(twins: TwinWatch, ownAddresses: readonly Address[]): void {
     this.#twins = twins;
     if (this.#restored === undefined) return;
-    this.#log.warn('this directory was restored from a backup: nothing is appended before the peers have been asked');
+    this.#log.warn(
+      'this directory was restored (from a backup, or with its key alone): nothing is appended before the peers have been asked',
+    );
     for (const address of ownAddresses) void this.#lookForOriginal(address);
     this.#repeat();
   }

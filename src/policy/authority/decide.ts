@@ -186,10 +186,8 @@ const targetsOf = (
   of: string,
 ): readonly { readonly grant: string; readonly key: string | undefined }[] => {
   const { genesis } = authority;
-  const members = membersOf(authority).filter(
-    ({ grant, key, revoked, rotated }) => (grant === of || (key === of && !rotated)) && !revoked,
-  );
-  const grants = members.map(({ grant }) => ({ grant, key: undefined }));
+  const named = membersOf(authority).filter(({ grant, key, rotated }) => grant === of || (key === of && !rotated));
+  const grants = named.filter(({ revoked }) => !revoked).map(({ grant }) => ({ grant, key: undefined }));
   const invites = invitesOf(authority).filter(({ grant, deleted }) => grant === of && !deleted);
   const isOpenKey =
     genesis?.admission === 'open' &&
@@ -204,8 +202,10 @@ const targetsOf = (
     ...invites.map(({ grant }) => ({ grant, key: undefined })),
     ...(isOpenKey ? [{ grant: genesis.network, key: of }] : []),
   ];
-  if (targets.length === 0) throw unknownMember(of, 'member', 'get members');
-  return targets;
+  if (targets.length > 0) return targets;
+  throw named.length === 0
+    ? unknownMember(of, 'member', 'get members')
+    : fault('POLICY_MEMBER_UNKNOWN', `${of} is revoked already`, { data: { of }, hint: 'since when: get members' });
 };
 
 const grantingCap = (

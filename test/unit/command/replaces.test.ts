@@ -82,6 +82,26 @@ test('who was revoked before is replaced as well', async () => {
   expect(standsInFor(joined)).toEqual([lost.ledger.author]);
 });
 
+test('who is revoked is not revoked again', async () => {
+  // Of the grant, and of what an open network gives everybody.
+  for (let times = 0; times < 2; times += 1) await root.run('revoke member where name = query-b');
+  await expect(root.run('revoke member where name = query-b')).rejects.toMatchObject({
+    code: 'POLICY_MEMBER_UNKNOWN',
+    message: `${lost.ledger.author} is revoked already`,
+  });
+});
+
+test('who holds several grants has to be named by one of them, and they are said', async () => {
+  const key = 'cd'.repeat(32);
+  const grants: string[] = [];
+  for (const roles of [['member'], ['auditor']]) grants.push((await grantTo(key, { roles, name: 'two' })).entry.hash);
+  await nodes.settled();
+  await expect(successor('two')).rejects.toMatchObject({
+    code: 'POLICY_MEMBER_UNKNOWN',
+    hint: expect.stringContaining(`${grants[0]} (member); ${grants[1]} (auditor)`) as string,
+  });
+});
+
 test('who may not take the earlier invite back makes no second one, and is told who may', async () => {
   const admin = await nodes.add({ address: '10.0.0.3:7848', name: 'admin' });
   const { entry } = await grantTo(admin.ledger.author, { roles: ['admin'], grants: true, name: 'admin' });
