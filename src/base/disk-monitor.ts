@@ -182,9 +182,11 @@ export class DiskMonitor implements DiskHealth, Resource {
     this.#taken = 0;
     this.#measured = await this.#measure();
     if (this.#closed) return;
-    this.#speed.look(() => {
-      if (!this.#closed) this.#settle();
-    });
+    // The last room of a full disk is not for tries.
+    if (this.#measured.state === 'ok')
+      this.#speed.look(() => {
+        if (!this.#closed) this.#settle();
+      });
     this.#settle();
     this.#cancel = this.#options.clock.after(DISK_LOOK_MS, () => void this.#look());
   }

@@ -1,5 +1,5 @@
 import { mkdirSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFault } from './disk.ts';
 import { fault, systemCode } from './errors.ts';
@@ -13,6 +13,13 @@ export const syncDirectory = async (path: string): Promise<void> => {
     await handle.close();
   }
 };
+
+/** Whether so many bytes are free where the directory lies; true where nobody can say. */
+export const hasRoom = (dir: string, bytes: number): Promise<boolean> =>
+  statfs(dir).then(
+    ({ bavail, bsize }) => bavail * bsize >= bytes,
+    () => true,
+  );
 
 /** The path itself is at fault, not the disk. */
 const NAMES_NO_DIRECTORY: ReadonlySet<string> = new Set(['EEXIST', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);

@@ -78,19 +78,22 @@ interface Parts {
   readonly drops: TableDrops;
 }
 
-const openParts = async (ports: OperatorPorts, options: OperatorOptions): Promise<Parts> => {
+const openParts = async (stack: ResourceStack, ports: OperatorPorts, options: OperatorOptions): Promise<Parts> => {
   const { sqlite, registry, log, clock, disk = unwatchedDisk } = ports;
   const origin = options.policy;
   for (const dir of [options.watchDir, options.prepDir]) await makeDirectory(dir);
   if (options.archive) await makeDirectory(options.archiveDir);
-  const queue = new WriteQueue({ sqlite, clock, log, origin, members: () => ports.members() });
+  let store: SqliteFileStore | undefined = undefined;
+  // What the queue ends with goes into the archive.
+  stack.defer(() => store?.archived());
+  const queue = stack.use(new WriteQueue({ sqlite, clock, log, origin, members: () => ports.members() }));
   const budget = new ByteBudget(INGEST_BYTES_IN_FLIGHT_MAX);
   const memberOf = (of: string): number => ports.members().get(of) ?? 0;
   const memberNumbers = (): ReadonlySet<number> => new Set(ports.members().values());
   const archive = options.archive
     ? createArchive(options.archiveDir, { sqlite, log, clock, memberOf, memberNumbers })
     : noArchive;
-  const store = await SqliteFileStore.open({
+  store = await SqliteFileStore.open({
     ...{ sqlite, queue, archive, origin, budget, log, clock },
     assertRoom: (bytes) => disk.assertRoom(bytes),
   });
@@ -138,12 +141,10 @@ class SqliteOperator implements Operator {
   }
 
   static async start(stack: ResourceStack, ports: OperatorPorts, options: OperatorOptions): Promise<Operator> {
-    const parts = await openParts(ports, options);
+    const parts = await openParts(stack, ports, options);
     const { clock, log } = ports;
     const operator = new SqliteOperator(ports, options, parts, (own) => own.#createBuffers(parts.store.buffered));
     parts.queue.whenUnsure(async () => operator.#buffers.recount(await ports.sqlite.read(reading, 'buffers')));
-    stack.defer(() => parts.store.archived());
-    stack.defer(() => parts.queue.close());
     stack.use(new TsdKeeper({ ...ports, tables: options.updateTsdInfo }, parts.store));
     stack.use(parts.drops);
     stack.defer(() => operator.#buffers.close());

@@ -14,12 +14,14 @@ let clock: VirtualClock;
 let file: StateFile;
 let told: string[];
 let said: string[];
+let isFull: boolean;
 
 beforeEach(async () => {
   dir = tempDir();
   path = join(dir, 'node.json');
   clock = createVirtualClock();
   [told, said] = [[], []];
+  isFull = false;
   file = new StateFile(path, {
     clock,
     disk: {
@@ -28,9 +30,24 @@ beforeEach(async () => {
       works: (part) => told.push(`works ${part}`),
     },
     log: createLogger(({ level, text }) => said.push(`${level} ${text}`)),
+    hasRoom: async () => !isFull,
   });
 });
 afterEach(() => file.close());
+
+test('the last room of a full disk is left to others', async () => {
+  isFull = true;
+  await file.keep('one');
+  await clock.advance(1_000);
+  expect(await readdir(dir)).toEqual([]);
+  expect(new Set(told)).toEqual(new Set(['failed file node.json']));
+  isFull = false;
+  await waitFor(async () => {
+    await clock.advance(500);
+    return told.at(-1) === 'works file node.json';
+  });
+  expect(await readFile(path, 'utf8')).toBe('one');
+});
 
 test('what cannot be written is written later, the newest only, and said once', async () => {
   // A directory in its place: the rename fails, as on a disk that takes nothing.
