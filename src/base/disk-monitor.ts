@@ -10,8 +10,10 @@ import type { Logger } from './log.ts';
 
 /** What the monitor asks of the operating system. */
 export interface DiskFiles {
-  /** Of the file system that holds the directory. `inodes`: undefined where it does not count them. */
-  /** Bytes; `free` is what this process may still take, which is less than what is not `used`. */
+  /**
+   * Of the file system that holds the directory, bytes; `free` is what this process may still take, which is less than
+   * what is not `used`. `inodes`: undefined where it does not count them.
+   */
   space(dir: string): Promise<{
     readonly free: number;
     readonly used: number;

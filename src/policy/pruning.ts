@@ -194,6 +194,7 @@ export class Pruning {
     try {
       await ledger.bodies.restore(batch, signal);
     } catch (caught) {
+      // The first failure is told; what has come back and is not taken up now is by the next attempt.
       await this.#takeUpHeld(batch).catch(() => {});
       throw caught;
     }
